@@ -1,0 +1,210 @@
+//! Closed sets of words stored in columns. The words are those of the HTTP contract, so that one word names a
+//! thing everywhere. Nothing here decides anything: transitions live in the hub's `domain`.
+
+use sea_orm::{DeriveActiveEnum, EnumIter};
+use serde::{Deserialize, Serialize};
+
+/// Declares a closed set of words, each stored, shown and parsed as its `snake_case` name.
+macro_rules! kind {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+        )]
+        #[sea_orm(rs_type = "String", db_type = "Text")]
+        pub enum $name {
+            $($(#[$vmeta])* #[sea_orm(string_value = $word)] #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every word of the set, in the order of its declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as stored and shown.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                match word { $($word => Ok(Self::$variant),)+ _ => Err(UnknownWord) }
+            }
+        }
+    };
+}
+
+/// A word that is not in its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of the known words")]
+pub struct UnknownWord;
+
+kind! {
+    /// How a credential was given and how it is used.
+    Method {
+        /// The user consents in a browser; code with PKCE.
+        OAuth2 = "oauth2",
+        /// The user's own client id and secret.
+        ClientCredentials = "client_credentials",
+        /// One or more values, placed in headers or the query.
+        ApiKey = "api_key",
+        /// An API key placed by HTTP Basic.
+        Basic = "basic",
+        /// Login values, exchanged for a session.
+        Session = "session",
+        /// A signing key.
+        Jwt = "jwt",
+    }
+}
+
+kind! {
+    /// The subscription state of a workspace.
+    WorkspaceState {
+        /// Trying it out.
+        Sandbox = "sandbox",
+        /// Paying, or self-hosted.
+        Active = "active",
+        /// Nothing may be created or changed; what is there goes on working.
+        Suspended = "suspended",
+    }
+}
+
+kind! {
+    /// The machine of a credential's tokens (`refresh.md`, section 1).
+    TokenState {
+        /// Granted, waiting for the host app's confirmation.
+        Pending = "pending",
+        /// Nothing under way.
+        Active = "active",
+        /// A node holds the claim.
+        Refreshing = "refreshing",
+        /// The last attempt failed in passing.
+        Waiting = "waiting",
+        /// An attempt was sent and its outcome is not known.
+        Unknown = "unknown",
+        /// One refusal, not confirmed.
+        Suspect = "suspect",
+        /// Unusable until somebody acts; has a cause.
+        Broken = "broken",
+        /// A tombstone without ciphertext.
+        Deleted = "deleted",
+    }
+}
+
+kind! {
+    /// Why a credential is [`TokenState::Broken`].
+    BrokenCause {
+        /// The provider refused the refresh token, twice.
+        GrantRefused = "grant_refused",
+        /// A refresh token was spent and its successor never arrived.
+        GrantLost = "grant_lost",
+        /// The access token ended and there is no refresh token.
+        NoRefreshToken = "no_refresh_token",
+        /// The app answers 401 to a credential that cannot be refreshed.
+        RejectedByProvider = "rejected_by_provider",
+        /// The date set by hand has passed.
+        ExpiryDate = "expiry_date",
+        /// Revoked through the hub.
+        RevokedByRequest = "revoked_by_request",
+        /// The provider says that it was revoked there.
+        RevokedUpstream = "revoked_upstream",
+    }
+}
+
+kind! {
+    /// What is known of the attempt that spent a token version.
+    AttemptState {
+        /// Claimed; nothing is known to have been sent.
+        Reserved = "reserved",
+        /// Sent, outcome unknown.
+        Unresolved = "unresolved",
+        /// An answer lies in a journal, unread.
+        Held = "held",
+    }
+}
+
+kind! {
+    /// The class of a failed token request (`refresh.md`, section 6).
+    FailClass {
+        /// B: the request never left.
+        NotSent = "not_sent",
+        /// C: outcome unknown, or a passing fault.
+        Ambiguous = "ambiguous",
+        /// U: complete success without a token where the definition says.
+        Unreadable = "unreadable",
+        /// D: slow down.
+        Throttled = "throttled",
+        /// E: the grant is refused.
+        Refused = "refused",
+        /// E, told by a code that means revocation.
+        Revoked = "revoked",
+        /// F: the connector's client is at fault.
+        Client = "client",
+        /// G: our own row or key is at fault.
+        Local = "local",
+        /// H: another 4xx.
+        Other = "other",
+    }
+}
+
+kind! {
+    /// What a user sees of a credential (`refresh.md`, section 1).
+    Status {
+        /// Usable.
+        Active = "active",
+        /// Waiting for the host app's confirmation.
+        Pending = "pending",
+        /// Cannot be used just now.
+        Error = "error",
+        /// Switched off.
+        Inactive = "inactive",
+        /// Must be connected again.
+        Expired = "expired",
+        /// Ended by the hub or the provider.
+        Revoked = "revoked",
+    }
+}
+
+kind! {
+    /// The state of a connect session.
+    SessionStatus {
+        /// The modal may work with it.
+        Open = "open",
+        /// Everything it asked for is connected.
+        Completed = "completed",
+        /// Its time is over.
+        Expired = "expired",
+        /// Ended by the back end.
+        Cancelled = "cancelled",
+    }
+}
+
+kind! {
+    /// What the back end of the host app must confirm.
+    Confirm {
+        /// Nothing: the browser was bound by handshake or interstitial.
+        Browser = "browser",
+        /// Each new credential, by a one-time code.
+        Backend = "backend",
+    }
+}
+
+kind! {
+    /// The weakest binding between browser and user that an environment accepts; the words are in rising order.
+    Binding {
+        /// The user read who asks and went on.
+        Interstitial = "interstitial",
+        /// The opener proved that it holds the connect session.
+        Opener = "opener",
+        /// The back end confirmed.
+        Backend = "backend",
+    }
+}

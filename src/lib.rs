@@ -1,0 +1,31 @@
+//! Vouchsafe, a self-hosted credential connector hub.
+//!
+//! A product embeds the connect modal; its users sign in to third-party apps or paste a key; the hub seals
+//! what they gave, links it to them, keeps it alive and puts it into calls.
+//!
+//! # Map
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`app`] | the composition root: one state type built from a [`Config`] and [`app::Deps`] |
+//! | [`http`] | routes, callers, problems and views; sees neither rows nor ciphertext |
+//! | [`service`] | the use cases, a file a story |
+//! | [`oauth`] | the outbound OAuth protocol; quirks are asked of the provider definition |
+//! | [`provider`] | provider definitions: TOML in, requests out; never touches the network |
+//! | [`egress`] | the only way out to the network |
+//! | [`vault`] | the only sealing and opening |
+//! | [`store`] | the only SQL |
+//! | [`domain`] | pure state and its transitions |
+//! | [`worker`] | loops around a service call |
+//! | [`demo`] | a fake provider with faults and a small host app |
+//!
+//! Which module may use which is settled in `tests/it/layering.rs`.
+
+pub mod clock;
+pub mod demo;
+pub mod egress;
+pub mod oauth;
+pub mod provider;
+pub mod random;
+pub mod secret;
+pub mod vault;
