@@ -1,4 +1,25 @@
 //! The rows of Vouchsafe and the types that their columns are made of. They parse and display; they decide
 //! nothing, know no HTTP and open no ciphertext.
 
+pub mod id;
+pub mod json;
 pub mod kind;
+pub mod millis;
+pub mod sealed;
+
+pub mod api_key;
+pub mod audit_event;
+pub mod connect_result;
+pub mod connect_session;
+pub mod connect_ticket;
+pub mod connector;
+pub mod credential;
+pub mod credential_token;
+pub mod data_key;
+pub mod environment;
+pub mod event;
+pub mod flow;
+pub mod idempotent_answer;
+pub mod integration;
+pub mod user;
+pub mod workspace;

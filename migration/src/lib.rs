@@ -1,1 +1,26 @@
-//! Migrations.
+//! The history of the database. It imports nothing of ours, so that an old step never changes its meaning.
+
+use sea_orm_migration::prelude::*;
+
+mod index;
+mod m20261121_000001_create_tenancy;
+mod m20261121_000002_create_catalogue;
+mod m20261121_000003_create_credential;
+mod m20261121_000004_create_connect;
+mod m20261121_000005_create_record;
+
+/// Every step, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_tenancy::Migration),
+            Box::new(m20261121_000002_create_catalogue::Migration),
+            Box::new(m20261121_000003_create_credential::Migration),
+            Box::new(m20261121_000004_create_connect::Migration),
+            Box::new(m20261121_000005_create_record::Migration),
+        ]
+    }
+}

@@ -1,0 +1,42 @@
+//! Who did what to what, with which result.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::{AuditEventId, EnvironmentId, WorkspaceId};
+use crate::millis::Millis;
+
+/// A row of `audit_event`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_event")]
+pub struct Model {
+    /// Its id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: AuditEventId,
+    /// In which workspace; none = the hub itself.
+    pub workspace_id: Option<WorkspaceId>,
+    /// In which environment.
+    pub environment_id: Option<EnvironmentId>,
+    /// When.
+    pub at: Millis,
+    /// What was done.
+    pub action: String,
+    /// `api_key`, `session`, `user`, `operator` or `hub`.
+    pub actor_type: String,
+    /// Who.
+    pub actor_id: Option<String>,
+    /// The noun.
+    pub target_type: String,
+    /// Which.
+    pub target_id: Option<String>,
+    /// `ok` or `refused`.
+    pub result: String,
+    /// Why refused, or what changed.
+    pub reason: Option<String>,
+    /// The request.
+    pub request_id: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,27 @@
+//! A tenant: a company that embeds the hub.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::WorkspaceId;
+use crate::kind::WorkspaceState;
+use crate::millis::Millis;
+
+/// A row of `workspace`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "workspace")]
+pub struct Model {
+    /// Its id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: WorkspaceId,
+    /// Unique name.
+    pub name: String,
+    /// Its subscription.
+    pub state: WorkspaceState,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it last changed.
+    pub updated_at: Millis,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
