@@ -23,7 +23,9 @@
 
 pub mod clock;
 pub mod demo;
+pub mod domain;
 pub mod egress;
+pub mod ids;
 pub mod oauth;
 pub mod provider;
 pub mod random;

@@ -1,1 +1,130 @@
-//! Placeholder.
+//! The only place that seals and opens. Master key (outside the database) → data keys (wrapped, one per
+//! environment and purpose) → records, each bound by associated data to the row it stands in.
+//!
+//! It knows neither SQL nor HTTP: wrapped keys are handed to it, sealed values are handed back.
+
+mod envelope;
+mod keyring;
+mod master;
+
+pub use envelope::{OpenError, Place};
+pub use keyring::{Keyring, UnknownKey};
+pub use master::{MasterKey, MasterKeyError, MasterKeys};
+
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::Sha256;
+use vouchsafe_entity::id::DataKeyId;
+use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::sealed::Sealed;
+use zeroize::Zeroizing;
+
+use crate::domain::data_key::{KeyOwner, KeyPurpose, WrappedKey};
+use crate::random::Random;
+
+/// Seals and opens.
+pub struct Vault {
+    master: MasterKeys,
+    ring: Keyring,
+    random: Arc<dyn Random>,
+}
+
+/// Why a value could not be sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The owner has no data key here.
+    #[error("no data key for this owner")]
+    NoKey,
+    /// The value could not be written as JSON.
+    #[error("the value could not be encoded")]
+    Encode(#[source] serde_json::Error),
+    /// The cipher refused, which it does only beyond 64 GiB.
+    #[error("the cipher refused")]
+    Cipher,
+}
+
+impl Vault {
+    /// A vault that knows its master keys and no data key yet.
+    pub fn new(master: MasterKeys, random: Arc<dyn Random>) -> Self {
+        Self { master, ring: Keyring::default(), random }
+    }
+
+    /// Makes a data key for `owner`, wraps it and knows it from now on. The caller stores what is returned.
+    ///
+    /// # Errors
+    /// [`SealError::Cipher`].
+    pub fn make_key(
+        &self,
+        id: DataKeyId,
+        owner: KeyOwner,
+        purpose: KeyPurpose,
+        now: Millis,
+    ) -> Result<WrappedKey, SealError> {
+        let key = Zeroizing::new(self.random.bytes::<32>());
+        let wrapped = self.master.wrap(id, owner, purpose, &key, self.random.as_ref())?;
+        Ok(WrappedKey {
+            id,
+            owner,
+            purpose,
+            master_key: self.master.current().fingerprint().to_owned(),
+            wrapped,
+            created_at: now,
+            retired_at: None,
+        })
+    }
+
+    /// Opens a wrapped data key and keeps it.
+    ///
+    /// # Errors
+    /// [`OpenError`], where no master key at hand opens it.
+    pub fn install(&self, wrapped: &WrappedKey) -> Result<(), OpenError> {
+        let key = self.master.unwrap(wrapped)?;
+        self.ring.add(wrapped, key);
+        Ok(())
+    }
+
+    /// Whether the data key that sealed `sealed` is known here.
+    pub fn knows(&self, sealed: &Sealed) -> bool {
+        envelope::key_id(sealed).is_ok_and(|id| self.ring.by_id(id).is_ok())
+    }
+
+    /// Seals `value` for the row at `place`.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn seal<T: Serialize>(&self, place: &Place<'_>, value: &T) -> Result<Sealed, SealError> {
+        let key = self.ring.current(place.owner(), KeyPurpose::Records).map_err(|_| SealError::NoKey)?;
+        let plain = envelope::pad(serde_json::to_vec(value).map_err(SealError::Encode)?);
+        envelope::seal(&key, place, &plain, self.random.as_ref())
+    }
+
+    /// Opens what was sealed for the row at `place`.
+    ///
+    /// # Errors
+    /// [`OpenError`]: never an empty value.
+    pub fn open<T: DeserializeOwned>(&self, place: &Place<'_>, sealed: &Sealed) -> Result<T, OpenError> {
+        let key = self.ring.by_id(envelope::key_id(sealed)?)?;
+        let plain = envelope::open(&key, place, sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| OpenError::Content)
+    }
+
+    /// HMAC-SHA-256 of `parts`, each length-prefixed, under the hub's key for `purpose`, in hex.
+    ///
+    /// # Errors
+    /// [`UnknownKey`].
+    pub fn mac(&self, purpose: KeyPurpose, parts: &[&[u8]]) -> Result<String, UnknownKey> {
+        let key = self.ring.current(KeyOwner::Hub, purpose)?;
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.bytes()) else { return Err(UnknownKey) };
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        Ok(hex::encode(mac.finalize().into_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
