@@ -1,4 +1,20 @@
 //! What the hub knows, as plain values: pure state and its transitions. A transition takes `self` and `now` and
 //! knows no database, no network and no HTTP.
 
+pub mod actor;
+pub mod api_key;
+pub mod audit;
+pub mod connector;
+pub mod credential;
 pub mod data_key;
+pub mod event;
+pub mod flow;
+pub mod integration;
+pub mod origin;
+pub mod page;
+pub mod period;
+pub mod refresh;
+pub mod scope;
+pub mod session;
+pub mod user;
+pub mod workspace;

@@ -30,4 +30,5 @@ pub mod oauth;
 pub mod provider;
 pub mod random;
 pub mod secret;
+pub mod store;
 pub mod vault;

@@ -1,6 +1,6 @@
 //! The history of the database. It imports nothing of ours, so that an old step never changes its meaning.
 
-use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, SchemaManager};
 
 mod index;
 mod m20261121_000001_create_tenancy;

@@ -1,0 +1,71 @@
+//! Who acts: what the audit log says of the author of a change, and in which environment.
+
+use vouchsafe_entity::id::{ApiKeyId, EnvironmentId, SessionId, UserId, WorkspaceId};
+
+use super::workspace::Tenant;
+
+/// The author of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// An embedder's back end.
+    ApiKey(ApiKeyId),
+    /// An end user in a connect session.
+    User(UserId, SessionId),
+    /// Whoever runs the hub, at its command line.
+    Operator,
+    /// The hub itself.
+    Hub,
+}
+
+impl Author {
+    /// The word for the kind of author, as the audit log has it.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "api_key",
+            Self::User(..) => "user",
+            Self::Operator => "operator",
+            Self::Hub => "hub",
+        }
+    }
+
+    /// Their id, where they have one.
+    pub fn id(self) -> Option<String> {
+        match self {
+            Self::ApiKey(id) => Some(id.to_string()),
+            Self::User(id, _) => Some(id.to_string()),
+            Self::Operator | Self::Hub => None,
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// Its id, as answered in `X-Request-Id`.
+    pub request_id: Option<String>,
+    /// The caller's address.
+    pub address: Option<String>,
+}
+
+/// Somebody acting in an environment. Every service call in an environment takes one.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// Who.
+    pub author: Author,
+    /// Where.
+    pub tenant: Tenant,
+    /// From where.
+    pub origin: Origin,
+}
+
+impl Actor {
+    /// The environment that the actor is in.
+    pub const fn environment(&self) -> EnvironmentId {
+        self.tenant.environment
+    }
+
+    /// The workspace that the actor is in.
+    pub const fn workspace(&self) -> WorkspaceId {
+        self.tenant.workspace
+    }
+}

@@ -1,0 +1,339 @@
+//! Credentials: the machine of their tokens, and the status that people see, computed from machine, clock and
+//! overlays so that the two can't disagree.
+
+use std::collections::BTreeMap;
+
+use vouchsafe_entity::id::{ConnectorId, CredentialId, UserId};
+use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass, Method, Status, TokenState};
+use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::sealed::Sealed;
+
+/// An access token is served while it lives at least so long (a quarter of its lifetime if that is less).
+const USABLE_MILLIS: i64 = 30_000;
+
+/// The account at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Compared on reconnect.
+    pub id: String,
+    /// What people see.
+    pub label: String,
+}
+
+/// A credential, without anything secret in the open.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Its id.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The embedder's name for that user.
+    pub username: String,
+    /// That user's address.
+    pub user_email: Option<String>,
+    /// What it is for.
+    pub connector_id: ConnectorId,
+    /// The connector's key.
+    pub connector: String,
+    /// Whether the connector is switched on.
+    pub connector_enabled: bool,
+    /// The provider's slug.
+    pub provider: String,
+    /// How it was given.
+    pub method: Method,
+    /// For display.
+    pub name: String,
+    /// The account at the provider.
+    pub account: Option<Account>,
+    /// Variables that are no secret.
+    pub variables: BTreeMap<String, String>,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// The embedder's object.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// Since when it is switched off.
+    pub deactivated_at: Option<Millis>,
+    /// The date set by hand.
+    pub expires_at: Option<Millis>,
+    /// When the grant or value came.
+    pub issued_at: Millis,
+    /// Last use, to the minute.
+    pub last_used_at: Option<Millis>,
+    /// Last renewal.
+    pub last_refreshed_at: Option<Millis>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it last changed.
+    pub updated_at: Millis,
+    /// The machine and its bookkeeping.
+    pub token: Token,
+}
+
+/// What the refresher keeps of a credential (`refresh.md`, section 2).
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// What may be done.
+    pub machine: Machine,
+    /// Since when.
+    pub state_since: Millis,
+    /// +1 on reconnect, new value, revocation, deletion.
+    pub epoch: i64,
+    /// +1 on every commit of tokens.
+    pub version: i64,
+    /// Access token, refresh token, values.
+    pub sealed: Option<Sealed>,
+    /// End of the access token; none = unknown or none.
+    pub access_expires_at: Option<Millis>,
+    /// Its whole lifetime in milliseconds.
+    pub access_lifetime: Option<i64>,
+    /// Known end of the refresh token.
+    pub refresh_expires_at: Option<Millis>,
+    /// Whether a refresh token is there.
+    pub has_refresh_token: bool,
+    /// When to refresh.
+    pub due_at: Option<Millis>,
+    /// +1 on every claim.
+    pub lease_seq: i64,
+    /// The attempt that spends a version, until its outcome is known.
+    pub attempt: Option<Attempt>,
+    /// Of the last failure.
+    pub fail_class: Option<FailClass>,
+    /// Failures since the last success.
+    pub fail_count: i32,
+    /// The status last told by an event.
+    pub announced: Option<Status>,
+    /// The number of that event.
+    pub event_ordinal: i64,
+}
+
+/// An attempt to spend a token version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The version that it spends.
+    pub version: i64,
+    /// What is known of it.
+    pub state: AttemptState,
+    /// When it began.
+    pub started_at: Millis,
+}
+
+/// The machine. A row that fits none of these does not load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// Granted, waiting for the host app's confirmation.
+    Pending,
+    /// Nothing under way.
+    Active,
+    /// A node holds the claim.
+    Refreshing {
+        /// The state it was claimed from, which goes on being shown.
+        from: TokenState,
+        /// Who may start.
+        owner: String,
+        /// Until when.
+        until: Millis,
+    },
+    /// The last attempt failed in passing.
+    Waiting {
+        /// No attempt before.
+        next_try_at: Millis,
+    },
+    /// An attempt was sent and its outcome isn't known.
+    Unknown {
+        /// When the one retry may go.
+        next_try_at: Millis,
+    },
+    /// One refusal, not confirmed.
+    Suspect {
+        /// Since when.
+        since: Millis,
+        /// When the confirmation may go.
+        next_try_at: Millis,
+    },
+    /// Unusable until somebody acts.
+    Broken(BrokenCause),
+    /// A tombstone.
+    Deleted,
+}
+
+impl Machine {
+    /// The word as stored.
+    pub const fn state(&self) -> TokenState {
+        match self {
+            Self::Pending => TokenState::Pending,
+            Self::Active => TokenState::Active,
+            Self::Refreshing { .. } => TokenState::Refreshing,
+            Self::Waiting { .. } => TokenState::Waiting,
+            Self::Unknown { .. } => TokenState::Unknown,
+            Self::Suspect { .. } => TokenState::Suspect,
+            Self::Broken(_) => TokenState::Broken,
+            Self::Deleted => TokenState::Deleted,
+        }
+    }
+
+    /// The state that is shown: while a claim is held, the one it was claimed from.
+    const fn shown(&self) -> TokenState {
+        match self {
+            Self::Refreshing { from, .. } => *from,
+            other => other.state(),
+        }
+    }
+}
+
+/// What would bring a credential back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// The user connects again.
+    Reconnect,
+    /// The embedder mends the connector.
+    FixConnector,
+    /// Somebody switches it on.
+    Reactivate,
+}
+
+impl NextStep {
+    /// The word as shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reconnect => "reconnect",
+            Self::FixConnector => "fix_connector",
+            Self::Reactivate => "reactivate",
+        }
+    }
+}
+
+/// What people see of a credential's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The state.
+    pub status: Status,
+    /// Why, where there is something to say.
+    pub reason: Option<&'static str>,
+    /// What would help.
+    pub next_step: Option<NextStep>,
+}
+
+impl Health {
+    const fn new(status: Status, reason: Option<&'static str>, next_step: Option<NextStep>) -> Self {
+        Self {
+            status,
+            reason,
+            next_step,
+        }
+    }
+}
+
+impl Token {
+    /// Whether the access token may be served at `now`, or there is none to run out.
+    pub fn is_usable(&self, now: Millis) -> bool {
+        self.access_expires_at.is_none_or(|end| {
+            let margin = self
+                .access_lifetime
+                .map_or(USABLE_MILLIS, |life| USABLE_MILLIS.min(life / 4));
+            now.plus(margin) <= end
+        })
+    }
+}
+
+impl Credential {
+    /// Whether a new access token can be had without the user: by refresh token, or by asking again.
+    pub fn is_renewable(&self) -> bool {
+        match self.method {
+            Method::OAuth2 => self.token.has_refresh_token,
+            Method::ClientCredentials | Method::Session | Method::Jwt => true,
+            Method::ApiKey | Method::Basic => false,
+        }
+    }
+
+    /// Whether an end can be set by hand: where nothing renews it.
+    pub fn may_expire_by_hand(&self) -> bool {
+        matches!(self.method, Method::ApiKey | Method::Basic)
+    }
+
+    /// The moment after which somebody must act, where known.
+    pub fn acts_by(&self) -> Option<Millis> {
+        let unrenewable = (!self.is_renewable())
+            .then_some(self.token.access_expires_at)
+            .flatten();
+        self.expires_at.or(self.token.refresh_expires_at).or(unrenewable)
+    }
+
+    /// Why it must be connected again at `now`, whether or not a sweep has written it down.
+    pub fn broken_cause(&self, now: Millis) -> Option<BrokenCause> {
+        match self.token.machine {
+            Machine::Broken(cause) => Some(cause),
+            _ if self.expires_at.is_some_and(|end| now >= end) => Some(BrokenCause::ExpiryDate),
+            _ if !self.is_renewable() && self.token.access_expires_at.is_some_and(|end| now >= end) => {
+                Some(BrokenCause::NoRefreshToken)
+            }
+            _ => None,
+        }
+    }
+
+    /// What people see at `now`. Where several states fit, the first of: revoked, expired, inactive, error,
+    /// pending, active.
+    pub fn health(&self, now: Millis) -> Health {
+        use Status as S;
+        if let Some(cause) = self.broken_cause(now) {
+            let status = match cause {
+                BrokenCause::RevokedByRequest | BrokenCause::RevokedUpstream => S::Revoked,
+                BrokenCause::GrantRefused
+                | BrokenCause::GrantLost
+                | BrokenCause::NoRefreshToken
+                | BrokenCause::RejectedByProvider
+                | BrokenCause::ExpiryDate => S::Expired,
+            };
+            return Health::new(status, Some(cause.as_str()), Some(NextStep::Reconnect));
+        }
+        if self.deactivated_at.is_some() {
+            return Health::new(S::Inactive, Some("deactivated"), Some(NextStep::Reactivate));
+        }
+        if !self.connector_enabled {
+            return Health::new(
+                S::Inactive,
+                Some("connector_disabled"),
+                Some(NextStep::FixConnector),
+            );
+        }
+        let usable = self.token.is_usable(now);
+        let troubled = |reason: &'static str| {
+            let status = if usable { S::Active } else { S::Error };
+            Health::new(status, Some(reason), None)
+        };
+        match self.token.machine.shown() {
+            TokenState::Pending => Health::new(S::Pending, Some("awaiting_confirmation"), None),
+            TokenState::Waiting if self.token.fail_class == Some(FailClass::Client) && !usable => {
+                Health::new(S::Error, Some("connector_rejected"), Some(NextStep::FixConnector))
+            }
+            TokenState::Waiting => troubled(if usable {
+                "refresh_delayed"
+            } else {
+                self.waiting_reason()
+            }),
+            TokenState::Unknown => troubled("refresh_unconfirmed"),
+            TokenState::Suspect => troubled("refusal_unconfirmed"),
+            TokenState::Active | TokenState::Refreshing | TokenState::Broken | TokenState::Deleted => {
+                Health::new(S::Active, (!usable).then_some("refreshing"), None)
+            }
+        }
+    }
+
+    fn waiting_reason(&self) -> &'static str {
+        match self.token.fail_class {
+            Some(FailClass::Throttled) => "throttled",
+            Some(FailClass::Unreadable | FailClass::Other) => "unexpected_response",
+            Some(
+                FailClass::NotSent
+                | FailClass::Ambiguous
+                | FailClass::Refused
+                | FailClass::Revoked
+                | FailClass::Client
+                | FailClass::Local,
+            )
+            | None => "provider_unreachable",
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

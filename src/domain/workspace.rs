@@ -1,0 +1,63 @@
+//! Tenants: workspaces and the environments inside them.
+
+use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
+use vouchsafe_entity::json::Settings;
+use vouchsafe_entity::kind::WorkspaceState;
+use vouchsafe_entity::millis::Millis;
+
+/// A workspace.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Its unique name.
+    pub name: String,
+    /// Its subscription.
+    pub state: WorkspaceState,
+    /// When it was made.
+    pub created_at: Millis,
+}
+
+/// An environment.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Its id.
+    pub id: EnvironmentId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// Its workspace's name.
+    pub workspace_name: String,
+    /// Its name, unique in the workspace.
+    pub name: String,
+    /// What may be set.
+    pub settings: Settings,
+    /// When it was made.
+    pub created_at: Millis,
+}
+
+/// The environment that something happens in, and its workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tenant {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// The workspace's subscription, which decides whether anything may be created or changed.
+    pub state: WorkspaceState,
+}
+
+impl Tenant {
+    /// Whether things may be created and changed.
+    pub const fn may_write(&self) -> bool {
+        matches!(self.state, WorkspaceState::Sandbox | WorkspaceState::Active)
+    }
+}
+
+/// Whether `name` can name an environment or a workspace: 1 to 32 of `a-z`, `0-9` and `-`, as it stands in API keys.
+pub fn is_name(name: &str) -> bool {
+    (1..=32).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name.starts_with('-')
+}

@@ -1,0 +1,256 @@
+//! Connectors.
+
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query,
+};
+use sea_query::{Expr, ExprTrait as _, OnConflict, Query};
+use vouchsafe_entity::connector::{ActiveModel, Column, Entity, Model};
+use vouchsafe_entity::credential_token;
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
+use vouchsafe_entity::json::{Strings, Texts};
+use vouchsafe_entity::kind::{Method, TokenState};
+use vouchsafe_entity::{credential, millis::Millis};
+
+use super::{Reads, StoreError, Tx};
+use crate::domain::connector::Connector;
+use crate::domain::page::{Page, PageRequest};
+
+fn connector(row: Model) -> Result<Connector, StoreError> {
+    let bad = |what| StoreError::Inconsistent {
+        table: "connector",
+        id: row.id.to_string(),
+        what,
+    };
+    let methods = row.methods.map(|words| {
+        words
+            .0
+            .iter()
+            .map(|word| word.parse())
+            .collect::<Result<Vec<Method>, _>>()
+    });
+    Ok(Connector {
+        key: row.key,
+        provider: row.provider,
+        enabled: row.enabled,
+        explicit: row.explicit,
+        methods: methods.transpose().map_err(|_| bad("unknown method"))?,
+        client_id: row.client_id,
+        has_client_secret: row.has_client_secret,
+        scopes: row.scopes.0,
+        authorization_params: row.authorization_params.0,
+        variables: row.variables.0,
+        secret_variables: row.secret_variables.0,
+        sealed: row.sealed,
+        version: row.version,
+        created_at: Some(row.created_at),
+        updated_at: Some(row.updated_at),
+        id: row.id,
+    })
+}
+
+fn row(environment: EnvironmentId, connector: &Connector, now: Millis) -> ActiveModel {
+    let words = |methods: &Vec<Method>| Strings(methods.iter().map(ToString::to_string).collect());
+    ActiveModel {
+        environment_id: Set(environment),
+        id: Set(connector.id),
+        key: Set(connector.key.clone()),
+        provider: Set(connector.provider.clone()),
+        enabled: Set(connector.enabled),
+        explicit: Set(connector.explicit),
+        methods: Set(connector.methods.as_ref().map(words)),
+        client_id: Set(connector.client_id.clone()),
+        scopes: Set(Strings(connector.scopes.clone())),
+        authorization_params: Set(Texts(connector.authorization_params.clone())),
+        variables: Set(Texts(connector.variables.clone())),
+        sealed: Set(connector.sealed.clone()),
+        has_client_secret: Set(connector.has_client_secret),
+        secret_variables: Set(Strings(connector.secret_variables.clone())),
+        version: Set(connector.version),
+        created_at: Set(connector.created_at.unwrap_or(now)),
+        updated_at: Set(now),
+    }
+}
+
+/// One connector by key.
+pub async fn by_key(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    key: &str,
+) -> Result<Option<Connector>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Key.eq(key))
+        .one(db.connection())
+        .await?;
+    found.map(connector).transpose()
+}
+
+/// Those of `keys` that have a row.
+pub async fn by_keys(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    keys: &[String],
+) -> Result<Vec<Connector>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Key.is_in(keys.iter().map(String::as_str)))
+        .all(db.connection())
+        .await?;
+    rows.into_iter().map(connector).collect()
+}
+
+/// One connector by id.
+pub async fn find(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    id: ConnectorId,
+) -> Result<Option<Connector>, StoreError> {
+    Entity::find_by_id((environment, id))
+        .one(db.connection())
+        .await?
+        .map(connector)
+        .transpose()
+}
+
+/// All connectors of an environment that have a row, by key; at most `limit`.
+pub async fn all(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    limit: u64,
+) -> Result<Vec<Connector>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .order_by_asc(Column::Key)
+        .limit(limit)
+        .all(db.connection())
+        .await?;
+    rows.into_iter().map(connector).collect()
+}
+
+/// The connectors that were PUT or have credentials, by key.
+pub async fn list(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    page: &PageRequest,
+) -> Result<Page<Connector>, StoreError> {
+    let in_use = Query::select()
+        .expr(Expr::val(1))
+        .from(credential::Entity)
+        .and_where(Expr::col((credential::Entity, credential::Column::EnvironmentId)).eq(environment))
+        .and_where(
+            Expr::col((credential::Entity, credential::Column::ConnectorId)).equals((Entity, Column::Id)),
+        )
+        .to_owned();
+    let mut query = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(
+            Condition::any()
+                .add(Column::Explicit.eq(true))
+                .add(Expr::exists(in_use)),
+        );
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Key.gt(after.as_str()));
+    }
+    let rows = query
+        .order_by_asc(Column::Key)
+        .limit(page.limit + 1)
+        .all(db.connection())
+        .await?;
+    let connectors = rows.into_iter().map(connector).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of(connectors, page.limit, |connector| {
+        connector.key.clone()
+    }))
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    connector_id: ConnectorId,
+    n: i64,
+}
+
+/// How many credentials each of `ids` has; those without any are left out.
+pub async fn count_credentials(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    ids: Vec<ConnectorId>,
+) -> Result<Vec<(ConnectorId, i64)>, StoreError> {
+    use credential_token::Column as Token;
+    let query = credential::Entity::find()
+        .select_only()
+        .column(credential::Column::ConnectorId)
+        .column_as(
+            Expr::col((credential::Entity, credential::Column::Id)).count(),
+            "n",
+        )
+        .join_rev(
+            sea_orm::JoinType::InnerJoin,
+            sea_orm::RelationDef::from(
+                credential_token::Entity::belongs_to(credential::Entity)
+                    .from((Token::EnvironmentId, Token::CredentialId))
+                    .to((credential::Column::EnvironmentId, credential::Column::Id)),
+            ),
+        )
+        .filter(credential::Column::EnvironmentId.eq(environment))
+        .filter(credential::Column::ConnectorId.is_in(ids))
+        .filter(Token::State.ne(TokenState::Deleted))
+        .group_by(credential::Column::ConnectorId);
+    let counts: Vec<Count> = query.into_model().all(db.connection()).await?;
+    Ok(counts
+        .into_iter()
+        .map(|count| (count.connector_id, count.n))
+        .collect())
+}
+
+/// Stores or replaces a connector.
+pub async fn save(
+    tx: &Tx,
+    environment: EnvironmentId,
+    connector: &Connector,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let replace = OnConflict::columns([Column::EnvironmentId, Column::Id])
+        .update_columns([
+            Column::Provider,
+            Column::Enabled,
+            Column::Explicit,
+            Column::Methods,
+            Column::ClientId,
+            Column::Scopes,
+            Column::AuthorizationParams,
+            Column::Variables,
+            Column::Sealed,
+            Column::HasClientSecret,
+            Column::SecretVariables,
+            Column::Version,
+            Column::UpdatedAt,
+        ])
+        .to_owned();
+    Entity::insert(row(environment, connector, now))
+        .on_conflict(replace)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Makes sure that a connector which exists by default has a row, so that credentials can point to it.
+pub async fn ensure(
+    tx: &Tx,
+    environment: EnvironmentId,
+    connector: &Connector,
+    now: Millis,
+) -> Result<(), StoreError> {
+    Entity::insert(row(environment, connector, now))
+        .on_conflict_do_nothing_on([Column::EnvironmentId, Column::Id])
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Removes a connector with all its credentials.
+pub async fn delete(tx: &Tx, environment: EnvironmentId, id: ConnectorId) -> Result<(), StoreError> {
+    Entity::delete_by_id((environment, id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

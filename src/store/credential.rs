@@ -1,0 +1,392 @@
+//! Credentials and their tokens.
+
+use sea_orm::{
+    ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
+};
+use vouchsafe_entity::credential::{ActiveModel, Column, Entity};
+use vouchsafe_entity::credential_token::{self, ActiveModel as TokenModel, Column as TokenColumn};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
+use vouchsafe_entity::json::{Object, Strings, Texts};
+use vouchsafe_entity::kind::{Status, TokenState};
+use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::sealed::Sealed;
+
+use super::credential_row::{Row, SELECT};
+use super::{Reads, StoreError, Tx, statement};
+use crate::domain::credential::{Credential, Machine, Token};
+use crate::domain::page::{Page, PageRequest};
+
+const BY_ID: &str = " WHERE c.environment_id = $1 AND c.id = $2 AND t.state <> 'deleted'";
+
+/// One credential. A constant statement over primary keys: the hot path reads through it.
+pub async fn find(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    one(db, format!("{SELECT}{BY_ID}"), [environment.into(), id.into()]).await
+}
+
+/// The same, held until the transaction ends so that nobody else changes it.
+pub async fn lock(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    // SQLite needs no lock: a writing transaction is alone.
+    let lock = if tx.is_postgres() {
+        " FOR UPDATE OF c, t"
+    } else {
+        ""
+    };
+    one(
+        tx,
+        format!("{SELECT}{BY_ID}{lock}"),
+        [environment.into(), id.into()],
+    )
+    .await
+}
+
+async fn one(
+    db: &impl Reads,
+    sql: String,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Option<Credential>, StoreError> {
+    let connection = db.connection();
+    let row = connection
+        .query_one_raw(statement(connection, sql, values))
+        .await?;
+    row.map(|row| Row::from_query_result(&row, "")?.try_into())
+        .transpose()
+}
+
+async fn many(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Credential>, StoreError> {
+    let connection = db.connection();
+    let rows = connection
+        .query_all_raw(statement(connection, sql, values))
+        .await?;
+    rows.iter()
+        .map(|row| Row::from_query_result(row, "")?.try_into())
+        .collect()
+}
+
+/// The live credentials of a user for some connectors, newest first. A user has few.
+pub async fn of_user(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    user: UserId,
+    connector: Option<ConnectorId>,
+) -> Result<Vec<Credential>, StoreError> {
+    let mut sql = format!("{SELECT} WHERE c.environment_id = $1 AND c.user_id = $2 AND t.state <> 'deleted'");
+    let mut values: Vec<Value> = vec![environment.into(), user.into()];
+    if let Some(connector) = connector {
+        sql.push_str(" AND c.connector_id = $3");
+        values.push(connector.into());
+    }
+    sql.push_str(" ORDER BY c.id DESC LIMIT 1000");
+    many(db, sql, values).await
+}
+
+/// The live credentials of a connector, for its deletion.
+pub async fn of_connector(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    connector: ConnectorId,
+) -> Result<Vec<Credential>, StoreError> {
+    let sql =
+        format!("{SELECT} WHERE c.environment_id = $1 AND c.connector_id = $2 AND t.state <> 'deleted'");
+    many(db, sql, vec![environment.into(), connector.into()]).await
+}
+
+/// Which credentials are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialFilter {
+    /// Of this user.
+    pub user: Option<UserId>,
+    /// Of these connectors.
+    pub connectors: Option<Vec<String>>,
+    /// Shown with this status.
+    pub status: Option<Status>,
+    /// Somebody must act before this moment.
+    pub expires_before: Option<Millis>,
+}
+
+/// The credentials of an environment, newest first.
+pub async fn list(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    filter: &CredentialFilter,
+    now: Millis,
+    page: &PageRequest,
+) -> Result<Page<Credential>, StoreError> {
+    let mut query = Conditions::new(environment);
+    if let Some(user) = filter.user {
+        query.equals("c.user_id", user);
+    }
+    if let Some(connectors) = &filter.connectors {
+        query.one_of("k.key", connectors);
+    }
+    if let Some(status) = filter.status {
+        let now = query.bind(now);
+        query.add(status_condition(status, &now));
+    }
+    if let Some(before) = filter.expires_before {
+        let before = query.bind(before);
+        query.add(format!("{ACTS_BY} < {before}"));
+    }
+    if let Some(after) = &page.after {
+        let after = query.bind(after.as_str());
+        query.add(format!("c.id < {after}"));
+    }
+    let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
+    let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
+    let credentials = many(db, sql, query.values).await?;
+    Ok(Page::of(credentials, page.limit, |credential| {
+        credential.id.to_string()
+    }))
+}
+
+/// `WHERE` in the making: conditions joined by AND, with their values.
+struct Conditions {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    fn new(environment: EnvironmentId) -> Self {
+        let sql = "c.environment_id = $1 AND t.state <> 'deleted'".to_owned();
+        Self {
+            sql,
+            values: vec![environment.into()],
+        }
+    }
+
+    fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    fn add(&mut self, condition: impl AsRef<str>) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition.as_ref());
+    }
+
+    fn equals(&mut self, column: &str, value: impl Into<Value>) {
+        let value = self.bind(value);
+        self.add(format!("{column} = {value}"));
+    }
+
+    fn one_of(&mut self, column: &str, words: &[String]) {
+        let words: Vec<_> = words.iter().map(|word| self.bind(word.as_str())).collect();
+        // An empty list means that nothing fits; `IN ()` is no SQL everywhere.
+        let list = if words.is_empty() {
+            "NULL".to_owned()
+        } else {
+            words.join(", ")
+        };
+        self.add(format!("{column} IN ({list})"));
+    }
+}
+
+/// [`Credential::acts_by`] in SQL.
+const ACTS_BY: &str = "COALESCE(c.expires_at, t.refresh_expires_at, \
+ CASE WHEN c.method = 'oauth2' AND NOT t.has_refresh_token THEN t.access_expires_at END)";
+
+/// [`Credential::health`] in SQL, for filters: true for rows whose status at the moment bound as `now` is `status`.
+fn status_condition(status: Status, now: &str) -> String {
+    let revoked = "(t.state = 'broken' AND t.broken_cause IN ('revoked_by_request', 'revoked_upstream'))";
+    let ended = format!(
+        "(t.state = 'broken' OR COALESCE(c.expires_at <= {now}, FALSE) OR (c.method IN ('oauth2', 'api_key', 'basic') \
+         AND NOT t.has_refresh_token AND COALESCE(t.access_expires_at <= {now}, FALSE)))"
+    );
+    let off = "(c.deactivated_at IS NOT NULL OR NOT k.enabled)";
+    let spent = format!(
+        "COALESCE(t.access_expires_at < {now} + CASE WHEN COALESCE(t.access_lifetime, 120000) < 120000 \
+         THEN t.access_lifetime / 4 ELSE 30000 END, FALSE)"
+    );
+    let shown = "CASE WHEN t.state = 'refreshing' THEN t.claimed_from ELSE t.state END";
+    let troubled = format!("({spent} AND {shown} IN ('waiting', 'unknown', 'suspect'))");
+    let pending = format!("({shown} = 'pending')");
+    match status {
+        Status::Revoked => revoked.to_owned(),
+        Status::Expired => format!("({ended} AND NOT {revoked})"),
+        Status::Inactive => format!("(NOT {ended} AND {off})"),
+        Status::Error => format!("(NOT {ended} AND NOT {off} AND {troubled})"),
+        Status::Pending => format!("(NOT {ended} AND NOT {off} AND {pending})"),
+        Status::Active => format!("(NOT {ended} AND NOT {off} AND NOT {troubled} AND NOT {pending})"),
+    }
+}
+
+/// Stores a new credential.
+pub async fn insert(tx: &Tx, environment: EnvironmentId, credential: &Credential) -> Result<(), StoreError> {
+    Entity::insert(credential_row(environment, credential))
+        .exec_without_returning(tx.connection())
+        .await?;
+    let mut tokens = token_row(&credential.token);
+    tokens.environment_id = Set(environment);
+    tokens.credential_id = Set(credential.id);
+    tokens.prev_sealed = Set(None);
+    credential_token::Entity::insert(tokens)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Writes what people edit of a credential.
+pub async fn update(tx: &Tx, environment: EnvironmentId, credential: &Credential) -> Result<(), StoreError> {
+    let mut row = credential_row(environment, credential);
+    // The page of use writes this column by itself.
+    row.last_used_at = ActiveValue::NotSet;
+    Entity::update(row).exec(tx.connection()).await?;
+    Ok(())
+}
+
+fn credential_row(environment: EnvironmentId, credential: &Credential) -> ActiveModel {
+    ActiveModel {
+        environment_id: Set(environment),
+        id: Set(credential.id),
+        user_id: Set(credential.user),
+        connector_id: Set(credential.connector_id),
+        provider: Set(credential.provider.clone()),
+        method: Set(credential.method),
+        name: Set(credential.name.clone()),
+        account_id: Set(credential.account.as_ref().map(|account| account.id.clone())),
+        account_label: Set(credential.account.as_ref().map(|account| account.label.clone())),
+        variables: Set(Texts(credential.variables.clone())),
+        scopes: Set(Strings(credential.scopes.clone())),
+        metadata: Set(Object(credential.metadata.clone())),
+        deactivated_at: Set(credential.deactivated_at),
+        expires_at: Set(credential.expires_at),
+        issued_at: Set(credential.issued_at),
+        last_used_at: Set(credential.last_used_at),
+        last_refreshed_at: Set(credential.last_refreshed_at),
+        created_at: Set(credential.created_at),
+        updated_at: Set(credential.updated_at),
+    }
+}
+
+/// The version of tokens that a write builds on.
+#[derive(Clone, Copy, Debug)]
+pub struct Guard {
+    /// The grant.
+    pub epoch: i64,
+    /// The version.
+    pub version: i64,
+}
+
+/// Writes the machine and the tokens, if grant and version are still those of `guard`; false where they are not.
+/// Lease and owner are not asked: the late answer of a holder whose lease ran out is the only live token.
+/// `previous` is the sealed object of the version before, sealed anew for its column.
+pub async fn save_token(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: CredentialId,
+    token: &Token,
+    guard: Guard,
+    previous: Option<Sealed>,
+) -> Result<bool, StoreError> {
+    let mut row = token_row(token);
+    if previous.is_some() || token.sealed.is_none() {
+        row.prev_sealed = Set(previous);
+    }
+    let changed = credential_token::Entity::update_many()
+        .set(row)
+        .filter(TokenColumn::EnvironmentId.eq(environment))
+        .filter(TokenColumn::CredentialId.eq(id))
+        .filter(TokenColumn::GrantEpoch.eq(guard.epoch))
+        .filter(TokenColumn::TokenVersion.eq(guard.version))
+        .filter(TokenColumn::State.ne(TokenState::Deleted))
+        .exec(tx.connection())
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+fn token_row(token: &Token) -> TokenModel {
+    let (claimed_from, lease_owner, lease_until) = match &token.machine {
+        Machine::Refreshing { from, owner, until } => (Some(*from), Some(owner.clone()), Some(*until)),
+        _ => (None, None, None),
+    };
+    let broken_cause = if let Machine::Broken(cause) = token.machine {
+        Some(cause)
+    } else {
+        None
+    };
+    let suspect_since = if let Machine::Suspect { since, .. } = token.machine {
+        Some(since)
+    } else {
+        None
+    };
+    TokenModel {
+        state: Set(token.machine.state()),
+        claimed_from: Set(claimed_from),
+        broken_cause: Set(broken_cause),
+        state_since: Set(token.state_since),
+        grant_epoch: Set(token.epoch),
+        token_version: Set(token.version),
+        sealed: Set(token.sealed.clone()),
+        access_expires_at: Set(token.access_expires_at),
+        access_lifetime: Set(token.access_lifetime),
+        refresh_expires_at: Set(token.refresh_expires_at),
+        has_refresh_token: Set(token.has_refresh_token),
+        due_at: Set(token.due_at),
+        lease_owner: Set(lease_owner),
+        lease_seq: Set(token.lease_seq),
+        lease_until: Set(lease_until),
+        attempt_version: Set(token.attempt.map(|attempt| attempt.version)),
+        attempt_state: Set(token.attempt.map(|attempt| attempt.state)),
+        attempt_started_at: Set(token.attempt.map(|attempt| attempt.started_at)),
+        fail_class: Set(token.fail_class),
+        fail_count: Set(token.fail_count),
+        next_try_at: Set(token.next_try_at()),
+        suspect_since: Set(suspect_since),
+        announced_status: Set(token.announced),
+        event_ordinal: Set(token.event_ordinal),
+        ..Default::default()
+    }
+}
+
+/// A credential whose tokens want renewing.
+#[derive(Debug, FromQueryResult)]
+pub struct DueCredential {
+    /// Where it is.
+    pub environment_id: EnvironmentId,
+    /// Which one.
+    pub credential_id: CredentialId,
+    /// The version to spend.
+    pub token_version: i64,
+}
+
+/// Credentials due at `now`, those that wait longest first.
+pub async fn due(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<DueCredential>, StoreError> {
+    let sql = "SELECT t.environment_id, t.credential_id, t.token_version FROM credential_token t \
+        WHERE t.due_at <= $1 AND t.state IN ('active', 'refreshing', 'waiting', 'unknown', 'suspect') \
+        AND COALESCE(t.next_try_at, 0) <= $1 AND COALESCE(t.lease_until, 0) <= $1 \
+        ORDER BY t.due_at LIMIT $2";
+    let connection = db.connection();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = connection
+        .query_all_raw(statement(connection, sql, [now.into(), limit.into()]))
+        .await?;
+    rows.iter()
+        .map(|row| Ok(DueCredential::from_query_result(row, "")?))
+        .collect()
+}
+
+/// Notes when credentials were last used.
+pub async fn touch(
+    tx: &Tx,
+    environment: EnvironmentId,
+    ids: Vec<CredentialId>,
+    now: Millis,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .set(ActiveModel {
+            last_used_at: Set(Some(now)),
+            ..Default::default()
+        })
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Id.is_in(ids))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Wrapped data keys.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+use vouchsafe_entity::data_key::{ActiveModel, Column, Entity, Model};
+
+use super::{Reads, StoreError, Tx};
+use crate::domain::data_key::{KeyOwner, WrappedKey};
+
+fn wrapped(row: Model) -> Result<WrappedKey, StoreError> {
+    let bad = |what| StoreError::Inconsistent {
+        table: "data_key",
+        id: row.id.to_string(),
+        what,
+    };
+    Ok(WrappedKey {
+        id: row.id,
+        owner: row.owner.parse().map_err(|_| bad("unknown owner"))?,
+        purpose: row.purpose.parse().map_err(|_| bad("unknown purpose"))?,
+        master_key: row.master_key,
+        wrapped: row.wrapped,
+        created_at: row.created_at,
+        retired_at: row.retired_at,
+    })
+}
+
+/// Stores a new data key.
+pub async fn insert(tx: &Tx, key: &WrappedKey) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        id: Set(key.id),
+        owner: Set(key.owner.to_string()),
+        purpose: Set(key.purpose.as_str().to_owned()),
+        master_key: Set(key.master_key.clone()),
+        wrapped: Set(key.wrapped.clone()),
+        created_at: Set(key.created_at),
+        retired_at: Set(key.retired_at),
+    };
+    Entity::insert(row)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// All data keys, oldest first.
+pub async fn all(db: &impl Reads) -> Result<Vec<WrappedKey>, StoreError> {
+    let rows = Entity::find()
+        .order_by_asc(Column::Id)
+        .all(db.connection())
+        .await?;
+    rows.into_iter().map(wrapped).collect()
+}
+
+/// The data keys of one owner, oldest first.
+pub async fn of_owner(db: &impl Reads, owner: KeyOwner) -> Result<Vec<WrappedKey>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::Owner.eq(owner.to_string()))
+        .order_by_asc(Column::Id)
+        .all(db.connection())
+        .await?;
+    rows.into_iter().map(wrapped).collect()
+}

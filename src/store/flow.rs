@@ -1,0 +1,177 @@
+//! Tickets and flows. What is single use is consumed in one statement.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId};
+use vouchsafe_entity::json::Strings;
+use vouchsafe_entity::kind::Binding;
+use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::{connect_ticket, flow};
+
+use super::{Reads, StoreError, Tx};
+use crate::domain::flow::{Flow, Ticket};
+
+/// Stores a new ticket.
+pub async fn insert_ticket(tx: &Tx, ticket: Ticket) -> Result<(), StoreError> {
+    let row = connect_ticket::ActiveModel {
+        hash: Set(ticket.hash),
+        environment_id: Set(ticket.environment),
+        session_id: Set(ticket.session),
+        connector: Set(ticket.connector),
+        nonce_hash: Set(ticket.nonce_hash),
+        sealed: Set(ticket.sealed),
+        hosted: Set(ticket.hosted),
+        expires_at: Set(ticket.expires_at),
+    };
+    connect_ticket::Entity::insert(row)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Takes a ticket, once.
+pub async fn take_ticket(tx: &Tx, hash: &str) -> Result<Option<Ticket>, StoreError> {
+    let taken = connect_ticket::Entity::delete_many()
+        .filter(connect_ticket::Column::Hash.eq(hash))
+        .exec_with_returning(tx.connection())
+        .await?;
+    Ok(taken.into_iter().next().map(|row| Ticket {
+        hash: row.hash,
+        environment: row.environment_id,
+        session: row.session_id,
+        connector: row.connector,
+        nonce_hash: row.nonce_hash,
+        sealed: row.sealed,
+        hosted: row.hosted,
+        expires_at: row.expires_at,
+    }))
+}
+
+impl From<flow::Model> for Flow {
+    fn from(row: flow::Model) -> Self {
+        Self {
+            id: row.id,
+            environment: row.environment_id,
+            session: row.session_id,
+            connector: row.connector_id,
+            user: row.user_id,
+            credential: row.credential_id,
+            cookie_hash: row.cookie_hash,
+            nonce_hash: row.nonce_hash,
+            state_hash: row.state_hash,
+            sealed: row.sealed,
+            scopes: row.scopes.0,
+            redirect_uri: row.redirect_uri,
+            binding: row.binding,
+            hosted: row.hosted,
+            redirect: row.redirect,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+/// Stores a new flow.
+pub async fn insert(tx: &Tx, flow: &Flow) -> Result<(), StoreError> {
+    let row = flow::ActiveModel {
+        id: Set(flow.id),
+        environment_id: Set(flow.environment),
+        session_id: Set(flow.session),
+        connector_id: Set(flow.connector),
+        user_id: Set(flow.user),
+        credential_id: Set(flow.credential),
+        cookie_hash: Set(flow.cookie_hash.clone()),
+        nonce_hash: Set(flow.nonce_hash.clone()),
+        state_hash: Set(flow.state_hash.clone()),
+        sealed: Set(flow.sealed.clone()),
+        scopes: Set(Strings(flow.scopes.clone())),
+        redirect_uri: Set(flow.redirect_uri.clone()),
+        binding: Set(flow.binding),
+        hosted: Set(flow.hosted),
+        redirect: Set(flow.redirect),
+        created_at: Set(flow.created_at),
+        expires_at: Set(flow.expires_at),
+    };
+    flow::Entity::insert(row)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// One flow, by id and by the cookie of the browser that holds it.
+pub async fn find(db: &impl Reads, id: FlowId, cookie_hash: &str) -> Result<Option<Flow>, StoreError> {
+    let found = flow::Entity::find_by_id(id)
+        .filter(flow::Column::CookieHash.eq(cookie_hash))
+        .one(db.connection())
+        .await?;
+    Ok(found.map(Into::into))
+}
+
+/// Binds a flow and gives it its `state`, once; false where it was sent on already.
+pub async fn send_on(
+    tx: &Tx,
+    id: FlowId,
+    cookie_hash: &str,
+    binding: Binding,
+    state_hash: &str,
+) -> Result<bool, StoreError> {
+    let changed = flow::Entity::update_many()
+        .set(flow::ActiveModel {
+            binding: Set(Some(binding)),
+            state_hash: Set(Some(state_hash.to_owned())),
+            nonce_hash: Set(None),
+            ..Default::default()
+        })
+        .filter(flow::Column::Id.eq(id))
+        .filter(flow::Column::CookieHash.eq(cookie_hash))
+        .filter(flow::Column::StateHash.is_null())
+        .exec(tx.connection())
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Takes the flow of a callback, once: only where `state`, cookie and connector agree.
+pub async fn take(
+    tx: &Tx,
+    state_hash: &str,
+    cookie_hashes: &[String],
+    connector: ConnectorId,
+) -> Result<Option<Flow>, StoreError> {
+    let taken = flow::Entity::delete_many()
+        .filter(flow::Column::StateHash.eq(state_hash))
+        .filter(flow::Column::CookieHash.is_in(cookie_hashes.iter().map(String::as_str)))
+        .filter(flow::Column::ConnectorId.eq(connector))
+        .exec_with_returning(tx.connection())
+        .await?;
+    Ok(taken.into_iter().next().map(Into::into))
+}
+
+/// The flow that a `state` belongs to, without taking it: so that a refusal can be told to its owner.
+pub async fn by_state(
+    db: &impl Reads,
+    state_hash: &str,
+) -> Result<Option<(EnvironmentId, Flow)>, StoreError> {
+    let found = flow::Entity::find()
+        .filter(flow::Column::StateHash.eq(state_hash))
+        .one(db.connection())
+        .await?;
+    Ok(found.map(|row| (row.environment_id, row.into())))
+}
+
+/// Removes a flow.
+pub async fn delete(tx: &Tx, id: FlowId) -> Result<(), StoreError> {
+    flow::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Removes tickets and flows whose time is over.
+pub async fn sweep(tx: &Tx, now: Millis) -> Result<(), StoreError> {
+    connect_ticket::Entity::delete_many()
+        .filter(connect_ticket::Column::ExpiresAt.lte(now))
+        .exec(tx.connection())
+        .await?;
+    flow::Entity::delete_many()
+        .filter(flow::Column::ExpiresAt.lte(now))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Integrations.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
+use vouchsafe_entity::id::EnvironmentId;
+use vouchsafe_entity::integration::{ActiveModel, Column, Entity, Model};
+use vouchsafe_entity::json::Needs;
+
+use super::{Reads, StoreError, Tx};
+use crate::domain::integration::Integration;
+use crate::domain::page::{Page, PageRequest};
+
+impl From<Model> for Integration {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            slug: row.slug,
+            name: row.name,
+            description: row.description,
+            connectors: row.connectors.0,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// One integration by slug.
+pub async fn by_slug(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    slug: &str,
+) -> Result<Option<Integration>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Slug.eq(slug))
+        .one(db.connection())
+        .await?;
+    Ok(found.map(Into::into))
+}
+
+/// The integrations of an environment, by slug.
+pub async fn list(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    page: &PageRequest,
+) -> Result<Page<Integration>, StoreError> {
+    let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Slug.gt(after.as_str()));
+    }
+    let rows = query
+        .order_by_asc(Column::Slug)
+        .limit(page.limit + 1)
+        .all(db.connection())
+        .await?;
+    let integrations = rows.into_iter().map(Integration::from).collect();
+    Ok(Page::of(integrations, page.limit, |integration: &Integration| {
+        integration.slug.clone()
+    }))
+}
+
+/// Stores or replaces an integration.
+pub async fn save(tx: &Tx, environment: EnvironmentId, integration: &Integration) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        environment_id: Set(environment),
+        id: Set(integration.id),
+        slug: Set(integration.slug.clone()),
+        name: Set(integration.name.clone()),
+        description: Set(integration.description.clone()),
+        connectors: Set(Needs(integration.connectors.clone())),
+        created_at: Set(integration.created_at),
+        updated_at: Set(integration.updated_at),
+    };
+    let replace = OnConflict::columns([Column::EnvironmentId, Column::Id])
+        .update_columns([
+            Column::Name,
+            Column::Description,
+            Column::Connectors,
+            Column::UpdatedAt,
+        ])
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(replace)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Removes an integration; false where there is none.
+pub async fn delete(tx: &Tx, environment: EnvironmentId, slug: &str) -> Result<bool, StoreError> {
+    let gone = Entity::delete_many()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Slug.eq(slug))
+        .exec(tx.connection())
+        .await?;
+    Ok(gone.rows_affected == 1)
+}

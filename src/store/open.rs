@@ -1,0 +1,137 @@
+//! Opening a database: pools, pragmas, migrations.
+
+use std::path::Path;
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait as _, SchemaManager};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use vouchsafe_migration as migration;
+
+use super::{Store, StoreError};
+
+/// Readers beside the one writer of a SQLite database.
+const SQLITE_READERS: u32 = 8;
+const POSTGRES_CONNECTIONS: u32 = 20;
+/// Names the lock that replicas take while they migrate; it is one per schema, as tests share a database.
+const MIGRATION_LOCK: &str = "hashtext('vouchsafe-migrate:' || current_schema())";
+
+/// Where the database is. The address may hold a password, so it prints as nothing.
+#[derive(Clone, Debug)]
+pub struct DatabaseUrl(SecretString);
+
+impl DatabaseUrl {
+    /// Takes a `sqlite://` or `postgres://` address; none for any other.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = ["sqlite:", "postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme));
+        known.then(|| Self(text.into()))
+    }
+
+    /// The embedded database in the file at `path`.
+    pub fn file(path: &Path) -> Self {
+        Self(format!("sqlite://{}?mode=rwc", path.display()).into())
+    }
+
+    /// Whether it is the embedded one.
+    pub fn is_sqlite(&self) -> bool {
+        self.0.expose_secret().starts_with("sqlite:")
+    }
+
+    fn options(&self) -> ConnectOptions {
+        let mut text = self.0.expose_secret().to_owned();
+        if self.is_sqlite() && !text.contains('?') {
+            text.push_str("?mode=rwc");
+        }
+        let mut options = ConnectOptions::new(text);
+        options
+            .sqlx_logging(false)
+            .acquire_timeout(Duration::from_secs(10));
+        options
+    }
+}
+
+impl Store {
+    /// Opens the database at `url`, without touching what is in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], where it can't be reached.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        if url.is_sqlite() {
+            open_sqlite(url).await
+        } else {
+            open_postgres(url).await
+        }
+    }
+
+    /// Brings the schema up to date. Replicas that start together wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        if self.writer.get_database_backend() != sea_orm::DbBackend::Postgres {
+            return Ok(Migrator::up(&self.writer, None).await?);
+        }
+        let lock = sea_orm::TransactionTrait::begin(&self.writer).await?;
+        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            .await?;
+        Migrator::up(&self.writer, None).await?;
+        Ok(lock.commit().await?)
+    }
+
+    /// Whether the schema has been made.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        let manager = SchemaManager::new(&self.writer);
+        Ok(manager.has_table("workspace").await?)
+    }
+}
+
+async fn open_sqlite(url: &DatabaseUrl) -> Result<Store, StoreError> {
+    let mut writer = url.options();
+    pool(&mut writer, 1)
+        .map_sqlx_sqlite_opts(|options| pragmas(options).synchronous(SqliteSynchronous::Full));
+    let writer = Database::connect(writer).await?;
+    let mut reader = url.options();
+    pool(&mut reader, SQLITE_READERS)
+        .map_sqlx_sqlite_opts(|options| pragmas(options).pragma("query_only", "on"));
+    Ok(Store {
+        reader: Database::connect(reader).await?,
+        writer,
+    })
+}
+
+fn pragmas(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("secure_delete", "on")
+}
+
+fn pool(options: &mut ConnectOptions, size: u32) -> &mut ConnectOptions {
+    options
+        .max_connections(size)
+        .min_connections(1)
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(false)
+}
+
+async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
+    let mut options = url.options();
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .min_connections(1)
+        .test_before_acquire_if_idle_for(Duration::from_secs(30));
+    let pool: Result<DatabaseConnection, DbErr> = Database::connect(options).await;
+    let pool = pool?;
+    Ok(Store {
+        reader: pool.clone(),
+        writer: pool,
+    })
+}

@@ -1,0 +1,155 @@
+//! End users.
+
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query};
+use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
+use vouchsafe_entity::id::{EnvironmentId, UserId};
+use vouchsafe_entity::json::Strings;
+use vouchsafe_entity::user::{ActiveModel, Column, Entity, Model};
+
+use super::{Reads, StoreError, Tx};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::user::User;
+
+impl From<Model> for User {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            username: row.username,
+            full_name: row.full_name,
+            email: row.email,
+            organization: row.organization,
+            tags: row.tags.0,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+fn row(environment: EnvironmentId, user: &User) -> ActiveModel {
+    ActiveModel {
+        environment_id: Set(environment),
+        id: Set(user.id),
+        username: Set(user.username.clone()),
+        full_name: Set(user.full_name.clone()),
+        email: Set(user.email.clone()),
+        organization: Set(user.organization.clone()),
+        tags: Set(Strings(user.tags.clone())),
+        created_at: Set(user.created_at),
+        updated_at: Set(user.updated_at),
+    }
+}
+
+/// One user by our id.
+pub async fn find(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    id: UserId,
+) -> Result<Option<User>, StoreError> {
+    Ok(Entity::find_by_id((environment, id))
+        .one(db.connection())
+        .await?
+        .map(Into::into))
+}
+
+/// One user by the embedder's name.
+pub async fn by_username(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    username: &str,
+) -> Result<Option<User>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Username.eq(username))
+        .one(db.connection())
+        .await?;
+    Ok(found.map(Into::into))
+}
+
+/// Which of `usernames` are taken.
+pub async fn taken(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    usernames: &[String],
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Username)
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Username.is_in(usernames.iter().map(String::as_str)))
+        .into_tuple()
+        .all(db.connection())
+        .await?)
+}
+
+/// The users of an environment, newest first, those with `search` in name or address alone.
+pub async fn list(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    search: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<User>, StoreError> {
+    let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
+    if let Some(search) = search {
+        let pattern = format!("%{}%", escape_like(&search.to_lowercase()));
+        let like = |column: Column| {
+            Expr::expr(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern.clone()).escape('\\'))
+        };
+        query = query.filter(
+            Condition::any()
+                .add(like(Column::Username))
+                .add(like(Column::FullName))
+                .add(like(Column::Email)),
+        );
+    }
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Id.lt(after.as_str()));
+    }
+    let rows = query
+        .order_by_desc(Column::Id)
+        .limit(page.limit + 1)
+        .all(db.connection())
+        .await?;
+    let users = rows.into_iter().map(User::from).collect();
+    Ok(Page::of(users, page.limit, |user: &User| user.id.to_string()))
+}
+
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// Stores a new user.
+pub async fn insert(tx: &Tx, environment: EnvironmentId, user: &User) -> Result<(), StoreError> {
+    Entity::insert(row(environment, user))
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Stores new users.
+pub async fn insert_many(tx: &Tx, environment: EnvironmentId, users: &[User]) -> Result<(), StoreError> {
+    // PostgreSQL takes 65,535 values in a statement.
+    for chunk in users.chunks(1_000) {
+        let rows = chunk.iter().map(|user| row(environment, user));
+        Entity::insert_many(rows)
+            .exec_without_returning(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Writes a changed user.
+pub async fn update(tx: &Tx, environment: EnvironmentId, user: &User) -> Result<(), StoreError> {
+    Entity::update(row(environment, user))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Removes a user and everything of theirs; false where there is none.
+pub async fn delete(tx: &Tx, environment: EnvironmentId, id: UserId) -> Result<bool, StoreError> {
+    Ok(Entity::delete_by_id((environment, id))
+        .exec(tx.connection())
+        .await?
+        .rows_affected
+        == 1)
+}
