@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Provider definitions: TOML in, requests out (`providers/*.toml`).
+//!
+//! A provider is data. This module reads and checks the files, and answers every question about an app: which
+//! methods it has, what a form asks for, where requests go and how a credential is placed on them. It must not
+//! know the network, the database, the clock, or any provider by name.
+
+mod definition;
+mod path;
+mod template;
+mod url_template;
+mod values;
+mod variable;
+
+pub use self::definition::{
+    Account, ApiKey, AuthMethod, AuthorizationResponse, Basic, CaptureError, Captured, Check, CheckOutcome,
+    CheckRequest, ClientCredentials, CodeChallenge, Definition, FieldError, FieldSource, Headers, Jwt,
+    JwtAlgorithm, Limits, OAuth2, Param, ParamValue, Params, Placement, Refresh, Reuse, RevokeScope, Session,
+    TokenRequest, TokenRequestFormat, TokenResponse,
+};
+pub use self::path::Path;
+pub use self::template::{MAX_HEADER, RenderError, Template, TemplateError};
+pub use self::url_template::{Authority, HostTemplate, UrlTemplate, UrlTemplateError};
+pub use self::values::{NotValues, Values};
+pub use self::variable::{Field, Lookup, Pattern, ValueSource, Variable};

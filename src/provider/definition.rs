@@ -1,0 +1,186 @@
+//! A loaded provider definition: what an app is, how it authenticates, and the requests that follow from it.
+//! Every question about an app is answered here, from data; nothing here does I/O or knows a clock.
+
+mod account;
+mod capture;
+mod check;
+mod endpoint;
+mod fields;
+mod method;
+mod params;
+mod placement;
+
+use std::fmt;
+
+use vouchsafe_entity::kind::Method;
+
+pub use self::account::Account;
+pub use self::capture::{CaptureError, Captured};
+pub(in crate::provider) use self::check::Target;
+pub use self::check::{Check, CheckOutcome, CheckRequest};
+pub use self::fields::{FieldError, FieldSource};
+pub use self::method::{
+    ApiKey, AuthMethod, AuthorizationResponse, Basic, ClientCredentials, CodeChallenge, Jwt, JwtAlgorithm,
+    OAuth2, Refresh, Reuse, RevokeScope, Session, TokenRequest, TokenRequestFormat, TokenResponse,
+};
+pub use self::params::{Param, ParamValue, Params};
+pub(in crate::provider) use self::placement::Placing;
+pub use self::placement::{Headers, Placement};
+
+use super::template::Template;
+use super::url_template::{HostTemplate, UrlTemplate};
+use super::variable::Variable;
+
+/// One provider, as its file describes it.
+pub struct Definition {
+    pub(super) slug: String,
+    pub(super) name: String,
+    pub(super) documentation: String,
+    pub(super) categories: Vec<String>,
+    pub(super) hash: String,
+    pub(super) base_url: UrlTemplate,
+    pub(super) allowed_hosts: Vec<HostTemplate>,
+    pub(super) headers: Headers,
+    pub(super) account: Option<Template>,
+    pub(super) account_label: Option<Template>,
+    pub(super) variables: Vec<Variable>,
+    /// Methods on offer, each with the indexes of the variables that it reaches.
+    pub(super) methods: Vec<Method>,
+    pub(super) reach: Vec<Vec<usize>>,
+    pub(super) oauth2: Option<OAuth2>,
+    pub(super) client_credentials: Option<ClientCredentials>,
+    pub(super) api_key: Option<ApiKey>,
+    pub(super) session: Option<Session>,
+    pub(super) jwt: Option<Jwt>,
+    pub(super) check: Option<Check>,
+    pub(super) limits: Limits,
+}
+
+/// How hard the hub may call a provider on its own account, per token host and replica.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Calls in flight.
+    pub concurrency: u16,
+    /// Calls started per second.
+    pub rate: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: 8,
+            rate: 10.0,
+        }
+    }
+}
+
+impl Definition {
+    /// The file name without its ending; the key of a connector.
+    pub fn slug(&self) -> &str {
+        &self.slug
+    }
+
+    /// Display name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The vendor page that the file was written from.
+    pub fn documentation(&self) -> &str {
+        &self.documentation
+    }
+
+    /// Catalogue categories.
+    pub fn categories(&self) -> &[String] {
+        &self.categories
+    }
+
+    /// SHA-256 of the file and, where it extends another, of that file too; in hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The methods on offer, OAuth first.
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// Whether no method works without a client id of the connector.
+    pub fn needs_client(&self) -> bool {
+        self.methods.iter().all(|method| *method == Method::OAuth2)
+    }
+
+    /// Every variable, in the order of the file.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// The variable of that name.
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+
+    /// The variables that a method reaches, in the order of the file; none if it is not on offer.
+    pub fn variables_of(&self, method: Method) -> impl Iterator<Item = &Variable> {
+        let place = self.methods.iter().position(|offered| *offered == method);
+        let reach = place
+            .and_then(|place| self.reach.get(place))
+            .map_or(&[][..], Vec::as_slice);
+        reach.iter().filter_map(|index| self.variables.get(*index))
+    }
+
+    /// `[oauth2]`.
+    pub fn oauth2(&self) -> Option<&OAuth2> {
+        self.oauth2.as_ref()
+    }
+
+    /// `[client_credentials]`.
+    pub fn client_credentials(&self) -> Option<&ClientCredentials> {
+        self.client_credentials.as_ref()
+    }
+
+    /// `[session]`.
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// `[jwt]`. It is read and checked but not among [`methods`](Self::methods) as long as the hub cannot sign.
+    pub fn jwt(&self) -> Option<&Jwt> {
+        self.jwt.as_ref()
+    }
+
+    /// `[oauth2.refresh]`, with its defaults.
+    pub fn refresh(&self) -> Option<&Refresh> {
+        self.oauth2.as_ref().map(|oauth2| &oauth2.refresh)
+    }
+
+    /// The token request that a method makes; none for a key.
+    pub fn token_request_of(&self, method: Method) -> Option<&TokenRequest> {
+        match method {
+            Method::OAuth2 => self.oauth2.as_ref().map(|table| &table.token),
+            Method::ClientCredentials => self.client_credentials.as_ref().map(|table| &table.token),
+            Method::Session => self.session.as_ref().map(|table| &table.token),
+            Method::Jwt => self.jwt.as_ref().and_then(|table| table.token.as_ref()),
+            Method::ApiKey | Method::Basic => None,
+        }
+    }
+
+    /// How hard the hub may call this provider on its own account.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// `[check]`.
+    pub fn check(&self) -> Option<&Check> {
+        self.check.as_ref()
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition")
+            .field("slug", &self.slug)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}

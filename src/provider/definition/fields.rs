@@ -1,0 +1,259 @@
+//! Forms: what a method asks for, and whether what was typed can be used.
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use vouchsafe_entity::kind::Method;
+use zeroize::Zeroizing;
+
+use super::Definition;
+use crate::provider::template::{MAX_HEADER, fits_header};
+use crate::provider::values::Values;
+use crate::provider::variable::{Field, ValueSource, Variable, affixes};
+
+/// The longest value that only goes into a body, in bytes.
+const MAX_VALUE: usize = 64 * 1024;
+
+/// Who gives the values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldSource {
+    /// The user, in the form of a method.
+    User,
+    /// The embedder, with the connector. A value may be a reference `$Secret{KEY}`, which is taken as it is: what it
+    /// stands for is checked with [`Definition::check_value`] once it is known.
+    Connector,
+}
+
+/// What is wrong with one value. The message is for the person who typed it and never repeats the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FieldError {
+    /// The name of the field.
+    pub name: String,
+    /// `unknown_field`, `required`, `not_a_string`, `invalid_format`, `not_an_option`, `invalid_characters` or
+    /// `too_long`.
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+impl Definition {
+    /// What the form of a method asks the user for, in the order of the file.
+    pub fn fields(&self, method: Method) -> Vec<Field> {
+        let own = self
+            .variables_of(method)
+            .filter(|variable| variable.source == ValueSource::User);
+        own.map(|variable| self.field(variable))
+            .chain(client_fields(method))
+            .collect()
+    }
+
+    /// What the embedder gives with a connector, over all methods.
+    pub fn connector_fields(&self) -> Vec<Field> {
+        let own = self
+            .variables
+            .iter()
+            .filter(|variable| variable.source == ValueSource::Connector);
+        own.map(|variable| self.field(variable)).collect()
+    }
+
+    fn field(&self, variable: &Variable) -> Field {
+        let endpoints = [
+            self.oauth2.as_ref().map(|table| &table.authorization_endpoint),
+            self.client_credentials
+                .as_ref()
+                .map(|table| &table.token.endpoint),
+            self.session.as_ref().map(|table| &table.token.endpoint),
+        ];
+        let mut templates = std::iter::once(&self.base_url).chain(endpoints.into_iter().flatten());
+        let (prefix, suffix) = templates
+            .find_map(|template| affixes(template, &variable.name))
+            .unwrap_or_default();
+        Field {
+            name: variable.name.clone(),
+            label: variable.label.clone().unwrap_or_else(|| variable.name.clone()),
+            help: variable.help.clone(),
+            example: variable.example.clone(),
+            prefix,
+            suffix,
+            required: !variable.optional && variable.default.is_none(),
+            secret: variable.secret,
+            pattern: variable
+                .pattern
+                .as_ref()
+                .map(|pattern| pattern.source().to_owned()),
+            options: variable.options.clone(),
+            default: variable.default.clone(),
+        }
+    }
+
+    /// Checks what was typed and gives the values to keep, defaults included. Without a mistake every required field
+    /// has a value. Errors are those of every field.
+    pub fn validate_fields(
+        &self,
+        method: Method,
+        given: &Map<String, Value>,
+        source: FieldSource,
+    ) -> Result<Values, Vec<FieldError>> {
+        let fields = match source {
+            FieldSource::User => self.fields(method),
+            FieldSource::Connector => self.connector_fields(),
+        };
+        let mut errors: Vec<FieldError> = given
+            .keys()
+            .filter(|name| !fields.iter().any(|field| field.name == **name))
+            .map(|name| FieldError::new(name, "unknown_field", "This field is not asked for."))
+            .collect();
+        let mut values = Values::new();
+        for field in &fields {
+            match self.accept_field(field, given.get(&field.name), source) {
+                Ok(Some(value)) => values.set(field.name.as_str(), value),
+                Ok(None) => {}
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            Ok(values)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn accept_field(
+        &self,
+        field: &Field,
+        given: Option<&Value>,
+        source: FieldSource,
+    ) -> Result<Option<SecretString>, FieldError> {
+        let text = match given {
+            None | Some(Value::Null) => "",
+            Some(Value::String(text)) => text,
+            Some(_) => {
+                return Err(FieldError::new(
+                    &field.name,
+                    "not_a_string",
+                    "Text is expected here.",
+                ));
+            }
+        };
+        if source == FieldSource::Connector && text.starts_with("$Secret{") && text.ends_with('}') {
+            return Ok(Some(text.into()));
+        }
+        match self.clean_value(&field.name, text)? {
+            Some(value) => Ok(Some(value)),
+            None if field.required => Err(FieldError::new(
+                &field.name,
+                "required",
+                &format!("{} is required.", field.label),
+            )),
+            None => Ok(field.default.as_deref().map(SecretString::from)),
+        }
+    }
+
+    /// Checks one value of a variable, as [`validate_fields`](Self::validate_fields) does.
+    pub fn check_value(&self, name: &str, value: &str) -> Result<(), FieldError> {
+        self.clean_value(name, value).map(drop)
+    }
+
+    /// The value as it is kept; `None` if it is empty.
+    fn clean_value(&self, name: &str, given: &str) -> Result<Option<SecretString>, FieldError> {
+        let variable = self.variable(name);
+        let places = variable.map(|variable| variable.places).unwrap_or_default();
+        // A password may begin or end with a space; a line end comes from the clipboard.
+        let trimmed = if places.outside_body {
+            given.trim()
+        } else {
+            given.trim_matches(['\r', '\n'])
+        };
+        if trimmed.is_empty() {
+            return Ok(None);
+        }
+        let value = Zeroizing::new(if places.host {
+            trimmed.to_ascii_lowercase()
+        } else {
+            trimmed.to_owned()
+        });
+        let limit = if places.outside_body {
+            MAX_HEADER
+        } else {
+            MAX_VALUE
+        };
+        if value.len() > limit {
+            return Err(FieldError::new(
+                name,
+                "too_long",
+                &format!("At most {limit} bytes fit here."),
+            ));
+        }
+        if places.header && !fits_header(&value) {
+            let message =
+                "Only letters, digits and signs of the English keyboard can be sent. Copy the value again.";
+            return Err(FieldError::new(name, "invalid_characters", message));
+        }
+        if places.outside_body && value.contains(char::is_control) {
+            return Err(FieldError::new(
+                name,
+                "invalid_characters",
+                "The value is broken over lines. Copy it again.",
+            ));
+        }
+        if places.user_name && value.contains(':') {
+            return Err(FieldError::new(
+                name,
+                "invalid_characters",
+                "A colon cannot be used here.",
+            ));
+        }
+        match variable {
+            Some(variable) if !variable.allows(&value) => Err(variable.mismatch()),
+            _ => Ok(Some(SecretString::from(value.as_str()))),
+        }
+    }
+}
+
+/// The user's own client, which `[client_credentials]` asks for without a variable.
+fn client_fields(method: Method) -> impl Iterator<Item = Field> {
+    let field = |name: &str, label: &str, secret| Field {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        help: None,
+        example: None,
+        prefix: None,
+        suffix: None,
+        required: true,
+        secret,
+        pattern: None,
+        options: Vec::new(),
+        default: None,
+    };
+    let fields = [
+        field("client_id", "Client ID", false),
+        field("client_secret", "Client secret", true),
+    ];
+    fields
+        .into_iter()
+        .filter(move |_| method == Method::ClientCredentials)
+}
+
+impl Variable {
+    fn mismatch(&self) -> FieldError {
+        if !self.options.is_empty() {
+            return FieldError::new(&self.name, "not_an_option", "Choose one of the options.");
+        }
+        let label = self.label.as_deref().unwrap_or(&self.name);
+        let message = match &self.example {
+            Some(example) => format!("This does not look like a value for {label}. It looks like: {example}"),
+            None => format!("This does not look like a value for {label}."),
+        };
+        FieldError::new(&self.name, "invalid_format", &message)
+    }
+}
+
+impl FieldError {
+    fn new(name: &str, code: &'static str, message: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            code,
+            message: message.to_owned(),
+        }
+    }
+}
