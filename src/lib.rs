@@ -22,6 +22,7 @@
 //! Which module may use which is settled in `tests/it/layering.rs`.
 
 pub mod clock;
+pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod egress;

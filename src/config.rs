@@ -1,0 +1,211 @@
+//! The configuration: defaults, then `vouchsafe.toml`, then variables, each value named once.
+//!
+//! The environment is handed in as a map, so that nothing below reads it. Unknown keys of the file are refused.
+
+mod database;
+mod egress;
+mod keys;
+mod raw;
+mod refresh;
+mod server;
+
+pub use database::DatabaseConfig;
+pub use egress::EgressConfig;
+pub use keys::MasterKeySource;
+pub use refresh::RefreshConfig;
+pub use server::{LogFormat, ServerConfig};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use url::Url;
+
+use raw::Raw;
+
+/// The variables that the hub reads; the key in `vouchsafe.toml` is the same without `VOUCHSAFE_`, in lower case.
+pub const VARIABLES: &[&str] = &[
+    "VOUCHSAFE_LISTEN",
+    "VOUCHSAFE_PUBLIC_URL",
+    "VOUCHSAFE_DATA_DIR",
+    "VOUCHSAFE_DATABASE_URL",
+    "VOUCHSAFE_MASTER_KEY",
+    "VOUCHSAFE_MASTER_KEY_FILE",
+    "VOUCHSAFE_PROVIDERS_DIR",
+    "VOUCHSAFE_EGRESS_ALLOW",
+    "VOUCHSAFE_EGRESS_HTTP",
+    "VOUCHSAFE_LOG",
+    "VOUCHSAFE_LOG_FORMAT",
+    "VOUCHSAFE_TRUSTED_PROXIES",
+    "VOUCHSAFE_SMTP_URL",
+    "VOUCHSAFE_MAIL_FROM",
+    "VOUCHSAFE_AUDIT_MODE",
+    "VOUCHSAFE_REFRESH_CONFIRM_AFTER",
+    "VOUCHSAFE_REFRESH_LEASE",
+    "VOUCHSAFE_METRICS_LISTEN",
+];
+
+/// Everything that an operator may set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address, public URL, logs, metrics.
+    pub server: ServerConfig,
+    /// Where data lies.
+    pub database: DatabaseConfig,
+    /// Where the master key comes from.
+    pub master_key: MasterKeySource,
+    /// `VOUCHSAFE_PROVIDERS_DIR`: more provider definitions.
+    pub providers_dir: Option<PathBuf>,
+    /// Where calls may go.
+    pub egress: EgressConfig,
+    /// Times of the refresh protocol.
+    pub refresh: RefreshConfig,
+    /// `VOUCHSAFE_AUDIT_MODE`: whether reads wait for their audit row.
+    pub audit: AuditMode,
+    /// Mail, where it is on.
+    pub mail: Option<MailConfig>,
+}
+
+/// When the audit row of a read is written. Changes and reveals in the dashboard always wait for theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditMode {
+    /// Within a second, many at once.
+    Batched,
+    /// Before the answer.
+    Strict,
+}
+
+/// `VOUCHSAFE_SMTP_URL` and `VOUCHSAFE_MAIL_FROM`.
+#[derive(Clone, Debug)]
+pub struct MailConfig {
+    /// The server, with its login.
+    pub smtp_url: SecretString,
+    /// The sender.
+    pub from: String,
+}
+
+/// Why a configuration is none.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file or the variables have a wrong shape.
+    #[error("{0}")]
+    Shape(Box<figment::Error>),
+    /// A value makes no sense.
+    #[error("{name}: {problem}")]
+    Value {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+}
+
+impl ConfigError {
+    fn value(name: &'static str, problem: impl Into<String>) -> Self {
+        Self::Value {
+            name,
+            problem: problem.into(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration from `file` (none = `vouchsafe.toml` where there is one) and the variables `env`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        Self::from_raw(raw::read(file, env)?)
+    }
+
+    fn from_raw(raw: Raw) -> Result<Self, ConfigError> {
+        let database = DatabaseConfig::from_raw(&raw)?;
+        let audit = match raw.audit_mode.as_deref() {
+            None | Some("batched") => AuditMode::Batched,
+            Some("strict") => AuditMode::Strict,
+            Some(_) => {
+                return Err(ConfigError::value(
+                    "VOUCHSAFE_AUDIT_MODE",
+                    "write `batched` or `strict`",
+                ));
+            }
+        };
+        let mail = match (
+            secret(
+                raw.smtp_url.as_ref(),
+                raw.smtp_url_file.as_deref(),
+                "VOUCHSAFE_SMTP_URL",
+            )?,
+            &raw.mail_from,
+        ) {
+            (Some(smtp_url), Some(from)) => Some(MailConfig {
+                smtp_url,
+                from: from.clone(),
+            }),
+            (None, None) => None,
+            _ => {
+                return Err(ConfigError::value(
+                    "VOUCHSAFE_SMTP_URL",
+                    "mail needs VOUCHSAFE_SMTP_URL and VOUCHSAFE_MAIL_FROM",
+                ));
+            }
+        };
+        Ok(Self {
+            master_key: MasterKeySource::from_raw(&raw)?,
+            egress: EgressConfig::from_raw(&raw)?,
+            refresh: RefreshConfig::from_raw(&raw)?,
+            server: ServerConfig::from_raw(&raw)?,
+            providers_dir: raw.providers_dir.map(PathBuf::from),
+            database,
+            audit,
+            mail,
+        })
+    }
+
+    /// The defaults, with all data in `data_dir`.
+    ///
+    /// # Errors
+    /// None in practice: the defaults hold.
+    pub fn in_dir(data_dir: &Path) -> Result<Self, ConfigError> {
+        let env = BTreeMap::from([("VOUCHSAFE_DATA_DIR".to_owned(), data_dir.display().to_string())]);
+        Self::from_raw(raw::read_variables(&env)?)
+    }
+}
+
+/// A secret value given directly or as a file; both is an error.
+fn secret(
+    value: Option<&SecretString>,
+    file: Option<&str>,
+    name: &'static str,
+) -> Result<Option<SecretString>, ConfigError> {
+    match (value, file) {
+        (Some(_), Some(_)) => Err(ConfigError::value(
+            name,
+            format!("set {name} or {name}_FILE, not both"),
+        )),
+        (Some(value), None) => Ok(Some(value.clone())),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+                path: path.into(),
+                source,
+            })?;
+            Ok(Some(text.trim().into()))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn parse_url(text: &str, name: &'static str) -> Result<Url, ConfigError> {
+    Url::parse(text).map_err(|error| ConfigError::value(name, format!("not an address: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use super::*;
+
+fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let env = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    raw::read_variables(&env).and_then(Config::from_raw)
+}
+
+fn problem(pairs: &[(&str, &str)]) -> String {
+    load(pairs).unwrap_err().to_string()
+}
+
+#[test]
+fn without_anything_the_defaults_of_the_contract_hold() {
+    let config = load(&[]).unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:7070");
+    assert!(config.database.url.is_sqlite());
+    assert_eq!(config.database.data_dir, PathBuf::from("./data"));
+    assert!(!config.egress.http && config.egress.allow.is_empty());
+    assert_eq!(config.audit, AuditMode::Batched);
+    assert_eq!(config.refresh.lease.as_secs(), 90);
+}
+
+#[test]
+fn each_variable_is_read() {
+    let config = load(&[
+        ("VOUCHSAFE_LISTEN", "0.0.0.0:80"),
+        ("VOUCHSAFE_PUBLIC_URL", "https://hub.acme.test"),
+        ("VOUCHSAFE_EGRESS_ALLOW", "10.0.0.0/8, 127.0.0.1"),
+        ("VOUCHSAFE_EGRESS_HTTP", "true"),
+        ("VOUCHSAFE_TRUSTED_PROXIES", "192.168.0.0/16"),
+        ("VOUCHSAFE_REFRESH_LEASE", "2m"),
+        ("VOUCHSAFE_AUDIT_MODE", "strict"),
+        ("VOUCHSAFE_DATABASE_URL", "postgres://hub:hunter2@db/hub"),
+    ])
+    .unwrap();
+    assert_eq!(config.egress.allow.len(), 2);
+    assert!(config.egress.http);
+    assert_eq!(config.refresh.lease.as_secs(), 120);
+    assert!(!config.database.url.is_sqlite());
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_wrong_value_names_its_variable_and_what_to_do() {
+    assert_eq!(
+        problem(&[("VOUCHSAFE_LISTEN", "7070")]),
+        "VOUCHSAFE_LISTEN: write an IP address and a port, such as 127.0.0.1:7070"
+    );
+    assert_eq!(
+        problem(&[("VOUCHSAFE_PUBLIC_URL", "http://hub.acme.test")]),
+        "VOUCHSAFE_PUBLIC_URL: must be https, or http on a loopback address"
+    );
+    assert_eq!(
+        problem(&[("VOUCHSAFE_REFRESH_LEASE", "1s")]),
+        "VOUCHSAFE_REFRESH_LEASE: must be at least 5s"
+    );
+    assert!(problem(&[("VOUCHSAFE_EGRESS_HTTP", "maybe")]).contains("write `true` or `false`"));
+    assert!(problem(&[("VOUCHSAFE_DATABASE_URL", "mysql://x")]).contains("sqlite://"));
+    assert!(
+        problem(&[
+            ("VOUCHSAFE_MASTER_KEY", "a:b"),
+            ("VOUCHSAFE_MASTER_KEY_FILE", "f")
+        ])
+        .contains("not both")
+    );
+}
+
+#[test]
+fn an_unknown_key_of_the_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vouchsafe.toml");
+    std::fs::write(&path, "listen = \"127.0.0.1:1\"\nlisten_on = \"x\"\n").unwrap();
+    let error = Config::load(Some(&path), &BTreeMap::new())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("listen_on"), "{error}");
+    std::fs::write(
+        &path,
+        "listen = \"127.0.0.1:1\"\negress_allow = [\"10.0.0.0/8\"]\negress_http = true\n",
+    )
+    .unwrap();
+    let env = BTreeMap::from([("VOUCHSAFE_LISTEN".to_owned(), "127.0.0.1:2".to_owned())]);
+    let config = Config::load(Some(&path), &env).unwrap();
+    assert_eq!(config.server.listen.port(), 2, "a variable comes before the file");
+    assert!(config.egress.http);
+    assert!(Config::load(Some(&dir.path().join("absent.toml")), &env).is_err());
+}
