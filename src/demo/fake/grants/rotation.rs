@@ -1,0 +1,170 @@
+//! Refresh and revocation: what each kind of provider does with a token it has seen before.
+
+use chrono::TimeDelta;
+
+use super::{GrantId, Issued, Ledger, Mint, Owner, Refusal};
+use crate::demo::fake::config::{RefreshKind, RevokeScope};
+use crate::demo::fake::counters::{GrantEnd, VersionView};
+
+/// What a live grant says to a refresh token of one of its versions.
+enum Verdict {
+    /// Takes it; the successor is new.
+    Rotate,
+    /// Takes it; the token stays.
+    Keep,
+    /// Takes it again; the successor is the one it gave before.
+    Repeat,
+    Refuse,
+    RefuseAndEnd,
+}
+
+impl Ledger {
+    /// Notes that a refresh token arrived, before anything is done with it.
+    pub(in crate::demo::fake) fn arrived(&mut self, refresh_token: &str) -> Option<(GrantId, u64)> {
+        let (id, version) = *self.refresh.get(refresh_token)?;
+        if let Some(seen) = self
+            .grants
+            .get_mut(&id)
+            .and_then(|grant| grant.versions.get_mut(&version))
+        {
+            seen.requests += 1;
+        }
+        Some((id, version))
+    }
+
+    /// Spends a refresh token.
+    pub(in crate::demo::fake) fn refresh(
+        &mut self,
+        refresh_token: &str,
+        client_id: &str,
+        scope: Option<&str>,
+        mint: &Mint<'_>,
+    ) -> Result<Issued, Refusal> {
+        let Some(&(id, version)) = self.refresh.get(refresh_token) else {
+            return Err(Refusal::grant("the refresh token is unknown"));
+        };
+        let Some(grant) = self
+            .grants
+            .get_mut(&id)
+            .filter(|grant| grant.client_id == client_id)
+        else {
+            return Err(Refusal::grant("the refresh token belongs to another client"));
+        };
+        let Some(seen) = grant.versions.get_mut(&version) else {
+            return Err(Refusal::grant("the refresh token is unknown"));
+        };
+        let scopes = match scope {
+            None => grant.scopes.clone(),
+            Some(asked) => asked
+                .split_whitespace()
+                .map(ToOwned::to_owned)
+                .collect::<Vec<_>>(),
+        };
+        if !scopes.iter().all(|scope| grant.scopes.contains(scope)) {
+            return Err(Refusal::new("invalid_scope", "more than the user allowed"));
+        }
+        let spent = version < grant.current;
+        seen.reuse += u64::from(spent);
+        if grant.end.is_some() {
+            seen.refused += 1;
+            return Err(Refusal::grant("the grant has ended"));
+        }
+        let verdict = match (grant.kind, spent) {
+            (RefreshKind::Static, _) => Verdict::Keep,
+            (RefreshKind::Grace(_) | RefreshKind::Reject | RefreshKind::Strict, false) => Verdict::Rotate,
+            (RefreshKind::Grace(seconds), true) => {
+                let until = seen.spent_at.map(|at| at + TimeDelta::seconds(seconds.into()));
+                if until.is_some_and(|until| mint.now <= until) {
+                    Verdict::Repeat
+                } else {
+                    Verdict::Refuse
+                }
+            }
+            (RefreshKind::Reject, true) => Verdict::Refuse,
+            (RefreshKind::Strict, true) => Verdict::RefuseAndEnd,
+        };
+        let refresh_token = match verdict {
+            Verdict::Refuse => {
+                seen.refused += 1;
+                return Err(Refusal::grant("the refresh token was used before"));
+            }
+            Verdict::RefuseAndEnd => {
+                seen.refused += 1;
+                seen.ended_grant = true;
+                grant.end = Some(GrantEnd::Reuse);
+                return Err(Refusal::grant(
+                    "the refresh token was used before; the grant is revoked",
+                ));
+            }
+            Verdict::Keep => None,
+            Verdict::Repeat => Some(grant.current_token.clone()),
+            Verdict::Rotate => {
+                seen.spent_at = Some(mint.now);
+                let next = version + 1;
+                let token = mint.token("fhr_");
+                self.refresh.insert(token.clone(), (id, next));
+                grant.current = next;
+                grant.current_token.clone_from(&token);
+                Some(token)
+            }
+        };
+        seen.accepted += 1;
+        let current = grant.current;
+        grant.versions.entry(current).or_insert(VersionView {
+            version: current,
+            ..VersionView::default()
+        });
+        let owner = Owner::Grant {
+            id,
+            version: current,
+            username: grant.username.clone(),
+        };
+        Ok(Issued {
+            grant: Some(id),
+            refresh_token,
+            ..self.access_token(owner, scopes, mint)
+        })
+    }
+
+    /// Revokes a token of this client (RFC 7009); an unknown one is no error. Gives the number of grants ended.
+    pub(in crate::demo::fake) fn revoke(&mut self, token: &str, client_id: &str) -> u64 {
+        let Some((id, version)) = self.identify(token) else {
+            if let Some(access) = self.access.get_mut(token)
+                && access.owner == Owner::Client(client_id.to_owned())
+            {
+                access.revoked = true;
+            }
+            return 0;
+        };
+        let Some(grant) = self.grants.get(&id).filter(|grant| grant.client_id == client_id) else {
+            return 0;
+        };
+        let ended = match self.settings.revoke_scope {
+            RevokeScope::Token => {
+                if let Some(access) = self.access.get_mut(token) {
+                    access.revoked = true;
+                    Vec::new()
+                } else if version == grant.current {
+                    vec![id]
+                } else {
+                    Vec::new()
+                }
+            }
+            RevokeScope::Grant => vec![id],
+            RevokeScope::Account => {
+                let same = |other: &super::Grant| {
+                    other.username == grant.username && other.client_id == grant.client_id
+                };
+                self.grants
+                    .iter()
+                    .filter(|(_, other)| same(other))
+                    .map(|(id, _)| *id)
+                    .collect()
+            }
+        };
+        ended
+            .into_iter()
+            .map(|id| u64::from(self.end(id, GrantEnd::Revoked)))
+            .sum()
+    }
+}
