@@ -45,7 +45,7 @@ async function reload() {
 }
 
 async function connect(credentialId) {
-  if (!window.Vouchsafe) throw new Error("the hub’s script didn’t load; the hub’s own page works without it");
+  if (!window.Vouchsafe) throw new Error("the hub’s script didn’t load, so there is no modal to open");
   const { token } = await ask("/connect-token", credentialId ? { credentialId } : {});
   const result = await window.Vouchsafe.connect({ token });
   const sessionId = token.split(".")[0];

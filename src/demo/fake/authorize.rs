@@ -18,7 +18,7 @@ use crate::demo::pages::guard;
 use crate::demo::serve::Line;
 
 /// The style is ours, a form may lead anywhere: where to, the client decides.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 /// What the page asks for, in the order its form repeats them.
 const MEMBERS: [&str; 8] = [
@@ -36,6 +36,7 @@ const MEMBERS: [&str; 8] = [
 struct Asked {
     pairs: Vec<(String, String)>,
     client_id: String,
+    client_name: String,
     redirect_uri: Url,
     sent_redirect_uri: String,
     scopes: Vec<String>,
@@ -160,7 +161,10 @@ fn check(fake: &Fake, pairs: Vec<(String, String)>) -> Result<Asked, Stop> {
             "The address to send you back to is not registered for this app.",
         ));
     };
-    let client_id = client.id.clone();
+    let (client_id, client_name) = (
+        client.id.clone(),
+        client.name.clone().unwrap_or(client.id.clone()),
+    );
     drop(ledger);
 
     let stop = |error: &str, description: &str| {
@@ -203,6 +207,7 @@ fn check(fake: &Fake, pairs: Vec<(String, String)>) -> Result<Asked, Stop> {
     Ok(Asked {
         pairs,
         client_id,
+        client_name,
         redirect_uri,
         sent_redirect_uri,
         scopes,
@@ -284,7 +289,7 @@ fn page(fake: &Fake, asked: &Asked) -> Response {
     let username = fake.ledger().settings.username.clone();
     let mut context = Context::new();
     context.insert("title", "Sign in to Fernhill");
-    context.insert("client", &asked.client_id);
+    context.insert("client", &asked.client_name);
     context.insert("host", asked.redirect_uri.host_str().unwrap_or_default());
     context.insert("username", &username);
     context.insert("wanted", &wanted);

@@ -163,6 +163,9 @@ pub enum ClientAuth {
 pub struct Client {
     /// Its id.
     pub id: String,
+    /// What the consent page calls it; its id if unset.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Its secret; none makes it a public client.
     #[serde(default)]
     pub secret: Option<SecretString>,
@@ -182,6 +185,7 @@ impl Client {
     pub fn new(id: impl Into<String>, secret: impl Into<SecretString>) -> Self {
         Self {
             id: id.into(),
+            name: None,
             secret: Some(secret.into()),
             redirect_uris: Vec::new(),
             kind: None,
@@ -189,9 +193,13 @@ impl Client {
         }
     }
 
-    /// The client of the demo, with its redirect URI.
+    /// The client of the demo, which its users know as Acme, with its redirect URI.
     pub fn demo(redirect_uri: impl Into<String>) -> Self {
-        Self::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET).redirect(redirect_uri)
+        let client = Self::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET).redirect(redirect_uri);
+        Self {
+            name: Some("Acme".to_owned()),
+            ..client
+        }
     }
 
     /// Registers one more redirect URI.

@@ -1,3 +1,5 @@
+//! The fake as its clients see it: over HTTP, on a clock that moves when told.
+
 mod faults;
 mod flow;
 mod refresh;
@@ -42,7 +44,7 @@ impl Rig {
         format!("{}{path}", self.fake.base_url())
     }
 
-    fn asked(&self, changes: &[(&str, &str)]) -> Vec<(String, String)> {
+    fn asked(changes: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut pairs = vec![
             ("response_type", "code"),
             ("client_id", DEMO_CLIENT_ID),
@@ -63,7 +65,7 @@ impl Rig {
     }
 
     async fn decide(&self, changes: &[(&str, &str)], decision: &str) -> Response {
-        let mut form = self.asked(changes);
+        let mut form = Self::asked(changes);
         form.push(("username".to_owned(), DEMO_USERNAME.to_owned()));
         form.push(("decision".to_owned(), decision.to_owned()));
         self.http

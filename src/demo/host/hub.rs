@@ -1,6 +1,7 @@
 //! The host app's client of the hub's API, and the account it gives of each call: a sentence, the curl line,
 //! the answer with what is secret in it shortened.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Method;
@@ -209,13 +210,13 @@ fn curl(method: &Method, url: &str, key: &str, headers: &[(&str, &str)], body: O
         line.push_str(method.as_str());
     }
     // Double quotes, so that the shell puts the key in.
-    line.push_str(&format!(" {} \\\n  -H \"{key}\"", quoted(url)));
+    let _ = write!(line, " {} \\\n  -H \"{key}\"", quoted(url));
     for (name, value) in headers {
-        line.push_str(&format!(" \\\n  -H {}", quoted(&format!("{name}: {value}"))));
+        let _ = write!(line, " \\\n  -H {}", quoted(&format!("{name}: {value}")));
     }
     if let Some(body) = body {
         line.push_str(" \\\n  -H 'Content-Type: application/json'");
-        line.push_str(&format!(" \\\n  -d {}", quoted(&body.to_string())));
+        let _ = write!(line, " \\\n  -d {}", quoted(&body.to_string()));
     }
     line
 }

@@ -1,3 +1,5 @@
+//! The host app before a hub that answers as it is told.
+
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};

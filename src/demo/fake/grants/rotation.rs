@@ -1,8 +1,8 @@
 //! Refresh and revocation: what each kind of provider does with a token it has seen before.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{GrantId, Issued, Ledger, Mint, Owner, Refusal};
+use super::{Grant, GrantId, Issued, Ledger, Mint, Owner, Refusal};
 use crate::demo::fake::config::{RefreshKind, RevokeScope};
 use crate::demo::fake::counters::{GrantEnd, VersionView};
 
@@ -16,6 +16,75 @@ enum Verdict {
     Repeat,
     Refuse,
     RefuseAndEnd,
+}
+
+fn verdict(kind: RefreshKind, seen: &VersionView, spent: bool, now: DateTime<Utc>) -> Verdict {
+    match (kind, spent) {
+        (RefreshKind::Static, _) => Verdict::Keep,
+        (RefreshKind::Grace(_) | RefreshKind::Reject | RefreshKind::Strict, false) => Verdict::Rotate,
+        (RefreshKind::Grace(seconds), true) => {
+            let until = seen.spent_at.map(|at| at + TimeDelta::seconds(seconds.into()));
+            if until.is_some_and(|until| now <= until) {
+                Verdict::Repeat
+            } else {
+                Verdict::Refuse
+            }
+        }
+        (RefreshKind::Reject, true) => Verdict::Refuse,
+        (RefreshKind::Strict, true) => Verdict::RefuseAndEnd,
+    }
+}
+
+impl Grant {
+    /// Takes the refresh token of `version`, or not; the answer is its successor, none where it stays.
+    fn spend(&mut self, version: u64, mint: &Mint<'_>) -> Result<Option<String>, Refusal> {
+        let Some(seen) = self.versions.get_mut(&version) else {
+            return Err(Refusal::grant("the refresh token is unknown"));
+        };
+        let spent = version < self.current;
+        seen.reuse += u64::from(spent);
+        if self.end.is_some() {
+            seen.refused += 1;
+            return Err(Refusal::grant("the grant has ended"));
+        }
+        match verdict(self.kind, seen, spent, mint.now) {
+            Verdict::Refuse => {
+                seen.refused += 1;
+                Err(Refusal::grant("the refresh token was used before"))
+            }
+            Verdict::RefuseAndEnd => {
+                seen.refused += 1;
+                seen.ended_grant = true;
+                self.end = Some(GrantEnd::Reuse);
+                Err(Refusal::grant(
+                    "the refresh token was used before; the grant is revoked",
+                ))
+            }
+            Verdict::Keep => {
+                seen.accepted += 1;
+                Ok(None)
+            }
+            Verdict::Repeat => {
+                seen.accepted += 1;
+                Ok(Some(self.current_token.clone()))
+            }
+            Verdict::Rotate => {
+                seen.accepted += 1;
+                seen.spent_at = Some(mint.now);
+                let next = version + 1;
+                self.current = next;
+                self.current_token = mint.token("fhr_");
+                self.versions.insert(
+                    next,
+                    VersionView {
+                        version: next,
+                        ..VersionView::default()
+                    },
+                );
+                Ok(Some(self.current_token.clone()))
+            }
+        }
+    }
 }
 
 impl Ledger {
@@ -50,9 +119,6 @@ impl Ledger {
         else {
             return Err(Refusal::grant("the refresh token belongs to another client"));
         };
-        let Some(seen) = grant.versions.get_mut(&version) else {
-            return Err(Refusal::grant("the refresh token is unknown"));
-        };
         let scopes = match scope {
             None => grant.scopes.clone(),
             Some(asked) => asked
@@ -63,62 +129,16 @@ impl Ledger {
         if !scopes.iter().all(|scope| grant.scopes.contains(scope)) {
             return Err(Refusal::new("invalid_scope", "more than the user allowed"));
         }
-        let spent = version < grant.current;
-        seen.reuse += u64::from(spent);
-        if grant.end.is_some() {
-            seen.refused += 1;
-            return Err(Refusal::grant("the grant has ended"));
-        }
-        let verdict = match (grant.kind, spent) {
-            (RefreshKind::Static, _) => Verdict::Keep,
-            (RefreshKind::Grace(_) | RefreshKind::Reject | RefreshKind::Strict, false) => Verdict::Rotate,
-            (RefreshKind::Grace(seconds), true) => {
-                let until = seen.spent_at.map(|at| at + TimeDelta::seconds(seconds.into()));
-                if until.is_some_and(|until| mint.now <= until) {
-                    Verdict::Repeat
-                } else {
-                    Verdict::Refuse
-                }
-            }
-            (RefreshKind::Reject, true) => Verdict::Refuse,
-            (RefreshKind::Strict, true) => Verdict::RefuseAndEnd,
-        };
-        let refresh_token = match verdict {
-            Verdict::Refuse => {
-                seen.refused += 1;
-                return Err(Refusal::grant("the refresh token was used before"));
-            }
-            Verdict::RefuseAndEnd => {
-                seen.refused += 1;
-                seen.ended_grant = true;
-                grant.end = Some(GrantEnd::Reuse);
-                return Err(Refusal::grant(
-                    "the refresh token was used before; the grant is revoked",
-                ));
-            }
-            Verdict::Keep => None,
-            Verdict::Repeat => Some(grant.current_token.clone()),
-            Verdict::Rotate => {
-                seen.spent_at = Some(mint.now);
-                let next = version + 1;
-                let token = mint.token("fhr_");
-                self.refresh.insert(token.clone(), (id, next));
-                grant.current = next;
-                grant.current_token.clone_from(&token);
-                Some(token)
-            }
-        };
-        seen.accepted += 1;
+        let refresh_token = grant.spend(version, mint)?;
         let current = grant.current;
-        grant.versions.entry(current).or_insert(VersionView {
-            version: current,
-            ..VersionView::default()
-        });
         let owner = Owner::Grant {
             id,
             version: current,
             username: grant.username.clone(),
         };
+        if let Some(token) = &refresh_token {
+            self.refresh.insert(token.clone(), (id, current));
+        }
         Ok(Issued {
             grant: Some(id),
             refresh_token,
@@ -152,9 +172,8 @@ impl Ledger {
             }
             RevokeScope::Grant => vec![id],
             RevokeScope::Account => {
-                let same = |other: &super::Grant| {
-                    other.username == grant.username && other.client_id == grant.client_id
-                };
+                let same =
+                    |other: &Grant| other.username == grant.username && other.client_id == grant.client_id;
                 self.grants
                     .iter()
                     .filter(|(_, other)| same(other))

@@ -1,3 +1,5 @@
+//! Each fault as it arrives on the wire, and control over HTTP.
+
 use std::time::Duration;
 
 use http::StatusCode;

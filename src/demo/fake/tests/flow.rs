@@ -1,3 +1,5 @@
+//! Sign-on, codes, client proof, the API and the definitions.
+
 use chrono::TimeDelta;
 
 use super::*;
@@ -8,7 +10,7 @@ async fn a_consent_becomes_tokens_that_open_the_api() {
     let page = rig
         .http
         .get(rig.url("/oauth/authorize"))
-        .query(&rig.asked(&[]))
+        .query(&Rig::asked(&[]))
         .send()
         .await
         .unwrap();
@@ -24,6 +26,7 @@ async fn a_consent_becomes_tokens_that_open_the_api() {
         html.contains("value=\"jo@acme.test\"") && html.contains("Read your orders"),
         "{html}"
     );
+    assert!(html.contains("Let Acme into your account?"));
     assert!(!html.contains("Create orders"), "only what was asked for");
 
     let members = answer(&rig.decide(&[], "allow").await);

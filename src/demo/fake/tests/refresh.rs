@@ -1,3 +1,5 @@
+//! Each refresh kind with its counters, and revocation.
+
 use chrono::TimeDelta;
 
 use super::*;
