@@ -1,0 +1,2 @@
+// Without JavaScript the button does it.
+document.getElementById("back").submit();
