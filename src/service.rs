@@ -1,0 +1,186 @@
+//! The use cases, a file a story. A method reads like the sentence that describes it: authorise, validate, call the
+//! app through [`crate::egress`], seal, and write row, event and audit in one transaction.
+//!
+//! It knows no HTTP: callers arrive as [`Actor`], refusals leave as [`Error`].
+
+pub mod audit;
+pub mod bootstrap;
+pub mod check;
+pub mod connect;
+pub mod connectors;
+pub mod credentials;
+pub mod environment;
+pub mod error;
+pub mod events;
+pub mod idempotency;
+pub mod integrations;
+pub mod keys;
+mod material;
+mod references;
+pub mod refresh;
+pub mod sweep;
+pub mod tokens;
+pub mod users;
+pub mod validate;
+
+pub use error::{Code, Error, Violation};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use moka::future::Cache;
+use tokio_util::task::TaskTracker;
+use url::Url;
+use vouchsafe_entity::id::EnvironmentId;
+use vouchsafe_entity::millis::Millis;
+
+use crate::clock::Clock;
+use crate::config::AuditMode;
+use crate::domain::actor::Actor;
+use crate::domain::refresh::Times;
+use crate::domain::workspace::{Environment, Tenant};
+use crate::egress::Egress;
+use crate::ids::Ids;
+use crate::provider::Registry;
+use crate::random::Random;
+use crate::store::Store;
+use crate::vault::Vault;
+
+/// What the hub is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Seals and opens.
+    pub vault: Vault,
+    /// The way out.
+    pub egress: Arc<Egress>,
+    /// The provider definitions.
+    pub providers: Registry,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// What browsers and apps see.
+    pub public_url: Url,
+    /// Times of the refresh protocol.
+    pub times: Times,
+    /// When reads are audited.
+    pub audit: AuditMode,
+    /// Waits between tries of a check.
+    pub check_waits: Vec<Duration>,
+}
+
+/// The use cases.
+pub struct Hub {
+    store: Store,
+    vault: Vault,
+    egress: Arc<Egress>,
+    providers: ArcSwap<Registry>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    ids: Ids,
+    public_url: Url,
+    times: Times,
+    check_waits: Vec<Duration>,
+    audit: audit::Recorder,
+    uses: tokens::Uses,
+    keys: keys::KeyCache,
+    environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
+    refreshes: refresh::SingleFlight,
+    progress: connect::Signals,
+    /// Work that outlives the request that began it.
+    tasks: TaskTracker,
+    node: String,
+}
+
+impl Hub {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
+        let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
+        Self {
+            node: ids.next().to_string(),
+            ids,
+            store: parts.store,
+            vault: parts.vault,
+            egress: parts.egress,
+            providers: ArcSwap::from_pointee(parts.providers),
+            clock: parts.clock,
+            random: parts.random,
+            public_url: parts.public_url,
+            times: parts.times,
+            check_waits: parts.check_waits,
+            audit: audit::Recorder::new(parts.audit),
+            uses: tokens::Uses::default(),
+            keys: keys::KeyCache::new(),
+            environments: short(10_000).build(),
+            refreshes: refresh::SingleFlight::default(),
+            progress: connect::Signals::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Millis {
+        self.clock.now().into()
+    }
+
+    /// The address that browsers and apps see.
+    pub fn public_url(&self) -> &Url {
+        &self.public_url
+    }
+
+    /// The provider definitions in use.
+    pub fn providers(&self) -> Arc<Registry> {
+        self.providers.load_full()
+    }
+
+    /// Swaps the provider definitions as one; a flow or refresh under way keeps those it began with.
+    pub fn set_providers(&self, registry: Registry) {
+        self.providers.store(Arc::new(registry));
+    }
+
+    /// The environment of `id` with its workspace's subscription, at most five seconds old.
+    async fn environment_of(&self, id: EnvironmentId) -> Result<Arc<(Environment, Tenant)>, Error> {
+        if let Some(found) = self.environments.get(&id).await {
+            return Ok(found);
+        }
+        let found = crate::store::environment::find(&self.store, id).await?.ok_or(Error::NotFound)?;
+        let found = Arc::new(found);
+        self.environments.insert(id, Arc::clone(&found)).await;
+        Ok(found)
+    }
+
+    /// Refuses changes in a workspace whose subscription has ended. Reading, use, deactivation, revocation and
+    /// deletion go on, so that nobody's data is held hostage.
+    fn gate(actor: &Actor) -> Result<(), Error> {
+        if actor.tenant.may_write() {
+            return Ok(());
+        }
+        Err(Error::refused(
+            Code::SubscriptionRequired,
+            "The subscription of this workspace has ended; nothing can be created or changed until it is renewed.",
+        ))
+    }
+
+    /// Waits for work that outlives its request, at most `most`.
+    pub async fn finish(&self, most: Duration) {
+        self.tasks.close();
+        if tokio::time::timeout(most, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some work was still under way at the end of the time for it");
+        }
+    }
+
+    /// Asks the database and the keys, for `GET /readyz`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::internal`].
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.store.ping().await?;
+        self.vault
+            .mac(crate::domain::data_key::KeyPurpose::ApiKeys, &[b"ready"])
+            .map(drop)
+            .map_err(|_| Error::internal("the hub's keys are not open"))
+    }
+}

@@ -1,0 +1,205 @@
+//! Why a use case was refused. Each code has one meaning; `http::problem` gives each its status.
+
+use crate::store::StoreError;
+use crate::vault::{OpenError, SealError, UnknownKey};
+
+/// One thing that is wrong with what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Where, as in RFC 6901.
+    pub pointer: String,
+    /// A stable word.
+    pub code: &'static str,
+    /// What to do, in words. Never repeats a value that may be secret.
+    pub message: String,
+}
+
+impl Violation {
+    /// A violation at `pointer`.
+    pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, message: message.into() }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$meta:meta])* $variant:ident = $word:literal,)+) => {
+        /// Why something was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$meta])* $variant),+ }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in problems.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No key, or none that works.
+    Unauthenticated = "unauthenticated",
+    /// The key lacks the scope.
+    ScopeMissing = "scope_missing",
+    /// Too many calls.
+    RateLimited = "rate_limited",
+    /// The workspace may not create or change.
+    SubscriptionRequired = "subscription_required",
+    /// The username is another user's.
+    UsernameTaken = "username_taken",
+    /// Something refers to it.
+    InUse = "in_use",
+    /// The connector's only method is OAuth, which needs a browser.
+    OAuthConnector = "oauth_connector",
+    /// The app refuses what was typed.
+    CredentialRejected = "credential_rejected",
+    /// The app gave no answer, or one that says nothing.
+    ProviderUnreachable = "provider_unreachable",
+    /// The definition of the connector's provider is not loaded.
+    ProviderMissing = "provider_missing",
+    /// The connector lacks settings that it cannot work without.
+    ConnectorIncomplete = "connector_incomplete",
+    /// The connector is switched off.
+    ConnectorDisabled = "connector_disabled",
+    /// The app refuses the connector's client.
+    ConnectorFailing = "connector_failing",
+    /// The credential must be connected again.
+    CredentialExpired = "credential_expired",
+    /// The credential is switched off.
+    CredentialInactive = "credential_inactive",
+    /// The credential waits for confirmation.
+    CredentialPending = "credential_pending",
+    /// The credential was revoked.
+    CredentialRevoked = "credential_revoked",
+    /// A new token is on its way.
+    RefreshPending = "refresh_pending",
+    /// Refreshed less than a minute ago.
+    RefreshTooSoon = "refresh_too_soon",
+    /// Nothing to refresh.
+    NotRefreshable = "not_refreshable",
+    /// The provider has no check.
+    NoCheck = "no_check",
+    /// A sealed row can't be opened.
+    KeyUnavailable = "key_unavailable",
+    /// A wrong confirmation code, or another user.
+    ConfirmationRefused = "confirmation_refused",
+    /// The time to confirm is over.
+    ConfirmationExpired = "confirmation_expired",
+    /// The connect session is over.
+    SessionExpired = "session_expired",
+    /// A ticket, flow or state that is not known, used up or another browser's.
+    FlowRefused = "flow_refused",
+    /// Another account than the one to reconnect.
+    AccountChanged = "account_changed",
+    /// The user said no, at the app.
+    AccessDenied = "access_denied",
+    /// The binding of browser and user is too weak for the environment.
+    BindingTooWeak = "binding_too_weak",
+    /// A key can't give what it lacks.
+    ScopeExceeded = "scope_exceeded",
+    /// An environment has as many keys as it may.
+    TooManyKeys = "too_many_keys",
+    /// The same `Idempotency-Key` with another body.
+    IdempotencyMismatch = "idempotency_mismatch",
+    /// The first request with this `Idempotency-Key` is under way.
+    IdempotencyInProgress = "idempotency_in_progress",
+    /// No secret of this key here.
+    SecretMissing = "secret_missing",
+}
+
+/// Why a use case gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was sent has mistakes.
+    #[error("the request has mistakes")]
+    Invalid(Vec<Violation>),
+    /// It is not there, or not for this caller to know.
+    #[error("not found")]
+    NotFound,
+    /// Refused for a reason that has a code.
+    #[error("refused: {}", code.as_str())]
+    Refused {
+        /// The reason.
+        code: Code,
+        /// In words: what happened and what to do.
+        detail: String,
+        /// Where in the request, if it is about a member of it.
+        violations: Vec<Violation>,
+        /// Seconds after which to try again.
+        retry_after: Option<u64>,
+    },
+    /// The database refused.
+    #[error("the database refused")]
+    Store(#[source] StoreError),
+    /// Something that should not be.
+    #[error("internal error: {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    /// A refusal.
+    pub fn refused(code: Code, detail: impl Into<String>) -> Self {
+        Self::Refused { code, detail: detail.into(), violations: Vec::new(), retry_after: None }
+    }
+
+    /// A refusal about one member of the request.
+    pub fn refused_at(code: Code, pointer: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let violations = vec![Violation::new(pointer, code.as_str(), detail.clone())];
+        Self::Refused { code, detail, violations, retry_after: None }
+    }
+
+    /// A refusal that ends by itself after `seconds`.
+    pub fn later(code: Code, detail: impl Into<String>, seconds: u64) -> Self {
+        Self::Refused { code, detail: detail.into(), violations: Vec::new(), retry_after: Some(seconds.max(1)) }
+    }
+
+    /// One mistake in what was sent.
+    pub fn invalid(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation::new(pointer, code, message)])
+    }
+
+    /// Something that a body names and that isn't there.
+    pub fn unknown(pointer: impl Into<String>, what: &str) -> Self {
+        Self::invalid(pointer, "unknown", format!("There is no such {what} in this environment."))
+    }
+
+    /// Something that should not be.
+    pub const fn internal(what: &'static str) -> Self {
+        Self::Internal(what)
+    }
+
+    /// The code of a refusal.
+    pub const fn code(&self) -> Option<Code> {
+        if let Self::Refused { code, .. } = self { Some(*code) } else { None }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "a value could not be sealed");
+        Self::refused(Code::KeyUnavailable, "The hub cannot seal values of this environment now.")
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "a sealed value could not be opened");
+        Self::refused(Code::KeyUnavailable, "The hub cannot open what it sealed here; its operator has been told.")
+    }
+}
+
+impl From<UnknownKey> for Error {
+    fn from(UnknownKey: UnknownKey) -> Self {
+        Self::Internal("a key of the hub is not at hand")
+    }
+}

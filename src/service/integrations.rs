@@ -1,0 +1,196 @@
+//! Integrations: what a feature of the embedder's product needs, and how far each user is with it.
+
+use vouchsafe_entity::id::{CredentialId, IntegrationId};
+use vouchsafe_entity::json::Need;
+use vouchsafe_entity::kind::Status;
+
+use super::audit::Target;
+use super::validate::Checker;
+use super::{Error, Hub};
+use crate::domain::actor::Actor;
+use crate::domain::connector::is_key;
+use crate::domain::credential::Credential;
+use crate::domain::integration::Integration;
+use crate::domain::page::{Page, PageRequest};
+use crate::store;
+
+/// An integration as it is PUT.
+#[derive(Clone, Debug)]
+pub struct NewIntegration {
+    /// Shown to users.
+    pub name: String,
+    /// Shown to users.
+    pub description: Option<String>,
+    /// What it needs.
+    pub connectors: Vec<Need>,
+}
+
+/// How far a user is with one integration.
+#[derive(Clone, Debug)]
+pub struct UserIntegration {
+    /// The integration.
+    pub integration: Integration,
+    /// Whether everything that is not optional is usable with all scopes.
+    pub connected: bool,
+    /// Each connector.
+    pub connectors: Vec<NeedState>,
+}
+
+/// How far a user is with one connector.
+#[derive(Clone, Debug)]
+pub struct NeedState {
+    /// What is needed.
+    pub need: Need,
+    /// The credential that serves it: the newest usable, else the newest.
+    pub credential: Option<(CredentialId, Status)>,
+    /// What that one was not granted.
+    pub missing_scopes: Vec<String>,
+}
+
+impl Hub {
+    /// Makes or replaces an integration; true where it is new.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], with a pointer to each connector that isn't there.
+    pub async fn put_integration(
+        &self,
+        actor: &Actor,
+        slug: &str,
+        new: NewIntegration,
+    ) -> Result<(Integration, bool), Error> {
+        let mut checker = Checker::default();
+        checker.ensure(is_key(slug), "/slug", "invalid_format", "A slug has a-z, 0-9 and single dashes, at most 64.");
+        checker.text("/name", &new.name, 200);
+        checker.optional_text("/description", new.description.as_deref(), 2_000);
+        self.check_needs(actor, &new.connectors, &mut checker).await?;
+        checker.finish()?;
+
+        let environment = actor.environment();
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let before = store::integration::by_slug(&tx, environment, slug).await?;
+        let integration = Integration {
+            id: before.as_ref().map_or_else(|| IntegrationId::new(self.ids.next()), |old| old.id),
+            slug: slug.to_owned(),
+            name: new.name,
+            description: new.description,
+            connectors: new.connectors,
+            created_at: before.as_ref().map_or(now, |old| old.created_at),
+            updated_at: now,
+        };
+        store::integration::save(&tx, environment, &integration).await?;
+        self.record(&tx, actor, "integration.put", Target::new("integration", slug), None).await?;
+        tx.commit().await?;
+        Ok((integration, before.is_none()))
+    }
+
+    async fn check_needs(&self, actor: &Actor, needs: &[Need], checker: &mut Checker) -> Result<(), Error> {
+        checker.ensure(
+            (1..=50).contains(&needs.len()),
+            "/connectors",
+            "invalid_length",
+            "Name 1 to 50 connectors.",
+        );
+        let keys: Vec<String> = needs.iter().map(|need| need.connector.clone()).collect();
+        let known = self.connectors_named(actor, &keys).await?;
+        for (at, need) in needs.iter().enumerate() {
+            let base = format!("/connectors/{at}");
+            if !known.iter().any(|connector| connector.key == need.connector) {
+                let message = "There is no such connector in this environment.";
+                checker.add(format!("{base}/connector"), "unknown", message);
+            } else if needs[..at].iter().any(|other| other.connector == need.connector) {
+                checker.add(format!("{base}/connector"), "repeated", "This connector is named twice.");
+            }
+            checker.words(&format!("{base}/scopes"), &need.scopes, 200);
+        }
+        Ok(())
+    }
+
+    /// One integration.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_integration(&self, actor: &Actor, slug: &str) -> Result<Integration, Error> {
+        store::integration::by_slug(&self.store, actor.environment(), slug).await?.ok_or(Error::NotFound)
+    }
+
+    /// The integrations of the actor's environment, by slug.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list_integrations(&self, actor: &Actor, page: &PageRequest) -> Result<Page<Integration>, Error> {
+        Ok(store::integration::list(&self.store, actor.environment(), page).await?)
+    }
+
+    /// Removes an integration. Credentials stay: they belong to their users.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_integration(&self, actor: &Actor, slug: &str) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        if !store::integration::delete(&tx, actor.environment(), slug).await? {
+            return Err(Error::NotFound);
+        }
+        self.record(&tx, actor, "integration.delete", Target::new("integration", slug), None).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// How far a user is with each integration.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn list_user_integrations(
+        &self,
+        actor: &Actor,
+        user: &str,
+        page: &PageRequest,
+    ) -> Result<Page<UserIntegration>, Error> {
+        let user = self.get_user(actor, user).await?;
+        let integrations = self.list_integrations(actor, page).await?;
+        let credentials = store::credential::of_user(&self.store, actor.environment(), user.id, None).await?;
+        Ok(integrations.map(|integration| self.user_integration(integration, &credentials)))
+    }
+
+    fn user_integration(&self, integration: Integration, credentials: &[Credential]) -> UserIntegration {
+        let connectors: Vec<NeedState> =
+            integration.connectors.iter().map(|need| self.need_state(need, credentials)).collect();
+        let connected = connectors.iter().all(|state| {
+            state.need.optional
+                || (state.missing_scopes.is_empty()
+                    && state.credential.is_some_and(|(_, status)| status == Status::Active))
+        });
+        UserIntegration { integration, connected, connectors }
+    }
+
+    /// What serves `need` among a user's credentials.
+    pub(super) fn need_state(&self, need: &Need, credentials: &[Credential]) -> NeedState {
+        let of_connector: Vec<_> = credentials.iter().filter(|c| c.connector == need.connector).collect();
+        let now = self.now();
+        let serving = pick(&of_connector, now);
+        let missing_scopes = serving.map_or_else(|| need.scopes.clone(), |c| missing_scopes(need, c));
+        NeedState {
+            need: need.clone(),
+            credential: serving.map(|c| (c.id, c.health(now).status)),
+            missing_scopes,
+        }
+    }
+}
+
+/// What a credential was not granted of what is needed. Scopes are a matter of OAuth: keys carry their own rights.
+pub(super) fn missing_scopes(need: &Need, credential: &Credential) -> Vec<String> {
+    use vouchsafe_entity::kind::Method;
+    if credential.method != Method::OAuth2 {
+        return Vec::new();
+    }
+    need.scopes.iter().filter(|scope| !credential.scopes.contains(scope)).cloned().collect()
+}
+
+/// The newest usable of several credentials, else the newest; they come newest first.
+pub(super) fn pick<'a>(
+    credentials: &[&'a Credential],
+    now: vouchsafe_entity::millis::Millis,
+) -> Option<&'a Credential> {
+    let usable = credentials.iter().find(|c| c.health(now).status == Status::Active);
+    usable.or(credentials.first()).copied()
+}

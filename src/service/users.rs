@@ -1,0 +1,218 @@
+//! End users: made, found by either name, changed, deleted with everything of theirs.
+
+use std::collections::HashSet;
+
+use vouchsafe_entity::id::UserId;
+
+use super::audit::Target;
+use super::validate::Checker;
+use super::{Code, Error, Hub, Violation};
+use crate::domain::actor::Actor;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::user::User;
+use crate::store::{self, StoreError};
+
+/// A user to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    /// The embedder's name.
+    pub username: String,
+    /// For display.
+    pub full_name: Option<String>,
+    /// For display and events.
+    pub email: Option<String>,
+    /// For display.
+    pub organization: Option<String>,
+    /// The embedder's words.
+    pub tags: Vec<String>,
+}
+
+/// Changes of a user; what is none stays. The inner none clears.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// The embedder's name.
+    pub username: Option<String>,
+    /// For display.
+    pub full_name: Option<Option<String>>,
+    /// For display and events.
+    pub email: Option<Option<String>>,
+    /// For display.
+    pub organization: Option<Option<String>>,
+    /// The embedder's words.
+    pub tags: Option<Vec<String>>,
+}
+
+/// What came of a batch: the users that were made, and the positions of the others with what is wrong.
+#[derive(Debug)]
+pub struct Batch {
+    /// Made.
+    pub users: Vec<User>,
+    /// Not made.
+    pub invalid: Vec<(usize, Violation)>,
+}
+
+impl NewUser {
+    pub(super) fn check(&self, checker: &mut Checker, base: &str) {
+        let at = |name: &str| format!("{base}/{name}");
+        checker.text(&at("username"), &self.username, 200);
+        // A username in a path must not read as an id of ours.
+        let ours = self.username.starts_with("user_") && self.username.parse::<UserId>().is_ok();
+        checker.ensure(!ours, &at("username"), "reserved", "This reads like an id of the hub.");
+        checker.optional_text(&at("fullName"), self.full_name.as_deref(), 200);
+        checker.email(&at("email"), self.email.as_deref());
+        checker.optional_text(&at("organization"), self.organization.as_deref(), 200);
+        checker.words(&at("tags"), &self.tags, 50);
+    }
+
+    pub(super) fn into_user(self, hub: &Hub) -> User {
+        let now = hub.now();
+        User {
+            id: UserId::new(hub.ids.next()),
+            username: self.username,
+            full_name: self.full_name,
+            email: self.email,
+            organization: self.organization,
+            tags: self.tags,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+fn username_taken() -> Error {
+    Error::refused_at(Code::UsernameTaken, "/username", "Another user has this username.")
+}
+
+impl Hub {
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// [`Code::UsernameTaken`].
+    pub async fn create_user(&self, actor: &Actor, new: NewUser) -> Result<User, Error> {
+        let mut checker = Checker::default();
+        new.check(&mut checker, "");
+        checker.finish()?;
+        let user = new.into_user(self);
+        let tx = self.store.begin().await?;
+        match store::user::insert(&tx, actor.environment(), &user).await {
+            Err(StoreError::Taken) => return Err(username_taken()),
+            other => other?,
+        }
+        self.record(&tx, actor, "user.create", Target::new("user", user.id), None).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// Makes many users; those with mistakes are told apart and the rest is made.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an empty or too large batch.
+    pub async fn create_users(&self, actor: &Actor, new: Vec<NewUser>) -> Result<Batch, Error> {
+        if new.is_empty() || new.len() > 1_000 {
+            return Err(Error::invalid("/users", "invalid_length", "Send 1 to 1,000 users."));
+        }
+        let usernames: Vec<String> = new.iter().map(|user| user.username.clone()).collect();
+        let tx = self.store.begin().await?;
+        let mut taken: HashSet<String> =
+            store::user::taken(&tx, actor.environment(), &usernames).await?.into_iter().collect();
+        let mut batch = Batch { users: Vec::new(), invalid: Vec::new() };
+        for (at, new) in new.into_iter().enumerate() {
+            let mut checker = Checker::default();
+            new.check(&mut checker, &format!("/users/{at}"));
+            if let Err(Error::Invalid(mut violations)) = checker.finish() {
+                batch.invalid.push((at, violations.swap_remove(0)));
+            } else if !taken.insert(new.username.clone()) {
+                let pointer = format!("/users/{at}/username");
+                let code = Code::UsernameTaken.as_str();
+                batch.invalid.push((at, Violation::new(pointer, code, "Another user has this username.")));
+            } else {
+                batch.users.push(new.into_user(self));
+            }
+        }
+        if !batch.users.is_empty() {
+            store::user::insert_many(&tx, actor.environment(), &batch.users).await?;
+            let made = Some(format!("{} users", batch.users.len()));
+            self.record(&tx, actor, "user.create", Target { kind: "user", id: None }, made).await?;
+        }
+        tx.commit().await?;
+        Ok(batch)
+    }
+
+    /// The user that a caller names by our id or by theirs.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_user(&self, actor: &Actor, name: &str) -> Result<User, Error> {
+        self.user_named(actor, name).await?.ok_or(Error::NotFound)
+    }
+
+    pub(super) async fn user_named(&self, actor: &Actor, name: &str) -> Result<Option<User>, Error> {
+        let environment = actor.environment();
+        if let Ok(id) = name.parse::<UserId>() {
+            return Ok(store::user::find(&self.store, environment, id).await?);
+        }
+        Ok(store::user::by_username(&self.store, environment, name).await?)
+    }
+
+    /// The users of the actor's environment, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list_users(
+        &self,
+        actor: &Actor,
+        search: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<User>, Error> {
+        Ok(store::user::list(&self.store, actor.environment(), search, page).await?)
+    }
+
+    /// Changes what was sent of a user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Code::UsernameTaken`].
+    pub async fn update_user(&self, actor: &Actor, name: &str, change: UserChange) -> Result<User, Error> {
+        let mut user = self.get_user(actor, name).await?;
+        let new = NewUser {
+            username: change.username.unwrap_or(user.username),
+            full_name: change.full_name.unwrap_or(user.full_name),
+            email: change.email.unwrap_or(user.email),
+            organization: change.organization.unwrap_or(user.organization),
+            tags: change.tags.unwrap_or(user.tags),
+        };
+        let mut checker = Checker::default();
+        new.check(&mut checker, "");
+        checker.finish()?;
+        user = User { id: user.id, created_at: user.created_at, ..new.into_user(self) };
+        let tx = self.store.begin().await?;
+        match store::user::update(&tx, actor.environment(), &user).await {
+            Err(StoreError::Taken) => return Err(username_taken()),
+            other => other?,
+        }
+        self.record(&tx, actor, "user.update", Target::new("user", user.id), None).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// Deletes a user with their credentials, revoking those upstream where the app can.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<(), Error> {
+        let user = self.get_user(actor, name).await?;
+        let credentials = store::credential::of_user(&self.store, actor.environment(), user.id, None).await?;
+        for credential in credentials {
+            match self.delete_credential(actor, credential.id).await {
+                Ok(_) | Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let tx = self.store.begin().await?;
+        if !store::user::delete(&tx, actor.environment(), user.id).await? {
+            return Err(Error::NotFound);
+        }
+        self.record(&tx, actor, "user.delete", Target::new("user", user.id), None).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

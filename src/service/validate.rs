@@ -1,0 +1,91 @@
+//! Rules that several nouns share: lengths, emptiness, ends.
+
+use serde_json::{Map, Value};
+use vouchsafe_entity::millis::Millis;
+
+use super::{Error, Violation};
+use crate::domain::period::{self, InvalidEnd};
+
+/// Collects what is wrong, so that one answer names it all.
+#[derive(Debug, Default)]
+pub struct Checker(Vec<Violation>);
+
+impl Checker {
+    /// Notes a violation.
+    pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
+        self.0.push(Violation::new(pointer, code, message));
+    }
+
+    /// Notes `violation` unless `holds`.
+    pub fn ensure(&mut self, holds: bool, pointer: &str, code: &'static str, message: &str) {
+        if !holds {
+            self.add(pointer, code, message);
+        }
+    }
+
+    /// A text that a person reads: 1 to `most` characters, none of them a control character.
+    pub fn text(&mut self, pointer: &str, text: &str, most: usize) {
+        let fits = !text.trim().is_empty() && text.chars().count() <= most;
+        self.ensure(fits, pointer, "invalid_length", &format!("Write 1 to {most} characters."));
+        let clean = !text.chars().any(char::is_control);
+        self.ensure(clean, pointer, "invalid_characters", "Control characters are not allowed.");
+    }
+
+    /// The same, where it may be left out.
+    pub fn optional_text(&mut self, pointer: &str, text: Option<&str>, most: usize) {
+        if let Some(text) = text {
+            self.text(pointer, text, most);
+        }
+    }
+
+    /// An e-mail address, roughly: what a person would recognise as one.
+    pub fn email(&mut self, pointer: &str, email: Option<&str>) {
+        let fits = |email: &str| {
+            email.len() <= 254
+                && !email.chars().any(|c| c.is_whitespace() || c.is_control())
+                && email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.len() > 1)
+        };
+        self.ensure(email.is_none_or(fits), pointer, "invalid_email", "Write an e-mail address.");
+    }
+
+    /// A list of short words.
+    pub fn words(&mut self, pointer: &str, words: &[String], most: usize) {
+        self.ensure(words.len() <= most, pointer, "too_many", &format!("At most {most} are allowed."));
+        for (at, word) in words.iter().enumerate().take(most) {
+            self.text(&format!("{pointer}/{at}"), word, 200);
+        }
+    }
+
+    /// An object of the embedder's: at most 16 KiB as JSON.
+    pub fn metadata(&mut self, pointer: &str, object: &Map<String, Value>) {
+        let size = serde_json::to_vec(object).map_or(usize::MAX, |json| json.len());
+        self.ensure(size <= 16 * 1024, pointer, "too_large", "At most 16 KiB are allowed.");
+    }
+
+    /// An end by date or period.
+    pub fn end(&mut self, date: Option<&str>, period: Option<&str>, now: Millis) -> Option<Millis> {
+        match period::end(date, period, now) {
+            Ok(end) => end,
+            Err(error) => {
+                let at = if date.is_some() { "/expiresAt" } else { "/period" };
+                let (code, message) = match error {
+                    InvalidEnd::Both => ("exclusive", "Send expiresAt or period, not both."),
+                    InvalidEnd::Date => ("invalid_date", "Write a time such as 2031-01-31T12:00:00Z."),
+                    InvalidEnd::Period => ("invalid_period", "Write an ISO 8601 period such as P90D."),
+                    InvalidEnd::Past => ("not_in_future", "The end must lie in the future."),
+                    InvalidEnd::TooFar => ("too_far", "The end must lie within ten years."),
+                };
+                self.add(at, code, message);
+                None
+            }
+        }
+    }
+
+    /// Nothing, or everything that was noted.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn finish(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+}
