@@ -26,6 +26,8 @@ const library = new URL('../../tools/node_modules/oidc-provider/lib/index.js', i
 const { default: Provider } = await import(library);
 
 const env = process.env;
+// At every start it warns that the sign-in pages and the store are for development, which is what they are here.
+console.warn = () => {};
 const say = (event, detail = {}) => process.stdout.write(`${JSON.stringify({ event, ...detail })}\n`);
 const jwk = (type, options, extra) => ({
   ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
@@ -122,6 +124,8 @@ function provide(issuer) {
   provider.proxy = true;
   provider.use(async (ctx, next) => {
     await next();
+    // Browsers ask for one by themselves, and a test that minds errors on the console would see the 404.
+    if (ctx.path === '/favicon.ico') ctx.status = 204;
     if (env.COOP) ctx.set('Cross-Origin-Opener-Policy', env.COOP);
     // The built-in pages load a font from another host, which no test may reach.
     if (typeof ctx.body === 'string') ctx.body = ctx.body.replace(/@import url\([^)]*\);?/g, '');
