@@ -17,14 +17,19 @@ use crate::front::{APP, Front, HUB};
 async fn three_windows() -> Front {
     let front = Front::start().await;
     let frame = format!("{}/frame", front.origin(HUB));
-    front.pages(APP, Router::new().route("/", get(async move || Html(pages::host(&frame)))));
+    front.pages(
+        APP,
+        Router::new().route("/", get(async move || Html(pages::host(&frame)))),
+    );
     front.pages(HUB, pages::hub());
     front
 }
 
 #[tokio::test]
 async fn b00_no_switch_opens_popups_or_joins_partitions() {
-    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
     chrome.open("chrome://version").await;
     chrome.shows("body", "--host-resolver-rules").await;
     let switches = chrome.text("body").await.to_lowercase();
@@ -36,7 +41,9 @@ async fn b00_no_switch_opens_popups_or_joins_partitions() {
 #[tokio::test]
 async fn b00_a_popup_without_a_click_is_blocked_and_with_one_it_opens() {
     let front = three_windows().await;
-    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
     chrome.open(&front.origin(APP)).await;
     let host = chrome.window().await;
     chrome.enter_frame("iframe").await;
@@ -54,8 +61,13 @@ async fn b00_a_popup_without_a_click_is_blocked_and_with_one_it_opens() {
 async fn b00_no_broadcast_crosses_from_popup_to_frame_but_a_message_to_the_opener_does() {
     for third_party_cookies in [false, true] {
         let front = three_windows().await;
-        let options = ChromeOptions { third_party_cookies, ..ChromeOptions::default() };
-        let Some(chrome) = Chrome::start(options).await else { return };
+        let options = ChromeOptions {
+            third_party_cookies,
+            ..ChromeOptions::default()
+        };
+        let Some(chrome) = Chrome::start(options).await else {
+            return;
+        };
         chrome.open(&front.origin(APP)).await;
         let host = chrome.window().await;
         chrome.enter_frame("iframe").await;
@@ -63,8 +75,14 @@ async fn b00_no_broadcast_crosses_from_popup_to_frame_but_a_message_to_the_opene
         chrome.popup(std::slice::from_ref(&host)).await;
 
         // The popup tells its opener only after a frame of its own has heard every broadcast.
-        chrome.shows("#told", "all 20 rounds were heard inside the popup").await;
-        assert_eq!(chrome.text("#heard").await, "nothing", "third-party cookies: {third_party_cookies}");
+        chrome
+            .shows("#told", "all 20 rounds were heard inside the popup")
+            .await;
+        assert_eq!(
+            chrome.text("#heard").await,
+            "nothing",
+            "third-party cookies: {third_party_cookies}"
+        );
         chrome.close().await;
     }
 }
@@ -73,8 +91,13 @@ async fn b00_no_broadcast_crosses_from_popup_to_frame_but_a_message_to_the_opene
 async fn b00_a_frame_keeps_only_partitioned_cookies_unless_the_user_allows_others() {
     for third_party_cookies in [false, true] {
         let front = three_windows().await;
-        let options = ChromeOptions { third_party_cookies, ..ChromeOptions::default() };
-        let Some(chrome) = Chrome::start(options).await else { return };
+        let options = ChromeOptions {
+            third_party_cookies,
+            ..ChromeOptions::default()
+        };
+        let Some(chrome) = Chrome::start(options).await else {
+            return;
+        };
         chrome.open(&front.origin(APP)).await;
         chrome.enter_frame("iframe").await;
         chrome.shows("#cookies", "partitioned=1").await;
@@ -88,8 +111,16 @@ async fn b00_a_frame_keeps_only_partitioned_cookies_unless_the_user_allows_other
 async fn a_page_is_seen_as_its_user_would_see_it() {
     let front = Front::start().await;
     front.pages(APP, pages::looks());
-    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
-    chrome.look(Look { dark: true, reduced_motion: true, ..Look::PHONE }).await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    chrome
+        .look(Look {
+            dark: true,
+            reduced_motion: true,
+            ..Look::PHONE
+        })
+        .await;
     chrome.open(&front.origin(APP)).await;
     chrome.shows("#seen", "320 dark reduce").await;
     let picture = std::fs::read(chrome.screenshot("harness-phone-dark").await).unwrap();
@@ -105,17 +136,30 @@ async fn a_page_is_seen_as_its_user_would_see_it() {
 async fn broken_rules_and_console_errors_are_found() {
     let front = Front::start().await;
     front.pages(APP, pages::looks());
-    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
     chrome.open(&front.origin(APP)).await;
     chrome.assert_accessible().await;
     assert_eq!(chrome.console_errors().await, Vec::<String>::new());
 
     chrome.open(&format!("{}/broken", front.origin(APP))).await;
     let violations = chrome.axe_violations().await;
-    assert!(violations.iter().any(|rule| rule.starts_with("label:")), "{violations:?}");
+    assert!(
+        violations.iter().any(|rule| rule.starts_with("label:")),
+        "{violations:?}"
+    );
     let errors = chrome.console_errors().await;
-    assert!(errors.iter().any(|error| error.contains("on purpose")), "{errors:?}");
-    assert!(errors.iter().any(|error| error.contains("Content Security Policy")), "{errors:?}");
+    assert!(
+        errors.iter().any(|error| error.contains("on purpose")),
+        "{errors:?}"
+    );
+    assert!(
+        errors
+            .iter()
+            .any(|error| error.contains("Content Security Policy")),
+        "{errors:?}"
+    );
     chrome.close().await;
 }
 
@@ -123,7 +167,9 @@ async fn broken_rules_and_console_errors_are_found() {
 async fn keys_move_the_focus_forth_and_back() {
     let front = Front::start().await;
     front.pages(APP, pages::looks());
-    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
     chrome.open(&front.origin(APP)).await;
     let focused = "return document.activeElement.id";
     let tab = [Key::Tab.into()];

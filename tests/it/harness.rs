@@ -35,7 +35,11 @@ async fn waiting_ends_with_the_first_success() {
     let tries = std::cell::Cell::new(0);
     let value = eventually("the third try", async || {
         tries.set(tries.get() + 1);
-        if tries.get() == 3 { Ok("done") } else { Err(tries.get()) }
+        if tries.get() == 3 {
+            Ok("done")
+        } else {
+            Err(tries.get())
+        }
     })
     .await;
     assert_eq!((value, tries.get()), ("done", 3));
@@ -44,7 +48,9 @@ async fn waiting_ends_with_the_first_success() {
 #[tokio::test]
 async fn the_chosen_database_answers() {
     let url = if std::env::var("TEST_DB").is_ok_and(|kind| kind == "postgres") {
-        let Some(url) = require(Component::Postgres) else { return };
+        let Some(url) = require(Component::Postgres) else {
+            return;
+        };
         url
     } else {
         "sqlite::memory:".to_owned()

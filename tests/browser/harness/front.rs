@@ -24,7 +24,11 @@ use crate::support::wait::DEADLINE;
 fn client(front: &Front) -> Client {
     let authority = Certificate::from_pem(front.ca_pem().as_bytes()).unwrap();
     let trusting = outside::builder().tls_certs_only([authority]);
-    [APP, HUB, IDP].iter().fold(trusting, |builder, host| builder.resolve(host, front.address())).build().unwrap()
+    [APP, HUB, IDP]
+        .iter()
+        .fold(trusting, |builder, host| builder.resolve(host, front.address()))
+        .build()
+        .unwrap()
 }
 
 async fn upstream(router: Router) -> std::net::SocketAddr {
@@ -38,14 +42,25 @@ async fn upstream(router: Router) -> std::net::SocketAddr {
 async fn it_says_who_asked_and_takes_nobody_elses_word_for_it() {
     let echo = async |headers: HeaderMap| {
         let value = |name: &str| headers[name].to_str().unwrap().to_owned();
-        ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for"].map(value).join(" ")
+        ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for"]
+            .map(value)
+            .join(" ")
     };
     let front = Front::start().await;
     front.proxy(HUB, upstream(Router::new().route("/", get(echo))).await);
-    let request = client(&front).get(front.origin(HUB)).header("x-forwarded-for", "203.0.113.9");
-    let answer = request.header("x-forwarded-host", "evil.test").send().await.unwrap();
+    let request = client(&front)
+        .get(front.origin(HUB))
+        .header("x-forwarded-for", "203.0.113.9");
+    let answer = request
+        .header("x-forwarded-host", "evil.test")
+        .send()
+        .await
+        .unwrap();
     let host = format!("hub.test:{}", front.address().port());
-    assert_eq!(answer.text().await.unwrap(), format!("{host} {host} https 127.0.0.1"));
+    assert_eq!(
+        answer.text().await.unwrap(),
+        format!("{host} {host} https 127.0.0.1")
+    );
     assert_eq!(front.count(HUB, &Method::GET, "/"), 1);
 }
 
@@ -57,7 +72,10 @@ async fn it_passes_a_stream_as_it_comes_and_breaks_it_when_told() {
     let stream = async move || {
         let mut receiver = receiver.lock().unwrap().take().unwrap();
         let events = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context));
-        ([("content-type", "text/event-stream")], Body::from_stream(events.map(Ok::<_, std::io::Error>)))
+        (
+            [("content-type", "text/event-stream")],
+            Body::from_stream(events.map(Ok::<_, std::io::Error>)),
+        )
     };
     let front = Front::start().await;
     front.proxy(HUB, upstream(Router::new().route("/events", get(stream))).await);
@@ -69,15 +87,21 @@ async fn it_passes_a_stream_as_it_comes_and_breaks_it_when_told() {
     // Each comes before the next one is sent, so nothing holds them back.
     for event in ["data: 1\n\n", "data: 2\n\n"] {
         sender.send(Bytes::from_static(event.as_bytes())).unwrap();
-        let next = tokio::time::timeout(DEADLINE, events.next()).await.expect("the event comes alone");
+        let next = tokio::time::timeout(DEADLINE, events.next())
+            .await
+            .expect("the event comes alone");
         assert_eq!(next.unwrap().unwrap(), event);
     }
     front.refuse(HUB, "/events");
-    let broken = tokio::time::timeout(DEADLINE, events.next()).await.expect("the stream ends");
+    let broken = tokio::time::timeout(DEADLINE, events.next())
+        .await
+        .expect("the stream ends");
     assert!(broken.unwrap().is_err(), "a cut is no orderly end");
     assert_eq!(client.get(&url).send().await.unwrap().status(), 502);
     // The upstream notices as well.
-    tokio::time::timeout(Duration::from_secs(10), sender.closed()).await.expect("the upstream is let go");
+    tokio::time::timeout(Duration::from_secs(10), sender.closed())
+        .await
+        .expect("the upstream is let go");
 }
 
 #[tokio::test]
@@ -89,7 +113,10 @@ async fn it_puts_the_opener_policy_of_a_test_in_place_of_the_sites_own() {
     let policy = async || {
         let answer = client.get(front.origin(APP)).send().await.unwrap();
         let values = answer.headers().get_all("cross-origin-opener-policy");
-        values.iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        values
+            .iter()
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(policy().await, ["unsafe-none"]);
     front.opener_policy(APP, Some("same-origin"));
@@ -104,7 +131,9 @@ async fn a_host_page_may_be_plain_http_on_localhost() {
     let mut front = Front::start().await;
     let page = Router::new().route("/", get(async || Html("<h1>Plain</h1>")));
     let origin = front.plain_pages(page).await;
-    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
     chrome.open(&origin).await;
     chrome.shows("h1", "Plain").await;
     chrome.close().await;
@@ -120,12 +149,16 @@ async fn a_real_sign_in_goes_through_it_and_ends_on_the_callback_page() {
         pkce: false,
         ..OidcOptions::default()
     };
-    let Some(server) = OidcProvider::start(options).await else { return };
+    let Some(server) = OidcProvider::start(options).await else {
+        return;
+    };
     front.proxy(IDP, server.address);
     front.opener_policy(IDP, Some("same-origin"));
     let page = async || Html("<link rel=icon href=data:,><h1>Back</h1>");
     front.pages(HUB, Router::new().route("/callback", get(page)));
-    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
 
     let fields = [
         ("client_id", "basic"),

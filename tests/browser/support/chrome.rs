@@ -38,7 +38,10 @@ pub(crate) struct ChromeOptions {
 
 impl Default for ChromeOptions {
     fn default() -> Self {
-        Self { third_party_cookies: false, window: (1280, 900) }
+        Self {
+            third_party_cookies: false,
+            window: (1280, 900),
+        }
     }
 }
 
@@ -67,8 +70,15 @@ impl Chrome {
             .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .expect("chromedriver opens a browser");
-        let browser = client.capabilities().and_then(|given| given.get("goog:processID")?.as_u64());
-        Some(Self { client, browser, driver, profile })
+        let browser = client
+            .capabilities()
+            .and_then(|given| given.get("goog:processID")?.as_u64());
+        Some(Self {
+            client,
+            browser,
+            driver,
+            profile,
+        })
     }
 
     /// The WebDriver session itself, for what has no helper.
@@ -87,7 +97,9 @@ impl Drop for Chrome {
     fn drop(&mut self) {
         if let Some(browser) = self.browser {
             // The driver does not end its browser when it is killed itself.
-            let _ = Command::new("kill").args(["-KILL", &browser.to_string()]).status();
+            let _ = Command::new("kill")
+                .args(["-KILL", &browser.to_string()])
+                .status();
         }
     }
 }
@@ -126,7 +138,9 @@ fn capabilities(options: ChromeOptions, binary: &str, profile: &TempDir) -> Capa
         },
         "goog:loggingPrefs": { "browser": "ALL" },
     });
-    let Value::Object(wanted) = wanted else { unreachable!("an object was written above") };
+    let Value::Object(wanted) = wanted else {
+        unreachable!("an object was written above")
+    };
     wanted
 }
 
@@ -174,7 +188,9 @@ fn read_port(output: ChildStdout, ready: oneshot::Sender<u16>) {
     let mut ready = Some(ready);
     // Read on to the end, as a full pipe would stop the driver.
     for line in BufReader::new(output).lines().map_while(Result::ok) {
-        let port = line.split_once("started successfully on port ").map(|(_, rest)| rest);
+        let port = line
+            .split_once("started successfully on port ")
+            .map(|(_, rest)| rest);
         if let Some(port) = port.and_then(|rest| rest.trim_end_matches('.').parse().ok())
             && let Some(ready) = ready.take()
         {

@@ -27,7 +27,12 @@ fn authorize_url(server: &OidcProvider, client_id: &str) -> Url {
 
 async fn token(server: &OidcProvider, client: (&str, &str), fields: &[(&str, &str)]) -> Response {
     let request = outside::client().post(format!("{}/token", server.base_url));
-    request.basic_auth(client.0, Some(client.1)).form(fields).send().await.unwrap()
+    request
+        .basic_auth(client.0, Some(client.1))
+        .form(fields)
+        .send()
+        .await
+        .unwrap()
 }
 
 async fn exchange(server: &OidcProvider, client: (&str, &str), code: &str, verifier: &str) -> Response {
@@ -58,12 +63,16 @@ async fn tokens(server: &OidcProvider) -> Value {
 const BASIC: (&str, &str) = ("basic", "basic-secret");
 
 fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
-    answer[field].as_str().unwrap_or_else(|| panic!("no {field} in {answer}"))
+    answer[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {answer}"))
 }
 
 #[tokio::test]
 async fn a_registered_client_signs_in_refreshes_and_a_reused_token_kills_its_family() {
-    let Some(server) = OidcProvider::start(OidcOptions::default()).await else { return };
+    let Some(server) = OidcProvider::start(OidcOptions::default()).await else {
+        return;
+    };
     let metadata = json!({
         "redirect_uris": [CALLBACK],
         "grant_types": ["authorization_code", "refresh_token"],
@@ -79,7 +88,11 @@ async fn a_registered_client_signs_in_refreshes_and_a_reused_token_kills_its_fam
     assert_eq!(query(&callback, "iss"), Some(server.base_url.clone()));
 
     let code = query(&callback, "code").unwrap();
-    let first: Value = exchange(&server, client, &code, VERIFIER).await.json().await.unwrap();
+    let first: Value = exchange(&server, client, &code, VERIFIER)
+        .await
+        .json()
+        .await
+        .unwrap();
     assert_eq!(first["expires_in"], 5);
     let me: Value = outside::client()
         .get(format!("{}/me", server.base_url))
@@ -106,21 +119,33 @@ async fn a_registered_client_signs_in_refreshes_and_a_reused_token_kills_its_fam
 
 #[tokio::test]
 async fn q01_of_parallel_refreshes_one_wins_and_its_new_token_is_dead() {
-    let Some(server) = OidcProvider::start(OidcOptions::default()).await else { return };
+    let Some(server) = OidcProvider::start(OidcOptions::default()).await else {
+        return;
+    };
     let first = tokens(&server).await;
     let refresh_token = text(&first, "refresh_token");
     let answers =
         futures_util::future::join_all((0..4).map(|_| refresh(&server, BASIC, refresh_token))).await;
-    let winners: Vec<&Value> =
-        answers.iter().filter(|(status, _)| *status == 200).map(|(_, answer)| answer).collect();
-    assert_eq!(winners.len(), 1, "{:?}", answers.iter().map(|(status, _)| status).collect::<Vec<_>>());
+    let winners: Vec<&Value> = answers
+        .iter()
+        .filter(|(status, _)| *status == 200)
+        .map(|(_, answer)| answer)
+        .collect();
+    assert_eq!(
+        winners.len(),
+        1,
+        "{:?}",
+        answers.iter().map(|(status, _)| status).collect::<Vec<_>>()
+    );
     let (status, _) = refresh(&server, BASIC, text(winners[0], "refresh_token")).await;
     assert_eq!(status, 400);
 }
 
 #[tokio::test]
 async fn a_wrong_verifier_is_refused() {
-    let Some(server) = OidcProvider::start(OidcOptions::default()).await else { return };
+    let Some(server) = OidcProvider::start(OidcOptions::default()).await else {
+        return;
+    };
     let callback = server.sign_in(&authorize_url(&server, "basic"), "jo").await;
     let code = query(&callback, "code").unwrap();
     let response = exchange(&server, BASIC, &code, &"x".repeat(43)).await;
@@ -130,10 +155,16 @@ async fn a_wrong_verifier_is_refused() {
 
 #[tokio::test]
 async fn q10_a_replayed_code_kills_the_tokens_already_issued() {
-    let Some(server) = OidcProvider::start(OidcOptions::default()).await else { return };
+    let Some(server) = OidcProvider::start(OidcOptions::default()).await else {
+        return;
+    };
     let callback = server.sign_in(&authorize_url(&server, "basic"), "jo").await;
     let code = query(&callback, "code").unwrap();
-    let first: Value = exchange(&server, BASIC, &code, VERIFIER).await.json().await.unwrap();
+    let first: Value = exchange(&server, BASIC, &code, VERIFIER)
+        .await
+        .json()
+        .await
+        .unwrap();
     assert_eq!(exchange(&server, BASIC, &code, VERIFIER).await.status(), 400);
     let (status, _) = refresh(&server, BASIC, text(&first, "refresh_token")).await;
     assert_eq!(status, 400);
@@ -141,29 +172,50 @@ async fn q10_a_replayed_code_kills_the_tokens_already_issued() {
 
 #[tokio::test]
 async fn q08_without_rotation_the_refresh_token_stays() {
-    let options = OidcOptions { rotate: false, ..OidcOptions::default() };
-    let Some(server) = OidcProvider::start(options).await else { return };
+    let options = OidcOptions {
+        rotate: false,
+        ..OidcOptions::default()
+    };
+    let Some(server) = OidcProvider::start(options).await else {
+        return;
+    };
     let first = tokens(&server).await;
     let kept = text(&first, "refresh_token");
     for _ in 0..2 {
         let (status, answer) = refresh(&server, BASIC, kept).await;
         assert_eq!(status, 200);
-        assert_eq!(answer.get("refresh_token").and_then(Value::as_str).unwrap_or(kept), kept);
+        assert_eq!(
+            answer
+                .get("refresh_token")
+                .and_then(Value::as_str)
+                .unwrap_or(kept),
+            kept
+        );
     }
     assert!(server.events("refresh_token.consumed").is_empty());
 }
 
 #[tokio::test]
 async fn q14_without_offline_access_there_is_no_refresh_token() {
-    let options = OidcOptions { always_refresh_token: false, ..OidcOptions::default() };
-    let Some(server) = OidcProvider::start(options).await else { return };
+    let options = OidcOptions {
+        always_refresh_token: false,
+        ..OidcOptions::default()
+    };
+    let Some(server) = OidcProvider::start(options).await else {
+        return;
+    };
     assert!(tokens(&server).await.get("refresh_token").is_none());
 }
 
 #[tokio::test]
 async fn pages_carry_the_opener_policy_they_were_told() {
-    let options = OidcOptions { opener_policy: Some("same-origin".to_owned()), ..OidcOptions::default() };
-    let Some(server) = OidcProvider::start(options).await else { return };
+    let options = OidcOptions {
+        opener_policy: Some("same-origin".to_owned()),
+        ..OidcOptions::default()
+    };
+    let Some(server) = OidcProvider::start(options).await else {
+        return;
+    };
     let mut person = outside::Person::new(outside::client());
     let (_, page) = person.open(authorize_url(&server, "basic")).await;
     assert_eq!(page.headers()["cross-origin-opener-policy"], "same-origin");

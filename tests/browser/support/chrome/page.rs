@@ -1,9 +1,9 @@
 //! What a person does in a browser: opening, clicking, typing, changing windows and frames.
 
+use fantoccini::Locator;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::wd::WindowHandle;
-use fantoccini::Locator;
 use serde_json::Value;
 
 use super::Chrome;
@@ -23,8 +23,16 @@ impl Chrome {
     /// Waits until `script` gives `wanted`.
     pub(crate) async fn script_gives(&self, script: &str, wanted: &Value) {
         eventually(script, async || {
-            let value = self.client.execute(script, Vec::new()).await.map_err(|error| error.to_string())?;
-            if value == *wanted { Ok(()) } else { Err(value.to_string()) }
+            let value = self
+                .client
+                .execute(script, Vec::new())
+                .await
+                .map_err(|error| error.to_string())?;
+            if value == *wanted {
+                Ok(())
+            } else {
+                Err(value.to_string())
+            }
         })
         .await;
     }
@@ -32,7 +40,10 @@ impl Chrome {
     /// Waits for the first element that matches `css`.
     pub(crate) async fn find(&self, css: &str) -> Element {
         eventually(css, async || {
-            self.client.find(Locator::Css(css)).await.map_err(|error| error.to_string())
+            self.client
+                .find(Locator::Css(css))
+                .await
+                .map_err(|error| error.to_string())
         })
         .await
     }
@@ -40,7 +51,11 @@ impl Chrome {
     /// Clicks with trusted input, which gives the page user activation. Waits until the click is possible.
     pub(crate) async fn click(&self, css: &str) {
         eventually(&format!("a click on {css}"), async || {
-            let element = self.client.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
+            let element = self
+                .client
+                .find(Locator::Css(css))
+                .await
+                .map_err(|error| error.to_string())?;
             element.click().await.map_err(|error| error.to_string())
         })
         .await;
@@ -59,7 +74,11 @@ impl Chrome {
     /// Waits until the visible text of `css` contains `wanted`.
     pub(crate) async fn shows(&self, css: &str, wanted: &str) {
         eventually(&format!("{wanted:?} in {css}"), async || {
-            let element = self.client.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
+            let element = self
+                .client
+                .find(Locator::Css(css))
+                .await
+                .map_err(|error| error.to_string())?;
             let text = element.text().await.map_err(|error| error.to_string())?;
             if text.contains(wanted) { Ok(()) } else { Err(text) }
         })
@@ -70,7 +89,9 @@ impl Chrome {
     pub(crate) async fn press(&self, keys: &[char]) {
         let down = keys.iter().map(|&value| KeyAction::Down { value });
         let up = keys.iter().rev().map(|&value| KeyAction::Up { value });
-        let actions = down.chain(up).fold(KeyActions::new("keyboard".to_owned()), KeyActions::then);
+        let actions = down
+            .chain(up)
+            .fold(KeyActions::new("keyboard".to_owned()), KeyActions::then);
         self.client.perform_actions(actions).await.unwrap();
     }
 
@@ -107,7 +128,11 @@ impl Chrome {
     pub(crate) async fn popup(&self, known: &[WindowHandle]) -> WindowHandle {
         eventually("a new window", async || {
             let windows = self.windows().await;
-            windows.iter().find(|window| !known.contains(window)).cloned().ok_or(windows.len())
+            windows
+                .iter()
+                .find(|window| !known.contains(window))
+                .cloned()
+                .ok_or(windows.len())
         })
         .await
     }
