@@ -11,7 +11,8 @@ mod look;
 #[path = "chrome/page.rs"]
 mod page;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -45,11 +46,12 @@ impl Default for ChromeOptions {
     }
 }
 
-/// A running browser. Dropping it ends browser and driver by their process ids.
+/// A running browser. Dropping it ends browser and driver.
 #[derive(Debug)]
 pub(crate) struct Chrome {
     client: Client,
-    browser: Option<u64>,
+    /// Path of the WebDriver session; none once it was ended.
+    session: Option<String>,
     driver: Driver,
     // Last, so that it is removed after those who write into it.
     profile: TempDir,
@@ -70,12 +72,14 @@ impl Chrome {
             .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .expect("chromedriver opens a browser");
-        let browser = client
-            .capabilities()
-            .and_then(|given| given.get("goog:processID")?.as_u64());
+        let session = client
+            .session_id()
+            .await
+            .unwrap()
+            .map(|id| format!("/session/{id}"));
         Some(Self {
             client,
-            browser,
+            session,
             driver,
             profile,
         })
@@ -88,18 +92,20 @@ impl Chrome {
 
     /// Ends the browser in good order.
     pub(crate) async fn close(mut self) {
-        self.browser = None;
+        self.session = None;
         self.client.clone().close().await.unwrap();
     }
 }
 
 impl Drop for Chrome {
     fn drop(&mut self) {
-        if let Some(browser) = self.browser {
-            // The driver does not end its browser when it is killed itself.
-            let _ = Command::new("kill")
-                .args(["-KILL", &browser.to_string()])
-                .status();
+        // Only the driver can end its browser and wait for it, and a failed test cannot await.
+        let ended = self
+            .session
+            .take()
+            .map_or(Ok(()), |session| self.driver.delete(&session));
+        if let Err(error) = ended {
+            eprintln!("the browser may still run: {error}");
         }
     }
 }
@@ -173,6 +179,18 @@ impl Driver {
             .expect("chromedriver is ready in time")
             .expect("chromedriver says its port");
         driver
+    }
+
+    /// Sends one DELETE and waits for the answer, without a runtime.
+    fn delete(&self, path: &str) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        write!(
+            stream,
+            "DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )?;
+        // The driver answers when the browser has ended, and keeps the connection open after that.
+        stream.read(&mut [0; 512]).map(drop)
     }
 }
 
