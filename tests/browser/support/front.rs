@@ -122,7 +122,7 @@ impl Front {
     /// Puts `Cross-Origin-Opener-Policy: value` on every answer of `host`; `None` leaves answers as they are.
     pub(crate) fn opener_policy(&self, host: &str, value: Option<&'static str>) {
         self.change(host, |site| {
-            site.opener_policy = value.map(HeaderValue::from_static)
+            site.opener_policy = value.map(HeaderValue::from_static);
         });
     }
 
