@@ -100,7 +100,8 @@ check() {
 nextest() {
   local label=$1 status=0 junit skips tests bad skipped
   shift
-  junit=${CARGO_TARGET_DIR:-target}/nextest/$PROFILE/junit.xml
+  # Beside the workspace, wherever CARGO_TARGET_DIR points.
+  junit=target/nextest/$PROFILE/junit.xml
   rm -f "$junit"
   skips=$(wc -l <"$TEST_SKIPS")
   headline "$label"
