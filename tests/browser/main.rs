@@ -1,0 +1,18 @@
+//! The browser tests: Chromium against one HTTPS listener that plays three sites.
+//!
+//! `app.test` is the product that embeds the modal, `hub.test` the hub, `idp.test` a real authorization server.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on the terminal"
+)]
+
+#[path = "support/chrome.rs"]
+mod chrome;
+#[path = "support/front.rs"]
+mod front;
+mod harness;
+#[path = "../it/support/mod.rs"]
+mod support;

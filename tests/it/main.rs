@@ -1,0 +1,14 @@
+//! The integration tests: one binary, run once per database.
+//!
+//! `TEST_DB` says which (`sqlite`, the default, or `postgres`); see `tests/run.sh`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on the terminal"
+)]
+
+mod harness;
+mod real;
+mod support;

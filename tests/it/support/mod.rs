@@ -1,0 +1,9 @@
+//! What the tests share: components of the machine, real servers, waiting. It must not test anything itself.
+//!
+//! The browser and fault binaries include this folder with `#[path]`, and none of them uses all of it.
+#![allow(dead_code, reason = "every test binary uses another part of this folder")]
+
+pub(crate) mod components;
+pub(crate) mod outside;
+pub(crate) mod servers;
+pub(crate) mod wait;

@@ -1,0 +1,272 @@
+#!/usr/bin/env bash
+# The one command of the tests: bash tests/run.sh [LAYER...]
+#
+#   LAYER       static, unit, it, real, browser; all of them by default
+#   TEST_SCALE  commit (default), nightly or release: how many cases and how much time a test may take
+#   CI=true     a missing component is a failure, otherwise it is a skip that is listed at the end
+#
+# On a fresh Debian machine it installs what is missing first. The last line is
+# `vouchsafe: N passed, N failed, N skipped`; a requested layer that ran no test counts as failed.
+set -Eeuo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly LAYERS=(static unit it real browser)
+readonly NEXTEST_VERSION=0.9.143 DENY_VERSION=0.20.2
+
+PASSED=0 FAILED=0 SKIPPED=0
+FAILURES=()
+CLUSTER=
+AS_POSTGRES=()
+SCRATCH=$(mktemp -d)
+
+main() {
+  local scale=${TEST_SCALE:-commit} layer
+  case $scale in
+    commit) PROFILE=commit ;;
+    nightly | release) PROFILE=nightly PROPTEST_CASES=${PROPTEST_CASES:-100000} && export PROPTEST_CASES ;;
+    *) usage "unknown TEST_SCALE: $scale" ;;
+  esac
+  local requested=("$@")
+  [ $# -gt 0 ] || requested=("${LAYERS[@]}")
+  for layer in "${requested[@]}"; do
+    [[ " ${LAYERS[*]} " == *" $layer "* ]] || usage "unknown layer: $layer"
+  done
+
+  export TEST_SCALE=$scale TEST_SKIPS=$SCRATCH/skips INSTA_UPDATE=no
+  : >"$TEST_SKIPS"
+  trap cleanup EXIT
+  trap 'exit 130' INT TERM
+
+  install_packages "${requested[@]}"
+  needs real browser -- "${requested[@]}" && install_npm
+  needs unit it real browser -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION"
+  for layer in "${requested[@]}"; do
+    "layer_$layer"
+  done
+  summary
+}
+
+usage() {
+  echo "$1; usage: bash tests/run.sh [${LAYERS[*]}]" >&2
+  exit 2
+}
+
+# --- layers ---------------------------------------------------------------------------------------------
+
+layer_static() {
+  # Unoptimised: it compiles in less than half the time and has little to do.
+  install_cargo_tool cargo-deny "$DENY_VERSION" --debug --no-default-features || true
+  check fmt cargo fmt --all --check
+  check clippy cargo clippy --locked --workspace --all-targets -- -D warnings
+  check doc env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+  check deny cargo deny --config .config/deny.toml check licenses bans sources
+  if [[ $(cargo run --locked --quiet -- --help 2>/dev/null) == *providers* ]]; then
+    check providers cargo run --locked --quiet -- providers check
+  fi
+}
+
+layer_unit() {
+  nextest unit --workspace --lib --bins
+}
+
+layer_it() {
+  TEST_DB=sqlite nextest "it (sqlite)" --test it -E 'not test(/^(real|contract)::/)'
+  if start_postgres; then
+    TEST_DB=postgres nextest "it (postgres)" --test it -E 'not test(/^(real|contract)::/)'
+  elif [ "${CI:-}" = true ]; then
+    fail "it (postgres): no cluster could be started"
+  else
+    skip "it (postgres): postgres is missing (apt-get install postgresql)"
+  fi
+}
+
+layer_real() {
+  nextest real --test it -E 'test(/^real::/)'
+}
+
+layer_browser() {
+  nextest browser --test browser
+}
+
+# check NAME COMMAND...: a step that passes or fails as a whole
+check() {
+  local name=$1
+  shift
+  headline "static: $name"
+  if "$@"; then PASSED=$((PASSED + 1)); else fail "static: $name"; fi
+}
+
+# nextest LABEL ARGUMENT...: runs tests and adds what they gave
+nextest() {
+  local label=$1 status=0 junit skips tests bad skipped
+  shift
+  # Beside the workspace, wherever CARGO_TARGET_DIR points.
+  junit=target/nextest/$PROFILE/junit.xml
+  rm -f "$junit"
+  skips=$(wc -l <"$TEST_SKIPS")
+  headline "$label"
+  cargo nextest run --locked --profile "$PROFILE" "$@" || status=$?
+  tests=$(root_attribute tests "$junit")
+  bad=$(($(root_attribute failures "$junit") + $(root_attribute errors "$junit")))
+  # A test that skipped itself looks as if it had passed.
+  skipped=$(($(wc -l <"$TEST_SKIPS") - skips))
+  PASSED=$((PASSED + tests - bad - skipped))
+  SKIPPED=$((SKIPPED + skipped))
+  if [ "$bad" -gt 0 ]; then
+    FAILED=$((FAILED + bad))
+    FAILURES+=("$label: $bad of $tests tests")
+  elif [ "$tests" -eq 0 ]; then
+    fail "$label: ran no test (exit code $status)"
+  elif [ "$status" -ne 0 ]; then
+    fail "$label: exit code $status"
+  fi
+}
+
+# root_attribute NAME FILE: a number from the first element of a JUnit report, 0 without one
+root_attribute() {
+  local value=
+  [ ! -f "$2" ] || value=$(grep -m1 '<testsuites ' "$2" | sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p")
+  echo "${value:-0}"
+}
+
+fail() {
+  FAILED=$((FAILED + 1))
+  FAILURES+=("$1")
+}
+
+skip() {
+  SKIPPED=$((SKIPPED + 1))
+  echo "$1" >>"$TEST_SKIPS"
+}
+
+headline() { printf '\n== %s\n' "$1"; }
+
+summary() {
+  headline summary
+  sed 's/^/skipped: /' "$TEST_SKIPS"
+  [ ${#FAILURES[@]} -eq 0 ] || printf 'failed: %s\n' "${FAILURES[@]}"
+  echo "vouchsafe: $PASSED passed, $FAILED failed, $SKIPPED skipped"
+  [ "$FAILED" -eq 0 ]
+}
+
+# --- what the machine lacks -------------------------------------------------------------------------------
+
+# needs LAYER... -- REQUESTED...: whether one of the former is among the latter
+needs() {
+  local wanted=() layer
+  while [ "$1" != -- ]; do wanted+=("$1") && shift; done
+  shift
+  for layer in "$@"; do
+    [[ " ${wanted[*]} " == *" $layer "* ]] && return 0
+  done
+  return 1
+}
+
+install_packages() {
+  local name layers probe missing=()
+  while read -r name layers probe; do
+    case $name in '' | '#'*) continue ;; esac
+    [ "$layers" = all ] || needs ${layers//,/ } -- "$@" || continue
+    bash -c "$probe" >/dev/null 2>&1 || missing+=("$name")
+  done <tests/packages.txt
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "missing Debian packages, to be installed as root:" >&2
+    echo "  apt-get install --no-install-recommends ${missing[*]}" >&2
+    return 0
+  fi
+  headline "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  keep_services_down
+  apt-get update -qq
+  if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+    # The server package makes and starts a cluster unless it is told not to before it comes.
+    apt_install postgresql-common
+    echo 'create_main_cluster = false' >>/etc/postgresql-common/createcluster.conf
+  fi
+  apt_install "${missing[@]}"
+  let_services_start
+}
+
+apt_install() { apt-get install -y -qq --no-install-recommends "$@" >"$SCRATCH/apt.log" || { cat "$SCRATCH/apt.log" && return 1; }; }
+
+keep_services_down() {
+  [ -e /usr/sbin/policy-rc.d ] && return 0
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod +x /usr/sbin/policy-rc.d
+  POLICY_IS_OURS=yes
+}
+
+let_services_start() {
+  [ "${POLICY_IS_OURS:-}" != yes ] || rm -f /usr/sbin/policy-rc.d
+  POLICY_IS_OURS=
+}
+
+# Nothing there needs an install script: Node comes as the package of its platform.
+install_npm() {
+  local stamp=tests/tools/node_modules/.stamp wanted
+  wanted=$(sha256sum tests/tools/package.json tests/tools/package-lock.json)
+  [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
+  headline "npm ci"
+  if command -v npm >/dev/null && (cd tests/tools && npm ci --ignore-scripts --no-audit --no-fund); then
+    echo "$wanted" >"$stamp"
+  else
+    echo "npm packages are missing: the tests that need them will say so" >&2
+  fi
+}
+
+# install_cargo_tool NAME VERSION FLAG...: any version that is there already will do
+install_cargo_tool() {
+  local name=$1 version=$2
+  shift 2
+  ! cargo "${name#cargo-}" --version >/dev/null 2>&1 || return 0
+  headline "installing $name $version"
+  cargo install --quiet --locked --version "$version" "$@" "$name"
+}
+
+# --- the throw-away PostgreSQL cluster ----------------------------------------------------------------------
+
+start_postgres() {
+  local bin port try
+  [ -z "$CLUSTER" ] || return 0
+  bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+  [ -n "$bin" ] || return 1
+  CLUSTER=$(mktemp -d /tmp/vouchsafe-pg.XXXXXX)
+  # initdb refuses to run as root.
+  if [ "$(id -u)" -eq 0 ]; then
+    chown postgres "$CLUSTER"
+    AS_POSTGRES=(runuser -u postgres --)
+  fi
+  PG_CTL=$bin/pg_ctl
+  postgres "$bin/initdb" -D "$CLUSTER/data" -U postgres -A trust --no-sync -E UTF8 --locale=C >"$SCRATCH/initdb.log" 2>&1 ||
+    { cat "$SCRATCH/initdb.log" >&2 && return 1; }
+  for try in 1 2 3 4 5; do
+    port=$((20000 + RANDOM % 12000))
+    if postgres "$PG_CTL" -D "$CLUSTER/data" -l "$CLUSTER/log" -w -s start -o "-h 127.0.0.1 -p $port -k $CLUSTER \
+      -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"; then
+      export TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres
+      return 0
+    fi
+    echo "no cluster on port $port (try $try)" >&2
+  done
+  cat "$CLUSTER/log" >&2
+  return 1
+}
+
+# postgres COMMAND...: runs it as the user who may; from /, which that user may read
+postgres() { (cd / && "${AS_POSTGRES[@]}" "$@"); }
+
+cleanup() {
+  local status=$?
+  trap - EXIT
+  let_services_start
+  if [ -n "$CLUSTER" ]; then
+    postgres "$PG_CTL" -D "$CLUSTER/data" -m immediate -s stop >/dev/null 2>&1 || true
+    rm -rf "$CLUSTER"
+  fi
+  rm -rf "$SCRATCH"
+  exit "$status"
+}
+
+main "$@"
