@@ -1,0 +1,123 @@
+//! Asking the app whether a credential works (`providers.md`, section 7).
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Method as HttpMethod};
+use serde_json::Value;
+use vouchsafe_entity::kind::Method;
+use zeroize::Zeroizing;
+
+use super::{Code, Error, Hub};
+use crate::egress::{Answer, Class, EgressError, OutboundRequest};
+use crate::provider::{CheckOutcome, CheckRequest, Definition, Values};
+
+/// How the hub names itself to apps.
+const AGENT: &str = concat!("vouchsafe/", env!("CARGO_PKG_VERSION"));
+
+/// What a check found.
+pub(super) struct Checked {
+    /// The outcome.
+    pub(super) outcome: CheckOutcome,
+    /// The status, where an answer came.
+    pub(super) status: Option<u16>,
+    /// The answer as JSON, for captures.
+    pub(super) body: Option<Value>,
+}
+
+impl Hub {
+    /// Runs the provider's check with a credential of `method`; none where the definition has none. An unreachable
+    /// app is asked twice more.
+    pub(super) async fn run_check(
+        &self,
+        definition: &Definition,
+        method: Method,
+        values: &Values,
+    ) -> Result<Option<Checked>, Error> {
+        let Some(request) = definition.check_request(method, values) else { return Ok(None) };
+        let Ok(request) = request else {
+            // A value that cannot be written into the request cannot be a working key.
+            return Ok(Some(Checked { outcome: CheckOutcome::WrongKey, status: None, body: None }));
+        };
+        let mut checked = self.check_once(definition, &request).await;
+        for wait in &self.check_waits {
+            if checked.outcome != CheckOutcome::Unreachable {
+                break;
+            }
+            tokio::time::sleep(*wait).await;
+            checked = self.check_once(definition, &request).await;
+        }
+        Ok(Some(checked))
+    }
+
+    async fn check_once(&self, definition: &Definition, request: &CheckRequest) -> Checked {
+        match self.call_app(request).await {
+            Err(error) => {
+                tracing::info!(
+                    provider.slug = definition.slug(),
+                    error = &error as &dyn std::error::Error,
+                    "a check had no answer"
+                );
+                Checked { outcome: CheckOutcome::Unreachable, status: None, body: None }
+            }
+            Ok(answer) => Checked {
+                outcome: definition.read_check(answer.status, &answer.body),
+                status: Some(answer.status.as_u16()),
+                body: serde_json::from_slice(&answer.body).ok(),
+            },
+        }
+    }
+
+    /// One request with a credential, no redirect followed.
+    pub(super) async fn call_app(&self, request: &CheckRequest) -> Result<Answer, EgressError> {
+        let method = HttpMethod::from_bytes(request.method.as_str().as_bytes()).unwrap_or(HttpMethod::GET);
+        let mut outbound = OutboundRequest::new(method, request.url.clone(), Class::Check);
+        // A port stands literally in a definition, so the one of the rendered address is the definition's.
+        outbound.allowed_ports.extend(request.url.port());
+        outbound.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        outbound.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        for (name, value) in &request.headers {
+            outbound.headers.insert(name.clone(), value.clone());
+        }
+        if let Some(json) = &request.json {
+            outbound.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            outbound.body = Some(Zeroizing::new(json.to_string().into_bytes()));
+        }
+        self.egress.send(outbound).await
+    }
+}
+
+/// The usual waits between tries of a check.
+pub const CHECK_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+
+/// The word for an outcome.
+pub const fn outcome_word(outcome: CheckOutcome) -> &'static str {
+    match outcome {
+        CheckOutcome::Ok => "ok",
+        CheckOutcome::WrongKey => "wrong_key",
+        CheckOutcome::MissingPermission => "missing_permission",
+        CheckOutcome::Unreachable => "unreachable",
+        CheckOutcome::Unexpected => "unexpected",
+    }
+}
+
+/// The refusal for an outcome after which nothing is stored; none where something is.
+pub(super) fn refusal(definition: &Definition, checked: &Checked) -> Option<Error> {
+    let name = definition.name();
+    let status = checked.status.map(|status| format!(" (it answered {status})")).unwrap_or_default();
+    match checked.outcome {
+        CheckOutcome::Ok | CheckOutcome::MissingPermission => None,
+        CheckOutcome::WrongKey => Some(Error::refused(
+            Code::CredentialRejected,
+            format!("{name} didn't accept this{status}. Check that all of it was copied, or make a new one."),
+        )),
+        CheckOutcome::Unreachable => Some(Error::refused(
+            Code::ProviderUnreachable,
+            format!("{name} couldn't be reached{status}, so nothing was stored. Try again in a moment."),
+        )),
+        CheckOutcome::Unexpected => Some(Error::refused(
+            Code::ProviderUnreachable,
+            format!("{name} gave an unexpected answer{status}, so nothing was stored. Check the address."),
+        )),
+    }
+}

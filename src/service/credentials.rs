@@ -1,0 +1,338 @@
+//! Credentials: typed in and tested, listed, changed, verified, revoked, deleted.
+
+mod create;
+mod end;
+
+pub use create::{NewCredential, Stored};
+pub use end::{Ended, Upstream};
+
+use serde_json::{Map, Value};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
+use vouchsafe_entity::kind::{BrokenCause, Status};
+use vouchsafe_entity::millis::Millis;
+
+use super::audit::Target;
+use super::check::outcome_word;
+use super::validate::Checker;
+use super::{Code, Error, Hub};
+use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
+use crate::domain::credential::{Credential, Machine};
+use crate::domain::event::EventType;
+use crate::domain::page::{Page, PageRequest};
+use crate::provider::CheckOutcome;
+use crate::store::credential::{CredentialFilter, Guard};
+use crate::store::{self, Tx};
+
+/// Which credentials a caller wants, by the names it uses.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialQuery {
+    /// Of this user, by either name.
+    pub user: Option<String>,
+    /// Of this connector.
+    pub connector: Option<String>,
+    /// Of the connectors of this integration.
+    pub integration: Option<String>,
+    /// Shown with this status.
+    pub status: Option<Status>,
+    /// Somebody must act before.
+    pub expires_before: Option<Millis>,
+}
+
+/// Changes of a credential; what is none stays.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialChange {
+    /// For display.
+    pub name: Option<String>,
+    /// The embedder's object.
+    pub metadata: Option<Map<String, Value>>,
+    /// Switched on or off.
+    pub active: Option<bool>,
+    /// The end set by hand; the inner none = never.
+    pub expires_at: Option<Option<String>>,
+    /// A new value of a key.
+    pub data: Option<Map<String, Value>>,
+    /// Whether the new value is tested against the app.
+    pub verify: bool,
+}
+
+/// What `verify` found.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Whether the credential works.
+    pub ok: bool,
+    /// The outcome, as a word.
+    pub outcome: &'static str,
+    /// The credential's status.
+    pub status: Status,
+    /// When.
+    pub checked_at: Millis,
+}
+
+impl Hub {
+    /// One credential.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_credential(&self, actor: &Actor, id: CredentialId) -> Result<Credential, Error> {
+        store::credential::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)
+    }
+
+    /// The credentials of the actor's environment, newest first. A name that isn't there gives an empty list.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list_credentials(
+        &self,
+        actor: &Actor,
+        query: CredentialQuery,
+        page: &PageRequest,
+    ) -> Result<Page<Credential>, Error> {
+        let nothing = || Ok(Page { items: Vec::new(), next_cursor: None });
+        let mut filter = CredentialFilter {
+            status: query.status,
+            expires_before: query.expires_before,
+            ..CredentialFilter::default()
+        };
+        if let Some(name) = query.user {
+            match self.user_named(actor, &name).await? {
+                Some(user) => filter.user = Some(user.id),
+                None => return nothing(),
+            }
+        }
+        if let Some(slug) = query.integration {
+            match store::integration::by_slug(&self.store, actor.environment(), &slug).await? {
+                Some(found) => {
+                    filter.connectors = Some(found.connectors.into_iter().map(|need| need.connector).collect());
+                }
+                None => return nothing(),
+            }
+        }
+        if let Some(key) = query.connector {
+            let fits = filter.connectors.as_ref().is_none_or(|connectors| connectors.contains(&key));
+            filter.connectors = Some(if fits { vec![key] } else { Vec::new() });
+        }
+        let now = self.now();
+        Ok(store::credential::list(&self.store, actor.environment(), &filter, now, page).await?)
+    }
+
+    /// The credential that serves a user for a connector: the newest usable, else the newest.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn credential_of(&self, actor: &Actor, user: &str, connector: &str) -> Result<Credential, Error> {
+        let user = self.get_user(actor, user).await?;
+        let connector = self.connector_named(actor, connector).await?.ok_or(Error::NotFound)?;
+        let found = self.credentials_of(actor.environment(), user.id, Some(connector.id)).await?;
+        let found: Vec<&Credential> = found.iter().collect();
+        super::integrations::pick(&found, self.now()).cloned().ok_or(Error::NotFound)
+    }
+
+    pub(super) async fn credentials_of(
+        &self,
+        environment: EnvironmentId,
+        user: UserId,
+        connector: Option<ConnectorId>,
+    ) -> Result<Vec<Credential>, Error> {
+        Ok(store::credential::of_user(&self.store, environment, user, connector).await?)
+    }
+
+    pub(super) async fn connector_of(
+        &self,
+        environment: EnvironmentId,
+        credential: &Credential,
+    ) -> Result<Connector, Error> {
+        let found = store::connector::find(&self.store, environment, credential.connector_id).await?;
+        found.ok_or(Error::internal("a credential without its connector"))
+    }
+
+    /// Changes what was sent of a credential. A new value is tested before it takes the place of the old.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Code::CredentialExpired`], [`Code::CredentialRevoked`], those of a new value.
+    pub async fn update_credential(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+        change: CredentialChange,
+    ) -> Result<Stored, Error> {
+        // Switching off goes on when the subscription has ended.
+        let only_switches_off = change.active == Some(false)
+            && change.name.is_none()
+            && change.metadata.is_none()
+            && change.expires_at.is_none()
+            && change.data.is_none();
+        if !only_switches_off {
+            Self::gate(actor)?;
+        }
+        let current = self.get_credential(actor, id).await?;
+        self.check_change(&current, &change)?;
+        let replacement = match &change.data {
+            Some(data) => Some(self.tested_replacement(actor, &current, data, change.verify).await?),
+            None => None,
+        };
+
+        let tx = self.store.begin().await?;
+        let mut credential =
+            store::credential::lock(&tx, actor.environment(), id).await?.ok_or(Error::NotFound)?;
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        let fields = self.apply(&mut credential, &change)?;
+        let mut warnings = Vec::new();
+        if let Some(replacement) = replacement {
+            warnings.clone_from(&replacement.warnings);
+            self.replace_value(actor, &mut credential, replacement)?;
+            self.tell(&tx, actor.tenant, &mut credential, EventType::CredentialReconnected, None).await?;
+            credential.token.announced = Some(credential.health(self.now()).status);
+        } else {
+            self.announce(&tx, actor.tenant, &mut credential).await?;
+        }
+        self.write(&tx, actor.environment(), &credential, guard).await?;
+        self.record(&tx, actor, "credential.update", Target::new("credential", id), Some(fields)).await?;
+        tx.commit().await?;
+        Ok(Stored { credential: self.get_credential(actor, id).await?, warnings })
+    }
+
+    fn check_change(&self, current: &Credential, change: &CredentialChange) -> Result<(), Error> {
+        let mut checker = Checker::default();
+        checker.optional_text("/name", change.name.as_deref(), 200);
+        if let Some(metadata) = &change.metadata {
+            checker.metadata("/metadata", metadata);
+        }
+        if let Some(Some(date)) = &change.expires_at {
+            checker.end(Some(date), None, self.now());
+        }
+        let by_hand = current.may_expire_by_hand();
+        let message = "Only keys can be given an end; this credential is renewed by itself.";
+        checker.ensure(change.expires_at.is_none() || by_hand, "/expiresAt", "not_settable", message);
+        let message = "Only the value of a key can be replaced; connect this one again instead.";
+        checker.ensure(change.data.is_none() || by_hand, "/data", "not_settable", message);
+        checker.finish()?;
+
+        let ended = match current.broken_cause(self.now()) {
+            None => return Ok(()),
+            Some(BrokenCause::RevokedByRequest | BrokenCause::RevokedUpstream) => Code::CredentialRevoked,
+            Some(
+                BrokenCause::GrantRefused
+                | BrokenCause::GrantLost
+                | BrokenCause::NoRefreshToken
+                | BrokenCause::RejectedByProvider
+                | BrokenCause::ExpiryDate,
+            ) => Code::CredentialExpired,
+        };
+        let revives = change.active == Some(true) || change.expires_at.is_some();
+        if revives && change.data.is_none() {
+            let detail = "This credential has ended; only a new value or a reconnect brings it back.";
+            return Err(Error::refused(ended, detail));
+        }
+        Ok(())
+    }
+
+    /// Applies what needs no app, and names it.
+    fn apply(&self, credential: &mut Credential, change: &CredentialChange) -> Result<String, Error> {
+        let now = self.now();
+        let mut fields = Vec::new();
+        if let Some(name) = &change.name {
+            credential.name = name.trim().to_owned();
+            fields.push("name");
+        }
+        if let Some(metadata) = &change.metadata {
+            credential.metadata.clone_from(metadata);
+            fields.push("metadata");
+        }
+        if let Some(active) = change.active {
+            credential.deactivated_at = if active { None } else { credential.deactivated_at.or(Some(now)) };
+            fields.push(if active { "reactivated" } else { "deactivated" });
+        }
+        if let Some(date) = &change.expires_at {
+            let mut checker = Checker::default();
+            credential.expires_at = checker.end(date.as_deref(), None, now);
+            checker.finish()?;
+            fields.push("expiresAt");
+        }
+        if change.data.is_some() {
+            fields.push("data");
+        }
+        credential.updated_at = now;
+        Ok(fields.join(", "))
+    }
+
+    /// Writes both rows of a credential that `tx` holds.
+    pub(super) async fn write(
+        &self,
+        tx: &Tx,
+        environment: EnvironmentId,
+        credential: &Credential,
+        guard: Guard,
+    ) -> Result<(), Error> {
+        store::credential::update(tx, environment, credential).await?;
+        let id = credential.id;
+        if store::credential::save_token(tx, environment, id, &credential.token, guard, None).await? {
+            return Ok(());
+        }
+        Err(Error::internal("a held credential has moved"))
+    }
+
+    /// Asks the app whether a credential works. A key that it refuses is not ended by that: an outage may lie.
+    ///
+    /// # Errors
+    /// [`Code::NoCheck`], and those of a token read.
+    pub async fn verify_credential(&self, actor: &Actor, id: CredentialId) -> Result<Verification, Error> {
+        let credential = self.get_credential(actor, id).await?;
+        let connector = self.connector_of(actor.environment(), &credential).await?;
+        let definition = self.definition_of(&connector)?;
+        if definition.check().is_none() {
+            let detail = format!("{} has no request that shows whether a credential works.", definition.name());
+            return Err(Error::refused(Code::NoCheck, detail));
+        }
+        let (mut credential, material) = self.usable_material(actor, credential).await?;
+        let values = self.all_values(actor.tenant, &connector, &material)?;
+        let mut checked = self.run_check(&definition, credential.method, &values).await?;
+        let refused = checked.as_ref().is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
+        if refused && credential.is_renewable() {
+            // The app may have ended the access token early: one refresh, one repeat.
+            match self.refresh_now(actor.tenant, &credential).await {
+                Ok(()) => {
+                    let renewed = self.get_credential(actor, id).await?;
+                    let (renewed, material) = self.usable_material(actor, renewed).await?;
+                    let values = self.all_values(actor.tenant, &connector, &material)?;
+                    checked = self.run_check(&definition, renewed.method, &values).await?;
+                    credential = renewed;
+                }
+                Err(error) => tracing::info!(
+                    credential.id = %id,
+                    error = &error as &dyn std::error::Error,
+                    "no new token for a check"
+                ),
+            }
+        }
+        let outcome = checked.map_or(CheckOutcome::Unexpected, |checked| checked.outcome);
+        self.record_read(actor, "credential.verify", Target::new("credential", id)).await?;
+        Ok(Verification {
+            ok: matches!(outcome, CheckOutcome::Ok | CheckOutcome::MissingPermission),
+            outcome: outcome_word(outcome),
+            status: credential.health(self.now()).status,
+            checked_at: self.now(),
+        })
+    }
+
+    /// Writes down that the date set by hand, or the end of an access token that nothing renews, has passed.
+    pub(super) async fn write_down_end(
+        &self,
+        environment: EnvironmentId,
+        id: CredentialId,
+    ) -> Result<(), Error> {
+        let (_, tenant) = *self.environment_of(environment).await?;
+        let tx = self.store.begin().await?;
+        let Some(mut credential) = store::credential::lock(&tx, environment, id).await? else { return Ok(()) };
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        let Some(cause) = credential.broken_cause(self.now()) else { return Ok(()) };
+        if !matches!(credential.token.machine, Machine::Broken(_)) {
+            credential.token.machine = Machine::Broken(cause);
+            credential.token.state_since = self.now();
+            credential.token.attempt = None;
+        }
+        self.announce(&tx, tenant, &mut credential).await?;
+        self.write(&tx, environment, &credential, guard).await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,234 @@
+//! What lies sealed in a credential and in a connector, while it is open. It is made for one use and wiped after it.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use vouchsafe_entity::id::{CredentialId, SessionId};
+use vouchsafe_entity::sealed::Sealed;
+
+use super::{Error, Hub};
+use crate::domain::connector::Connector;
+use crate::domain::credential::Credential;
+use crate::domain::workspace::Tenant;
+use crate::oauth::{ClientAuth, TokenAnswer};
+use crate::provider::Values;
+use crate::vault::Place;
+
+/// The open content of a credential.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Material {
+    /// What is presented to the app; keys have none.
+    #[serde(default)]
+    pub(super) access_token: Option<SecretString>,
+    /// As the app named it.
+    #[serde(default)]
+    pub(super) token_type: Option<String>,
+    /// What buys the next access token.
+    #[serde(default)]
+    pub(super) refresh_token: Option<SecretString>,
+    /// Every variable, secret or not.
+    #[serde(default)]
+    values: BTreeMap<String, SecretString>,
+}
+
+/// The same as it is written; made only while sealing.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    values: BTreeMap<&'a str, &'a str>,
+}
+
+impl Material {
+    /// Values alone: an API key, or what a token will be asked for with.
+    pub(super) fn of_values(values: &Values) -> Self {
+        let values = values.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        Self { access_token: None, token_type: None, refresh_token: None, values }
+    }
+
+    /// Takes the tokens of an answer; a missing refresh token leaves the old one.
+    pub(super) fn take(&mut self, answer: &TokenAnswer) {
+        self.access_token = Some(answer.access_token.clone());
+        self.token_type = Some(answer.token_type.clone());
+        if let Some(refresh_token) = &answer.refresh_token {
+            self.refresh_token = Some(refresh_token.clone());
+        }
+    }
+
+    /// Sets a variable.
+    pub(super) fn set(&mut self, name: &str, value: SecretString) {
+        self.values.insert(name.to_owned(), value);
+    }
+
+    /// The variables, and the access token under its built-in name.
+    pub(super) fn values(&self) -> Values {
+        let mut values = Values::new();
+        for (name, value) in &self.values {
+            values.set(name.as_str(), value.clone());
+        }
+        if let Some(token) = &self.access_token {
+            values.set("access_token", token.clone());
+        }
+        values
+    }
+
+    fn written(&self) -> Written<'_> {
+        Written {
+            access_token: self.access_token.as_ref().map(ExposeSecret::expose_secret),
+            token_type: self.token_type.as_deref(),
+            refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
+            values: self.values.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect(),
+        }
+    }
+}
+
+/// The open content of a connector.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConnectorSecrets {
+    /// The OAuth client's secret.
+    #[serde(default)]
+    pub(super) client_secret: Option<SecretString>,
+    /// Secret variables.
+    #[serde(default)]
+    pub(super) variables: BTreeMap<String, SecretString>,
+}
+
+#[derive(Serialize)]
+struct WrittenConnector<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    variables: BTreeMap<&'a str, &'a str>,
+}
+
+impl ConnectorSecrets {
+    pub(super) fn is_empty(&self) -> bool {
+        self.client_secret.is_none() && self.variables.is_empty()
+    }
+}
+
+/// What stands in `column` of a row.
+pub(super) fn place<'a>(
+    tenant: Tenant,
+    (table, column): (&'static str, &'static str),
+    row: &'a str,
+    (epoch, version): (i64, i64),
+) -> Place<'a> {
+    Place { workspace: tenant.workspace, environment: Some(tenant.environment), table, column, row, epoch, version }
+}
+
+/// The current and the previous sealed object of a credential.
+pub(super) const CURRENT: (&str, &str) = ("credential_token", "sealed");
+pub(super) const PREVIOUS: (&str, &str) = ("credential_token", "prev_sealed");
+
+impl Hub {
+    pub(super) fn seal_material(
+        &self,
+        tenant: Tenant,
+        column: (&'static str, &'static str),
+        id: CredentialId,
+        at: (i64, i64),
+        material: &Material,
+    ) -> Result<Sealed, Error> {
+        Ok(self.vault.seal(&place(tenant, column, &id.to_string(), at), &material.written())?)
+    }
+
+    /// Opens what a credential holds.
+    pub(super) fn open_material(&self, tenant: Tenant, credential: &Credential) -> Result<Material, Error> {
+        let sealed =
+            credential.token.sealed.as_ref().ok_or(Error::internal("a live credential without a sealed object"))?;
+        let row = credential.id.to_string();
+        let at = (credential.token.epoch, credential.token.version);
+        Ok(self.vault.open(&place(tenant, CURRENT, &row, at), sealed)?)
+    }
+
+    pub(super) fn seal_connector(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+        secrets: &ConnectorSecrets,
+    ) -> Result<Option<Sealed>, Error> {
+        if secrets.is_empty() {
+            return Ok(None);
+        }
+        let written = WrittenConnector {
+            client_secret: secrets.client_secret.as_ref().map(ExposeSecret::expose_secret),
+            variables: secrets.variables.iter().map(|(n, v)| (n.as_str(), v.expose_secret())).collect(),
+        };
+        let row = connector.id.to_string();
+        let place = place(tenant, ("connector", "sealed"), &row, (0, connector.version));
+        Ok(Some(self.vault.seal(&place, &written)?))
+    }
+
+    pub(super) fn open_connector(&self, tenant: Tenant, connector: &Connector) -> Result<ConnectorSecrets, Error> {
+        let Some(sealed) = &connector.sealed else { return Ok(ConnectorSecrets::default()) };
+        let row = connector.id.to_string();
+        Ok(self.vault.open(&place(tenant, ("connector", "sealed"), &row, (0, connector.version)), sealed)?)
+    }
+
+    /// The values that a connector gives to every request: its variables, its client.
+    pub(super) fn connector_values(&self, tenant: Tenant, connector: &Connector) -> Result<Values, Error> {
+        let secrets = self.open_connector(tenant, connector)?;
+        let mut values = Values::new();
+        for (name, value) in &connector.variables {
+            values.set(name.as_str(), value.as_str());
+        }
+        for (name, value) in &secrets.variables {
+            values.set(name.as_str(), value.clone());
+        }
+        if let Some(client_id) = &connector.client_id {
+            values.set("client_id", client_id.as_str());
+        }
+        Ok(values)
+    }
+
+    /// The OAuth client of a connector, where it has one.
+    pub(super) fn client(&self, tenant: Tenant, connector: &Connector) -> Result<Option<ClientAuth>, Error> {
+        let Some(client_id) = connector.client_id.clone() else { return Ok(None) };
+        let client_secret = self.open_connector(tenant, connector)?.client_secret;
+        Ok(Some(ClientAuth { client_id, client_secret }))
+    }
+
+    /// Everything that a request with this credential may use: connector first, then what the user gave.
+    pub(super) fn all_values(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+        material: &Material,
+    ) -> Result<Values, Error> {
+        let mut values = self.connector_values(tenant, connector)?;
+        for (name, value) in material.values().iter() {
+            values.set(name, value.clone());
+        }
+        Ok(values)
+    }
+
+    /// A one-time code for the opener of a session.
+    pub(super) fn seal_code(
+        &self,
+        tenant: Tenant,
+        session: SessionId,
+        connector: &str,
+        code: &str,
+    ) -> Result<Sealed, Error> {
+        let row = format!("{session}/{connector}");
+        Ok(self.vault.seal(&place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)), &code)?)
+    }
+
+    pub(super) fn open_code(
+        &self,
+        tenant: Tenant,
+        session: SessionId,
+        connector: &str,
+        sealed: &Sealed,
+    ) -> Result<SecretString, Error> {
+        let row = format!("{session}/{connector}");
+        Ok(self.vault.open(&place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)), sealed)?)
+    }
+}
