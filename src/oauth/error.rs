@@ -10,7 +10,7 @@ use crate::{egress::EgressError, provider::RenderError};
 
 const MAX_CODE: usize = 64;
 const MAX_DESCRIPTION: usize = 300;
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 /// Shorter values would match ordinary words.
 const MIN_SECRET: usize = 6;
 

@@ -255,7 +255,7 @@ fn seconds(value: f64) -> Option<u64> {
         clippy::cast_sign_loss,
         reason = "the range is checked before"
     )]
-    (value >= 1.0 && value <= MAX_LIFETIME).then_some(value as u64)
+    (1.0..=MAX_LIFETIME).contains(&value).then_some(value as u64)
 }
 
 /// ISO 8601 with or without offset (then UTC), the date of RFC 2822, or seconds or milliseconds since 1970.

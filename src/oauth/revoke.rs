@@ -111,9 +111,8 @@ async fn send(
 /// RFC 7009 lets a client look at the status alone, but some apps answer 200 to everything and say in the body what
 /// happened; claiming "revoked" then would be false.
 fn outcome(answer: &Received, described: &TokenRequest) -> Revocation {
-    let error = match answer.read(described) {
-        Ok(_) => return Revocation::Revoked,
-        Err(error) => error,
+    let Err(error) = answer.read(described) else {
+        return Revocation::Revoked;
     };
     let status = answer.status().as_u16();
     let mapped = |code: &str| {
