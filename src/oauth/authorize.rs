@@ -6,8 +6,11 @@ use oauth2::{AuthUrl, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{ClientAuth, wire::hub_client};
-use crate::provider::{AuthMethod, CodeChallenge, Definition, RenderError, TokenRequest, Values};
+use super::{ClientAuth, pkce, wire::hub_client};
+use crate::{
+    provider::{AuthMethod, CodeChallenge, Definition, ParamValue, RenderError, TokenRequest, Values},
+    random::SystemRandom,
+};
 
 /// What one flow puts into its authorization URL.
 #[derive(Clone, Debug)]
@@ -78,8 +81,22 @@ pub fn authorization_url(
     }
     let (standard, _) = request.url();
 
+    let overrides = oauth2.authorization_params.render(&values)?;
+    let pairs = finish(&standard, overrides, &oauth2.token, input.extra_params);
+    let mut url = endpoint;
+    url.query_pairs_mut().extend_pairs(&pairs);
+    Ok(url)
+}
+
+/// The crate's parameters as the app wants them: the definition's put over them, then renamed, then the rest.
+fn finish(
+    standard: &Url,
+    overrides: Vec<(String, Option<ParamValue>)>,
+    token: &TokenRequest,
+    extra: &[(String, String)],
+) -> Vec<(String, String)> {
     let mut pairs: Vec<(String, String)> = standard.query_pairs().into_owned().collect();
-    for (name, value) in oauth2.authorization_params.render(&values)? {
+    for (name, value) in overrides {
         let text = value.and_then(|value| value.text());
         let place = pairs.iter().position(|(other, _)| *other == name);
         match (place, text) {
@@ -90,16 +107,14 @@ pub fn authorization_url(
         }
     }
     for (name, _) in &mut pairs {
-        *name = oauth2.token.name_of(name).to_owned();
+        *name = token.name_of(name).to_owned();
     }
-    for (name, value) in input.extra_params {
+    for (name, value) in extra {
         if !pairs.iter().any(|(other, _)| other == name) {
             pairs.push((name.clone(), value.clone()));
         }
     }
-    let mut url = endpoint;
-    url.query_pairs_mut().extend_pairs(&pairs);
-    Ok(url)
+    pairs
 }
 
 impl TokenRequest {
@@ -118,11 +133,16 @@ impl TokenRequest {
 impl ClientAuth {
     /// `values` with the built-ins `client_id` and `client_secret` of this client.
     pub(super) fn fill(&self, values: &Values) -> Values {
-        let mut values = values.clone().with("client_id", self.client_id.as_str());
+        let mut values = with_nonce(values).with("client_id", self.client_id.as_str());
         match &self.client_secret {
             Some(secret) => values.set("client_secret", secret.clone()),
             None => drop(values.remove("client_secret")),
         }
         values
     }
+}
+
+/// `values` with the built-in `nonce`, new for each request.
+pub(super) fn with_nonce(values: &Values) -> Values {
+    values.clone().with("nonce", pkce::new_state(&SystemRandom))
 }

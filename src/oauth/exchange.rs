@@ -25,6 +25,8 @@ pub struct CodeGrant {
     pub verifier: Option<SecretString>,
     /// Exactly the redirect URI of the authorization request.
     pub redirect_uri: String,
+    /// The scopes asked for beyond those of the definition, for apps that want them again.
+    pub scopes: Vec<String>,
 }
 
 /// Exchanges a code and reads the answer. `sent_at` is the present moment.
@@ -56,9 +58,12 @@ pub async fn send(
     let token = definition
         .token_request_of(Method::OAuth2)
         .ok_or(RenderError::Undeclared)?;
-    let values = client
+    let mut values = client
         .fill(values)
         .with("redirect_uri", grant.redirect_uri.as_str());
+    if let Some(scope) = token.joined_scopes(&grant.scopes) {
+        values.set("scope", scope);
+    }
     let url = definition.token_endpoint(Method::OAuth2, &values)?;
     let redirect = RedirectUrl::new(grant.redirect_uri.clone()).map_err(|_| TokenError::local())?;
 

@@ -9,6 +9,7 @@ use vouchsafe_entity::kind::Method;
 
 use super::{
     ClientAuth, Received, TokenAnswer, TokenError,
+    authorize::with_nonce,
     wire::{Call, Wire, hub_client, plan, secrets_of},
 };
 use crate::{
@@ -43,6 +44,7 @@ pub async fn send(
     scopes: &[String],
     sent_at: DateTime<Utc>,
 ) -> Result<Received, TokenError> {
+    let values = &with_nonce(values);
     match method {
         Method::ClientCredentials => client_credentials(egress, definition, values, scopes, sent_at).await,
         Method::Session => log_in(egress, definition, values, sent_at).await,

@@ -14,7 +14,8 @@ use crate::{
     provider::{Definition, RenderError, Values},
 };
 
-/// Spends `refresh_token` and reads the answer. `sent_at` is the present moment.
+/// Spends `refresh_token` and reads the answer. `sent_at` is the present moment. Besides the variables, `values` may hold
+/// the built-ins `access_token`, `redirect_uri` and `scope` for definitions that ask for them.
 pub async fn refresh(
     egress: &Egress,
     definition: &Definition,
@@ -42,7 +43,11 @@ pub async fn send(
         .token_request_of(Method::OAuth2)
         .ok_or(RenderError::Undeclared)?;
     let params = &definition.refresh().ok_or(RenderError::Undeclared)?.params;
-    let values = client.fill(values).with("refresh_token", refresh_token.clone());
+    let mut filled = client.fill(values).with("refresh_token", refresh_token.clone());
+    if let (None, Some(scope)) = (values.get("scope"), token.joined_scopes(&[])) {
+        filled.set("scope", scope);
+    }
+    let values = filled;
     let url = definition.refresh_endpoint(&values)?;
 
     let crate_client = hub_client(client, token.auth_method).set_token_uri(TokenUrl::from_url(url.clone()));

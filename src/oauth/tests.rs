@@ -85,6 +85,7 @@ async fn exchange(definition: &Definition, client: &ClientAuth) -> Result<TokenA
         code: "code-canary".into(),
         verifier: Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into()),
         redirect_uri: REDIRECT.to_owned(),
+        scopes: vec!["write".to_owned()],
     };
     exchange::exchange_code(&egress(), definition, &Values::new(), client, &grant, now()).await
 }

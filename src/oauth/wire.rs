@@ -114,7 +114,9 @@ impl Plan<'_> {
                 }
             }
         }
-        headers.extend(self.headers.iter().cloned());
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
         request.headers = headers;
         request
     }

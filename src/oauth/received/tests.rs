@@ -161,7 +161,7 @@ fn lifetimes_are_numbers_texts_or_dates_and_sensible() {
     ] {
         assert_eq!(with(members).expires_in, expected, "{members}");
     }
-    let fixed = token_request(|request| request.access_token_lifetime = Some(Duration::from_secs(7200)));
+    let fixed = token_request(|request| request.access_token_lifetime = Some(Duration::from_hours(2)));
     for (body, expected) in [
         ("{\"access_token\":\"a\",\"expires_in\":0}", 7200),
         ("{\"access_token\":\"a\",\"expires_in\":5}", 5),

@@ -1,7 +1,5 @@
 //! What goes wrong on the way, and what errors may say.
 
-use std::time::Duration;
-
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 use vouchsafe_entity::kind::FailClass;
 
@@ -81,16 +79,6 @@ async fn what_broke_after_the_connection_is_ambiguous() {
         assert_eq!(error.class, FailClass::Ambiguous, "{start}");
         clean(&error);
     }
-}
-
-#[tokio::test]
-async fn an_answer_that_never_ends_is_cut_off() {
-    let server = server(token_answer().set_delay(Duration::from_secs(60))).await;
-    let definition = oauth2(&server.uri(), "");
-    tokio::time::pause();
-    let error = refresh(&definition, &client()).await.unwrap_err();
-    assert_eq!(error.class, FailClass::Ambiguous);
-    clean(&error);
 }
 
 #[tokio::test]

@@ -188,3 +188,32 @@ fn every_call_can_cross_threads() {
         now(),
     ));
 }
+
+#[tokio::test]
+async fn built_ins_are_there_where_a_definition_may_use_them() {
+    let keys = "scopes = [\"read\"]\ntoken_params = { scope = \"{scope}\", back = \"{redirect_uri}\", n = \"{nonce}\" }\n\
+                [oauth2.refresh]\nparams = { old = \"{access_token}\", scope = \"{scope}\", n = \"{nonce}\" }";
+    let server = server(token_answer()).await;
+    let definition = oauth2(&server.uri(), keys);
+    exchange(&definition, &client()).await.unwrap();
+    let values = Values::new().with("access_token", "at-0");
+    let spent = SecretString::from("rt-canary");
+    refresh::refresh(&egress(), &definition, &values, &client(), &spent, now())
+        .await
+        .unwrap();
+    let requests = server.received_requests().await.unwrap();
+    let fields = |request: &Request| -> std::collections::BTreeMap<String, String> {
+        url::form_urlencoded::parse(&request.body).into_owned().collect()
+    };
+    let (code, renewal) = (fields(&requests[0]), fields(&requests[1]));
+    assert_eq!(
+        (code["scope"].as_str(), code["back"].as_str()),
+        ("read write", REDIRECT)
+    );
+    assert_eq!(
+        (renewal["scope"].as_str(), renewal["old"].as_str()),
+        ("read", "at-0")
+    );
+    assert_eq!(code["n"].len(), 43);
+    assert_ne!(code["n"], renewal["n"]);
+}
