@@ -255,15 +255,13 @@ fn many_mistakes_are_found_at_once() {
 fn problems_show_their_place() {
     let text = GOOD.replace("https://{shop}.acme.example/token", "https://{shop}/token");
     let expected = r#"error[host-not-pinned]: the client secret would go to a host that the user chooses
-  --> acme.toml:14:18
+   --> acme.toml:14:18
     |
  14 | token_endpoint = "https://{shop}/token"
     |                  ^^^^^^^^^^^^^^^^^^^^^^
     = help: end the host in a literal domain, or give `shop` `from = "connector"`
 
 1 error, 0 warnings in 1 file"#;
-    // The arrow stands where the gutter does.
-    let expected = expected.replace("  --> acme", "   --> acme");
     assert_eq!(check(&text).unwrap_err().to_string(), expected);
 
     let text = GOOD.replace("categories = [\"crm\"]", "ctegories = [\"crm\"]");
