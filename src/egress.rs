@@ -106,7 +106,7 @@ pub struct Head {
 }
 
 /// Why [`Egress::send`] has no answer. No message holds a URL, a query or user information.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EgressError {
     /// The request never left.
     #[error("request not sent")]

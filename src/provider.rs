@@ -4,8 +4,16 @@
 //! methods it has, what a form asks for, where requests go and how a credential is placed on them. It must not
 //! know the network, the database, the clock, or any provider by name.
 
+mod build;
 mod definition;
+mod format;
+mod lint;
 mod path;
+mod pattern;
+mod registry;
+mod report;
+mod schema;
+mod source;
 mod template;
 mod url_template;
 mod values;
@@ -18,6 +26,9 @@ pub use self::definition::{
     TokenRequest, TokenRequestFormat, TokenResponse,
 };
 pub use self::path::Path;
+pub use self::registry::{Registry, Sources, check_paths};
+pub use self::report::{Problem, Report, Severity};
+pub use self::schema::schema;
 pub use self::template::{MAX_HEADER, RenderError, Template, TemplateError};
 pub use self::url_template::{Authority, HostTemplate, UrlTemplate, UrlTemplateError};
 pub use self::values::{NotValues, Values};

@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use vouchsafe_entity::kind::FailClass;
 
-use crate::egress::EgressError;
+use crate::{egress::EgressError, provider::RenderError};
 
 const MAX_CODE: usize = 64;
 const MAX_DESCRIPTION: usize = 300;
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 /// Shorter values would match ordinary words.
 const MIN_SECRET: usize = 6;
 
@@ -27,6 +27,20 @@ pub struct TokenError {
     pub status: Option<u16>,
     /// How long the provider asks to wait, at most an hour.
     pub retry_after: Option<Duration>,
+    /// What went wrong on our side, when no answer says it.
+    #[source]
+    pub cause: Option<Cause>,
+}
+
+/// Why there is no answer to read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// The request did not leave, or its answer did not arrive whole.
+    #[error(transparent)]
+    Egress(EgressError),
+    /// Definition and values make no request.
+    #[error(transparent)]
+    Render(RenderError),
 }
 
 impl fmt::Display for TokenError {
@@ -35,13 +49,22 @@ impl fmt::Display for TokenError {
         if let Some(status) = self.status {
             write!(f, ", status {status}")?;
         }
-        self.code.as_deref().map_or(Ok(()), |code| write!(f, ", code {code}"))
+        self.code
+            .as_deref()
+            .map_or(Ok(()), |code| write!(f, ", code {code}"))
     }
 }
 
 impl TokenError {
     pub(super) fn of(class: FailClass) -> Self {
-        Self { class, code: None, description: None, status: None, retry_after: None }
+        Self {
+            class,
+            code: None,
+            description: None,
+            status: None,
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// G: the request could not be built from definition and values.
@@ -50,26 +73,51 @@ impl TokenError {
     }
 
     pub(super) fn with_status(self, status: u16) -> Self {
-        Self { status: Some(status), ..self }
+        Self {
+            status: Some(status),
+            ..self
+        }
     }
 
     pub(super) fn with_retry_after(self, wait: Option<Duration>) -> Self {
-        Self { retry_after: wait.map(|wait| wait.min(MAX_RETRY_AFTER)), ..self }
+        Self {
+            retry_after: wait.map(|wait| wait.min(MAX_RETRY_AFTER)),
+            ..self
+        }
     }
 }
 
-impl From<&EgressError> for TokenError {
-    fn from(error: &EgressError) -> Self {
-        match error {
+impl From<RenderError> for TokenError {
+    fn from(error: RenderError) -> Self {
+        Self {
+            cause: Some(Cause::Render(error)),
+            ..Self::local()
+        }
+    }
+}
+
+impl From<EgressError> for TokenError {
+    fn from(error: EgressError) -> Self {
+        let told = match &error {
             EgressError::NotSent(_) => Self::of(FailClass::NotSent),
             EgressError::Ambiguous { head: None, .. } => Self::of(FailClass::Ambiguous),
             EgressError::Ambiguous { head: Some(head), .. } => {
                 // The status alone tells only "slow down"; everything else needs the body that did not come.
                 let status = head.status.as_u16();
                 let throttled = by_status(status, head.retry_after) == Some(FailClass::Throttled);
-                let class = if throttled { FailClass::Throttled } else { FailClass::Ambiguous };
-                Self::of(class).with_status(status).with_retry_after(head.retry_after)
+                let class = if throttled {
+                    FailClass::Throttled
+                } else {
+                    FailClass::Ambiguous
+                };
+                Self::of(class)
+                    .with_status(status)
+                    .with_retry_after(head.retry_after)
             }
+        };
+        Self {
+            cause: Some(Cause::Egress(error)),
+            ..told
         }
     }
 }
@@ -86,13 +134,22 @@ pub(super) fn by_status(status: u16, retry_after: Option<Duration>) -> Option<Fa
 
 /// The class of an error code. A refusal counts only with a status that means one.
 pub(super) fn by_code(code: &str, status: u16, map: &BTreeMap<String, FailClass>) -> FailClass {
-    let class = map.get(code).copied().unwrap_or_else(|| match code.to_ascii_lowercase().as_str() {
-        "invalid_grant" => FailClass::Refused,
-        "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" => FailClass::Client,
-        _ => FailClass::Other,
-    });
+    let class = map
+        .get(code)
+        .copied()
+        .unwrap_or_else(|| match code.to_ascii_lowercase().as_str() {
+            "invalid_grant" => FailClass::Refused,
+            "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" => {
+                FailClass::Client
+            }
+            _ => FailClass::Other,
+        });
     let refusal = matches!(class, FailClass::Refused | FailClass::Revoked);
-    if refusal && !matches!(status, 200..=299 | 400 | 401 | 403) { FailClass::Other } else { class }
+    if refusal && !matches!(status, 200..=299 | 400 | 401 | 403) {
+        FailClass::Other
+    } else {
+        class
+    }
 }
 
 /// A code fit for logs and columns.
@@ -100,7 +157,13 @@ pub(super) fn tidy_code(code: &str, secrets: &[SecretString]) -> Option<String> 
     if code.is_empty() || mentions(code, secrets) {
         return None;
     }
-    let keep = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c.to_ascii_lowercase() } else { '_' };
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || "_.-".contains(c) {
+            c.to_ascii_lowercase()
+        } else {
+            '_'
+        }
+    };
     Some(code.chars().take(MAX_CODE).map(keep).collect())
 }
 
@@ -110,15 +173,23 @@ pub(super) fn tidy_description(text: &str, secrets: &[SecretString]) -> Option<S
         return None;
     }
     let hidden = |c: &char| {
-        c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let text: String = text.chars().filter(|c| !hidden(c)).take(MAX_DESCRIPTION).collect();
+    let text: String = text
+        .chars()
+        .filter(|c| !hidden(c))
+        .take(MAX_DESCRIPTION)
+        .collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn mentions(text: &str, secrets: &[SecretString]) -> bool {
-    secrets.iter().map(ExposeSecret::expose_secret).any(|secret| secret.len() >= MIN_SECRET && text.contains(secret))
+    secrets
+        .iter()
+        .map(ExposeSecret::expose_secret)
+        .any(|secret| secret.len() >= MIN_SECRET && text.contains(secret))
 }
 
 #[cfg(test)]
@@ -128,9 +199,18 @@ mod tests {
     #[test]
     fn codes_and_descriptions_are_bounded_and_clean() {
         let secrets = [SecretString::from("rt-canary")];
-        assert_eq!(tidy_code("invalid_grant", &secrets).as_deref(), Some("invalid_grant"));
-        assert_eq!(tidy_code("Bad Token!\n", &secrets).as_deref(), Some("bad_token__"));
-        assert_eq!(tidy_code(&"x".repeat(500), &secrets).map(|code| code.len()), Some(64));
+        assert_eq!(
+            tidy_code("invalid_grant", &secrets).as_deref(),
+            Some("invalid_grant")
+        );
+        assert_eq!(
+            tidy_code("Bad Token!\n", &secrets).as_deref(),
+            Some("bad_token__")
+        );
+        assert_eq!(
+            tidy_code(&"x".repeat(500), &secrets).map(|code| code.len()),
+            Some(64)
+        );
         assert_eq!(tidy_code("rt-canary", &secrets), None);
         assert_eq!(tidy_code("", &secrets), None);
         let tidy = |text: &str| tidy_description(text, &secrets);

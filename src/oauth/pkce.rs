@@ -24,7 +24,10 @@ impl Pkce {
 
     fn of(verifier: SecretString) -> Self {
         let for_crate = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
-        Self { challenge: PkceCodeChallenge::from_code_verifier_sha256(&for_crate), verifier }
+        Self {
+            challenge: PkceCodeChallenge::from_code_verifier_sha256(&for_crate),
+            verifier,
+        }
     }
 }
 
@@ -50,14 +53,20 @@ mod tests {
         impl Random for Fixed {
             fn fill(&self, bytes: &mut [u8]) {
                 bytes.copy_from_slice(&[
-                    116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186, 22, 212, 37, 77, 105,
-                    214, 191, 240, 91, 88, 5, 88, 83, 132, 141, 121,
+                    116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186, 22, 212, 37,
+                    77, 105, 214, 191, 240, 91, 88, 5, 88, 83, 132, 141, 121,
                 ]);
             }
         }
         let pkce = Pkce::new(&Fixed);
-        assert_eq!(pkce.verifier.expose_secret(), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-        assert_eq!(pkce.challenge.as_str(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert_eq!(
+            pkce.verifier.expose_secret(),
+            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+        );
+        assert_eq!(
+            pkce.challenge.as_str(),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
         assert_eq!(pkce.challenge.method().as_str(), "S256");
         assert!(!format!("{pkce:?}").contains("dBjftJeZ"));
     }

@@ -230,3 +230,84 @@ impl fmt::Debug for Template {
         write!(f, "{:?}", self.source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn template(source: &str) -> Template {
+        Template::parse(source).expect("a template")
+    }
+
+    #[test]
+    fn braces_are_written_twice() {
+        let values = Values::new().with("a", "1{b}");
+        let text = template("{{x}} {a}{{{a}}}")
+            .render_text(&values)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            text.expose_secret(),
+            "{x} 1{b}{1{b}}",
+            "values are not scanned again"
+        );
+    }
+
+    #[test]
+    fn broken_templates_are_refused() {
+        for (source, error) in [
+            ("{a", TemplateError::Unclosed),
+            ("a}", TemplateError::Unopened),
+            ("{}", TemplateError::BadName(String::new())),
+            ("{A}", TemplateError::BadName("A".to_owned())),
+            ("{1a}", TemplateError::BadName("1a".to_owned())),
+            ("$Secret{KEY}", TemplateError::BadName("KEY".to_owned())),
+        ] {
+            assert_eq!(Template::parse(source), Err(error), "{source}");
+        }
+    }
+
+    #[test]
+    fn headers_are_trimmed_visible_ascii_of_limited_length() {
+        let bearer = template("Bearer {t}");
+        let render = |value: &str| bearer.render_header(&Values::new().with("t", value));
+        let header = render("  abc\n").unwrap().unwrap();
+        assert_eq!(header.as_bytes(), b"Bearer abc");
+        assert!(header.is_sensitive());
+        for byte in (0..=0x1f_u8).chain([0x7f]) {
+            let value = format!("a{}b", char::from(byte));
+            assert_eq!(render(&value), Err(RenderError::Header), "{byte:#x}");
+        }
+        for bad in ["é", "a\u{a0}b", "\u{feff}a", "a\r\nX: y"] {
+            assert_eq!(render(bad), Err(RenderError::Header), "{bad:?}");
+        }
+        assert!(render(&"a".repeat(MAX_HEADER - 7)).is_ok());
+        assert_eq!(render(&"a".repeat(MAX_HEADER - 6)), Err(RenderError::Header));
+        assert_eq!(render(""), Err(RenderError::Missing("t".to_owned())));
+    }
+
+    #[test]
+    fn debug_and_errors_have_no_values() {
+        let values = Values::new().with("t", "canary\u{e9}");
+        let error = template("Bearer {t}").render_header(&values).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(source in ".{0,40}") {
+            if let Ok(template) = Template::parse(&source) {
+                prop_assert_eq!(template.source(), source.as_str());
+                let _ = template.render_text(&Values::new());
+            }
+        }
+
+        #[test]
+        fn text_without_braces_stays_as_it_is(source in "[^{}]{0,40}") {
+            let text = template(&source).render_text(&Values::new()).unwrap().unwrap();
+            prop_assert_eq!(text.expose_secret(), source.as_str());
+        }
+    }
+}

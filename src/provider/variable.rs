@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use regex::Regex;
 
 use super::path::Path;
-use super::template::Template;
 use super::url_template::UrlTemplate;
 
 /// The pattern of a variable in a host that names none: one DNS label.
@@ -159,15 +158,4 @@ pub(super) fn affixes(template: &UrlTemplate, name: &str) -> Option<(Option<Stri
     let behind = &source[at + name.len() + 2..end];
     let shown = |text: &str| (!text.is_empty() && !text.contains('{')).then(|| text.to_owned());
     Some((shown(before), shown(behind)))
-}
-
-/// The names a template uses, as a set would have them: in order, without repetition.
-pub(super) fn distinct_names(template: &Template) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for name in template.names() {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
 }

@@ -82,7 +82,11 @@ impl Definition {
         method: Method,
         values: &Values,
     ) -> Result<CheckRequest, RenderError> {
-        let placement = self.placement(method, values)?;
+        let later = |name: &str| {
+            self.variable(name)
+                .is_some_and(|variable| matches!(variable.source, ValueSource::Check(_)))
+        };
+        let placement = self.placement_without(method, values, &later)?;
         let url = match &check.target {
             Target::Below(tail) => self.base_url.render_under(values, Some(tail), &placement.query)?,
             Target::Absolute(url) => url.render_under(values, None, &placement.query)?,
@@ -144,7 +148,11 @@ impl Definition {
         method: Method,
         values: &Values,
     ) -> Result<CheckRequest, RenderError> {
-        let placement = self.placement(method, values)?;
+        let later = |name: &str| {
+            let source = self.variable(name).map(|variable| &variable.source);
+            matches!(source, Some(ValueSource::Check(_) | ValueSource::Lookup(_)))
+        };
+        let placement = self.placement_without(method, values, &later)?;
         let url = lookup.url.render_under(values, None, &placement.query)?;
         Ok(CheckRequest {
             method: http::Method::GET,

@@ -138,7 +138,7 @@ impl Definition {
         if source == FieldSource::Connector && text.starts_with("$Secret{") && text.ends_with('}') {
             return Ok(Some(text.into()));
         }
-        match self.clean_value(&field.name, text)? {
+        match self.check_value(&field.name, text)? {
             Some(value) => Ok(Some(value)),
             None if field.required => Err(FieldError::new(
                 &field.name,
@@ -149,13 +149,9 @@ impl Definition {
         }
     }
 
-    /// Checks one value of a variable, as [`validate_fields`](Self::validate_fields) does.
-    pub fn check_value(&self, name: &str, value: &str) -> Result<(), FieldError> {
-        self.clean_value(name, value).map(drop)
-    }
-
-    /// The value as it is kept; `None` if it is empty.
-    fn clean_value(&self, name: &str, given: &str) -> Result<Option<SecretString>, FieldError> {
+    /// Checks one value as [`validate_fields`](Self::validate_fields) does and gives it as it is kept: trimmed, and in
+    /// lower case if it goes into a host; `None` if it is empty.
+    pub fn check_value(&self, name: &str, given: &str) -> Result<Option<SecretString>, FieldError> {
         let variable = self.variable(name);
         let places = variable.map(|variable| variable.places).unwrap_or_default();
         // A password may begin or end with a space; a line end comes from the clipboard.

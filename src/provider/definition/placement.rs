@@ -21,9 +21,18 @@ pub struct Headers(pub(in crate::provider) Vec<(HeaderName, Template)>);
 impl Headers {
     /// The headers filled, marked sensitive. A header whose optional variable was left empty is not in the result.
     pub fn render(&self, values: &Values) -> Result<Vec<(HeaderName, HeaderValue)>, RenderError> {
+        self.render_without(values, &|_| false)
+    }
+
+    /// As [`render`](Self::render), leaving out headers whose values are to come `later`.
+    fn render_without(
+        &self,
+        values: &Values,
+        later: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, RenderError> {
         let mut rendered = Vec::with_capacity(self.0.len());
         for (name, template) in &self.0 {
-            if let Some(value) = template.render_header(values)? {
+            if let Some(value) = unless_later(template.render_header(values), later)? {
                 rendered.push((name.clone(), value));
             }
         }
@@ -83,9 +92,19 @@ impl Definition {
     /// The headers and query parameters of an API call with a credential of `method`: the fixed headers of the
     /// definition, then those of the method, which win.
     pub fn placement(&self, method: Method, values: &Values) -> Result<Placement, RenderError> {
+        self.placement_without(method, values, &|_| false)
+    }
+
+    /// As [`placement`](Self::placement), leaving out what needs values that are to come `later`.
+    pub(super) fn placement_without(
+        &self,
+        method: Method,
+        values: &Values,
+        later: &dyn Fn(&str) -> bool,
+    ) -> Result<Placement, RenderError> {
         let placing = self.placing(method).ok_or(RenderError::Undeclared)?;
-        let mut headers = self.headers.render(values)?;
-        let mut own = placing.headers.render(values)?;
+        let mut headers = self.headers.render_without(values, later)?;
+        let mut own = placing.headers.render_without(values, later)?;
         if let Some(basic) = &placing.basic {
             own.push((AUTHORIZATION, basic.render(values)?));
         }
@@ -93,7 +112,7 @@ impl Definition {
         headers.extend(own);
         let mut query = Vec::with_capacity(placing.query.len());
         for (name, template) in &placing.query {
-            if let Some(value) = template.render_text(values)? {
+            if let Some(value) = unless_later(template.render_text(values), later)? {
                 query.push((name.clone(), value));
             }
         }
@@ -111,6 +130,17 @@ impl Definition {
             Method::Session => self.session.as_ref().map(|table| &table.placing),
             Method::Jwt => self.jwt.as_ref().map(|table| &table.placing),
         }
+    }
+}
+
+/// Takes a missing value for an empty one if it is to come later.
+fn unless_later<T>(
+    rendered: Result<Option<T>, RenderError>,
+    later: &dyn Fn(&str) -> bool,
+) -> Result<Option<T>, RenderError> {
+    match rendered {
+        Err(RenderError::Missing(name)) if later(&name) => Ok(None),
+        other => other,
     }
 }
 

@@ -1,0 +1,116 @@
+//! Tokens that are made again from what the user typed: client credentials (RFC 6749, section 4.4) and logins.
+//! Nothing is consumed, so an unknown outcome does no harm.
+
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, header::AUTHORIZATION};
+use oauth2::{Scope, TokenUrl};
+use secrecy::{ExposeSecret as _, SecretString};
+use vouchsafe_entity::kind::Method;
+
+use super::{
+    ClientAuth, Received, TokenAnswer, TokenError,
+    authorize::with_nonce,
+    wire::{Call, Wire, hub_client, plan, secrets_of},
+};
+use crate::{
+    egress::Egress,
+    provider::{Definition, RenderError, Values},
+};
+
+/// Makes a token with `method` and reads the answer. `values` hold the user's `client_id` and `client_secret`, or the
+/// login values; `scopes` come after those of the definition. `sent_at` is the present moment.
+pub async fn mint(
+    egress: &Egress,
+    definition: &Definition,
+    method: Method,
+    values: &Values,
+    scopes: &[String],
+    sent_at: DateTime<Utc>,
+) -> Result<TokenAnswer, TokenError> {
+    let token = definition
+        .token_request_of(method)
+        .ok_or(RenderError::Undeclared)?;
+    send(egress, definition, method, values, scopes, sent_at)
+        .await?
+        .read(token)
+}
+
+/// Sends the request and hands back its complete answer, unread.
+pub async fn send(
+    egress: &Egress,
+    definition: &Definition,
+    method: Method,
+    values: &Values,
+    scopes: &[String],
+    sent_at: DateTime<Utc>,
+) -> Result<Received, TokenError> {
+    let values = &with_nonce(values);
+    match method {
+        Method::ClientCredentials => client_credentials(egress, definition, values, scopes, sent_at).await,
+        Method::Session => log_in(egress, definition, values, sent_at).await,
+        Method::OAuth2 | Method::ApiKey | Method::Basic | Method::Jwt => Err(RenderError::Undeclared.into()),
+    }
+}
+
+async fn client_credentials(
+    egress: &Egress,
+    definition: &Definition,
+    values: &Values,
+    scopes: &[String],
+    sent_at: DateTime<Utc>,
+) -> Result<Received, TokenError> {
+    let method = Method::ClientCredentials;
+    let token = definition
+        .token_request_of(method)
+        .ok_or(RenderError::Undeclared)?;
+    let text = |name: &str| {
+        values
+            .get(name)
+            .map(|value: &SecretString| value.expose_secret().to_owned())
+    };
+    let client = ClientAuth {
+        client_id: text("client_id").ok_or_else(|| RenderError::Missing("client_id".to_owned()))?,
+        client_secret: values.get("client_secret").cloned(),
+    };
+    let scope = token.joined_scopes(scopes);
+    let mut values = values.clone();
+    if let Some(scope) = &scope {
+        values.set("scope", scope.as_str());
+    }
+    let url = definition.token_endpoint(method, &values)?;
+
+    let crate_client = hub_client(&client, token.auth_method).set_token_uri(TokenUrl::from_url(url.clone()));
+    // Joined beforehand: the crate knows only the space as separator.
+    let request = crate_client
+        .exchange_client_credentials()
+        .add_scopes(scope.map(Scope::new));
+    let wire = Wire::new(egress, plan(token, url, token.params.render(&values)?, &values)?);
+    // The answer is in the wire; the crate only knows that it was stopped.
+    let _ = request.request_async(&wire).await;
+    wire.into_received(sent_at, secrets_of(definition, &values))
+}
+
+/// A login is no grant of OAuth, so every parameter comes from the definition.
+async fn log_in(
+    egress: &Egress,
+    definition: &Definition,
+    values: &Values,
+    sent_at: DateTime<Utc>,
+) -> Result<Received, TokenError> {
+    let token = definition
+        .token_request_of(Method::Session)
+        .ok_or(RenderError::Undeclared)?;
+    let url = definition.token_endpoint(Method::Session, values)?;
+    let mut headers = HeaderMap::new();
+    if let Some(basic) = &token.basic {
+        headers.insert(AUTHORIZATION, basic.render(values)?);
+    }
+    let request = plan(token, url, token.params.render(values)?, values)?.build(Vec::new(), headers);
+    Call {
+        egress,
+        sent_at,
+        secrets: secrets_of(definition, values),
+    }
+    .send(request)
+    .await
+}

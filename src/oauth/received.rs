@@ -1,0 +1,313 @@
+//! A complete answer to a token request, and how it is read: normalised to the shape of RFC 6749, then parsed by the
+//! crate `oauth2`, then classed (`refresh.md`, section 6).
+
+use std::{fmt, time::Duration};
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use http::{StatusCode, header::RETRY_AFTER};
+use oauth2::{
+    ClientId, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, TokenResponse as _, TokenUrl,
+    basic::BasicErrorResponse,
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use url::Url;
+use vouchsafe_entity::kind::FailClass;
+use zeroize::Zeroizing;
+
+use super::{
+    body::{self, Body},
+    error::{TokenError, by_code, by_status, tidy_code, tidy_description},
+    token::{ProviderToken, Raw, TokenAnswer},
+    wire::{HubClient, Kept},
+};
+use crate::{
+    egress::Answer,
+    provider::{Path, TokenRequest},
+};
+
+const MAX_TOKEN: usize = 16 * 1024;
+const MAX_LIFETIME: f64 = 10.0 * 365.25 * 86400.0;
+
+/// A complete answer, not yet read. A successful one may hold the only live refresh token, so keep its body before
+/// reading it.
+#[derive(Clone)]
+pub struct Received {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Zeroizing<Vec<u8>>,
+    sent_at: DateTime<Utc>,
+    secrets: Vec<SecretString>,
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Received {
+    pub(super) fn new(answer: Answer, sent_at: DateTime<Utc>, secrets: Vec<SecretString>) -> Self {
+        let retry_after = answer.retry_after().or_else(|| retry_date(&answer, sent_at));
+        Self {
+            status: answer.status,
+            retry_after,
+            body: answer.body,
+            sent_at,
+            secrets,
+        }
+    }
+
+    /// A body that was kept from an earlier successful answer to a request sent at `sent_at`.
+    pub fn from_kept(body: Zeroizing<Vec<u8>>, sent_at: DateTime<Utc>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            retry_after: None,
+            body,
+            sent_at,
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Whether the status says success: only then is the body worth keeping.
+    pub fn is_success(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// When the request was sent.
+    pub fn sent_at(&self) -> DateTime<Utc> {
+        self.sent_at
+    }
+
+    /// Reads the answer as the definition's `token` request describes it.
+    pub fn read(&self, token: &TokenRequest) -> Result<TokenAnswer, TokenError> {
+        let success = self.is_success();
+        match body::parse(&self.body, &once(token)) {
+            Body::Data(value) => {
+                let value = Raw::new(value);
+                match token.response.access_token.text(value.expose()) {
+                    // An answer with both is taken at its better half: losing a rotated token cannot be undone.
+                    Some(access) if success => self.success(token, &access, value),
+                    _ => Err(self.failure(token, value.expose())),
+                }
+            }
+            Body::Refused if success => Err(self.error(FailClass::Unreadable)),
+            Body::Noise if success => Err(self.error(FailClass::Ambiguous)),
+            Body::Refused | Body::Noise => Err(self.error(self.by_status().unwrap_or(FailClass::Other))),
+        }
+    }
+
+    fn by_status(&self) -> Option<FailClass> {
+        by_status(self.status.as_u16(), self.retry_after)
+    }
+
+    fn error(&self, class: FailClass) -> TokenError {
+        TokenError::of(class)
+            .with_status(self.status.as_u16())
+            .with_retry_after(self.retry_after)
+    }
+
+    fn success(&self, token: &TokenRequest, access: &str, raw: Raw) -> Result<TokenAnswer, TokenError> {
+        let paths = &token.response;
+        let refresh = paths.refresh_token.text(raw.expose());
+        if !is_token(access) || !refresh.as_deref().is_none_or(is_token) {
+            return Err(self.error(FailClass::Unreadable));
+        }
+        let kind = raw
+            .expose()
+            .get("token_type")
+            .and_then(Value::as_str)
+            .filter(|kind| is_token(kind));
+        let lifetime = self.lifetime(token, raw.expose());
+        let mut normal = json!({
+            "access_token": access,
+            "expires_in": lifetime.or(token.access_token_lifetime.map(|lifetime| lifetime.as_secs())),
+            "refresh_token": refresh,
+            "scope": scopes(paths.scope.get(raw.expose()), &token.scope_separator),
+        });
+        if let Some(kind) = kind {
+            normal["token_type"] = Value::from(kind);
+        }
+        let parsed = parse_by_crate(StatusCode::OK, &Raw::new(normal));
+        let token = parsed.map_err(|_| self.error(FailClass::Unreadable))?;
+        Ok(TokenAnswer {
+            access_token: token.access_token().secret().as_str().into(),
+            refresh_token: token
+                .refresh_token()
+                .map(|refresh| refresh.secret().as_str().into()),
+            token_type: token.token_type.0.clone(),
+            expires_in: token.expires_in().map(|lifetime| lifetime.as_secs()),
+            scopes: token
+                .scopes()
+                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+            raw,
+        })
+    }
+
+    fn failure(&self, token: &TokenRequest, value: &Value) -> TokenError {
+        let stated = token.response.error.holds(value);
+        let description = [
+            "/error_description",
+            "/error_message",
+            "/message",
+            "/error/message",
+        ]
+        .iter()
+        .find_map(|place| value.pointer(place)?.as_str())
+        .and_then(|text| tidy_description(text, &self.secrets));
+        let error = |class, code: Option<&str>| TokenError {
+            code: code.and_then(|code| tidy_code(code, &self.secrets)),
+            description: description.clone(),
+            ..self.error(class)
+        };
+        let code = token.response.error.text(value).filter(|_| stated);
+        if let Some(class) = self.by_status() {
+            return error(class, code.as_deref());
+        }
+        let Some(code) = code else {
+            let class = if self.is_success() && !stated {
+                FailClass::Unreadable
+            } else {
+                FailClass::Other
+            };
+            return error(class, None);
+        };
+        let normal = Raw::new(json!({ "error": code }));
+        match parse_by_crate(StatusCode::BAD_REQUEST, &normal) {
+            Err(RequestTokenError::ServerResponse(told)) => {
+                let code = told.error().as_ref();
+                error(by_code(code, self.status.as_u16(), &token.error_map), Some(code))
+            }
+            _ => error(FailClass::Other, None),
+        }
+    }
+
+    /// Seconds from sending on; anything that is no sensible lifetime counts as unsaid.
+    fn lifetime(&self, token: &TokenRequest, value: &Value) -> Option<u64> {
+        let paths = &token.response;
+        let until = |end: DateTime<Utc>| (end - self.sent_at).num_seconds();
+        let stated = paths
+            .expires_in
+            .text(value)
+            .and_then(|text| text.trim().parse::<f64>().ok());
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "exact far beyond the ten years that are accepted"
+        )]
+        let computed = || {
+            paths
+                .expires_at
+                .text(value)
+                .and_then(|text| moment(text.trim()))
+                .map(|end| until(end) as f64)
+        };
+        [stated, computed()].into_iter().flatten().find_map(seconds)
+    }
+}
+
+/// Lets the crate read a normalised answer as if it had just arrived.
+fn parse_by_crate(
+    status: StatusCode,
+    normal: &Raw,
+) -> Result<ProviderToken, RequestTokenError<Kept, BasicErrorResponse>> {
+    let nowhere = Url::parse("https://localhost/").map_err(|_| RequestTokenError::Request(Kept))?;
+    let client = HubClient::new(ClientId::new(String::new())).set_token_uri(TokenUrl::from_url(nowhere));
+    let replay = |_: HttpRequest| {
+        let mut response = HttpResponse::new(normal.expose().to_string().into_bytes());
+        *response.status_mut() = status;
+        Ok(response)
+    };
+    client
+        .exchange_refresh_token(&RefreshToken::new(String::new()))
+        .request(&replay)
+}
+
+/// The names that may stand only once: two values for a token would leave open which one is meant.
+fn once(token: &TokenRequest) -> Vec<String> {
+    let last = |path: &Path| path.to_string().rsplit('.').next().map(str::to_owned);
+    let paths = &token.response;
+    ["access_token", "refresh_token"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(last(&paths.access_token))
+        .chain(last(&paths.refresh_token))
+        .collect()
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() <= MAX_TOKEN && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn seconds(value: f64) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked before"
+    )]
+    (1.0..=MAX_LIFETIME).contains(&value).then_some(value as u64)
+}
+
+/// ISO 8601 with or without offset (then UTC), the date of RFC 2822, or seconds or milliseconds since 1970.
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(epoch) = text.parse::<f64>() {
+        let millis = if epoch.abs() < 1e11 { epoch * 1000.0 } else { epoch };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates, and what saturates is no date"
+        )]
+        return DateTime::from_timestamp_millis(millis as i64);
+    }
+    let offset = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
+        .or_else(|_| DateTime::parse_from_rfc2822(text));
+    let naive = || {
+        let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+        formats
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+    };
+    offset
+        .map(|at| at.to_utc())
+        .ok()
+        .or_else(|| naive().map(|at| at.and_utc()))
+}
+
+/// Scopes from a list or a text; commas separate where neither the separator nor a space does.
+fn scopes(value: Option<&Value>, separator: &str) -> Option<Vec<String>> {
+    let scopes: Vec<String> = match value? {
+        Value::Array(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        Value::String(text) => {
+            let plain = separator.trim();
+            let spaced = text.trim().contains(char::is_whitespace);
+            let splits =
+                |c: char| c.is_whitespace() || plain.contains(c) || (plain.is_empty() && !spaced && c == ',');
+            text.split(splits).map(str::to_owned).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
+    };
+    let scopes: Vec<String> = scopes.into_iter().filter(|scope| !scope.is_empty()).collect();
+    (!scopes.is_empty()).then_some(scopes)
+}
+
+fn retry_date(answer: &Answer, now: DateTime<Utc>) -> Option<Duration> {
+    let text = answer.headers.get(RETRY_AFTER)?.to_str().ok()?;
+    (moment(text.trim())? - now).to_std().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,371 @@
+use crate::provider::{Definition, Report};
+
+/// A file without mistakes; each case breaks it in one place.
+const GOOD: &str = r#"name = "Acme"
+documentation = "https://acme.example/docs"
+categories = ["crm"]
+base_url = "https://{shop}.acme.example"
+account = "{shop}"
+
+[variables]
+shop = { label = "Shop", example = "acme" }
+key = { label = "Key", secret = true }
+partner = { label = "Partner secret", secret = true, from = "connector" }
+
+[oauth2]
+authorization_endpoint = "https://{shop}.acme.example/authorize"
+token_endpoint = "https://{shop}.acme.example/token"
+token_params = { partner = "{partner}" }
+
+[api_key]
+headers = { X-Key = "{key}" }
+
+[check]
+path = "/me"
+"#;
+
+fn check(text: &str) -> Result<Definition, Report> {
+    Definition::from_toml("acme", text, false)
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    match check(text) {
+        Ok(_) => Vec::new(),
+        Err(report) => report.problems().iter().map(|problem| problem.code).collect(),
+    }
+}
+
+#[test]
+fn the_good_file_is_good() {
+    let definition = check(GOOD).expect("no mistakes");
+    assert_eq!(definition.slug(), "acme");
+}
+
+/// (code, what is replaced, by what)
+const CASES: &[(&str, &str, &str)] = &[
+    ("syntax", "[check]", "[check"),
+    ("unknown-key", "path = \"/me\"", "path = \"/me\"\npaht = 1"),
+    ("unknown-word", "\"crm\"", "\"crn\""),
+    ("unknown-word", "key = {", "key = { from = \"users\","),
+    (
+        "unknown-word",
+        "[oauth2]\n",
+        "[oauth2]\nrefresh = { reuse = \"grace:0\" }\n",
+    ),
+    ("wrong-type", "path = \"/me\"", "path = 5"),
+    ("missing-key", "name = \"Acme\"\n", ""),
+    ("missing-key", "label = \"Shop\", ", ""),
+    (
+        "missing-key",
+        "[check]",
+        "[session]\nheaders = { A = \"{access_token}\" }\n[check]",
+    ),
+    (
+        "missing-key",
+        "headers = { X-Key = \"{key}\" }",
+        "basic = { username = \"{key}\" }",
+    ),
+    ("bad-url", "https://acme.example/docs", "http://acme.example/docs"),
+    (
+        "bad-url",
+        "\"https://{shop}.acme.example\"",
+        "\"https://{shop}.acme.example/?a=1\"",
+    ),
+    ("bad-url", "path = \"/me\"", "path = \"/a/../me\""),
+    ("bad-template", "path = \"/me\"", "path = \"/{me\""),
+    ("bad-path", "path = \"/me\"", "path = \"/me\"\nsuccess = \"a..b\""),
+    ("bad-header", "\"{key}\"", "\"é{key}\""),
+    ("bad-check", "path = \"/me\"", "path = \"/me\"\njson = { a = 1 }"),
+    (
+        "bad-check",
+        "path = \"/me\"",
+        "path = \"/me\"\nwrong_key = [4010]",
+    ),
+    ("bad-limit", "[check]", "[limits]\nconcurrency = 65\n[check]"),
+    ("bad-limit", "[check]", "[limits]\nrate = 0.0\n[check]"),
+    ("bad-name", "shop = {", "scope = { label = \"S\" }\nshop = {"),
+    ("bad-options", "example = \"acme\"", "options = {}"),
+    (
+        "bad-source",
+        "key = {",
+        "key = { from = \"user\", lookup = { url = \"https://a.example\", path = \"a\" },",
+    ),
+    (
+        "bad-pattern",
+        "secret = true }",
+        "secret = true, pattern = \"(\" }",
+    ),
+    (
+        "bad-pattern",
+        "secret = true }",
+        "secret = true, pattern = '\\w{500}' }",
+    ),
+    ("bad-sample", "example = \"acme\"", "example = \"a_b\""),
+    ("bad-sample", "example = \"acme\"", "default = \"a.b\""),
+    (
+        "nested-param",
+        "partner = \"{partner}\" }",
+        "partner = \"{partner}\", a = { b = \"c\" } }",
+    ),
+    ("header-not-allowed", "X-Key =", "Host ="),
+    ("header-not-allowed", "X-Key =", "X_Forwarded_For ="),
+    ("header-not-allowed", "{ X-Key", "{ x-key = \"1\", X-Key"),
+    (
+        "placed-twice",
+        "X-Key = \"{key}\" }",
+        "Authorization = \"{key}\" }\nbasic = { username = \"{key}\", password = \"\" }",
+    ),
+    ("unknown-placeholder", "\"{key}\"", "\"{kye}\""),
+    ("built-in-unavailable", "\"{key}\"", "\"{key}{access_token}\""),
+    (
+        "built-in-unavailable",
+        "\"{partner}\"",
+        "\"{refresh_token}{partner}\"",
+    ),
+    (
+        "built-in-unavailable",
+        "account = \"{shop}\"",
+        "account = \"{nonce}\"",
+    ),
+    ("secret-misplaced", "account = \"{shop}\"", "account = \"{key}\""),
+    ("secret-misplaced", "/authorize", "/authorize?k={key}"),
+    ("secret-misplaced", "path = \"/me\"", "path = \"/me/{key}\""),
+    (
+        "secret-misplaced",
+        "\"https://{shop}.acme.example\"",
+        "\"https://{key}.acme.example\"",
+    ),
+    ("optional-in-url", "example = \"acme\"", "optional = true"),
+    (
+        "used-before-known",
+        "label = \"Shop\", example = \"acme\"",
+        "from = \"callback.shop\"",
+    ),
+    (
+        "unused-variable",
+        "shop = {",
+        "idle = { label = \"Idle\" }\nshop = {",
+    ),
+    (
+        "capture-without-check",
+        "[api_key]",
+        "[client_credentials]\ntoken_endpoint = \"https://a.example/t\"\n[api_key]",
+    ),
+    (
+        "capture-unavailable",
+        "account = \"{shop}\"",
+        "account = \"{id}\"",
+    ),
+    ("missing-check", "[check]\npath = \"/me\"\n", ""),
+    ("no-credential", "\"{key}\"", "\"{shop}\""),
+    (
+        "no-credential",
+        "[oauth2]\n",
+        "[oauth2]\nheaders = { A = \"{shop}\" }\n",
+    ),
+    (
+        "host-not-pinned",
+        "https://{shop}.acme.example/token",
+        "https://{shop}/token",
+    ),
+    (
+        "host-not-pinned",
+        "https://{shop}.acme.example/token",
+        "https://{shop}.com/token",
+    ),
+    (
+        "host-not-pinned",
+        "https://{shop}.acme.example/token",
+        "https://{shop}.co.uk/token",
+    ),
+    (
+        "host-not-pinned",
+        "path = \"/me\"",
+        "path = \"https://{shop}/me\"",
+    ),
+    (
+        "host-not-pinned",
+        "account =",
+        "allowed_hosts = [\"{shop}\"]\naccount =",
+    ),
+    ("unsafe-host-pattern", "example = \"acme\"", "pattern = \"[^.]+\""),
+    (
+        "unsafe-host-pattern",
+        "example = \"acme\"",
+        "options = { A = \"a/b\" }",
+    ),
+    (
+        "unsafe-host-pattern",
+        "\"https://{shop}.acme.example\"",
+        "\"{shop}\"",
+    ),
+    (
+        "http-url",
+        "https://{shop}.acme.example/token",
+        "http://acme.example/token",
+    ),
+    (
+        "not-built",
+        "[check]",
+        "[mcp]\nurl = \"https://mcp.acme.example\"\n[check]",
+    ),
+    (
+        "not-built",
+        "[oauth2]\n",
+        "[oauth2]\ntoken_endpoint_auth_method = \"private_key_jwt\"\n",
+    ),
+];
+
+#[test]
+fn every_rule_finds_its_mistake() {
+    for (code, old, new) in CASES {
+        assert!(GOOD.contains(old), "{code}: nothing to replace");
+        let mut text = GOOD.replacen(old, new, 1);
+        // Two rules need one more line.
+        if *code == "capture-unavailable" {
+            text = text.replacen("shop = {", "id = { from = \"token.id\" }\nshop = {", 1);
+        }
+        if *code == "capture-without-check" {
+            text = text.replacen("account = \"{shop}\"", "account = \"{id}\"", 1);
+            text = text.replacen("shop = {", "id = { from = \"check.id\" }\nshop = {", 1);
+            text = text.replacen("[check]\npath = \"/me\"\n", "", 1);
+        }
+        let found = codes(&text);
+        assert!(found.contains(code), "{code} not found in {found:?} for {new}");
+    }
+}
+
+#[test]
+fn many_mistakes_are_found_at_once() {
+    let text = GOOD
+        .replace("\"crm\"", "\"crn\"")
+        .replace("path = \"/me\"", "path = 5\npaht = 1")
+        .replace("secret = true }", "secrt = true }");
+    assert_eq!(
+        codes(&text),
+        ["unknown-word", "unknown-key", "wrong-type", "unknown-key"]
+    );
+    let two = GOOD
+        .replace("\"{key}\"", "\"{kye}\"")
+        .replace("example = \"acme\"", "example = \"a_b\"");
+    assert!(codes(&two).contains(&"unknown-placeholder") && codes(&two).contains(&"bad-sample"));
+}
+
+#[test]
+fn problems_show_their_place() {
+    let text = GOOD.replace("https://{shop}.acme.example/token", "https://{shop}/token");
+    let expected = r#"error[host-not-pinned]: the client secret would go to a host that the user chooses
+   --> acme.toml:14:18
+    |
+ 14 | token_endpoint = "https://{shop}/token"
+    |                  ^^^^^^^^^^^^^^^^^^^^^^
+    = help: end the host in a literal domain, or give `shop` `from = "connector"`
+
+1 error, 0 warnings in 1 file"#;
+    assert_eq!(check(&text).unwrap_err().to_string(), expected);
+
+    let text = GOOD.replace("categories = [\"crm\"]", "ctegories = [\"crm\"]");
+    let expected = r#"error[unknown-key]: `ctegories` is no key of this table
+  --> acme.toml:3:1
+   |
+ 3 | ctegories = ["crm"]
+   | ^^^^^^^^^
+   = help: did you mean `categories`?
+
+1 error, 0 warnings in 1 file"#;
+    assert_eq!(check(&text).unwrap_err().to_string(), expected);
+
+    let text = GOOD.replace("name = \"Acme\"\n", "");
+    let expected = "error[missing-key]: missing key `name`\n  --> acme.toml\n\n1 error, 0 warnings in 1 file";
+    assert_eq!(check(&text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn json_lines_have_the_documented_members() {
+    let report = check(&GOOD.replace("\"{key}\"", "\"{kye}\"")).unwrap_err();
+    let first: serde_json::Value = serde_json::from_str(report.json_lines().lines().next().unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "file": "acme.toml", "line": 18, "column": 21, "endLine": 18, "endColumn": 28, "severity": "error",
+        "code": "unknown-placeholder", "message": "`{kye}` is neither a variable nor a built-in",
+        "help": "did you mean `{key}`?",
+    });
+    assert_eq!(first, expected);
+}
+
+#[test]
+fn a_free_host_is_fine_where_everything_is_the_users() {
+    let text = r#"
+name = "Self-hosted"
+documentation = "https://acme.example/docs"
+base_url = "https://{host}/api"
+[variables]
+host = { label = "Host", pattern = '[a-z0-9-]+(\.[a-z0-9-]+)+' }
+key = { label = "Key", secret = true }
+[api_key]
+headers = { X-Key = "{key}" }
+[check]
+path = "/me"
+"#;
+    assert_eq!(codes(text), Vec::<&str>::new());
+    let connector = text.replace("label = \"Key\",", "label = \"Key\", from = \"connector\",");
+    assert_eq!(codes(&connector), ["host-not-pinned"]);
+    let both = connector.replace("label = \"Host\",", "label = \"Host\", from = \"connector\",");
+    assert_eq!(codes(&both), Vec::<&str>::new());
+    let options = connector.replace(
+        "pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+'",
+        "options = { EU = \"eu.acme.example\" }",
+    );
+    assert_eq!(codes(&options), Vec::<&str>::new());
+}
+
+#[test]
+fn a_captured_origin_ends_in_the_vendors_domain() {
+    let text = r#"
+name = "Captured"
+documentation = "https://acme.example/docs"
+base_url = "{instance}"
+[variables]
+instance = { from = "token.instance", pattern = 'https://[a-z0-9-]+\.acme\.example' }
+[oauth2]
+authorization_endpoint = "https://login.acme.example/authorize"
+token_endpoint = "https://login.acme.example/token"
+"#;
+    assert_eq!(codes(text), Vec::<&str>::new());
+    assert_eq!(
+        codes(&text.replace(r"[a-z0-9-]+\.acme\.example", r"[a-z0-9-]+\.example")),
+        ["host-not-pinned"]
+    );
+    assert_eq!(
+        codes(&text.replace(r"https://[a-z", r"http://[a-z")),
+        ["unsafe-host-pattern"]
+    );
+    assert_eq!(
+        codes(&text.replace(r"[a-z0-9-]+\.acme", r"[^.]+\.acme")),
+        ["unsafe-host-pattern"]
+    );
+    assert_eq!(
+        codes(&text.replace(", pattern = 'https://[a-z0-9-]+\\.acme\\.example'", "")),
+        ["unsafe-host-pattern"]
+    );
+    let free = text.replace("https://login.acme.example/token", "{instance}/token");
+    assert_eq!(codes(&free), ["used-before-known"]);
+}
+
+#[test]
+fn http_needs_the_operators_leave() {
+    let text = GOOD.replace("https://{shop}.acme.example/token", "http://127.0.0.1:9000/token");
+    assert_eq!(codes(&text), ["http-url"]);
+    assert!(Definition::from_toml("acme", &text, true).is_ok());
+}
+
+#[test]
+fn a_signing_key_alone_is_not_built_but_beside_others_it_is_left_out() {
+    let jwt =
+        "[jwt]\nalgorithm = \"RS256\"\nkey = \"{key}\"\nlifetime = 540\nclaims = { iss = \"{shop}\" }\n";
+    let with = check(&format!("{GOOD}{jwt}")).unwrap();
+    assert_eq!(with.methods().len(), 2);
+    assert!(with.jwt().is_some_and(|jwt| jwt.lifetime.as_secs() == 540));
+    let start = GOOD.find("[oauth2]").unwrap();
+    let alone = format!("{}{jwt}", &GOOD[..start]).replace("partner = {", "other = {");
+    assert!(codes(&alone).contains(&"not-built"), "{:?}", codes(&alone));
+}
