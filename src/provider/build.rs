@@ -3,6 +3,7 @@
 
 mod methods;
 mod text;
+mod token;
 mod variables;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use vouchsafe_entity::kind::Method;
 
 pub(super) use self::variables::BUILT_INS;
 
-use super::definition::{Check, Definition, Headers, Limits, Target};
+use super::definition::{Check, Definition, Limits, Target};
 use super::format::{self, File};
 use super::path::Path;
 use super::source::{Flaw, Place, Trust};
@@ -241,7 +242,7 @@ impl Builder {
             hash: hash.to_owned(),
             base_url: base_url?,
             allowed_hosts,
-            headers: headers.unwrap_or_else(Headers::default),
+            headers: headers.unwrap_or_default(),
             account,
             account_label,
             variables: std::mem::take(&mut self.variables),

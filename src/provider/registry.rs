@@ -159,7 +159,18 @@ impl Files {
             Some(slug) => Some(self.parent(source, &slug)?),
             None => None,
         };
-        let file = source.read(parent)?;
+        let file = source.read(parent).map_err(|flaws| {
+            // The parent's mistakes are shown where they are; without any here there is still no definition.
+            let at = Place::Value(vec!["extends".to_owned()]);
+            let blame = || {
+                vec![Flaw::error(
+                    at,
+                    "bad-parent",
+                    "the definition that this one extends has errors",
+                )]
+            };
+            if flaws.is_empty() { blame() } else { flaws }
+        })?;
         let draft = build(&source.slug, &hash(source, parent), &file, source.trust)?;
         lint(draft, rules).map_err(|flaws| {
             // What a parent declares for its own use is no mistake of the child.

@@ -92,7 +92,9 @@ impl Source {
             return Err(self.syntax_errors());
         };
         let Some(parent) = parent else {
-            return shape::read(own);
+            // Parsing again is for files with mistakes; a copy would be for all of them.
+            let again = || shape::read(DeTable::parse_recoverable(&self.text).0);
+            return shape::read_good(own).map_or_else(again, Ok);
         };
         let Ok(base) = DeTable::parse(&parent.text) else {
             return Err(Vec::new());
@@ -102,10 +104,8 @@ impl Source {
         merged.remove("name");
         lay_over(&mut merged, own.get_ref(), false);
         // A wrong key is looked for in the file that has it; that of the parent is reported there.
-        match shape::read(toml::Spanned::new(span, merged)) {
-            Ok(file) => Ok(file),
-            Err(_) => Err(shape::read(own).err().unwrap_or_default()),
-        }
+        let merged = shape::read_good(toml::Spanned::new(span, merged));
+        merged.ok_or_else(|| shape::read(own).err().unwrap_or_default())
     }
 
     /// The slug that this file extends, if it can be read at all.

@@ -262,6 +262,9 @@ fn whole_origin(text: &str) -> Option<String> {
     sound.then(|| format!("https://{host}"))
 }
 
+/// Names and encoded values of a query.
+type Pairs<'a> = Vec<(Cow<'a, str>, Zeroizing<String>)>;
+
 impl Tail {
     pub(super) fn parse(source: &str) -> Result<Self, UrlTemplateError> {
         let (path, query) = source
@@ -289,7 +292,7 @@ impl Tail {
         path.ok_or(RenderError::Url)
     }
 
-    fn render_query(&self, values: &Values) -> Result<Vec<(Cow<'_, str>, Zeroizing<String>)>, RenderError> {
+    fn render_query(&self, values: &Values) -> Result<Pairs<'_>, RenderError> {
         let mut pairs = Vec::new();
         for (name, template) in &self.query {
             if let Some(value) = template.fill(values, |_, value| Ok(Cow::Owned(encode(value))))? {

@@ -157,7 +157,8 @@ fn scheme(draft: &Draft, site: &Site<'_>, rules: Rules, flaws: &mut Vec<Flaw>) {
         return;
     };
     let own = draft.trust == Trust::Operator;
-    if !https && !(own && rules.allow_http) {
+    let http_allowed = own && rules.allow_http;
+    if !https && !http_allowed {
         let flaw = Flaw::error(
             Place::Value(site.path.clone()),
             "http-url",

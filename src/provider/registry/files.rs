@@ -57,9 +57,9 @@ impl Files {
 
     pub(super) fn add_path(&mut self, path: &Path) {
         if path.is_dir() {
-            self.add_dir(path, false)
+            self.add_dir(path, false);
         } else {
-            self.add_file(path)
+            self.add_file(path);
         }
     }
 

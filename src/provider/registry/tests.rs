@@ -199,6 +199,15 @@ fn bad_inheritance_is_found() {
 }
 
 #[test]
+fn a_child_of_a_broken_file_does_not_vanish() {
+    let child = "extends = \"parent\"\nname = \"Child\"\n";
+    let dir = dir(&[("parent.toml", "name = \n"), ("child.toml", child)]);
+    let child = check_paths(&[dir.path().to_owned()], &Sources::default());
+    let codes: Vec<_> = child.problems().iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["bad-parent", "syntax"]);
+}
+
+#[test]
 fn all_files_are_reported_and_nothing_loads() {
     let dir = dir(&[
         ("a.toml", "name = 1\n"),

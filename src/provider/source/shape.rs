@@ -14,6 +14,12 @@ use crate::provider::report::suggestion;
 /// Mistakes shown for one file; whoever has more of them has another problem.
 const MAX_MISTAKES: usize = 50;
 
+/// Reads a file that is presumably right; whoever gets `None` asks [`read`] why.
+pub(super) fn read_good(table: Spanned<DeTable<'_>>) -> Option<File> {
+    File::deserialize(Deserializer::from(table)).ok()
+}
+
+/// Reads a file, or says all that is wrong with it.
 pub(super) fn read(table: Spanned<DeTable<'_>>) -> Result<File, Vec<Flaw>> {
     let mut flaws: Vec<Flaw> = Vec::new();
     let span = table.span();
