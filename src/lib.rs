@@ -31,5 +31,6 @@ pub mod oauth;
 pub mod provider;
 pub mod random;
 pub mod secret;
+pub mod service;
 pub mod store;
 pub mod vault;

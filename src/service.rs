@@ -98,7 +98,11 @@ impl Hub {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
-        let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
+        let short = |entries| {
+            Cache::builder()
+                .max_capacity(entries)
+                .time_to_live(Duration::from_secs(5))
+        };
         Self {
             node: ids.next().to_string(),
             ids,
@@ -146,7 +150,9 @@ impl Hub {
         if let Some(found) = self.environments.get(&id).await {
             return Ok(found);
         }
-        let found = crate::store::environment::find(&self.store, id).await?.ok_or(Error::NotFound)?;
+        let found = crate::store::environment::find(&self.store, id)
+            .await?
+            .ok_or(Error::NotFound)?;
         let found = Arc::new(found);
         self.environments.insert(id, Arc::clone(&found)).await;
         Ok(found)

@@ -23,11 +23,17 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(mode: AuditMode) -> Self {
-        Self { mode, waiting: Mutex::default() }
+        Self {
+            mode,
+            waiting: Mutex::default(),
+        }
     }
 
     fn push(&self, event: AuditEvent) -> Result<(), AuditEvent> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut waiting = self
+            .waiting
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if waiting.len() >= MOST_WAITING {
             return Err(event);
         }
@@ -36,7 +42,12 @@ impl Recorder {
     }
 
     fn take(&self) -> Vec<AuditEvent> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        std::mem::take(
+            &mut *self
+                .waiting
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
     }
 }
 
@@ -52,7 +63,10 @@ pub struct Target {
 impl Target {
     /// The `kind` with this id.
     pub fn new(kind: &'static str, id: impl ToString) -> Self {
-        Self { kind, id: Some(id.to_string()) }
+        Self {
+            kind,
+            id: Some(id.to_string()),
+        }
     }
 }
 

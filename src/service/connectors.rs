@@ -72,7 +72,8 @@ impl Hub {
         let search = search.map(str::to_lowercase);
         let wanted = |definition: &&Arc<Definition>| {
             let named = search.as_ref().is_none_or(|search| {
-                definition.slug().contains(search.as_str()) || definition.name().to_lowercase().contains(search)
+                definition.slug().contains(search.as_str())
+                    || definition.name().to_lowercase().contains(search)
             });
             named && category.is_none_or(|category| definition.categories().iter().any(|c| c == category))
         };
@@ -81,7 +82,11 @@ impl Hub {
         found.sort_by(|a, b| a.slug().cmp(b.slug()));
         let after = page.after.as_deref().unwrap_or_default();
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let rows = found.into_iter().filter(|d| d.slug() > after).take(limit.saturating_add(1)).collect();
+        let rows = found
+            .into_iter()
+            .filter(|d| d.slug() > after)
+            .take(limit.saturating_add(1))
+            .collect();
         Page::of(rows, page.limit, |definition| definition.slug().to_owned())
     }
 
@@ -90,7 +95,10 @@ impl Hub {
         self.providers().get(&connector.provider).ok_or_else(|| {
             Error::refused(
                 Code::ProviderMissing,
-                format!("The definition of the provider `{}` is not loaded in this hub.", connector.provider),
+                format!(
+                    "The definition of the provider `{}` is not loaded in this hub.",
+                    connector.provider
+                ),
             )
         })
     }
@@ -104,7 +112,11 @@ impl Hub {
     }
 
     /// Those of `keys` that exist, with one query.
-    pub(super) async fn connectors_named(&self, actor: &Actor, keys: &[String]) -> Result<Vec<Connector>, Error> {
+    pub(super) async fn connectors_named(
+        &self,
+        actor: &Actor,
+        keys: &[String],
+    ) -> Result<Vec<Connector>, Error> {
         let mut found = store::connector::by_keys(&self.store, actor.environment(), keys).await?;
         for key in keys {
             if !found.iter().any(|connector| connector.key == *key) {
@@ -121,9 +133,19 @@ impl Hub {
 
     /// The methods of a connector that can work with what it has.
     pub(super) fn working_methods(connector: &Connector, definition: &Definition) -> Vec<Method> {
-        let chosen = |method: &Method| connector.methods.as_ref().is_none_or(|chosen| chosen.contains(method));
+        let chosen = |method: &Method| {
+            connector
+                .methods
+                .as_ref()
+                .is_none_or(|chosen| chosen.contains(method))
+        };
         let works = |method: &Method| *method != Method::OAuth2 || connector.client_id.is_some();
-        definition.methods().iter().copied().filter(|method| chosen(method) && works(method)).collect()
+        definition
+            .methods()
+            .iter()
+            .copied()
+            .filter(|method| chosen(method) && works(method))
+            .collect()
     }
 
     /// Where the app sends the browser back to.
@@ -133,8 +155,12 @@ impl Hub {
 
     fn view(&self, connector: Connector, credentials: i64) -> ConnectorView {
         let definition = self.providers().get(&connector.provider);
-        let oauth = definition.as_ref().is_some_and(|definition| definition.oauth2().is_some());
-        let all = definition.map(|definition| definition.methods().to_vec()).unwrap_or_default();
+        let oauth = definition
+            .as_ref()
+            .is_some_and(|definition| definition.oauth2().is_some());
+        let all = definition
+            .map(|definition| definition.methods().to_vec())
+            .unwrap_or_default();
         ConnectorView {
             redirect_uri: oauth.then(|| self.redirect_uri(connector.id)),
             methods: connector.methods.clone().unwrap_or(all),
@@ -158,12 +184,18 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn list_connectors(&self, actor: &Actor, page: &PageRequest) -> Result<Page<ConnectorView>, Error> {
+    pub async fn list_connectors(
+        &self,
+        actor: &Actor,
+        page: &PageRequest,
+    ) -> Result<Page<ConnectorView>, Error> {
         let environment = actor.environment();
         let connectors = store::connector::list(&self.store, environment, page).await?;
         let ids = connectors.items.iter().map(|connector| connector.id).collect();
-        let counts: HashMap<_, _> =
-            store::connector::count_credentials(&self.store, environment, ids).await?.into_iter().collect();
+        let counts: HashMap<_, _> = store::connector::count_credentials(&self.store, environment, ids)
+            .await?
+            .into_iter()
+            .collect();
         Ok(connectors.map(|connector| {
             let credentials = counts.get(&connector.id).copied().unwrap_or(0);
             self.view(connector, credentials)
@@ -214,7 +246,14 @@ impl Hub {
         let tx = self.store.begin().await?;
         store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
         let changed = Some(format!("provider {}", connector.provider));
-        self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
+        self.record(
+            &tx,
+            actor,
+            "connector.put",
+            Target::new("connector", key),
+            changed,
+        )
+        .await?;
         tx.commit().await?;
         Ok((self.get_connector(actor, key).await?, fresh))
     }
@@ -226,9 +265,18 @@ impl Hub {
         before: Option<&Connector>,
     ) -> Result<Arc<Definition>, Error> {
         let mut checker = Checker::default();
-        checker.ensure(is_key(key), "/key", "invalid_format", "A key has a-z, 0-9 and single dashes, at most 64.");
+        checker.ensure(
+            is_key(key),
+            "/key",
+            "invalid_format",
+            "A key has a-z, 0-9 and single dashes, at most 64.",
+        );
         let Some(definition) = self.providers().get(&new.provider) else {
-            checker.add("/provider", "unknown", "There is no such provider; see GET /providers.");
+            checker.add(
+                "/provider",
+                "unknown",
+                "There is no such provider; see GET /providers.",
+            );
             return checker.finish().and(Err(Error::NotFound));
         };
         if before.is_some_and(|before| before.provider != new.provider && before.explicit) {
@@ -250,13 +298,35 @@ impl Hub {
         if let Some(Some(secret)) = &new.client_secret {
             let length = secret.expose_secret().len();
             let fits = (1..=8_192).contains(&length);
-            checker.ensure(fits, "/clientSecret", "invalid_length", "Write 1 to 8,192 characters.");
+            checker.ensure(
+                fits,
+                "/clientSecret",
+                "invalid_length",
+                "Write 1 to 8,192 characters.",
+            );
         }
         checker.words("/scopes", &new.scopes, 200);
-        checker.ensure(new.authorization_params.len() <= 50, "/authorizationParams", "too_many", "At most 50.");
-        for name in ["state", "redirect_uri", "client_id", "response_type", "code_challenge", "code_challenge_method"] {
+        checker.ensure(
+            new.authorization_params.len() <= 50,
+            "/authorizationParams",
+            "too_many",
+            "At most 50.",
+        );
+        for name in [
+            "state",
+            "redirect_uri",
+            "client_id",
+            "response_type",
+            "code_challenge",
+            "code_challenge_method",
+        ] {
             let free = !new.authorization_params.contains_key(name);
-            checker.ensure(free, &format!("/authorizationParams/{name}"), "reserved", "The hub sets this parameter.");
+            checker.ensure(
+                free,
+                &format!("/authorizationParams/{name}"),
+                "reserved",
+                "The hub sets this parameter.",
+            );
         }
         checker.finish()?;
         Ok(definition)
@@ -268,8 +338,9 @@ impl Hub {
     /// [`Error::NotFound`], [`Code::InUse`].
     pub async fn delete_connector(&self, actor: &Actor, key: &str, force: bool) -> Result<(), Error> {
         let environment = actor.environment();
-        let connector =
-            store::connector::by_key(&self.store, environment, key).await?.ok_or(Error::NotFound)?;
+        let connector = store::connector::by_key(&self.store, environment, key)
+            .await?
+            .ok_or(Error::NotFound)?;
         let credentials = store::credential::of_connector(&self.store, environment, connector.id).await?;
         if !credentials.is_empty() && !force {
             let count = credentials.len();
@@ -284,7 +355,14 @@ impl Hub {
         }
         let tx = self.store.begin().await?;
         store::connector::delete(&tx, environment, connector.id).await?;
-        self.record(&tx, actor, "connector.delete", Target::new("connector", key), None).await?;
+        self.record(
+            &tx,
+            actor,
+            "connector.delete",
+            Target::new("connector", key),
+            None,
+        )
+        .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -321,14 +399,18 @@ fn split_variables(
     }
     let fields = definition.connector_fields();
     let mut given = new.variables.clone();
-    secrets.variables.retain(|name, _| fields.iter().any(|field| field.secret && field.name == *name));
+    secrets
+        .variables
+        .retain(|name, _| fields.iter().any(|field| field.secret && field.name == *name));
     for (name, value) in &new.variables {
         if value.is_null() {
             secrets.variables.remove(name);
         }
     }
     for (name, value) in &secrets.variables {
-        given.entry(name.clone()).or_insert_with(|| Value::String(value.expose_secret().to_owned()));
+        given
+            .entry(name.clone())
+            .or_insert_with(|| Value::String(value.expose_secret().to_owned()));
     }
     // `{provider}` alone is enough to learn the redirect URI, so what is missing is told when somebody connects.
     let method = definition.methods().first().copied().unwrap_or(Method::OAuth2);
@@ -341,7 +423,10 @@ fn split_variables(
             }
             checker.finish()?;
             let mut values = crate::provider::Values::new();
-            for (name, value) in given.iter().filter_map(|(name, value)| Some((name, value.as_str()?))) {
+            for (name, value) in given
+                .iter()
+                .filter_map(|(name, value)| Some((name, value.as_str()?)))
+            {
                 values.set(name.as_str(), value.trim());
             }
             values
@@ -349,7 +434,9 @@ fn split_variables(
     };
     let mut plain = BTreeMap::new();
     for field in fields {
-        let Some(value) = values.get(&field.name) else { continue };
+        let Some(value) = values.get(&field.name) else {
+            continue;
+        };
         if field.secret {
             secrets.variables.insert(field.name, value.clone());
         } else {
@@ -371,7 +458,8 @@ impl Hub {
             .into_iter()
             .filter(|field| field.required)
             .filter(|field| {
-                !connector.variables.contains_key(&field.name) && !connector.secret_variables.contains(&field.name)
+                !connector.variables.contains_key(&field.name)
+                    && !connector.secret_variables.contains(&field.name)
             })
             .map(|field| field.name)
             .collect();
@@ -379,7 +467,11 @@ impl Hub {
         if missing.is_empty() && !unusable {
             return Ok(());
         }
-        let what = if unusable { "client id".to_owned() } else { missing.join(", ") };
+        let what = if unusable {
+            "client id".to_owned()
+        } else {
+            missing.join(", ")
+        };
         let detail = format!(
             "The connector `{}` lacks its {what}; give it with PUT /connectors/{}.",
             connector.key, connector.key

@@ -75,7 +75,9 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_credential(&self, actor: &Actor, id: CredentialId) -> Result<Credential, Error> {
-        store::credential::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)
+        store::credential::find(&self.store, actor.environment(), id)
+            .await?
+            .ok_or(Error::NotFound)
     }
 
     /// The credentials of the actor's environment, newest first. A name that isn't there gives an empty list.
@@ -88,7 +90,12 @@ impl Hub {
         query: CredentialQuery,
         page: &PageRequest,
     ) -> Result<Page<Credential>, Error> {
-        let nothing = || Ok(Page { items: Vec::new(), next_cursor: None });
+        let nothing = || {
+            Ok(Page {
+                items: Vec::new(),
+                next_cursor: None,
+            })
+        };
         let mut filter = CredentialFilter {
             status: query.status,
             expires_before: query.expires_before,
@@ -103,13 +110,17 @@ impl Hub {
         if let Some(slug) = query.integration {
             match store::integration::by_slug(&self.store, actor.environment(), &slug).await? {
                 Some(found) => {
-                    filter.connectors = Some(found.connectors.into_iter().map(|need| need.connector).collect());
+                    filter.connectors =
+                        Some(found.connectors.into_iter().map(|need| need.connector).collect());
                 }
                 None => return nothing(),
             }
         }
         if let Some(key) = query.connector {
-            let fits = filter.connectors.as_ref().is_none_or(|connectors| connectors.contains(&key));
+            let fits = filter
+                .connectors
+                .as_ref()
+                .is_none_or(|connectors| connectors.contains(&key));
             filter.connectors = Some(if fits { vec![key] } else { Vec::new() });
         }
         let now = self.now();
@@ -120,12 +131,24 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn credential_of(&self, actor: &Actor, user: &str, connector: &str) -> Result<Credential, Error> {
+    pub async fn credential_of(
+        &self,
+        actor: &Actor,
+        user: &str,
+        connector: &str,
+    ) -> Result<Credential, Error> {
         let user = self.get_user(actor, user).await?;
-        let connector = self.connector_named(actor, connector).await?.ok_or(Error::NotFound)?;
-        let found = self.credentials_of(actor.environment(), user.id, Some(connector.id)).await?;
+        let connector = self
+            .connector_named(actor, connector)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let found = self
+            .credentials_of(actor.environment(), user.id, Some(connector.id))
+            .await?;
         let found: Vec<&Credential> = found.iter().collect();
-        super::integrations::pick(&found, self.now()).cloned().ok_or(Error::NotFound)
+        super::integrations::pick(&found, self.now())
+            .cloned()
+            .ok_or(Error::NotFound)
     }
 
     pub(super) async fn credentials_of(
@@ -168,28 +191,52 @@ impl Hub {
         let current = self.get_credential(actor, id).await?;
         self.check_change(&current, &change)?;
         let replacement = match &change.data {
-            Some(data) => Some(self.tested_replacement(actor, &current, data, change.verify).await?),
+            Some(data) => Some(
+                self.tested_replacement(actor, &current, data, change.verify)
+                    .await?,
+            ),
             None => None,
         };
 
         let tx = self.store.begin().await?;
-        let mut credential =
-            store::credential::lock(&tx, actor.environment(), id).await?.ok_or(Error::NotFound)?;
-        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        let mut credential = store::credential::lock(&tx, actor.environment(), id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let guard = Guard {
+            epoch: credential.token.epoch,
+            version: credential.token.version,
+        };
         let fields = self.apply(&mut credential, &change)?;
         let mut warnings = Vec::new();
         if let Some(replacement) = replacement {
             warnings.clone_from(&replacement.warnings);
             self.replace_value(actor, &mut credential, replacement)?;
-            self.tell(&tx, actor.tenant, &mut credential, EventType::CredentialReconnected, None).await?;
+            self.tell(
+                &tx,
+                actor.tenant,
+                &mut credential,
+                EventType::CredentialReconnected,
+                None,
+            )
+            .await?;
             credential.token.announced = Some(credential.health(self.now()).status);
         } else {
             self.announce(&tx, actor.tenant, &mut credential).await?;
         }
         self.write(&tx, actor.environment(), &credential, guard).await?;
-        self.record(&tx, actor, "credential.update", Target::new("credential", id), Some(fields)).await?;
+        self.record(
+            &tx,
+            actor,
+            "credential.update",
+            Target::new("credential", id),
+            Some(fields),
+        )
+        .await?;
         tx.commit().await?;
-        Ok(Stored { credential: self.get_credential(actor, id).await?, warnings })
+        Ok(Stored {
+            credential: self.get_credential(actor, id).await?,
+            warnings,
+        })
     }
 
     fn check_change(&self, current: &Credential, change: &CredentialChange) -> Result<(), Error> {
@@ -203,7 +250,12 @@ impl Hub {
         }
         let by_hand = current.may_expire_by_hand();
         let message = "Only keys can be given an end; this credential is renewed by itself.";
-        checker.ensure(change.expires_at.is_none() || by_hand, "/expiresAt", "not_settable", message);
+        checker.ensure(
+            change.expires_at.is_none() || by_hand,
+            "/expiresAt",
+            "not_settable",
+            message,
+        );
         let message = "Only the value of a key can be replaced; connect this one again instead.";
         checker.ensure(change.data.is_none() || by_hand, "/data", "not_settable", message);
         checker.finish()?;
@@ -240,7 +292,11 @@ impl Hub {
             fields.push("metadata");
         }
         if let Some(active) = change.active {
-            credential.deactivated_at = if active { None } else { credential.deactivated_at.or(Some(now)) };
+            credential.deactivated_at = if active {
+                None
+            } else {
+                credential.deactivated_at.or(Some(now))
+            };
             fields.push(if active { "reactivated" } else { "deactivated" });
         }
         if let Some(date) = &change.expires_at {
@@ -281,13 +337,18 @@ impl Hub {
         let connector = self.connector_of(actor.environment(), &credential).await?;
         let definition = self.definition_of(&connector)?;
         if definition.check().is_none() {
-            let detail = format!("{} has no request that shows whether a credential works.", definition.name());
+            let detail = format!(
+                "{} has no request that shows whether a credential works.",
+                definition.name()
+            );
             return Err(Error::refused(Code::NoCheck, detail));
         }
         let (mut credential, material) = self.usable_material(actor, credential).await?;
         let values = self.all_values(actor.tenant, &connector, &material)?;
         let mut checked = self.run_check(&definition, credential.method, &values).await?;
-        let refused = checked.as_ref().is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
+        let refused = checked
+            .as_ref()
+            .is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
         if refused && credential.is_renewable() {
             // The app may have ended the access token early: one refresh, one repeat.
             match self.refresh_now(actor.tenant, &credential).await {
@@ -306,7 +367,8 @@ impl Hub {
             }
         }
         let outcome = checked.map_or(CheckOutcome::Unexpected, |checked| checked.outcome);
-        self.record_read(actor, "credential.verify", Target::new("credential", id)).await?;
+        self.record_read(actor, "credential.verify", Target::new("credential", id))
+            .await?;
         Ok(Verification {
             ok: matches!(outcome, CheckOutcome::Ok | CheckOutcome::MissingPermission),
             outcome: outcome_word(outcome),
@@ -323,9 +385,16 @@ impl Hub {
     ) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(environment).await?;
         let tx = self.store.begin().await?;
-        let Some(mut credential) = store::credential::lock(&tx, environment, id).await? else { return Ok(()) };
-        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
-        let Some(cause) = credential.broken_cause(self.now()) else { return Ok(()) };
+        let Some(mut credential) = store::credential::lock(&tx, environment, id).await? else {
+            return Ok(());
+        };
+        let guard = Guard {
+            epoch: credential.token.epoch,
+            version: credential.token.version,
+        };
+        let Some(cause) = credential.broken_cause(self.now()) else {
+            return Ok(());
+        };
         if !matches!(credential.token.machine, Machine::Broken(_)) {
             credential.token.machine = Machine::Broken(cause);
             credential.token.state_since = self.now();

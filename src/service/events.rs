@@ -1,6 +1,6 @@
 //! Events: written in the transaction of the change they tell of, one for each change of status.
 
-use vouchsafe_entity::id::{EventId};
+use vouchsafe_entity::id::EventId;
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
 
@@ -32,7 +32,12 @@ fn told_as(before: Option<Status>, after: Status) -> Option<EventType> {
 
 impl Hub {
     /// Tells of a change of status, once: the credential notes what was told, and the caller writes it in `tx`.
-    pub(super) async fn announce(&self, tx: &Tx, tenant: Tenant, credential: &mut Credential) -> Result<(), Error> {
+    pub(super) async fn announce(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &mut Credential,
+    ) -> Result<(), Error> {
         let health = credential.health(self.now());
         let kind = told_as(credential.token.announced, health.status);
         credential.token.announced = Some(health.status);
@@ -102,7 +107,8 @@ impl Hub {
         let next_cursor = stored.next_cursor;
         let open = |event: StoredEvent| {
             let row = event.id.to_string();
-            self.vault.open(&place(actor.tenant, PLACE, &row, (0, 0)), &event.sealed)
+            self.vault
+                .open(&place(actor.tenant, PLACE, &row, (0, 0)), &event.sealed)
         };
         let items = stored.items.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor })
@@ -112,7 +118,11 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn reconnect_url_of(&self, actor: &Actor, credential: &Credential) -> Result<Option<String>, Error> {
+    pub async fn reconnect_url_of(
+        &self,
+        actor: &Actor,
+        credential: &Credential,
+    ) -> Result<Option<String>, Error> {
         let (environment, _) = &*self.environment_of(actor.environment()).await?;
         Ok(reconnect_url(environment, credential, self.now()))
     }
@@ -150,7 +160,11 @@ mod tests {
             (Some(S::Active), S::Revoked, Some("credential.revoked")),
             (Some(S::Active), S::Inactive, Some("credential.deactivated")),
         ] {
-            assert_eq!(told_as(before, after).map(EventType::as_str), told, "{before:?} to {after}");
+            assert_eq!(
+                told_as(before, after).map(EventType::as_str),
+                told,
+                "{before:?} to {after}"
+            );
         }
     }
 }

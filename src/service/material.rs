@@ -48,8 +48,16 @@ struct Written<'a> {
 impl Material {
     /// Values alone: an API key, or what a token will be asked for with.
     pub(super) fn of_values(values: &Values) -> Self {
-        let values = values.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        Self { access_token: None, token_type: None, refresh_token: None, values }
+        let values = values
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect();
+        Self {
+            access_token: None,
+            token_type: None,
+            refresh_token: None,
+            values,
+        }
     }
 
     /// Takes the tokens of an answer; a missing refresh token leaves the old one.
@@ -83,7 +91,11 @@ impl Material {
             access_token: self.access_token.as_ref().map(ExposeSecret::expose_secret),
             token_type: self.token_type.as_deref(),
             refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
-            values: self.values.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect(),
+            values: self
+                .values
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.expose_secret()))
+                .collect(),
         }
     }
 }
@@ -120,7 +132,15 @@ pub(super) fn place<'a>(
     row: &'a str,
     (epoch, version): (i64, i64),
 ) -> Place<'a> {
-    Place { workspace: tenant.workspace, environment: Some(tenant.environment), table, column, row, epoch, version }
+    Place {
+        workspace: tenant.workspace,
+        environment: Some(tenant.environment),
+        table,
+        column,
+        row,
+        epoch,
+        version,
+    }
 }
 
 /// The current and the previous sealed object of a credential.
@@ -136,13 +156,18 @@ impl Hub {
         at: (i64, i64),
         material: &Material,
     ) -> Result<Sealed, Error> {
-        Ok(self.vault.seal(&place(tenant, column, &id.to_string(), at), &material.written())?)
+        Ok(self
+            .vault
+            .seal(&place(tenant, column, &id.to_string(), at), &material.written())?)
     }
 
     /// Opens what a credential holds.
     pub(super) fn open_material(&self, tenant: Tenant, credential: &Credential) -> Result<Material, Error> {
-        let sealed =
-            credential.token.sealed.as_ref().ok_or(Error::internal("a live credential without a sealed object"))?;
+        let sealed = credential
+            .token
+            .sealed
+            .as_ref()
+            .ok_or(Error::internal("a live credential without a sealed object"))?;
         let row = credential.id.to_string();
         let at = (credential.token.epoch, credential.token.version);
         Ok(self.vault.open(&place(tenant, CURRENT, &row, at), sealed)?)
@@ -159,17 +184,30 @@ impl Hub {
         }
         let written = WrittenConnector {
             client_secret: secrets.client_secret.as_ref().map(ExposeSecret::expose_secret),
-            variables: secrets.variables.iter().map(|(n, v)| (n.as_str(), v.expose_secret())).collect(),
+            variables: secrets
+                .variables
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.expose_secret()))
+                .collect(),
         };
         let row = connector.id.to_string();
         let place = place(tenant, ("connector", "sealed"), &row, (0, connector.version));
         Ok(Some(self.vault.seal(&place, &written)?))
     }
 
-    pub(super) fn open_connector(&self, tenant: Tenant, connector: &Connector) -> Result<ConnectorSecrets, Error> {
-        let Some(sealed) = &connector.sealed else { return Ok(ConnectorSecrets::default()) };
+    pub(super) fn open_connector(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+    ) -> Result<ConnectorSecrets, Error> {
+        let Some(sealed) = &connector.sealed else {
+            return Ok(ConnectorSecrets::default());
+        };
         let row = connector.id.to_string();
-        Ok(self.vault.open(&place(tenant, ("connector", "sealed"), &row, (0, connector.version)), sealed)?)
+        Ok(self.vault.open(
+            &place(tenant, ("connector", "sealed"), &row, (0, connector.version)),
+            sealed,
+        )?)
     }
 
     /// The values that a connector gives to every request: its variables, its client.
@@ -190,9 +228,14 @@ impl Hub {
 
     /// The OAuth client of a connector, where it has one.
     pub(super) fn client(&self, tenant: Tenant, connector: &Connector) -> Result<Option<ClientAuth>, Error> {
-        let Some(client_id) = connector.client_id.clone() else { return Ok(None) };
+        let Some(client_id) = connector.client_id.clone() else {
+            return Ok(None);
+        };
         let client_secret = self.open_connector(tenant, connector)?.client_secret;
-        Ok(Some(ClientAuth { client_id, client_secret }))
+        Ok(Some(ClientAuth {
+            client_id,
+            client_secret,
+        }))
     }
 
     /// Everything that a request with this credential may use: connector first, then what the user gave.
@@ -218,7 +261,10 @@ impl Hub {
         code: &str,
     ) -> Result<Sealed, Error> {
         let row = format!("{session}/{connector}");
-        Ok(self.vault.seal(&place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)), &code)?)
+        Ok(self.vault.seal(
+            &place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)),
+            &code,
+        )?)
     }
 
     pub(super) fn open_code(
@@ -229,6 +275,9 @@ impl Hub {
         sealed: &Sealed,
     ) -> Result<SecretString, Error> {
         let row = format!("{session}/{connector}");
-        Ok(self.vault.open(&place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)), sealed)?)
+        Ok(self.vault.open(
+            &place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)),
+            sealed,
+        )?)
     }
 }

@@ -390,3 +390,29 @@ pub async fn touch(
         .await?;
     Ok(())
 }
+
+/// Credentials whose end has passed without anybody writing it down.
+pub async fn ended(
+    db: &impl Reads,
+    now: Millis,
+    limit: u64,
+) -> Result<Vec<(EnvironmentId, CredentialId)>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Ended {
+        environment_id: EnvironmentId,
+        id: CredentialId,
+    }
+    let sql = "SELECT c.environment_id, c.id FROM credential c \
+        JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+        WHERE t.state NOT IN ('broken', 'deleted') AND (c.expires_at <= $1 \
+        OR (c.method = 'oauth2' AND NOT t.has_refresh_token AND t.access_expires_at <= $1)) LIMIT $2";
+    let connection = db.connection();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = connection
+        .query_all_raw(statement(connection, sql, [now.into(), limit.into()]))
+        .await?;
+    let ended = rows.iter().map(|row| Ended::from_query_result(row, ""));
+    ended
+        .map(|row| row.map(|row| (row.environment_id, row.id)).map_err(Into::into))
+        .collect()
+}

@@ -72,7 +72,10 @@ impl Hub {
     /// [`Code::OAuthConnector`], [`Code::CredentialRejected`], [`Code::ProviderUnreachable`], [`Error::Invalid`].
     pub async fn create_credential(&self, actor: &Actor, new: NewCredential) -> Result<Stored, Error> {
         Self::gate(actor)?;
-        let user = self.user_named(actor, &new.user).await?.ok_or_else(|| Error::unknown("/userId", "user"))?;
+        let user = self
+            .user_named(actor, &new.user)
+            .await?
+            .ok_or_else(|| Error::unknown("/userId", "user"))?;
         let connector = self
             .connector_named(actor, &new.connector)
             .await?
@@ -112,7 +115,9 @@ impl Hub {
         };
         checker.finish()?;
 
-        let accepted = self.accept(actor, connector, &definition, method, &values, new.verify).await?;
+        let accepted = self
+            .accept(actor, connector, &definition, method, &values, new.verify)
+            .await?;
         let mut credential = self.new_credential(user, connector, &definition, &accepted);
         credential.name = new.name.unwrap_or(credential.name).trim().to_owned();
         credential.metadata = new.metadata;
@@ -143,23 +148,35 @@ impl Hub {
                 self.clock.now(),
             );
             let answer = minted.await.map_err(|error| rejected(definition, &error))?;
-            capture(definition, method, Captured::Token(answer.raw.expose()), &mut material)?;
+            capture(
+                definition,
+                method,
+                Captured::Token(answer.raw.expose()),
+                &mut material,
+            )?;
             material.take(&answer);
             Some(answer)
         } else {
             None
         };
         let warnings = if verify {
-            self.check_and_learn(actor, connector, definition, method, &mut material).await?
+            self.check_and_learn(actor, connector, definition, method, &mut material)
+                .await?
         } else {
             Vec::new()
         };
         let values = self.all_values(actor.tenant, connector, &material)?;
-        let account = definition.account(&values).map(|account| Account { id: account.id, label: account.label });
+        let account = definition.account(&values).map(|account| Account {
+            id: account.id,
+            label: account.label,
+        });
         Ok(Accepted {
             method,
             account,
-            variables: definition.public_variables(&material.values()).into_iter().collect(),
+            variables: definition
+                .public_variables(&material.values())
+                .into_iter()
+                .collect(),
             material,
             answer,
             sent_at,
@@ -176,9 +193,12 @@ impl Hub {
         method: Method,
         material: &mut Material,
     ) -> Result<Vec<&'static str>, Error> {
-        self.look_up(actor, connector, definition, method, material).await?;
+        self.look_up(actor, connector, definition, method, material)
+            .await?;
         let values = self.all_values(actor.tenant, connector, material)?;
-        let Some(checked) = self.run_check(definition, method, &values).await? else { return Ok(Vec::new()) };
+        let Some(checked) = self.run_check(definition, method, &values).await? else {
+            return Ok(Vec::new());
+        };
         if let Some(refusal) = refusal(definition, &checked) {
             return Err(refusal);
         }
@@ -188,7 +208,11 @@ impl Hub {
         {
             capture(definition, method, Captured::Check(body), material)?;
         }
-        Ok(if missing { vec!["permission_missing"] } else { Vec::new() })
+        Ok(if missing {
+            vec!["permission_missing"]
+        } else {
+            Vec::new()
+        })
     }
 
     async fn look_up(
@@ -204,14 +228,19 @@ impl Hub {
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;
-            let answer = self.call_app(&request).await.map_err(|_| unexpected(definition, None))?;
+            let answer = self
+                .call_app(&request)
+                .await
+                .map_err(|_| unexpected(definition, None))?;
             let status = answer.status.as_u16();
             if !answer.status.is_success() {
                 return Err(unexpected(definition, Some(status)));
             }
             let body: Value =
                 serde_json::from_slice(&answer.body).map_err(|_| unexpected(definition, Some(status)))?;
-            let found = definition.lookup_value(variable, &body).map_err(|error| not_captured(definition, &error))?;
+            let found = definition
+                .lookup_value(variable, &body)
+                .map_err(|error| not_captured(definition, &error))?;
             if let Some(value) = found {
                 material.set(&variable.name, value);
             }
@@ -292,7 +321,10 @@ impl Hub {
         let what = Some(format!("{} for {}", credential.method, credential.user));
         self.record(&tx, actor, "credential.create", target, what).await?;
         tx.commit().await?;
-        Ok(Stored { credential, warnings: accepted.warnings })
+        Ok(Stored {
+            credential,
+            warnings: accepted.warnings,
+        })
     }
 
     /// Seals accepted values into a credential at its present epoch and version, and dates its tokens.
@@ -318,22 +350,29 @@ impl Hub {
     }
 
     /// Sets when the tokens of `answer` end and when to renew them.
-    pub(in crate::service) fn date_tokens(&self, credential: &mut Credential, answer: &TokenAnswer, sent_at: Millis) {
+    pub(in crate::service) fn date_tokens(
+        &self,
+        credential: &mut Credential,
+        answer: &TokenAnswer,
+        sent_at: Millis,
+    ) {
         let lifetime = answer
             .expires_in
             .and_then(|seconds| i64::try_from(seconds).ok())
             .map(|seconds| seconds.saturating_mul(1_000));
         let definition = self.providers().get(&credential.provider);
         let policy = definition.as_ref().and_then(|definition| definition.refresh());
-        let early = policy.and_then(|policy| policy.early).map(|seconds| i64::try_from(seconds).unwrap_or(0) * 1_000);
-        let ends_in = policy.and_then(|policy| policy.lifetime.or(policy.idle_expiry));
+        let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let early = policy.and_then(|policy| policy.early).map(millis);
+        let ends_in = policy
+            .and_then(|policy| policy.lifetime.or(policy.idle_expiry))
+            .map(millis);
         let token = &mut credential.token;
         token.access_lifetime = lifetime;
         token.access_expires_at = lifetime.map(|lifetime| sent_at.plus(lifetime));
         token.refresh_expires_at = ends_in
             .filter(|_| token.has_refresh_token)
-            .and_then(|seconds| i64::try_from(seconds).ok())
-            .map(|seconds| sent_at.plus_seconds(seconds));
+            .map(|millis| sent_at.plus(millis));
         let renewable = credential.is_renewable();
         let jitter = self.jitter();
         credential.token.due_at = renewable.then(|| due_at(sent_at, lifetime, early, jitter));
@@ -352,7 +391,11 @@ fn typed_method(
     named: Option<Method>,
 ) -> Result<Method, Error> {
     let working = Hub::working_methods(connector, definition);
-    let typed: Vec<Method> = working.iter().copied().filter(|method| *method != Method::OAuth2).collect();
+    let typed: Vec<Method> = working
+        .iter()
+        .copied()
+        .filter(|method| *method != Method::OAuth2)
+        .collect();
     let oauth_only = || {
         let detail = format!(
             "{} is connected by signing in: make a connect session and let the user open it.",
@@ -367,7 +410,11 @@ fn typed_method(
         (given, typed) => {
             let words: Vec<_> = typed.iter().map(|method| method.as_str()).collect();
             let code = if given.is_some() { "unknown" } else { "required" };
-            Err(Error::invalid("/method", code, format!("Name one of: {}.", words.join(", "))))
+            Err(Error::invalid(
+                "/method",
+                code,
+                format!("Name one of: {}.", words.join(", ")),
+            ))
         }
     }
 }
@@ -378,8 +425,9 @@ pub(in crate::service) fn capture(
     answer: Captured<'_>,
     material: &mut Material,
 ) -> Result<(), Error> {
-    let captured: Vec<(String, SecretString)> =
-        definition.captures(method, answer).map_err(|error| not_captured(definition, &error))?;
+    let captured: Vec<(String, SecretString)> = definition
+        .captures(method, answer)
+        .map_err(|error| not_captured(definition, &error))?;
     for (name, value) in captured {
         material.set(&name, value);
     }
@@ -387,13 +435,24 @@ pub(in crate::service) fn capture(
 }
 
 fn not_captured(definition: &Definition, error: &CaptureError) -> Error {
-    let detail = format!("{}'s answer lacks what the hub needs: {error}.", definition.name());
+    let detail = format!(
+        "{}'s answer lacks what the hub needs: {error}.",
+        definition.name()
+    );
     Error::refused(Code::ProviderUnreachable, detail)
 }
 
 fn unexpected(definition: &Definition, status: Option<u16>) -> Error {
-    let outcome = if status.is_some() { CheckOutcome::Unexpected } else { CheckOutcome::Unreachable };
-    let checked = Checked { outcome, status, body: None };
+    let outcome = if status.is_some() {
+        CheckOutcome::Unexpected
+    } else {
+        CheckOutcome::Unreachable
+    };
+    let checked = Checked {
+        outcome,
+        status,
+        body: None,
+    };
     refusal(definition, &checked).unwrap_or(Error::internal("an unexpected answer that is no refusal"))
 }
 
@@ -405,7 +464,11 @@ pub(in crate::service) fn rejected(definition: &Definition, error: &TokenError) 
         FailClass::NotSent | FailClass::Ambiguous | FailClass::Throttled => CheckOutcome::Unreachable,
         FailClass::Unreadable | FailClass::Local | FailClass::Other => CheckOutcome::Unexpected,
     };
-    let checked = Checked { outcome, status: error.status, body: None };
+    let checked = Checked {
+        outcome,
+        status: error.status,
+        body: None,
+    };
     refusal(definition, &checked).unwrap_or(Error::internal("a failed token request that is no refusal"))
 }
 
@@ -420,13 +483,16 @@ impl Hub {
     ) -> Result<Accepted, Error> {
         let connector = self.connector_of(actor.environment(), current).await?;
         let definition = self.definition_of(&connector)?;
-        let values = definition.validate_fields(current.method, data, FieldSource::User).map_err(|errors| {
-            let violation = |error: crate::provider::FieldError| {
-                crate::service::Violation::new(format!("/data/{}", error.name), error.code, error.message)
-            };
-            Error::Invalid(errors.into_iter().map(violation).collect())
-        })?;
-        self.accept(actor, &connector, &definition, current.method, &values, verify).await
+        let values = definition
+            .validate_fields(current.method, data, FieldSource::User)
+            .map_err(|errors| {
+                let violation = |error: crate::provider::FieldError| {
+                    crate::service::Violation::new(format!("/data/{}", error.name), error.code, error.message)
+                };
+                Error::Invalid(errors.into_iter().map(violation).collect())
+            })?;
+        self.accept(actor, &connector, &definition, current.method, &values, verify)
+            .await
     }
 
     /// Puts an accepted value in the place of the old one: a new grant of the same credential.

@@ -1,0 +1,348 @@
+//! Workspaces, environments and their settings.
+
+use serde_json::{Map, Value};
+use url::Url;
+use vouchsafe_entity::id::{DataKeyId, EnvironmentId, WorkspaceId};
+use vouchsafe_entity::json::Settings;
+use vouchsafe_entity::kind::{Binding, WorkspaceState};
+
+use super::audit::Target;
+use super::validate::Checker;
+use super::{Error, Hub};
+use crate::domain::actor::{Actor, Author, Origin};
+use crate::domain::data_key::{KeyOwner, KeyPurpose};
+use crate::domain::origin::{origin_of, parse_origin};
+use crate::domain::workspace::{Environment, Tenant, Workspace, is_name};
+use crate::store::{self, StoreError, Tx};
+
+/// Changes of settings; what is none stays. The inner none clears.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsChange {
+    /// Exact origins that may frame the modal.
+    pub allowed_origins: Option<Vec<String>>,
+    /// Where a hosted link returns to.
+    pub default_return_url: Option<Option<String>>,
+    /// Template of the address at which a user reconnects.
+    pub reconnect_url: Option<Option<String>>,
+    /// The modal's colours and logo.
+    pub theme: Option<Map<String, Value>>,
+    /// The weakest binding that is accepted.
+    pub minimum_binding: Option<Binding>,
+    /// Whether hosted links need the back end's confirmation.
+    pub confirm_hosted_links: Option<bool>,
+    /// Days after expiry at which a row is purged; the inner none = never.
+    pub purge_after_days: Option<Option<u16>>,
+    /// Days before expiry at which to warn.
+    pub expiry_warning_days: Option<Vec<u16>>,
+    /// Who is told by mail.
+    pub mail: Option<Map<String, Value>>,
+}
+
+impl Hub {
+    /// The actor's environment.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn get_environment(&self, actor: &Actor) -> Result<Environment, Error> {
+        let found = store::environment::find(&self.store, actor.environment()).await?;
+        found.map(|(environment, _)| environment).ok_or(Error::NotFound)
+    }
+
+    /// Changes settings of the actor's environment.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub async fn update_environment(
+        &self,
+        actor: &Actor,
+        change: SettingsChange,
+    ) -> Result<Environment, Error> {
+        let settings = self.get_environment(actor).await?.settings;
+        let names = change.names();
+        let settings = change.apply(settings)?;
+        let tx = self.store.begin().await?;
+        store::environment::save_settings(&tx, actor.environment(), settings, self.now()).await?;
+        let target = Target::new("environment", actor.environment());
+        self.record(&tx, actor, "environment.update", target, Some(names))
+            .await?;
+        tx.commit().await?;
+        self.environments.invalidate(&actor.environment()).await;
+        self.get_environment(actor).await
+    }
+
+    /// Somebody at the command line, in the environment of that name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn operator_in(&self, workspace: &str, environment: &str) -> Result<Actor, Error> {
+        let workspace = store::workspace::by_name(&self.store, workspace)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let found = store::environment::by_name(&self.store, workspace.id, environment).await?;
+        let environment = found.ok_or(Error::NotFound)?;
+        let tenant = Tenant {
+            workspace: workspace.id,
+            environment,
+            state: workspace.state,
+        };
+        Ok(Actor {
+            author: Author::Operator,
+            tenant,
+            origin: Origin::default(),
+        })
+    }
+
+    /// All workspaces with the names of their environments.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list_workspaces(&self) -> Result<Vec<(Workspace, Vec<String>)>, Error> {
+        let mut listed = Vec::new();
+        for workspace in store::workspace::all(&self.store).await? {
+            let environments = store::environment::of_workspace(&self.store, workspace.id).await?;
+            listed.push((
+                workspace,
+                environments.into_iter().map(|(_, name)| name).collect(),
+            ));
+        }
+        Ok(listed)
+    }
+
+    /// Makes a workspace with the environments `production` and `sandbox`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], where the name is no name or taken.
+    pub async fn create_workspace(&self, name: &str, state: WorkspaceState) -> Result<Workspace, Error> {
+        ensure_name(name)?;
+        let tx = self.store.begin().await?;
+        let workspace = self.insert_workspace(&tx, name, state).await?;
+        tx.commit().await?;
+        self.load_keys().await?;
+        Ok(workspace)
+    }
+
+    pub(super) async fn insert_workspace(
+        &self,
+        tx: &Tx,
+        name: &str,
+        state: WorkspaceState,
+    ) -> Result<Workspace, Error> {
+        let workspace = Workspace {
+            id: WorkspaceId::new(self.ids.next()),
+            name: name.to_owned(),
+            state,
+            created_at: self.now(),
+        };
+        match store::workspace::insert(tx, &workspace).await {
+            Err(StoreError::Taken) => {
+                return Err(Error::invalid(
+                    "/name",
+                    "taken",
+                    "There is a workspace of this name.",
+                ));
+            }
+            other => other?,
+        }
+        self.insert_key(tx, KeyOwner::Workspace(workspace.id), KeyPurpose::Records)
+            .await?;
+        for name in ["production", "sandbox"] {
+            self.insert_environment(tx, &workspace, name).await?;
+        }
+        Ok(workspace)
+    }
+
+    /// Makes an environment in the workspace of that name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Invalid`].
+    pub async fn create_environment(&self, workspace: &str, name: &str) -> Result<EnvironmentId, Error> {
+        ensure_name(name)?;
+        let workspace = store::workspace::by_name(&self.store, workspace)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let tx = self.store.begin().await?;
+        let environment = self.insert_environment(&tx, &workspace, name).await?;
+        tx.commit().await?;
+        self.load_keys().await?;
+        Ok(environment)
+    }
+
+    async fn insert_environment(
+        &self,
+        tx: &Tx,
+        workspace: &Workspace,
+        name: &str,
+    ) -> Result<EnvironmentId, Error> {
+        let environment = Environment {
+            id: EnvironmentId::new(self.ids.next()),
+            workspace: workspace.id,
+            workspace_name: workspace.name.clone(),
+            name: name.to_owned(),
+            settings: Settings::default(),
+            created_at: self.now(),
+        };
+        match store::environment::insert(tx, &environment).await {
+            Err(StoreError::Taken) => {
+                return Err(Error::invalid(
+                    "/name",
+                    "taken",
+                    "The workspace has an environment of this name.",
+                ));
+            }
+            other => other?,
+        }
+        self.insert_key(tx, KeyOwner::Environment(environment.id), KeyPurpose::Records)
+            .await?;
+        Ok(environment.id)
+    }
+
+    pub(super) async fn insert_key(
+        &self,
+        tx: &Tx,
+        owner: KeyOwner,
+        purpose: KeyPurpose,
+    ) -> Result<(), Error> {
+        let key = self
+            .vault
+            .make_key(DataKeyId::new(self.ids.next()), owner, purpose, self.now())?;
+        Ok(store::data_key::insert(tx, &key).await?)
+    }
+
+    /// Sets the subscription of the workspace of that name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn set_workspace_state(&self, name: &str, state: WorkspaceState) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        if !store::workspace::set_state(&tx, name, state, self.now()).await? {
+            return Err(Error::NotFound);
+        }
+        tx.commit().await?;
+        self.environments.invalidate_all();
+        Ok(())
+    }
+}
+
+fn ensure_name(name: &str) -> Result<(), Error> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "/name",
+        "invalid_format",
+        "A name has 1 to 32 of a-z, 0-9 and -.",
+    ))
+}
+
+impl SettingsChange {
+    fn names(&self) -> String {
+        let set = [
+            ("allowedOrigins", self.allowed_origins.is_some()),
+            ("defaultReturnUrl", self.default_return_url.is_some()),
+            ("reconnectUrl", self.reconnect_url.is_some()),
+            ("theme", self.theme.is_some()),
+            ("minimumBinding", self.minimum_binding.is_some()),
+            ("confirmHostedLinks", self.confirm_hosted_links.is_some()),
+            ("purgeAfterDays", self.purge_after_days.is_some()),
+            ("expiryWarningDays", self.expiry_warning_days.is_some()),
+            ("mail", self.mail.is_some()),
+        ];
+        let names: Vec<_> = set
+            .into_iter()
+            .filter(|(_, set)| *set)
+            .map(|(name, _)| name)
+            .collect();
+        names.join(", ")
+    }
+
+    fn apply(self, mut settings: Settings) -> Result<Settings, Error> {
+        let mut checker = Checker::default();
+        if let Some(origins) = self.allowed_origins {
+            settings.allowed_origins = checker.origins("/allowedOrigins", &origins);
+        }
+        if let Some(address) = self.default_return_url {
+            checker.address("/defaultReturnUrl", address.as_deref());
+            settings.default_return_url = address;
+        }
+        if let Some(template) = self.reconnect_url {
+            let sample = template
+                .as_deref()
+                .map(|t| t.replace("{credentialId}", "x").replace("{userId}", "x"));
+            checker.address("/reconnectUrl", sample.as_deref());
+            settings.reconnect_url = template;
+        }
+        if let Some(theme) = self.theme {
+            checker.metadata("/theme", &theme);
+            settings.theme = theme;
+        }
+        if let Some(mail) = self.mail {
+            checker.metadata("/mail", &mail);
+            settings.mail = mail;
+        }
+        if let Some(days) = self.purge_after_days {
+            let fits = days.is_none_or(|days| (1..=365).contains(&days));
+            checker.ensure(
+                fits,
+                "/purgeAfterDays",
+                "out_of_range",
+                "Write 1 to 365 days, or null for never.",
+            );
+            settings.purge_after_days = days;
+        }
+        if let Some(days) = self.expiry_warning_days {
+            let fits = days.len() <= 10 && days.iter().all(|days| (1..=365).contains(days));
+            checker.ensure(
+                fits,
+                "/expiryWarningDays",
+                "out_of_range",
+                "Write up to ten numbers from 1 to 365.",
+            );
+            settings.expiry_warning_days = days;
+        }
+        settings.minimum_binding = self.minimum_binding.unwrap_or(settings.minimum_binding);
+        settings.confirm_hosted_links = self.confirm_hosted_links.unwrap_or(settings.confirm_hosted_links);
+        checker.finish()?;
+        Ok(settings)
+    }
+}
+
+impl Checker {
+    /// Exact origins, in canonical form.
+    pub fn origins(&mut self, pointer: &str, origins: &[String]) -> Vec<String> {
+        self.ensure(
+            origins.len() <= 50,
+            pointer,
+            "too_many",
+            "At most 50 are allowed.",
+        );
+        let mut canonical = Vec::new();
+        for (at, origin) in origins.iter().enumerate() {
+            match parse_origin(origin) {
+                Some(origin) => canonical.push(origin),
+                None => self.add(
+                    format!("{pointer}/{at}"),
+                    "invalid_origin",
+                    "Write an exact origin such as https://app.acme.test, without a path.",
+                ),
+            }
+        }
+        canonical
+    }
+
+    /// An absolute address that a browser may be sent to; its origin.
+    pub fn address(&mut self, pointer: &str, address: Option<&str>) -> Option<String> {
+        let address = address?;
+        let origin = Url::parse(address)
+            .ok()
+            .filter(|_| address.len() <= 2_000)
+            .and_then(|url| origin_of(&url));
+        if origin.is_none() {
+            self.add(
+                pointer,
+                "invalid_url",
+                "Write an https address (http on loopback).",
+            );
+        }
+        origin
+    }
+}

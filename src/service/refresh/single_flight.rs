@@ -1,0 +1,96 @@
+//! One attempt for each token version in this process: callers join the one under way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{mpsc, watch};
+use vouchsafe_entity::id::CredentialId;
+
+use crate::domain::workspace::Tenant;
+
+type Key = (CredentialId, i64);
+type Flights = Arc<Mutex<HashMap<Key, watch::Receiver<()>>>>;
+
+/// An attempt to be carried out. Its entry goes when it is dropped, and those who wait are told.
+pub(in crate::service) struct Request {
+    pub(in crate::service) tenant: Tenant,
+    pub(in crate::service) credential: CredentialId,
+    pub(in crate::service) version: i64,
+    pub(in crate::service) forced: bool,
+    flights: Flights,
+    _done: watch::Sender<()>,
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let mut flights = self
+            .flights
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        flights.remove(&(self.credential, self.version));
+    }
+}
+
+/// The attempts under way.
+pub(in crate::service) struct SingleFlight {
+    flights: Flights,
+    send: mpsc::UnboundedSender<Request>,
+    receive: tokio::sync::Mutex<mpsc::UnboundedReceiver<Request>>,
+}
+
+impl Default for SingleFlight {
+    fn default() -> Self {
+        // Bounded by the credentials that are read or due: one entry a version.
+        let (send, receive) = mpsc::unbounded_channel();
+        Self {
+            flights: Flights::default(),
+            send,
+            receive: tokio::sync::Mutex::new(receive),
+        }
+    }
+}
+
+impl SingleFlight {
+    /// Joins the attempt for a version, asking for it where there is none. What is given changes, or closes, when
+    /// the attempt is over.
+    pub(in crate::service) fn join(
+        &self,
+        tenant: Tenant,
+        credential: CredentialId,
+        version: i64,
+        forced: bool,
+    ) -> watch::Receiver<()> {
+        let mut flights = self
+            .flights
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(flight) = flights.get(&(credential, version)) {
+            return flight.clone();
+        }
+        let (done, flight) = watch::channel(());
+        flights.insert((credential, version), flight.clone());
+        drop(flights);
+        let flights = Arc::clone(&self.flights);
+        let request = Request {
+            tenant,
+            credential,
+            version,
+            forced,
+            flights,
+            _done: done,
+        };
+        // With nobody to receive, the request drops here and those who wait are told at once.
+        drop(self.send.send(request));
+        flight
+    }
+
+    /// Asks for an attempt without waiting for it.
+    pub(in crate::service) fn nudge(&self, tenant: Tenant, credential: CredentialId, version: i64) {
+        drop(self.join(tenant, credential, version, false));
+    }
+
+    /// The next attempt to carry out.
+    pub(in crate::service) async fn next(&self) -> Option<Request> {
+        self.receive.lock().await.recv().await
+    }
+}

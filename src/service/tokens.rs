@@ -1,0 +1,221 @@
+//! Reading a token that works. A fresh one costs one indexed read, no lock and no write; a due one is served and
+//! renewed in the background; a spent one is renewed first.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use secrecy::SecretString;
+use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::kind::{Method, Status};
+use vouchsafe_entity::millis::Millis;
+
+use super::audit::Target;
+use super::material::Material;
+use super::{Code, Error, Hub};
+use crate::domain::actor::Actor;
+use crate::domain::credential::{Credential, Health};
+use crate::domain::refresh::Readiness;
+use crate::domain::workspace::Tenant;
+use crate::store;
+
+/// Last uses are written so far apart.
+const USE_SECONDS: i64 = 60;
+
+/// What a caller gets of a credential.
+pub enum Token {
+    /// An access token.
+    Access {
+        /// The token.
+        access_token: SecretString,
+        /// As the app named it.
+        token_type: String,
+        /// Its own end, where known.
+        expires_at: Option<Millis>,
+        /// What was granted.
+        scopes: Vec<String>,
+    },
+    /// The values of a key.
+    Fields(Vec<(String, SecretString)>),
+}
+
+/// Credentials used since the last write of uses.
+#[derive(Default)]
+pub(super) struct Uses(Mutex<HashMap<(EnvironmentId, CredentialId), Millis>>);
+
+impl Uses {
+    fn note(&self, environment: EnvironmentId, credential: &Credential, now: Millis) {
+        // Seen within a minute: nothing to write, and nothing to lock.
+        if credential
+            .last_used_at
+            .is_some_and(|last| now.since(last) < USE_SECONDS * 1_000)
+        {
+            return;
+        }
+        let mut uses = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        uses.insert((environment, credential.id), now);
+    }
+
+    fn take(&self) -> HashMap<(EnvironmentId, CredentialId), Millis> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// The refusal that a status means for whoever wants to use the credential; none where it may be used.
+fn refusal(credential: &Credential, health: Health) -> Option<Error> {
+    let name = &credential.name;
+    let reason = health.reason.unwrap_or("unknown");
+    match health.status {
+        Status::Active | Status::Error => None,
+        Status::Pending => Some(Error::refused(
+            Code::CredentialPending,
+            format!(
+                "`{name}` waits for confirmation by the back end (POST /connect/sessions/{{id}}/confirm)."
+            ),
+        )),
+        Status::Inactive => Some(Error::refused(
+            Code::CredentialInactive,
+            format!("`{name}` is switched off ({reason})."),
+        )),
+        Status::Expired => Some(Error::refused(
+            Code::CredentialExpired,
+            format!("`{name}` has expired ({reason}); the user must connect it again."),
+        )),
+        Status::Revoked => Some(Error::refused(
+            Code::CredentialRevoked,
+            format!("`{name}` was revoked ({reason}); the user must connect it again."),
+        )),
+    }
+}
+
+impl Hub {
+    /// A token of the credential `id` that works for at least 30 s more.
+    ///
+    /// # Errors
+    /// [`Code::CredentialExpired`], [`Code::CredentialInactive`], [`Code::CredentialPending`],
+    /// [`Code::CredentialRevoked`], [`Code::RefreshPending`], [`Code::ConnectorFailing`], [`Code::KeyUnavailable`].
+    pub async fn read_token(&self, actor: &Actor, id: CredentialId) -> Result<Token, Error> {
+        let credential = self.get_credential(actor, id).await?;
+        self.token_of(actor, credential).await
+    }
+
+    /// The same, by user and connector.
+    ///
+    /// # Errors
+    /// Those of [`Hub::read_token`].
+    pub async fn read_user_token(&self, actor: &Actor, user: &str, connector: &str) -> Result<Token, Error> {
+        let credential = self.credential_of(actor, user, connector).await?;
+        self.token_of(actor, credential).await
+    }
+
+    async fn token_of(&self, actor: &Actor, credential: Credential) -> Result<Token, Error> {
+        let (credential, mut material) = self.usable_material(actor, credential).await?;
+        self.record_read(
+            actor,
+            "credential.token",
+            Target::new("credential", credential.id),
+        )
+        .await?;
+        self.uses.note(actor.environment(), &credential, self.now());
+        if matches!(credential.method, Method::ApiKey | Method::Basic) {
+            let values = material.values();
+            return Ok(Token::Fields(
+                values
+                    .iter()
+                    .map(|(name, v)| (name.to_owned(), v.clone()))
+                    .collect(),
+            ));
+        }
+        let missing = Error::internal("a token credential without an access token");
+        Ok(Token::Access {
+            access_token: material.access_token.take().ok_or(missing)?,
+            token_type: material.token_type.take().unwrap_or_else(|| "Bearer".to_owned()),
+            expires_at: credential.token.access_expires_at,
+            scopes: credential.scopes,
+        })
+    }
+
+    /// The credential in a state that may be used, and its open content; renewed first where that is needed.
+    pub(super) async fn usable_material(
+        &self,
+        actor: &Actor,
+        credential: Credential,
+    ) -> Result<(Credential, Material), Error> {
+        let now = self.now();
+        if let Some(refusal) = refusal(&credential, credential.health(now)) {
+            return Err(refusal);
+        }
+        let credential = match credential.readiness(now) {
+            Readiness::Ready => credential,
+            Readiness::Due => {
+                self.refresh_in_background(actor.tenant, &credential);
+                credential
+            }
+            Readiness::Spent => self.renewed(actor.tenant, credential).await?,
+            Readiness::NotBefore(at) => return Err(not_before(&credential, at, now)),
+        };
+        let material = self.open_material(actor.tenant, &credential)?;
+        Ok((credential, material))
+    }
+
+    /// The credential after its spent token was renewed.
+    async fn renewed(&self, tenant: Tenant, credential: Credential) -> Result<Credential, Error> {
+        self.refresh_and_wait(tenant, &credential).await?;
+        let found = store::credential::find(&self.store, tenant.environment, credential.id).await?;
+        let renewed = found.ok_or(Error::NotFound)?;
+        let now = self.now();
+        if let Some(refusal) = refusal(&renewed, renewed.health(now)) {
+            return Err(refusal);
+        }
+        match renewed.readiness(now) {
+            Readiness::Ready | Readiness::Due => Ok(renewed),
+            Readiness::NotBefore(at) => Err(not_before(&renewed, at, now)),
+            // Renewed, and over again at once: a provider that gives tokens of no length.
+            Readiness::Spent => Err(pending(5)),
+        }
+    }
+
+    /// Writes when credentials were last used.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn flush_uses(&self) -> Result<(), Error> {
+        let uses = self.uses.take();
+        let Some(latest) = uses.values().max().copied() else {
+            return Ok(());
+        };
+        let mut by_environment: HashMap<EnvironmentId, Vec<CredentialId>> = HashMap::new();
+        for (environment, credential) in uses.into_keys() {
+            by_environment.entry(environment).or_default().push(credential);
+        }
+        let tx = self.store.begin().await?;
+        for (environment, ids) in by_environment {
+            for chunk in ids.chunks(1_000) {
+                store::credential::touch(&tx, environment, chunk.to_vec(), latest).await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+pub(super) fn pending(seconds: u64) -> Error {
+    Error::later(
+        Code::RefreshPending,
+        "A new token is being fetched; try again in a moment.",
+        seconds,
+    )
+}
+
+fn not_before(credential: &Credential, at: Millis, now: Millis) -> Error {
+    let seconds = u64::try_from(at.since(now).max(0) / 1_000 + 1).unwrap_or(1);
+    let reason = credential.health(now).reason.unwrap_or("unknown");
+    let provider = &credential.provider;
+    if reason == "connector_rejected" {
+        let detail = format!(
+            "{provider} refuses the client of the connector `{}`; check its client id and secret.",
+            credential.connector
+        );
+        return Error::later(Code::ConnectorFailing, detail, seconds);
+    }
+    let detail = format!("No new token from {provider} yet ({reason}); the hub tries again by itself.");
+    Error::later(Code::RefreshPending, detail, seconds)
+}
