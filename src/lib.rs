@@ -24,6 +24,7 @@
 pub mod clock;
 pub mod demo;
 pub mod egress;
+pub mod http;
 pub mod oauth;
 pub mod provider;
 pub mod random;

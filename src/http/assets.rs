@@ -38,7 +38,11 @@ impl Asset {
         for byte in &Sha256::digest(&body)[..8] {
             let _ = write!(hash, "{byte:02x}");
         }
-        Some(Self { body, content_type: content_type(name), hash })
+        Some(Self {
+            body,
+            content_type: content_type(name),
+            hash,
+        })
     }
 
     fn hashed_name(&self, name: &str) -> String {
@@ -67,18 +71,29 @@ pub struct Assets {
 impl Assets {
     /// Reads and hashes every file under `templates/assets/`.
     pub fn load() -> Self {
-        let names = files::list(FOLDER, "").into_iter().filter_map(|path| Some(path.strip_prefix(FOLDER)?.to_owned()));
-        Self { loaded: names.filter_map(|name| Asset::read(&name).map(|asset| (name, asset))).collect() }
+        let names = files::list(FOLDER, "")
+            .into_iter()
+            .filter_map(|path| Some(path.strip_prefix(FOLDER)?.to_owned()));
+        Self {
+            loaded: names
+                .filter_map(|name| Asset::read(&name).map(|asset| (name, asset)))
+                .collect(),
+        }
     }
 
     fn find(&self, name: &str) -> Option<Asset> {
         let known = self.loaded.get(name)?;
-        if cfg!(debug_assertions) { Asset::read(name) } else { Some(known.clone()) }
+        if cfg!(debug_assertions) {
+            Asset::read(name)
+        } else {
+            Some(known.clone())
+        }
     }
 
     /// Where `name` (`app.css`) is found: `/assets/app.<hash>.css`. `None` for a file that doesn't exist.
     pub fn url(&self, name: &str) -> Option<String> {
-        self.find(name).map(|asset| format!("/assets/{}", asset.hashed_name(name)))
+        self.find(name)
+            .map(|asset| format!("/assets/{}", asset.hashed_name(name)))
     }
 
     /// The answer for `/assets/{file}`: the file, kept for ever by the browser, or 404.
@@ -95,11 +110,17 @@ impl Assets {
 
     /// The answer for `/connect.js`: asked for again each time, answered 304 while nothing changed.
     pub fn serve_embed_script(&self, headers: &HeaderMap) -> Response {
-        let Some(asset) = self.find(EMBED_SCRIPT) else { return StatusCode::NOT_FOUND.into_response() };
+        let Some(asset) = self.find(EMBED_SCRIPT) else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
         let tag = format!("\"{}\"", asset.hash);
-        let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let known = headers
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let mut known = known.flat_map(|value| value.split(','));
-        let unchanged = known.any(|value| matches!(value.trim(), "*") || value.trim().trim_start_matches("W/") == tag);
+        let unchanged =
+            known.any(|value| matches!(value.trim(), "*") || value.trim().trim_start_matches("W/") == tag);
         let mut response = deliver(asset, REVALIDATED);
         if unchanged {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -162,15 +183,28 @@ mod tests {
         let response = fetch(request(&url)).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[CONTENT_TYPE], "text/css; charset=utf-8");
-        assert!(response.headers()[CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+        assert!(
+            response.headers()[CACHE_CONTROL]
+                .to_str()
+                .unwrap()
+                .contains("immutable")
+        );
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, std::fs::read("templates/assets/app.css").unwrap());
     }
 
     #[tokio::test]
     async fn another_hash_or_a_path_is_not_found() {
-        for path in ["/assets/app.css", "/assets/app.0000000000000000.css", "/assets/..%2fbase.html"] {
-            assert_eq!(fetch(request(path)).await.status(), StatusCode::NOT_FOUND, "{path}");
+        for path in [
+            "/assets/app.css",
+            "/assets/app.0000000000000000.css",
+            "/assets/..%2fbase.html",
+        ] {
+            assert_eq!(
+                fetch(request(path)).await.status(),
+                StatusCode::NOT_FOUND,
+                "{path}"
+            );
         }
         assert_eq!(Assets::load().url("../base.html"), None);
     }
@@ -179,7 +213,12 @@ mod tests {
     async fn the_embed_script_is_revalidated() {
         let first = fetch(request("/connect.js")).await;
         assert_eq!(first.status(), StatusCode::OK);
-        assert!(first.headers()[CACHE_CONTROL].to_str().unwrap().contains("must-revalidate"));
+        assert!(
+            first.headers()[CACHE_CONTROL]
+                .to_str()
+                .unwrap()
+                .contains("must-revalidate")
+        );
         let tag = first.headers()[ETAG].to_str().unwrap().to_owned();
         for (sent, status) in [
             (tag.clone(), StatusCode::NOT_MODIFIED),
@@ -187,7 +226,9 @@ mod tests {
             ("\"old\"".to_owned(), StatusCode::OK),
         ] {
             let mut again = request("/connect.js");
-            again.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_str(&sent).unwrap());
+            again
+                .headers_mut()
+                .insert(IF_NONE_MATCH, HeaderValue::from_str(&sent).unwrap());
             let response = fetch(again).await;
             assert_eq!(response.status(), status, "{sent}");
             assert_eq!(response.headers()[ETAG], tag);

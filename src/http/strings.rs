@@ -40,7 +40,9 @@ impl Locale {
     /// The locale for a language tag such as `de-AT`, judged by its first part alone.
     pub fn from_tag(tag: &str) -> Option<Self> {
         let language = tag.trim().split(['-', '_']).next()?;
-        Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(language))
+        Self::ALL
+            .into_iter()
+            .find(|locale| locale.tag().eq_ignore_ascii_case(language))
     }
 
     /// The best locale for an `Accept-Language` header (RFC 9110, 12.5.4); English when none fits.
@@ -48,8 +50,12 @@ impl Locale {
         let mut best = (0.0_f32, Self::default());
         for range in header.split(',') {
             let mut parts = range.split(';');
-            let Some(locale) = parts.next().and_then(Self::from_tag) else { continue };
-            let weight = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
+            let Some(locale) = parts.next().and_then(Self::from_tag) else {
+                continue;
+            };
+            let weight = parts
+                .find_map(|part| part.trim().strip_prefix("q="))
+                .map_or(Some(1.0), |q| q.parse().ok());
             if let Some(weight) = weight
                 && weight > best.0
             {
@@ -109,7 +115,11 @@ fn flatten(
     texts: &mut BTreeMap<String, String>,
 ) -> Result<(), StringsError> {
     for (name, value) in table {
-        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+        let key = if prefix.is_empty() {
+            name
+        } else {
+            format!("{prefix}.{name}")
+        };
         match value {
             toml::Value::String(text) => {
                 texts.insert(key, text);
@@ -139,7 +149,9 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, tail)) = after.split_once('}') else { break };
+        let Some((name, tail)) = after.split_once('}') else {
+            break;
+        };
         if !before.is_empty() {
             found.push(Piece::Words(before));
         }
@@ -173,7 +185,11 @@ mod tests {
         let english = Catalogue::load(Locale::En).unwrap();
         for locale in Locale::ALL {
             let catalogue = Catalogue::load(locale).unwrap();
-            assert_eq!(catalogue.keys().collect::<Vec<_>>(), english.keys().collect::<Vec<_>>(), "{locale:?}");
+            assert_eq!(
+                catalogue.keys().collect::<Vec<_>>(),
+                english.keys().collect::<Vec<_>>(),
+                "{locale:?}"
+            );
             for key in english.keys() {
                 let (ours, theirs) = (catalogue.get(key).unwrap(), english.get(key).unwrap());
                 assert_eq!(placeholders(ours), placeholders(theirs), "{key} in {locale:?}");
@@ -187,7 +203,10 @@ mod tests {
         for locale in Locale::ALL {
             let catalogue = Catalogue::load(locale).unwrap();
             for key in catalogue.keys() {
-                assert!(!catalogue.get(key).unwrap().contains(['!', '！', '¡']), "{key} in {locale:?}");
+                assert!(
+                    !catalogue.get(key).unwrap().contains(['!', '！', '¡']),
+                    "{key} in {locale:?}"
+                );
             }
         }
     }
@@ -197,7 +216,10 @@ mod tests {
         assert_eq!(Locale::from_tag("de-AT"), Some(Locale::De));
         assert_eq!(Locale::from_tag("FR_ca"), Some(Locale::Fr));
         assert_eq!(Locale::from_tag("nl"), None);
-        assert_eq!(Locale::from_accept_language("nl, es;q=0.5, ja;q=0.8, *;q=0.1"), Locale::Ja);
+        assert_eq!(
+            Locale::from_accept_language("nl, es;q=0.5, ja;q=0.8, *;q=0.1"),
+            Locale::Ja
+        );
         assert_eq!(Locale::from_accept_language("fr;q=0, de;q=0.1"), Locale::De);
         assert_eq!(Locale::from_accept_language("xx;q=,"), Locale::En);
         assert_eq!(Locale::from_accept_language("de;q=abc, es;q=0.2"), Locale::Es);
@@ -206,8 +228,12 @@ mod tests {
     #[test]
     fn a_text_is_split_at_its_placeholders() {
         let found = pieces("{app} asks for {user}.");
-        let expected =
-            [Piece::Placeholder("app"), Piece::Words(" asks for "), Piece::Placeholder("user"), Piece::Words(".")];
+        let expected = [
+            Piece::Placeholder("app"),
+            Piece::Words(" asks for "),
+            Piece::Placeholder("user"),
+            Piece::Words("."),
+        ];
         assert_eq!(found, expected);
         assert_eq!(pieces("a {b"), [Piece::Words("a {b")]);
     }

@@ -261,3 +261,6 @@ pub struct HostedDonePage {
     /// Where it leads (http or https).
     pub return_url: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;
