@@ -20,6 +20,7 @@
   let over = null; // the code that ended everything
   let finished = false;
   const confirmations = new Map();
+  const popups = new Map(); // window → the nonce of its ticket and its connector, also after the sign-in is over
 
   const template = (name, from = document) =>
     from.querySelector(`template[data-vs-template="${name}"]`).content.cloneNode(true);
@@ -47,6 +48,7 @@
     finished = true;
     stopFollowing?.();
     dropAttempt();
+    if (status === "cancelled") closePopups();
     tell("done", { status, results: results() });
   }
 
@@ -153,6 +155,12 @@
     return found ? { credentialId: found.credentialId ?? null } : {};
   };
 
+  // For a user who gave up. A popup that has finished closes itself, after it has handed over its code.
+  function closePopups() {
+    for (const popup of popups.keys()) popup.close();
+    popups.clear();
+  }
+
   // ---- Signing in ----------------------------------------------------------------------------------------------
 
   function dropAttempt() {
@@ -165,7 +173,7 @@
     const { vsConnector: connector, vsMethod: method } = page.dataset;
     const button = form.querySelector('[data-vs-action="submit"]');
     attempt = createSignIn({
-      hub, hosted, connector, method, form, button, page,
+      hub, hosted, connector, method, form, button, page, popups,
       seen: () => latest?.connectors?.find((entry) => entry.connector === connector),
       waiting: () => showWaiting(page),
       mishap,
@@ -207,8 +215,9 @@
   // The popup speaks on our own origin only; what it says is a question or a hint, never the truth.
   function heardFromPopup({ data, source }) {
     if (data.type === "vouchsafe:handshake") attempt?.answer(source, data.flow);
-    if (data.type === "vouchsafe:hint" && attempt?.knows(source)) {
-      if (data.confirmationCode) confirmations.set(attempt.connector, data.confirmationCode);
+    const popup = popups.get(source);
+    if (data.type === "vouchsafe:hint" && popup) {
+      if (typeof data.confirmationCode === "string") confirmations.set(popup.connector, data.confirmationCode);
       hub.state().then(heard, () => {});
     }
   }
@@ -234,7 +243,10 @@
   function back() {
     const name = pageName();
     const from = place.querySelector("[data-vs-page]").dataset.vsConnector;
-    if (name === "waiting") return open({ connector: from, method: attempt?.method });
+    if (name === "waiting") {
+      closePopups();
+      return open({ connector: from, method: attempt?.method });
+    }
     if ((latest?.connectors?.length ?? 2) > 1) return open();
     close();
   }

@@ -3,8 +3,7 @@
 // Cross-Origin-Opener-Policy causes both while the user is still signing in.
 "use strict";
 
-const createSignIn = ({ hub, hosted, connector, method, form, button, page, seen, waiting, mishap, tellEvent }) => {
-  const popups = new Map(); // window → the nonce of its ticket
+const createSignIn = ({ hub, hosted, connector, method, form, button, page, popups, seen, waiting, mishap, tellEvent }) => {
   let ticket = null;
   let request = null;
   let stopped = false;
@@ -90,7 +89,7 @@ const createSignIn = ({ hub, hosted, connector, method, form, button, page, seen
     // The name is unique, so that two tabs never meet in one window.
     const name = `vouchsafe-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
     const popup = window.open(target, name, `popup,width=${width},height=${height},left=${left},top=${top}`);
-    if (popup) popups.set(popup, nonce);
+    if (popup) popups.set(popup, { nonce, connector });
     if (page.isConnected) waiting();
     self.fallback.hidden = true;
     tellEvent("opened", { connector });
@@ -139,7 +138,7 @@ const createSignIn = ({ hub, hosted, connector, method, form, button, page, seen
   }
 
   function answer(popup, flow) {
-    const nonce = popups.get(popup);
+    const nonce = popups.get(popup)?.nonce;
     if (nonce) popup.postMessage({ type: "vouchsafe:nonce", flow, nonce }, location.origin);
   }
 
@@ -148,7 +147,6 @@ const createSignIn = ({ hub, hosted, connector, method, form, button, page, seen
     request?.abort();
     for (const timer of Object.values(timers)) clearTimeout(timer);
     document.removeEventListener("visibilitychange", awake);
-    for (const popup of popups.keys()) popup.close();
   }
 
   // Timers sleep in a hidden tab.
@@ -157,7 +155,6 @@ const createSignIn = ({ hub, hosted, connector, method, form, button, page, seen
   }
 
   const self = { connector, method, fallback: null, heard, open, openAgain: () => open(), redirect, answer, stop };
-  self.knows = (popup) => popups.has(popup);
   document.addEventListener("visibilitychange", awake);
   Fields.watch(form, () => {
     showReady();
