@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -146,13 +147,14 @@ fn deliver(asset: Asset, caching: HeaderValue) -> Response {
 }
 
 /// `GET /assets/{file}`.
-pub async fn get_asset(State(assets): State<Arc<Assets>>, Path(file): Path<String>) -> Response {
-    assets.serve_hashed(&file)
+pub fn get_asset(State(assets): State<Arc<Assets>>, Path(file): Path<String>) -> Ready<Response> {
+    ready(assets.serve_hashed(&file))
 }
 
 /// `GET /connect.js`, the embed script.
-pub async fn get_embed_script(State(assets): State<Arc<Assets>>, headers: HeaderMap) -> Response {
-    assets.serve_embed_script(&headers)
+#[expect(clippy::needless_pass_by_value, reason = "what axum extracts is owned")]
+pub fn get_embed_script(State(assets): State<Arc<Assets>>, headers: HeaderMap) -> Ready<Response> {
+    ready(assets.serve_embed_script(&headers))
 }
 
 #[cfg(test)]

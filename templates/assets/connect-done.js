@@ -6,7 +6,7 @@
   if (outcome === "confirm_account") return;
 
   const forward = document.querySelector("[data-vs-forward]");
-  if (forward) {
+  if (forward && /^https?:$/.test(forward.protocol)) {
     setTimeout(() => location.replace(forward.href), 900);
     return;
   }

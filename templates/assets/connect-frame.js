@@ -99,8 +99,8 @@
 
   function mishap(error) {
     if (error.name === "AbortError") return;
-    if (error.code === "session_expired" || error.code === "session_cancelled") {
-      fail(error.code);
+    if (isOver(error)) {
+      fail(error.code === "session_cancelled" ? error.code : "session_expired");
       showMessage(error.code === "session_cancelled" ? "cancelled" : "expired");
     } else banner(error.code ?? error.name);
   }
@@ -240,15 +240,13 @@
     if (!ask.open) leave("cancelled");
   }
 
-  function back() {
-    const name = pageName();
+  function back(button) {
     const from = place.querySelector("[data-vs-page]").dataset.vsConnector;
-    if (name === "waiting") {
+    if (pageName() === "waiting") {
       closePopups();
       return open({ connector: from, method: attempt?.method });
     }
-    if ((latest?.connectors?.length ?? 2) > 1) return open();
-    close();
+    return "vsBack" in button.dataset ? open() : close();
   }
 
   const actions = {
@@ -266,8 +264,10 @@
     done: (button) => {
       leave("completed");
       if (!hosted) return;
-      sessionStore("remove");
-      if (button.dataset.returnUrl) location.assign(button.dataset.returnUrl);
+      // Loaded again, the address shows what was connected, or what is still open.
+      sessionStore(latest?.status === "completed" ? "remove" : "keep");
+      const to = button.dataset.returnUrl;
+      if (to && /^https?:/.test(to)) location.assign(to);
       else location.reload();
     },
   };

@@ -9,6 +9,9 @@ class HubError extends Error {
   }
 }
 
+// Whether the session itself has ended, so that trying again is of no use.
+const isOver = ({ code }) => /^(session_|unauthenticated$)/.test(code ?? "");
+
 const createHub = (token, locale) => {
   const headers = { Authorization: `Bearer ${token}` };
   if (locale) headers["Accept-Language"] = locale;
@@ -81,7 +84,7 @@ const createHub = (token, locale) => {
     let streaming = false;
     let quiet = true;
     const final = (error) => {
-      if (signal.aborted || ["network", "unexpected"].includes(error.code) || !error.code) return;
+      if (signal.aborted || !isOver(error)) return;
       stop.abort();
       failed(error);
     };

@@ -27,7 +27,7 @@
   const fail = (code) => new VouchsafeError(code, explanations[code] ?? "connecting failed");
 
   const css = `
-    .vouchsafe-dialog { box-sizing: border-box; width: min(440px, calc(100vw - 32px)); max-width: none; height: auto;
+    .vouchsafe-dialog { box-sizing: border-box; width: min(440px, calc(100vw - 32px)); max-width: none; height: fit-content;
       max-height: none; margin: auto; padding: 0; border: 0; border-radius: 12px; overflow: hidden;
       background: Canvas; color-scheme: light dark; box-shadow: 0 16px 48px rgb(15 18 22 / 28%); }
     .vouchsafe-dialog[data-theme="light"] { color-scheme: light; }
@@ -60,6 +60,7 @@
     const frame = document.createElement("iframe");
     frame.className = "vouchsafe-frame";
     frame.title = title ?? "Connect an app";
+    dialog.setAttribute("aria-label", frame.title);
     const url = new URL("/connect", hub);
     // Only the public part: the secret never stands in an address.
     url.searchParams.set("session", token.split(".")[0]);
