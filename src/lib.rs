@@ -27,6 +27,7 @@ pub mod demo;
 pub mod domain;
 pub mod egress;
 pub mod ids;
+pub mod http;
 pub mod oauth;
 pub mod provider;
 pub mod random;

@@ -1,0 +1,241 @@
+//! Stylesheet and scripts: their hashed names, and the answers that deliver them.
+//!
+//! It must not know the pages that use them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::files;
+
+const FOLDER: &str = "assets/";
+const EMBED_SCRIPT: &str = "connect.js";
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const REVALIDATED: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// One file as it is delivered.
+#[derive(Debug, Clone)]
+struct Asset {
+    body: Bytes,
+    content_type: &'static str,
+    hash: String,
+}
+
+impl Asset {
+    fn read(name: &str) -> Option<Self> {
+        let body = Bytes::from(files::read(&format!("{FOLDER}{name}"))?.into_owned());
+        let mut hash = String::with_capacity(16);
+        for byte in &Sha256::digest(&body)[..8] {
+            let _ = write!(hash, "{byte:02x}");
+        }
+        Some(Self {
+            body,
+            content_type: content_type(name),
+            hash,
+        })
+    }
+
+    fn hashed_name(&self, name: &str) -> String {
+        match name.rsplit_once('.') {
+            Some((stem, extension)) => format!("{stem}.{}.{extension}", self.hash),
+            None => format!("{name}.{}", self.hash),
+        }
+    }
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+/// All assets. A debug build looks at the disk each time, so that a change shows on reload.
+#[derive(Debug, Default)]
+pub struct Assets {
+    loaded: BTreeMap<String, Asset>,
+}
+
+impl Assets {
+    /// Reads and hashes every file under `templates/assets/`.
+    pub fn load() -> Self {
+        let names = files::list(FOLDER, "")
+            .into_iter()
+            .filter_map(|path| Some(path.strip_prefix(FOLDER)?.to_owned()));
+        Self {
+            loaded: names
+                .filter_map(|name| Asset::read(&name).map(|asset| (name, asset)))
+                .collect(),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<Asset> {
+        let known = self.loaded.get(name)?;
+        if cfg!(debug_assertions) {
+            Asset::read(name)
+        } else {
+            Some(known.clone())
+        }
+    }
+
+    /// Where `name` (`app.css`) is found: `/assets/app.<hash>.css`. `None` for a file that doesn't exist.
+    pub fn url(&self, name: &str) -> Option<String> {
+        self.find(name)
+            .map(|asset| format!("/assets/{}", asset.hashed_name(name)))
+    }
+
+    /// The answer for `/assets/{file}`: the file, kept for ever by the browser, or 404.
+    pub fn serve_hashed(&self, file: &str) -> Response {
+        let found = self.loaded.keys().find_map(|name| {
+            let asset = self.find(name)?;
+            (asset.hashed_name(name) == file).then_some(asset)
+        });
+        match found {
+            Some(asset) => deliver(asset, IMMUTABLE),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+
+    /// The answer for `/connect.js`: asked for again each time, answered 304 while nothing changed.
+    pub fn serve_embed_script(&self, headers: &HeaderMap) -> Response {
+        let Some(asset) = self.find(EMBED_SCRIPT) else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let tag = format!("\"{}\"", asset.hash);
+        let known = headers
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let mut known = known.flat_map(|value| value.split(','));
+        let unchanged =
+            known.any(|value| matches!(value.trim(), "*") || value.trim().trim_start_matches("W/") == tag);
+        let mut response = deliver(asset, REVALIDATED);
+        if unchanged {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = axum::body::Body::empty();
+        }
+        response
+    }
+}
+
+fn deliver(asset: Asset, caching: HeaderValue) -> Response {
+    let mut response = asset.body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    headers.insert(CACHE_CONTROL, caching);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Host pages that demand opt-in of what they load (COEP, or SRI with `crossorigin`) may load ours.
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", asset.hash)) {
+        headers.insert(ETAG, tag);
+    }
+    response
+}
+
+/// `GET /assets/{file}`.
+pub fn get_asset(State(assets): State<Arc<Assets>>, Path(file): Path<String>) -> Ready<Response> {
+    ready(assets.serve_hashed(&file))
+}
+
+/// `GET /connect.js`, the embed script.
+#[expect(clippy::needless_pass_by_value, reason = "what axum extracts is owned")]
+pub fn get_embed_script(State(assets): State<Arc<Assets>>, headers: HeaderMap) -> Ready<Response> {
+    ready(assets.serve_embed_script(&headers))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::routing::get;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn fetch(request: Request<Body>) -> Response {
+        let router = axum::Router::new()
+            .route("/assets/{file}", get(get_asset))
+            .route("/connect.js", get(get_embed_script))
+            .with_state(Arc::new(Assets::load()));
+        router.oneshot(request).await.unwrap()
+    }
+
+    fn request(path: &str) -> Request<Body> {
+        Request::get(path).body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hashed_asset_is_kept_for_ever() {
+        let url = Assets::load().url("app.css").unwrap();
+        let response = fetch(request(&url)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/css; charset=utf-8");
+        assert!(
+            response.headers()[CACHE_CONTROL]
+                .to_str()
+                .unwrap()
+                .contains("immutable")
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, std::fs::read("templates/assets/app.css").unwrap());
+    }
+
+    #[tokio::test]
+    async fn another_hash_or_a_path_is_not_found() {
+        for path in [
+            "/assets/app.css",
+            "/assets/app.0000000000000000.css",
+            "/assets/..%2fbase.html",
+        ] {
+            assert_eq!(
+                fetch(request(path)).await.status(),
+                StatusCode::NOT_FOUND,
+                "{path}"
+            );
+        }
+        assert_eq!(Assets::load().url("../base.html"), None);
+    }
+
+    #[tokio::test]
+    async fn the_embed_script_is_revalidated() {
+        let first = fetch(request("/connect.js")).await;
+        assert_eq!(first.status(), StatusCode::OK);
+        assert!(
+            first.headers()[CACHE_CONTROL]
+                .to_str()
+                .unwrap()
+                .contains("must-revalidate")
+        );
+        let tag = first.headers()[ETAG].to_str().unwrap().to_owned();
+        for (sent, status) in [
+            (tag.clone(), StatusCode::NOT_MODIFIED),
+            (format!("\"old\", W/{tag}"), StatusCode::NOT_MODIFIED),
+            ("\"old\"".to_owned(), StatusCode::OK),
+        ] {
+            let mut again = request("/connect.js");
+            again
+                .headers_mut()
+                .insert(IF_NONE_MATCH, HeaderValue::from_str(&sent).unwrap());
+            let response = fetch(again).await;
+            assert_eq!(response.status(), status, "{sent}");
+            assert_eq!(response.headers()[ETAG], tag);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body.is_empty(), status == StatusCode::NOT_MODIFIED);
+        }
+    }
+}
