@@ -24,8 +24,13 @@ pub struct SystemRandom;
 impl Random for SystemRandom {
     /// # Panics
     /// When the operating system gives no randomness: nothing can be sealed then.
-    #[expect(clippy::expect_used, reason = "without randomness every key would be guessable; stopping is the only answer")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness every key would be guessable; stopping is the only answer"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
-        rand::rngs::SysRng.try_fill_bytes(bytes).expect("the operating system gives random bytes");
+        rand::rngs::SysRng
+            .try_fill_bytes(bytes)
+            .expect("the operating system gives random bytes");
     }
 }

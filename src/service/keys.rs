@@ -260,15 +260,14 @@ impl Hub {
         };
         let mut cidrs = Vec::new();
         for (at, text) in new.allowed_cidrs.iter().enumerate() {
-            match text
+            if let Ok(net) = text
                 .parse::<IpNet>()
                 .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
             {
-                Ok(net) => cidrs.push(net),
-                Err(_) => {
-                    let message = "Write a network such as 10.0.0.0/8.";
-                    checker.add(format!("/allowedCidrs/{at}"), "invalid_cidr", message);
-                }
+                cidrs.push(net);
+            } else {
+                let message = "Write a network such as 10.0.0.0/8.";
+                checker.add(format!("/allowedCidrs/{at}"), "invalid_cidr", message);
             }
         }
         let limit = new

@@ -109,11 +109,23 @@ impl Hub {
         Self::gate(actor)?;
         let (environment, _) = &*self.environment_of(actor.environment()).await?;
         let mut checker = Checker::default();
-        let origins = checker.origins("/allowedOrigins", new.allowed_origins.as_deref().unwrap_or_default());
-        let framed_by = if origins.is_empty() { &environment.settings.allowed_origins } else { &origins };
+        let origins = checker.origins(
+            "/allowedOrigins",
+            new.allowed_origins.as_deref().unwrap_or_default(),
+        );
+        let framed_by = if origins.is_empty() {
+            &environment.settings.allowed_origins
+        } else {
+            &origins
+        };
         if let Some(origin) = checker.address("/returnUrl", new.return_url.as_deref()) {
             let message = "The origin of returnUrl must be one of allowedOrigins.";
-            checker.ensure(framed_by.contains(&origin), "/returnUrl", "origin_not_allowed", message);
+            checker.ensure(
+                framed_by.contains(&origin),
+                "/returnUrl",
+                "origin_not_allowed",
+                message,
+            );
         }
         let seconds = new.expires_in.unwrap_or(USUAL_SECONDS);
         let fits = (60..=3_600).contains(&seconds);
@@ -123,7 +135,12 @@ impl Hub {
             checker.metadata("/theme", theme);
         }
         let both = new.integration.is_some() && new.connectors.is_some();
-        checker.ensure(!both, "/connectors", "exclusive", "Send integration or connectors, not both.");
+        checker.ensure(
+            !both,
+            "/connectors",
+            "exclusive",
+            "Send integration or connectors, not both.",
+        );
         if let SessionUser::New(user) = &new.user {
             user.check(&mut checker, "/user");
         }
@@ -153,35 +170,62 @@ impl Hub {
         let credentials = store::credential::of_user(&tx, actor.environment(), user.id, None).await?;
         check_reconnect(&mut session, &credentials)?;
         let reused = self.reused(&session, &credentials);
-        if session.credential.is_none() && self.is_satisfied(&session, &reused) {
+        if session.credential.is_none() && Self::is_satisfied(&session, &reused) {
             session.stored_status = SessionStatus::Completed;
         }
         store::session::insert(&tx, actor.environment(), &session).await?;
         for result in &reused {
             store::session::save_result(&tx, actor.environment(), session.id, result).await?;
         }
-        self.record(&tx, actor, "connect_session.create", Target::new("connect_session", session.id), None).await?;
+        self.record(
+            &tx,
+            actor,
+            "connect_session.create",
+            Target::new("connect_session", session.id),
+            None,
+        )
+        .await?;
         tx.commit().await?;
 
         let token = PlainToken::presented(&format!("{}.{}", session.id, secret.expose()));
         let returns = session.return_url.is_some() || environment.settings.default_return_url.is_some();
-        let unconfirmable = self.needs_code(&session, &environment.settings, true, None) && !returns;
-        let link = format!("{}connect?session={}&hosted=1#{}", self.public_url, session.id, token.expose());
-        Ok(CreatedSession { connect_url: (!unconfirmable).then_some(link), session, token })
+        let unconfirmable = Self::needs_code(&session, &environment.settings, true, None) && !returns;
+        let link = format!(
+            "{}connect?session={}&hosted=1#{}",
+            self.public_url,
+            session.id,
+            token.expose()
+        );
+        Ok(CreatedSession {
+            connect_url: (!unconfirmable).then_some(link),
+            session,
+            token,
+        })
     }
 
     /// What a session is about: an integration's connectors, those named, or all that are switched on.
     async fn needs_of(&self, actor: &Actor, new: &NewSession) -> Result<Vec<Need>, Error> {
         if let Some(slug) = &new.integration {
             let found = store::integration::by_slug(&self.store, actor.environment(), slug).await?;
-            let needs = found.ok_or_else(|| Error::unknown("/integration", "integration"))?.connectors;
-            self.ensure_needs(actor, &needs, |_| "/integration".to_owned()).await?;
+            let needs = found
+                .ok_or_else(|| Error::unknown("/integration", "integration"))?
+                .connectors;
+            self.ensure_needs(actor, &needs, |_| "/integration".to_owned())
+                .await?;
             return Ok(needs);
         }
-        let plain = |connector: String| Need { connector, scopes: Vec::new(), optional: false };
+        let plain = |connector: String| Need {
+            connector,
+            scopes: Vec::new(),
+            optional: false,
+        };
         if let Some(keys) = &new.connectors {
             if keys.is_empty() || keys.len() > 50 {
-                return Err(Error::invalid("/connectors", "invalid_length", "Name 1 to 50 connectors."));
+                return Err(Error::invalid(
+                    "/connectors",
+                    "invalid_length",
+                    "Name 1 to 50 connectors.",
+                ));
             }
             let mut needs: Vec<Need> = Vec::new();
             for key in keys {
@@ -190,7 +234,10 @@ impl Hub {
                 }
             }
             self.ensure_needs(actor, &needs, |key| {
-                format!("/connectors/{}", keys.iter().position(|other| other == key).unwrap_or(0))
+                format!(
+                    "/connectors/{}",
+                    keys.iter().position(|other| other == key).unwrap_or(0)
+                )
             })
             .await?;
             return Ok(needs);
@@ -199,7 +246,8 @@ impl Hub {
             let credential = store::credential::find(&self.store, actor.environment(), id).await?;
             let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential"))?;
             let needs = vec![plain(credential.connector)];
-            self.ensure_needs(actor, &needs, |_| "/credentialId".to_owned()).await?;
+            self.ensure_needs(actor, &needs, |_| "/credentialId".to_owned())
+                .await?;
             return Ok(needs);
         }
         let all = store::connector::all(&self.store, actor.environment(), 200).await?;
@@ -209,7 +257,14 @@ impl Hub {
                     .definition_of(connector)
                     .is_ok_and(|definition| Self::ensure_complete(connector, &definition, "").is_ok())
         };
-        Ok(all.into_iter().filter(ready).map(|connector| Need { optional: true, ..plain(connector.key) }).collect())
+        Ok(all
+            .into_iter()
+            .filter(ready)
+            .map(|connector| Need {
+                optional: true,
+                ..plain(connector.key)
+            })
+            .collect())
     }
 
     /// Every connector must be there, switched on and complete, so that no user meets one that is not.
@@ -248,7 +303,10 @@ impl Hub {
                 let mut checker = Checker::default();
                 checker.text("/userId", &name, 200);
                 checker.finish()?;
-                NewUser { username: name, ..NewUser::default() }
+                NewUser {
+                    username: name,
+                    ..NewUser::default()
+                }
             }
         };
         if let Some(user) = store::user::by_username(tx, actor.environment(), &new.username).await? {
@@ -256,7 +314,8 @@ impl Hub {
         }
         let user = new.into_user(self);
         store::user::insert(tx, actor.environment(), &user).await?;
-        self.record(tx, actor, "user.create", Target::new("user", user.id), None).await?;
+        self.record(tx, actor, "user.create", Target::new("user", user.id), None)
+            .await?;
         Ok(user)
     }
 
@@ -267,9 +326,13 @@ impl Hub {
         }
         let now = self.now();
         let serving = |need: &Need| {
-            let of_connector: Vec<_> = credentials.iter().filter(|c| c.connector == need.connector).collect();
+            let of_connector: Vec<_> = credentials
+                .iter()
+                .filter(|c| c.connector == need.connector)
+                .collect();
             let credential = pick(&of_connector, now)?;
-            let serves = credential.health(now).status == Status::Active && missing_scopes(need, credential).is_empty();
+            let serves = credential.health(now).status == Status::Active
+                && missing_scopes(need, credential).is_empty();
             serves.then(|| ConnectResult {
                 connector: need.connector.clone(),
                 progress: Progress::Completed,
@@ -284,9 +347,11 @@ impl Hub {
     }
 
     /// Whether everything that is not optional is connected; a session without musts wants at least one.
-    pub(super) fn is_satisfied(&self, session: &Session, results: &[ConnectResult]) -> bool {
+    pub(super) fn is_satisfied(session: &Session, results: &[ConnectResult]) -> bool {
         let done = |need: &Need| {
-            results.iter().any(|r| r.connector == need.connector && r.progress == Progress::Completed)
+            results
+                .iter()
+                .any(|r| r.connector == need.connector && r.progress == Progress::Completed)
         };
         let musts_done = session.needs.iter().filter(|need| !need.optional).all(done);
         let has_musts = session.needs.iter().any(|need| !need.optional);
@@ -295,7 +360,6 @@ impl Hub {
 
     /// Whether a credential of this session waits for the back end.
     pub(super) fn needs_code(
-        &self,
         session: &Session,
         settings: &vouchsafe_entity::json::Settings,
         hosted: bool,
@@ -317,7 +381,9 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn get_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
         let environment = actor.environment();
-        let session = store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
+        let session = store::session::find(&self.store, environment, id)
+            .await?
+            .ok_or(Error::NotFound)?;
         let results = store::session::results(&self.store, environment, id).await?;
         Ok(SessionView {
             status: session.status(self.now()),
@@ -332,11 +398,14 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn cancel_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
         let environment = actor.environment();
-        store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
+        store::session::find(&self.store, environment, id)
+            .await?
+            .ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;
         if store::session::set_status(&tx, environment, id, SessionStatus::Cancelled).await? {
             let target = Target::new("connect_session", id);
-            self.record(&tx, actor, "connect_session.cancel", target, None).await?;
+            self.record(&tx, actor, "connect_session.cancel", target, None)
+                .await?;
         }
         tx.commit().await?;
         self.signal(id);
@@ -346,14 +415,18 @@ impl Hub {
 
 /// A credential to reconnect must be this user's and of a connector of the session.
 fn check_reconnect(session: &mut Session, credentials: &[Credential]) -> Result<(), Error> {
-    let Some(id) = session.credential else { return Ok(()) };
+    let Some(id) = session.credential else {
+        return Ok(());
+    };
     let credential = credentials.iter().find(|credential| credential.id == id);
     let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential of this user"))?;
     if session.need(&credential.connector).is_none() {
         let message = "This credential belongs to a connector that the session is not about.";
         return Err(Error::invalid("/credentialId", "other_connector", message));
     }
-    session.needs.retain(|need| need.connector == credential.connector);
+    session
+        .needs
+        .retain(|need| need.connector == credential.connector);
     for need in &mut session.needs {
         need.optional = false;
     }
