@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::future::Cache;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use vouchsafe_entity::id::EnvironmentId;
@@ -91,6 +92,7 @@ pub struct Hub {
     progress: connect::Signals,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
+    closing: CancellationToken,
     node: String,
 }
 
@@ -122,6 +124,7 @@ impl Hub {
             refreshes: refresh::SingleFlight::default(),
             progress: connect::Signals::default(),
             tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
         }
     }
 
@@ -170,8 +173,14 @@ impl Hub {
         ))
     }
 
-    /// Waits for work that outlives its request, at most `most`.
+    /// Cancelled when the hub ends: streams and loops stop then.
+    pub fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    /// Ends streams and loops, and waits for work that outlives its request, at most `most`.
     pub async fn finish(&self, most: Duration) {
+        self.closing.cancel();
         self.tasks.close();
         if tokio::time::timeout(most, self.tasks.wait()).await.is_err() {
             tracing::warn!("some work was still under way at the end of the time for it");

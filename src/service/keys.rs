@@ -370,4 +370,15 @@ impl Hub {
         self.keys.keys.invalidate_all();
         Ok(())
     }
+
+    /// Removes a key of whatever environment, for the operator.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn revoke_api_key_anywhere(&self, id: ApiKeyId) -> Result<(), Error> {
+        let key = store::api_key::find_anywhere(&self.store, id).await?.ok_or(Error::NotFound)?;
+        let author = crate::domain::actor::Author::Operator;
+        let actor = Actor { author, tenant: key.tenant, origin: crate::domain::actor::Origin::default() };
+        self.delete_api_key(&actor, id).await
+    }
 }
