@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::future::Cache;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use vouchsafe_entity::id::EnvironmentId;
@@ -168,6 +169,19 @@ impl Hub {
             Code::SubscriptionRequired,
             "The subscription of this workspace has ended; nothing can be created or changed until it is renewed.",
         ))
+    }
+
+    /// An id for a request that brought none.
+    pub fn new_request_id(&self) -> String {
+        format!("req_{}", self.ids.next().simple())
+    }
+
+    /// Runs `work` to its end whether or not somebody still waits for it; [`Hub::finish`] waits for it.
+    pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.tasks.spawn(work)
     }
 
     /// Waits for work that outlives its request, at most `most`.
