@@ -93,11 +93,9 @@ impl BuildError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Providers(_) | Self::Key(_) | Self::Pages(_) | Self::Address(_) => 78,
-            Self::DataDir { .. }
-            | Self::InUse(_)
-            | Self::Store(_)
-            | Self::Egress(_)
-            | Self::Bootstrap(_) => 1,
+            Self::DataDir { .. } | Self::InUse(_) | Self::Store(_) | Self::Egress(_) | Self::Bootstrap(_) => {
+                1
+            }
         }
     }
 }
@@ -115,7 +113,11 @@ pub struct App {
 
 /// The sources of provider definitions that a configuration names.
 pub fn provider_sources(config: &Config) -> Sources {
-    Sources { builtin: true, dir: config.providers_dir.clone(), allow_http: config.egress.http }
+    Sources {
+        builtin: true,
+        dir: config.providers_dir.clone(),
+        allow_http: config.egress.http,
+    }
 }
 
 impl App {
@@ -124,7 +126,8 @@ impl App {
     /// # Errors
     /// [`BuildError`].
     pub async fn build(config: &Config, deps: Deps, address: SocketAddr) -> Result<Self, BuildError> {
-        let providers = Registry::load(&provider_sources(config)).map_err(|report| BuildError::Providers(Box::new(report)))?;
+        let providers = Registry::load(&provider_sources(config))
+            .map_err(|report| BuildError::Providers(Box::new(report)))?;
         let renderer = Arc::new(Renderer::load()?);
         let egress = Egress::with_hooks(
             EgressConfig {
@@ -151,7 +154,12 @@ impl App {
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
         let mut state = HttpState::new(Arc::clone(&hub), renderer);
         state.trusted_proxies = config.server.trusted_proxies.clone().into();
-        Ok(Self { hub, state, first_start, egress })
+        Ok(Self {
+            hub,
+            state,
+            first_start,
+            egress,
+        })
     }
 
     /// Tells the egress guard where the hub listens, once ports are known.
@@ -192,7 +200,10 @@ pub async fn offline(config: &Config) -> Result<App, BuildError> {
 }
 
 fn make_data_dir(path: &Path) -> Result<(), BuildError> {
-    let failed = |source| BuildError::DataDir { path: path.to_owned(), source };
+    let failed = |source| BuildError::DataDir {
+        path: path.to_owned(),
+        source,
+    };
     if path.is_dir() {
         return Ok(());
     }
@@ -211,5 +222,8 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, BuildError> {
 
 fn times(config: &Config) -> Times {
     let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    Times { confirm_after: millis(config.refresh.confirm_after), lease: millis(config.refresh.lease) }
+    Times {
+        confirm_after: millis(config.refresh.confirm_after),
+        lease: millis(config.refresh.lease),
+    }
 }

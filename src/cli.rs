@@ -28,7 +28,7 @@ const CONFIGURATION: u8 = 78;
 #[derive(Debug, Parser)]
 #[command(name = "vouchsafe", version, about)]
 struct Arguments {
-    /// The configuration file [default: vouchsafe.toml where there is one; or VOUCHSAFE_CONFIG]
+    /// The configuration file [default: vouchsafe.toml where there is one; or `VOUCHSAFE_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -208,7 +208,7 @@ impl CliError {
 }
 
 /// Runs the command that `arguments` ask for, with the variables `env`.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, env: BTreeMap<String, String>) -> ExitCode {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &BTreeMap<String, String>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -217,7 +217,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: BTreeMap<String, 
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match carry_out(arguments, &env) {
+    match carry_out(arguments, env) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -248,9 +248,11 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
     match arguments.command.unwrap_or(Command::Serve) {
         Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
         Command::Providers(Providers::Schema) => providers::print_schema(),
-        Command::Providers(Providers::Check { paths, format, deny_warnings }) => {
-            providers::check(&load()?, &paths, &format, deny_warnings)
-        }
+        Command::Providers(Providers::Check {
+            paths,
+            format,
+            deny_warnings,
+        }) => providers::check(&load()?, &paths, &format, deny_warnings),
         Command::Providers(Providers::List { search }) => providers::list(&load()?, search.as_deref()),
         Command::Check => commands::check(&load()?),
         Command::Demo => demo::run(env),
@@ -262,7 +264,9 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
                 match command {
                     Command::Keys(keys) => commands::keys(&config, keys).await,
                     Command::Workspaces(workspaces) => commands::workspaces(&config, workspaces).await,
-                    Command::Environments(environments) => commands::environments(&config, environments).await,
+                    Command::Environments(environments) => {
+                        commands::environments(&config, environments).await
+                    }
                     _ => Ok(crate::app::migrate(&config).await?),
                 }
             })
@@ -272,13 +276,18 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
 
 /// Commands speak for themselves; only what goes wrong is logged.
 fn quiet_logs(config: &Config) -> Result<(), CliError> {
-    let server = crate::config::ServerConfig { log: "warn".to_owned(), ..config.server.clone() };
+    let server = crate::config::ServerConfig {
+        log: "warn".to_owned(),
+        ..config.server.clone()
+    };
     Ok(crate::telemetry::start_logs(&server)?)
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
     runtime.block_on(work)
 }
 

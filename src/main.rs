@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use vouchsafe::cli;
 
 fn main() -> ExitCode {
-    cli::run(std::env::args_os(), std::env::vars().collect())
+    cli::run(std::env::args_os(), &std::env::vars().collect())
 }

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::future::Cache;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -176,6 +177,19 @@ impl Hub {
     /// Cancelled when the hub ends: streams and loops stop then.
     pub fn closing(&self) -> CancellationToken {
         self.closing.clone()
+    }
+
+    /// An id for a request that brought none.
+    pub fn new_request_id(&self) -> String {
+        format!("req_{}", self.ids.next().simple())
+    }
+
+    /// Runs `work` to its end whether or not somebody still waits for it; [`Hub::finish`] waits for it.
+    pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.tasks.spawn(work)
     }
 
     /// Ends streams and loops, and waits for work that outlives its request, at most `most`.

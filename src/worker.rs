@@ -12,11 +12,35 @@ use crate::service::{Error, Hub};
 pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     let tracker = TaskTracker::new();
     tracker.spawn(Arc::clone(hub).run_refreshes());
-    spawn(&tracker, hub, "refresh due credentials", Duration::from_secs(1), Hub::refresh_due);
-    spawn(&tracker, hub, "write audit events", Duration::from_secs(1), Hub::flush_audit);
-    spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
-    spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);
-    spawn(&tracker, hub, "sweep", Duration::from_secs(60), Hub::sweep);
+    spawn(
+        &tracker,
+        hub,
+        "refresh due credentials",
+        Duration::from_secs(1),
+        Hub::refresh_due,
+    );
+    spawn(
+        &tracker,
+        hub,
+        "write audit events",
+        Duration::from_secs(1),
+        Hub::flush_audit,
+    );
+    spawn(
+        &tracker,
+        hub,
+        "write last uses",
+        Duration::from_secs(10),
+        Hub::flush_uses,
+    );
+    spawn(
+        &tracker,
+        hub,
+        "write last uses of keys",
+        Duration::from_secs(10),
+        Hub::flush_key_uses,
+    );
+    spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
     tracker.close();
     tracker
 }
@@ -37,7 +61,11 @@ where
                 _ = ticks.tick() => false,
             };
             if let Err(error) = work.call(&hub).await {
-                tracing::error!(work = name, error = &error as &dyn std::error::Error, "work failed, tried again later");
+                tracing::error!(
+                    work = name,
+                    error = &error as &dyn std::error::Error,
+                    "work failed, tried again later"
+                );
             }
             if last {
                 return;

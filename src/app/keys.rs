@@ -53,7 +53,9 @@ pub enum KeyError {
         found: String,
     },
     /// PostgreSQL has no directory of its own for a key.
-    #[error("with PostgreSQL a master key must be given by VOUCHSAFE_MASTER_KEY_FILE or VOUCHSAFE_MASTER_KEY; make one with `vouchsafe master-key generate`")]
+    #[error(
+        "with PostgreSQL a master key must be given by VOUCHSAFE_MASTER_KEY_FILE or VOUCHSAFE_MASTER_KEY; make one with `vouchsafe master-key generate`"
+    )]
     Required,
 }
 
@@ -62,7 +64,9 @@ pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterK
     let expected = fingerprints_in_use(config).await?;
     let given = match &config.master_key {
         MasterKeySource::Value(text) => {
-            tracing::warn!("the master key comes from a variable, which root can read; VOUCHSAFE_MASTER_KEY_FILE is safer");
+            tracing::warn!(
+                "the master key comes from a variable, which root can read; VOUCHSAFE_MASTER_KEY_FILE is safer"
+            );
             Some(MasterKeys::parse(text).map_err(KeyError::from)?)
         }
         MasterKeySource::File(path) => Some(read(path)?),
@@ -77,7 +81,11 @@ pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterK
     }
     let path = config.database.data_dir.join(FILE);
     if !expected.is_empty() {
-        return Err(KeyError::Missing { expected: expected.join(", "), path }.into());
+        return Err(KeyError::Missing {
+            expected: expected.join(", "),
+            path,
+        }
+        .into());
     }
     if !config.database.url.is_sqlite() {
         return Err(KeyError::Required.into());
@@ -93,7 +101,11 @@ async fn fingerprints_in_use(config: &Config) -> Result<Vec<String>, BuildError>
     let store = Store::open(&config.database.url).await?;
     let mut found = Vec::new();
     if store.is_migrated().await? {
-        found = store::data_key::all(&store).await?.into_iter().map(|key| key.master_key).collect();
+        found = store::data_key::all(&store)
+            .await?
+            .into_iter()
+            .map(|key| key.master_key)
+            .collect();
         found.sort();
         found.dedup();
     }
@@ -111,11 +123,17 @@ fn compare(keys: &MasterKeys, expected: &[String]) -> Result<(), KeyError> {
         return Ok(());
     }
     let found: Vec<&str> = keys.fingerprints().collect();
-    Err(KeyError::Wrong { expected: missing.join(", "), found: found.join(", ") })
+    Err(KeyError::Wrong {
+        expected: missing.join(", "),
+        found: found.join(", "),
+    })
 }
 
 fn read(path: &Path) -> Result<MasterKeys, KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let failed = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::open(path).map_err(failed)?;
     #[cfg(unix)]
     {
@@ -130,14 +148,19 @@ fn read(path: &Path) -> Result<MasterKeys, KeyError> {
 }
 
 fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let failed = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
     let key = MasterKey::random("main", random);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
-    file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(key.to_text().as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     tracing::warn!(path = %path.display(), "a master key was made: back this file up, nothing opens without it");
     Ok(key)
 }

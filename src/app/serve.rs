@@ -73,7 +73,11 @@ impl Running {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn start(config: &Config, deps: Deps, metrics: Option<MetricsText>) -> Result<Self, ServeError> {
+    pub async fn start(
+        config: &Config,
+        deps: Deps,
+        metrics: Option<MetricsText>,
+    ) -> Result<Self, ServeError> {
         super::make_data_dir(&config.database.data_dir)?;
         let lock = DirLock::take(&config.database.data_dir)?;
         let listener = listen(config.server.listen).await?;
@@ -94,10 +98,21 @@ impl Running {
             servers.spawn(serve(listener, metrics_router(metrics), Arc::clone(&app.hub)));
         }
         app.set_listeners(listeners);
-        servers.spawn(serve(listener, http::router(app.state.clone()), Arc::clone(&app.hub)));
+        servers.spawn(serve(
+            listener,
+            http::router(app.state.clone()),
+            Arc::clone(&app.hub),
+        ));
         servers.close();
         let workers = worker::start(&app.hub);
-        Ok(Self { address, hub: app.hub, first_start: app.first_start, servers, workers, _lock: lock })
+        Ok(Self {
+            address,
+            hub: app.hub,
+            first_start: app.first_start,
+            servers,
+            workers,
+            _lock: lock,
+        })
     }
 
     /// Stops accepting, lets calls and refreshes finish (up to 30 s), writes what waits, and ends.
@@ -114,18 +129,26 @@ impl Running {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
 }
 
 /// For whoever asked for port 0. Not being able to write it stops nothing.
 fn write_address(directory: &Path, address: SocketAddr) {
     if let Err(error) = std::fs::write(directory.join("address"), address.to_string()) {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the address file could not be written");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the address file could not be written"
+        );
     }
 }
 
 fn metrics_router(metrics: MetricsText) -> Router {
-    Router::new().route("/metrics", axum::routing::get(move || std::future::ready(metrics())))
+    Router::new().route(
+        "/metrics",
+        axum::routing::get(move || std::future::ready(metrics())),
+    )
 }
 
 async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
@@ -133,7 +156,10 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME);
     builder.http2().timer(TokioTimer::new());
     loop {
         let accepted = tokio::select! {
@@ -144,12 +170,17 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, say: wait for some to come back.
-                tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a connection could not be accepted"
+                );
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
         let connection = connect(&builder, stream, peer, &router);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
@@ -171,10 +202,13 @@ fn connect(
     stream: TcpStream,
     peer: SocketAddr,
     router: &Router,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + use<> {
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + use<>
+{
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let service = router.clone().layer(Extension(ConnectInfo(peer)));
-    builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned()
+    builder
+        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
+        .into_owned()
 }

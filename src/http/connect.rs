@@ -29,8 +29,9 @@ pub fn routes() -> Router<HttpState> {
         .route("/connect/start/continue", post(popup::go_on))
         .route("/connect/start/cancel", post(popup::decline))
         .route("/connect/account", post(popup::decide_account))
-        .route("/oauth/callback/{connector}", get(popup::finish_flow).post(popup::finish_flow_by_form))
-        .route("/connect.js", get(super::assets::get_embed_script))
-        .route("/assets/{file}", get(super::assets::get_asset))
+        .route(
+            "/oauth/callback/{connector}",
+            get(popup::finish_flow).post(popup::finish_flow_by_form),
+        )
         .route("/favicon.ico", get(super::assets::get_icon))
 }

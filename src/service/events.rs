@@ -11,7 +11,7 @@ use crate::domain::credential::Credential;
 use crate::domain::event::{EventBody, EventType, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::workspace::{Environment, Tenant};
-use crate::store::event::EventFilter;
+pub use crate::store::event::EventFilter;
 use crate::store::{self, Tx};
 
 const PLACE: (&str, &str) = ("event", "sealed");

@@ -328,12 +328,22 @@ impl Hub {
         Ok(key)
     }
 
-    /// Gives a key a new value; the old one works for seven days more.
+    /// Gives a key a new value; the old one works for seven days more. `grantor` is as for a new key: whoever rotates
+    /// gets to hold the key.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn rotate_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<(ApiKey, PlainApiKey), Error> {
+    /// [`Error::NotFound`], [`Code::ScopeExceeded`].
+    pub async fn rotate_api_key(
+        &self,
+        actor: &Actor,
+        grantor: Option<&Scopes>,
+        id: ApiKeyId,
+    ) -> Result<(ApiKey, PlainApiKey), Error> {
         let mut key = self.get_api_key(actor, id).await?;
+        if let Some(missing) = grantor.and_then(|grantor| grantor.lacks(&key.scopes).next()) {
+            let detail = format!("The calling key has no `{missing}`, which this key gives.");
+            return Err(Error::refused(Code::ScopeExceeded, detail));
+        }
         let (environment, _) = &*self.environment_of(actor.environment()).await?;
         let plain = PlainApiKey::random(&environment.name, self.random.as_ref());
         let now = self.now();
@@ -376,9 +386,15 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn revoke_api_key_anywhere(&self, id: ApiKeyId) -> Result<(), Error> {
-        let key = store::api_key::find_anywhere(&self.store, id).await?.ok_or(Error::NotFound)?;
+        let key = store::api_key::find_anywhere(&self.store, id)
+            .await?
+            .ok_or(Error::NotFound)?;
         let author = crate::domain::actor::Author::Operator;
-        let actor = Actor { author, tenant: key.tenant, origin: crate::domain::actor::Origin::default() };
+        let actor = Actor {
+            author,
+            tenant: key.tenant,
+            origin: crate::domain::actor::Origin::default(),
+        };
         self.delete_api_key(&actor, id).await
     }
 }

@@ -23,7 +23,10 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `GET /connect/state`.
-pub(super) async fn get_state(State(state): State<HttpState>, visitor: Visitor) -> Result<Json<Value>, Problem> {
+pub(super) async fn get_state(
+    State(state): State<HttpState>,
+    visitor: Visitor,
+) -> Result<Json<Value>, Problem> {
     Ok(Json(standing_of(&state, &visitor.visit).await?))
 }
 
@@ -63,7 +66,13 @@ pub(super) async fn stream_state(
     visitor: Visitor,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = state.hub.session_changes();
-    let following = Following { state, visit: visitor.visit, changes, told: None, over: false };
+    let following = Following {
+        state,
+        visit: visitor.visit,
+        changes,
+        told: None,
+        over: false,
+    };
     let stream = stream::unfold(following, |mut following| async move {
         let told = following.next().await?;
         Some((Ok(Event::default().data(told)), following))

@@ -54,6 +54,15 @@ pub struct Stored {
     pub warnings: Vec<&'static str>,
 }
 
+impl From<Credential> for Stored {
+    fn from(credential: Credential) -> Self {
+        Self {
+            credential,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Values that were accepted: what will be sealed and shown.
 pub(in crate::service) struct Accepted {
     pub(in crate::service) method: Method,

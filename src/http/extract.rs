@@ -1,0 +1,19 @@
+//! What handlers take: the caller first, then path, query and body, each checked before the handler runs.
+//!
+//! It must not know what the handlers do with it.
+
+mod body;
+mod caller;
+mod path;
+mod query;
+mod serde_error;
+
+pub(super) use body::{JsonBody, NoBody, read_body};
+pub use caller::client_address;
+pub(super) use caller::{
+    AuditRead, Caller, ConnectorsRead, ConnectorsWrite, CredentialsRead, CredentialsReveal, CredentialsWrite,
+    EventsRead, Everything, KeysWrite, ProvidersRead, SessionsWrite, UsersRead, UsersWrite, authenticate,
+};
+pub(super) use path::{InPath, Segment};
+pub(super) use query::{Flag, Listing, NoFilter, NoQuery, Query};
+pub(super) use serde_error::shaped;

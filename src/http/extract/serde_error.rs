@@ -1,0 +1,145 @@
+//! What serde says, as a violation: a pointer and words of our own. serde's own message repeats the value, so nothing
+//! of it is used but the names and the expectation that the code declares.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use serde_path_to_error::{Path, Segment};
+
+use crate::service::Violation;
+
+/// An object as a `T`, or what is wrong with it.
+pub(in crate::http) fn shaped<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Violation> {
+    serde_path_to_error::deserialize(Value::Object(object))
+        .map_err(|error| violation(error.path(), &error.inner().to_string()))
+}
+
+/// The violation behind an error of shape at `path`.
+pub(super) fn violation(path: &Path, message: &str) -> Violation {
+    let at = pointer(path);
+    if let Some(name) = named(message, "unknown field `") {
+        return Violation::new(member(at, &name), "unknown_field", "There is no such field here.");
+    }
+    if let Some(name) = named(message, "missing field `") {
+        return Violation::new(member(at, &name), "required", "This is required.");
+    }
+    if let Some(name) = named(message, "duplicate field `") {
+        return Violation::new(member(at, &name), "repeated", "This is there twice.");
+    }
+    // The expectation stands last, after the value.
+    let Some((_, expected)) = message.rsplit_once(", expected ") else {
+        return Violation::new(at, "invalid_value", "This value can't be used here.");
+    };
+    let expected = expected.split(" at line ").next().unwrap_or(expected);
+    let code = if message.starts_with("unknown variant") {
+        "unknown"
+    } else {
+        "invalid_type"
+    };
+    Violation::new(at, code, format!("Expected {expected}."))
+}
+
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer = member(pointer, &index.to_string()),
+            Segment::Map { key } | Segment::Enum { variant: key } => pointer = member(pointer, key),
+            Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// The pointer to `name` below `at` (RFC 6901), unless that is where `at` points already.
+fn member(mut at: String, name: &str) -> String {
+    let name = escape(name);
+    if at.rsplit('/').next() != Some(&name) || at.is_empty() {
+        at.push('/');
+        at.push_str(&name);
+    }
+    at
+}
+
+/// A name as a reference token (RFC 6901, section 3).
+pub(super) fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// The name between `before` and the end of its quotation.
+fn named(message: &str, before: &str) -> Option<String> {
+    let rest = message.strip_prefix(before)?;
+    let end = ["`, expected", "`, there are no fields", "` at line"]
+        .iter()
+        .find_map(|end| rest.find(end))
+        .or_else(|| rest.rfind('`'))?;
+    Some(rest[..end].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Sample {
+        name: String,
+        list: Vec<u8>,
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Inner {
+        name: bool,
+    }
+
+    fn told(json: &str) -> (String, &'static str, String) {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let error = serde_path_to_error::deserialize::<_, Sample>(&mut deserializer).unwrap_err();
+        let told = violation(error.path(), &error.inner().to_string());
+        (told.pointer, told.code, told.message)
+    }
+
+    #[test]
+    fn a_mistake_is_pointed_at() {
+        for (json, pointer, code) in [
+            (r#"{"name":"x"}"#, "/list", "required"),
+            (r#"{"name":"x","list":[],"nme":1}"#, "/nme", "unknown_field"),
+            (r#"{"name":"x","list":[],"a/b~c":1}"#, "/a~1b~0c", "unknown_field"),
+            (r#"{"name":"x","list":[1,"s"]}"#, "/list/1", "invalid_type"),
+            (r#"{"name":"x","list":[1,300]}"#, "/list/1", "invalid_type"),
+            (r#"{"name":"x","list":[],"inner":{}}"#, "/inner/name", "required"),
+            (
+                r#"{"name":"x","list":[],"inner":{"inner":1}}"#,
+                "/inner/inner",
+                "unknown_field",
+            ),
+            (
+                r#"{"name":"x","list":[],"inner":{"name":"s"}}"#,
+                "/inner/name",
+                "invalid_type",
+            ),
+            (r#"{"name":"x","name":"y"}"#, "/name", "repeated"),
+            ("[]", "", "invalid_type"),
+        ] {
+            let (at, said, _) = told(json);
+            assert_eq!((at.as_str(), said), (pointer, code), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_never_repeated() {
+        for json in [
+            r#"{"name":"x","list":["hunter2, expected hunter2"]}"#,
+            r#"{"name":"x","list":"hunter2"}"#,
+            r#"{"name":"x","list":[],"inner":{"name":"hunter2"}}"#,
+        ] {
+            let (_, _, message) = told(json);
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Every route of the hub, in one flat list, and the layers around them.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::api::{
+    api_keys, connectors, credentials, environment, events, integrations, providers, service, sessions, users,
+};
+use super::openapi::Described;
+use super::{HttpState, Problem, assets, connect, idempotency, layers};
+
+/// The largest body that pages take; the API reads its own.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The API. Order of routes = order in the document's source; the document itself is sorted.
+fn api() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(service::get_health))
+        .routes(routes!(service::get_readiness))
+        .routes(routes!(service::get_metrics))
+        .routes(routes!(service::get_openapi))
+        .routes(routes!(providers::list_providers))
+        .routes(routes!(providers::get_provider))
+        .routes(routes!(connectors::list_connectors))
+        .routes(routes!(
+            connectors::get_connector,
+            connectors::put_connector,
+            connectors::delete_connector
+        ))
+        .routes(routes!(integrations::list_integrations))
+        .routes(routes!(
+            integrations::get_integration,
+            integrations::put_integration,
+            integrations::delete_integration
+        ))
+        .routes(routes!(
+            environment::get_environment,
+            environment::update_environment
+        ))
+        .routes(routes!(users::list_users, users::create_user))
+        .routes(routes!(users::create_users))
+        .routes(routes!(users::get_user, users::update_user, users::delete_user))
+        .routes(routes!(users::list_user_credentials))
+        .routes(routes!(users::list_user_integrations))
+        .routes(routes!(users::get_user_token))
+        .routes(routes!(
+            credentials::list_credentials,
+            credentials::create_credential
+        ))
+        .routes(routes!(
+            credentials::get_credential,
+            credentials::update_credential,
+            credentials::delete_credential
+        ))
+        .routes(routes!(credentials::verify_credential))
+        .routes(routes!(credentials::refresh_credential))
+        .routes(routes!(credentials::revoke_credential))
+        .routes(routes!(credentials::get_credential_token))
+        .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .routes(routes!(
+            api_keys::get_api_key,
+            api_keys::update_api_key,
+            api_keys::delete_api_key
+        ))
+        .routes(routes!(api_keys::rotate_api_key))
+        .routes(routes!(sessions::create_connect_session))
+        .routes(routes!(
+            sessions::get_connect_session,
+            sessions::cancel_connect_session
+        ))
+        .routes(routes!(sessions::confirm_connect_session))
+        .routes(routes!(events::list_events))
+        .routes(routes!(events::list_audit_events))
+}
+
+/// What browsers load.
+fn pages() -> Router<HttpState> {
+    Router::new()
+        .route("/docs", get(service::get_docs))
+        .route("/docs/start.js", get(service::get_docs_start))
+        .route("/docs/viewer.js", get(service::get_docs_viewer))
+        .route("/connect.js", get(assets::get_embed_script))
+        .route("/assets/{file}", get(assets::get_asset))
+        .merge(connect::routes())
+}
+
+/// What the handlers say of themselves.
+pub(super) fn described() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+/// All routes with their layers. The server puts the peer's address among the extensions of each request, as
+/// `ConnectInfo<SocketAddr>`.
+pub fn router(state: HttpState) -> Router {
+    let (api, _) = api().split_for_parts();
+    let carry = from_fn_with_state(state.clone(), idempotency::carry_through);
+    let around = ServiceBuilder::new()
+        .layer(from_fn_with_state(state.clone(), layers::identify))
+        .layer(from_fn(layers::trace))
+        .layer(from_fn_with_state(state.clone(), layers::secure))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn_with_state(state.clone(), layers::limit_time))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    api.route_layer(carry)
+        .merge(pages())
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(around)
+        .with_state(state)
+}
