@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
-use vouchsafe_entity::kind::{FailClass, Method};
+use vouchsafe_entity::kind::{FailClass, Method, TokenState};
 
 use super::audit::Target;
 use super::material::{CURRENT, Material, PREVIOUS};
@@ -119,14 +119,26 @@ impl Hub {
         }
     }
 
-    /// Asks for the renewal of what is due.
+    /// Does what is due: asks for renewals, ends what nothing renews, gives back what nobody confirmed.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn refresh_due(&self) -> Result<(), Error> {
+    pub async fn work_off_due(&self) -> Result<(), Error> {
         for due in store::credential::due(&self.store, self.now(), BATCH).await? {
             let (_, tenant) = *self.environment_of(due.environment_id).await?;
-            self.refreshes.nudge(tenant, due.credential_id, due.token_version);
+            if due.state == TokenState::Pending {
+                match self
+                    .delete_credential(&hub_actor(tenant), due.credential_id)
+                    .await
+                {
+                    Ok(_) | Err(Error::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            } else if due.has_refresh_token || is_minted(due.method) {
+                self.refreshes.nudge(tenant, due.credential_id, due.token_version);
+            } else {
+                self.write_down_end(due.environment_id, due.credential_id).await?;
+            }
         }
         Ok(())
     }
