@@ -11,10 +11,14 @@ mod modal;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vouchsafe::app::{Deps, Running};
+use vouchsafe::clock::{Clock, SystemClock};
 use vouchsafe::config::Config;
 use vouchsafe::demo::fake::{self, Client, FakeConfig, FakeProvider};
 use vouchsafe::egress::EgressHooks;
@@ -24,13 +28,23 @@ use vouchsafe::service::keys::NewApiKey;
 use crate::front::{APP, FERNHILL, Front, HUB, IDP};
 use crate::support::servers::{OidcOptions, OidcProvider};
 
-pub(crate) use api::Api;
+use api::Api;
 pub(crate) use modal::Session;
 
 /// The key of the connector to the real authorization server.
 pub(crate) const NORTHWIND: &str = "northwind";
 /// The same, answering by form post.
 pub(crate) const NORTHWIND_FORM: &str = "northwind-form";
+
+/// The machine's clock, which a story may put forward.
+#[derive(Debug, Default)]
+struct ForwardClock(AtomicI64);
+
+impl Clock for ForwardClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + TimeDelta::seconds(self.0.load(Ordering::Relaxed))
+    }
+}
 
 /// Everything that a story plays with. It ends when it is dropped.
 pub(crate) struct Stage {
@@ -41,8 +55,8 @@ pub(crate) struct Stage {
     /// Northwind, where the stage was started with it.
     pub(crate) idp: Option<OidcProvider>,
     pub(crate) api: Api,
+    clock: Arc<ForwardClock>,
     variables: BTreeMap<String, String>,
-    ca: String,
     _directory: TempDir,
 }
 
@@ -105,8 +119,8 @@ impl Stage {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        let ca = front.ca_pem().to_owned();
-        let hub = start_hub(&variables, &front, &ca).await;
+        let clock = Arc::new(ForwardClock::default());
+        let hub = start_hub(&variables, &front, &clock).await;
         front.proxy(HUB, hub.address);
         front.pages(APP, host::pages(&front.origin(HUB)));
         let api = Api::new(&format!("http://{}", hub.address), key(&hub).await);
@@ -121,36 +135,24 @@ impl Stage {
             fake,
             idp: None,
             api,
+            clock,
             variables,
-            ca,
             _directory: directory,
         }
     }
 
     /// Stops the hub and starts it again on the same data, as a restart would.
-    pub(crate) async fn restart_hub(self) -> Self {
-        let Self {
-            hub,
-            variables,
-            ca,
-            front,
-            api,
-            ..
-        } = self;
-        hub.stop().await;
-        let hub = start_hub(&variables, &front, &ca).await;
-        front.proxy(HUB, hub.address);
-        let api = api.at(&format!("http://{}", hub.address));
-        Self {
-            hub,
-            api,
-            front,
-            variables,
-            ca,
-            fake: self.fake,
-            idp: self.idp,
-            _directory: self._directory,
-        }
+    pub(crate) async fn restart_hub(mut self) -> Self {
+        self.hub.stop().await;
+        self.hub = start_hub(&self.variables, &self.front, &self.clock).await;
+        self.front.proxy(HUB, self.hub.address);
+        self.api = self.api.at(&format!("http://{}", self.hub.address));
+        self
+    }
+
+    /// Puts the hub's clock forward.
+    pub(crate) fn forward(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
     /// The origin of the host page.
@@ -168,14 +170,19 @@ pub(crate) fn fernhill_settings() -> Value {
     })
 }
 
-async fn start_hub(variables: &BTreeMap<String, String>, front: &Front, ca: &str) -> Running {
+async fn start_hub(
+    variables: &BTreeMap<String, String>,
+    front: &Front,
+    clock: &Arc<ForwardClock>,
+) -> Running {
     let config = Config::from_variables(variables).unwrap();
     let address = vec![front.address()];
     let names = [IDP, FERNHILL].map(|host| (host.to_owned(), address.clone()));
     let deps = Deps {
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
         egress: EgressHooks {
             names: Some(HashMap::from(names)),
-            roots: Some(ca.as_bytes().to_vec()),
+            roots: Some(front.ca_pem().as_bytes().to_vec()),
         },
         check_waits: Vec::new(),
         ..Deps::default()

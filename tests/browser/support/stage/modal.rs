@@ -18,6 +18,13 @@ pub(crate) struct Session {
     pub(crate) link: Option<String>,
 }
 
+impl Session {
+    /// What must stand in no address.
+    pub(crate) fn secret(&self) -> &str {
+        self.token.split_once('.').unwrap().1
+    }
+}
+
 impl Stage {
     /// Makes a session for `jo` on the host page. `more` adds and replaces members.
     pub(crate) async fn session(&self, more: Value) -> Session {
