@@ -55,7 +55,7 @@ async fn b13_a_wrong_key_is_refused_in_place_and_the_right_one_is_stored_once() 
         .await;
     chrome.act("submit").await;
     chrome
-        .shows(".notice-danger", "Quillpost didn’t accept this")
+        .shows(".notice-danger", "Quillpost didn't accept this")
         .await;
     // Masked again, empty, and where the user goes on.
     let state = "const input = document.querySelector('input[name=key]');

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
+mod answers;
 #[path = "support/chrome.rs"]
 mod chrome;
 #[path = "support/front.rs"]
@@ -21,3 +22,4 @@ mod sign_in;
 mod stage;
 #[path = "../it/support/mod.rs"]
 mod support;
+mod windows;
