@@ -17,6 +17,7 @@ mod chrome;
 mod front;
 mod harness;
 mod keys;
+mod sessions;
 mod sign_in;
 #[path = "support/stage.rs"]
 mod stage;

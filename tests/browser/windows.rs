@@ -167,7 +167,7 @@ async fn b07_a_popup_that_the_user_closed_can_be_opened_again() {
     chrome.windows_are(1).await;
     chrome.back_to_modal(&host).await;
     chrome.on_page("done").await;
-    chrome.act("done").await;
+    chrome.end_by("done").await;
     assert_eq!(chrome.result(&host).await["status"], "completed");
     assert_eq!(stage.api.only_credential("jo").await["status"], "active");
     chrome.finish(&[]).await;
@@ -200,7 +200,7 @@ async fn b09_two_tabs_end_each_in_its_own_also_in_reverse_order() {
         chrome.back_to_modal(&host).await;
         chrome.on_page("done").await;
         chrome.shows(".lead", &format!("{user}@fernhill.test")).await;
-        chrome.act("done").await;
+        chrome.end_by("done").await;
         let result = chrome.result(&host).await;
         let credential = stage.api.only_credential(user).await;
         assert_eq!(result["results"][0]["credentialId"], credential["credentialId"]);
