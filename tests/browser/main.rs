@@ -17,6 +17,8 @@ mod chrome;
 mod front;
 mod harness;
 mod keys;
+mod origins;
+mod people;
 mod sessions;
 mod sign_in;
 #[path = "support/stage.rs"]
