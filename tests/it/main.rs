@@ -11,4 +11,5 @@
 
 mod harness;
 mod real;
+mod status_filter;
 mod support;
