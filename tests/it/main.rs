@@ -9,6 +9,10 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
+mod api;
 mod harness;
+mod headers;
+mod openapi;
 mod real;
 mod support;
+mod unauthorized;
