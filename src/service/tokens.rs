@@ -16,6 +16,7 @@ use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Health};
 use crate::domain::refresh::Readiness;
 use crate::domain::workspace::Tenant;
+use crate::provider::ValueSource;
 use crate::store;
 
 /// Last uses are written so far apart.
@@ -117,13 +118,19 @@ impl Hub {
         .await?;
         self.uses.note(actor.environment(), &credential, self.now());
         if matches!(credential.method, Method::ApiKey | Method::Basic) {
+            // What was captured beside the fields is no part of the key.
+            let definition = self.providers().get(&credential.provider);
+            let typed = |name: &str| {
+                let variable = definition.as_ref().and_then(|definition| definition.variable(name));
+                variable.is_none_or(|variable| variable.source == ValueSource::User)
+            };
             let values = material.values();
-            return Ok(Token::Fields(
-                values
-                    .iter()
-                    .map(|(name, v)| (name.to_owned(), v.clone()))
-                    .collect(),
-            ));
+            let fields = values
+                .iter()
+                .filter(|(name, _)| typed(name))
+                .map(|(name, v)| (name.to_owned(), v.clone()))
+                .collect();
+            return Ok(Token::Fields(fields));
         }
         let missing = Error::internal("a token credential without an access token");
         Ok(Token::Access {

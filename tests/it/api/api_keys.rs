@@ -9,11 +9,12 @@ use crate::support::http::assert_pointers;
 #[tokio::test]
 async fn a_key_is_shown_once_and_works_where_it_was_made() {
     let Some(app) = TestApp::start().await else { return };
+    app.clock.advance(TimeDelta::seconds(1));
     let body = json!({"name": "billing", "scopes": ["users:read"], "period": "P90D", "rateLimit": 50});
     let made = app.as_key().post("/api-keys", &body).await.ok(201);
     let plain = made["key"].as_str().unwrap();
     assert!(plain.starts_with("vs_production_") && plain.starts_with(made["prefix"].as_str().unwrap()));
-    assert_eq!(made["expiresAt"], "2030-04-01T00:00:00.000Z");
+    assert_eq!(made["expiresAt"], "2030-04-01T00:00:01.000Z");
     assert_eq!(
         (&made["scopes"], &made["active"], &made["rateLimit"]),
         (&json!(["users:read"]), &json!(true), &json!(50))

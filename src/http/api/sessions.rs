@@ -1,0 +1,83 @@
+//! Connect sessions, as the embedder's back end handles them.
+
+use axum::Json;
+use http::StatusCode;
+use vouchsafe_entity::id::SessionId;
+
+use super::{Answer, Made};
+use crate::http::extract::{Caller, InPath, JsonBody, NoQuery, SessionsWrite};
+use crate::http::view::{ConfirmationIn, CreatedSessionOut, DeletedOut, SessionIn, SessionOut};
+
+/// Makes a connect session for a user.
+#[utoipa::path(
+    post, path = "/connect/sessions", tag = "connect sessions", security(("key" = ["sessions:write"])),
+    request_body = SessionIn,
+    responses(
+        (status = 201, description = "The session with its token", body = CreatedSessionOut),
+        (status = 400, description = "`invalid_request`, `connector_incomplete`, `connector_disabled`"),
+        (status = 403, description = "`scope_missing`, `subscription_required`")
+    )
+)]
+pub(in crate::http) async fn create_connect_session(
+    caller: Caller<SessionsWrite>,
+    _: NoQuery,
+    JsonBody(session): JsonBody<SessionIn>,
+) -> Made<CreatedSessionOut> {
+    let created = caller.hub.create_session(&caller.actor, session.try_into()?).await?;
+    Ok((StatusCode::CREATED, Json(created.into())))
+}
+
+/// Shows how far a connect session is.
+#[utoipa::path(
+    get, path = "/connect/sessions/{sessionId}", tag = "connect sessions", security(("key" = ["sessions:write"])),
+    params(("sessionId" = String, Path)),
+    responses(
+        (status = 200, description = "The session", body = SessionOut),
+        (status = 404, description = "No such session")
+    )
+)]
+pub(in crate::http) async fn get_connect_session(
+    caller: Caller<SessionsWrite>,
+    InPath(id): InPath<SessionId>,
+    _: NoQuery,
+) -> Answer<SessionOut> {
+    Ok(Json(caller.hub.get_session(&caller.actor, id).await?.into()))
+}
+
+/// Ends a connect session; what was connected stays.
+#[utoipa::path(
+    delete, path = "/connect/sessions/{sessionId}", tag = "connect sessions", security(("key" = ["sessions:write"])),
+    params(("sessionId" = String, Path)),
+    responses((status = 200, description = "Ended", body = DeletedOut), (status = 404, description = "No such session"))
+)]
+pub(in crate::http) async fn delete_connect_session(
+    caller: Caller<SessionsWrite>,
+    InPath(id): InPath<SessionId>,
+    _: NoQuery,
+) -> Answer<DeletedOut> {
+    caller.hub.cancel_session(&caller.actor, id).await?;
+    Ok(Json(DeletedOut::DONE))
+}
+
+/// Confirms that the user who is signed in at your app is the one who connected.
+#[utoipa::path(
+    post, path = "/connect/sessions/{sessionId}/confirm", tag = "connect sessions",
+    security(("key" = ["sessions:write"])), params(("sessionId" = String, Path)),
+    request_body = ConfirmationIn,
+    responses(
+        (status = 200, description = "The session", body = SessionOut),
+        (status = 400, description = "`invalid_request`, `confirmation_refused`"),
+        (status = 404, description = "No such session"),
+        (status = 409, description = "`confirmation_expired`")
+    )
+)]
+pub(in crate::http) async fn confirm_connect_session(
+    caller: Caller<SessionsWrite>,
+    InPath(id): InPath<SessionId>,
+    _: NoQuery,
+    JsonBody(confirmation): JsonBody<ConfirmationIn>,
+) -> Answer<SessionOut> {
+    let ConfirmationIn { user_id, confirmation_code } = confirmation;
+    let session = caller.hub.confirm_session(&caller.actor, id, &user_id, &confirmation_code).await?;
+    Ok(Json(session.into()))
+}
