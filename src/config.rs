@@ -170,13 +170,12 @@ impl Config {
         })
     }
 
-    /// The defaults, with all data in `data_dir`.
+    /// Reads variables alone, and no file.
     ///
     /// # Errors
-    /// None in practice: the defaults hold.
-    pub fn in_dir(data_dir: &Path) -> Result<Self, ConfigError> {
-        let env = BTreeMap::from([("VOUCHSAFE_DATA_DIR".to_owned(), data_dir.display().to_string())]);
-        Self::from_raw(raw::read_variables(&env)?)
+    /// [`ConfigError`].
+    pub fn from_variables(env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        Self::from_raw(raw::read_variables(env)?)
     }
 }
 

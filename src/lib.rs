@@ -21,6 +21,8 @@
 //!
 //! Which module may use which is settled in `tests/it/layering.rs`.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -34,4 +36,6 @@ pub mod random;
 pub mod secret;
 pub mod service;
 pub mod store;
+pub mod telemetry;
 pub mod vault;
+pub mod worker;

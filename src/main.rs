@@ -1,1 +1,9 @@
-fn main() {}
+//! The hub's binary: arguments, then one call.
+
+use std::process::ExitCode;
+
+use vouchsafe::cli;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os(), &std::env::vars().collect())
+}

@@ -31,6 +31,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use moka::future::Cache;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use vouchsafe_entity::id::EnvironmentId;
@@ -92,6 +93,7 @@ pub struct Hub {
     progress: connect::Signals,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
+    closing: CancellationToken,
     node: String,
 }
 
@@ -123,6 +125,7 @@ impl Hub {
             refreshes: refresh::SingleFlight::default(),
             progress: connect::Signals::default(),
             tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
         }
     }
 
@@ -171,6 +174,11 @@ impl Hub {
         ))
     }
 
+    /// Cancelled when the hub ends: streams and loops stop then.
+    pub fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
     /// An id for a request that brought none.
     pub fn new_request_id(&self) -> String {
         format!("req_{}", self.ids.next().simple())
@@ -184,8 +192,9 @@ impl Hub {
         self.tasks.spawn(work)
     }
 
-    /// Waits for work that outlives its request, at most `most`.
+    /// Ends streams and loops, and waits for work that outlives its request, at most `most`.
     pub async fn finish(&self, most: Duration) {
+        self.closing.cancel();
         self.tasks.close();
         if tokio::time::timeout(most, self.tasks.wait()).await.is_err() {
             tracing::warn!("some work was still under way at the end of the time for it");

@@ -9,6 +9,7 @@ pub(super) mod events;
 pub(super) mod integrations;
 pub(super) mod providers;
 pub(super) mod service;
+pub(super) mod sessions;
 pub(super) mod users;
 
 use axum::Json;

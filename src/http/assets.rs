@@ -157,6 +157,15 @@ pub fn get_embed_script(State(assets): State<Arc<Assets>>, headers: HeaderMap) -
     ready(assets.serve_embed_script(&headers))
 }
 
+/// `GET /favicon.ico`: browsers ask for it whatever the page says.
+pub fn get_icon(State(assets): State<Arc<Assets>>) -> Ready<Response> {
+    let found = assets.find("icon.svg");
+    ready(found.map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        |asset| deliver(asset, REVALIDATED),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::body::Body;

@@ -1,12 +1,37 @@
-//! The connect modal: what an end user sees while connecting an app.
+//! The connect modal: the pages that an end user sees, and the browser's way to the app and back.
+//!
+//! Handlers turn requests into calls of [`crate::service`] and what comes of them into pages; they decide nothing.
 
+mod answer;
+mod build;
+mod frame;
 pub mod page;
+mod popup;
+mod stream;
+mod visitor;
 
 use axum::Router;
+use axum::routing::{get, post};
 
 use super::HttpState;
 
-/// The routes of the connect pages.
+/// The routes that browsers use; none of them takes a hub API key.
 pub fn routes() -> Router<HttpState> {
     Router::new()
+        .route("/connect", get(frame::show_frame))
+        .route("/connect/page", get(frame::show_page))
+        .route("/connect/state", get(stream::get_state))
+        .route("/connect/events", get(stream::stream_state))
+        .route("/connect/credentials", post(frame::submit_credential))
+        .route("/connect/tickets", post(frame::create_ticket))
+        .route("/connect/start", get(popup::start_flow))
+        .route("/connect/start/handshake", post(popup::shake_hands))
+        .route("/connect/start/continue", post(popup::go_on))
+        .route("/connect/start/cancel", post(popup::decline))
+        .route("/connect/account", post(popup::decide_account))
+        .route(
+            "/oauth/callback/{connector}",
+            get(popup::finish_flow).post(popup::finish_flow_by_form),
+        )
+        .route("/favicon.ico", get(super::assets::get_icon))
 }

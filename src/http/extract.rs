@@ -12,7 +12,7 @@ pub(super) use body::{JsonBody, NoBody, read_body};
 pub use caller::client_address;
 pub(super) use caller::{
     AuditRead, Caller, ConnectorsRead, ConnectorsWrite, CredentialsRead, CredentialsReveal, CredentialsWrite,
-    EventsRead, Everything, KeysWrite, ProvidersRead, UsersRead, UsersWrite, authenticate,
+    EventsRead, Everything, KeysWrite, ProvidersRead, SessionsWrite, UsersRead, UsersWrite, authenticate,
 };
 pub(super) use path::{InPath, Segment};
 pub(super) use query::{Flag, Listing, NoFilter, NoQuery, Query};

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    api_keys, connectors, credentials, environment, events, integrations, providers, service, users,
+    api_keys, connectors, credentials, environment, events, integrations, providers, service, sessions, users,
 };
 use super::openapi::Described;
 use super::{HttpState, Problem, assets, connect, idempotency, layers};
@@ -70,6 +70,12 @@ fn api() -> OpenApiRouter<HttpState> {
             api_keys::delete_api_key
         ))
         .routes(routes!(api_keys::rotate_api_key))
+        .routes(routes!(sessions::create_connect_session))
+        .routes(routes!(
+            sessions::get_connect_session,
+            sessions::cancel_connect_session
+        ))
+        .routes(routes!(sessions::confirm_connect_session))
         .routes(routes!(events::list_events))
         .routes(routes!(events::list_audit_events))
 }

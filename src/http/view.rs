@@ -10,6 +10,7 @@ mod integration;
 mod key;
 mod provider;
 mod scalar;
+mod session;
 mod token;
 mod user;
 
@@ -23,6 +24,7 @@ pub(super) use integration::{IntegrationIn, IntegrationOut};
 pub(super) use key::{ApiKeyIn, ApiKeyOut, ApiKeyPatch, NewApiKeyOut};
 pub(super) use provider::ProviderOut;
 pub(super) use scalar::{BindingWord, MethodWord, StatusWord, Time};
+pub(super) use session::{ConfirmationIn, NewSessionOut, SessionIn, SessionOut};
 pub(super) use token::{TokenOut, TokenShape};
 pub(super) use user::{BatchIn, BatchOut, UserIn, UserOut, UserPatch};
 

@@ -23,11 +23,16 @@ impl Pkce {
     }
 
     fn of(verifier: SecretString) -> Self {
-        let for_crate = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
         Self {
-            challenge: PkceCodeChallenge::from_code_verifier_sha256(&for_crate),
+            challenge: Self::challenge_of(&verifier),
             verifier,
         }
+    }
+
+    /// The challenge of a verifier that was kept.
+    pub fn challenge_of(verifier: &SecretString) -> PkceCodeChallenge {
+        let for_crate = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
+        PkceCodeChallenge::from_code_verifier_sha256(&for_crate)
     }
 }
 

@@ -15,6 +15,28 @@ pub(super) enum PatternError {
     Unusable,
 }
 
+/// What a pattern says about the host that its matches stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HostFacts {
+    /// A character that must not be in a host.
+    pub(super) unsafe_char: Option<char>,
+    /// Whether it pins the host where it is all of it.
+    pub(super) pins_whole: bool,
+    /// Whether it pins the host where it is the end of it.
+    pub(super) pins_end: bool,
+}
+
+/// Reads off the facts; `None` if the pattern cannot be read.
+pub(super) fn host_facts(source: &str) -> Option<HostFacts> {
+    let hir = regex_syntax::parse(source).ok()?;
+    let pins = |whole| pins_host(&hir, whole);
+    Some(HostFacts {
+        unsafe_char: unsafe_in_host(&hir),
+        pins_whole: pins(true),
+        pins_end: pins(false),
+    })
+}
+
 /// Parses a pattern and makes sure that it compiles within its limit.
 pub(super) fn parse(source: &str) -> Result<Hir, PatternError> {
     let hir = regex_syntax::parse(source).map_err(|error| {
@@ -60,7 +82,7 @@ fn size(hir: &Hir) -> usize {
 
 /// The first character of a match that must not be in a host: `/ @ : ? # \ % [ ]`, whitespace, controls and
 /// everything that is not ASCII.
-pub(super) fn unsafe_in_host(hir: &Hir) -> Option<char> {
+fn unsafe_in_host(hir: &Hir) -> Option<char> {
     let unsafe_char =
         |c: char| !c.is_ascii_graphic() || matches!(c, '/' | '@' | ':' | '?' | '#' | '\\' | '%' | '[' | ']');
     match hir.kind() {
@@ -91,7 +113,7 @@ pub(super) fn unsafe_in_host(hir: &Hir) -> Option<char> {
 
 /// Whether every match is a host that the author of the file chose: each ending is an exact host, or has two
 /// labels behind its first dot that are no public suffix. `whole` says that the match is the whole host.
-pub(super) fn pins_host(hir: &Hir, whole: bool) -> bool {
+fn pins_host(hir: &Hir, whole: bool) -> bool {
     let mut extractor = Extractor::new();
     extractor
         .kind(ExtractKind::Suffix)

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 
 use super::path::Path;
+use super::pattern::{self, HostFacts};
 use super::url_template::UrlTemplate;
 
 /// The pattern of a variable in a host that names none: one DNS label.
@@ -18,6 +19,8 @@ pub(super) const MAX_PATTERN: usize = 64 * 1024;
 pub struct Pattern {
     source: String,
     compiled: OnceLock<Option<Regex>>,
+    host: OnceLock<Option<HostFacts>>,
+    origin: OnceLock<Option<HostFacts>>,
 }
 
 impl Pattern {
@@ -25,6 +28,8 @@ impl Pattern {
         Self {
             source: source.to_owned(),
             compiled: OnceLock::new(),
+            host: OnceLock::new(),
+            origin: OnceLock::new(),
         }
     }
 
@@ -35,7 +40,23 @@ impl Pattern {
 
     /// Whether the whole of `value` matches. A pattern that does not compile matches nothing.
     pub fn matches(&self, value: &str) -> bool {
+        // The commonest pattern by far, and asked at load for every example.
+        if self.source == LABEL {
+            return is_label(value);
+        }
         self.regex().is_some_and(|regex| regex.is_match(value))
+    }
+
+    /// What the pattern says about a host that it stands in; `None` if it cannot be read.
+    pub(super) fn host(&self) -> Option<HostFacts> {
+        *self.host.get_or_init(|| pattern::host_facts(&self.source))
+    }
+
+    /// The same for the host of an origin, in a pattern that begins with `https://`.
+    pub(super) fn origin(&self) -> Option<HostFacts> {
+        *self
+            .origin
+            .get_or_init(|| pattern::host_facts(self.source.strip_prefix("https://")?))
     }
 
     pub(super) fn regex(&self) -> Option<&Regex> {
@@ -48,6 +69,16 @@ impl Pattern {
         };
         self.compiled.get_or_init(compile).as_ref()
     }
+}
+
+/// One DNS label in lower case, as [`LABEL`] has it.
+fn is_label(value: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = value.as_bytes();
+    bytes.len() <= 63
+        && bytes.first().copied().is_some_and(letter)
+        && bytes.last().copied().is_some_and(letter)
+        && bytes.iter().all(|byte| letter(*byte) || *byte == b'-')
 }
 
 /// Where the value of a variable comes from.
@@ -158,4 +189,19 @@ pub(super) fn affixes(template: &UrlTemplate, name: &str) -> Option<(Option<Stri
     let behind = &source[at + name.len() + 2..end];
     let shown = |text: &str| (!text.is_empty() && !text.contains('{')).then(|| text.to_owned());
     Some((shown(before), shown(behind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_label_is_what_its_pattern_says(value in "[a-zA-Z0-9-]{0,3}[a-z0-9_.-]{0,70}[a-z0-9-]{0,2}\\PC?") {
+            let regex = Regex::new(&format!(r"\A(?:{LABEL})\z")).unwrap();
+            prop_assert_eq!(is_label(&value), regex.is_match(&value), "{}", value);
+        }
+    }
 }

@@ -29,16 +29,17 @@ impl Recorder {
         }
     }
 
-    fn push(&self, event: AuditEvent) -> Result<(), AuditEvent> {
+    /// Gives the event back where too many wait.
+    fn push(&self, event: AuditEvent) -> Option<AuditEvent> {
         let mut waiting = self
             .waiting
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if waiting.len() >= MOST_WAITING {
-            return Err(event);
+            return Some(event);
         }
         waiting.push(event);
-        Ok(())
+        None
     }
 
     fn take(&self) -> Vec<AuditEvent> {
@@ -62,7 +63,7 @@ pub struct Target {
 
 impl Target {
     /// The `kind` with this id.
-    pub fn new(kind: &'static str, id: impl ToString) -> Self {
+    pub fn new(kind: &'static str, id: impl std::fmt::Display) -> Self {
         Self {
             kind,
             id: Some(id.to_string()),
@@ -128,8 +129,8 @@ impl Hub {
         let event = match self.audit.mode {
             AuditMode::Strict => event,
             AuditMode::Batched => match self.audit.push(event) {
-                Ok(()) => return Ok(()),
-                Err(event) => event,
+                None => return Ok(()),
+                Some(event) => event,
             },
         };
         let tx = self.store.begin().await?;
@@ -147,7 +148,7 @@ impl Hub {
             if let Err(error) = self.write_audit(chunk.to_vec()).await {
                 for event in chunk {
                     // Rows beyond the cap are reported rather than dropped in silence.
-                    if self.audit.push(event.clone()).is_err() {
+                    if self.audit.push(event.clone()).is_some() {
                         tracing::error!(action = event.action, "an audit event could not be kept");
                     }
                 }

@@ -1,9 +1,162 @@
-//! x
-use super::{Error, Hub};
-#[derive(Default)]
-pub(super) struct Signals;
+//! Connecting: a session that the back end makes, the modal that works with it, the flow in a browser, and what comes
+//! back (`connect.md`, `security.md` section 3).
+
+mod callback;
+mod confirm;
+mod flows;
+mod grant;
+mod page;
+mod sessions;
+mod typed;
+
+pub use callback::{CallbackAnswer, Returned};
+pub use flows::{Begun, NewTicket, Started};
+pub use page::{Offer, Standing};
+pub use sessions::{CreatedSession, NewSession, ResultView, SessionUser, SessionView};
+pub use typed::{Typed, TypedOutcome};
+
+use tokio::sync::broadcast;
+use vouchsafe_entity::id::SessionId;
+use vouchsafe_entity::kind::SessionStatus;
+
+use super::{Code, Error, Hub};
+use crate::domain::actor::{Actor, Author, Origin};
+use crate::domain::session::{ConnectResult, Session};
+use crate::domain::user::User;
+use crate::domain::workspace::Environment;
+use crate::secret::PlainToken;
+use crate::store::{self, Tx};
+
+/// Tells listeners in this process that a session has changed. Other replicas find out by asking.
+pub(super) struct Signals(broadcast::Sender<SessionId>);
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(1_024))
+    }
+}
+
+/// A modal at work: its session, its user, and both as an author of actions.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// The session.
+    pub session: Session,
+    /// For whom.
+    pub user: User,
+    /// The user, acting in the session.
+    pub actor: Actor,
+    /// The environment and its settings.
+    pub environment: Environment,
+}
+
+impl Visit {
+    /// What the host app is called on pages: the theme's `appName`, else the workspace's name, else its own host.
+    pub fn host_app(&self) -> String {
+        let of = |theme: &serde_json::Map<String, serde_json::Value>| {
+            theme
+                .get("appName")
+                .and_then(serde_json::Value::as_str)
+                .map(str::to_owned)
+        };
+        of(&self.session.theme)
+            .or_else(|| of(&self.environment.settings.theme))
+            .filter(|name| !name.trim().is_empty())
+            .or_else(|| {
+                let name = &self.environment.workspace_name;
+                (name != super::bootstrap::DEFAULT_WORKSPACE).then(|| name.clone())
+            })
+            .or_else(|| {
+                let origin = self.origins().into_iter().next()?;
+                url::Url::parse(&origin).ok()?.host_str().map(str::to_owned)
+            })
+            .unwrap_or_else(|| "This app".to_owned())
+    }
+
+    /// The origins that may frame the modal.
+    pub fn origins(&self) -> Vec<String> {
+        if self.session.allowed_origins.is_empty() {
+            self.environment.settings.allowed_origins.clone()
+        } else {
+            self.session.allowed_origins.clone()
+        }
+    }
+
+    /// Where a redirect comes back to.
+    pub fn return_url(&self) -> Option<&str> {
+        self.session
+            .return_url
+            .as_deref()
+            .or(self.environment.settings.default_return_url.as_deref())
+    }
+}
+
 impl Hub {
-    pub(super) async fn drop_unconfirmed(&self) -> Result<(), Error> {
-        Ok(())
+    /// Opens a visit with a session token, from the modal.
+    ///
+    /// # Errors
+    /// [`Code::SessionExpired`]: one answer for a wrong token and for a session that is over.
+    pub async fn visit(&self, token: &str, origin: Origin) -> Result<Visit, Error> {
+        let over = || {
+            Error::refused(
+                Code::SessionExpired,
+                "This connect session is over; ask for a new one.",
+            )
+        };
+        let (id, secret) = token.split_once('.').ok_or_else(over)?;
+        let id: SessionId = id.parse().map_err(|_| over())?;
+        let visit = self.visit_of(id, origin).await?.ok_or_else(over)?;
+        if !PlainToken::presented(secret)
+            .hash()
+            .matches(&visit.session.secret_hash)
+        {
+            return Err(over());
+        }
+        match visit.session.status(self.now()) {
+            SessionStatus::Expired | SessionStatus::Cancelled => Err(over()),
+            SessionStatus::Completed if self.now() >= visit.session.expires_at => Err(over()),
+            SessionStatus::Open | SessionStatus::Completed => Ok(visit),
+        }
+    }
+
+    /// The session of a public id, for pages that show nothing of it but names.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn visit_of(&self, id: SessionId, origin: Origin) -> Result<Option<Visit>, Error> {
+        let Some((environment, session)) = store::session::find_anywhere(&self.store, id).await? else {
+            return Ok(None);
+        };
+        let found = self.environment_of(environment).await?;
+        let Some(user) = store::user::find(&self.store, environment, session.user).await? else {
+            return Ok(None);
+        };
+        let author = Author::User(user.id, session.id);
+        let actor = Actor {
+            author,
+            tenant: found.1,
+            origin,
+        };
+        Ok(Some(Visit {
+            session,
+            user,
+            actor,
+            environment: found.0.clone(),
+        }))
+    }
+
+    /// Tells of changes of sessions in this process.
+    pub fn session_changes(&self) -> broadcast::Receiver<SessionId> {
+        self.progress.0.subscribe()
+    }
+
+    /// Says that a session has changed. Nobody need be listening.
+    fn signal(&self, session: SessionId) {
+        drop(self.progress.0.send(session));
+    }
+
+    /// Writes what came of a connector, in `tx`.
+    async fn save_result(&self, tx: &Tx, visit: &Visit, result: &ConnectResult) -> Result<(), Error> {
+        let environment = visit.actor.environment();
+        Ok(store::session::save_result(tx, environment, visit.session.id, result).await?)
     }
 }

@@ -3,6 +3,7 @@
 mod create;
 mod end;
 
+pub(super) use create::{Accepted, capture};
 pub use create::{NewCredential, Stored};
 pub use end::{Ended, Upstream};
 
@@ -210,7 +211,7 @@ impl Hub {
         let mut warnings = Vec::new();
         if let Some(replacement) = replacement {
             warnings.clone_from(&replacement.warnings);
-            self.replace_value(actor, &mut credential, replacement)?;
+            self.replace_value(actor, &mut credential, &replacement)?;
             self.tell(
                 &tx,
                 actor.tenant,
@@ -284,7 +285,7 @@ impl Hub {
         let now = self.now();
         let mut fields = Vec::new();
         if let Some(name) = &change.name {
-            credential.name = name.trim().to_owned();
+            name.trim().clone_into(&mut credential.name);
             fields.push("name");
         }
         if let Some(metadata) = &change.metadata {

@@ -260,15 +260,14 @@ impl Hub {
         };
         let mut cidrs = Vec::new();
         for (at, text) in new.allowed_cidrs.iter().enumerate() {
-            match text
+            if let Ok(net) = text
                 .parse::<IpNet>()
                 .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
             {
-                Ok(net) => cidrs.push(net),
-                Err(_) => {
-                    let message = "Write a network such as 10.0.0.0/8.";
-                    checker.add(format!("/allowedCidrs/{at}"), "invalid_cidr", message);
-                }
+                cidrs.push(net);
+            } else {
+                let message = "Write a network such as 10.0.0.0/8.";
+                checker.add(format!("/allowedCidrs/{at}"), "invalid_cidr", message);
             }
         }
         let limit = new
@@ -380,5 +379,22 @@ impl Hub {
         tx.commit().await?;
         self.keys.keys.invalidate_all();
         Ok(())
+    }
+
+    /// Removes a key of whatever environment, for the operator.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn revoke_api_key_anywhere(&self, id: ApiKeyId) -> Result<(), Error> {
+        let key = store::api_key::find_anywhere(&self.store, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let author = crate::domain::actor::Author::Operator;
+        let actor = Actor {
+            author,
+            tenant: key.tenant,
+            origin: crate::domain::actor::Origin::default(),
+        };
+        self.delete_api_key(&actor, id).await
     }
 }

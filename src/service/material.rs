@@ -35,7 +35,7 @@ pub(super) struct Material {
 
 /// The same as it is written; made only while sealing.
 #[derive(Serialize)]
-struct Written<'a> {
+pub(super) struct MaterialParts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,8 +86,9 @@ impl Material {
         values
     }
 
-    fn written(&self) -> Written<'_> {
-        Written {
+    /// The parts to be sealed.
+    pub(super) fn parts(&self) -> MaterialParts<'_> {
+        MaterialParts {
             access_token: self.access_token.as_ref().map(ExposeSecret::expose_secret),
             token_type: self.token_type.as_deref(),
             refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
@@ -158,7 +159,7 @@ impl Hub {
     ) -> Result<Sealed, Error> {
         Ok(self
             .vault
-            .seal(&place(tenant, column, &id.to_string(), at), &material.written())?)
+            .seal(&place(tenant, column, &id.to_string(), at), &material.parts())?)
     }
 
     /// Opens what a credential holds.

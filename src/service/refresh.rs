@@ -321,7 +321,7 @@ impl Hub {
         }
         row.last_refreshed_at = Some(self.now());
         row.updated_at = self.now();
-        self.date_tokens(&mut row, answer, sent_at);
+        self.date_tokens(&mut row, answer.expires_in, sent_at);
         self.announce(&tx, tenant, &mut row).await?;
         store::credential::update(&tx, environment, &row).await?;
         let previous = Some(previous.clone());

@@ -175,3 +175,19 @@ pub async fn sweep(tx: &Tx, now: Millis) -> Result<(), StoreError> {
         .await?;
     Ok(())
 }
+
+/// A flow that holds a grant for `credential` until its session is confirmed.
+pub async fn awaiting_confirmation(
+    db: &impl Reads,
+    session: vouchsafe_entity::id::SessionId,
+    credential: vouchsafe_entity::id::CredentialId,
+) -> Result<Option<Flow>, StoreError> {
+    let found = flow::Entity::find()
+        .filter(flow::Column::SessionId.eq(session))
+        .filter(flow::Column::CredentialId.eq(credential))
+        .filter(flow::Column::StateHash.is_null())
+        .filter(flow::Column::Binding.is_not_null())
+        .one(db.connection())
+        .await?;
+    Ok(found.map(Into::into))
+}

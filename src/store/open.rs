@@ -40,6 +40,17 @@ impl DatabaseUrl {
         self.0.expose_secret().starts_with("sqlite:")
     }
 
+    /// Whether it is a file that does not exist yet.
+    pub fn is_absent_file(&self) -> bool {
+        let text = self.0.expose_secret();
+        let Some(path) = text.strip_prefix("sqlite:") else {
+            return false;
+        };
+        let path = path.trim_start_matches("//");
+        let path = path.split('?').next().unwrap_or(path);
+        !Path::new(path).exists()
+    }
+
     fn options(&self) -> ConnectOptions {
         let mut text = self.0.expose_secret().to_owned();
         if self.is_sqlite() && !text.contains('?') {

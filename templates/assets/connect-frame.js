@@ -317,7 +317,7 @@
   function begin(token, wishes) {
     options = wishes ?? {};
     if (["light", "dark"].includes(options.theme)) document.documentElement.dataset.theme = options.theme;
-    hub = createHub(token, options.locale);
+    hub = createHub(token, options.locale, hosted);
     open();
   }
 

@@ -12,9 +12,10 @@ class HubError extends Error {
 // Whether the session itself has ended, so that trying again is of no use.
 const isOver = ({ code }) => /^(session_|unauthenticated$)/.test(code ?? "");
 
-const createHub = (token, locale) => {
+const createHub = (token, locale, hosted) => {
   const headers = { Authorization: `Bearer ${token}` };
   if (locale) headers["Accept-Language"] = locale;
+  if (hosted) headers["Vouchsafe-Mode"] = "hosted";
 
   async function call(path, { body, signal, accept } = {}) {
     const init = { headers: { ...headers, Accept: accept ?? "text/html, application/problem+json" }, signal };

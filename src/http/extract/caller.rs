@@ -49,6 +49,7 @@ needs!(
     ConnectorsWrite,
     UsersRead,
     UsersWrite,
+    SessionsWrite,
     CredentialsRead,
     CredentialsWrite,
     CredentialsReveal,

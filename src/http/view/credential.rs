@@ -9,7 +9,7 @@ use vouchsafe_entity::kind::{Method, Status};
 use vouchsafe_entity::millis::Millis;
 
 use super::{MethodWord, StatusWord, Time, present};
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, NextStep};
 use crate::service::credentials::{CredentialChange, NewCredential, Upstream, Verification};
 use crate::service::integrations::{NeedState, UserIntegration};
 
@@ -187,7 +187,7 @@ impl CredentialOut {
             name: credential.name,
             status: health.status,
             status_reason: health.reason,
-            next_step: health.next_step.map(|step| step.as_str()),
+            next_step: health.next_step.map(NextStep::as_str),
             reconnect_url,
             active: credential.deactivated_at.is_none(),
             scopes: credential.scopes,

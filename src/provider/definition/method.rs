@@ -193,6 +193,19 @@ pub struct AuthorizationResponse {
     pub iss: String,
 }
 
+impl Default for AuthorizationResponse {
+    fn default() -> Self {
+        let name = str::to_owned;
+        Self {
+            code: name("code"),
+            state: name("state"),
+            error: name("error"),
+            error_description: name("error_description"),
+            iss: name("iss"),
+        }
+    }
+}
+
 /// `[oauth2.refresh]`.
 #[derive(Debug)]
 pub struct Refresh {

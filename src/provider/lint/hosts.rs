@@ -4,11 +4,11 @@ use vouchsafe_entity::kind::Method;
 
 use super::super::build::{Draft, Owner, Part, Spot};
 use super::super::definition::{AuthMethod, Target};
-use super::super::pattern::{parse, pinned_suffix, pins_host, unsafe_in_host};
+use super::super::pattern::pinned_suffix;
 use super::super::source::{Flaw, Place, Trust};
 use super::super::template::{Part as Piece, Template};
 use super::super::url_template::{HostTemplate, Origin};
-use super::super::variable::{ValueSource, Variable};
+use super::super::variable::{Pattern, ValueSource, Variable};
 use super::{Rules, variable_key};
 
 /// One URL or host of a definition.
@@ -228,13 +228,14 @@ fn pinned(draft: &Draft, host: Host<'_>) -> bool {
         variable(name)
             .is_some_and(|variable| variable.source == ValueSource::Connector || !variable.options.is_empty())
     };
+    let facts = |name: &str, origin| {
+        let pattern = variable(name)?.pattern.as_ref()?;
+        if origin { pattern.origin() } else { pattern.host() }
+    };
     match host {
-        Host::Whole(template) => template.names().all(|name| {
-            chosen(name)
-                || variable(name)
-                    .and_then(origin_hir)
-                    .is_some_and(|hir| pins_host(&hir, true))
-        }),
+        Host::Whole(template) => template
+            .names()
+            .all(|name| chosen(name) || facts(name, true).is_some_and(|facts| facts.pins_whole)),
         Host::Parts { host, .. } => {
             if host.host.is_literal() || host.host.names().all(chosen) || pinned_suffix(host.literal_suffix())
             {
@@ -244,17 +245,10 @@ fn pinned(draft: &Draft, host: Host<'_>) -> bool {
                 return false;
             };
             let whole = host.host.parts().len() == 1;
-            let pattern = variable(&slot.name).and_then(|variable| variable.pattern.as_ref());
-            pattern
-                .and_then(|pattern| parse(pattern.source()).ok())
-                .is_some_and(|hir| pins_host(&hir, whole))
+            facts(&slot.name, false)
+                .is_some_and(|facts| if whole { facts.pins_whole } else { facts.pins_end })
         }
     }
-}
-
-/// What follows `https://` in the pattern of an origin.
-fn origin_hir(variable: &Variable) -> Option<regex_syntax::hir::Hir> {
-    parse(variable.pattern.as_ref()?.source().strip_prefix("https://")?).ok()
 }
 
 /// Rule 2, and rule 4 for origins: whether the values of a variable can only be what its place takes.
@@ -291,11 +285,7 @@ fn shape(draft: &Draft, variable: &Variable) -> Option<Flaw> {
                 message,
             ));
         }
-        let hir = variable
-            .pattern
-            .as_ref()
-            .and_then(|pattern| parse(pattern.source()).ok())?;
-        let found = unsafe_in_host(&hir)?;
+        let found = variable.pattern.as_ref()?.host()?.unsafe_char?;
         let message = format!(
             "`{name}` stands in a host, and its pattern lets `{}` through",
             found.escape_default()
@@ -317,7 +307,8 @@ fn shape(draft: &Draft, variable: &Variable) -> Option<Flaw> {
         let message = format!("an option of `{name}` is no https origin");
         return odd.then(|| Flaw::error(variable_key(name, "options"), "unsafe-host-pattern", message));
     }
-    let safe = origin_hir(variable).is_some_and(|hir| unsafe_in_host(&hir).is_none());
+    let facts = variable.pattern.as_ref().and_then(Pattern::origin);
+    let safe = facts.is_some_and(|facts| facts.unsafe_char.is_none());
     if !safe {
         let message = format!("`{name}` stands for a whole origin, so its pattern is `https://` and a host");
         let place = if variable.pattern.is_some() {
@@ -329,7 +320,7 @@ fn shape(draft: &Draft, variable: &Variable) -> Option<Flaw> {
         return Some(Flaw::error(place, "unsafe-host-pattern", message).help(help));
     }
     let given = matches!(variable.source, ValueSource::User | ValueSource::Connector);
-    let fixed = origin_hir(variable).is_some_and(|hir| pins_host(&hir, true));
+    let fixed = facts.is_some_and(|facts| facts.pins_whole);
     (!given && !fixed).then(|| {
         let message = format!("`{name}` is captured, and its pattern does not end in a domain of the vendor");
         Flaw::error(at_pattern(), "host-not-pinned", message).help("end the pattern in a literal domain")

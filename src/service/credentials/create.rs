@@ -13,7 +13,7 @@ use crate::domain::connector::Connector;
 use crate::domain::credential::{Account, Credential, Machine, Token};
 use crate::domain::refresh::{due_at, is_minted};
 use crate::domain::user::User;
-use crate::oauth::{TokenAnswer, TokenError};
+use crate::oauth::TokenError;
 use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, FieldSource, Values};
 use crate::service::audit::Target;
 use crate::service::check::{Checked, refusal};
@@ -67,7 +67,9 @@ impl From<Credential> for Stored {
 pub(in crate::service) struct Accepted {
     pub(in crate::service) method: Method,
     pub(in crate::service) material: Material,
-    pub(in crate::service) answer: Option<TokenAnswer>,
+    /// Whether the material has an access token, with its lifetime in seconds where the app told it.
+    pub(in crate::service) minted: bool,
+    pub(in crate::service) expires_in: Option<u64>,
     pub(in crate::service) sent_at: Millis,
     pub(in crate::service) account: Option<Account>,
     pub(in crate::service) variables: std::collections::BTreeMap<String, String>,
@@ -128,7 +130,9 @@ impl Hub {
             .accept(actor, connector, &definition, method, &values, new.verify)
             .await?;
         let mut credential = self.new_credential(user, connector, &definition, &accepted);
-        credential.name = new.name.unwrap_or(credential.name).trim().to_owned();
+        if let Some(name) = new.name {
+            name.trim().clone_into(&mut credential.name);
+        }
         credential.metadata = new.metadata;
         credential.expires_at = end;
         self.store_new(actor, connector, credential, accepted).await
@@ -187,7 +191,8 @@ impl Hub {
                 .into_iter()
                 .collect(),
             material,
-            answer,
+            minted: answer.is_some(),
+            expires_in: answer.and_then(|answer| answer.expires_in),
             sent_at,
             warnings,
         })
@@ -347,8 +352,8 @@ impl Hub {
         let sealed = self.seal_material(actor.tenant, CURRENT, credential.id, at, &accepted.material)?;
         credential.token.sealed = Some(sealed);
         credential.token.has_refresh_token = accepted.material.refresh_token.is_some();
-        if let Some(answer) = &accepted.answer {
-            self.date_tokens(credential, answer, accepted.sent_at);
+        if accepted.minted {
+            self.date_tokens(credential, accepted.expires_in, accepted.sent_at);
         } else if is_minted(credential.method) {
             // Stored unchecked: the first read asks for its token.
             credential.token.access_expires_at = Some(self.now());
@@ -362,11 +367,10 @@ impl Hub {
     pub(in crate::service) fn date_tokens(
         &self,
         credential: &mut Credential,
-        answer: &TokenAnswer,
+        expires_in: Option<u64>,
         sent_at: Millis,
     ) {
-        let lifetime = answer
-            .expires_in
+        let lifetime = expires_in
             .and_then(|seconds| i64::try_from(seconds).ok())
             .map(|seconds| seconds.saturating_mul(1_000));
         let definition = self.providers().get(&credential.provider);
@@ -509,7 +513,7 @@ impl Hub {
         &self,
         actor: &Actor,
         credential: &mut Credential,
-        accepted: Accepted,
+        accepted: &Accepted,
     ) -> Result<(), Error> {
         self.renew_grant(credential);
         credential.account.clone_from(&accepted.account);
@@ -517,7 +521,7 @@ impl Hub {
         if credential.expires_at.is_some_and(|end| end <= self.now()) {
             credential.expires_at = None;
         }
-        self.set_value(actor, credential, &accepted)
+        self.set_value(actor, credential, accepted)
     }
 
     /// Begins a new grant: late answers to the old one can't land any more.

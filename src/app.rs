@@ -1,0 +1,229 @@
+//! The composition root: a configuration becomes a running hub. Tests build theirs here too, with other [`Deps`].
+
+mod keys;
+mod lock;
+mod serve;
+
+pub use keys::KeyError;
+pub use serve::{Running, ServeError};
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::domain::refresh::Times;
+use crate::egress::{Egress, EgressConfig, EgressHooks};
+use crate::http::HttpState;
+use crate::http::render::Renderer;
+use crate::provider::{Registry, Report, Sources};
+use crate::random::{Random, SystemRandom};
+use crate::service::check::CHECK_WAITS;
+use crate::service::{Hub, Parts};
+use crate::store::{Store, StoreError};
+use crate::vault::Vault;
+
+/// What tests put in the place of the world.
+pub struct Deps {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Names and roots for outbound calls.
+    pub egress: EgressHooks,
+    /// Waits between tries of a check.
+    pub check_waits: Vec<Duration>,
+}
+
+impl Default for Deps {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            egress: EgressHooks::default(),
+            check_waits: CHECK_WAITS.to_vec(),
+        }
+    }
+}
+
+/// Why a hub could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The data directory can't be made or used.
+    #[error("cannot use the data directory {}", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another hub works in the data directory.
+    #[error("another hub works in the data directory {}", .0.display())]
+    InUse(PathBuf),
+    /// Provider definitions have mistakes.
+    #[error("provider definitions have mistakes\n{0}")]
+    Providers(Box<Report>),
+    /// The master key is missing, wrong or unusable.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database can't be reached or refuses.
+    #[error("the database can't be used")]
+    Store(#[from] StoreError),
+    /// Pages can't be made.
+    #[error("the pages can't be made")]
+    Pages(#[from] crate::http::render::RenderError),
+    /// The address makes no URL.
+    #[error("{0} makes no public URL; set VOUCHSAFE_PUBLIC_URL")]
+    Address(SocketAddr),
+    /// No HTTP client.
+    #[error("outbound calls can't be made")]
+    Egress(#[from] crate::egress::SetupError),
+    /// The first start failed.
+    #[error("the database could not be set up")]
+    Bootstrap(#[source] crate::service::Error),
+}
+
+impl BuildError {
+    /// The exit code: 78 for a wrong configuration, 1 for a failure.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Providers(_) | Self::Key(_) | Self::Pages(_) | Self::Address(_) => 78,
+            Self::DataDir { .. } | Self::InUse(_) | Self::Store(_) | Self::Egress(_) | Self::Bootstrap(_) => {
+                1
+            }
+        }
+    }
+}
+
+/// A hub that is ready to serve.
+pub struct App {
+    /// The use cases.
+    pub hub: Arc<Hub>,
+    /// What handlers share.
+    pub state: HttpState,
+    /// Whether this was the first start on an empty database.
+    pub first_start: bool,
+    egress: Arc<Egress>,
+}
+
+/// The sources of provider definitions that a configuration names.
+pub fn provider_sources(config: &Config) -> Sources {
+    Sources {
+        builtin: true,
+        dir: config.providers_dir.clone(),
+        allow_http: config.egress.http,
+    }
+}
+
+impl App {
+    /// Builds a hub that will listen at `address`.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub async fn build(config: &Config, deps: Deps, address: SocketAddr) -> Result<Self, BuildError> {
+        let providers = Registry::load(&provider_sources(config))
+            .map_err(|report| BuildError::Providers(Box::new(report)))?;
+        let renderer = Arc::new(Renderer::load()?);
+        let egress = Egress::with_hooks(
+            EgressConfig {
+                allow: config.egress.allow.clone(),
+                allow_http: config.egress.http,
+                own_listeners: vec![address],
+                ..EgressConfig::default()
+            },
+            deps.egress,
+        )?;
+        let opened = open(config, deps.random.as_ref()).await?;
+        let hub = Arc::new(Hub::new(Parts {
+            store: opened.store,
+            vault: Vault::new(opened.master_keys, Arc::clone(&deps.random)),
+            egress: Arc::clone(&egress),
+            providers,
+            clock: deps.clock,
+            random: deps.random,
+            public_url: public_url(config, address)?,
+            times: times(config),
+            audit: config.audit,
+            check_waits: deps.check_waits,
+        }));
+        let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
+        let mut state = HttpState::new(Arc::clone(&hub), renderer);
+        state.trusted_proxies = config.server.trusted_proxies.clone().into();
+        Ok(Self {
+            hub,
+            state,
+            first_start,
+            egress,
+        })
+    }
+
+    /// Tells the egress guard where the hub listens, once ports are known.
+    pub fn set_listeners(&self, listeners: Vec<SocketAddr>) {
+        self.egress.set_own_listeners(listeners);
+    }
+}
+
+/// A database whose schema is up to date, and the keys that open it.
+struct Opened {
+    store: Store,
+    master_keys: crate::vault::MasterKeys,
+}
+
+/// Opens the database. The master key is tried before anything is written.
+async fn open(config: &Config, random: &dyn Random) -> Result<Opened, BuildError> {
+    make_data_dir(&config.database.data_dir)?;
+    let master_keys = keys::find(config, random).await?;
+    let store = Store::open(&config.database.url).await?;
+    store.migrate().await?;
+    Ok(Opened { store, master_keys })
+}
+
+/// Brings the schema up to date and does nothing else.
+///
+/// # Errors
+/// [`BuildError`].
+pub async fn migrate(config: &Config) -> Result<(), BuildError> {
+    Ok(open(config, &SystemRandom).await?.store.close().await?)
+}
+
+/// A hub without listener and loops, for commands that work on the database directly.
+///
+/// # Errors
+/// [`BuildError`].
+pub async fn offline(config: &Config) -> Result<App, BuildError> {
+    App::build(config, Deps::default(), config.server.listen).await
+}
+
+fn make_data_dir(path: &Path) -> Result<(), BuildError> {
+    let failed = |source| BuildError::DataDir {
+        path: path.to_owned(),
+        source,
+    };
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path).map_err(failed)
+}
+
+fn public_url(config: &Config, address: SocketAddr) -> Result<Url, BuildError> {
+    match &config.server.public_url {
+        Some(url) => Ok(url.clone()),
+        None => Url::parse(&format!("http://{address}/")).map_err(|_| BuildError::Address(address)),
+    }
+}
+
+fn times(config: &Config) -> Times {
+    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    Times {
+        confirm_after: millis(config.refresh.confirm_after),
+        lease: millis(config.refresh.lease),
+    }
+}

@@ -1,0 +1,166 @@
+//! The master key at start: found, made for an empty SQLite database, or refused. Nothing is written before the key
+//! has been compared with the data, and a key is never made beside data.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::BuildError;
+use crate::config::{Config, MasterKeySource};
+use crate::random::Random;
+use crate::store::{self, Store};
+use crate::vault::{MasterKey, MasterKeyError, MasterKeys};
+
+const FILE: &str = "master.key";
+
+/// Why there is no master key to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file can't be read or written.
+    #[error("cannot use the master key file {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Others may read the file.
+    #[error("the master key file {} can be read by group or others; run `chmod 600` on it", .0.display())]
+    Readable(PathBuf),
+    /// What was given is no key.
+    #[error(transparent)]
+    Invalid(#[from] MasterKeyError),
+    /// There is data, and no key.
+    #[error(
+        "the database was sealed with the master key {expected}, and none was given (looked for {}); \
+         a key is never made beside data",
+        path.display()
+    )]
+    Missing {
+        /// Fingerprints that the data names.
+        expected: String,
+        /// Where a key was looked for.
+        path: PathBuf,
+    },
+    /// The key is another one.
+    #[error("the database was sealed with the master key {expected}, and the one given is {found}")]
+    Wrong {
+        /// Fingerprints that the data names and that are not here.
+        expected: String,
+        /// Fingerprints that were given.
+        found: String,
+    },
+    /// PostgreSQL has no directory of its own for a key.
+    #[error(
+        "with PostgreSQL a master key must be given by VOUCHSAFE_MASTER_KEY_FILE or VOUCHSAFE_MASTER_KEY; make one with `vouchsafe master-key generate`"
+    )]
+    Required,
+}
+
+/// Finds the master keys for a configuration, or makes one for an empty SQLite database.
+pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterKeys, BuildError> {
+    let expected = fingerprints_in_use(config).await?;
+    let given = match &config.master_key {
+        MasterKeySource::Value(text) => {
+            tracing::warn!(
+                "the master key comes from a variable, which root can read; VOUCHSAFE_MASTER_KEY_FILE is safer"
+            );
+            Some(MasterKeys::parse(text).map_err(KeyError::from)?)
+        }
+        MasterKeySource::File(path) => Some(read(path)?),
+        MasterKeySource::DataDir => {
+            let path = config.database.data_dir.join(FILE);
+            if path.exists() { Some(read(&path)?) } else { None }
+        }
+    };
+    if let Some(keys) = given {
+        compare(&keys, &expected)?;
+        return Ok(keys);
+    }
+    let path = config.database.data_dir.join(FILE);
+    if !expected.is_empty() {
+        return Err(KeyError::Missing {
+            expected: expected.join(", "),
+            path,
+        }
+        .into());
+    }
+    if !config.database.url.is_sqlite() {
+        return Err(KeyError::Required.into());
+    }
+    Ok(MasterKeys::one(make(&path, random)?))
+}
+
+/// The fingerprints of the master keys that wrap data keys now; none for a database that is not there yet.
+async fn fingerprints_in_use(config: &Config) -> Result<Vec<String>, BuildError> {
+    if config.database.url.is_absent_file() {
+        return Ok(Vec::new());
+    }
+    let store = Store::open(&config.database.url).await?;
+    let mut found = Vec::new();
+    if store.is_migrated().await? {
+        found = store::data_key::all(&store)
+            .await?
+            .into_iter()
+            .map(|key| key.master_key)
+            .collect();
+        found.sort();
+        found.dedup();
+    }
+    store.close().await?;
+    Ok(found)
+}
+
+fn compare(keys: &MasterKeys, expected: &[String]) -> Result<(), KeyError> {
+    let missing: Vec<&str> = expected
+        .iter()
+        .map(String::as_str)
+        .filter(|wanted| !keys.fingerprints().any(|found| found == *wanted))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let found: Vec<&str> = keys.fingerprints().collect();
+    Err(KeyError::Wrong {
+        expected: missing.join(", "),
+        found: found.join(", "),
+    })
+}
+
+fn read(path: &Path) -> Result<MasterKeys, KeyError> {
+    let failed = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+            return Err(KeyError::Readable(path.to_owned()));
+        }
+    }
+    let mut text = zeroize::Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(failed)?;
+    Ok(MasterKeys::parse(&SecretString::from(text.as_str()))?)
+}
+
+fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
+    let failed = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let key = MasterKey::random("main", random);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(key.to_text().as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    tracing::warn!(path = %path.display(), "a master key was made: back this file up, nothing opens without it");
+    Ok(key)
+}

@@ -1,0 +1,214 @@
+//! Serving: the listener, its connections and loops, and the way they end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::lock::DirLock;
+use super::{App, BuildError, Deps};
+use crate::config::Config;
+use crate::http::{self, MetricsText};
+use crate::service::Hub;
+use crate::worker;
+
+/// A client has so long to send its request's head.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Connections at once.
+const CONNECTIONS: usize = 20_000;
+/// Calls and refreshes under way have so long to finish.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Why a hub does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address can't be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The hub can't be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl ServeError {
+    /// The exit code.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Listen { .. } => 1,
+            Self::Build(error) => error.exit_code(),
+        }
+    }
+}
+
+/// A hub at work.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The use cases.
+    pub hub: Arc<Hub>,
+    /// Whether this was the first start on an empty database.
+    pub first_start: bool,
+    servers: TaskTracker,
+    workers: TaskTracker,
+    _lock: DirLock,
+}
+
+impl Running {
+    /// Starts a hub: takes the data directory, listens, serves and works.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn start(
+        config: &Config,
+        deps: Deps,
+        metrics: Option<MetricsText>,
+    ) -> Result<Self, ServeError> {
+        super::make_data_dir(&config.database.data_dir)?;
+        let lock = DirLock::take(&config.database.data_dir)?;
+        let listener = listen(config.server.listen).await?;
+        let address = listener.local_addr().unwrap_or(config.server.listen);
+        let metrics_listener = match config.server.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let mut app = App::build(config, deps, address).await?;
+        let own_metrics = metrics_listener.is_some();
+        app.state.metrics = metrics.clone().filter(|_| !own_metrics);
+        write_address(&config.database.data_dir, address);
+
+        let servers = TaskTracker::new();
+        let mut listeners = vec![address];
+        if let (Some(listener), Some(metrics)) = (metrics_listener, metrics) {
+            listeners.extend(listener.local_addr());
+            servers.spawn(serve(listener, metrics_router(metrics), Arc::clone(&app.hub)));
+        }
+        app.set_listeners(listeners);
+        servers.spawn(serve(
+            listener,
+            http::router(app.state.clone()),
+            Arc::clone(&app.hub),
+        ));
+        servers.close();
+        let workers = worker::start(&app.hub);
+        Ok(Self {
+            address,
+            hub: app.hub,
+            first_start: app.first_start,
+            servers,
+            workers,
+            _lock: lock,
+        })
+    }
+
+    /// Stops accepting, lets calls and refreshes finish (up to 30 s), writes what waits, and ends.
+    pub async fn stop(self) {
+        self.hub.finish(GRACE).await;
+        let ended = async {
+            self.servers.wait().await;
+            self.workers.wait().await;
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            tracing::warn!("some connections were still open at the end of the time for them");
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
+}
+
+/// For whoever asked for port 0. Not being able to write it stops nothing.
+fn write_address(directory: &Path, address: SocketAddr) {
+    if let Err(error) = std::fs::write(directory.join("address"), address.to_string()) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the address file could not be written"
+        );
+    }
+}
+
+fn metrics_router(metrics: MetricsText) -> Router {
+    Router::new().route(
+        "/metrics",
+        axum::routing::get(move || std::future::ready(metrics())),
+    )
+}
+
+async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
+    let closing = hub.closing();
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME);
+    builder.http2().timer(TokioTimer::new());
+    loop {
+        let accepted = tokio::select! {
+            () = closing.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, say: wait for some to come back.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a connection could not be accepted"
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
+        let connection = connect(&builder, stream, peer, &router);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tokio::time::sleep(GRACE) => {}
+    }
+}
+
+fn connect(
+    builder: &auto::Builder<TokioExecutor>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: &Router,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + use<>
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let service = router.clone().layer(Extension(ConnectInfo(peer)));
+    builder
+        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
+        .into_owned()
+}

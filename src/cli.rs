@@ -1,0 +1,297 @@
+//! The command line: what is asked for, one call, and what to print. Commands that change something work on the
+//! database directly, whether or not a hub is running.
+
+mod commands;
+mod demo;
+mod providers;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use vouchsafe_entity::kind::WorkspaceState;
+
+use crate::app::{BuildError, ServeError};
+use crate::config::{Config, ConfigError};
+use crate::telemetry::TelemetryError;
+
+/// A failure.
+const FAILURE: u8 = 1;
+/// A wrong configuration (`EX_CONFIG`).
+const CONFIGURATION: u8 = 78;
+
+/// A self-hosted credential connector hub.
+#[derive(Debug, Parser)]
+#[command(name = "vouchsafe", version, about)]
+struct Arguments {
+    /// The configuration file [default: vouchsafe.toml where there is one; or `VOUCHSAFE_CONFIG`]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub (also without a command)
+    Serve,
+    /// Run the hub on a throw-away database, with a fake provider and a small host app
+    Demo,
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Make and list workspaces, and set their subscription
+    #[command(subcommand)]
+    Workspaces(Workspaces),
+    /// Make and list environments
+    #[command(subcommand)]
+    Environments(Environments),
+    /// List and check provider definitions
+    #[command(subcommand)]
+    Providers(Providers),
+    /// Validate configuration, providers and templates without starting
+    Check,
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Make master keys
+    #[command(subcommand, name = "master-key")]
+    MasterKey(MasterKeys),
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Make a key and print it
+    Create(NewKey),
+    /// List keys
+    List(Place),
+    /// Revoke a key
+    Revoke {
+        /// Its id, `apikey_…`
+        id: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct NewKey {
+    #[command(flatten)]
+    place: Place,
+    /// A label
+    #[arg(long, default_value = "Made at the command line")]
+    name: String,
+    /// A scope; may be given several times [default: *]
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// How long it works, as an ISO 8601 period such as P90D
+    #[arg(long, value_name = "PERIOD")]
+    expires: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The environment
+    #[arg(long)]
+    environment: String,
+    /// The workspace
+    #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
+    workspace: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Workspaces {
+    /// List workspaces with their environments
+    List,
+    /// Make a workspace with the environments production and sandbox
+    Create {
+        /// Its name
+        name: String,
+        /// Its subscription: sandbox, active or suspended
+        #[arg(long, default_value = "active")]
+        state: WorkspaceState,
+    },
+    /// Set the subscription of a workspace
+    SetState {
+        /// Its name
+        name: String,
+        /// sandbox, active or suspended
+        state: WorkspaceState,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Environments {
+    /// List the environments of a workspace
+    List {
+        /// The workspace
+        #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
+        workspace: String,
+    },
+    /// Make an environment
+    Create {
+        /// Its name
+        name: String,
+        /// The workspace
+        #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
+        workspace: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Providers {
+    /// List what is known
+    List {
+        /// Only those with this in name or slug
+        #[arg(long)]
+        search: Option<String>,
+    },
+    /// Check definitions, with file, line and column of every problem
+    Check {
+        /// Files or directories [default: the built-in ones and the configured directory]
+        paths: Vec<PathBuf>,
+        /// text, or json: one object a problem
+        #[arg(long, default_value = "text", value_parser = ["text", "json"])]
+        format: String,
+        /// Warnings fail too
+        #[arg(long)]
+        deny_warnings: bool,
+    },
+    /// Print the JSON Schema of the format, for editors
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum MasterKeys {
+    /// Print a new key
+    Generate {
+        /// Its label
+        #[arg(long, default_value = "main")]
+        label: String,
+    },
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Demo(#[from] crate::demo::DemoError),
+    #[error("{0}")]
+    Said(String),
+    #[error("the asynchronous runtime can't start")]
+    Runtime(#[source] std::io::Error),
+    #[error("cannot write to standard output")]
+    Output(#[from] std::io::Error),
+    /// Everything was said already.
+    #[error("")]
+    Silent,
+}
+
+impl CliError {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Telemetry(_) => CONFIGURATION,
+            Self::Build(error) => error.exit_code(),
+            Self::Serve(error) => error.exit_code(),
+            Self::Demo(_) | Self::Said(_) | Self::Runtime(_) | Self::Output(_) | Self::Silent => FAILURE,
+        }
+    }
+}
+
+/// Runs the command that `arguments` ask for, with the variables `env`.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &BTreeMap<String, String>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to standard output, mistakes to standard error with exit code 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match carry_out(arguments, env) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn complain(error: &CliError) {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Transparent layers say the same thing twice.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    if !text.is_empty() {
+        let _ = writeln!(std::io::stderr(), "error: {text}");
+    }
+}
+
+fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(), CliError> {
+    let load = || Config::load(arguments.config.as_deref(), env);
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
+        Command::Providers(Providers::Schema) => providers::print_schema(),
+        Command::Providers(Providers::Check {
+            paths,
+            format,
+            deny_warnings,
+        }) => providers::check(&load()?, &paths, &format, deny_warnings),
+        Command::Providers(Providers::List { search }) => providers::list(&load()?, search.as_deref()),
+        Command::Check => commands::check(&load()?),
+        Command::Demo => demo::run(env),
+        Command::Serve => serve::run(&load()?),
+        command => {
+            let config = load()?;
+            quiet_logs(&config)?;
+            block_on(async {
+                match command {
+                    Command::Keys(keys) => commands::keys(&config, keys).await,
+                    Command::Workspaces(workspaces) => commands::workspaces(&config, workspaces).await,
+                    Command::Environments(environments) => {
+                        commands::environments(&config, environments).await
+                    }
+                    _ => Ok(crate::app::migrate(&config).await?),
+                }
+            })
+        }
+    }
+}
+
+/// Commands speak for themselves; only what goes wrong is logged.
+fn quiet_logs(config: &Config) -> Result<(), CliError> {
+    let server = crate::config::ServerConfig {
+        log: "warn".to_owned(),
+        ..config.server.clone()
+    };
+    Ok(crate::telemetry::start_logs(&server)?)
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    runtime.block_on(work)
+}
+
+/// A line on standard output.
+fn say(line: impl std::fmt::Display) -> Result<(), CliError> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

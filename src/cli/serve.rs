@@ -1,0 +1,68 @@
+//! `vouchsafe serve`: a hub until somebody says stop.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{Deps, Running, provider_sources};
+use crate::config::Config;
+use crate::http::MetricsText;
+use crate::provider::Registry;
+
+use super::{CliError, block_on, say};
+
+pub(super) fn run(config: &Config) -> Result<(), CliError> {
+    crate::telemetry::start_logs(&config.server)?;
+    block_on(async {
+        let metrics = crate::telemetry::start_metrics()?;
+        let metrics: MetricsText = Arc::new(move || metrics.render());
+        let running = Running::start(config, Deps::default(), Some(metrics)).await?;
+        greet(&running)?;
+        wait_for_end(config, &running).await?;
+        running.stop().await;
+        Ok(())
+    })
+}
+
+fn greet(running: &Running) -> Result<(), CliError> {
+    let url = running.hub.public_url();
+    say(format!(
+        "Vouchsafe {} listens on http://{} as {url}",
+        env!("CARGO_PKG_VERSION"),
+        running.address
+    ))?;
+    if running.first_start {
+        say(
+            "This was the first start: the workspace `default` has the environments production and sandbox.",
+        )?;
+        say("Make an API key with: vouchsafe keys create --environment sandbox")?;
+    }
+    Ok(())
+}
+
+/// Until SIGTERM or SIGINT; SIGHUP reads the provider definitions again.
+async fn wait_for_end(config: &Config, running: &Running) -> Result<(), CliError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => reload(config, running),
+        }
+    }
+}
+
+fn reload(config: &Config, running: &Running) {
+    match Registry::load(&provider_sources(config)) {
+        Ok(registry) => {
+            tracing::info!(
+                definitions = registry.len(),
+                "provider definitions were read again"
+            );
+            running.hub.set_providers(registry);
+        }
+        Err(report) => tracing::error!(%report, "provider definitions have mistakes; those in use stay"),
+    }
+}

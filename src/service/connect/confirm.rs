@@ -1,0 +1,168 @@
+//! Confirmation: the back end, inside its own user's session, shows the code that the finished browser was given.
+
+use secrecy::{ExposeSecret, SecretString};
+use vouchsafe_entity::id::{EnvironmentId, SessionId};
+
+use super::{SessionView, Visit};
+use crate::domain::actor::{Actor, Origin};
+use crate::domain::credential::Machine;
+use crate::domain::session::{ConnectResult, Progress};
+use crate::secret::PlainToken;
+use crate::service::audit::Target;
+use crate::service::refresh::hub_actor;
+use crate::service::{Code, Error, Hub};
+use crate::store::{self, credential::Guard};
+
+impl Hub {
+    /// Confirms what the code stands for.
+    ///
+    /// # Errors
+    /// [`Code::ConfirmationRefused`] for a wrong code or user, [`Code::ConfirmationExpired`].
+    pub async fn confirm_session(
+        &self,
+        actor: &Actor,
+        id: SessionId,
+        user: &str,
+        code: &SecretString,
+    ) -> Result<SessionView, Error> {
+        let environment = actor.environment();
+        let session = store::session::find(&self.store, environment, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let refuse = || {
+            let detail = "The code or the user is not the one that this session waits for.";
+            Error::refused(Code::ConfirmationRefused, detail)
+        };
+        let named = self
+            .user_named(actor, user)
+            .await?
+            .filter(|user| user.id == session.user);
+        let hash = PlainToken::presented(code.expose_secret()).hash();
+        let results = store::session::results(&self.store, environment, id).await?;
+        let matching = results.into_iter().find(|result| {
+            result
+                .confirmation
+                .as_ref()
+                .is_some_and(|confirmation| hash.matches(&confirmation.hash))
+        });
+        let (Some(_), Some(result)) = (named, matching) else {
+            let target = Target::new("connect_session", id);
+            self.record_refusal(actor, "connect_session.confirm", target, "wrong code or user")
+                .await?;
+            return Err(refuse());
+        };
+        let overdue = result
+            .confirmation
+            .as_ref()
+            .is_some_and(|confirmation| self.now() >= confirmation.until);
+        if overdue || result.progress != Progress::Waiting {
+            let detail = "The ten minutes to confirm are over; let the user connect again.";
+            return Err(Error::refused(Code::ConfirmationExpired, detail));
+        }
+        let visit = self
+            .visit_of(id, actor.origin.clone())
+            .await?
+            .ok_or(Error::NotFound)?;
+        self.confirm_result(
+            &Visit {
+                actor: actor.clone(),
+                ..visit
+            },
+            result,
+        )
+        .await?;
+        self.signal(id);
+        self.get_session(actor, id).await
+    }
+
+    async fn confirm_result(&self, visit: &Visit, mut result: ConnectResult) -> Result<(), Error> {
+        let environment = visit.actor.environment();
+        let id = result
+            .credential
+            .ok_or(Error::internal("a confirmation without a credential"))?;
+        let tx = self.store.begin().await?;
+        let held = store::flow::awaiting_confirmation(&tx, visit.session.id, id).await?;
+        if let Some(flow) = held {
+            let grant = self.open_held(visit.actor.tenant, &flow)?.into_grant();
+            store::flow::delete(&tx, flow.id).await?;
+            self.regrant(&tx, visit, id, grant).await?;
+        } else {
+            let mut credential = store::credential::lock(&tx, environment, id)
+                .await?
+                .ok_or(Error::NotFound)?;
+            let guard = Guard {
+                epoch: credential.token.epoch,
+                version: credential.token.version,
+            };
+            if credential.token.machine == Machine::Pending {
+                credential.token.machine = Machine::Active;
+                credential.token.state_since = self.now();
+                self.announce(&tx, visit.actor.tenant, &mut credential).await?;
+                self.write(&tx, environment, &credential, guard).await?;
+            }
+        }
+        result.progress = Progress::Completed;
+        result.confirmation = None;
+        result.updated_at = self.now();
+        self.save_result(&tx, visit, &result).await?;
+        self.complete_if_satisfied(&tx, visit, result).await?;
+        self.record(
+            &tx,
+            &visit.actor,
+            "credential.confirm",
+            Target::new("credential", id),
+            None,
+        )
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives back what nobody confirmed in time.
+    pub(in crate::service) async fn drop_unconfirmed(&self) -> Result<(), Error> {
+        for (environment, session, result) in store::session::unconfirmed(&self.store, self.now()).await? {
+            self.drop_result(environment, session, result).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_result(
+        &self,
+        environment: EnvironmentId,
+        session: SessionId,
+        mut result: ConnectResult,
+    ) -> Result<(), Error> {
+        let (_, tenant) = *self.environment_of(environment).await?;
+        let actor = hub_actor(tenant);
+        let Some(visit) = self.visit_of(session, Origin::default()).await? else {
+            return Ok(());
+        };
+        let visit = Visit { actor, ..visit };
+        if let Some(id) = result.credential.take() {
+            let tx = self.store.begin().await?;
+            let held = store::flow::awaiting_confirmation(&tx, session, id).await?;
+            if let Some(flow) = &held {
+                store::flow::delete(&tx, flow.id).await?;
+            }
+            tx.commit().await?;
+            match held {
+                Some(flow) => {
+                    let grant = self.open_held(tenant, &flow)?.into_grant();
+                    self.discard(&visit, id, grant).await?;
+                }
+                None => match self.delete_credential(&visit.actor, id).await {
+                    Ok(_) | Err(Error::NotFound) => {}
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+        result.progress = Progress::Failed;
+        result.error = Some(Code::ConfirmationExpired.as_str().to_owned());
+        result.confirmation = None;
+        result.updated_at = self.now();
+        let tx = self.store.begin().await?;
+        self.save_result(&tx, &visit, &result).await?;
+        tx.commit().await?;
+        self.signal(session);
+        Ok(())
+    }
+}

@@ -1,0 +1,434 @@
+//! Connect sessions as the back end sees them: made, asked after, ended.
+
+use serde_json::{Map, Value};
+use vouchsafe_entity::id::{CredentialId, SessionId};
+use vouchsafe_entity::json::Need;
+use vouchsafe_entity::kind::{Binding, Confirm, SessionStatus, Status};
+
+use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
+use crate::domain::credential::Credential;
+use crate::domain::session::{ConnectResult, Progress, Session};
+use crate::domain::user::User;
+use crate::secret::PlainToken;
+use crate::service::audit::Target;
+use crate::service::integrations::{missing_scopes, pick};
+use crate::service::users::NewUser;
+use crate::service::validate::Checker;
+use crate::service::{Code, Error, Hub};
+use crate::store::{self, Tx};
+
+const USUAL_SECONDS: i64 = 1_800;
+
+/// The user of a new session.
+#[derive(Clone, Debug)]
+pub enum SessionUser {
+    /// By our id, or by the embedder's name; the latter is made if new.
+    Named(String),
+    /// With all that is known of them; made if new.
+    New(NewUser),
+}
+
+/// A session to be made.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// For whom.
+    pub user: SessionUser,
+    /// The feature it is for.
+    pub integration: Option<String>,
+    /// The connectors it is for.
+    pub connectors: Option<Vec<String>>,
+    /// Exact origins that may frame the modal.
+    pub allowed_origins: Option<Vec<String>>,
+    /// Where a redirect comes back to.
+    pub return_url: Option<String>,
+    /// The credential to reconnect.
+    pub credential: Option<CredentialId>,
+    /// Seconds that it lives.
+    pub expires_in: Option<i64>,
+    /// What the back end will confirm.
+    pub confirm: Option<Confirm>,
+    /// Language of the pages.
+    pub locale: Option<String>,
+    /// Overrides of the environment's theme.
+    pub theme: Option<Map<String, Value>>,
+}
+
+/// A session with what is shown once.
+#[derive(Debug)]
+pub struct CreatedSession {
+    /// The session.
+    pub session: Session,
+    /// `<session id>.<secret>`.
+    pub token: PlainToken,
+    /// The hosted link.
+    pub connect_url: Option<String>,
+}
+
+/// A session as it stands.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// The session.
+    pub session: Session,
+    /// Where it stands.
+    pub status: SessionStatus,
+    /// What came of its connectors so far.
+    pub results: Vec<ResultView>,
+}
+
+/// What came of one connector.
+#[derive(Clone, Debug)]
+pub struct ResultView {
+    /// The connector's key.
+    pub connector: String,
+    /// What was connected.
+    pub credential: Option<CredentialId>,
+    /// How far it is.
+    pub status: String,
+    /// A code, where it failed.
+    pub error: Option<String>,
+}
+
+impl From<ConnectResult> for ResultView {
+    fn from(result: ConnectResult) -> Self {
+        Self {
+            connector: result.connector,
+            credential: result.credential,
+            status: result.progress.as_str().to_owned(),
+            error: result.error,
+        }
+    }
+}
+
+impl Hub {
+    /// Makes a session. One that finds everything connected completes by itself.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Code::ConnectorIncomplete`], [`Code::SubscriptionRequired`].
+    pub async fn create_session(&self, actor: &Actor, new: NewSession) -> Result<CreatedSession, Error> {
+        Self::gate(actor)?;
+        let (environment, _) = &*self.environment_of(actor.environment()).await?;
+        let mut checker = Checker::default();
+        let origins = checker.origins(
+            "/allowedOrigins",
+            new.allowed_origins.as_deref().unwrap_or_default(),
+        );
+        let framed_by = if origins.is_empty() {
+            &environment.settings.allowed_origins
+        } else {
+            &origins
+        };
+        if let Some(origin) = checker.address("/returnUrl", new.return_url.as_deref()) {
+            let message = "The origin of returnUrl must be one of allowedOrigins.";
+            checker.ensure(
+                framed_by.contains(&origin),
+                "/returnUrl",
+                "origin_not_allowed",
+                message,
+            );
+        }
+        let seconds = new.expires_in.unwrap_or(USUAL_SECONDS);
+        let fits = (60..=3_600).contains(&seconds);
+        checker.ensure(fits, "/expiresIn", "out_of_range", "Write 60 to 3600 seconds.");
+        checker.optional_text("/locale", new.locale.as_deref(), 35);
+        if let Some(theme) = &new.theme {
+            checker.metadata("/theme", theme);
+        }
+        let both = new.integration.is_some() && new.connectors.is_some();
+        checker.ensure(
+            !both,
+            "/connectors",
+            "exclusive",
+            "Send integration or connectors, not both.",
+        );
+        if let SessionUser::New(user) = &new.user {
+            user.check(&mut checker, "/user");
+        }
+        checker.finish()?;
+
+        let needs = self.needs_of(actor, &new).await?;
+        let tx = self.store.begin().await?;
+        let user = self.session_user(&tx, actor, new.user).await?;
+        let now = self.now();
+        let secret = PlainToken::random(self.random.as_ref());
+        let mut session = Session {
+            id: SessionId::new(self.ids.next()),
+            user: user.id,
+            secret_hash: secret.hash().into_string(),
+            integration: new.integration,
+            needs,
+            allowed_origins: origins,
+            return_url: new.return_url,
+            credential: new.credential,
+            confirm: new.confirm,
+            locale: new.locale,
+            theme: new.theme.unwrap_or_default(),
+            stored_status: SessionStatus::Open,
+            created_at: now,
+            expires_at: now.plus_seconds(seconds),
+        };
+        let credentials = store::credential::of_user(&tx, actor.environment(), user.id, None).await?;
+        check_reconnect(&mut session, &credentials)?;
+        let reused = self.reused(&session, &credentials);
+        if session.credential.is_none() && Self::is_satisfied(&session, &reused) {
+            session.stored_status = SessionStatus::Completed;
+        }
+        store::session::insert(&tx, actor.environment(), &session).await?;
+        for result in &reused {
+            store::session::save_result(&tx, actor.environment(), session.id, result).await?;
+        }
+        self.record(
+            &tx,
+            actor,
+            "connect_session.create",
+            Target::new("connect_session", session.id),
+            None,
+        )
+        .await?;
+        tx.commit().await?;
+
+        let token = PlainToken::presented(&format!("{}.{}", session.id, secret.expose()));
+        let returns = session.return_url.is_some() || environment.settings.default_return_url.is_some();
+        let unconfirmable = Self::needs_code(&session, &environment.settings, true, None) && !returns;
+        let link = format!(
+            "{}connect?session={}&hosted=1#{}",
+            self.public_url,
+            session.id,
+            token.expose()
+        );
+        Ok(CreatedSession {
+            connect_url: (!unconfirmable).then_some(link),
+            session,
+            token,
+        })
+    }
+
+    /// What a session is about: an integration's connectors, those named, or all that are switched on.
+    async fn needs_of(&self, actor: &Actor, new: &NewSession) -> Result<Vec<Need>, Error> {
+        if let Some(slug) = &new.integration {
+            let found = store::integration::by_slug(&self.store, actor.environment(), slug).await?;
+            let needs = found
+                .ok_or_else(|| Error::unknown("/integration", "integration"))?
+                .connectors;
+            self.ensure_needs(actor, &needs, |_| "/integration".to_owned())
+                .await?;
+            return Ok(needs);
+        }
+        let plain = |connector: String| Need {
+            connector,
+            scopes: Vec::new(),
+            optional: false,
+        };
+        if let Some(keys) = &new.connectors {
+            if keys.is_empty() || keys.len() > 50 {
+                return Err(Error::invalid(
+                    "/connectors",
+                    "invalid_length",
+                    "Name 1 to 50 connectors.",
+                ));
+            }
+            let mut needs: Vec<Need> = Vec::new();
+            for key in keys {
+                if !needs.iter().any(|need| need.connector == *key) {
+                    needs.push(plain(key.clone()));
+                }
+            }
+            self.ensure_needs(actor, &needs, |key| {
+                format!(
+                    "/connectors/{}",
+                    keys.iter().position(|other| other == key).unwrap_or(0)
+                )
+            })
+            .await?;
+            return Ok(needs);
+        }
+        if let Some(id) = new.credential {
+            let credential = store::credential::find(&self.store, actor.environment(), id).await?;
+            let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential"))?;
+            let needs = vec![plain(credential.connector)];
+            self.ensure_needs(actor, &needs, |_| "/credentialId".to_owned())
+                .await?;
+            return Ok(needs);
+        }
+        let all = store::connector::all(&self.store, actor.environment(), 200).await?;
+        let ready = |connector: &Connector| {
+            connector.enabled
+                && self
+                    .definition_of(connector)
+                    .is_ok_and(|definition| Self::ensure_complete(connector, &definition, "").is_ok())
+        };
+        Ok(all
+            .into_iter()
+            .filter(ready)
+            .map(|connector| Need {
+                optional: true,
+                ..plain(connector.key)
+            })
+            .collect())
+    }
+
+    /// Every connector must be there, switched on and complete, so that no user meets one that is not.
+    async fn ensure_needs(
+        &self,
+        actor: &Actor,
+        needs: &[Need],
+        pointer: impl Fn(&str) -> String,
+    ) -> Result<(), Error> {
+        let keys: Vec<String> = needs.iter().map(|need| need.connector.clone()).collect();
+        let found = self.connectors_named(actor, &keys).await?;
+        for key in &keys {
+            let pointer = pointer(key);
+            let connector = found.iter().find(|connector| connector.key == *key);
+            let connector = connector.ok_or_else(|| Error::unknown(pointer.as_str(), "connector"))?;
+            if !connector.enabled {
+                let detail = format!("The connector `{key}` is switched off.");
+                return Err(Error::refused_at(Code::ConnectorDisabled, &pointer, detail));
+            }
+            let definition = self.definition_of(connector)?;
+            Self::ensure_complete(connector, &definition, &pointer)?;
+        }
+        Ok(())
+    }
+
+    async fn session_user(&self, tx: &Tx, actor: &Actor, user: SessionUser) -> Result<User, Error> {
+        let new = match user {
+            SessionUser::New(new) => new,
+            SessionUser::Named(name) => {
+                if let Some(user) = self.user_named(actor, &name).await? {
+                    return Ok(user);
+                }
+                if name.starts_with("user_") && name.parse::<vouchsafe_entity::id::UserId>().is_ok() {
+                    return Err(Error::unknown("/userId", "user"));
+                }
+                let mut checker = Checker::default();
+                checker.text("/userId", &name, 200);
+                checker.finish()?;
+                NewUser {
+                    username: name,
+                    ..NewUser::default()
+                }
+            }
+        };
+        if let Some(user) = store::user::by_username(tx, actor.environment(), &new.username).await? {
+            return Ok(user);
+        }
+        let user = new.into_user(self);
+        store::user::insert(tx, actor.environment(), &user).await?;
+        self.record(tx, actor, "user.create", Target::new("user", user.id), None)
+            .await?;
+        Ok(user)
+    }
+
+    /// What is connected already and serves the session as it is.
+    fn reused(&self, session: &Session, credentials: &[Credential]) -> Vec<ConnectResult> {
+        if session.credential.is_some() {
+            return Vec::new();
+        }
+        let now = self.now();
+        let serving = |need: &Need| {
+            let of_connector: Vec<_> = credentials
+                .iter()
+                .filter(|c| c.connector == need.connector)
+                .collect();
+            let credential = pick(&of_connector, now)?;
+            let serves = credential.health(now).status == Status::Active
+                && missing_scopes(need, credential).is_empty();
+            serves.then(|| ConnectResult {
+                connector: need.connector.clone(),
+                progress: Progress::Completed,
+                credential: Some(credential.id),
+                error: None,
+                detail: None,
+                confirmation: None,
+                updated_at: now,
+            })
+        };
+        session.needs.iter().filter_map(serving).collect()
+    }
+
+    /// Whether everything that is not optional is connected; a session without musts wants at least one.
+    pub(super) fn is_satisfied(session: &Session, results: &[ConnectResult]) -> bool {
+        let done = |need: &Need| {
+            results
+                .iter()
+                .any(|r| r.connector == need.connector && r.progress == Progress::Completed)
+        };
+        let musts_done = session.needs.iter().filter(|need| !need.optional).all(done);
+        let has_musts = session.needs.iter().any(|need| !need.optional);
+        musts_done && (has_musts || (!session.needs.is_empty() && session.needs.iter().all(done)))
+    }
+
+    /// Whether a credential of this session waits for the back end.
+    pub(super) fn needs_code(
+        session: &Session,
+        settings: &vouchsafe_entity::json::Settings,
+        hosted: bool,
+        binding: Option<Binding>,
+    ) -> bool {
+        if settings.minimum_binding == Binding::Backend {
+            return true;
+        }
+        match session.confirm {
+            Some(Confirm::Backend) => true,
+            Some(Confirm::Browser) => false,
+            None => hosted && settings.confirm_hosted_links && binding != Some(Binding::Opener),
+        }
+    }
+
+    /// A session and what came of it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
+        let environment = actor.environment();
+        let session = store::session::find(&self.store, environment, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let results = store::session::results(&self.store, environment, id).await?;
+        Ok(SessionView {
+            status: session.status(self.now()),
+            results: results.into_iter().map(Into::into).collect(),
+            session,
+        })
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn cancel_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
+        let environment = actor.environment();
+        store::session::find(&self.store, environment, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let tx = self.store.begin().await?;
+        if store::session::set_status(&tx, environment, id, SessionStatus::Cancelled).await? {
+            let target = Target::new("connect_session", id);
+            self.record(&tx, actor, "connect_session.cancel", target, None)
+                .await?;
+        }
+        tx.commit().await?;
+        self.signal(id);
+        self.get_session(actor, id).await
+    }
+}
+
+/// A credential to reconnect must be this user's and of a connector of the session.
+fn check_reconnect(session: &mut Session, credentials: &[Credential]) -> Result<(), Error> {
+    let Some(id) = session.credential else {
+        return Ok(());
+    };
+    let credential = credentials.iter().find(|credential| credential.id == id);
+    let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential of this user"))?;
+    if session.need(&credential.connector).is_none() {
+        let message = "This credential belongs to a connector that the session is not about.";
+        return Err(Error::invalid("/credentialId", "other_connector", message));
+    }
+    session
+        .needs
+        .retain(|need| need.connector == credential.connector);
+    for need in &mut session.needs {
+        need.optional = false;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Loops around service calls: what is due is renewed, what waits is written, what is over is forgotten.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+use crate::service::{Error, Hub};
+
+/// Starts all loops. They end when the hub closes.
+pub fn start(hub: &Arc<Hub>) -> TaskTracker {
+    let tracker = TaskTracker::new();
+    tracker.spawn(Arc::clone(hub).run_refreshes());
+    spawn(
+        &tracker,
+        hub,
+        "refresh due credentials",
+        Duration::from_secs(1),
+        Hub::refresh_due,
+    );
+    spawn(
+        &tracker,
+        hub,
+        "write audit events",
+        Duration::from_secs(1),
+        Hub::flush_audit,
+    );
+    spawn(
+        &tracker,
+        hub,
+        "write last uses",
+        Duration::from_secs(10),
+        Hub::flush_uses,
+    );
+    spawn(
+        &tracker,
+        hub,
+        "write last uses of keys",
+        Duration::from_secs(10),
+        Hub::flush_key_uses,
+    );
+    spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
+    tracker.close();
+    tracker
+}
+
+/// Calls `work` every `period`, and once more at the end so that nothing waiting is lost.
+fn spawn<W>(tracker: &TaskTracker, hub: &Arc<Hub>, name: &'static str, period: Duration, work: W)
+where
+    W: for<'a> HubCall<'a> + Send + Sync + 'static,
+{
+    let hub = Arc::clone(hub);
+    tracker.spawn(async move {
+        let closing = hub.closing();
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let last = tokio::select! {
+                () = closing.cancelled() => true,
+                _ = ticks.tick() => false,
+            };
+            if let Err(error) = work.call(&hub).await {
+                tracing::error!(
+                    work = name,
+                    error = &error as &dyn std::error::Error,
+                    "work failed, tried again later"
+                );
+            }
+            if last {
+                return;
+            }
+        }
+    });
+}
+
+/// An async method of the hub.
+trait HubCall<'a> {
+    /// What it gives.
+    type Done: Future<Output = Result<(), Error>> + Send;
+
+    /// Calls it.
+    fn call(&self, hub: &'a Hub) -> Self::Done;
+}
+
+impl<'a, F, D> HubCall<'a> for F
+where
+    F: Fn(&'a Hub) -> D,
+    D: Future<Output = Result<(), Error>> + Send,
+{
+    type Done = D;
+
+    fn call(&self, hub: &'a Hub) -> D {
+        self(hub)
+    }
+}
