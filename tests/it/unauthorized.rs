@@ -73,6 +73,10 @@ const ROUTES: &[Route] = &[
     route("update_api_key", "keys:write", NotFound),
     route("delete_api_key", "keys:write", NotFound),
     route("rotate_api_key", "keys:write", NotFound),
+    route("create_connect_session", "sessions:write", Own),
+    route("get_connect_session", "sessions:write", NotFound),
+    route("cancel_connect_session", "sessions:write", NotFound),
+    route("confirm_connect_session", "sessions:write", NotFound),
     route("list_events", "events:read", Own),
     route("list_audit_events", "audit:read", Own),
 ];
@@ -132,7 +136,10 @@ async fn names(app: &TestApp) -> BTreeMap<&'static str, String> {
         .post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]}))
         .await
         .ok(201);
+    let session = json!({"userId": "u", "connectors": ["quillpost"]});
+    let session = app.as_key().post("/connect/sessions", &session).await.ok(201);
     BTreeMap::from([
+        ("sessionId", session["sessionId"].as_str().unwrap().to_owned()),
         ("userId", "u".to_owned()),
         ("connector", "quillpost".to_owned()),
         ("credentialId", credential),
@@ -143,7 +150,11 @@ async fn names(app: &TestApp) -> BTreeMap<&'static str, String> {
 }
 
 async fn call(caller: &Persona<'_>, call: &Call, query: &str) -> crate::support::http::TestResponse {
-    let body = (call.method == Method::PATCH || call.method == Method::PUT).then(|| json!({}));
+    let changes = call.method == Method::PATCH || call.method == Method::PUT;
+    let body = match call.path.ends_with("/confirm") {
+        true => Some(json!({"userId": "u", "confirmationCode": "c"})),
+        false => changes.then(|| json!({})),
+    };
     caller
         .send(
             call.method.clone(),
