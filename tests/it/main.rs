@@ -9,7 +9,11 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
+mod api;
 mod harness;
+mod headers;
+mod openapi;
 mod real;
 mod status_filter;
 mod support;
+mod unauthorized;
