@@ -10,6 +10,7 @@
 )]
 
 mod api;
+mod flow;
 mod harness;
 mod headers;
 mod openapi;
