@@ -99,7 +99,6 @@ pub(super) async fn secure(State(state): State<HttpState>, request: Request, nex
 }
 
 /// The answer after a panic. What it said may hold anything, so it is not repeated.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of tower-http")]
 pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked");
     Problem::internal().into_response()

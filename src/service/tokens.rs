@@ -121,7 +121,9 @@ impl Hub {
             // What was captured beside the fields is no part of the key.
             let definition = self.providers().get(&credential.provider);
             let typed = |name: &str| {
-                let variable = definition.as_ref().and_then(|definition| definition.variable(name));
+                let variable = definition
+                    .as_ref()
+                    .and_then(|definition| definition.variable(name));
                 variable.is_none_or(|variable| variable.source == ValueSource::User)
             };
             let values = material.values();

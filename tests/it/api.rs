@@ -10,4 +10,5 @@ mod input;
 mod integrations;
 mod providers;
 mod service;
+mod sessions;
 mod users;
