@@ -11,4 +11,5 @@ mod integrations;
 mod providers;
 mod service;
 mod sessions;
+mod tokens;
 mod users;
