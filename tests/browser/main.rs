@@ -11,6 +11,7 @@
 
 #[path = "support/chrome.rs"]
 mod chrome;
+mod docs;
 #[path = "support/front.rs"]
 mod front;
 mod harness;

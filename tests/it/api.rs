@@ -10,4 +10,6 @@ mod input;
 mod integrations;
 mod providers;
 mod service;
+mod sessions;
+mod tokens;
 mod users;

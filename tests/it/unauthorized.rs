@@ -151,9 +151,10 @@ async fn names(app: &TestApp) -> BTreeMap<&'static str, String> {
 
 async fn call(caller: &Persona<'_>, call: &Call, query: &str) -> crate::support::http::TestResponse {
     let changes = call.method == Method::PATCH || call.method == Method::PUT;
-    let body = match call.path.ends_with("/confirm") {
-        true => Some(json!({"userId": "u", "confirmationCode": "c"})),
-        false => changes.then(|| json!({})),
+    let body = if call.path.ends_with("/confirm") {
+        Some(json!({"userId": "u", "confirmationCode": "c"}))
+    } else {
+        changes.then(|| json!({}))
     };
     caller
         .send(

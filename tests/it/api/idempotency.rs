@@ -159,6 +159,31 @@ async fn a_change_is_carried_through_when_its_caller_hangs_up() {
 }
 
 #[tokio::test]
+async fn a_handler_that_takes_too_long_is_not_waited_for_and_goes_on() {
+    let limit = std::time::Duration::from_millis(300);
+    let Some(app) = TestApp::start_with(|state| state.handler_timeout = limit).await else {
+        return;
+    };
+    app.user("u").await;
+    let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
+    app.fake
+        .program(Plan::next(Endpoint::Api, Fault::delay_before(1_000)));
+    app.as_key()
+        .post("/credentials", &body)
+        .await
+        .assert_problem(504, "provider_timeout");
+    crate::support::wait::eventually("the credential", async || {
+        let stored = app.as_key().get("/credentials").await.ok(200);
+        if stored["data"].as_array().unwrap().len() == 1 {
+            Ok(())
+        } else {
+            Err(stored)
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_key_is_visible_ascii_and_not_too_long() {
     let Some(app) = TestApp::start().await else { return };
     let longest = "x".repeat(255);

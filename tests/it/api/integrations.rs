@@ -71,6 +71,7 @@ async fn every_mistake_of_an_integration_is_pointed_at() {
             needs(json!([{"connector": "quillpost", "must": true}])),
             &["/connectors/0/must"],
         ),
+        (needs(json!([["quillpost", [], false]])), &["/connectors/0"]),
         (needs(json!([{}])), &["/connectors/0/connector"]),
         (
             json!({"name": "", "connectors": [{"connector": "quillpost"}]}),

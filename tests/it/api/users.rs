@@ -69,6 +69,8 @@ async fn every_mistake_of_a_user_is_pointed_at() {
         (json!({"username": "u", "fullName": "a\u{0}b"}), &["/fullName"]),
         (json!(["u"]), &[""]),
         (json!("u"), &[""]),
+        (json!(null), &[""]),
+        (json!(["u", null, null, null, null]), &[""]),
     ] {
         key.post("/users", &body).await.assert_invalid(pointers);
     }

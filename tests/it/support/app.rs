@@ -54,6 +54,11 @@ impl TestApp {
     /// # Panics
     /// When it does not come up.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(|_| ()).await
+    }
+
+    /// The same with another state.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut HttpState)) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = database(&folder).await?;
         let clock = Arc::new(ManualClock::default());
@@ -74,6 +79,7 @@ impl TestApp {
         let mut state = HttpState::new(Arc::clone(&hub), Arc::new(Renderer::load().unwrap()));
         state.trusted_proxies = Arc::new(["127.0.0.1/32".parse().unwrap()]);
         state.metrics = Some(Arc::new(|| "vouchsafe_up 1\n".to_owned()));
+        change(&mut state);
         let service = vouchsafe::http::router(state).into_make_service_with_connect_info::<SocketAddr>();
         let tasks = vec![
             tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }),
