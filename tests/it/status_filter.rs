@@ -185,9 +185,9 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
                 };
                 let number = all.len() as u128 + 1_000;
                 // Overlays take turns, so that each meets each state without a table of hundreds of thousands.
-                let connector = &place.connectors[usize::from(number % 5 == 0)];
+                let connector = &place.connectors[usize::from(number.is_multiple_of(5))];
                 let mut credential = credential(number, place, connector, method, token);
-                credential.deactivated_at = (number % 7 == 0).then_some(NOW);
+                credential.deactivated_at = number.is_multiple_of(7).then_some(NOW);
                 credential.expires_at =
                     [None, Some(NOW), Some(NOW.plus(1)), Some(NOW.plus(-1))][(number % 4) as usize];
                 all.push(credential);
