@@ -38,6 +38,8 @@ async fn tokens_are_renewed_on_request_and_not_too_often() {
     assert_eq!(first["tokenType"], "Bearer");
     assert!(first["accessToken"].is_string() && first["expiresAt"].is_string() && first["scopes"].is_array());
     let refresh = format!("{path}/refresh");
+    key.act(&refresh).await.ok(200);
+    let first = key.get(&format!("{path}/token")).await.ok(200);
     let too_soon = key.act(&refresh).await;
     too_soon.assert_problem(429, "refresh_too_soon");
     assert_eq!(too_soon.header("retry-after"), Some("60"));
