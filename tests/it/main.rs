@@ -10,9 +10,11 @@
 )]
 
 mod api;
+mod flow;
 mod harness;
 mod headers;
 mod openapi;
 mod real;
+mod status_filter;
 mod support;
 mod unauthorized;

@@ -326,7 +326,21 @@ impl Hub {
             id: account.id,
             label: account.label,
         });
-        let granted = answer.scopes.clone().unwrap_or_else(|| flow.scopes.clone());
+        let granted = answer.scopes.clone().unwrap_or_else(|| {
+            // RFC 6749, section 5.1: an answer without scopes means those that were asked for.
+            let always = definition
+                .token_request_of(Method::OAuth2)
+                .map(|token| token.scopes.clone());
+            let mut all = always.unwrap_or_default();
+            all.extend(
+                flow.scopes
+                    .iter()
+                    .filter(|scope| !all.contains(scope))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+            all
+        });
         let grant = Grant {
             accepted: Accepted {
                 method: Method::OAuth2,

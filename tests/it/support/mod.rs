@@ -6,6 +6,7 @@
 pub(crate) mod app;
 pub(crate) mod components;
 pub(crate) mod http;
+pub(crate) mod modal;
 pub(crate) mod outside;
 pub(crate) mod servers;
 pub(crate) mod wait;
