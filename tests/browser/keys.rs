@@ -55,7 +55,7 @@ async fn b13_a_wrong_key_is_refused_in_place_and_the_right_one_is_stored_once() 
         .await;
     chrome.act("submit").await;
     chrome
-        .shows(".notice-danger", "Quillpost didn’t accept this")
+        .shows(".notice-danger", "Quillpost didn't accept this")
         .await;
     // Masked again, empty, and where the user goes on.
     let state = "const input = document.querySelector('input[name=key]');
@@ -72,7 +72,7 @@ async fn b13_a_wrong_key_is_refused_in_place_and_the_right_one_is_stored_once() 
     chrome.on_page("done").await;
     is_not_in_the_page(&chrome, VALID_KEY).await;
     assert_eq!(submissions(&stage), 2);
-    chrome.act("done").await;
+    chrome.end_by("done").await;
     let result = chrome.result(&host).await;
     let credential = stage.api.only_credential("jo").await;
     assert_eq!(result["results"][0]["credentialId"], credential["credentialId"]);
@@ -123,7 +123,7 @@ async fn b13_a_key_with_a_space_inside_is_refused_at_its_field_without_asking_an
         .await;
     chrome.act("submit").await;
     chrome.on_page("done").await;
-    chrome.act("done").await;
+    chrome.end_by("done").await;
     assert_eq!(chrome.result(&host).await["status"], "completed");
     chrome.finish(&[]).await;
 }

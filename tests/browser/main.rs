@@ -10,6 +10,7 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
+mod answers;
 #[path = "support/chrome.rs"]
 mod chrome;
 mod docs;
@@ -17,8 +18,10 @@ mod docs;
 mod front;
 mod harness;
 mod keys;
+mod sessions;
 mod sign_in;
 #[path = "support/stage.rs"]
 mod stage;
 #[path = "../it/support/mod.rs"]
 mod support;
+mod windows;

@@ -112,7 +112,7 @@ async fn connects_by(stage: &mut Stage, chrome: &Chrome, way: Way, user: &str) {
         "{address}"
     );
     chrome.enter_modal().await;
-    chrome.act("done").await;
+    chrome.end_by("done").await;
     told_of_northwind(stage, chrome.result(&host).await, connector, user).await;
     let session = stage.api.session(&session.id).await;
     assert_eq!(session["status"], "completed");

@@ -1,7 +1,6 @@
 //! What a user does in the modal and at the apps, and what the host page learns of it.
 
 use fantoccini::Locator;
-use fantoccini::error::CmdError;
 use fantoccini::wd::WindowHandle;
 use serde_json::{Value, json};
 
@@ -129,17 +128,25 @@ impl Chrome {
         popup
     }
 
-    /// Clicks what makes the present window close, sooner or later.
+    /// Clicks what makes the present window or frame go away. The driver may complain that it is gone.
     pub(crate) async fn click_and_leave(&self, css: &str) {
-        let gone = |error: &CmdError| error.is_no_such_window();
-        let clicked = match self.client().find(Locator::Css(css)).await {
-            Ok(element) => element.click().await,
-            Err(error) => Err(error),
-        };
-        match clicked {
-            Err(error) if !gone(&error) => panic!("a click on {css}: {error}"),
-            Ok(()) | Err(_) => {}
-        }
+        eventually(&format!("a click on {css}"), async || {
+            let element = self
+                .client()
+                .find(Locator::Css(css))
+                .await
+                .map_err(|error| error.to_string())?;
+            let said = element.click().await.err().map(|error| error.to_string());
+            // Anything else is the driver's wonder at what is gone.
+            said.filter(|said| said.contains("intercepted") || said.contains("not interactable"))
+                .map_or(Ok(()), Err)
+        })
+        .await;
+    }
+
+    /// Presses what ends the modal.
+    pub(crate) async fn end_by(&self, action: &str) {
+        self.click_and_leave(&format!("[data-vs-action={action}]")).await;
     }
 
     /// Goes back to the host page and into its modal.
