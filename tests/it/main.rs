@@ -9,6 +9,12 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
+mod canary;
+mod cli;
+mod config;
+mod entity_drift;
 mod harness;
+mod layering;
+mod providers;
 mod real;
 mod support;

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "every test binary uses another part of this folder")]
 
 pub(crate) mod components;
+pub(crate) mod database;
 pub(crate) mod outside;
+pub(crate) mod process;
 pub(crate) mod servers;
 pub(crate) mod wait;
