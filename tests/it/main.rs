@@ -10,10 +10,16 @@
 )]
 
 mod api;
+mod canary;
+mod cli;
+mod config;
+mod entity_drift;
 mod flow;
 mod harness;
 mod headers;
+mod layering;
 mod openapi;
+mod providers;
 mod real;
 mod status_filter;
 mod support;

@@ -5,8 +5,10 @@
 
 pub(crate) mod app;
 pub(crate) mod components;
+pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod modal;
 pub(crate) mod outside;
+pub(crate) mod process;
 pub(crate) mod servers;
 pub(crate) mod wait;
