@@ -46,7 +46,7 @@ use crate::egress::Egress;
 use crate::ids::Ids;
 use crate::provider::Registry;
 use crate::random::Random;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::vault::Vault;
 
 /// What the hub is made of.
@@ -151,12 +151,19 @@ impl Hub {
 
     /// The environment of `id` with its workspace's subscription, at most five seconds old.
     async fn environment_of(&self, id: EnvironmentId) -> Result<Arc<(Environment, Tenant)>, Error> {
+        self.environment_in(&self.store, id).await
+    }
+
+    /// The same, asked of `db`: a transaction must not wait for another connection.
+    async fn environment_in(
+        &self,
+        db: &impl store::Reads,
+        id: EnvironmentId,
+    ) -> Result<Arc<(Environment, Tenant)>, Error> {
         if let Some(found) = self.environments.get(&id).await {
             return Ok(found);
         }
-        let found = crate::store::environment::find(&self.store, id)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let found = store::environment::find(db, id).await?.ok_or(Error::NotFound)?;
         let found = Arc::new(found);
         self.environments.insert(id, Arc::clone(&found)).await;
         Ok(found)

@@ -15,9 +15,9 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     spawn(
         &tracker,
         hub,
-        "refresh due credentials",
+        "work off due credentials",
         Duration::from_secs(1),
-        Hub::refresh_due,
+        Hub::work_off_due,
     );
     spawn(
         &tracker,

@@ -28,12 +28,10 @@ impl MigrationTrait for Migration {
         manager
             .create_index(index("credential", &["environment_id", "connector_id"]))
             .await?;
+        manager.create_index(index("credential", &["expires_at"])).await?;
         manager.create_table(credential_token()).await?;
         manager
             .create_index(index("credential_token", &["due_at"]))
-            .await?;
-        manager
-            .create_index(index("credential_token", &["next_try_at"]))
             .await?;
         Ok(())
     }

@@ -52,8 +52,6 @@ pub struct HostConnector {
     pub name: String,
     /// What the back end calls with the credential.
     pub call_url: String,
-    /// The same, as a path for the hub's proxy.
-    pub proxy_path: String,
 }
 
 impl HostConnector {
@@ -63,7 +61,6 @@ impl HostConnector {
             key: key.to_owned(),
             name: name.to_owned(),
             call_url: format!("{fake_url}/api/me"),
-            proxy_path: "me".to_owned(),
         }
     }
 }

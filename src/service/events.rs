@@ -57,7 +57,7 @@ impl Hub {
         reason: Option<&str>,
     ) -> Result<(), Error> {
         credential.token.event_ordinal += 1;
-        let (environment, _) = &*self.environment_of(tenant.environment).await?;
+        let (environment, _) = &*self.environment_in(tx, tenant.environment).await?;
         let id = EventId::new(self.ids.next());
         let now = self.now();
         let body = EventBody {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
-use vouchsafe_entity::kind::{FailClass, Method};
+use vouchsafe_entity::kind::{FailClass, Method, TokenState};
+use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
 use super::material::{CURRENT, Material, PREVIOUS};
@@ -45,23 +46,22 @@ impl Hub {
                 "This credential has nothing to refresh: it is a key, or the app gave no refresh token.";
             return Err(Error::refused(Code::NotRefreshable, detail));
         }
-        let last = credential.last_refreshed_at.unwrap_or(credential.issued_at);
-        let since = self.now().since(last) / 1_000;
-        if since < MANUAL_SECONDS {
-            let wait = u64::try_from(MANUAL_SECONDS - since).unwrap_or(1);
-            return Err(Error::later(
-                Code::RefreshTooSoon,
-                "This credential was refreshed within the last minute.",
-                wait,
-            ));
+        if let Some(last) = last_attempt(&credential) {
+            let since = self.now().since(last) / 1_000;
+            if since < MANUAL_SECONDS {
+                let wait = u64::try_from(MANUAL_SECONDS - since).unwrap_or(1);
+                let detail = "This credential was refreshed within the last minute.";
+                return Err(Error::later(Code::RefreshTooSoon, detail, wait));
+            }
         }
         self.refresh_now(actor.tenant, &credential).await?;
         self.record_read(actor, "credential.refresh", Target::new("credential", id))
             .await?;
         let renewed = self.get_credential(actor, id).await?;
-        self.usable_material(actor, renewed)
-            .await
-            .map(|(credential, _)| credential)
+        if renewed.token.version == credential.token.version {
+            return Err(self.not_renewed(&renewed));
+        }
+        Ok(renewed)
     }
 
     /// Renews whatever the state says of the next try, and waits.
@@ -119,14 +119,26 @@ impl Hub {
         }
     }
 
-    /// Asks for the renewal of what is due.
+    /// Does what is due: asks for renewals, ends what nothing renews, gives back what nobody confirmed.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn refresh_due(&self) -> Result<(), Error> {
+    pub async fn work_off_due(&self) -> Result<(), Error> {
         for due in store::credential::due(&self.store, self.now(), BATCH).await? {
             let (_, tenant) = *self.environment_of(due.environment_id).await?;
-            self.refreshes.nudge(tenant, due.credential_id, due.token_version);
+            if due.state == TokenState::Pending {
+                match self
+                    .delete_credential(&hub_actor(tenant), due.credential_id)
+                    .await
+                {
+                    Ok(_) | Err(Error::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            } else if due.has_refresh_token || is_minted(due.method) {
+                self.refreshes.nudge(tenant, due.credential_id, due.token_version);
+            } else {
+                self.write_down_end(due.environment_id, due.credential_id).await?;
+            }
         }
         Ok(())
     }
@@ -251,7 +263,7 @@ impl Hub {
         credential: Credential,
         mut material: Material,
         answer: &TokenAnswer,
-        sent_at: vouchsafe_entity::millis::Millis,
+        sent_at: Millis,
     ) -> Result<(), Error> {
         let at = (credential.token.epoch, credential.token.version);
         let previous = self.seal_material(tenant, PREVIOUS, credential.id, at, &material)?;
@@ -292,7 +304,7 @@ impl Hub {
         material: &Material,
         previous: &vouchsafe_entity::sealed::Sealed,
         answer: &TokenAnswer,
-        sent_at: vouchsafe_entity::millis::Millis,
+        sent_at: Millis,
     ) -> Result<(), Error> {
         let environment = tenant.environment;
         let guard = Guard {
@@ -408,6 +420,15 @@ impl Hub {
             }
         }
     }
+}
+
+/// When a refresh last succeeded or failed.
+fn last_attempt(credential: &Credential) -> Option<Millis> {
+    let failed = credential
+        .token
+        .next_try_at()
+        .map(|_| credential.token.state_since);
+    credential.last_refreshed_at.max(failed)
 }
 
 /// The hub acting by itself.

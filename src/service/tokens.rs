@@ -16,6 +16,7 @@ use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Health};
 use crate::domain::refresh::Readiness;
 use crate::domain::workspace::Tenant;
+use crate::provider::ValueSource;
 use crate::store;
 
 /// Last uses are written so far apart.
@@ -117,13 +118,7 @@ impl Hub {
         .await?;
         self.uses.note(actor.environment(), &credential, self.now());
         if matches!(credential.method, Method::ApiKey | Method::Basic) {
-            let values = material.values();
-            return Ok(Token::Fields(
-                values
-                    .iter()
-                    .map(|(name, v)| (name.to_owned(), v.clone()))
-                    .collect(),
-            ));
+            return Ok(Token::Fields(self.typed_values(&credential, &material)));
         }
         let missing = Error::internal("a token credential without an access token");
         Ok(Token::Access {
@@ -132,6 +127,21 @@ impl Hub {
             expires_at: credential.token.access_expires_at,
             scopes: credential.scopes,
         })
+    }
+
+    /// The values that the user gave, without those that the hub learned.
+    fn typed_values(&self, credential: &Credential, material: &Material) -> Vec<(String, SecretString)> {
+        let definition = self.providers().get(&credential.provider);
+        let typed = |name: &str| {
+            let variable = definition
+                .as_ref()
+                .and_then(|definition| definition.variable(name));
+            variable.is_none_or(|variable| variable.source == ValueSource::User)
+        };
+        let values = material.values();
+        let kept = values.iter().filter(|(name, _)| typed(name));
+        kept.map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect()
     }
 
     /// The credential in a state that may be used, and its open content; renewed first where that is needed.
@@ -171,6 +181,18 @@ impl Hub {
             Readiness::NotBefore(at) => Err(not_before(&renewed, at, now)),
             // Renewed, and over again at once: a provider that gives tokens of no length.
             Readiness::Spent => Err(pending(5)),
+        }
+    }
+
+    /// Why an attempt gave no new token.
+    pub(super) fn not_renewed(&self, credential: &Credential) -> Error {
+        let now = self.now();
+        if let Some(refusal) = refusal(credential, credential.health(now)) {
+            return refusal;
+        }
+        match credential.token.next_try_at() {
+            Some(at) => not_before(credential, at, now),
+            None => pending(5),
         }
     }
 

@@ -179,11 +179,20 @@ impl Hub {
     }
 
     pub(super) async fn user_named(&self, actor: &Actor, name: &str) -> Result<Option<User>, Error> {
+        Self::user_in(&self.store, actor, name).await
+    }
+
+    /// The same, asked of `db`.
+    pub(super) async fn user_in(
+        db: &impl store::Reads,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<Option<User>, Error> {
         let environment = actor.environment();
         if let Ok(id) = name.parse::<UserId>() {
-            return Ok(store::user::find(&self.store, environment, id).await?);
+            return Ok(store::user::find(db, environment, id).await?);
         }
-        Ok(store::user::by_username(&self.store, environment, name).await?)
+        Ok(store::user::by_username(db, environment, name).await?)
     }
 
     /// The users of the actor's environment, newest first.

@@ -7,7 +7,7 @@ use vouchsafe_entity::credential::{ActiveModel, Column, Entity};
 use vouchsafe_entity::credential_token::{self, ActiveModel as TokenModel, Column as TokenColumn};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::json::{Object, Strings, Texts};
-use vouchsafe_entity::kind::{Status, TokenState};
+use vouchsafe_entity::kind::{Method, Status, TokenState};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
@@ -345,7 +345,7 @@ fn token_row(token: &Token) -> TokenModel {
     }
 }
 
-/// A credential whose tokens want renewing.
+/// A credential whose time has come.
 #[derive(Debug, FromQueryResult)]
 pub struct DueCredential {
     /// Where it is.
@@ -354,12 +354,21 @@ pub struct DueCredential {
     pub credential_id: CredentialId,
     /// The version to spend.
     pub token_version: i64,
+    /// Its state.
+    pub state: TokenState,
+    /// How it was given.
+    pub method: Method,
+    /// Whether a refresh token is there.
+    pub has_refresh_token: bool,
 }
 
-/// Credentials due at `now`, those that wait longest first.
+/// Credentials due at `now`, those that wait longest first: to be renewed, to be ended because nothing renews them,
+/// or to be given back because nobody confirmed them.
 pub async fn due(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<DueCredential>, StoreError> {
-    let sql = "SELECT t.environment_id, t.credential_id, t.token_version FROM credential_token t \
-        WHERE t.due_at <= $1 AND t.state IN ('active', 'refreshing', 'waiting', 'unknown', 'suspect') \
+    let sql = "SELECT t.environment_id, t.credential_id, t.token_version, t.state, c.method, t.has_refresh_token \
+        FROM credential_token t \
+        JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+        WHERE t.due_at <= $1 AND t.state NOT IN ('broken', 'deleted') \
         AND COALESCE(t.next_try_at, 0) <= $1 AND COALESCE(t.lease_until, 0) <= $1 \
         ORDER BY t.due_at LIMIT $2";
     let connection = db.connection();
@@ -391,7 +400,7 @@ pub async fn touch(
     Ok(())
 }
 
-/// Credentials whose end has passed without anybody writing it down.
+/// Keys whose end, set by hand, has passed without anybody writing it down.
 pub async fn ended(
     db: &impl Reads,
     now: Millis,
@@ -404,8 +413,7 @@ pub async fn ended(
     }
     let sql = "SELECT c.environment_id, c.id FROM credential c \
         JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
-        WHERE t.state NOT IN ('broken', 'deleted') AND (c.expires_at <= $1 \
-        OR (c.method = 'oauth2' AND NOT t.has_refresh_token AND t.access_expires_at <= $1)) LIMIT $2";
+        WHERE c.expires_at <= $1 AND t.state NOT IN ('broken', 'deleted') LIMIT $2";
     let connection = db.connection();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = connection

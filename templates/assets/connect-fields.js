@@ -65,10 +65,12 @@ const Fields = (() => {
     return shown;
   }
 
-  // Complains when a field is left, and takes the complaint back as soon as it is mended.
+  // Complains when a field is left, and takes the complaint back as soon as it is mended. Not when it is left for a
+  // button: the complaint would move the button away from under the pointer.
   function watch(form, changed) {
     const leave = (event) => {
       const input = event.target;
+      if (event.relatedTarget?.closest("button")) return;
       if (input.value?.trim() && input.closest("[data-vs-field]")) say(input, fault(input));
     };
     const type = (event) => {

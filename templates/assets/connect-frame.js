@@ -274,16 +274,17 @@
 
   document.addEventListener("click", (event) => {
     const target = event.target.closest("[data-vs-action]");
-    if (target && target.dataset.vsAction !== "submit") actions[target.dataset.vsAction]?.(target, event);
+    if (!target) return;
+    if (target.dataset.vsAction === "submit") submit(event, target.form);
+    else actions[target.dataset.vsAction]?.(target, event);
   });
 
-  document.addEventListener("submit", (event) => {
-    const form = event.target.closest("form[data-vs-form]");
-    if (!form) return;
+  // Enter in a field clicks the button as well. There is no submit event in a sandbox without `allow-forms`.
+  function submit(event, form) {
     event.preventDefault();
     if (form.dataset.vsForm === "key") submitKey(form);
     else attempt?.open(() => sessionStore("keep"));
-  });
+  }
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || hosted || event.defaultPrevented || ask.open) return;

@@ -191,7 +191,7 @@ pub(super) fn failure(code: &str, message: Option<String>) -> Failure {
         "connector_failing" | "connector_incomplete" | "connector_disabled" | "provider_missing" => {
             FailureReason::Unavailable
         }
-        "session_expired" | "confirmation_expired" => FailureReason::TimedOut,
+        "session_expired" | "flow_expired" | "confirmation_expired" => FailureReason::TimedOut,
         "unexpected_answer" | "issuer_mismatch" | "internal_error" => FailureReason::Unexpected,
         _ => FailureReason::Refused,
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 use vouchsafe_entity::id::{ConnectorId, CredentialId, FlowId};
-use vouchsafe_entity::kind::{Binding, FailClass, Method};
+use vouchsafe_entity::kind::{Binding, FailClass, Method, SessionStatus};
 
 use super::Visit;
 use super::flows::{FLOW, Kept};
@@ -89,6 +89,9 @@ impl Hub {
     ) -> Result<Returned, Error> {
         let (flow, visit, connector, definition, callback) =
             self.take_flow(connector, pairs, cookies, origin).await?;
+        if let Some(code) = self.hindrance(&flow, &visit, &connector) {
+            return self.fail_flow(&flow, visit, code, None).await;
+        }
         let code = match callback.outcome {
             Outcome::Error { code, description } => {
                 return self.fail_flow(&flow, visit, &code, description).await;
@@ -176,36 +179,26 @@ impl Hub {
             .visit_of(flow.session, origin)
             .await?
             .ok_or_else(|| refused("There is no such session."))?;
-        if self.now() >= flow.expires_at
-            || visit.session.status(self.now()) == vouchsafe_entity::kind::SessionStatus::Cancelled
-        {
-            let tx = self.store.begin().await?;
-            self.record(
-                &tx,
-                &visit.actor,
-                "connect.callback_late",
-                Target::new("flow", flow.id),
-                None,
-            )
-            .await?;
-            tx.commit().await?;
-            return Err(refused(
-                "This sign-in took longer than ten minutes, or its session is over.",
-            ));
-        }
         let found = store::connector::find(&self.store, flow.environment, connector).await?;
         let connector = match found {
             Some(connector) => connector,
             None => Self::default_connector_of(&visit, connector).ok_or(Error::NotFound)?,
         };
         let definition = self.definition_of(&connector)?;
-        if !connector.enabled {
-            return Err(Error::refused(
-                Code::ConnectorDisabled,
-                "The host app has switched this app off.",
-            ));
-        }
         Ok((flow, visit, connector, definition, callback))
+    }
+
+    /// Why a flow that came back must not go on: its session ended, it took too long, or its connector was switched
+    /// off meanwhile.
+    fn hindrance(&self, flow: &Flow, visit: &Visit, connector: &Connector) -> Option<&'static str> {
+        let now = self.now();
+        match visit.session.status(now) {
+            SessionStatus::Expired | SessionStatus::Cancelled => Some(Code::SessionExpired.as_str()),
+            SessionStatus::Open | SessionStatus::Completed if now >= flow.expires_at => Some("flow_expired"),
+            SessionStatus::Open | SessionStatus::Completed => {
+                (!connector.enabled).then(|| Code::ConnectorDisabled.as_str())
+            }
+        }
     }
 
     /// The names of the callback's parameters hang on the connector's definition, so the flow is found without being
@@ -326,7 +319,21 @@ impl Hub {
             id: account.id,
             label: account.label,
         });
-        let granted = answer.scopes.clone().unwrap_or_else(|| flow.scopes.clone());
+        let granted = answer.scopes.clone().unwrap_or_else(|| {
+            // RFC 6749, section 5.1: an answer without scopes means those that were asked for.
+            let always = definition
+                .token_request_of(Method::OAuth2)
+                .map(|token| token.scopes.clone());
+            let mut all = always.unwrap_or_default();
+            all.extend(
+                flow.scopes
+                    .iter()
+                    .filter(|scope| !all.contains(scope))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+            all
+        });
         let grant = Grant {
             accepted: Accepted {
                 method: Method::OAuth2,

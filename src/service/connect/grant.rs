@@ -152,6 +152,10 @@ impl Hub {
             credential.token.machine = Machine::Pending;
         }
         self.set_value(&visit.actor, &mut credential, &grant.accepted)?;
+        if pending {
+            // Given back at this time, unless the back end confirms.
+            credential.token.due_at = Some(self.now().plus_seconds(CONFIRMATION_SECONDS));
+        }
         store::connector::ensure(tx, environment, connector, self.now()).await?;
         self.announce(tx, visit.actor.tenant, &mut credential).await?;
         store::credential::insert(tx, environment, &credential).await?;

@@ -294,7 +294,7 @@ impl Hub {
         let new = match user {
             SessionUser::New(new) => new,
             SessionUser::Named(name) => {
-                if let Some(user) = self.user_named(actor, &name).await? {
+                if let Some(user) = Self::user_in(tx, actor, &name).await? {
                     return Ok(user);
                 }
                 if name.starts_with("user_") && name.parse::<vouchsafe_entity::id::UserId>().is_ok() {

@@ -1,6 +1,7 @@
 //! A credential from typed values: checked against the definition, tested against the app, sealed and stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -14,7 +15,9 @@ use crate::domain::credential::{Account, Credential, Machine, Token};
 use crate::domain::refresh::{due_at, is_minted};
 use crate::domain::user::User;
 use crate::oauth::TokenError;
-use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, FieldSource, Values};
+use crate::provider::{
+    CaptureError, Captured, CheckOutcome, CheckRequest, Definition, FieldSource, Refresh, Values,
+};
 use crate::service::audit::Target;
 use crate::service::check::{Checked, refusal};
 use crate::service::material::{CURRENT, Material};
@@ -373,28 +376,47 @@ impl Hub {
         let lifetime = expires_in
             .and_then(|seconds| i64::try_from(seconds).ok())
             .map(|seconds| seconds.saturating_mul(1_000));
-        let definition = self.providers().get(&credential.provider);
-        let policy = definition.as_ref().and_then(|definition| definition.refresh());
-        let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        let early = policy.and_then(|policy| policy.early).map(millis);
-        let ends_in = policy
-            .and_then(|policy| policy.lifetime.or(policy.idle_expiry))
-            .map(millis);
+        let ends_in = self
+            .refresh_policy(credential, |policy| policy.lifetime.or(policy.idle_expiry))
+            .flatten();
         let token = &mut credential.token;
         token.access_lifetime = lifetime;
         token.access_expires_at = lifetime.map(|lifetime| sent_at.plus(lifetime));
         token.refresh_expires_at = ends_in
             .filter(|_| token.has_refresh_token)
-            .map(|millis| sent_at.plus(millis));
-        let renewable = credential.is_renewable();
-        let jitter = self.jitter();
-        credential.token.due_at = renewable.then(|| due_at(sent_at, lifetime, early, jitter));
+            .map(|time| sent_at.plus(in_millis(time)));
+        credential.token.due_at = self.due_of(credential, sent_at);
+    }
+
+    /// When somebody must look at the tokens that came at `sent_at`: to renew them, or to write down their end.
+    pub(in crate::service) fn due_of(&self, credential: &Credential, sent_at: Millis) -> Option<Millis> {
+        if !credential.is_renewable() {
+            return credential.token.access_expires_at;
+        }
+        let early = self
+            .refresh_policy(credential, |policy| policy.early)
+            .flatten()
+            .map(in_millis);
+        Some(due_at(
+            sent_at,
+            credential.token.access_lifetime,
+            early,
+            self.jitter(),
+        ))
+    }
+
+    fn refresh_policy<T>(&self, credential: &Credential, read: impl Fn(&Refresh) -> T) -> Option<T> {
+        self.providers().get(&credential.provider)?.refresh().map(read)
     }
 
     /// A random number from 0 to 1.
     pub(in crate::service) fn jitter(&self) -> f64 {
         f64::from(u32::from_be_bytes(self.random.bytes())) / f64::from(u32::MAX)
     }
+}
+
+fn in_millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Which method typed values are for.

@@ -33,6 +33,8 @@ pub(crate) const APP: &str = "app.test";
 pub(crate) const HUB: &str = "hub.test";
 /// The authorization server.
 pub(crate) const IDP: &str = "idp.test";
+/// The fake provider.
+pub(crate) const FERNHILL: &str = "fernhill.test";
 
 /// Name of the header that separates a page from the window that opened it.
 const OPENER_POLICY: &str = "cross-origin-opener-policy";
@@ -81,7 +83,7 @@ pub(crate) struct Front {
 impl Front {
     /// Starts a front on a free port of 127.0.0.1; no site answers before it is given a backend.
     pub(crate) async fn start() -> Self {
-        let tls = tls::Identity::for_hosts(&[APP, HUB, IDP, "localhost"]);
+        let tls = tls::Identity::for_hosts(&[APP, HUB, IDP, FERNHILL, "localhost"]);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let sites = Arc::new(Sites::default());
