@@ -7,8 +7,10 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
-//! | [`app`] | the composition root: one state type built from a [`Config`] and [`app::Deps`] |
+//! | [`cli`] | the command line: arguments, one call, what to print |
+//! | [`app`] | the composition root: one state type built from a [`config::Config`] and [`app::Deps`] |
 //! | [`http`] | routes, callers, problems and views; sees neither rows nor ciphertext |
+//! | [`worker`] | loops around a service call |
 //! | [`service`] | the use cases, a file a story |
 //! | [`oauth`] | the outbound OAuth protocol; quirks are asked of the provider definition |
 //! | [`provider`] | provider definitions: TOML in, requests out; never touches the network |
@@ -16,10 +18,14 @@
 //! | [`vault`] | the only sealing and opening |
 //! | [`store`] | the only SQL |
 //! | [`domain`] | pure state and its transitions |
-//! | [`worker`] | loops around a service call |
-//! | [`demo`] | a fake provider with faults and a small host app |
+//! | [`config`] | what an operator may set |
+//! | [`telemetry`] | logs and metrics |
+//! | [`clock`], [`random`] | time and randomness, so that tests can decide them |
+//! | [`ids`] | ids of new rows, made of clock and random source |
+//! | [`secret`] | the hub's own keys and tokens |
+//! | [`demo`] | a fake provider with faults and a small host app; knows nothing of the hub |
 //!
-//! Which module may use which is settled in `tests/it/layering.rs`.
+//! Which module may use which is the table in `tests/it/layering.rs`, which also keeps this map complete.
 
 pub mod app;
 pub mod cli;

@@ -199,13 +199,28 @@ impl Hub {
         self.tasks.spawn(work)
     }
 
-    /// Ends streams and loops, and waits for work that outlives its request, at most `most`.
-    pub async fn finish(&self, most: Duration) {
+    /// Ends streams and loops, and takes no more connections. Calls under way may still renew tokens.
+    pub fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// Ends [`Hub::run_refreshes`] once what was asked for has begun.
+    pub fn close_refreshes(&self) {
+        self.refreshes.close();
+    }
+
+    /// Waits for work that outlives its request.
+    pub async fn finish(&self) {
         self.tasks.close();
-        if tokio::time::timeout(most, self.tasks.wait()).await.is_err() {
-            tracing::warn!("some work was still under way at the end of the time for it");
-        }
+        self.tasks.wait().await;
+    }
+
+    /// Closes the database, after everything else; SQLite then leaves one file behind.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn close_store(&self) -> Result<(), Error> {
+        Ok(self.store.clone().close().await?)
     }
 
     /// Asks the database and the keys, for `GET /readyz`.

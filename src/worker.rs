@@ -45,7 +45,26 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     tracker
 }
 
-/// Calls `work` every `period`, and once more at the end so that nothing waiting is lost.
+/// Writes what waits, after the loops and calls have ended, so that nothing is lost, and closes the database.
+pub async fn finish(hub: &Hub) {
+    let written = [
+        ("write audit events", hub.flush_audit().await),
+        ("write last uses", hub.flush_uses().await),
+        ("write last uses of keys", hub.flush_key_uses().await),
+        ("close the database", hub.close_store().await),
+    ];
+    for (work, done) in written {
+        if let Err(error) = done {
+            tracing::error!(
+                work,
+                error = &error as &dyn std::error::Error,
+                "work failed at the end"
+            );
+        }
+    }
+}
+
+/// Calls `work` every `period`.
 fn spawn<W>(tracker: &TaskTracker, hub: &Arc<Hub>, name: &'static str, period: Duration, work: W)
 where
     W: for<'a> HubCall<'a> + Send + Sync + 'static,
@@ -56,19 +75,16 @@ where
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let last = tokio::select! {
-                () = closing.cancelled() => true,
-                _ = ticks.tick() => false,
-            };
+            tokio::select! {
+                () = closing.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
             if let Err(error) = work.call(&hub).await {
                 tracing::error!(
                     work = name,
                     error = &error as &dyn std::error::Error,
                     "work failed, tried again later"
                 );
-            }
-            if last {
-                return;
             }
         }
     });

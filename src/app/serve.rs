@@ -117,14 +117,18 @@ impl Running {
 
     /// Stops accepting, lets calls and refreshes finish (up to 30 s), writes what waits, and ends.
     pub async fn stop(self) {
-        self.hub.finish(GRACE).await;
         let ended = async {
+            self.hub.close();
             self.servers.wait().await;
+            // Calls are over, so nobody asks for another token.
+            self.hub.close_refreshes();
             self.workers.wait().await;
+            self.hub.finish().await;
         };
         if tokio::time::timeout(GRACE, ended).await.is_err() {
-            tracing::warn!("some connections were still open at the end of the time for them");
+            tracing::warn!("some calls or refreshes were still under way at the end of the time for them");
         }
+        worker::finish(&self.hub).await;
     }
 }
 

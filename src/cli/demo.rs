@@ -60,6 +60,10 @@ pub(super) fn run(env: &BTreeMap<String, String>) -> Result<(), CliError> {
         say("  Vouchsafe demo: a hub, two invented apps, and Acme, a product that embeds the hub.")?;
         say("")?;
         say(format!("  Open  {}  and press Connect.", host.base_url()))?;
+        say(format!(
+            "  Quillpost, one of the apps, takes the key  {}",
+            fake::VALID_KEY
+        ))?;
         say("")?;
         say(format!(
             "  The hub is at {} (API at /docs). Everything is forgotten on Ctrl-C.",

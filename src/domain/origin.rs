@@ -18,7 +18,13 @@ pub fn origin_of(address: &Url) -> Option<String> {
 
 fn is_allowed(url: &Url) -> bool {
     match url.scheme() {
-        "https" => url.host().is_some(),
+        "https" => url.host().is_some_and(|host| match host {
+            // The URL standard lets more through than any name has.
+            Host::Domain(name) => name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+            Host::Ipv4(_) | Host::Ipv6(_) => true,
+        }),
         "http" => is_loopback(url),
         _ => false,
     }

@@ -4,6 +4,7 @@
 
 mod body;
 mod caller;
+mod object;
 mod path;
 mod query;
 mod serde_error;
@@ -14,6 +15,7 @@ pub(super) use caller::{
     AuditRead, Caller, ConnectorsRead, ConnectorsWrite, CredentialsRead, CredentialsReveal, CredentialsWrite,
     EventsRead, Everything, KeysWrite, ProvidersRead, SessionsWrite, UsersRead, UsersWrite, authenticate,
 };
+pub(super) use object::Object;
 pub(super) use path::{InPath, Segment};
 pub(super) use query::{Flag, Listing, NoFilter, NoQuery, Query};
 pub(super) use serde_error::shaped;

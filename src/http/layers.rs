@@ -99,7 +99,6 @@ pub(super) async fn secure(State(state): State<HttpState>, request: Request, nex
 }
 
 /// The answer after a panic. What it said may hold anything, so it is not repeated.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of tower-http")]
 pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked");
     Problem::internal().into_response()
@@ -116,6 +115,33 @@ pub(super) async fn limit_time(State(state): State<HttpState>, request: Request,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_repeats_nothing() {
+        use http_body_util::BodyExt as _;
+        use tower::ServiceExt as _;
+        use tower_http::catch_panic::CatchPanicLayer;
+
+        async fn fail() -> Response {
+            panic!("hunter2")
+        }
+
+        let router: axum::Router = axum::Router::new()
+            .route("/", axum::routing::get(fail))
+            .layer(CatchPanicLayer::custom(panicked));
+        let answer = router
+            .oneshot(Request::new(axum::body::Body::empty()))
+            .await
+            .unwrap();
+        let answer = complete(answer, "r");
+        assert_eq!(answer.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(
+            body.contains("\"internal_error\"") && !body.contains("hunter2"),
+            "{body}"
+        );
+    }
 
     #[test]
     fn a_request_id_is_short_and_visible() {

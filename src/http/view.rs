@@ -63,6 +63,7 @@ pub(super) struct PageParams {
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u64>,
     /// The `nextCursor` of the page before.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 

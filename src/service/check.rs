@@ -15,6 +15,9 @@ use crate::provider::{CheckOutcome, CheckRequest, Definition, Values};
 /// How the hub names itself to apps.
 const AGENT: &str = concat!("vouchsafe/", env!("CARGO_PKG_VERSION"));
 
+/// After this long no more try begins: each may take ten seconds, and the caller must hear within thirty.
+const LAST_TRY: Duration = Duration::from_secs(12);
+
 /// What a check found.
 pub(super) struct Checked {
     /// The outcome.
@@ -45,9 +48,10 @@ impl Hub {
                 body: None,
             }));
         };
+        let began = std::time::Instant::now();
         let mut checked = self.check_once(definition, &request).await;
         for wait in &self.check_waits {
-            if checked.outcome != CheckOutcome::Unreachable {
+            if checked.outcome != CheckOutcome::Unreachable || began.elapsed() > LAST_TRY {
                 break;
             }
             tokio::time::sleep(*wait).await;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::{FailClass, Method, TokenState};
+use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
 use super::material::{CURRENT, Material, PREVIOUS};
@@ -45,23 +46,22 @@ impl Hub {
                 "This credential has nothing to refresh: it is a key, or the app gave no refresh token.";
             return Err(Error::refused(Code::NotRefreshable, detail));
         }
-        let last = credential.last_refreshed_at.unwrap_or(credential.issued_at);
-        let since = self.now().since(last) / 1_000;
-        if since < MANUAL_SECONDS {
-            let wait = u64::try_from(MANUAL_SECONDS - since).unwrap_or(1);
-            return Err(Error::later(
-                Code::RefreshTooSoon,
-                "This credential was refreshed within the last minute.",
-                wait,
-            ));
+        if let Some(last) = last_attempt(&credential) {
+            let since = self.now().since(last) / 1_000;
+            if since < MANUAL_SECONDS {
+                let wait = u64::try_from(MANUAL_SECONDS - since).unwrap_or(1);
+                let detail = "This credential was refreshed within the last minute.";
+                return Err(Error::later(Code::RefreshTooSoon, detail, wait));
+            }
         }
         self.refresh_now(actor.tenant, &credential).await?;
         self.record_read(actor, "credential.refresh", Target::new("credential", id))
             .await?;
         let renewed = self.get_credential(actor, id).await?;
-        self.usable_material(actor, renewed)
-            .await
-            .map(|(credential, _)| credential)
+        if renewed.token.version == credential.token.version {
+            return Err(self.not_renewed(&renewed));
+        }
+        Ok(renewed)
     }
 
     /// Renews whatever the state says of the next try, and waits.
@@ -263,7 +263,7 @@ impl Hub {
         credential: Credential,
         mut material: Material,
         answer: &TokenAnswer,
-        sent_at: vouchsafe_entity::millis::Millis,
+        sent_at: Millis,
     ) -> Result<(), Error> {
         let at = (credential.token.epoch, credential.token.version);
         let previous = self.seal_material(tenant, PREVIOUS, credential.id, at, &material)?;
@@ -304,7 +304,7 @@ impl Hub {
         material: &Material,
         previous: &vouchsafe_entity::sealed::Sealed,
         answer: &TokenAnswer,
-        sent_at: vouchsafe_entity::millis::Millis,
+        sent_at: Millis,
     ) -> Result<(), Error> {
         let environment = tenant.environment;
         let guard = Guard {
@@ -420,6 +420,15 @@ impl Hub {
             }
         }
     }
+}
+
+/// When a refresh last succeeded or failed.
+fn last_attempt(credential: &Credential) -> Option<Millis> {
+    let failed = credential
+        .token
+        .next_try_at()
+        .map(|_| credential.token.state_since);
+    credential.last_refreshed_at.max(failed)
 }
 
 /// The hub acting by itself.

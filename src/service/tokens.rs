@@ -184,6 +184,18 @@ impl Hub {
         }
     }
 
+    /// Why an attempt gave no new token.
+    pub(super) fn not_renewed(&self, credential: &Credential) -> Error {
+        let now = self.now();
+        if let Some(refusal) = refusal(credential, credential.health(now)) {
+            return refusal;
+        }
+        match credential.token.next_try_at() {
+            Some(at) => not_before(credential, at, now),
+            None => pending(5),
+        }
+    }
+
     /// Writes when credentials were last used.
     ///
     /// # Errors

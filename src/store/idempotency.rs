@@ -54,7 +54,8 @@ pub async fn begin(
         .on_conflict_do_nothing_on([Column::EnvironmentId, Column::KeyHash])
         .exec_without_returning(tx.connection())
         .await?;
-    if matches!(inserted, TryInsertResult::Inserted(_)) {
+    // The number of rows; a conflict that does nothing is no error here.
+    if matches!(inserted, TryInsertResult::Inserted(1..)) {
         return Ok(Known::First);
     }
     let found = Entity::find_by_id((environment, key_hash.to_owned()))

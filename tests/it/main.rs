@@ -9,6 +9,18 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
+mod api;
+mod canary;
+mod cli;
+mod config;
+mod entity_drift;
+mod flow;
 mod harness;
+mod headers;
+mod layering;
+mod openapi;
+mod providers;
 mod real;
+mod status_filter;
 mod support;
+mod unauthorized;

@@ -9,6 +9,7 @@ use tera::Context;
 
 use super::Host;
 use super::hub::{HubAnswer, segment};
+use crate::demo::fake::VALID_KEY;
 use crate::demo::pages::guard;
 
 #[derive(Debug, Serialize)]
@@ -166,6 +167,7 @@ async fn page(host: &Host, status: StatusCode, note: Option<Note>) -> Response {
     context.insert("user", &host.user.email);
     context.insert("integration", &host.integration_name);
     context.insert("note", &note);
+    context.insert("demo_key", VALID_KEY);
     guard(
         host.pages.render(status, "host", &context),
         &policy(host.hub.base()),

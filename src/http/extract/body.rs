@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::object::Object;
 use super::serde_error::{escape, violation};
 use crate::http::{HttpState, Problem};
 use crate::service::Violation;
@@ -36,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<HttpState> for JsonBody<T> {
         if !unsaid && !is_json(&parts.headers) {
             return Err(Problem::unsupported_media_type());
         }
-        parse(&body).map(Self)
+        parse::<Object<T>>(&body).map(|Object(parsed)| Self(parsed))
     }
 }
 
@@ -56,7 +57,7 @@ impl FromRequest<HttpState> for NoBody {
         if !is_json(&parts.headers) {
             return Err(Problem::unsupported_media_type());
         }
-        parse::<Option<Nothing>>(&body).map(|_| Self)
+        parse::<Option<Object<Nothing>>>(&body).map(|_| Self)
     }
 }
 

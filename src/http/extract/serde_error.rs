@@ -114,8 +114,8 @@ mod tests {
             (r#"{"name":"x","list":[1,300]}"#, "/list/1", "invalid_type"),
             (r#"{"name":"x","list":[],"inner":{}}"#, "/inner/name", "required"),
             (
-                r#"{"name":"x","list":[],"inner":{"inner":1}}"#,
-                "/inner/inner",
+                r#"{"name":"x","list":[],"inner":{"nme":1}}"#,
+                "/inner/nme",
                 "unknown_field",
             ),
             (

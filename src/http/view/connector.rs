@@ -19,7 +19,7 @@ pub(in crate::http) struct ConnectorIn {
     #[schema(example = "hubspot")]
     provider: String,
     /// The methods that the modal offers; left out = all that work.
-    #[schema(value_type = Option<Vec<MethodWord>>)]
+    #[schema(value_type = Option<Vec<MethodWord>>, min_items = 1)]
     methods: Option<Vec<Method>>,
     /// Your OAuth client at the app.
     client_id: Option<String>,

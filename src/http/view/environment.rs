@@ -32,7 +32,7 @@ pub(in crate::http) struct EnvironmentPatch {
     confirm_hosted_links: Option<bool>,
     /// Days after expiry at which a credential is purged; null = never.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<u16>)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 365)]
     purge_after_days: Option<Option<u16>>,
     /// Days before expiry at which to warn.
     expiry_warning_days: Option<Vec<u16>>,

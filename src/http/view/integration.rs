@@ -6,6 +6,7 @@ use vouchsafe_entity::json::Need;
 
 use super::Time;
 use crate::domain::integration::Integration;
+use crate::http::extract::Object;
 use crate::service::integrations::NewIntegration;
 
 /// An integration as it is PUT.
@@ -13,12 +14,13 @@ use crate::service::integrations::NewIntegration;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct IntegrationIn {
     /// Shown to users.
-    #[schema(example = "Sync orders")]
+    #[schema(example = "Sync orders", min_length = 1, max_length = 200)]
     name: String,
     /// Shown to users.
     description: Option<String>,
     /// What it needs, 1 to 50.
-    connectors: Vec<NeedIn>,
+    #[schema(value_type = Vec<NeedIn>, min_items = 1, max_items = 50)]
+    connectors: Vec<Object<NeedIn>>,
 }
 
 /// What a feature needs of one connector.
@@ -36,7 +38,7 @@ struct NeedIn {
 
 impl From<IntegrationIn> for NewIntegration {
     fn from(integration: IntegrationIn) -> Self {
-        let need = |need: NeedIn| Need {
+        let need = |Object(need): Object<NeedIn>| Need {
             connector: need.connector,
             scopes: need.scopes.unwrap_or_default(),
             optional: need.optional.unwrap_or(false),

@@ -13,10 +13,10 @@ use crate::service::keys::NewApiKey;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct ApiKeyIn {
     /// A label.
-    #[schema(example = "billing service")]
+    #[schema(example = "billing service", min_length = 1, max_length = 200)]
     name: String,
     /// What it may do. `*` leaves out `credentials:reveal`, `secrets:reveal` and `keys:write`.
-    #[schema(example = json!(["users:read", "credentials:read"]))]
+    #[schema(example = json!(["users:read", "credentials:read"]), min_items = 1)]
     scopes: Vec<String>,
     /// The end, as a date; neither date nor period = never.
     expires_at: Option<String>,
@@ -26,6 +26,7 @@ pub(in crate::http) struct ApiKeyIn {
     /// Networks it may be used from; left out = any.
     allowed_cidrs: Option<Vec<String>>,
     /// Calls a second; left out = no limit.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     rate_limit: Option<u32>,
 }
 

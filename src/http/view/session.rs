@@ -9,6 +9,7 @@ use vouchsafe_entity::kind::Confirm;
 
 use super::{Time, UserIn};
 use crate::http::Problem;
+use crate::http::extract::Object;
 use crate::secret::PlainToken;
 use crate::service::connect::{CreatedSession, NewSession, ResultView, SessionUser, SessionView};
 
@@ -20,7 +21,8 @@ pub(in crate::http) struct SessionIn {
     #[schema(example = "u-17")]
     user_id: Option<String>,
     /// For whom, with more of what is known; made if new.
-    user: Option<UserIn>,
+    #[schema(value_type = Option<UserIn>)]
+    user: Option<Object<UserIn>>,
     /// The feature it is for. This or `connectors`; neither = every enabled connector.
     #[schema(example = "orders-to-sheets")]
     integration: Option<String>,
@@ -53,7 +55,7 @@ impl TryFrom<SessionIn> for NewSession {
     fn try_from(session: SessionIn) -> Result<Self, Problem> {
         let user = match (session.user_id, session.user) {
             (Some(name), None) => SessionUser::Named(name),
-            (None, Some(user)) => SessionUser::New(user.into()),
+            (None, Some(Object(user))) => SessionUser::New(user.into()),
             (Some(_), Some(_)) => {
                 return Err(Problem::invalid_at(
                     "/user",

@@ -13,17 +13,19 @@ use crate::service::users::{NewUser, UserChange};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct UserIn {
     /// Your name for the user, unique in the environment.
-    #[schema(example = "u-17")]
+    #[schema(example = "u-17", min_length = 1, max_length = 200)]
     username: String,
     /// For display.
-    #[schema(example = "Jo Smith")]
+    #[schema(example = "Jo Smith", min_length = 1, max_length = 200)]
     full_name: Option<String>,
     /// For display and events.
-    #[schema(example = "jo@acme.test")]
+    #[schema(example = "jo@acme.test", max_length = 254)]
     email: Option<String>,
     /// For display.
+    #[schema(min_length = 1, max_length = 200)]
     organization: Option<String>,
     /// Words of yours, at most 50.
+    #[schema(max_items = 50)]
     tags: Option<Vec<String>>,
 }
 
@@ -119,7 +121,7 @@ impl From<User> for UserOut {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct BatchIn {
     /// The users; one with a mistake does not keep the others from being made.
-    #[schema(value_type = Vec<UserIn>, max_items = 1000)]
+    #[schema(value_type = Vec<UserIn>, min_items = 1, max_items = 1000)]
     pub(in crate::http) users: Vec<Map<String, Value>>,
 }
 

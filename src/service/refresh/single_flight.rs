@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use vouchsafe_entity::id::CredentialId;
 
 use crate::domain::workspace::Tenant;
@@ -36,6 +37,7 @@ pub(in crate::service) struct SingleFlight {
     flights: Flights,
     send: mpsc::UnboundedSender<Request>,
     receive: tokio::sync::Mutex<mpsc::UnboundedReceiver<Request>>,
+    closed: CancellationToken,
 }
 
 impl Default for SingleFlight {
@@ -46,6 +48,7 @@ impl Default for SingleFlight {
             flights: Flights::default(),
             send,
             receive: tokio::sync::Mutex::new(receive),
+            closed: CancellationToken::new(),
         }
     }
 }
@@ -89,8 +92,21 @@ impl SingleFlight {
         drop(self.join(tenant, credential, version, false));
     }
 
-    /// The next attempt to carry out.
+    /// The next attempt to carry out; none once closed and empty.
     pub(in crate::service) async fn next(&self) -> Option<Request> {
-        self.receive.lock().await.recv().await
+        let mut receive = self.receive.lock().await;
+        tokio::select! {
+            biased;
+            request = receive.recv() => request,
+            () = self.closed.cancelled() => {
+                receive.close();
+                receive.recv().await
+            }
+        }
+    }
+
+    /// Takes no more; what was asked for already is still carried out.
+    pub(in crate::service) fn close(&self) {
+        self.closed.cancel();
     }
 }

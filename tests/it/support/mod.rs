@@ -3,7 +3,12 @@
 //! The browser and fault binaries include this folder with `#[path]`, and none of them uses all of it.
 #![allow(dead_code, reason = "every test binary uses another part of this folder")]
 
+pub(crate) mod app;
 pub(crate) mod components;
+pub(crate) mod database;
+pub(crate) mod http;
+pub(crate) mod modal;
 pub(crate) mod outside;
+pub(crate) mod process;
 pub(crate) mod servers;
 pub(crate) mod wait;

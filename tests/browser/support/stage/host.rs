@@ -67,7 +67,7 @@ fn document(title: &str, body: &str) -> String {
     )
 }
 
-const SCRIPT: &str = r##"
+const SCRIPT: &str = r#"
 window.told = 0;
 window.result = null;
 window.events = [];
@@ -81,4 +81,4 @@ document.getElementById("connect").addEventListener("click", () => {
     ...window.options,
   }).then(tell, (error) => tell({ error: error.code, message: error.message }));
 });
-"##;
+"#;

@@ -1,0 +1,15 @@
+//! The endpoints of the API, a file a noun, each through the front door.
+
+mod api_keys;
+mod connectors;
+mod credentials;
+mod environment;
+mod events;
+mod idempotency;
+mod input;
+mod integrations;
+mod providers;
+mod service;
+mod sessions;
+mod tokens;
+mod users;

@@ -1,0 +1,183 @@
+//! A hub at TRACE as a process, a fake provider, and an account of every answer.
+
+use std::path::PathBuf;
+
+use reqwest::{Client, Url};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vouchsafe::demo::fake::{self, Endpoint, FERNHILL, FakeConfig, FakeProvider, Fault, Plan, QUILLPOST};
+
+use super::searcher::{Canaries, Search, secret};
+use crate::support::outside;
+use crate::support::process::{RunningHub, say, vouchsafe};
+
+pub(super) const BASIC: &str = "fern-basic";
+pub(super) const SESSION: &str = "fern-session";
+pub(super) const OWN_CLIENT: &str = "fern-client";
+
+pub(super) struct Scene {
+    pub(super) canaries: Canaries,
+    /// What was asked, and the whole answer: status, headers, body.
+    pub(super) answers: Vec<(String, String)>,
+    pub(super) fake: FakeProvider,
+    pub(super) client: Client,
+    pub(super) key: String,
+    client_secret: String,
+    hub: Option<RunningHub>,
+    home: TempDir,
+}
+
+impl Scene {
+    pub(super) async fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let fake = FakeProvider::start(FakeConfig::on_loopback().await.unwrap()).unwrap();
+        let own = home.path().join("own");
+        std::fs::create_dir(&own).unwrap();
+        for (slug, text) in [
+            (FERNHILL, fake.definition_toml(FERNHILL)),
+            (QUILLPOST, fake.api_key_definition_toml(QUILLPOST)),
+            (BASIC, fake::basic_definition_toml(BASIC, fake.base_url())),
+            (SESSION, fake::session_definition_toml(SESSION, fake.base_url())),
+            (
+                OWN_CLIENT,
+                fake::client_credentials_definition_toml(OWN_CLIENT, fake.base_url()),
+            ),
+        ] {
+            std::fs::write(own.join(format!("{slug}.toml")), text).unwrap();
+        }
+        let hub = RunningHub::start_with(
+            home.path(),
+            vouchsafe(home.path(), &["serve"])
+                .env("VOUCHSAFE_PROVIDERS_DIR", &own)
+                .env("VOUCHSAFE_EGRESS_ALLOW", "127.0.0.0/8")
+                .env("VOUCHSAFE_EGRESS_HTTP", "true")
+                .env("VOUCHSAFE_LOG", "trace"),
+        )
+        .await;
+        let scopes = ["*", "credentials:reveal", "keys:write"];
+        let mut create = vec!["keys", "create", "--environment", "production"];
+        create.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
+        let key = say(home.path(), &create).ok().trim().to_owned();
+        let mut canaries = Canaries::default();
+        canaries.watch("hub API key", &key);
+        let master = std::fs::read_to_string(home.path().join("data/master.key")).unwrap();
+        canaries.watch("master key", master.trim().split_once(':').unwrap().1);
+        canaries.watch("the fake's password", fake::DEMO_PASSWORD);
+        Self {
+            canaries,
+            answers: Vec::new(),
+            fake,
+            client: outside::client(),
+            key,
+            client_secret: secret("client-"),
+            hub: Some(hub),
+            home,
+        }
+    }
+
+    pub(super) fn hub(&self) -> &RunningHub {
+        self.hub.as_ref().expect("the hub runs")
+    }
+
+    pub(super) async fn stop(&mut self) {
+        if let Some(hub) = self.hub.take() {
+            hub.stop().await;
+        }
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    pub(super) fn a_client_secret(&self) -> String {
+        self.client_secret.clone()
+    }
+
+    /// A new secret that is watched.
+    pub(super) fn secret(&mut self, name: &str, prefix: &str) -> String {
+        let value = secret(prefix);
+        self.canaries.watch(name, &value);
+        value
+    }
+
+    pub(super) fn url(&self, path: &str) -> Url {
+        Url::parse(&format!("{}{path}", self.hub().base_url)).unwrap()
+    }
+
+    /// Programs one fault of the fake.
+    pub(super) fn fault(&self, endpoint: Endpoint, fault: Fault, times: u32) {
+        self.fake.program(Plan::next(endpoint, fault).times(times));
+    }
+
+    /// Calls with the hub key; the answer is searched at the end.
+    pub(super) async fn call(&mut self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let key = self.key.clone();
+        self.call_as(&key, method, path, body.map(|body| body.to_string()))
+            .await
+    }
+
+    /// The same for any bearer and any body.
+    pub(super) async fn call_as(
+        &mut self,
+        bearer: &str,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> (u16, Value) {
+        let (status, headers, text) = self.send(bearer, method, path, body).await;
+        self.keep(format!("{method} {path}"), status, &headers, &text);
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// A call made to hand a secret out, so that its answer is not searched.
+    pub(super) async fn reveal(&self, bearer: &str, method: &str, path: &str, body: Option<Value>) -> Value {
+        let (status, _, text) = self
+            .send(bearer, method, path, body.map(|body| body.to_string()))
+            .await;
+        assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn send(
+        &self,
+        bearer: &str,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> (u16, String, String) {
+        let mut request = self
+            .client
+            .request(method.parse().unwrap(), self.url(path))
+            .bearer_auth(bearer);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), format!("{:?}", answer.headers()));
+        (status, headers, answer.text().await.unwrap())
+    }
+
+    /// Notes an answer that came otherwise.
+    pub(super) fn keep(&mut self, what: String, status: u16, headers: &str, body: &str) {
+        self.answers.push((what, format!("{status}\n{headers}\n{body}")));
+    }
+
+    pub(super) fn hits_in_answers(&self, search: &Search) -> Vec<String> {
+        let hits = |(what, answer): &(String, String)| {
+            let hits = search.find(answer.as_bytes()).into_iter();
+            hits.map(|hit| format!("{hit} in the answer to {what}"))
+                .collect::<Vec<_>>()
+        };
+        self.answers.iter().flat_map(hits).collect()
+    }
+
+    /// A connect session's token for `connector`.
+    pub(super) async fn session(&mut self, connector: &str) -> String {
+        let body = json!({
+            "userId": "u-1", "connectors": [connector], "allowedOrigins": ["https://app.test"], "confirm": "browser",
+        });
+        let key = self.key.clone();
+        let made = self.reveal(&key, "POST", "/connect/sessions", Some(body)).await;
+        made["token"].as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,6 @@
+//! The binary as an operator meets it: what it prints, what it leaves on disk, how it ends.
+
+mod commands;
+mod master_key;
+mod postgres;
+mod serve;

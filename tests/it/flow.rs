@@ -1,0 +1,6 @@
+//! Whole stories: a user connects an app, and the product uses it.
+
+mod api_key;
+mod authorization_code;
+mod reconnect;
+mod refresh;

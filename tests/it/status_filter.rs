@@ -1,0 +1,255 @@
+//! `GET /credentials?status=` filters in SQL what `Credential::health` computes in Rust. The two must agree for every
+//! state of the machine, every overlay and every moment.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+use vouchsafe::domain::connector::Connector;
+use vouchsafe::domain::credential::{Attempt, Credential, Machine, Token};
+use vouchsafe::domain::page::PageRequest;
+use vouchsafe::domain::user::User;
+use vouchsafe::domain::workspace::{Environment, Workspace};
+use vouchsafe::store::credential::CredentialFilter;
+use vouchsafe::store::{self, DatabaseUrl, Store};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId, WorkspaceId};
+use vouchsafe_entity::json::Settings;
+use vouchsafe_entity::kind::{
+    AttemptState, BrokenCause, FailClass, Method, Status, TokenState, WorkspaceState,
+};
+use vouchsafe_entity::millis::Millis;
+
+const NOW: Millis = Millis(1_893_456_000_000);
+
+fn machines() -> Vec<Machine> {
+    let later = NOW.plus_seconds(60);
+    let refreshing = |from| Machine::Refreshing {
+        from,
+        owner: "node".to_owned(),
+        until: later,
+    };
+    let mut all = vec![
+        Machine::Pending,
+        Machine::Active,
+        Machine::Waiting { next_try_at: later },
+        Machine::Unknown { next_try_at: later },
+        Machine::Suspect {
+            since: NOW,
+            next_try_at: later,
+        },
+    ];
+    all.extend(
+        [
+            TokenState::Active,
+            TokenState::Waiting,
+            TokenState::Unknown,
+            TokenState::Suspect,
+        ]
+        .map(refreshing),
+    );
+    all.extend(BrokenCause::ALL.iter().map(|cause| Machine::Broken(*cause)));
+    all
+}
+
+/// Ends and lifetimes of access tokens, at and around the edges.
+fn lives() -> Vec<(Option<Millis>, Option<i64>)> {
+    let mut all = vec![(None, None)];
+    for lifetime in [8_000_i64, 120_000, 3_600_000] {
+        let margin = 30_000.min(lifetime / 4);
+        for left in [-1, 0, 1, margin - 1, margin, margin + 1, lifetime] {
+            all.push((Some(NOW.plus(left)), Some(lifetime)));
+        }
+    }
+    all.push((Some(NOW.plus(29_999)), None));
+    all.push((Some(NOW.plus(30_000)), None));
+    all
+}
+
+struct Place {
+    environment: EnvironmentId,
+    user: UserId,
+    connectors: [Connector; 2],
+}
+
+async fn lay_ground(store: &Store) -> Place {
+    let workspace = Workspace {
+        id: WorkspaceId::new(Uuid::from_u128(1)),
+        name: "acme".to_owned(),
+        state: WorkspaceState::Active,
+        created_at: NOW,
+    };
+    let environment = Environment {
+        id: EnvironmentId::new(Uuid::from_u128(2)),
+        workspace: workspace.id,
+        workspace_name: "acme".to_owned(),
+        name: "sandbox".to_owned(),
+        settings: Settings::default(),
+        created_at: NOW,
+    };
+    let user = User {
+        id: UserId::new(Uuid::from_u128(3)),
+        username: "jo".to_owned(),
+        full_name: None,
+        email: None,
+        organization: None,
+        tags: Vec::new(),
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    let on = Connector::by_default(environment.id, "on");
+    let off = Connector {
+        enabled: false,
+        ..Connector::by_default(environment.id, "off")
+    };
+    let tx = store.begin().await.unwrap();
+    store::workspace::insert(&tx, &workspace).await.unwrap();
+    store::environment::insert(&tx, &environment).await.unwrap();
+    store::user::insert(&tx, environment.id, &user).await.unwrap();
+    for connector in [&on, &off] {
+        store::connector::save(&tx, environment.id, connector, NOW)
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    Place {
+        environment: environment.id,
+        user: user.id,
+        connectors: [on, off],
+    }
+}
+
+fn credential(
+    number: u128,
+    place: &Place,
+    connector: &Connector,
+    method: Method,
+    token: Token,
+) -> Credential {
+    Credential {
+        id: CredentialId::new(Uuid::from_u128(number)),
+        user: place.user,
+        username: "jo".to_owned(),
+        user_email: None,
+        connector_id: connector.id,
+        connector: connector.key.clone(),
+        connector_enabled: connector.enabled,
+        provider: connector.provider.clone(),
+        method,
+        name: "A credential".to_owned(),
+        account: None,
+        variables: BTreeMap::new(),
+        scopes: Vec::new(),
+        metadata: serde_json::Map::new(),
+        deactivated_at: None,
+        expires_at: None,
+        issued_at: NOW,
+        last_used_at: None,
+        last_refreshed_at: None,
+        created_at: NOW,
+        updated_at: NOW,
+        token,
+    }
+}
+
+fn all_credentials(place: &Place) -> Vec<Credential> {
+    let mut all = Vec::new();
+    for machine in machines() {
+        for (access_expires_at, access_lifetime) in lives() {
+            for (method, has_refresh_token) in [
+                (Method::OAuth2, true),
+                (Method::OAuth2, false),
+                (Method::Session, false),
+                (Method::ApiKey, false),
+            ] {
+                let attempt = matches!(machine, Machine::Refreshing { .. }).then_some(Attempt {
+                    version: 1,
+                    state: AttemptState::Reserved,
+                    started_at: NOW,
+                });
+                let token = Token {
+                    machine: machine.clone(),
+                    state_since: NOW,
+                    epoch: 1,
+                    version: 1,
+                    sealed: None,
+                    access_expires_at,
+                    access_lifetime,
+                    refresh_expires_at: None,
+                    has_refresh_token,
+                    due_at: None,
+                    lease_seq: 0,
+                    attempt,
+                    fail_class: Some(FailClass::Ambiguous),
+                    fail_count: 1,
+                    announced: None,
+                    event_ordinal: 0,
+                };
+                let number = all.len() as u128 + 1_000;
+                // Overlays take turns, so that each meets each state without a table of hundreds of thousands.
+                let connector = &place.connectors[usize::from(number.is_multiple_of(5))];
+                let mut credential = credential(number, place, connector, method, token);
+                credential.deactivated_at = number.is_multiple_of(7).then_some(NOW);
+                credential.expires_at =
+                    [None, Some(NOW), Some(NOW.plus(1)), Some(NOW.plus(-1))][(number % 4) as usize];
+                all.push(credential);
+            }
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db")))
+        .await
+        .unwrap();
+    store.migrate().await.unwrap();
+    let place = lay_ground(&store).await;
+    let all = all_credentials(&place);
+    let tx = store.begin().await.unwrap();
+    for credential in &all {
+        store::credential::insert(&tx, place.environment, credential)
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let mut found = 0;
+    for status in Status::ALL {
+        let mut expected: Vec<String> = all
+            .iter()
+            .filter(|c| c.health(NOW).status == *status)
+            .map(|c| c.id.to_string())
+            .collect();
+        expected.sort();
+        let mut listed = Vec::new();
+        let mut after = None;
+        loop {
+            let filter = CredentialFilter {
+                status: Some(*status),
+                ..CredentialFilter::default()
+            };
+            let page = PageRequest {
+                limit: 200,
+                after: after.clone(),
+            };
+            let page = store::credential::list(&store, place.environment, &filter, NOW, &page)
+                .await
+                .unwrap();
+            listed.extend(page.items.iter().map(|c| c.id.to_string()));
+            match page.items.last() {
+                Some(last) if page.next_cursor.is_some() => after = Some(last.id.to_string()),
+                _ => break,
+            }
+        }
+        listed.sort();
+        found += listed.len();
+        let differing: Vec<_> = all
+            .iter()
+            .filter(|c| expected.contains(&c.id.to_string()) != listed.contains(&c.id.to_string()))
+            .take(3)
+            .collect();
+        assert!(differing.is_empty(), "{status}: {differing:#?}");
+    }
+    assert_eq!(found, all.len(), "every credential has one status");
+}

@@ -1,0 +1,264 @@
+//! The hub as a test sees it: its own router on a real listener, a database of its own, a clock that moves when told,
+//! a fake provider, and two workspaces so that "the other one" is at hand.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use url::Url;
+use vouchsafe::clock::ManualClock;
+use vouchsafe::config::AuditMode;
+use vouchsafe::demo::fake::{
+    self, Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, FakeConfig, FakeProvider, QUILLPOST,
+};
+use vouchsafe::domain::refresh::Times;
+use vouchsafe::egress::{Egress, EgressConfig};
+use vouchsafe::http::HttpState;
+use vouchsafe::http::render::Renderer;
+use vouchsafe::provider::{Registry, Sources};
+use vouchsafe::random::{Random, SystemRandom};
+use vouchsafe::service::keys::NewApiKey;
+use vouchsafe::service::{Hub, Parts};
+use vouchsafe::store::{DatabaseUrl, Store};
+use vouchsafe::vault::{MasterKey, MasterKeys, Vault};
+
+use super::components::{Component, require};
+use super::http::Persona;
+use super::outside;
+
+/// Slugs of the fake's further apps: Basic, session login, the user's own client.
+pub(crate) const BASIC: &str = "fern-basic";
+pub(crate) const SESSION: &str = "fern-session";
+pub(crate) const OWN_CLIENT: &str = "fern-client";
+
+/// A running hub.
+pub(crate) struct TestApp {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) fake: FakeProvider,
+    pub(crate) base_url: String,
+    pub(crate) client: reqwest::Client,
+    keys: [String; 3],
+    tasks: Vec<JoinHandle<()>>,
+    _folder: TempDir,
+}
+
+impl TestApp {
+    /// Starts a hub. `None` when its database is missing: the skip is recorded, return from the test.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(|_| ()).await
+    }
+
+    /// The same with another state.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut HttpState)) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let url = database(&folder).await?;
+        let clock = Arc::new(ManualClock::default());
+        let fake = fake_provider(&clock).await;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let public_url = Url::parse(&format!("http://{address}")).unwrap();
+        let hub = Arc::new(hub(&url, public_url, &clock, definitions(&fake, &folder)).await);
+        hub.bootstrap().await.unwrap();
+        hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active)
+            .await
+            .unwrap();
+        let keys = [
+            key(&hub, "default", "production").await,
+            key(&hub, "default", "sandbox").await,
+            key(&hub, "other", "production").await,
+        ];
+        let mut state = HttpState::new(Arc::clone(&hub), Arc::new(Renderer::load().unwrap()));
+        state.trusted_proxies = Arc::new(["127.0.0.1/32".parse().unwrap()]);
+        state.metrics = Some(Arc::new(|| "vouchsafe_up 1\n".to_owned()));
+        change(&mut state);
+        let service = vouchsafe::http::router(state).into_make_service_with_connect_info::<SocketAddr>();
+        let tasks = vec![
+            tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }),
+            tokio::spawn(Arc::clone(&hub).run_refreshes()),
+        ];
+        Some(Self {
+            hub,
+            clock,
+            fake,
+            base_url: format!("http://{address}"),
+            client: outside::client(),
+            keys,
+            tasks,
+            _folder: folder,
+        })
+    }
+
+    /// Nobody.
+    pub(crate) fn anonymous(&self) -> Persona<'_> {
+        Persona::new(self, None)
+    }
+
+    /// The embedder's back end in production, with every scope.
+    pub(crate) fn as_key(&self) -> Persona<'_> {
+        Persona::new(self, Some(self.keys[0].clone()))
+    }
+
+    /// The same in the sandbox.
+    pub(crate) fn as_sandbox_key(&self) -> Persona<'_> {
+        Persona::new(self, Some(self.keys[1].clone()))
+    }
+
+    /// The back end of another workspace.
+    pub(crate) fn as_stranger(&self) -> Persona<'_> {
+        Persona::new(self, Some(self.keys[2].clone()))
+    }
+
+    /// Whoever holds `key`.
+    pub(crate) fn with_key(&self, key: &str) -> Persona<'_> {
+        Persona::new(self, Some(key.to_owned()))
+    }
+
+    /// A key of production with these scopes alone.
+    pub(crate) async fn with_scopes(&self, scopes: &[&str]) -> Persona<'_> {
+        let body = json!({"name": "narrow", "scopes": scopes});
+        let made = self.as_key().post("/api-keys", &body).await.ok(201);
+        self.with_key(made["key"].as_str().unwrap())
+    }
+
+    /// Makes a user of production; their id.
+    pub(crate) async fn user(&self, username: &str) -> String {
+        let made = self
+            .as_key()
+            .post("/users", &json!({"username": username}))
+            .await
+            .ok(201);
+        made["userId"].as_str().unwrap().to_owned()
+    }
+
+    /// Gives a user of production a key for Quillpost; the credential.
+    pub(crate) async fn credential(&self, username: &str) -> Value {
+        let body = json!({"userId": username, "connector": QUILLPOST, "data": {"key": fake::VALID_KEY}});
+        self.as_key().post("/credentials", &body).await.ok(201)
+    }
+
+    /// Gives a user of production a client of their own, whose tokens are renewed; the credential.
+    pub(crate) async fn renewable(&self, username: &str) -> Value {
+        let data = json!({"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET});
+        let body = json!({"userId": username, "connector": OWN_CLIENT, "data": data});
+        self.as_key().post("/credentials", &body).await.ok(201)
+    }
+
+    /// Sets the subscription of the default workspace, once the keys that remember the old one are forgotten.
+    pub(crate) async fn set_state(&self, state: vouchsafe_entity::kind::WorkspaceState) {
+        self.hub.set_workspace_state("default", state).await.unwrap();
+        // Any change of a key empties the cache of keys.
+        let made = self
+            .as_key()
+            .post("/api-keys", &json!({"name": "x", "scopes": ["*"]}))
+            .await
+            .ok(201);
+        let path = format!("/api-keys/{}", made["apiKeyId"].as_str().unwrap());
+        self.as_key().delete(&path).await.ok(200);
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
+    if std::env::var("TEST_DB").is_ok_and(|kind| kind == "postgres") {
+        let cluster = require(Component::Postgres)?;
+        let bytes = (&SystemRandom as &dyn Random).bytes::<8>();
+        let schema = format!("t_{}", hex::encode(bytes));
+        let admin = sea_orm::Database::connect(&cluster).await.unwrap();
+        admin
+            .execute_unprepared(&format!("CREATE SCHEMA {schema}"))
+            .await
+            .unwrap();
+        admin.close().await.unwrap();
+        return DatabaseUrl::parse(&format!("{cluster}?options=-c%20search_path%3D{schema}"));
+    }
+    Some(DatabaseUrl::file(&folder.path().join("vouchsafe.db")))
+}
+
+async fn fake_provider(clock: &Arc<ManualClock>) -> FakeProvider {
+    let mut config = FakeConfig::on_loopback().await.unwrap();
+    config.clock = Arc::<ManualClock>::clone(clock);
+    config.clients = vec![Client::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)];
+    FakeProvider::start(config).unwrap()
+}
+
+fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
+    let dir = folder.path().join("providers");
+    std::fs::create_dir(&dir).unwrap();
+    let base_url = fake.base_url();
+    for (slug, text) in [
+        (FERNHILL, fake.definition_toml(FERNHILL)),
+        (QUILLPOST, fake.api_key_definition_toml(QUILLPOST)),
+        (BASIC, fake::basic_definition_toml(BASIC, base_url)),
+        (SESSION, fake::session_definition_toml(SESSION, base_url)),
+        (
+            OWN_CLIENT,
+            fake::client_credentials_definition_toml(OWN_CLIENT, base_url),
+        ),
+    ] {
+        std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
+    }
+    dir
+}
+
+async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, providers: PathBuf) -> Hub {
+    let store = Store::open(url).await.unwrap();
+    store.migrate().await.unwrap();
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let master = MasterKeys::one(MasterKey::random("test", &SystemRandom));
+    let egress = EgressConfig {
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+        allow_http: true,
+        ..EgressConfig::default()
+    };
+    let sources = Sources {
+        builtin: true,
+        dir: Some(providers),
+        allow_http: true,
+    };
+    Hub::new(Parts {
+        store,
+        vault: Vault::new(master, Arc::clone(&random)),
+        egress: Egress::new(egress).unwrap(),
+        providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
+        clock: Arc::<ManualClock>::clone(clock),
+        random,
+        public_url,
+        times: Times {
+            confirm_after: 60_000,
+            lease: 90_000,
+        },
+        audit: AuditMode::Strict,
+        check_waits: Vec::new(),
+    })
+}
+
+async fn key(hub: &Hub, workspace: &str, environment: &str) -> String {
+    let operator = hub.operator_in(workspace, environment).await.unwrap();
+    let scopes = ["*", "credentials:reveal", "secrets:reveal", "keys:write"];
+    let new = NewApiKey {
+        name: "test".to_owned(),
+        scopes: scopes.map(str::to_owned).to_vec(),
+        expires_at: None,
+        period: None,
+        allowed_cidrs: Vec::new(),
+        rate_limit: None,
+    };
+    let (_, plain) = hub.create_api_key(&operator, None, new).await.unwrap();
+    plain.expose().to_owned()
+}
