@@ -2,11 +2,17 @@
 "use strict";
 
 (() => {
+  function forgetTokens() {
+    for (const name of Object.keys(sessionStorage)) if (name.startsWith("vouchsafe:")) sessionStorage.removeItem(name);
+  }
+
   const { outcome, flow, connector, confirmation } = document.body.dataset;
   if (outcome === "confirm_account") return;
 
   const forward = document.querySelector("[data-vs-forward]");
   if (forward && /^https?:$/.test(forward.protocol)) {
+    // The hosted page, which kept its token for the way back, isn't seen again.
+    if (forward.origin !== location.origin) forgetTokens();
     setTimeout(() => location.replace(forward.href), 900);
     return;
   }

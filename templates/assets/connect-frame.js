@@ -57,7 +57,6 @@
     over = code;
     stopFollowing?.();
     dropAttempt();
-    sessionStore("remove");
     tell("error", { code });
   }
 
@@ -256,7 +255,7 @@
     reload: () => open(),
     reveal: (button) => Fields.toggleReveal(button),
     "open-again": () => attempt?.openAgain(),
-    redirect: (link, event) => attempt?.redirect(link, event, () => sessionStore("keep")),
+    redirect: (link, event) => attempt?.redirect(link, event, keepToken),
     cancel: back,
     close,
     stay: () => ask.close(),
@@ -265,7 +264,7 @@
       leave("completed");
       if (!hosted) return;
       // Loaded again, the address shows what was connected, or what is still open.
-      sessionStore(latest?.status === "completed" ? "remove" : "keep");
+      if (latest?.status !== "completed") keepToken();
       const to = button.dataset.returnUrl;
       if (to && /^https?:/.test(to)) location.assign(to);
       else location.reload();
@@ -283,7 +282,7 @@
   function submit(event, form) {
     event.preventDefault();
     if (form.dataset.vsForm === "key") submitKey(form);
-    else attempt?.open(() => sessionStore("keep"));
+    else attempt?.open(keepToken);
   }
 
   document.addEventListener("keydown", (event) => {
@@ -306,13 +305,15 @@
 
   // ---- Beginning -----------------------------------------------------------------------------------------------
 
-  // A hosted page is left for the sign-in and comes back: only then is the token put where a reload finds it.
-  function sessionStore(what, token) {
-    if (!hosted) return null;
-    if (what === "keep") sessionStorage.setItem(kept, sessionStore.token);
-    if (what === "remove") sessionStorage.removeItem(kept);
-    if (what === "find") return token || sessionStorage.getItem(kept);
-    return null;
+  // A hosted page is left for the sign-in and comes back: only meanwhile does its token lie where it is found again.
+  let hostedToken = null;
+  const keepToken = () => hosted && sessionStorage.setItem(kept, hostedToken);
+
+  function findToken() {
+    hostedToken = decodeURIComponent(location.hash.slice(1)) || sessionStorage.getItem(kept);
+    sessionStorage.removeItem(kept);
+    history.replaceState(null, "", location.pathname + location.search);
+    return hostedToken;
   }
 
   function begin(token, wishes) {
@@ -336,9 +337,7 @@
   });
 
   if (hosted) {
-    const token = sessionStore("find", decodeURIComponent(location.hash.slice(1)));
-    history.replaceState(null, "", location.pathname + location.search);
-    sessionStore.token = token;
+    const token = findToken();
     if (token) begin(token);
     else showMessage("expired");
   } else if (window.parent === window || window.origin === "null") {

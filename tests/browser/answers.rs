@@ -53,7 +53,7 @@ async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
     assert_eq!(seen["status"], "open");
     assert_eq!(seen["results"][0]["error"], "access_denied");
 
-    // What the app says may be written by an attacker: it stays text.
+    // What the app says may be written by an attacker: markup is not shown at all.
     chrome.act("retry").await;
     chrome.on_page("sign-in").await;
     chrome.sign_in().await;
@@ -75,11 +75,13 @@ async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
     chrome.windows_are(1).await;
     chrome.back_to_modal(&host).await;
     chrome.on_page("failed").await;
-    chrome.shows("blockquote", said).await;
+    chrome.shows("details", "Details").await;
+    let markup = "return document.querySelectorAll('main img, main b, blockquote').length";
+    chrome.script_gives(markup, &json!(0)).await;
     chrome
         .script_gives(
-            "return document.querySelectorAll('main img, main b').length",
-            &json!(0),
+            "return document.querySelector('details code').textContent",
+            &json!("server_error"),
         )
         .await;
 

@@ -18,6 +18,8 @@ mod docs;
 mod front;
 mod harness;
 mod keys;
+mod origins;
+mod people;
 mod sessions;
 mod sign_in;
 #[path = "support/stage.rs"]

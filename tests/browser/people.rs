@@ -1,0 +1,291 @@
+//! The modal for everybody: by keyboard alone, by its accessibility rules, on a small dark screen, and from right to
+//! left.
+
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+use vouchsafe::demo::fake::{FERNHILL as APP_KEY, QUILLPOST, REVOKED_KEY, VALID_KEY};
+
+use crate::chrome::{Chrome, ChromeOptions, Look};
+use crate::stage::Stage;
+
+const NARROW: Look = Look {
+    size: (320, 640),
+    dark: true,
+    reduced_motion: true,
+};
+
+/// Presses Tab until `css` has the focus in the present frame, which must be seen.
+async fn tab_to(chrome: &Chrome, css: &str) {
+    for _ in 0..20 {
+        let script = "const one = document.activeElement;
+                      const ring = (of) => getComputedStyle(of).outlineStyle !== 'none';
+                      return Boolean(one?.matches(arguments[0]) && one.matches(':focus-visible')
+                          && (ring(one) || ring(one.closest('.input') ?? one)))";
+        let there = chrome.client().execute(script, vec![json!(css)]).await.unwrap();
+        if there == json!(true) {
+            return;
+        }
+        chrome.press(&[Key::Tab.into()]).await;
+    }
+    let last = chrome.script("return document.activeElement?.outerHTML").await;
+    panic!("{css} can't be reached by keyboard; the focus is on {last}");
+}
+
+async fn enter(chrome: &Chrome) {
+    chrome.press(&[Key::Enter.into()]).await;
+}
+
+/// Presses what makes the modal go: not from inside, as the driver would wait for a frame that is gone.
+async fn press_and_leave(chrome: &Chrome, key: Key) {
+    chrome.leave_frames().await;
+    chrome.press(&[key.into()]).await;
+}
+
+async fn types(chrome: &Chrome, text: &str) {
+    for letter in text.chars() {
+        chrome.press(&[letter]).await;
+    }
+}
+
+/// The focus never leaves the modal for the page behind it.
+async fn is_held(chrome: &Chrome) {
+    let host = chrome.window().await;
+    chrome.switch_to(host.clone()).await;
+    for _ in 0..12 {
+        chrome.press(&[Key::Tab.into()]).await;
+        let focused = chrome.script("return document.activeElement.id").await;
+        assert!(focused == "" || focused == Value::Null, "{focused}");
+    }
+    chrome.enter_modal().await;
+}
+
+#[tokio::test]
+async fn b14_everything_can_be_done_by_keyboard() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let session = stage.session(json!({ "connectors": [APP_KEY, QUILLPOST] })).await;
+    chrome.open(&stage.app()).await;
+    let host = chrome.window().await;
+    chrome
+        .script(&format!("window.token = '{}'", session.token))
+        .await;
+    tab_to(&chrome, "#connect").await;
+    enter(&chrome).await;
+    chrome.enter_modal().await;
+    chrome.on_page("choose").await;
+    is_held(&chrome).await;
+
+    tab_to(
+        &chrome,
+        &format!("[data-vs-action=connect][data-vs-connector={APP_KEY}]"),
+    )
+    .await;
+    enter(&chrome).await;
+    chrome.on_page("sign-in").await;
+    chrome
+        .script_gives("return document.activeElement.tagName", &json!("H1"))
+        .await;
+    tab_to(&chrome, "[data-vs-action=submit]").await;
+    let known = chrome.windows().await;
+    enter(&chrome).await;
+    chrome.switch_to(chrome.popup(&known).await).await;
+    chrome.shows("h1", "into your account").await;
+    tab_to(&chrome, "button[value=allow]").await;
+    enter(&chrome).await;
+    chrome.windows_are(1).await;
+    chrome.back_to_modal(&host).await;
+    chrome.on_page("done").await;
+
+    tab_to(&chrome, "[data-vs-action=connect]").await;
+    enter(&chrome).await;
+    chrome.on_page("key").await;
+    tab_to(&chrome, "input[name=key]").await;
+    types(&chrome, REVOKED_KEY).await;
+    enter(&chrome).await;
+    chrome.shows(".notice-danger", "accept").await;
+    tab_to(&chrome, "input[name=key]").await;
+    types(&chrome, VALID_KEY).await;
+    enter(&chrome).await;
+    chrome.on_page("done").await;
+    tab_to(&chrome, "[data-vs-action=done]").await;
+    press_and_leave(&chrome, Key::Enter).await;
+    assert_eq!(chrome.result(&host).await["status"], "completed");
+    chrome
+        .script_gives("return document.activeElement.id", &json!("connect"))
+        .await;
+    assert_eq!(stage.api.credentials("jo").await.len(), 2);
+    chrome.finish(&[]).await;
+}
+
+#[tokio::test]
+async fn b14_escape_closes_and_asks_first_where_something_would_be_lost() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let session = stage.session_for(QUILLPOST).await;
+    let host = stage.open_modal(&chrome, &session).await;
+    chrome.on_page("key").await;
+    press_and_leave(&chrome, Key::Escape).await;
+    assert_eq!(
+        chrome.result(&host).await,
+        json!({ "status": "cancelled", "results": [] })
+    );
+    chrome
+        .script_gives("return document.activeElement.id", &json!("connect"))
+        .await;
+
+    stage.open_modal(&chrome, &session).await;
+    chrome.on_page("key").await;
+    tab_to(&chrome, "input[name=key]").await;
+    types(&chrome, "half").await;
+    chrome.press(&[Key::Escape.into()]).await;
+    chrome
+        .script_gives("return document.querySelector('dialog').open", &json!(true))
+        .await;
+    chrome.assert_accessible().await;
+    tab_to(&chrome, "[data-vs-action=stay]").await;
+    enter(&chrome).await;
+    chrome
+        .script_gives("return document.querySelector('dialog').open", &json!(false))
+        .await;
+    chrome
+        .script_gives(
+            "return document.querySelector('input[name=key]').value",
+            &json!("half"),
+        )
+        .await;
+    chrome.press(&[Key::Escape.into()]).await;
+    tab_to(&chrome, "[data-vs-action=leave]").await;
+    press_and_leave(&chrome, Key::Enter).await;
+    assert_eq!(chrome.result(&host).await["status"], "cancelled");
+    chrome.finish(&[]).await;
+}
+
+/// What every page must keep: one heading, the rules of axe-core, nothing cut off, and no scroll bar for nothing.
+async fn is_sound(chrome: &Chrome, name: &str) {
+    chrome.assert_accessible().await;
+    let script = "const page = document.documentElement;
+                  const content = document.querySelector('.shell').offsetHeight;
+                  return { headings: document.querySelectorAll('h1').length, tooWide: page.scrollWidth > innerWidth,
+                           tooTall: content <= innerHeight && page.scrollHeight > innerHeight }";
+    let wanted = json!({ "headings": 1, "tooWide": false, "tooTall": false });
+    assert_eq!(chrome.script(script).await, wanted, "{name}");
+    chrome.screenshot(name).await;
+}
+
+/// The same in the modal of the present window, whose picture shows the whole window.
+async fn modal_is_sound(chrome: &Chrome, page: &str, name: &str) {
+    chrome.on_page(page).await;
+    is_sound(chrome, name).await;
+}
+
+/// A name as long as they come, from right to left.
+const LONG: &str = "شركة النور للتجارة الإلكترونية والخدمات اللوجستية المحدودة في الشرق الأوسط";
+
+#[tokio::test]
+async fn b15_b17_every_page_is_sound_on_a_narrow_dark_screen_with_long_names_from_right_to_left() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let needs = json!([{ "connector": APP_KEY, "scopes": ["items:read"] }, { "connector": QUILLPOST, "optional": true }]);
+    stage.api.integration("long", LONG, &needs).await;
+    let theme = json!({ "theme": { "appName": LONG } });
+    assert_eq!(stage.api.patch("/environment", &theme).await.0, 200);
+    let user = json!({ "username": "jo", "fullName": LONG });
+    let session = stage
+        .session(json!({ "integration": "long", "user": user }))
+        .await;
+    chrome.look(NARROW).await;
+    let host = stage.open_modal(&chrome, &session).await;
+    modal_is_sound(&chrome, "choose", "modal-choose").await;
+    chrome.act_on("connect", APP_KEY).await;
+    modal_is_sound(&chrome, "sign-in", "modal-sign-in").await;
+    chrome.sign_in().await;
+    chrome.look(NARROW).await;
+    chrome.shows("h1", "into your account").await;
+    let popup = chrome.window().await;
+    chrome.back_to_modal(&host).await;
+    modal_is_sound(&chrome, "waiting", "modal-waiting").await;
+    chrome.switch_to(popup).await;
+    chrome.click_and_leave("button[value=deny]").await;
+    chrome.windows_are(1).await;
+    chrome.back_to_modal(&host).await;
+    modal_is_sound(&chrome, "failed", "modal-failed").await;
+    chrome.act("retry").await;
+    chrome.on_page("sign-in").await;
+    chrome.sign_in().await;
+    stage.allow_as(&chrome, "jo@fernhill.test").await;
+    chrome.windows_are(1).await;
+    chrome.back_to_modal(&host).await;
+    modal_is_sound(&chrome, "done", "modal-done").await;
+
+    let session = stage
+        .session(json!({ "connectors": ["mailroom"], "user": user }))
+        .await;
+    stage.open_modal(&chrome, &session).await;
+    modal_is_sound(&chrome, "key", "modal-key").await;
+    chrome.act("submit").await;
+    chrome.shows(".field-error", "Fill in").await;
+    modal_is_sound(&chrome, "key", "modal-key-empty").await;
+    chrome.fill("input[name=username]", "ops@acme.test").await;
+    chrome.fill("input[name=password]", "wrong").await;
+    chrome.act("submit").await;
+    chrome.shows(".notice-danger", "accept").await;
+    modal_is_sound(&chrome, "key", "modal-key-refused").await;
+    chrome.finish(&[]).await;
+}
+
+#[tokio::test]
+async fn b15_b17_pages_of_their_own_are_sound_on_a_narrow_dark_screen() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    chrome.look(NARROW).await;
+    let user = json!({ "username": "jo", "fullName": LONG });
+    let body = json!({ "connectors": [APP_KEY], "user": user, "confirm": "browser", "returnUrl": null });
+    let session = stage.session(body.clone()).await;
+    let link = session.link.clone().unwrap();
+    chrome.open(&link).await;
+    chrome.on_page("sign-in").await;
+    is_sound(&chrome, "hosted-sign-in").await;
+    chrome.act("submit").await;
+    chrome.on_page("interstitial").await;
+    is_sound(&chrome, "interstitial").await;
+    chrome.act("continue").await;
+    stage.allow_as(&chrome, "jo@fernhill.test").await;
+    chrome.on_page("done").await;
+    chrome.shows(".rows", "jo@fernhill.test").await;
+    is_sound(&chrome, "hosted-done").await;
+
+    // Without a script, and so without the timer that leads on, the callback page can be looked at.
+    chrome
+        .open(&format!(
+            "{}/connect/start?ticket=none",
+            stage.front.origin(crate::front::HUB)
+        ))
+        .await;
+    chrome.on_page("failed").await;
+    is_sound(&chrome, "start-refused").await;
+    chrome
+        .open(&format!(
+            "{}/connect?session=none",
+            stage.front.origin(crate::front::HUB)
+        ))
+        .await;
+    chrome.on_page("failed").await;
+    is_sound(&chrome, "hosted-unknown").await;
+    let mut body = body;
+    body["user"]["username"] = json!("sam");
+    let session = stage.session(body).await;
+    let path = format!("/connect/sessions/{}", session.id);
+    assert_eq!(stage.api.call(http::Method::DELETE, &path, None).await.0, 200);
+    chrome.open(session.link.as_ref().unwrap()).await;
+    chrome.on_page("failed").await;
+    is_sound(&chrome, "hosted-cancelled").await;
+    chrome.finish(&["400", "404"]).await;
+}
