@@ -7,7 +7,7 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
-//! | [`app`] | the composition root: one state type built from a [`Config`] and [`app::Deps`] |
+//! | [`app`] | the composition root: one state type built from a [`config::Config`] and [`app::Deps`] |
 //! | [`http`] | routes, callers, problems and views; sees neither rows nor ciphertext |
 //! | [`service`] | the use cases, a file a story |
 //! | [`oauth`] | the outbound OAuth protocol; quirks are asked of the provider definition |

@@ -15,7 +15,7 @@ use crate::service::{Code, Error, Violation};
 /// The media type of problems.
 pub(super) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Why a request was refused. [`super::layers`] writes its body, since only there the request's id is at hand.
+/// Why a request was refused. The outermost layer writes its body, since only there the request's id is at hand.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,

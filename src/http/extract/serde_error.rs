@@ -50,13 +50,11 @@ fn pointer(path: &Path) -> String {
     pointer
 }
 
-/// The pointer to `name` below `at` (RFC 6901), unless that is where `at` points already.
+/// The pointer to `name` below `at` (RFC 6901). serde names the object of an unknown, missing or repeated member, not the
+/// member.
 fn member(mut at: String, name: &str) -> String {
-    let name = escape(name);
-    if at.rsplit('/').next() != Some(&name) || at.is_empty() {
-        at.push('/');
-        at.push_str(&name);
-    }
+    at.push('/');
+    at.push_str(&escape(name));
     at
 }
 
