@@ -78,7 +78,9 @@
     const form = page.querySelector("form[data-vs-form]");
     if (form?.dataset.vsForm === "sign-in") prepare(page, form);
     if (form?.dataset.vsForm === "key") Fields.watch(form, () => {});
-    const bad = form?.querySelector('[aria-invalid="true"]');
+    // A refused value is named field by field, or as a whole: then it is the secret that has to be typed again.
+    const refused = form?.querySelector("[data-vs-message] .notice") && form.querySelector("[data-vs-secret]");
+    const bad = form?.querySelector('[aria-invalid="true"]') ?? refused;
     if (!quietly) (bad ?? page.querySelector("h1")).focus({ preventScroll: true });
     window.scrollTo(0, 0);
     resized();
@@ -99,7 +101,8 @@
   function mishap(error) {
     if (error.name === "AbortError") return;
     if (isOver(error)) {
-      fail(error.code === "session_cancelled" ? error.code : "session_expired");
+      // For the host page both are one: it needs another session.
+      fail("session_expired");
       showMessage(error.code === "session_cancelled" ? "cancelled" : "expired");
     } else banner(error.code ?? error.name);
   }
@@ -199,7 +202,7 @@
     const outcome = current?.heard();
     if (!outcome) return resized();
     const { connector } = current;
-    tellEvent(outcome === "completed" ? "connected" : "failed", { connector, ...entryOf(connector) });
+    tellEvent(outcome === "failed" ? "failed" : "connected", { connector, ...entryOf(connector) });
     for (let tries = 0; attempt === current && tries < 3; tries += 1) {
       try {
         const answer = await hub.page({ ...narrowed(), connector, result: 1 });

@@ -123,7 +123,8 @@ const createSignIn = ({ hub, hosted, connector, method, form, button, page, popu
       reached = true;
       if (self.fallback) self.fallback.hidden = true;
     }
-    if (entry.state === "completed" || (opened && entry.state === "failed")) return entry.state;
+    // Waiting is for the back end: the user has done everything.
+    if (entry.state === "completed" || (opened && ["failed", "waiting"].includes(entry.state))) return entry.state;
     return null;
   }
 

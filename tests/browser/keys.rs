@@ -60,7 +60,7 @@ async fn b13_a_wrong_key_is_refused_in_place_and_the_right_one_is_stored_once() 
     // Masked again, empty, and where the user goes on.
     let read = "const input = document.querySelector('input[name=key]');
                  return [input.type, input.value, document.activeElement.name ?? document.activeElement.tagName]";
-    chrome.script_gives(read, &json!(["password", "", "H1"])).await;
+    chrome.script_gives(read, &json!(["password", "", "key"])).await;
     is_not_in_the_page(&chrome, REVOKED_KEY).await;
     assert!(stage.api.credentials("jo").await.is_empty());
 

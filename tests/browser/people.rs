@@ -166,7 +166,10 @@ async fn b14_escape_closes_and_asks_first_where_something_would_be_lost() {
 
 /// What every page must keep: one heading, the rules of axe-core, nothing cut off, and no scroll bar for nothing.
 async fn is_sound(chrome: &Chrome, name: &str) {
-    chrome.assert_accessible().await;
+    for dark in [false, true] {
+        chrome.look(Look { dark, ..NARROW }).await;
+        chrome.assert_accessible().await;
+    }
     let script = "const page = document.documentElement;
                   const content = document.querySelector('.shell').offsetHeight;
                   return { headings: document.querySelectorAll('h1').length, tooWide: page.scrollWidth > innerWidth,
@@ -288,4 +291,25 @@ async fn b15_b17_pages_of_their_own_are_sound_on_a_narrow_dark_screen() {
     chrome.on_page("failed").await;
     is_sound(&chrome, "hosted-cancelled").await;
     chrome.finish(&["400", "404"]).await;
+}
+
+#[tokio::test]
+async fn b17_every_language_fits() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    chrome.look(NARROW).await;
+    for locale in ["de", "es", "fr", "ja"] {
+        let body = json!({ "connectors": [APP_KEY, QUILLPOST], "locale": locale });
+        let session = stage.session(body).await;
+        stage.open_modal(&chrome, &session).await;
+        modal_is_sound(&chrome, "choose", &format!("{locale}-choose")).await;
+        chrome
+            .script_gives("return document.documentElement.lang", &json!(locale))
+            .await;
+        chrome.act_on("connect", QUILLPOST).await;
+        modal_is_sound(&chrome, "key", &format!("{locale}-key")).await;
+    }
+    chrome.finish(&[]).await;
 }

@@ -164,6 +164,41 @@ async fn a_reconnect_keeps_the_credential_and_asks_about_another_account() {
 }
 
 #[tokio::test]
+async fn the_host_page_hands_the_code_to_its_back_end_where_the_session_wants_that() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let session = json!({ "connectors": [APP_KEY], "confirm": "backend" });
+    let session = stage.session(session).await;
+    let host = stage.open_modal(&chrome, &session).await;
+    chrome.on_page("sign-in").await;
+    chrome.sign_in().await;
+    stage.allow_as(&chrome, "jo@fernhill.test").await;
+    chrome.windows_are(1).await;
+    chrome.back_to_modal(&host).await;
+    chrome.on_page("done").await;
+    chrome.end_by("done").await;
+    let result = chrome.result(&host).await;
+    let pending = stage.api.only_credential("jo").await;
+    assert_eq!(pending["status"], "pending");
+    let told = &result["results"][0];
+    assert_eq!(told["credentialId"], pending["credentialId"], "{result}");
+    assert_eq!(told["status"], "waiting", "{result}");
+
+    let path = format!("/connect/sessions/{}/confirm", session.id);
+    let body = json!({ "userId": "jo", "confirmationCode": told["confirmationCode"] });
+    let (status, confirmed) = stage.api.post(&path, &body).await;
+    assert_eq!(
+        (status, &confirmed["status"]),
+        (200, &json!("completed")),
+        "{confirmed}"
+    );
+    assert_eq!(stage.api.only_credential("jo").await["status"], "active");
+    chrome.finish(&[]).await;
+}
+
+#[tokio::test]
 async fn a_hosted_link_asks_names_the_user_and_waits_for_the_back_end() {
     let stage = Stage::start().await;
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
