@@ -16,14 +16,15 @@ pub(in crate::http) fn shaped<T: DeserializeOwned>(object: Map<String, Value>) -
 /// The violation behind an error of shape at `path`.
 pub(super) fn violation(path: &Path, message: &str) -> Violation {
     let at = pointer(path);
-    if let Some(name) = named(message, "unknown field `") {
-        return Violation::new(member(at, &name), "unknown_field", "There is no such field here.");
+    // The path leads to an unknown member; for one that is missing or there twice, to the object around it.
+    if message.starts_with("unknown field `") {
+        return Violation::new(at, "unknown_field", "There is no such field here.");
     }
-    if let Some(name) = named(message, "missing field `") {
-        return Violation::new(member(at, &name), "required", "This is required.");
+    if let Some(name) = declared(message, "missing field `") {
+        return Violation::new(member(at, name), "required", "This is required.");
     }
-    if let Some(name) = named(message, "duplicate field `") {
-        return Violation::new(member(at, &name), "repeated", "This is there twice.");
+    if let Some(name) = declared(message, "duplicate field `") {
+        return Violation::new(member(at, name), "repeated", "This is there twice.");
     }
     // The expectation stands last, after the value.
     let Some((_, expected)) = message.rsplit_once(", expected ") else {
@@ -50,13 +51,10 @@ fn pointer(path: &Path) -> String {
     pointer
 }
 
-/// The pointer to `name` below `at` (RFC 6901), unless that is where `at` points already.
+/// The pointer to `name` below `at` (RFC 6901).
 fn member(mut at: String, name: &str) -> String {
-    let name = escape(name);
-    if at.rsplit('/').next() != Some(&name) || at.is_empty() {
-        at.push('/');
-        at.push_str(&name);
-    }
+    at.push('/');
+    at.push_str(&escape(name));
     at
 }
 
@@ -65,14 +63,10 @@ pub(super) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The name between `before` and the end of its quotation.
-fn named(message: &str, before: &str) -> Option<String> {
-    let rest = message.strip_prefix(before)?;
-    let end = ["`, expected", "`, there are no fields", "` at line"]
-        .iter()
-        .find_map(|end| rest.find(end))
-        .or_else(|| rest.rfind('`'))?;
-    Some(rest[..end].to_owned())
+/// The name that follows `before`: one that our own code declares, so it has no quotation mark in it.
+fn declared<'a>(message: &'a str, before: &str) -> Option<&'a str> {
+    let (name, _) = message.strip_prefix(before)?.split_once('`')?;
+    Some(name)
 }
 
 #[cfg(test)]
@@ -124,6 +118,11 @@ mod tests {
                 "invalid_type",
             ),
             (r#"{"name":"x","name":"y"}"#, "/name", "repeated"),
+            (
+                r#"{"name":"x","list":[],"inner":{"name":true,"name":true}}"#,
+                "/inner/name",
+                "repeated",
+            ),
             ("[]", "", "invalid_type"),
         ] {
             let (at, said, _) = told(json);
