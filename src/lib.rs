@@ -7,10 +7,7 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
-<<<<<<< HEAD
 //! | [`cli`] | the command line: arguments, one call, what to print |
-=======
->>>>>>> api
 //! | [`app`] | the composition root: one state type built from a [`config::Config`] and [`app::Deps`] |
 //! | [`http`] | routes, callers, problems and views; sees neither rows nor ciphertext |
 //! | [`worker`] | loops around a service call |
