@@ -1,11 +1,15 @@
 //! Credentials: typed in and tested, listed, changed, verified, revoked, deleted.
 
+mod accept;
 mod create;
 mod end;
+mod value;
+mod verify;
 
-pub(super) use create::{Accepted, capture};
+pub(super) use accept::{Accepted, capture};
 pub use create::{NewCredential, Stored};
 pub use end::{Ended, Upstream};
+pub use verify::Verification;
 
 use serde_json::{Map, Value};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
@@ -13,7 +17,6 @@ use vouchsafe_entity::kind::{BrokenCause, Status};
 use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
-use super::check::outcome_word;
 use super::validate::Checker;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
@@ -21,7 +24,6 @@ use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
-use crate::provider::CheckOutcome;
 use crate::store::credential::{CredentialFilter, Guard};
 use crate::store::{self, Tx};
 
@@ -55,19 +57,6 @@ pub struct CredentialChange {
     pub data: Option<Map<String, Value>>,
     /// Whether the new value is tested against the app.
     pub verify: bool,
-}
-
-/// What `verify` found.
-#[derive(Clone, Debug)]
-pub struct Verification {
-    /// Whether the credential works.
-    pub ok: bool,
-    /// The outcome, as a word.
-    pub outcome: &'static str,
-    /// The credential's status.
-    pub status: Status,
-    /// When.
-    pub checked_at: Millis,
 }
 
 impl Hub {
@@ -327,55 +316,6 @@ impl Hub {
             return Ok(());
         }
         Err(Error::internal("a held credential has moved"))
-    }
-
-    /// Asks the app whether a credential works. A key that it refuses is not ended by that: an outage may lie.
-    ///
-    /// # Errors
-    /// [`Code::NoCheck`], and those of a token read.
-    pub async fn verify_credential(&self, actor: &Actor, id: CredentialId) -> Result<Verification, Error> {
-        let credential = self.get_credential(actor, id).await?;
-        let connector = self.connector_of(actor.environment(), &credential).await?;
-        let definition = self.definition_of(&connector)?;
-        if definition.check().is_none() {
-            let detail = format!(
-                "{} has no request that shows whether a credential works.",
-                definition.name()
-            );
-            return Err(Error::refused(Code::NoCheck, detail));
-        }
-        let (mut credential, material) = self.usable_material(actor, credential).await?;
-        let values = self.all_values(actor.tenant, &connector, &material)?;
-        let mut checked = self.run_check(&definition, credential.method, &values).await?;
-        let refused = checked
-            .as_ref()
-            .is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
-        if refused && credential.is_renewable() {
-            // The app may have ended the access token early: one refresh, one repeat.
-            match self.refresh_now(actor.tenant, &credential).await {
-                Ok(()) => {
-                    let renewed = self.get_credential(actor, id).await?;
-                    let (renewed, material) = self.usable_material(actor, renewed).await?;
-                    let values = self.all_values(actor.tenant, &connector, &material)?;
-                    checked = self.run_check(&definition, renewed.method, &values).await?;
-                    credential = renewed;
-                }
-                Err(error) => tracing::info!(
-                    credential.id = %id,
-                    error = &error as &dyn std::error::Error,
-                    "no new token for a check"
-                ),
-            }
-        }
-        let outcome = checked.map_or(CheckOutcome::Unexpected, |checked| checked.outcome);
-        self.record_read(actor, "credential.verify", Target::new("credential", id))
-            .await?;
-        Ok(Verification {
-            ok: matches!(outcome, CheckOutcome::Ok | CheckOutcome::MissingPermission),
-            outcome: outcome_word(outcome),
-            status: credential.health(self.now()).status,
-            checked_at: self.now(),
-        })
     }
 
     /// Writes down that the date set by hand, or the end of an access token that nothing renews, has passed.

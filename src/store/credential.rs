@@ -1,5 +1,9 @@
 //! Credentials and their tokens.
 
+mod list;
+
+pub use list::{CredentialFilter, list};
+
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
 };
@@ -7,14 +11,13 @@ use vouchsafe_entity::credential::{ActiveModel, Column, Entity};
 use vouchsafe_entity::credential_token::{self, ActiveModel as TokenModel, Column as TokenColumn};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::json::{Object, Strings, Texts};
-use vouchsafe_entity::kind::{Method, Status, TokenState};
+use vouchsafe_entity::kind::{Method, TokenState};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
 use super::credential_row::{Row, SELECT};
 use super::{Reads, StoreError, Tx, statement};
 use crate::domain::credential::{Credential, Machine, Token};
-use crate::domain::page::{Page, PageRequest};
 
 const BY_ID: &str = " WHERE c.environment_id = $1 AND c.id = $2 AND t.state <> 'deleted'";
 
@@ -96,125 +99,6 @@ pub async fn of_connector(
     let sql =
         format!("{SELECT} WHERE c.environment_id = $1 AND c.connector_id = $2 AND t.state <> 'deleted'");
     many(db, sql, vec![environment.into(), connector.into()]).await
-}
-
-/// Which credentials are wanted.
-#[derive(Clone, Debug, Default)]
-pub struct CredentialFilter {
-    /// Of this user.
-    pub user: Option<UserId>,
-    /// Of these connectors.
-    pub connectors: Option<Vec<String>>,
-    /// Shown with this status.
-    pub status: Option<Status>,
-    /// Somebody must act before this moment.
-    pub expires_before: Option<Millis>,
-}
-
-/// The credentials of an environment, newest first.
-pub async fn list(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    filter: &CredentialFilter,
-    now: Millis,
-    page: &PageRequest,
-) -> Result<Page<Credential>, StoreError> {
-    let mut query = Conditions::new(environment);
-    if let Some(user) = filter.user {
-        query.equals("c.user_id", user);
-    }
-    if let Some(connectors) = &filter.connectors {
-        query.one_of("k.key", connectors);
-    }
-    if let Some(status) = filter.status {
-        let now = query.bind(now);
-        query.add(status_condition(status, &now));
-    }
-    if let Some(before) = filter.expires_before {
-        let before = query.bind(before);
-        query.add(format!("{ACTS_BY} < {before}"));
-    }
-    if let Some(after) = &page.after {
-        let after = query.bind(after.as_str());
-        query.add(format!("c.id < {after}"));
-    }
-    let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
-    let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
-    let credentials = many(db, sql, query.values).await?;
-    Ok(Page::of(credentials, page.limit, |credential| {
-        credential.id.to_string()
-    }))
-}
-
-/// `WHERE` in the making: conditions joined by AND, with their values.
-struct Conditions {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    fn new(environment: EnvironmentId) -> Self {
-        let sql = "c.environment_id = $1 AND t.state <> 'deleted'".to_owned();
-        Self {
-            sql,
-            values: vec![environment.into()],
-        }
-    }
-
-    fn bind(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
-    }
-
-    fn add(&mut self, condition: impl AsRef<str>) {
-        self.sql.push_str(" AND ");
-        self.sql.push_str(condition.as_ref());
-    }
-
-    fn equals(&mut self, column: &str, value: impl Into<Value>) {
-        let value = self.bind(value);
-        self.add(format!("{column} = {value}"));
-    }
-
-    fn one_of(&mut self, column: &str, words: &[String]) {
-        let words: Vec<_> = words.iter().map(|word| self.bind(word.as_str())).collect();
-        // An empty list means that nothing fits; `IN ()` is no SQL everywhere.
-        let list = if words.is_empty() {
-            "NULL".to_owned()
-        } else {
-            words.join(", ")
-        };
-        self.add(format!("{column} IN ({list})"));
-    }
-}
-
-/// [`Credential::acts_by`] in SQL.
-const ACTS_BY: &str = "COALESCE(c.expires_at, t.refresh_expires_at, \
- CASE WHEN c.method = 'oauth2' AND NOT t.has_refresh_token THEN t.access_expires_at END)";
-
-/// [`Credential::health`] in SQL, for filters: true for rows whose status at the moment bound as `now` is `status`.
-fn status_condition(status: Status, now: &str) -> String {
-    let revoked = "(t.state = 'broken' AND t.broken_cause IN ('revoked_by_request', 'revoked_upstream'))";
-    let ended = format!(
-        "(t.state = 'broken' OR COALESCE(c.expires_at <= {now}, FALSE) OR (c.method IN ('oauth2', 'api_key', 'basic') \
-         AND NOT t.has_refresh_token AND COALESCE(t.access_expires_at <= {now}, FALSE)))"
-    );
-    let off = "(c.deactivated_at IS NOT NULL OR NOT k.enabled)";
-    let spent = format!(
-        "COALESCE(t.access_expires_at < {now} + CASE WHEN COALESCE(t.access_lifetime, 120000) < 120000 \
-         THEN t.access_lifetime / 4 ELSE 30000 END, FALSE)"
-    );
-    let shown = "CASE WHEN t.state = 'refreshing' THEN t.claimed_from ELSE t.state END";
-    let troubled = format!("({spent} AND {shown} IN ('waiting', 'unknown', 'suspect'))");
-    let pending = format!("({shown} = 'pending')");
-    match status {
-        Status::Revoked => revoked.to_owned(),
-        Status::Expired => format!("({ended} AND NOT {revoked})"),
-        Status::Inactive => format!("(NOT {ended} AND {off})"),
-        Status::Error => format!("(NOT {ended} AND NOT {off} AND {troubled})"),
-        Status::Pending => format!("(NOT {ended} AND NOT {off} AND {pending})"),
-        Status::Active => format!("(NOT {ended} AND NOT {off} AND NOT {troubled} AND NOT {pending})"),
-    }
 }
 
 /// Stores a new credential.

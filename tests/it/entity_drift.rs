@@ -11,7 +11,7 @@ use vouchsafe_migration::{Migrator, MigratorTrait as _};
 
 use crate::support::database::Fresh;
 
-/// SQLite has one kind of whole number, and `SeaORM` declares all by it.
+/// SQLite has one kind of whole number.
 fn whole(kind: &'static str, backend: DbBackend) -> &'static str {
     match (kind, backend) {
         ("bigint" | "smallint", DbBackend::Sqlite) => "integer",

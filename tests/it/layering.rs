@@ -134,11 +134,6 @@ const TOO_LONG: &[&str] = &[
     "service/connect/callback.rs",
     "service/connect/flows.rs",
     "service/connect/sessions.rs",
-    "service/connectors.rs",
-    "service/credentials/create.rs",
-    "service/credentials.rs",
-    "service/refresh.rs",
-    "store/credential.rs",
 ];
 
 struct Source {

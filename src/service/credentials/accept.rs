@@ -1,0 +1,208 @@
+//! Testing what was given: fields, tokens where the method makes them, the provider's check, what is captured.
+
+use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
+use crate::domain::credential::Account;
+use crate::domain::refresh::is_minted;
+use crate::oauth::TokenError;
+use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, Values};
+use crate::service::check::{Checked, refusal};
+use crate::service::material::Material;
+use crate::service::{Code, Error, Hub};
+use secrecy::SecretString;
+use serde_json::Value;
+use std::sync::Arc;
+use vouchsafe_entity::kind::{FailClass, Method};
+use vouchsafe_entity::millis::Millis;
+
+/// Values that were accepted: what will be sealed and shown.
+pub(in crate::service) struct Accepted {
+    pub(in crate::service) method: Method,
+    pub(in crate::service) material: Material,
+    /// Whether the material has an access token, with its lifetime in seconds where the app told it.
+    pub(in crate::service) minted: bool,
+    pub(in crate::service) expires_in: Option<u64>,
+    pub(in crate::service) sent_at: Millis,
+    pub(in crate::service) account: Option<Account>,
+    pub(in crate::service) variables: std::collections::BTreeMap<String, String>,
+    pub(in crate::service) warnings: Vec<&'static str>,
+}
+
+impl Hub {
+    /// Tests typed values against the app, and learns what the definition captures.
+    pub(in crate::service) async fn accept(
+        &self,
+        actor: &Actor,
+        connector: &Connector,
+        definition: &Arc<Definition>,
+        method: Method,
+        typed: &Values,
+        verify: bool,
+    ) -> Result<Accepted, Error> {
+        let mut material = Material::of_values(typed);
+        let sent_at = self.now();
+        let answer = if is_minted(method) && verify {
+            let values = self.all_values(actor.tenant, connector, &material)?;
+            let minted = crate::oauth::mint::mint(
+                &self.egress,
+                definition,
+                method,
+                &values,
+                &connector.scopes,
+                self.clock.now(),
+            );
+            let answer = minted.await.map_err(|error| rejected(definition, &error))?;
+            capture(
+                definition,
+                method,
+                Captured::Token(answer.raw.expose()),
+                &mut material,
+            )?;
+            material.take(&answer);
+            Some(answer)
+        } else {
+            None
+        };
+        let warnings = if verify {
+            self.check_and_learn(actor, connector, definition, method, &mut material)
+                .await?
+        } else {
+            Vec::new()
+        };
+        let values = self.all_values(actor.tenant, connector, &material)?;
+        let account = definition.account(&values).map(|account| Account {
+            id: account.id,
+            label: account.label,
+        });
+        Ok(Accepted {
+            method,
+            account,
+            variables: definition
+                .public_variables(&material.values())
+                .into_iter()
+                .collect(),
+            material,
+            minted: answer.is_some(),
+            expires_in: answer.and_then(|answer| answer.expires_in),
+            sent_at,
+            warnings,
+        })
+    }
+
+    /// Looks up what the definition wants to know, runs its check, and captures from both.
+    pub(in crate::service) async fn check_and_learn(
+        &self,
+        actor: &Actor,
+        connector: &Connector,
+        definition: &Arc<Definition>,
+        method: Method,
+        material: &mut Material,
+    ) -> Result<Vec<&'static str>, Error> {
+        self.look_up(actor, connector, definition, method, material)
+            .await?;
+        let values = self.all_values(actor.tenant, connector, material)?;
+        let Some(checked) = self.run_check(definition, method, &values).await? else {
+            return Ok(Vec::new());
+        };
+        if let Some(refusal) = refusal(definition, &checked) {
+            return Err(refusal);
+        }
+        let missing = checked.outcome == CheckOutcome::MissingPermission;
+        if let Some(body) = &checked.body
+            && !missing
+        {
+            capture(definition, method, Captured::Check(body), material)?;
+        }
+        Ok(if missing {
+            vec!["permission_missing"]
+        } else {
+            Vec::new()
+        })
+    }
+
+    async fn look_up(
+        &self,
+        actor: &Actor,
+        connector: &Connector,
+        definition: &Arc<Definition>,
+        method: Method,
+        material: &mut Material,
+    ) -> Result<(), Error> {
+        for (variable, lookup) in definition.lookups(method) {
+            let values = self.all_values(actor.tenant, connector, material)?;
+            let request: CheckRequest = definition
+                .lookup_request(lookup, method, &values)
+                .map_err(|_| unexpected(definition, None))?;
+            let answer = self
+                .call_app(&request)
+                .await
+                .map_err(|_| unexpected(definition, None))?;
+            let status = answer.status.as_u16();
+            if !answer.status.is_success() {
+                return Err(unexpected(definition, Some(status)));
+            }
+            let body: Value =
+                serde_json::from_slice(&answer.body).map_err(|_| unexpected(definition, Some(status)))?;
+            let found = definition
+                .lookup_value(variable, &body)
+                .map_err(|error| not_captured(definition, &error))?;
+            if let Some(value) = found {
+                material.set(&variable.name, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(in crate::service) fn capture(
+    definition: &Definition,
+    method: Method,
+    answer: Captured<'_>,
+    material: &mut Material,
+) -> Result<(), Error> {
+    let captured: Vec<(String, SecretString)> = definition
+        .captures(method, answer)
+        .map_err(|error| not_captured(definition, &error))?;
+    for (name, value) in captured {
+        material.set(&name, value);
+    }
+    Ok(())
+}
+
+fn not_captured(definition: &Definition, error: &CaptureError) -> Error {
+    let detail = format!(
+        "{}'s answer lacks what the hub needs: {error}.",
+        definition.name()
+    );
+    Error::refused(Code::ProviderUnreachable, detail)
+}
+
+fn unexpected(definition: &Definition, status: Option<u16>) -> Error {
+    let outcome = if status.is_some() {
+        CheckOutcome::Unexpected
+    } else {
+        CheckOutcome::Unreachable
+    };
+    let checked = Checked {
+        outcome,
+        status,
+        body: None,
+    };
+    refusal(definition, &checked).unwrap_or(Error::internal("an unexpected answer that is no refusal"))
+}
+
+/// What a refused token request says to whoever typed the values.
+pub(in crate::service) fn rejected(definition: &Definition, error: &TokenError) -> Error {
+    let outcome = match error.class {
+        FailClass::Refused | FailClass::Revoked | FailClass::Client => CheckOutcome::WrongKey,
+        FailClass::Other if matches!(error.status, Some(400 | 401 | 403)) => CheckOutcome::WrongKey,
+        FailClass::NotSent | FailClass::Ambiguous | FailClass::Throttled => CheckOutcome::Unreachable,
+        FailClass::Unreadable | FailClass::Local | FailClass::Other => CheckOutcome::Unexpected,
+    };
+    let checked = Checked {
+        outcome,
+        status: error.status,
+        body: None,
+    };
+    refusal(definition, &checked).unwrap_or(Error::internal("a failed token request that is no refusal"))
+}

@@ -1,0 +1,74 @@
+//! Asking an app whether a credential still works.
+
+use crate::domain::actor::Actor;
+use crate::provider::CheckOutcome;
+use crate::service::audit::Target;
+use crate::service::check::outcome_word;
+use crate::service::{Code, Error, Hub};
+use vouchsafe_entity::id::CredentialId;
+use vouchsafe_entity::kind::Status;
+use vouchsafe_entity::millis::Millis;
+
+/// What `verify` found.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Whether the credential works.
+    pub ok: bool,
+    /// The outcome, as a word.
+    pub outcome: &'static str,
+    /// The credential's status.
+    pub status: Status,
+    /// When.
+    pub checked_at: Millis,
+}
+
+impl Hub {
+    /// Asks the app whether a credential works. A key that it refuses is not ended by that: an outage may lie.
+    ///
+    /// # Errors
+    /// [`Code::NoCheck`], and those of a token read.
+    pub async fn verify_credential(&self, actor: &Actor, id: CredentialId) -> Result<Verification, Error> {
+        let credential = self.get_credential(actor, id).await?;
+        let connector = self.connector_of(actor.environment(), &credential).await?;
+        let definition = self.definition_of(&connector)?;
+        if definition.check().is_none() {
+            let detail = format!(
+                "{} has no request that shows whether a credential works.",
+                definition.name()
+            );
+            return Err(Error::refused(Code::NoCheck, detail));
+        }
+        let (mut credential, material) = self.usable_material(actor, credential).await?;
+        let values = self.all_values(actor.tenant, &connector, &material)?;
+        let mut checked = self.run_check(&definition, credential.method, &values).await?;
+        let refused = checked
+            .as_ref()
+            .is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
+        if refused && credential.is_renewable() {
+            // The app may have ended the access token early: one refresh, one repeat.
+            match self.refresh_now(actor.tenant, &credential).await {
+                Ok(()) => {
+                    let renewed = self.get_credential(actor, id).await?;
+                    let (renewed, material) = self.usable_material(actor, renewed).await?;
+                    let values = self.all_values(actor.tenant, &connector, &material)?;
+                    checked = self.run_check(&definition, renewed.method, &values).await?;
+                    credential = renewed;
+                }
+                Err(error) => tracing::info!(
+                    credential.id = %id,
+                    error = &error as &dyn std::error::Error,
+                    "no new token for a check"
+                ),
+            }
+        }
+        let outcome = checked.map_or(CheckOutcome::Unexpected, |checked| checked.outcome);
+        self.record_read(actor, "credential.verify", Target::new("credential", id))
+            .await?;
+        Ok(Verification {
+            ok: matches!(outcome, CheckOutcome::Ok | CheckOutcome::MissingPermission),
+            outcome: outcome_word(outcome),
+            status: credential.health(self.now()).status,
+            checked_at: self.now(),
+        })
+    }
+}
