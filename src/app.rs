@@ -113,11 +113,7 @@ pub struct App {
 
 /// The sources of provider definitions that a configuration names.
 pub fn provider_sources(config: &Config) -> Sources {
-    Sources {
-        builtin: true,
-        dir: config.providers_dir.clone(),
-        allow_http: config.egress.http,
-    }
+    Sources { builtin: true, dir: config.providers_dir.clone(), allow_http: config.egress.http }
 }
 
 impl App {
@@ -154,12 +150,7 @@ impl App {
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
         let mut state = HttpState::new(Arc::clone(&hub), renderer);
         state.trusted_proxies = config.server.trusted_proxies.clone().into();
-        Ok(Self {
-            hub,
-            state,
-            first_start,
-            egress,
-        })
+        Ok(Self { hub, state, first_start, egress })
     }
 
     /// Tells the egress guard where the hub listens, once ports are known.
@@ -200,10 +191,7 @@ pub async fn offline(config: &Config) -> Result<App, BuildError> {
 }
 
 fn make_data_dir(path: &Path) -> Result<(), BuildError> {
-    let failed = |source| BuildError::DataDir {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| BuildError::DataDir { path: path.to_owned(), source };
     if path.is_dir() {
         return Ok(());
     }
@@ -222,8 +210,5 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, BuildError> {
 
 fn times(config: &Config) -> Times {
     let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    Times {
-        confirm_after: millis(config.refresh.confirm_after),
-        lease: millis(config.refresh.lease),
-    }
+    Times { confirm_after: millis(config.refresh.confirm_after), lease: millis(config.refresh.lease) }
 }

@@ -248,11 +248,9 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
     match arguments.command.unwrap_or(Command::Serve) {
         Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
         Command::Providers(Providers::Schema) => providers::print_schema(),
-        Command::Providers(Providers::Check {
-            paths,
-            format,
-            deny_warnings,
-        }) => providers::check(&load()?, &paths, &format, deny_warnings),
+        Command::Providers(Providers::Check { paths, format, deny_warnings }) => {
+            providers::check(&load()?, &paths, &format, deny_warnings)
+        }
         Command::Providers(Providers::List { search }) => providers::list(&load()?, search.as_deref()),
         Command::Check => commands::check(&load()?),
         Command::Demo => demo::run(env),
@@ -276,18 +274,13 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
 
 /// Commands speak for themselves; only what goes wrong is logged.
 fn quiet_logs(config: &Config) -> Result<(), CliError> {
-    let server = crate::config::ServerConfig {
-        log: "warn".to_owned(),
-        ..config.server.clone()
-    };
+    let server = crate::config::ServerConfig { log: "warn".to_owned(), ..config.server.clone() };
     Ok(crate::telemetry::start_logs(&server)?)
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     runtime.block_on(work)
 }
 

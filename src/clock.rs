@@ -24,10 +24,7 @@ fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the clock of the machine"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of the machine")]
     fn now(&self) -> DateTime<Utc> {
         to_micros(Utc::now())
     }
@@ -39,9 +36,7 @@ pub struct ManualClock(Mutex<DateTime<Utc>>);
 
 impl Default for ManualClock {
     fn default() -> Self {
-        Self(Mutex::new(DateTime::from_timestamp_nanos(
-            1_893_456_000_000_000_000,
-        )))
+        Self(Mutex::new(DateTime::from_timestamp_nanos(1_893_456_000_000_000_000)))
     }
 }
 

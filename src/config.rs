@@ -110,10 +110,7 @@ pub enum ConfigError {
 
 impl ConfigError {
     fn value(name: &'static str, problem: impl Into<String>) -> Self {
-        Self::Value {
-            name,
-            problem: problem.into(),
-        }
+        Self::Value { name, problem: problem.into() }
     }
 }
 
@@ -132,24 +129,14 @@ impl Config {
             None | Some("batched") => AuditMode::Batched,
             Some("strict") => AuditMode::Strict,
             Some(_) => {
-                return Err(ConfigError::value(
-                    "VOUCHSAFE_AUDIT_MODE",
-                    "write `batched` or `strict`",
-                ));
+                return Err(ConfigError::value("VOUCHSAFE_AUDIT_MODE", "write `batched` or `strict`"));
             }
         };
         let mail = match (
-            secret(
-                raw.smtp_url.as_ref(),
-                raw.smtp_url_file.as_deref(),
-                "VOUCHSAFE_SMTP_URL",
-            )?,
+            secret(raw.smtp_url.as_ref(), raw.smtp_url_file.as_deref(), "VOUCHSAFE_SMTP_URL")?,
             &raw.mail_from,
         ) {
-            (Some(smtp_url), Some(from)) => Some(MailConfig {
-                smtp_url,
-                from: from.clone(),
-            }),
+            (Some(smtp_url), Some(from)) => Some(MailConfig { smtp_url, from: from.clone() }),
             (None, None) => None,
             _ => {
                 return Err(ConfigError::value(
@@ -186,16 +173,11 @@ fn secret(
     name: &'static str,
 ) -> Result<Option<SecretString>, ConfigError> {
     match (value, file) {
-        (Some(_), Some(_)) => Err(ConfigError::value(
-            name,
-            format!("set {name} or {name}_FILE, not both"),
-        )),
+        (Some(_), Some(_)) => Err(ConfigError::value(name, format!("set {name} or {name}_FILE, not both"))),
         (Some(value), None) => Ok(Some(value.clone())),
         (None, Some(path)) => {
-            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-                path: path.into(),
-                source,
-            })?;
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
             Ok(Some(text.trim().into()))
         }
         (None, None) => Ok(None),

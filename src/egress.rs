@@ -155,21 +155,9 @@ impl Egress {
             None => None,
         };
         let client = || client(&resolver, config.connect_timeout, roots.clone());
-        let fresh = client()
-            .http1_only()
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(SetupError)?;
-        let pooled = client()
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build()
-            .map_err(SetupError)?;
-        Ok(Arc::new(Self {
-            resolver,
-            fresh,
-            pooled,
-            idle_timeout: config.idle_timeout,
-        }))
+        let fresh = client().http1_only().pool_max_idle_per_host(0).build().map_err(SetupError)?;
+        let pooled = client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError)?;
+        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout: config.idle_timeout }))
     }
 
     /// Replaces the hub's own listeners, once their ports are known.
@@ -197,10 +185,7 @@ impl Egress {
         let call = TARGET.scope(target, self.call(request));
         tokio::time::timeout(timeout, call)
             .await
-            .unwrap_or(Err(EgressError::Ambiguous {
-                cause: Ambiguity::Timeout,
-                head: None,
-            }))
+            .unwrap_or(Err(EgressError::Ambiguous { cause: Ambiguity::Timeout, head: None }))
     }
 
     async fn call(&self, request: OutboundRequest) -> Result<Answer, EgressError> {
@@ -209,32 +194,20 @@ impl Egress {
             Class::Check | Class::Webhook => &self.pooled,
         };
         let max_body = request.max_body;
-        let answer = client
-            .execute(request.into_reqwest())
-            .await
-            .map_err(|error| classify(&error))?;
+        let answer = client.execute(request.into_reqwest()).await.map_err(|error| classify(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = message::read_body(answer, max_body, self.idle_timeout).await?;
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        Ok(Answer { status, headers, body })
     }
 }
 
 impl std::fmt::Debug for Egress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Egress")
-            .field("guard", &self.resolver.guard)
-            .finish_non_exhaustive()
+        f.debug_struct("Egress").field("guard", &self.resolver.guard).finish_non_exhaustive()
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one module that holds an HTTP client"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one module that holds an HTTP client")]
 fn client(
     resolver: &Arc<Resolver>,
     connect_timeout: Duration,
@@ -260,18 +233,10 @@ fn classify(error: &reqwest::Error) -> EgressError {
         return EgressError::NotSent(NotSent::Request);
     }
     if !error.is_connect() {
-        let cause = if error.is_timeout() {
-            Ambiguity::Timeout
-        } else {
-            Ambiguity::Cut
-        };
+        let cause = if error.is_timeout() { Ambiguity::Timeout } else { Ambiguity::Cut };
         return EgressError::Ambiguous { cause, head: None };
     }
-    let mut not_sent = if error.is_timeout() {
-        NotSent::ConnectTimeout
-    } else {
-        NotSent::Connect
-    };
+    let mut not_sent = if error.is_timeout() { NotSent::ConnectTimeout } else { NotSent::Connect };
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(layer) = source {
         if let Some(refusal) = layer.downcast_ref::<Refusal>() {

@@ -57,13 +57,7 @@ pub struct HttpState {
 impl HttpState {
     /// A state with the usual time, no trusted proxy and no metrics.
     pub fn new(hub: Arc<Hub>, renderer: Arc<Renderer>) -> Self {
-        Self {
-            hub,
-            renderer,
-            trusted_proxies: Arc::new([]),
-            metrics: None,
-            handler_timeout: HANDLER_TIMEOUT,
-        }
+        Self { hub, renderer, trusted_proxies: Arc::new([]), metrics: None, handler_timeout: HANDLER_TIMEOUT }
     }
 }
 

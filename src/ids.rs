@@ -24,11 +24,7 @@ pub struct Ids {
 impl Ids {
     /// Ids from `clock` and `random`.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self {
-            clock,
-            random,
-            last: Arc::default(),
-        }
+        Self { clock, random, last: Arc::default() }
     }
 
     /// A new UUID version 7, for the `new` of an id type.

@@ -29,8 +29,6 @@ impl Random for SystemRandom {
         reason = "without randomness every key would be guessable; stopping is the only answer"
     )]
     fn fill(&self, bytes: &mut [u8]) {
-        rand::rngs::SysRng
-            .try_fill_bytes(bytes)
-            .expect("the operating system gives random bytes");
+        rand::rngs::SysRng.try_fill_bytes(bytes).expect("the operating system gives random bytes");
     }
 }

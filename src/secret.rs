@@ -100,9 +100,7 @@ impl PlainApiKey {
     /// What may be shown of the key later: everything before its body and the first eight characters.
     pub fn display_prefix(&self) -> String {
         let text = self.0.expose_secret();
-        text.chars()
-            .take(text.len() - KEY_BODY - KEY_CHECKSUM + 8)
-            .collect()
+        text.chars().take(text.len() - KEY_BODY - KEY_CHECKSUM + 8).collect()
     }
 
     /// The key itself, to hash it or to hand it to its owner.
@@ -145,20 +143,13 @@ mod tests {
         let key = PlainApiKey::random("production", &SystemRandom);
         let token = PlainToken::random(&SystemRandom);
         let shown = format!("{key:?} {token:?}");
-        assert!(
-            !shown.contains(&key.expose()[14..20]) && !shown.contains(token.expose()),
-            "{shown}"
-        );
+        assert!(!shown.contains(&key.expose()[14..20]) && !shown.contains(token.expose()), "{shown}");
     }
 
     #[test]
     fn a_token_matches_its_hash_alone() {
         let token = PlainToken::random(&SystemRandom);
         assert!(token.hash().matches(token.hash().as_str()));
-        assert!(
-            !PlainToken::random(&SystemRandom)
-                .hash()
-                .matches(token.hash().as_str())
-        );
+        assert!(!PlainToken::random(&SystemRandom).hash().matches(token.hash().as_str()));
     }
 }

@@ -101,11 +101,7 @@ impl Hub {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
-        let short = |entries| {
-            Cache::builder()
-                .max_capacity(entries)
-                .time_to_live(Duration::from_secs(5))
-        };
+        let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
         Self {
             node: ids.next().to_string(),
             ids,

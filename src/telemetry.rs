@@ -8,9 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{LogFormat, ServerConfig};
 
 /// Upper bounds of the buckets for times, in seconds.
-const SECONDS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-];
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Why logs or metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +27,8 @@ pub enum TelemetryError {
 /// [`TelemetryError::Filter`].
 pub fn start_logs(config: &ServerConfig) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&config.log).map_err(TelemetryError::Filter)?;
-    let usual = if std::io::stderr().is_terminal() {
-        LogFormat::Text
-    } else {
-        LogFormat::Json
-    };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let usual = if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Tests in one process share the first subscriber.
     let _ = match config.log_format.unwrap_or(usual) {
         LogFormat::Text => lines.try_init(),

@@ -49,11 +49,7 @@ pub enum SealError {
 impl Vault {
     /// A vault that knows its master keys and no data key yet.
     pub fn new(master: MasterKeys, random: Arc<dyn Random>) -> Self {
-        Self {
-            master,
-            ring: Keyring::default(),
-            random,
-        }
+        Self { master, ring: Keyring::default(), random }
     }
 
     /// Makes a data key for `owner`, wraps it and knows it from now on. The caller stores what is returned.
@@ -100,10 +96,7 @@ impl Vault {
     /// # Errors
     /// [`SealError`].
     pub fn seal<T: Serialize>(&self, place: &Place<'_>, value: &T) -> Result<Sealed, SealError> {
-        let key = self
-            .ring
-            .current(place.owner(), KeyPurpose::Records)
-            .map_err(|_| SealError::NoKey)?;
+        let key = self.ring.current(place.owner(), KeyPurpose::Records).map_err(|_| SealError::NoKey)?;
         let plain = envelope::pad(serde_json::to_vec(value).map_err(SealError::Encode)?);
         envelope::seal(&key, place, &plain, self.random.as_ref())
     }

@@ -12,34 +12,10 @@ use crate::service::{Error, Hub};
 pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     let tracker = TaskTracker::new();
     tracker.spawn(Arc::clone(hub).run_refreshes());
-    spawn(
-        &tracker,
-        hub,
-        "work off due credentials",
-        Duration::from_secs(1),
-        Hub::work_off_due,
-    );
-    spawn(
-        &tracker,
-        hub,
-        "write audit events",
-        Duration::from_secs(1),
-        Hub::flush_audit,
-    );
-    spawn(
-        &tracker,
-        hub,
-        "write last uses",
-        Duration::from_secs(10),
-        Hub::flush_uses,
-    );
-    spawn(
-        &tracker,
-        hub,
-        "write last uses of keys",
-        Duration::from_secs(10),
-        Hub::flush_key_uses,
-    );
+    spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
+    spawn(&tracker, hub, "write audit events", Duration::from_secs(1), Hub::flush_audit);
+    spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
+    spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
     tracker.close();
     tracker
@@ -55,11 +31,7 @@ pub async fn finish(hub: &Hub) {
     ];
     for (work, done) in written {
         if let Err(error) = done {
-            tracing::error!(
-                work,
-                error = &error as &dyn std::error::Error,
-                "work failed at the end"
-            );
+            tracing::error!(work, error = &error as &dyn std::error::Error, "work failed at the end");
         }
     }
 }

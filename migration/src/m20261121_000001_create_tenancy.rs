@@ -15,21 +15,11 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(workspace()).await?;
-        manager
-            .create_index(index("workspace", &["name"]).unique().to_owned())
-            .await?;
+        manager.create_index(index("workspace", &["name"]).unique().to_owned()).await?;
         manager.create_table(environment()).await?;
-        manager
-            .create_index(
-                index("environment", &["workspace_id", "name"])
-                    .unique()
-                    .to_owned(),
-            )
-            .await?;
+        manager.create_index(index("environment", &["workspace_id", "name"]).unique().to_owned()).await?;
         manager.create_table(data_key()).await?;
-        manager
-            .create_index(index("data_key", &["owner", "purpose"]))
-            .await?;
+        manager.create_index(index("data_key", &["owner", "purpose"])).await?;
         manager.create_table(api_key()).await?;
         manager.create_index(index("api_key", &["hash"])).await?;
         manager.create_index(index("api_key", &["previous_hash"])).await?;
@@ -37,18 +27,10 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("api_key").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("data_key").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("environment").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("workspace").to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table("api_key").to_owned()).await?;
+        manager.drop_table(Table::drop().table("data_key").to_owned()).await?;
+        manager.drop_table(Table::drop().table("environment").to_owned()).await?;
+        manager.drop_table(Table::drop().table("workspace").to_owned()).await?;
         Ok(())
     }
 }

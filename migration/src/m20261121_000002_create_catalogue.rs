@@ -15,27 +15,15 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(connector()).await?;
-        manager
-            .create_index(index("connector", &["environment_id", "key"]).unique().to_owned())
-            .await?;
+        manager.create_index(index("connector", &["environment_id", "key"]).unique().to_owned()).await?;
         manager.create_table(integration()).await?;
-        manager
-            .create_index(
-                index("integration", &["environment_id", "slug"])
-                    .unique()
-                    .to_owned(),
-            )
-            .await?;
+        manager.create_index(index("integration", &["environment_id", "slug"]).unique().to_owned()).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("integration").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("connector").to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table("integration").to_owned()).await?;
+        manager.drop_table(Table::drop().table("connector").to_owned()).await?;
         Ok(())
     }
 }

@@ -15,34 +15,19 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(user()).await?;
-        manager
-            .create_index(index("user", &["environment_id", "username"]).unique().to_owned())
-            .await?;
+        manager.create_index(index("user", &["environment_id", "username"]).unique().to_owned()).await?;
         manager.create_table(credential()).await?;
-        manager
-            .create_index(index(
-                "credential",
-                &["environment_id", "user_id", "connector_id"],
-            ))
-            .await?;
-        manager
-            .create_index(index("credential", &["environment_id", "connector_id"]))
-            .await?;
+        manager.create_index(index("credential", &["environment_id", "user_id", "connector_id"])).await?;
+        manager.create_index(index("credential", &["environment_id", "connector_id"])).await?;
         manager.create_index(index("credential", &["expires_at"])).await?;
         manager.create_table(credential_token()).await?;
-        manager
-            .create_index(index("credential_token", &["due_at"]))
-            .await?;
+        manager.create_index(index("credential_token", &["due_at"])).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("credential_token").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("credential").to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table("credential_token").to_owned()).await?;
+        manager.drop_table(Table::drop().table("credential").to_owned()).await?;
         manager.drop_table(Table::drop().table("user").to_owned()).await?;
         Ok(())
     }

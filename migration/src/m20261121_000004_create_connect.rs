@@ -15,17 +15,11 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(connect_session()).await?;
-        manager
-            .create_index(index("connect_session", &["expires_at"]))
-            .await?;
+        manager.create_index(index("connect_session", &["expires_at"])).await?;
         manager.create_table(connect_result()).await?;
         manager.create_table(connect_ticket()).await?;
-        manager
-            .create_index(index("connect_ticket", &["session_id"]))
-            .await?;
-        manager
-            .create_index(index("connect_ticket", &["expires_at"]))
-            .await?;
+        manager.create_index(index("connect_ticket", &["session_id"])).await?;
+        manager.create_index(index("connect_ticket", &["expires_at"])).await?;
         manager.create_table(flow()).await?;
         manager.create_index(index("flow", &["state_hash"])).await?;
         manager.create_index(index("flow", &["session_id"])).await?;
@@ -35,15 +29,9 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.drop_table(Table::drop().table("flow").to_owned()).await?;
-        manager
-            .drop_table(Table::drop().table("connect_ticket").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("connect_result").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("connect_session").to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table("connect_ticket").to_owned()).await?;
+        manager.drop_table(Table::drop().table("connect_result").to_owned()).await?;
+        manager.drop_table(Table::drop().table("connect_session").to_owned()).await?;
         Ok(())
     }
 }
@@ -94,12 +82,7 @@ fn connect_result() -> TableCreateStatement {
         .col(big_integer_null("confirmation_until"))
         .col(blob_null("sealed_code"))
         .col(big_integer("updated_at"))
-        .primary_key(
-            Index::create()
-                .col("environment_id")
-                .col("session_id")
-                .col("connector"),
-        )
+        .primary_key(Index::create().col("environment_id").col("session_id").col("connector"))
         .foreign_key(
             ForeignKey::create()
                 .from_tbl("connect_result")

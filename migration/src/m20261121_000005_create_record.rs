@@ -13,43 +13,21 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(event()).await?;
-        manager
-            .create_index(
-                index("event", &["environment_id", "unique_key"])
-                    .unique()
-                    .to_owned(),
-            )
-            .await?;
-        manager
-            .create_index(index("event", &["environment_id", "credential_id"]))
-            .await?;
+        manager.create_index(index("event", &["environment_id", "unique_key"]).unique().to_owned()).await?;
+        manager.create_index(index("event", &["environment_id", "credential_id"])).await?;
         manager.create_table(audit_event()).await?;
-        manager
-            .create_index(index("audit_event", &["environment_id", "id"]))
-            .await?;
-        manager
-            .create_index(index("audit_event", &["environment_id", "action"]))
-            .await?;
-        manager
-            .create_index(index("audit_event", &["environment_id", "target_id"]))
-            .await?;
+        manager.create_index(index("audit_event", &["environment_id", "id"])).await?;
+        manager.create_index(index("audit_event", &["environment_id", "action"])).await?;
+        manager.create_index(index("audit_event", &["environment_id", "target_id"])).await?;
         manager.create_table(idempotent_answer()).await?;
-        manager
-            .create_index(index("idempotent_answer", &["expires_at"]))
-            .await?;
+        manager.create_index(index("idempotent_answer", &["expires_at"])).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("idempotent_answer").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("audit_event").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("event").to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table("idempotent_answer").to_owned()).await?;
+        manager.drop_table(Table::drop().table("audit_event").to_owned()).await?;
+        manager.drop_table(Table::drop().table("event").to_owned()).await?;
         Ok(())
     }
 }

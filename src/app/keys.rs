@@ -81,11 +81,7 @@ pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterK
     }
     let path = config.database.data_dir.join(FILE);
     if !expected.is_empty() {
-        return Err(KeyError::Missing {
-            expected: expected.join(", "),
-            path,
-        }
-        .into());
+        return Err(KeyError::Missing { expected: expected.join(", "), path }.into());
     }
     if !config.database.url.is_sqlite() {
         return Err(KeyError::Required.into());
@@ -101,11 +97,7 @@ async fn fingerprints_in_use(config: &Config) -> Result<Vec<String>, BuildError>
     let store = Store::open(&config.database.url).await?;
     let mut found = Vec::new();
     if store.is_migrated().await? {
-        found = store::data_key::all(&store)
-            .await?
-            .into_iter()
-            .map(|key| key.master_key)
-            .collect();
+        found = store::data_key::all(&store).await?.into_iter().map(|key| key.master_key).collect();
         found.sort();
         found.dedup();
     }
@@ -123,17 +115,11 @@ fn compare(keys: &MasterKeys, expected: &[String]) -> Result<(), KeyError> {
         return Ok(());
     }
     let found: Vec<&str> = keys.fingerprints().collect();
-    Err(KeyError::Wrong {
-        expected: missing.join(", "),
-        found: found.join(", "),
-    })
+    Err(KeyError::Wrong { expected: missing.join(", "), found: found.join(", ") })
 }
 
 fn read(path: &Path) -> Result<MasterKeys, KeyError> {
-    let failed = |source| KeyError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| KeyError::File { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
     #[cfg(unix)]
     {
@@ -148,19 +134,14 @@ fn read(path: &Path) -> Result<MasterKeys, KeyError> {
 }
 
 fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
-    let failed = |source| KeyError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| KeyError::File { path: path.to_owned(), source };
     let key = MasterKey::random("main", random);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
-    file.write_all(key.to_text().as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
+    file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     tracing::warn!(path = %path.display(), "a master key was made: back this file up, nothing opens without it");
     Ok(key)
 }

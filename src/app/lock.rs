@@ -14,10 +14,7 @@ pub(super) struct DirLock(#[expect(dead_code, reason = "the lock lives as long a
 impl DirLock {
     /// Takes the directory, unless another process has it.
     pub(super) fn take(directory: &Path) -> Result<Self, BuildError> {
-        let failed = |source| BuildError::DataDir {
-            path: directory.to_owned(),
-            source,
-        };
+        let failed = |source| BuildError::DataDir { path: directory.to_owned(), source };
         let file = OpenOptions::new()
             .create(true)
             .write(true)

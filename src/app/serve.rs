@@ -98,21 +98,10 @@ impl Running {
             servers.spawn(serve(listener, metrics_router(metrics), Arc::clone(&app.hub)));
         }
         app.set_listeners(listeners);
-        servers.spawn(serve(
-            listener,
-            http::router(app.state.clone()),
-            Arc::clone(&app.hub),
-        ));
+        servers.spawn(serve(listener, http::router(app.state.clone()), Arc::clone(&app.hub)));
         servers.close();
         let workers = worker::start(&app.hub);
-        Ok(Self {
-            address,
-            hub: app.hub,
-            first_start: app.first_start,
-            servers,
-            workers,
-            _lock: lock,
-        })
+        Ok(Self { address, hub: app.hub, first_start: app.first_start, servers, workers, _lock: lock })
     }
 
     /// Stops accepting, lets calls and refreshes finish (up to 30 s), writes what waits, and ends.
@@ -133,26 +122,18 @@ impl Running {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen { address, source })
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
 /// For whoever asked for port 0. Not being able to write it stops nothing.
 fn write_address(directory: &Path, address: SocketAddr) {
     if let Err(error) = std::fs::write(directory.join("address"), address.to_string()) {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the address file could not be written"
-        );
+        tracing::warn!(error = &error as &dyn std::error::Error, "the address file could not be written");
     }
 }
 
 fn metrics_router(metrics: MetricsText) -> Router {
-    Router::new().route(
-        "/metrics",
-        axum::routing::get(move || std::future::ready(metrics())),
-    )
+    Router::new().route("/metrics", axum::routing::get(move || std::future::ready(metrics())))
 }
 
 async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
@@ -160,10 +141,7 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
     builder.http2().timer(TokioTimer::new());
     loop {
         let accepted = tokio::select! {

@@ -20,10 +20,7 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
     let registry = crate::provider::Registry::load(&sources)
         .map_err(|report| app::BuildError::Providers(Box::new(report)))?;
     Renderer::load().map_err(app::BuildError::from)?;
-    say(format!(
-        "configuration, {} providers and templates are in order",
-        registry.len()
-    ))
+    say(format!("configuration, {} providers and templates are in order", registry.len()))
 }
 
 async fn hub(config: &Config) -> Result<App, CliError> {
@@ -34,10 +31,8 @@ fn said(error: Error, missing: &str) -> CliError {
     match error {
         Error::NotFound => CliError::Said(missing.to_owned()),
         Error::Invalid(violations) => {
-            let lines: Vec<_> = violations
-                .into_iter()
-                .map(|v| format!("{}: {}", v.pointer, v.message))
-                .collect();
+            let lines: Vec<_> =
+                violations.into_iter().map(|v| format!("{}: {}", v.pointer, v.message)).collect();
             CliError::Said(lines.join("\n"))
         }
         Error::Refused { detail, .. } => CliError::Said(detail),
@@ -51,25 +46,14 @@ pub(super) async fn keys(config: &Config, command: Keys) -> Result<(), CliError>
     match command {
         Keys::Create(new) => create_key(&app, new).await,
         Keys::List(place) => {
-            let missing = format!(
-                "there is no environment {} in the workspace {}",
-                place.environment, place.workspace
-            );
+            let missing =
+                format!("there is no environment {} in the workspace {}", place.environment, place.workspace);
             let actor = app.hub.operator_in(&place.workspace, &place.environment).await;
             let actor = actor.map_err(|error| said(error, &missing))?;
-            let page = crate::domain::page::PageRequest {
-                limit: 200,
-                after: None,
-            };
-            let keys = app
-                .hub
-                .list_api_keys(&actor, &page)
-                .await
-                .map_err(|error| said(error, &missing))?;
+            let page = crate::domain::page::PageRequest { limit: 200, after: None };
+            let keys = app.hub.list_api_keys(&actor, &page).await.map_err(|error| said(error, &missing))?;
             for key in keys.items {
-                let end = key
-                    .expires_at
-                    .map_or_else(|| "never".to_owned(), |end| end.to_string());
+                let end = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
                 let state = if key.active { "active" } else { "inactive" };
                 let scopes = key.scopes.words().join(" ");
                 say(format!(
@@ -82,10 +66,7 @@ pub(super) async fn keys(config: &Config, command: Keys) -> Result<(), CliError>
         Keys::Revoke { id } => {
             let missing = format!("there is no key {id}");
             let id: ApiKeyId = id.parse().map_err(|_| CliError::Said(missing.clone()))?;
-            app.hub
-                .revoke_api_key_anywhere(id)
-                .await
-                .map_err(|error| said(error, &missing))?;
+            app.hub.revoke_api_key_anywhere(id).await.map_err(|error| said(error, &missing))?;
             say(format!("{id} is revoked"))
         }
     }
@@ -93,29 +74,20 @@ pub(super) async fn keys(config: &Config, command: Keys) -> Result<(), CliError>
 
 async fn create_key(app: &App, new: NewKey) -> Result<(), CliError> {
     let place = new.place;
-    let missing = format!(
-        "there is no environment {} in the workspace {}",
-        place.environment, place.workspace
-    );
+    let missing =
+        format!("there is no environment {} in the workspace {}", place.environment, place.workspace);
     let actor = app.hub.operator_in(&place.workspace, &place.environment).await;
     let actor = actor.map_err(|error| said(error, &missing))?;
     let key = NewApiKey {
         name: new.name,
-        scopes: if new.scopes.is_empty() {
-            vec!["*".to_owned()]
-        } else {
-            new.scopes
-        },
+        scopes: if new.scopes.is_empty() { vec!["*".to_owned()] } else { new.scopes },
         expires_at: None,
         period: new.expires,
         allowed_cidrs: Vec::new(),
         rate_limit: None,
     };
-    let (_, plain) = app
-        .hub
-        .create_api_key(&actor, None, key)
-        .await
-        .map_err(|error| said(error, &missing))?;
+    let (_, plain) =
+        app.hub.create_api_key(&actor, None, key).await.map_err(|error| said(error, &missing))?;
     say(plain.expose())
 }
 
@@ -137,19 +109,12 @@ pub(super) async fn workspaces(config: &Config, command: Workspaces) -> Result<(
             Ok(())
         }
         Workspaces::Create { name, state } => {
-            let made = app
-                .hub
-                .create_workspace(&name, state)
-                .await
-                .map_err(|error| said(error, ""))?;
+            let made = app.hub.create_workspace(&name, state).await.map_err(|error| said(error, ""))?;
             say(made.id)
         }
         Workspaces::SetState { name, state } => {
             let missing = format!("there is no workspace {name}");
-            app.hub
-                .set_workspace_state(&name, state)
-                .await
-                .map_err(|error| said(error, &missing))?;
+            app.hub.set_workspace_state(&name, state).await.map_err(|error| said(error, &missing))?;
             say(format!("{name} is {state}"))
         }
     }

@@ -60,10 +60,7 @@ pub(super) fn run(env: &BTreeMap<String, String>) -> Result<(), CliError> {
         say("  Vouchsafe demo: a hub, two invented apps, and Acme, a product that embeds the hub.")?;
         say("")?;
         say(format!("  Open  {}  and press Connect.", host.base_url()))?;
-        say(format!(
-            "  Quillpost, one of the apps, takes the key  {}",
-            fake::VALID_KEY
-        ))?;
+        say(format!("  Quillpost, one of the apps, takes the key  {}", fake::VALID_KEY))?;
         say("")?;
         say(format!(
             "  The hub is at {} (API at /docs). Everything is forgotten on Ctrl-C.",
@@ -85,10 +82,8 @@ fn config(env: &BTreeMap<String, String>, directory: &Throwaway) -> Result<Confi
         .filter(|(name, _)| kept.contains(&name.as_str()))
         .map(|(n, v)| (n.clone(), v.clone()))
         .collect();
-    own.entry("VOUCHSAFE_LISTEN".to_owned())
-        .or_insert_with(|| "127.0.0.1:0".to_owned());
-    own.entry("VOUCHSAFE_LOG".to_owned())
-        .or_insert_with(|| "warn".to_owned());
+    own.entry("VOUCHSAFE_LISTEN".to_owned()).or_insert_with(|| "127.0.0.1:0".to_owned());
+    own.entry("VOUCHSAFE_LOG".to_owned()).or_insert_with(|| "warn".to_owned());
     let text = |path: &Path| path.display().to_string();
     own.insert("VOUCHSAFE_DATA_DIR".to_owned(), text(&directory.0.join("data")));
     own.insert("VOUCHSAFE_PROVIDERS_DIR".to_owned(), text(&directory.providers()));
@@ -109,10 +104,7 @@ async fn start_apps(directory: &Throwaway) -> Result<FakeProvider, CliError> {
 /// Makes a key as an operator would, and sets the hub up as an embedder would, over its API.
 async fn start_host(running: &Running, fake: &FakeProvider) -> Result<HostApp, CliError> {
     let hub_url = format!("http://{}", running.address);
-    let actor = running
-        .hub
-        .operator_in(crate::service::bootstrap::DEFAULT_WORKSPACE, ENVIRONMENT)
-        .await;
+    let actor = running.hub.operator_in(crate::service::bootstrap::DEFAULT_WORKSPACE, ENVIRONMENT).await;
     let actor = actor.map_err(|_| CliError::Said("the demo's environment is missing".to_owned()))?;
     let new = NewApiKey {
         name: "Acme".to_owned(),
@@ -131,32 +123,12 @@ async fn start_host(running: &Running, fake: &FakeProvider) -> Result<HostApp, C
         "clientSecret": fake::DEMO_CLIENT_SECRET,
     });
     let connector = done(client.put_connector(fake::FERNHILL, &settings).await)?;
-    fake.register(Client::demo(
-        connector["redirectUri"].as_str().unwrap_or_default(),
-    ));
-    done(
-        client
-            .put_connector(fake::QUILLPOST, &json!({ "provider": fake::QUILLPOST }))
-            .await,
-    )?;
+    fake.register(Client::demo(connector["redirectUri"].as_str().unwrap_or_default()));
+    done(client.put_connector(fake::QUILLPOST, &json!({ "provider": fake::QUILLPOST })).await)?;
     let needs = json!([{ "connector": fake::FERNHILL }, { "connector": fake::QUILLPOST }]);
-    done(
-        client
-            .put_integration("orders-to-sheet", "Orders to sheet", &needs)
-            .await,
-    )?;
+    done(client.put_integration("orders-to-sheet", "Orders to sheet", &needs).await)?;
     let theme = json!({ "theme": { "appName": "Acme" } });
-    done(
-        client
-            .call(
-                Method::PATCH,
-                "/environment",
-                &[],
-                Some(&theme),
-                "Acme told the hub its name.",
-            )
-            .await,
-    )?;
+    done(client.call(Method::PATCH, "/environment", &[], Some(&theme), "Acme told the hub its name.").await)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let host = HostConfig::demo(listener, &hub_url, key.expose().into(), fake.base_url());
     Ok(HostApp::start(host)?)
@@ -167,10 +139,7 @@ fn done(answer: HubAnswer) -> Result<Value, CliError> {
     if answer.ok() {
         Ok(answer.body)
     } else {
-        Err(CliError::Said(format!(
-            "the demo's set-up failed: {}",
-            answer.trouble()
-        )))
+        Err(CliError::Said(format!("the demo's set-up failed: {}", answer.trouble())))
     }
 }
 

@@ -16,23 +16,11 @@ pub(super) fn list(config: &Config, search: Option<&str>) -> Result<(), CliError
     let registry = Registry::load(&app::provider_sources(config))
         .map_err(|report| BuildError::Providers(Box::new(report)))?;
     let search = search.map(str::to_lowercase);
-    let wanted = |text: &str| {
-        search
-            .as_ref()
-            .is_none_or(|search| text.to_lowercase().contains(search.as_str()))
-    };
+    let wanted =
+        |text: &str| search.as_ref().is_none_or(|search| text.to_lowercase().contains(search.as_str()));
     for definition in registry.all().filter(|d| wanted(d.slug()) || wanted(d.name())) {
-        let methods: Vec<_> = definition
-            .methods()
-            .iter()
-            .map(|method| method.as_str())
-            .collect();
-        say(format!(
-            "{:<32} {:<32} {}",
-            definition.slug(),
-            definition.name(),
-            methods.join(" ")
-        ))?;
+        let methods: Vec<_> = definition.methods().iter().map(|method| method.as_str()).collect();
+        say(format!("{:<32} {:<32} {}", definition.slug(), definition.name(), methods.join(" ")))?;
     }
     Ok(())
 }

@@ -26,11 +26,7 @@ pub(super) fn run(config: &Config) -> Result<(), CliError> {
 
 fn greet(running: &Running) -> Result<(), CliError> {
     let url = running.hub.public_url();
-    say(format!(
-        "Vouchsafe {} listens on http://{} as {url}",
-        env!("CARGO_PKG_VERSION"),
-        running.address
-    ))?;
+    say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
     if running.first_start {
         say(
             "This was the first start: the workspace `default` has the environments production and sandbox.",
@@ -57,10 +53,7 @@ async fn wait_for_end(config: &Config, running: &Running) -> Result<(), CliError
 fn reload(config: &Config, running: &Running) {
     match Registry::load(&provider_sources(config)) {
         Ok(registry) => {
-            tracing::info!(
-                definitions = registry.len(),
-                "provider definitions were read again"
-            );
+            tracing::info!(definitions = registry.len(), "provider definitions were read again");
             running.hub.set_providers(registry);
         }
         Err(report) => tracing::error!(%report, "provider definitions have mistakes; those in use stay"),

@@ -18,9 +18,6 @@ pub struct EgressConfig {
 impl EgressConfig {
     pub(super) fn from_raw(raw: &Raw) -> Result<Self, ConfigError> {
         let allow = networks(&raw.egress_allow, "VOUCHSAFE_EGRESS_ALLOW")?;
-        Ok(Self {
-            allow,
-            http: raw.egress_http.unwrap_or(false),
-        })
+        Ok(Self { allow, http: raw.egress_http.unwrap_or(false) })
     }
 }

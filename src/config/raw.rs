@@ -44,20 +44,13 @@ pub(super) struct Raw {
 
 /// Reads file and variables.
 pub(super) fn read(file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Raw, ConfigError> {
-    let named = file.or_else(|| {
-        env.get("VOUCHSAFE_CONFIG")
-            .filter(|path| !path.is_empty())
-            .map(Path::new)
-    });
+    let named = file.or_else(|| env.get("VOUCHSAFE_CONFIG").filter(|path| !path.is_empty()).map(Path::new));
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => {
-            return Err(ConfigError::Unreadable {
-                path: path.into(),
-                source,
-            });
+            return Err(ConfigError::Unreadable { path: path.into(), source });
         }
     };
     let base = Figment::from(Toml::string(&text));
@@ -76,19 +69,15 @@ pub(super) fn read_variables(env: &BTreeMap<String, String>) -> Result<Raw, Conf
 
 fn extract(base: Figment, env: &BTreeMap<String, String>) -> Result<Raw, ConfigError> {
     let mut figment = base;
-    for name in super::VARIABLES
-        .iter()
-        .copied()
-        .chain(["VOUCHSAFE_DATABASE_URL_FILE", "VOUCHSAFE_SMTP_URL_FILE"])
+    for name in
+        super::VARIABLES.iter().copied().chain(["VOUCHSAFE_DATABASE_URL_FILE", "VOUCHSAFE_SMTP_URL_FILE"])
     {
         if let Some(value) = env.get(name).filter(|value| !value.is_empty()) {
             let key = name.trim_start_matches(PREFIX).to_ascii_lowercase();
             figment = figment.merge(Serialized::default(&key, value));
         }
     }
-    figment
-        .extract()
-        .map_err(|error| ConfigError::Shape(Box::new(error)))
+    figment.extract().map_err(|error| ConfigError::Shape(Box::new(error)))
 }
 
 /// A list, or one text with commas.
@@ -100,10 +89,7 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
         Items(Vec<String>),
     }
     let split = |text: &str| {
-        text.split(',')
-            .map(|item| item.trim().to_owned())
-            .filter(|item| !item.is_empty())
-            .collect()
+        text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
     };
     Ok(match List::deserialize(deserializer)? {
         List::Text(text) => split(&text),

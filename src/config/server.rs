@@ -42,18 +42,12 @@ impl ServerConfig {
             Some("text") => Some(LogFormat::Text),
             Some("json") => Some(LogFormat::Json),
             Some(_) => {
-                return Err(ConfigError::value(
-                    "VOUCHSAFE_LOG_FORMAT",
-                    "write `text` or `json`",
-                ));
+                return Err(ConfigError::value("VOUCHSAFE_LOG_FORMAT", "write `text` or `json`"));
             }
         };
         let public_url = raw.public_url.as_deref().map(public_url).transpose()?;
         Ok(Self {
-            listen: address(
-                raw.listen.as_deref().unwrap_or("127.0.0.1:7070"),
-                "VOUCHSAFE_LISTEN",
-            )?,
+            listen: address(raw.listen.as_deref().unwrap_or("127.0.0.1:7070"), "VOUCHSAFE_LISTEN")?,
             public_url,
             log: raw.log.clone().unwrap_or_else(|| "info".to_owned()),
             log_format,
@@ -71,10 +65,7 @@ fn public_url(text: &str) -> Result<Url, ConfigError> {
     const NAME: &str = "VOUCHSAFE_PUBLIC_URL";
     let url = parse_url(text, NAME)?;
     if origin::origin_of(&url).is_none() {
-        return Err(ConfigError::value(
-            NAME,
-            "must be https, or http on a loopback address",
-        ));
+        return Err(ConfigError::value(NAME, "must be https, or http on a loopback address"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err(ConfigError::value(NAME, "must be scheme, host and port alone"));
@@ -93,11 +84,9 @@ pub(super) fn networks(texts: &[String], name: &'static str) -> Result<Vec<IpNet
     texts
         .iter()
         .map(|text| {
-            text.parse::<IpNet>()
-                .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map_err(|_| {
-                    ConfigError::value(name, format!("`{text}` is no network; write such as 10.0.0.0/8"))
-                })
+            text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from)).map_err(
+                |_| ConfigError::value(name, format!("`{text}` is no network; write such as 10.0.0.0/8")),
+            )
         })
         .collect()
 }

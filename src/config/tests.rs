@@ -1,10 +1,7 @@
 use super::*;
 
 fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    let env = pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let env = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     raw::read_variables(&env).and_then(Config::from_raw)
 }
 
@@ -53,18 +50,11 @@ fn a_wrong_value_names_its_variable_and_what_to_do() {
         problem(&[("VOUCHSAFE_PUBLIC_URL", "http://hub.acme.test")]),
         "VOUCHSAFE_PUBLIC_URL: must be https, or http on a loopback address"
     );
-    assert_eq!(
-        problem(&[("VOUCHSAFE_REFRESH_LEASE", "1s")]),
-        "VOUCHSAFE_REFRESH_LEASE: must be at least 5s"
-    );
+    assert_eq!(problem(&[("VOUCHSAFE_REFRESH_LEASE", "1s")]), "VOUCHSAFE_REFRESH_LEASE: must be at least 5s");
     assert!(problem(&[("VOUCHSAFE_EGRESS_HTTP", "maybe")]).contains("write `true` or `false`"));
     assert!(problem(&[("VOUCHSAFE_DATABASE_URL", "mysql://x")]).contains("sqlite://"));
     assert!(
-        problem(&[
-            ("VOUCHSAFE_MASTER_KEY", "a:b"),
-            ("VOUCHSAFE_MASTER_KEY_FILE", "f")
-        ])
-        .contains("not both")
+        problem(&[("VOUCHSAFE_MASTER_KEY", "a:b"), ("VOUCHSAFE_MASTER_KEY_FILE", "f")]).contains("not both")
     );
 }
 
@@ -73,15 +63,10 @@ fn an_unknown_key_of_the_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("vouchsafe.toml");
     std::fs::write(&path, "listen = \"127.0.0.1:1\"\nlisten_on = \"x\"\n").unwrap();
-    let error = Config::load(Some(&path), &BTreeMap::new())
-        .unwrap_err()
-        .to_string();
+    let error = Config::load(Some(&path), &BTreeMap::new()).unwrap_err().to_string();
     assert!(error.contains("listen_on"), "{error}");
-    std::fs::write(
-        &path,
-        "listen = \"127.0.0.1:1\"\negress_allow = [\"10.0.0.0/8\"]\negress_http = true\n",
-    )
-    .unwrap();
+    std::fs::write(&path, "listen = \"127.0.0.1:1\"\negress_allow = [\"10.0.0.0/8\"]\negress_http = true\n")
+        .unwrap();
     let env = BTreeMap::from([("VOUCHSAFE_LISTEN".to_owned(), "127.0.0.1:2".to_owned())]);
     let config = Config::load(Some(&path), &env).unwrap();
     assert_eq!(config.server.listen.port(), 2, "a variable comes before the file");

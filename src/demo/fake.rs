@@ -73,17 +73,10 @@ impl FakeProvider {
         };
         let mut ledger = Ledger::default();
         ledger.settings = config.settings;
-        ledger.clients = config
-            .clients
-            .into_iter()
-            .map(|client| (client.id.clone(), client))
-            .collect();
+        ledger.clients = config.clients.into_iter().map(|client| (client.id.clone(), client)).collect();
         let fake = Fake::new(base_url, ledger, config.clock, config.random, Pages::load()?);
         let router = Router::new()
-            .route(
-                "/oauth/authorize",
-                get(authorize::show_consent).post(authorize::answer_consent),
-            )
+            .route("/oauth/authorize", get(authorize::show_consent).post(authorize::answer_consent))
             .route("/oauth/token", post(token::create_token))
             .route("/oauth/revoke", post(token::revoke_token))
             .route("/session/login", post(token::create_session))
@@ -91,10 +84,7 @@ impl FakeProvider {
             .route("/assets/{name}", get(asset))
             .merge(control::routes())
             .with_state(fake.clone());
-        Ok(Self {
-            fake,
-            server: Server::start(config.listener, router),
-        })
+        Ok(Self { fake, server: Server::start(config.listener, router) })
     }
 
     /// Its address as others see it, without a slash at the end.
@@ -165,9 +155,7 @@ impl FakeProvider {
     /// Makes a grant as if `username` had consented.
     pub fn issue_grant(&self, client_id: &str, username: &str, scopes: &[&str]) -> IssuedGrant {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        let issued = self
-            .fake
-            .with_mint(|ledger, mint| ledger.grant(client_id, username, scopes, mint));
+        let issued = self.fake.with_mint(|ledger, mint| ledger.grant(client_id, username, scopes, mint));
         IssuedGrant {
             id: issued.grant.unwrap_or_default(),
             access_token: issued.access_token.into(),

@@ -35,11 +35,7 @@ pub struct HostUser {
 impl Default for HostUser {
     fn default() -> Self {
         let address = "jo@acme.test".to_owned();
-        Self {
-            username: address.clone(),
-            full_name: "Jo Park".to_owned(),
-            email: address,
-        }
+        Self { username: address.clone(), full_name: "Jo Park".to_owned(), email: address }
     }
 }
 
@@ -57,11 +53,7 @@ pub struct HostConnector {
 impl HostConnector {
     /// An app of the fake provider at `fake_url`, called at `/api/me`.
     pub fn at_fake(key: &str, name: &str, fake_url: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            name: name.to_owned(),
-            call_url: format!("{fake_url}/api/me"),
-        }
+        Self { key: key.to_owned(), name: name.to_owned(), call_url: format!("{fake_url}/api/me") }
     }
 }
 
@@ -159,10 +151,7 @@ impl HostApp {
             .route("/disconnect", post(actions::disconnect))
             .route("/assets/{name}", get(asset))
             .with_state(host);
-        Ok(Self {
-            origin,
-            server: Server::start(config.listener, router),
-        })
+        Ok(Self { origin, server: Server::start(config.listener, router) })
     }
 
     /// Its address, without a slash at the end. It is also the origin that frames the modal.

@@ -20,10 +20,7 @@ impl Pages {
         let mut sources = Vec::new();
         for name in Files::iter().filter(|name| name.ends_with(".html")) {
             if let Some(file) = Files::get(&name) {
-                sources.push((
-                    format!("demo/{name}"),
-                    String::from_utf8_lossy(&file.data).into_owned(),
-                ));
+                sources.push((format!("demo/{name}"), String::from_utf8_lossy(&file.data).into_owned()));
             }
         }
         let mut tera = Tera::new();
@@ -58,10 +55,7 @@ pub(super) fn guard(mut response: Response, policy: &str) -> Response {
     if let Ok(policy) = HeaderValue::from_str(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

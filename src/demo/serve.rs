@@ -44,10 +44,7 @@ pub(super) struct Server {
 impl Server {
     /// Serves `router` on `listener` until stopped or dropped.
     pub(super) fn start(listener: TcpListener, router: Router) -> Self {
-        let server = Self {
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
+        let server = Self { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         let (stop, tasks) = (server.stop.clone(), server.tasks.clone());
         server.tasks.spawn(async move {
             loop {

@@ -44,10 +44,7 @@ impl ApiKey {
     /// Whether the key whose HMAC is `hash` works at `now`.
     pub fn accepts(&self, hash: &str, now: Millis) -> bool {
         let current = self.hash == hash;
-        let previous = self
-            .previous
-            .as_ref()
-            .is_some_and(|(old, until)| old == hash && now < *until);
+        let previous = self.previous.as_ref().is_some_and(|(old, until)| old == hash && now < *until);
         self.active && (current || previous) && self.expires_at.is_none_or(|end| now < end)
     }
 }

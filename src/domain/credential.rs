@@ -215,11 +215,7 @@ pub struct Health {
 
 impl Health {
     const fn new(status: Status, reason: Option<&'static str>, next_step: Option<NextStep>) -> Self {
-        Self {
-            status,
-            reason,
-            next_step,
-        }
+        Self { status, reason, next_step }
     }
 }
 
@@ -227,9 +223,7 @@ impl Token {
     /// Whether the access token may be served at `now`, or there is none to run out.
     pub fn is_usable(&self, now: Millis) -> bool {
         self.access_expires_at.is_none_or(|end| {
-            let margin = self
-                .access_lifetime
-                .map_or(USABLE_MILLIS, |life| USABLE_MILLIS.min(life / 4));
+            let margin = self.access_lifetime.map_or(USABLE_MILLIS, |life| USABLE_MILLIS.min(life / 4));
             now.plus(margin) <= end
         })
     }
@@ -252,9 +246,7 @@ impl Credential {
 
     /// The moment after which somebody must act, where known.
     pub fn acts_by(&self) -> Option<Millis> {
-        let unrenewable = (!self.is_renewable())
-            .then_some(self.token.access_expires_at)
-            .flatten();
+        let unrenewable = (!self.is_renewable()).then_some(self.token.access_expires_at).flatten();
         self.expires_at.or(self.token.refresh_expires_at).or(unrenewable)
     }
 
@@ -289,11 +281,7 @@ impl Credential {
             return Health::new(S::Inactive, Some("deactivated"), Some(NextStep::Reactivate));
         }
         if !self.connector_enabled {
-            return Health::new(
-                S::Inactive,
-                Some("connector_disabled"),
-                Some(NextStep::FixConnector),
-            );
+            return Health::new(S::Inactive, Some("connector_disabled"), Some(NextStep::FixConnector));
         }
         let usable = self.token.is_usable(now);
         let troubled = |reason: &'static str| {
@@ -305,11 +293,7 @@ impl Credential {
             TokenState::Waiting if self.token.fail_class == Some(FailClass::Client) && !usable => {
                 Health::new(S::Error, Some("connector_rejected"), Some(NextStep::FixConnector))
             }
-            TokenState::Waiting => troubled(if usable {
-                "refresh_delayed"
-            } else {
-                self.waiting_reason()
-            }),
+            TokenState::Waiting => troubled(if usable { "refresh_delayed" } else { self.waiting_reason() }),
             TokenState::Unknown => troubled("refresh_unconfirmed"),
             TokenState::Suspect => troubled("refusal_unconfirmed"),
             TokenState::Active | TokenState::Refreshing | TokenState::Broken | TokenState::Deleted => {

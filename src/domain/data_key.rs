@@ -37,9 +37,7 @@ impl FromStr for KeyOwner {
             return Ok(Self::Hub);
         }
         let workspace = text.parse().map(Self::Workspace);
-        workspace
-            .or_else(|_| text.parse().map(Self::Environment))
-            .map_err(|_| UnknownWord)
+        workspace.or_else(|_| text.parse().map(Self::Environment)).map_err(|_| UnknownWord)
     }
 }
 

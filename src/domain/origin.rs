@@ -20,9 +20,9 @@ fn is_allowed(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.host().is_some_and(|host| match host {
             // The URL standard lets more through than any name has.
-            Host::Domain(name) => name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+            Host::Domain(name) => {
+                name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+            }
             Host::Ipv4(_) | Host::Ipv6(_) => true,
         }),
         "http" => is_loopback(url),
@@ -46,18 +46,9 @@ mod tests {
 
     #[test]
     fn an_origin_is_scheme_host_and_port_alone() {
-        assert_eq!(
-            parse_origin("https://App.Acme.test"),
-            Some("https://app.acme.test".into())
-        );
-        assert_eq!(
-            parse_origin("https://acme.test:443"),
-            Some("https://acme.test".into())
-        );
-        assert_eq!(
-            parse_origin("http://localhost:3000"),
-            Some("http://localhost:3000".into())
-        );
+        assert_eq!(parse_origin("https://App.Acme.test"), Some("https://app.acme.test".into()));
+        assert_eq!(parse_origin("https://acme.test:443"), Some("https://acme.test".into()));
+        assert_eq!(parse_origin("http://localhost:3000"), Some("http://localhost:3000".into()));
         for bad in [
             "https://acme.test/",
             "https://acme.test/app",

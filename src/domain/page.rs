@@ -33,15 +33,11 @@ impl PageRequest {
         let (least, usual, most) = LIMITS;
         let limit = match limit {
             None => usual,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|n| (least..=most).contains(n))
-                .ok_or(InvalidPage::Limit)?,
+            Some(text) => {
+                text.parse().ok().filter(|n| (least..=most).contains(n)).ok_or(InvalidPage::Limit)?
+            }
         };
-        let after = cursor
-            .map(|text| decode(text).ok_or(InvalidPage::Cursor))
-            .transpose()?;
+        let after = cursor.map(|text| decode(text).ok_or(InvalidPage::Cursor)).transpose()?;
         Ok(Self { limit, after })
     }
 }
@@ -69,18 +65,12 @@ impl<T> Page<T> {
         rows.truncate(limit);
         let last = if more { rows.last() } else { None };
         let next_cursor = last.map(|row| URL_SAFE_NO_PAD.encode(format!("v1:{}", key(row))));
-        Self {
-            items: rows,
-            next_cursor,
-        }
+        Self { items: rows, next_cursor }
     }
 
     /// The same page of something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(f).collect(),
-            next_cursor: self.next_cursor,
-        }
+        Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }
     }
 }
 
@@ -94,28 +84,16 @@ mod tests {
         assert_eq!(page.items, ["a", "b"]);
         let next = PageRequest::parse(Some("2"), page.next_cursor.as_deref()).unwrap();
         assert_eq!(next.after.as_deref(), Some("b"));
-        assert!(
-            Page::of(vec!["a", "b"], 2, ToString::to_string)
-                .next_cursor
-                .is_none()
-        );
+        assert!(Page::of(vec!["a", "b"], 2, ToString::to_string).next_cursor.is_none());
     }
 
     #[test]
     fn limits_and_cursors_that_are_none_are_refused() {
         for limit in ["0", "201", "-1", "many", ""] {
-            assert_eq!(
-                PageRequest::parse(Some(limit), None).unwrap_err(),
-                InvalidPage::Limit,
-                "{limit}"
-            );
+            assert_eq!(PageRequest::parse(Some(limit), None).unwrap_err(), InvalidPage::Limit, "{limit}");
         }
         for cursor in ["", "x", "bm90IG91cnM", "djE6"] {
-            assert_eq!(
-                PageRequest::parse(None, Some(cursor)).unwrap_err(),
-                InvalidPage::Cursor,
-                "{cursor}"
-            );
+            assert_eq!(PageRequest::parse(None, Some(cursor)).unwrap_err(), InvalidPage::Cursor, "{cursor}");
         }
     }
 }

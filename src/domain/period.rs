@@ -29,18 +29,15 @@ pub fn end(date: Option<&str>, period: Option<&str>, now: Millis) -> Result<Opti
     let end = match (date, period) {
         (Some(_), Some(_)) => return Err(InvalidEnd::Both),
         (None, None) => return Ok(None),
-        (Some(date), None) => DateTime::parse_from_rfc3339(date)
-            .map_err(|_| InvalidEnd::Date)?
-            .with_timezone(&Utc),
+        (Some(date), None) => {
+            DateTime::parse_from_rfc3339(date).map_err(|_| InvalidEnd::Date)?.with_timezone(&Utc)
+        }
         (None, Some(period)) => after(from, period).ok_or(InvalidEnd::Period)?,
     };
     if end <= from {
         return Err(InvalidEnd::Past);
     }
-    if from
-        .checked_add_months(Months::new(12 * MOST_YEARS))
-        .is_none_or(|most| end > most)
-    {
+    if from.checked_add_months(Months::new(12 * MOST_YEARS)).is_none_or(|most| end > most) {
         return Err(InvalidEnd::TooFar);
     }
     Ok(Some(end.into()))
@@ -90,25 +87,13 @@ mod tests {
     #[test]
     fn a_date_must_lie_ahead_and_not_beyond_ten_years() {
         assert_eq!(
-            end(Some("2031-01-01T00:00:00Z"), None, NOW)
-                .unwrap()
-                .unwrap()
-                .since(NOW),
+            end(Some("2031-01-01T00:00:00Z"), None, NOW).unwrap().unwrap().since(NOW),
             365 * 86_400_000
         );
-        assert_eq!(
-            end(Some("2029-12-31T23:59:59Z"), None, NOW),
-            Err(InvalidEnd::Past)
-        );
-        assert_eq!(
-            end(Some("2041-01-01T00:00:00Z"), None, NOW),
-            Err(InvalidEnd::TooFar)
-        );
+        assert_eq!(end(Some("2029-12-31T23:59:59Z"), None, NOW), Err(InvalidEnd::Past));
+        assert_eq!(end(Some("2041-01-01T00:00:00Z"), None, NOW), Err(InvalidEnd::TooFar));
         assert_eq!(end(Some("tomorrow"), None, NOW), Err(InvalidEnd::Date));
-        assert_eq!(
-            end(Some("2031-01-01T00:00:00Z"), Some("P1D"), NOW),
-            Err(InvalidEnd::Both)
-        );
+        assert_eq!(end(Some("2031-01-01T00:00:00Z"), Some("P1D"), NOW), Err(InvalidEnd::Both));
         assert_eq!(end(None, None, NOW), Ok(None));
     }
 }

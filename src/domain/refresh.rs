@@ -43,9 +43,7 @@ pub fn due_at(sent_at: Millis, lifetime: Option<i64>, early: Option<i64>, jitter
     let Some(lifetime) = lifetime else {
         return sent_at.plus(UNKNOWN_LIFETIME_DUE);
     };
-    let margin = early
-        .unwrap_or_else(|| (lifetime / 5).clamp(MINUTE, 15 * MINUTE))
-        .min(lifetime / 2);
+    let margin = early.unwrap_or_else(|| (lifetime / 5).clamp(MINUTE, 15 * MINUTE)).min(lifetime / 2);
     let spread = (lifetime / 10).min(10 * MINUTE);
     sent_at.plus(lifetime - margin - (spread as f64 * jitter.clamp(0.0, 1.0)) as i64)
 }
@@ -137,17 +135,10 @@ impl Token {
             return Err(NotClaimed::NotBefore(at));
         }
         let until = now.plus(times.lease);
-        self.machine = Machine::Refreshing {
-            from,
-            owner: owner.to_owned(),
-            until,
-        };
+        self.machine = Machine::Refreshing { from, owner: owner.to_owned(), until };
         self.lease_seq += 1;
-        self.attempt = Some(super::credential::Attempt {
-            version,
-            state: AttemptState::Reserved,
-            started_at: now,
-        });
+        self.attempt =
+            Some(super::credential::Attempt { version, state: AttemptState::Reserved, started_at: now });
         self.state_since = now;
         Ok(self)
     }
@@ -169,36 +160,26 @@ impl Token {
             FailClass::Ambiguous | FailClass::Unreadable
                 if failure.minted || failure.reuse == Reuse::Static =>
             {
-                Machine::Waiting {
-                    next_try_at: now.plus(back_off(self.fail_count, jitter)),
-                }
+                Machine::Waiting { next_try_at: now.plus(back_off(self.fail_count, jitter)) }
             }
-            FailClass::Ambiguous | FailClass::Unreadable => Machine::Unknown {
-                next_try_at: self.late_retry(failure.reuse, started_at, now),
-            },
+            FailClass::Ambiguous | FailClass::Unreadable => {
+                Machine::Unknown { next_try_at: self.late_retry(failure.reuse, started_at, now) }
+            }
             FailClass::Throttled => {
-                let wait = failure
-                    .retry_after
-                    .unwrap_or_else(|| back_off(self.fail_count, jitter));
-                Machine::Waiting {
-                    next_try_at: now.plus(wait.min(HOUR)),
-                }
+                let wait = failure.retry_after.unwrap_or_else(|| back_off(self.fail_count, jitter));
+                Machine::Waiting { next_try_at: now.plus(wait.min(HOUR)) }
             }
-            FailClass::Client => Machine::Waiting {
-                next_try_at: now.plus(5 * MINUTE),
-            },
-            FailClass::Other if self.fail_count >= OTHER_TRIES => Machine::Waiting {
-                next_try_at: now.plus(24 * HOUR),
-            },
-            FailClass::NotSent | FailClass::Local | FailClass::Other => Machine::Waiting {
-                next_try_at: now.plus(back_off(self.fail_count, jitter)),
-            },
+            FailClass::Client => Machine::Waiting { next_try_at: now.plus(5 * MINUTE) },
+            FailClass::Other if self.fail_count >= OTHER_TRIES => {
+                Machine::Waiting { next_try_at: now.plus(24 * HOUR) }
+            }
+            FailClass::NotSent | FailClass::Local | FailClass::Other => {
+                Machine::Waiting { next_try_at: now.plus(back_off(self.fail_count, jitter)) }
+            }
         };
         self.attempt = if matches!(self.machine, Machine::Unknown { .. }) {
-            self.attempt.map(|attempt| super::credential::Attempt {
-                state: AttemptState::Unresolved,
-                ..attempt
-            })
+            self.attempt
+                .map(|attempt| super::credential::Attempt { state: AttemptState::Unresolved, ..attempt })
         } else {
             None
         };
@@ -216,12 +197,8 @@ impl Token {
         {
             return now;
         }
-        let before_end = self
-            .access_expires_at
-            .map_or(started_at.plus(10 * MINUTE), |end| end.plus(-MINUTE));
-        started_at
-            .plus(40_000)
-            .max(before_end.min(started_at.plus(10 * MINUTE)))
+        let before_end = self.access_expires_at.map_or(started_at.plus(10 * MINUTE), |end| end.plus(-MINUTE));
+        started_at.plus(40_000).max(before_end.min(started_at.plus(10 * MINUTE)))
     }
 }
 
@@ -243,10 +220,7 @@ pub const fn is_minted(method: Method) -> bool {
     matches!(method, Method::ClientCredentials | Method::Session | Method::Jwt)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a jitter needs no exact milliseconds"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a jitter needs no exact milliseconds")]
 fn after_refusal(from: TokenState, failure: &Failure, now: Millis, times: Times, jitter: f64) -> Machine {
     match from {
         TokenState::Suspect if failure.class == FailClass::Revoked => {
@@ -261,10 +235,7 @@ fn after_refusal(from: TokenState, failure: &Failure, now: Millis, times: Times,
         | TokenState::Broken
         | TokenState::Deleted => {
             let wait = times.confirm_after + (30_000.0 * jitter.clamp(0.0, 1.0)) as i64;
-            Machine::Suspect {
-                since: now,
-                next_try_at: now.plus(wait),
-            }
+            Machine::Suspect { since: now, next_try_at: now.plus(wait) }
         }
     }
 }

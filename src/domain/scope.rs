@@ -61,10 +61,7 @@ impl fmt::Display for Scope {
 impl Scope {
     /// Whether `*` leaves it out: values in the open, and keys.
     pub const fn is_named_only(self) -> bool {
-        matches!(
-            self,
-            Self::CredentialsReveal | Self::SecretsReveal | Self::KeysWrite
-        )
+        matches!(self, Self::CredentialsReveal | Self::SecretsReveal | Self::KeysWrite)
     }
 
     const fn bit(self) -> u32 {
@@ -88,10 +85,7 @@ impl Scopes {
         let mut set = 0;
         for (at, word) in words.iter().enumerate() {
             if word == "*" {
-                set |= Scope::ALL
-                    .iter()
-                    .filter(|s| !s.is_named_only())
-                    .fold(0, |all, s| all | s.bit());
+                set |= Scope::ALL.iter().filter(|s| !s.is_named_only()).fold(0, |all, s| all | s.bit());
             } else {
                 set |= word.parse::<Scope>().map_err(|_| at)?.bit();
             }
@@ -114,10 +108,7 @@ impl Scopes {
     /// The scopes of `other` that are missing here.
     pub fn lacks<'a>(&self, other: &'a Self) -> impl Iterator<Item = Scope> + use<'a> {
         let set = self.set;
-        Scope::ALL
-            .iter()
-            .copied()
-            .filter(move |scope| other.has(*scope) && set & scope.bit() == 0)
+        Scope::ALL.iter().copied().filter(move |scope| other.has(*scope) && set & scope.bit() == 0)
     }
 }
 
@@ -132,19 +123,14 @@ mod tests {
     #[test]
     fn a_star_leaves_out_what_must_be_named() {
         let all = scopes(&["*"]);
-        let missing: Vec<_> = Scope::ALL
-            .iter()
-            .filter(|scope| !all.has(**scope))
-            .map(|s| s.as_str())
-            .collect();
+        let missing: Vec<_> =
+            Scope::ALL.iter().filter(|scope| !all.has(**scope)).map(|s| s.as_str()).collect();
         assert_eq!(missing, ["credentials:reveal", "secrets:reveal", "keys:write"]);
     }
 
     #[test]
     fn a_key_lacks_what_it_was_not_given() {
-        let lacking: Vec<_> = scopes(&["users:read"])
-            .lacks(&scopes(&["users:read", "keys:write"]))
-            .collect();
+        let lacking: Vec<_> = scopes(&["users:read"]).lacks(&scopes(&["users:read", "keys:write"])).collect();
         assert_eq!(lacking, [Scope::KeysWrite]);
         assert_eq!(Scopes::parse(&["users:read".into(), "everything".into()]), Err(1));
     }

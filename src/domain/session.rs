@@ -80,9 +80,7 @@ impl Progress {
 
     /// Reads a stored word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Started, Self::Waiting, Self::Completed, Self::Failed]
-            .into_iter()
-            .find(|p| p.as_str() == word)
+        [Self::Started, Self::Waiting, Self::Completed, Self::Failed].into_iter().find(|p| p.as_str() == word)
     }
 }
 

@@ -27,9 +27,6 @@ pub struct User {
 impl User {
     /// What to call them on a page: the address they would recognise, else a name.
     pub fn display_name(&self) -> &str {
-        self.email
-            .as_deref()
-            .or(self.full_name.as_deref())
-            .unwrap_or(&self.username)
+        self.email.as_deref().or(self.full_name.as_deref()).unwrap_or(&self.username)
     }
 }

@@ -56,8 +56,6 @@ impl Tenant {
 /// Whether `name` can name an environment or a workspace: 1 to 32 of `a-z`, `0-9` and `-`, as it stands in API keys.
 pub fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !name.starts_with('-')
 }

@@ -128,11 +128,7 @@ impl Guard {
         } else {
             Some(Refusal::Port)
         };
-        Ok(Target {
-            port,
-            literal,
-            only_inside,
-        })
+        Ok(Target { port, literal, only_inside })
     }
 
     /// Checks one address to which `target` leads.

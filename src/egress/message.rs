@@ -126,14 +126,8 @@ pub(super) async fn read_body(
     max: usize,
     idle: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, EgressError> {
-    let head = super::Head {
-        status: answer.status(),
-        retry_after: retry_after(answer.headers()),
-    };
-    let ambiguous = |cause| EgressError::Ambiguous {
-        cause,
-        head: Some(head),
-    };
+    let head = super::Head { status: answer.status(), retry_after: retry_after(answer.headers()) };
+    let ambiguous = |cause| EgressError::Ambiguous { cause, head: Some(head) };
     if answer.content_length().is_some_and(|length| length > max as u64) {
         return Err(ambiguous(super::Ambiguity::TooLarge));
     }

@@ -49,26 +49,15 @@ impl Resolver {
     async fn look_up(&self, name: &str) -> Result<Vec<SocketAddr>, Unresolved> {
         let found = match &self.names {
             Some(table) => table.get(name).cloned().unwrap_or_default(),
-            None => tokio::net::lookup_host((name, 0))
-                .await
-                .map_err(|_| Unresolved)?
-                .collect(),
+            None => tokio::net::lookup_host((name, 0)).await.map_err(|_| Unresolved)?.collect(),
         };
-        if found.is_empty() {
-            Err(Unresolved)
-        } else {
-            Ok(found)
-        }
+        if found.is_empty() { Err(Unresolved) } else { Ok(found) }
     }
 
     async fn resolve_checked(&self, name: &str, target: &Target) -> Result<Addrs, Failure> {
         let found = self.look_up(name).await?;
         for address in &found {
-            let port = if address.port() == 0 {
-                target.port
-            } else {
-                address.port()
-            };
+            let port = if address.port() == 0 { target.port } else { address.port() };
             self.check(target, SocketAddr::new(address.ip(), port))?;
         }
         Ok(Box::new(found.into_iter()))

@@ -11,11 +11,7 @@ use super::*;
 const SECRET: &str = "s3cr3t-canary";
 
 fn open_config() -> EgressConfig {
-    EgressConfig {
-        allow: vec!["127.0.0.0/8".parse().unwrap()],
-        allow_http: true,
-        ..EgressConfig::default()
-    }
+    EgressConfig { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true, ..EgressConfig::default() }
 }
 
 fn open() -> Arc<Egress> {
@@ -23,18 +19,8 @@ fn open() -> Arc<Egress> {
 }
 
 fn with_names(config: EgressConfig, names: &[(&str, &[SocketAddr])]) -> Arc<Egress> {
-    let table = names
-        .iter()
-        .map(|(name, addresses)| ((*name).to_owned(), addresses.to_vec()))
-        .collect();
-    Egress::with_hooks(
-        config,
-        EgressHooks {
-            names: Some(table),
-            roots: None,
-        },
-    )
-    .unwrap()
+    let table = names.iter().map(|(name, addresses)| ((*name).to_owned(), addresses.to_vec())).collect();
+    Egress::with_hooks(config, EgressHooks { names: Some(table), roots: None }).unwrap()
 }
 
 fn get(url: &str, class: Class) -> OutboundRequest {
@@ -72,11 +58,7 @@ fn texts(error: &EgressError) -> String {
 
 async fn refusal(egress: &Egress, url: &str) -> NotSent {
     let error = egress.send(get(url, Class::Check)).await.unwrap_err();
-    assert!(
-        !texts(&error).contains(SECRET) && !texts(&error).contains("://"),
-        "{}",
-        texts(&error)
-    );
+    assert!(!texts(&error).contains(SECRET) && !texts(&error).contains("://"), "{}", texts(&error));
     match error {
         EgressError::NotSent(cause) => cause,
         EgressError::Ambiguous { .. } => panic!("{url} was sent"),
@@ -85,11 +67,7 @@ async fn refusal(egress: &Egress, url: &str) -> NotSent {
 
 async fn ambiguity(egress: &Egress, request: OutboundRequest) -> (Ambiguity, Option<u16>) {
     let error = egress.send(request).await.unwrap_err();
-    assert!(
-        !texts(&error).contains(SECRET) && !texts(&error).contains("://"),
-        "{}",
-        texts(&error)
-    );
+    assert!(!texts(&error).contains(SECRET) && !texts(&error).contains("://"), "{}", texts(&error));
     match error {
         EgressError::Ambiguous { cause, head } => (cause, head.map(|head| head.status.as_u16())),
         EgressError::NotSent(cause) => panic!("not sent: {cause}"),
@@ -111,10 +89,7 @@ async fn an_answer_of_any_status_is_an_answer_and_a_redirect_is_not_followed() {
     }
     for class in [Class::Token, Class::Check, Class::Webhook] {
         for status in [200, 204, 302, 307, 404, 503] {
-            let answer = open()
-                .send(get(&format!("{}/{status}", server.uri()), class))
-                .await
-                .unwrap();
+            let answer = open().send(get(&format!("{}/{status}", server.uri()), class)).await.unwrap();
             assert_eq!(answer.status.as_u16(), status);
             assert_eq!(answer.retry_after(), Some(Duration::from_secs(7)));
         }
@@ -157,69 +132,31 @@ async fn blocked_targets_are_refused_before_anything_is_sent() {
     let closed = Egress::new(EgressConfig::default()).unwrap();
     let at = |refusal| NotSent::Guard(refusal);
     let url = |text: &str| format!("{text}?token={SECRET}");
-    assert_eq!(
-        refusal(&closed, &url("https://127.0.0.1/")).await,
-        at(Refusal::Address)
-    );
-    assert_eq!(
-        refusal(&closed, &url("https://2130706433/")).await,
-        at(Refusal::Address)
-    );
-    assert_eq!(
-        refusal(&closed, &url("https://[::ffff:10.0.0.1]/")).await,
-        at(Refusal::Address)
-    );
-    assert_eq!(
-        refusal(&closed, &url("https://localhost/")).await,
-        at(Refusal::Address)
-    );
-    assert_eq!(
-        refusal(&closed, &url("http://93.184.216.34/")).await,
-        at(Refusal::Scheme)
-    );
-    assert_eq!(
-        refusal(&closed, &url("https://93.184.216.34:22/")).await,
-        at(Refusal::Port)
-    );
+    assert_eq!(refusal(&closed, &url("https://127.0.0.1/")).await, at(Refusal::Address));
+    assert_eq!(refusal(&closed, &url("https://2130706433/")).await, at(Refusal::Address));
+    assert_eq!(refusal(&closed, &url("https://[::ffff:10.0.0.1]/")).await, at(Refusal::Address));
+    assert_eq!(refusal(&closed, &url("https://localhost/")).await, at(Refusal::Address));
+    assert_eq!(refusal(&closed, &url("http://93.184.216.34/")).await, at(Refusal::Scheme));
+    assert_eq!(refusal(&closed, &url("https://93.184.216.34:22/")).await, at(Refusal::Port));
     assert_eq!(
         refusal(&closed, &url(&format!("https://jo:{SECRET}@93.184.216.34/"))).await,
         at(Refusal::UserInfo)
     );
-    assert_eq!(
-        refusal(&open(), &url("http://10.0.0.1/")).await,
-        at(Refusal::Address)
-    );
+    assert_eq!(refusal(&open(), &url("http://10.0.0.1/")).await, at(Refusal::Address));
 }
 
 #[tokio::test]
 async fn a_name_is_refused_when_any_of_its_addresses_is_blocked() {
     let server = MockServer::start().await;
-    Mock::given(matchers::any())
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&server)
-        .await;
+    Mock::given(matchers::any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     let good = *server.address();
     let bad = SocketAddr::from(([10, 0, 0, 1], good.port()));
     let egress = with_names(
         open_config(),
-        &[
-            ("good.test", &[good]),
-            ("mixed.test", &[good, bad]),
-            ("empty.test", &[]),
-        ],
+        &[("good.test", &[good]), ("mixed.test", &[good, bad]), ("empty.test", &[])],
     );
-    assert_eq!(
-        egress
-            .send(get("http://good.test/", Class::Check))
-            .await
-            .unwrap()
-            .status,
-        200
-    );
-    assert_eq!(
-        refusal(&egress, "http://mixed.test/").await,
-        NotSent::Guard(Refusal::Address)
-    );
+    assert_eq!(egress.send(get("http://good.test/", Class::Check)).await.unwrap().status, 200);
+    assert_eq!(refusal(&egress, "http://mixed.test/").await, NotSent::Guard(Refusal::Address));
     assert_eq!(refusal(&egress, "http://empty.test/").await, NotSent::Dns);
     assert_eq!(refusal(&egress, "http://other.test/").await, NotSent::Dns);
     let requests = server.received_requests().await.unwrap();
@@ -234,30 +171,17 @@ async fn the_hub_never_calls_itself() {
     let egress = with_names(open_config(), &[("me.test", &[own])]);
     let elsewhere = SocketAddr::from(([127, 0, 0, 1], own.port() ^ 1));
     egress.set_own_listeners(vec![elsewhere]);
-    assert_eq!(
-        egress
-            .send(get("http://me.test/", Class::Check))
-            .await
-            .unwrap()
-            .status,
-        404
-    );
+    assert_eq!(egress.send(get("http://me.test/", Class::Check)).await.unwrap().status, 404);
     for listener in [own, SocketAddr::from(([0, 0, 0, 0], own.port()))] {
         egress.set_own_listeners(vec![listener]);
         for class in [Class::Check, Class::Token] {
             let error = egress.send(get(&server.uri(), class)).await.unwrap_err();
-            assert!(
-                matches!(error, EgressError::NotSent(NotSent::Guard(Refusal::Own))),
-                "{error:?}"
-            );
+            assert!(matches!(error, EgressError::NotSent(NotSent::Guard(Refusal::Own))), "{error:?}");
         }
         assert_eq!(
             refusal(
                 &with_names(
-                    EgressConfig {
-                        own_listeners: vec![listener],
-                        ..open_config()
-                    },
+                    EgressConfig { own_listeners: vec![listener], ..open_config() },
                     &[("me.test", &[own])]
                 ),
                 "http://me.test/"

@@ -24,9 +24,5 @@ type Made<T> = Result<(StatusCode, Json<T>), Problem>;
 
 /// 201 for what is new, 200 for what was replaced.
 const fn made(fresh: bool) -> StatusCode {
-    if fresh {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    }
+    if fresh { StatusCode::CREATED } else { StatusCode::OK }
 }

@@ -29,9 +29,6 @@ pub fn routes() -> Router<HttpState> {
         .route("/connect/start/continue", post(popup::go_on))
         .route("/connect/start/cancel", post(popup::decline))
         .route("/connect/account", post(popup::decide_account))
-        .route(
-            "/oauth/callback/{connector}",
-            get(popup::finish_flow).post(popup::finish_flow_by_form),
-        )
+        .route("/oauth/callback/{connector}", get(popup::finish_flow).post(popup::finish_flow_by_form))
         .route("/favicon.ico", get(super::assets::get_icon))
 }

@@ -34,9 +34,7 @@ pub(super) async fn carry_through(State(state): State<HttpState>, request: Reque
         return next.run(request).await;
     }
     if request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY) {
-        return carry_once(state, request, next)
-            .await
-            .unwrap_or_else(IntoResponse::into_response);
+        return carry_once(state, request, next).await.unwrap_or_else(IntoResponse::into_response);
     }
     let carried = AssertUnwindSafe(next.run(request)).catch_unwind();
     finished(state.hub.spawn(carried.in_current_span()).await)
@@ -52,11 +50,7 @@ async fn carry_once(state: HttpState, request: Request, next: Next) -> Result<Re
         Repetition::Replay(answer) => return Ok(replay(&answer)),
         Repetition::First(begun) => begun,
     };
-    let id = parts
-        .extensions
-        .get::<RequestId>()
-        .map(|id| id.0.to_string())
-        .unwrap_or_default();
+    let id = parts.extensions.get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
     let request = Request::from_parts(parts, Body::from(body));
     let hub = state.hub.clone();
     let carried = async move {
@@ -100,10 +94,7 @@ async fn keep(hub: &Hub, actor: &Actor, begun: Begun, response: Response) -> Res
         return Problem::internal().into_response();
     };
     let passing = parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS;
-    let content_type = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kept = match std::str::from_utf8(&body) {
         Ok(text) if !passing => Some((parts.status.as_u16(), content_type, text)),
         _ => None,
@@ -127,11 +118,7 @@ fn replay(answer: &KeptAnswer) -> Response {
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
-    if let Some(kind) = answer
-        .content_type
-        .as_deref()
-        .and_then(|kind| HeaderValue::from_str(kind).ok())
-    {
+    if let Some(kind) = answer.content_type.as_deref().and_then(|kind| HeaderValue::from_str(kind).ok()) {
         headers.insert(CONTENT_TYPE, kind);
     }
     response

@@ -55,10 +55,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(|id| Arc::clone(&id.0));
+    let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
     let span = tracing::info_span!(
         "request",
         %method,
@@ -88,10 +85,7 @@ pub(super) async fn secure(State(state): State<HttpState>, request: Request, nex
     add(X_CONTENT_TYPE_OPTIONS, "nosniff");
     add(REFERRER_POLICY, "no-referrer");
     add(CACHE_CONTROL, "no-store");
-    add(
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'",
-    );
+    add(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
     if state.hub.public_url().scheme() == "https" {
         add(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
@@ -126,21 +120,14 @@ mod tests {
             panic!("hunter2")
         }
 
-        let router: axum::Router = axum::Router::new()
-            .route("/", axum::routing::get(fail))
-            .layer(CatchPanicLayer::custom(panicked));
-        let answer = router
-            .oneshot(Request::new(axum::body::Body::empty()))
-            .await
-            .unwrap();
+        let router: axum::Router =
+            axum::Router::new().route("/", axum::routing::get(fail)).layer(CatchPanicLayer::custom(panicked));
+        let answer = router.oneshot(Request::new(axum::body::Body::empty())).await.unwrap();
         let answer = complete(answer, "r");
         assert_eq!(answer.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();
-        assert!(
-            body.contains("\"internal_error\"") && !body.contains("hunter2"),
-            "{body}"
-        );
+        assert!(body.contains("\"internal_error\"") && !body.contains("hunter2"), "{body}");
     }
 
     #[test]

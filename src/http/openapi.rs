@@ -30,10 +30,7 @@ impl utoipa::Modify for Key {
                 "A hub API key. It decides workspace and environment; each operation names its scope.",
             ))
             .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("key", SecurityScheme::Http(scheme));
+        openapi.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
     }
 }
 
@@ -55,10 +52,7 @@ pub fn document() -> String {
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     let paths = document["paths"].as_object_mut();
     let items = paths.into_iter().flat_map(Map::values_mut);
-    items
-        .filter_map(Value::as_object_mut)
-        .flat_map(Map::values_mut)
-        .filter(|operation| operation.is_object())
+    items.filter_map(Value::as_object_mut).flat_map(Map::values_mut).filter(|operation| operation.is_object())
 }
 
 /// Every refusal is a problem, whether or not an operation names it.
@@ -69,9 +63,7 @@ fn add_problems(operation: &mut Value) {
         return;
     };
     let mut add = |status: &str, description: &str| {
-        let response = responses
-            .entry(status)
-            .or_insert_with(|| json!({"description": description}));
+        let response = responses.entry(status).or_insert_with(|| json!({"description": description}));
         response["content"] = content.clone();
     };
     if secured {

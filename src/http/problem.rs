@@ -73,13 +73,7 @@ struct ViolationOut<'a> {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            errors: Vec::new(),
-            retry_after: None,
-        }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
     /// Input with mistakes.
@@ -88,10 +82,7 @@ impl Problem {
             [one] => one.message.clone(),
             many => format!("The request has {} mistakes; see `errors`.", many.len()),
         };
-        Self {
-            errors,
-            ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
-        }
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail) }
     }
 
     /// One mistake in the input.
@@ -120,20 +111,12 @@ impl Problem {
     /// A body of another media type.
     pub fn unsupported_media_type() -> Self {
         let detail = "Send the body as `Content-Type: application/json`.";
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            detail,
-        )
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
     /// A body beyond the limit.
     pub fn body_too_large() -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "A body has at most 1 MiB.",
-        )
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "A body has at most 1 MiB.")
     }
 
     /// A fault of the hub. Its cause is logged by whoever saw it.
@@ -151,10 +134,7 @@ impl Problem {
     /// The hub cannot serve at present.
     pub fn not_ready() -> Self {
         let detail = "The hub can't serve at present: its database or keys are not available.";
-        Self {
-            retry_after: Some(1),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "internal_error", detail)
-        }
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "internal_error", detail) }
     }
 
     /// The problem that stands for a bare status, as libraries answer it.
@@ -167,10 +147,7 @@ impl Problem {
             status if status.is_client_error() => {
                 Self::new(status, "invalid_request", "The request can't be read.")
             }
-            status => Self {
-                status,
-                ..Self::internal()
-            },
+            status => Self { status, ..Self::internal() },
         }
     }
 
@@ -257,21 +234,11 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(errors) => Self::invalid(errors),
             Error::NotFound => Self::not_found(),
-            Error::Refused {
-                code,
-                detail,
-                violations,
-                retry_after,
-            } => Self {
-                errors: violations,
-                retry_after,
-                ..Self::new(status_of(code), code.as_str(), detail)
-            },
+            Error::Refused { code, detail, violations, retry_after } => {
+                Self { errors: violations, retry_after, ..Self::new(status_of(code), code.as_str(), detail) }
+            }
             Error::Store(_) | Error::Internal(_) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a request failed inside the hub"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "a request failed inside the hub");
                 Self::internal()
             }
         }
@@ -322,10 +289,7 @@ mod tests {
     fn every_code_has_a_status_of_an_error() {
         for code in Code::ALL {
             let status = status_of(*code).as_u16();
-            assert!(
-                status >= 400 && status != 422 && status != 404,
-                "{code:?}: {status}"
-            );
+            assert!(status >= 400 && status != 422 && status != 404, "{code:?}: {status}");
         }
     }
 
@@ -349,12 +313,7 @@ mod tests {
         let bare = complete(StatusCode::NOT_FOUND.into_response(), "r");
         assert_eq!(bare.headers()[CONTENT_TYPE], "application/problem+json");
         let page = (StatusCode::NOT_FOUND, axum::response::Html("<p>gone")).into_response();
-        let page = complete(page, "r")
-            .into_body()
-            .collect()
-            .await
-            .unwrap()
-            .to_bytes();
+        let page = complete(page, "r").into_body().collect().await.unwrap().to_bytes();
         assert_eq!(page, "<p>gone");
     }
 }

@@ -66,19 +66,14 @@ impl Renderer {
 
     /// The HTML of `page` in `locale`.
     pub fn render<P: Page>(&self, locale: Locale, page: &P) -> Result<String, RenderError> {
-        let failed = |source| RenderError::Template {
-            name: P::TEMPLATE.to_owned(),
-            source,
-        };
+        let failed = |source| RenderError::Template { name: P::TEMPLATE.to_owned(), source };
         let context = Context::from_serialize(page).map_err(failed)?;
         if let Some(engine) = self.engines.get(&locale)
             && !cfg!(debug_assertions)
         {
             return engine.render(P::TEMPLATE, &context).map_err(failed);
         }
-        engine(locale, &self.assets)?
-            .render(P::TEMPLATE, &context)
-            .map_err(failed)
+        engine(locale, &self.assets)?.render(P::TEMPLATE, &context).map_err(failed)
     }
 }
 
@@ -91,21 +86,13 @@ fn engine(locale: Locale, assets: &Arc<Assets>) -> Result<Tera, RenderError> {
     });
     tera.register_function("t_plain", move |args: Kwargs, _: &State| plain(&catalogue, &args));
     let assets = Arc::clone(assets);
-    tera.register_function(
-        "asset_url",
-        move |args: Kwargs, _: &State| -> TeraResult<String> {
-            let name: &str = args.must_get("name")?;
-            assets
-                .url(name)
-                .ok_or_else(|| tera::Error::message(format!("no asset `{name}`")))
-        },
-    );
-    tera.register_filter(
-        "json",
-        |value: Value, _: Kwargs, _: &State| -> TeraResult<String> {
-            serde_json::to_string(&value).map_err(|error| tera::Error::message(error.to_string()))
-        },
-    );
+    tera.register_function("asset_url", move |args: Kwargs, _: &State| -> TeraResult<String> {
+        let name: &str = args.must_get("name")?;
+        assets.url(name).ok_or_else(|| tera::Error::message(format!("no asset `{name}`")))
+    });
+    tera.register_filter("json", |value: Value, _: Kwargs, _: &State| -> TeraResult<String> {
+        serde_json::to_string(&value).map_err(|error| tera::Error::message(error.to_string()))
+    });
     tera.global_context().insert("lang", locale.tag());
 
     let mut sources = Vec::new();
@@ -115,25 +102,17 @@ fn engine(locale: Locale, assets: &Arc<Assets>) -> Result<Tera, RenderError> {
     }
     // Added together, since templates refer to one another.
     tera.add_raw_templates(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())))
-        .map_err(|source| RenderError::Template {
-            name: locale.tag().to_owned(),
-            source,
-        })?;
+        .map_err(|source| RenderError::Template { name: locale.tag().to_owned(), source })?;
     Ok(tera)
 }
 
 fn text<'a>(catalogue: &'a Catalogue, args: &Kwargs) -> TeraResult<&'a str> {
     let key: &str = args.must_get("key")?;
-    catalogue
-        .get(key)
-        .ok_or_else(|| tera::Error::message(format!("no text `{key}`")))
+    catalogue.get(key).ok_or_else(|| tera::Error::message(format!("no text `{key}`")))
 }
 
 fn argument(args: &Kwargs, name: &str) -> TeraResult<String> {
-    let found = args
-        .iter()
-        .find(|(key, _)| key.as_str() == Some(name))
-        .map(|(_, value)| value);
+    let found = args.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value);
     match found {
         Some(value) if !value.is_none() && !value.is_undefined() => Ok(value.to_string()),
         Some(_) | None => Err(tera::Error::message(format!("the text wants `{name}`"))),

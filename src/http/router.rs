@@ -29,31 +29,21 @@ fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(providers::list_providers))
         .routes(routes!(providers::get_provider))
         .routes(routes!(connectors::list_connectors))
-        .routes(routes!(
-            connectors::get_connector,
-            connectors::put_connector,
-            connectors::delete_connector
-        ))
+        .routes(routes!(connectors::get_connector, connectors::put_connector, connectors::delete_connector))
         .routes(routes!(integrations::list_integrations))
         .routes(routes!(
             integrations::get_integration,
             integrations::put_integration,
             integrations::delete_integration
         ))
-        .routes(routes!(
-            environment::get_environment,
-            environment::update_environment
-        ))
+        .routes(routes!(environment::get_environment, environment::update_environment))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::create_users))
         .routes(routes!(users::get_user, users::update_user, users::delete_user))
         .routes(routes!(users::list_user_credentials))
         .routes(routes!(users::list_user_integrations))
         .routes(routes!(users::get_user_token))
-        .routes(routes!(
-            credentials::list_credentials,
-            credentials::create_credential
-        ))
+        .routes(routes!(credentials::list_credentials, credentials::create_credential))
         .routes(routes!(
             credentials::get_credential,
             credentials::update_credential,
@@ -64,17 +54,10 @@ fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(credentials::revoke_credential))
         .routes(routes!(credentials::get_credential_token))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
-        .routes(routes!(
-            api_keys::get_api_key,
-            api_keys::update_api_key,
-            api_keys::delete_api_key
-        ))
+        .routes(routes!(api_keys::get_api_key, api_keys::update_api_key, api_keys::delete_api_key))
         .routes(routes!(api_keys::rotate_api_key))
         .routes(routes!(sessions::create_connect_session))
-        .routes(routes!(
-            sessions::get_connect_session,
-            sessions::cancel_connect_session
-        ))
+        .routes(routes!(sessions::get_connect_session, sessions::cancel_connect_session))
         .routes(routes!(sessions::confirm_connect_session))
         .routes(routes!(events::list_events))
         .routes(routes!(events::list_audit_events))

@@ -40,9 +40,7 @@ impl Locale {
     /// The locale for a language tag such as `de-AT`, judged by its first part alone.
     pub fn from_tag(tag: &str) -> Option<Self> {
         let language = tag.trim().split(['-', '_']).next()?;
-        Self::ALL
-            .into_iter()
-            .find(|locale| locale.tag().eq_ignore_ascii_case(language))
+        Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(language))
     }
 
     /// The best locale for an `Accept-Language` header (RFC 9110, 12.5.4); English when none fits.
@@ -53,9 +51,8 @@ impl Locale {
             let Some(locale) = parts.next().and_then(Self::from_tag) else {
                 continue;
             };
-            let weight = parts
-                .find_map(|part| part.trim().strip_prefix("q="))
-                .map_or(Some(1.0), |q| q.parse().ok());
+            let weight =
+                parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
             if let Some(weight) = weight
                 && weight > best.0
             {
@@ -115,11 +112,7 @@ fn flatten(
     texts: &mut BTreeMap<String, String>,
 ) -> Result<(), StringsError> {
     for (name, value) in table {
-        let key = if prefix.is_empty() {
-            name
-        } else {
-            format!("{prefix}.{name}")
-        };
+        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
             toml::Value::String(text) => {
                 texts.insert(key, text);
@@ -203,10 +196,7 @@ mod tests {
         for locale in Locale::ALL {
             let catalogue = Catalogue::load(locale).unwrap();
             for key in catalogue.keys() {
-                assert!(
-                    !catalogue.get(key).unwrap().contains(['!', '！', '¡']),
-                    "{key} in {locale:?}"
-                );
+                assert!(!catalogue.get(key).unwrap().contains(['!', '！', '¡']), "{key} in {locale:?}");
             }
         }
     }
@@ -216,10 +206,7 @@ mod tests {
         assert_eq!(Locale::from_tag("de-AT"), Some(Locale::De));
         assert_eq!(Locale::from_tag("FR_ca"), Some(Locale::Fr));
         assert_eq!(Locale::from_tag("nl"), None);
-        assert_eq!(
-            Locale::from_accept_language("nl, es;q=0.5, ja;q=0.8, *;q=0.1"),
-            Locale::Ja
-        );
+        assert_eq!(Locale::from_accept_language("nl, es;q=0.5, ja;q=0.8, *;q=0.1"), Locale::Ja);
         assert_eq!(Locale::from_accept_language("fr;q=0, de;q=0.1"), Locale::De);
         assert_eq!(Locale::from_accept_language("xx;q=,"), Locale::En);
         assert_eq!(Locale::from_accept_language("de;q=abc, es;q=0.2"), Locale::Es);

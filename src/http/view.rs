@@ -47,10 +47,7 @@ impl<T> PageOut<T> {
     /// The page of the views of `page`.
     pub(super) fn of<U>(page: Page<U>, view: impl FnMut(U) -> T) -> Self {
         let page = page.map(view);
-        Self {
-            data: page.items,
-            next_cursor: page.next_cursor,
-        }
+        Self { data: page.items, next_cursor: page.next_cursor }
     }
 }
 

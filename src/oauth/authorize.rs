@@ -51,10 +51,7 @@ pub fn authorization_url(
 ) -> Result<Url, AuthorizeError> {
     let oauth2 = definition.oauth2().ok_or(RenderError::Undeclared)?;
     let scope = oauth2.token.joined_scopes(input.scopes);
-    let client = ClientAuth {
-        client_id: input.client_id.to_owned(),
-        client_secret: None,
-    };
+    let client = ClientAuth { client_id: input.client_id.to_owned(), client_secret: None };
     let mut values = client.fill(values).with("redirect_uri", input.redirect_uri);
     if let Some(scope) = &scope {
         values.set("scope", scope.as_str());

@@ -25,9 +25,7 @@ pub(super) enum Body {
 pub(super) fn parse(bytes: &[u8], once: &[String]) -> Body {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = Node { depth: 0, once }
-        .deserialize(&mut json)
-        .and_then(|value| json.end().map(|()| value));
+    let read = Node { depth: 0, once }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     match read {
         Ok(value) => Body::Data(value),
         Err(error) if error.classify() == Category::Data => Body::Refused,
@@ -38,11 +36,8 @@ pub(super) fn parse(bytes: &[u8], once: &[String]) -> Body {
 /// Anything parses as a form, so names must look like names and each must have its `=`.
 fn form(bytes: &[u8], once: &[String]) -> Body {
     let bytes = bytes.trim_ascii();
-    let named = |pair: &[u8]| {
-        pair.iter()
-            .position(|byte| *byte == b'=')
-            .is_some_and(|at| is_name(&pair[..at]))
-    };
+    let named =
+        |pair: &[u8]| pair.iter().position(|byte| *byte == b'=').is_some_and(|at| is_name(&pair[..at]));
     if bytes.is_empty() || !bytes.split(|byte| *byte == b'&').all(named) {
         return Body::Noise;
     }
@@ -58,10 +53,7 @@ fn form(bytes: &[u8], once: &[String]) -> Body {
 }
 
 fn is_name(bytes: &[u8]) -> bool {
-    !bytes.is_empty()
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte))
+    !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte))
 }
 
 /// One JSON value, at its depth.
@@ -73,14 +65,7 @@ struct Node<'a> {
 impl<'a> Node<'a> {
     fn inner<E: serde::de::Error>(&self) -> Result<Node<'a>, E> {
         let depth = self.depth + 1;
-        if depth > MAX_DEPTH {
-            Err(E::custom("too deep"))
-        } else {
-            Ok(Node {
-                depth,
-                once: self.once,
-            })
-        }
+        if depth > MAX_DEPTH { Err(E::custom("too deep")) } else { Ok(Node { depth, once: self.once }) }
     }
 }
 
@@ -165,15 +150,9 @@ mod tests {
 
     #[test]
     fn json_and_forms_are_read_whatever_they_are_called() {
-        is(
-            "\u{feff} {\"a\":[1,-2,1.5,null,true,\"x\"]}\n",
-            json!({ "a": [1, -2, 1.5, null, true, "x"] }),
-        );
+        is("\u{feff} {\"a\":[1,-2,1.5,null,true,\"x\"]}\n", json!({ "a": [1, -2, 1.5, null, true, "x"] }));
         is("a=b+c&d=%3D&e=", json!({ "a": "b c", "d": "=", "e": "" }));
-        is(
-            "error=bad_verification_code\n",
-            json!({ "error": "bad_verification_code" }),
-        );
+        is("error=bad_verification_code\n", json!({ "error": "bad_verification_code" }));
         is(
             "{\"access_token\":\"x\",\"b\":{\"access_token\":\"y\"}}",
             json!({"access_token":"x","b":{"access_token":"y"}}),

@@ -68,20 +68,13 @@ impl Callback {
             (None, Some(code)) => Outcome::Code(code.into()),
             (None, None) => return Err(CallbackError::NoOutcome),
         };
-        Ok(Self {
-            state: state.into(),
-            iss,
-            outcome,
-        })
+        Ok(Self { state: state.into(), iss, outcome })
     }
 }
 
 /// The only non-empty value of `name`.
 fn one<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, CallbackError> {
-    let mut found = pairs
-        .iter()
-        .filter(|(other, _)| other == name)
-        .map(|(_, value)| value.as_str());
+    let mut found = pairs.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str());
     let first = found.next();
     if found.next().is_some() {
         return Err(CallbackError::Repeated);
@@ -151,9 +144,7 @@ mod tests {
     }
 
     fn read(query: &str) -> Result<Callback, CallbackError> {
-        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
+        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         Callback::read(&pairs, &names())
     }
 
@@ -169,25 +160,12 @@ mod tests {
     #[test]
     fn an_error_wins_and_is_bounded() {
         let long = "x".repeat(1000);
-        let callback = read(&format!(
-            "state=s&auth_code=c&error=Access_Denied&error_description={long}"
-        ))
-        .unwrap();
-        let Outcome::Error { code, description } = callback.outcome else {
-            panic!("no error")
-        };
-        assert_eq!(
-            (code.as_str(), description.unwrap().len()),
-            ("access_denied", 300)
-        );
+        let callback =
+            read(&format!("state=s&auth_code=c&error=Access_Denied&error_description={long}")).unwrap();
+        let Outcome::Error { code, description } = callback.outcome else { panic!("no error") };
+        assert_eq!((code.as_str(), description.unwrap().len()), ("access_denied", 300));
         let callback = read("state=s&error=x&error_description=%3Cscript%3E").unwrap();
-        assert!(matches!(
-            callback.outcome,
-            Outcome::Error {
-                description: None,
-                ..
-            }
-        ));
+        assert!(matches!(callback.outcome, Outcome::Error { description: None, .. }));
     }
 
     #[test]
@@ -197,10 +175,7 @@ mod tests {
         assert_eq!(refused("auth_code=c&state="), CallbackError::NoState);
         assert_eq!(refused("state=s&auth_code="), CallbackError::NoOutcome);
         assert_eq!(refused("state=s&state=t&auth_code=c"), CallbackError::Repeated);
-        assert_eq!(
-            refused("state=s&auth_code=c&auth_code=c"),
-            CallbackError::Repeated
-        );
+        assert_eq!(refused("state=s&auth_code=c&auth_code=c"), CallbackError::Repeated);
         assert_eq!(
             refused(&format!("state=s&auth_code={}", "x".repeat(MAX_VALUE + 1))),
             CallbackError::TooLong

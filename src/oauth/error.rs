@@ -49,22 +49,13 @@ impl fmt::Display for TokenError {
         if let Some(status) = self.status {
             write!(f, ", status {status}")?;
         }
-        self.code
-            .as_deref()
-            .map_or(Ok(()), |code| write!(f, ", code {code}"))
+        self.code.as_deref().map_or(Ok(()), |code| write!(f, ", code {code}"))
     }
 }
 
 impl TokenError {
     pub(super) fn of(class: FailClass) -> Self {
-        Self {
-            class,
-            code: None,
-            description: None,
-            status: None,
-            retry_after: None,
-            cause: None,
-        }
+        Self { class, code: None, description: None, status: None, retry_after: None, cause: None }
     }
 
     /// G: the request could not be built from definition and values.
@@ -73,26 +64,17 @@ impl TokenError {
     }
 
     pub(super) fn with_status(self, status: u16) -> Self {
-        Self {
-            status: Some(status),
-            ..self
-        }
+        Self { status: Some(status), ..self }
     }
 
     pub(super) fn with_retry_after(self, wait: Option<Duration>) -> Self {
-        Self {
-            retry_after: wait.map(|wait| wait.min(MAX_RETRY_AFTER)),
-            ..self
-        }
+        Self { retry_after: wait.map(|wait| wait.min(MAX_RETRY_AFTER)), ..self }
     }
 }
 
 impl From<RenderError> for TokenError {
     fn from(error: RenderError) -> Self {
-        Self {
-            cause: Some(Cause::Render(error)),
-            ..Self::local()
-        }
+        Self { cause: Some(Cause::Render(error)), ..Self::local() }
     }
 }
 
@@ -105,20 +87,11 @@ impl From<EgressError> for TokenError {
                 // The status alone tells only "slow down"; everything else needs the body that did not come.
                 let status = head.status.as_u16();
                 let throttled = by_status(status, head.retry_after) == Some(FailClass::Throttled);
-                let class = if throttled {
-                    FailClass::Throttled
-                } else {
-                    FailClass::Ambiguous
-                };
-                Self::of(class)
-                    .with_status(status)
-                    .with_retry_after(head.retry_after)
+                let class = if throttled { FailClass::Throttled } else { FailClass::Ambiguous };
+                Self::of(class).with_status(status).with_retry_after(head.retry_after)
             }
         };
-        Self {
-            cause: Some(Cause::Egress(error)),
-            ..told
-        }
+        Self { cause: Some(Cause::Egress(error)), ..told }
     }
 }
 
@@ -134,22 +107,15 @@ pub(super) fn by_status(status: u16, retry_after: Option<Duration>) -> Option<Fa
 
 /// The class of an error code. A refusal counts only with a status that means one.
 pub(super) fn by_code(code: &str, status: u16, map: &BTreeMap<String, FailClass>) -> FailClass {
-    let class = map
-        .get(code)
-        .copied()
-        .unwrap_or_else(|| match code.to_ascii_lowercase().as_str() {
-            "invalid_grant" => FailClass::Refused,
-            "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" => {
-                FailClass::Client
-            }
-            _ => FailClass::Other,
-        });
+    let class = map.get(code).copied().unwrap_or_else(|| match code.to_ascii_lowercase().as_str() {
+        "invalid_grant" => FailClass::Refused,
+        "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" => {
+            FailClass::Client
+        }
+        _ => FailClass::Other,
+    });
     let refusal = matches!(class, FailClass::Refused | FailClass::Revoked);
-    if refusal && !matches!(status, 200..=299 | 400 | 401 | 403) {
-        FailClass::Other
-    } else {
-        class
-    }
+    if refusal && !matches!(status, 200..=299 | 400 | 401 | 403) { FailClass::Other } else { class }
 }
 
 /// A code fit for logs and columns.
@@ -158,11 +124,7 @@ pub(super) fn tidy_code(code: &str, secrets: &[SecretString]) -> Option<String> 
         return None;
     }
     let keep = |c: char| {
-        if c.is_ascii_alphanumeric() || "_.-".contains(c) {
-            c.to_ascii_lowercase()
-        } else {
-            '_'
-        }
+        if c.is_ascii_alphanumeric() || "_.-".contains(c) { c.to_ascii_lowercase() } else { '_' }
     };
     Some(code.chars().take(MAX_CODE).map(keep).collect())
 }
@@ -176,11 +138,7 @@ pub(super) fn tidy_description(text: &str, secrets: &[SecretString]) -> Option<S
         c.is_control()
             || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let text: String = text
-        .chars()
-        .filter(|c| !hidden(c))
-        .take(MAX_DESCRIPTION)
-        .collect();
+    let text: String = text.chars().filter(|c| !hidden(c)).take(MAX_DESCRIPTION).collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -199,18 +157,9 @@ mod tests {
     #[test]
     fn codes_and_descriptions_are_bounded_and_clean() {
         let secrets = [SecretString::from("rt-canary")];
-        assert_eq!(
-            tidy_code("invalid_grant", &secrets).as_deref(),
-            Some("invalid_grant")
-        );
-        assert_eq!(
-            tidy_code("Bad Token!\n", &secrets).as_deref(),
-            Some("bad_token__")
-        );
-        assert_eq!(
-            tidy_code(&"x".repeat(500), &secrets).map(|code| code.len()),
-            Some(64)
-        );
+        assert_eq!(tidy_code("invalid_grant", &secrets).as_deref(), Some("invalid_grant"));
+        assert_eq!(tidy_code("Bad Token!\n", &secrets).as_deref(), Some("bad_token__"));
+        assert_eq!(tidy_code(&"x".repeat(500), &secrets).map(|code| code.len()), Some(64));
         assert_eq!(tidy_code("rt-canary", &secrets), None);
         assert_eq!(tidy_code("", &secrets), None);
         let tidy = |text: &str| tidy_description(text, &secrets);

@@ -38,12 +38,8 @@ pub async fn exchange_code(
     grant: &CodeGrant,
     sent_at: DateTime<Utc>,
 ) -> Result<TokenAnswer, TokenError> {
-    let token = definition
-        .token_request_of(Method::OAuth2)
-        .ok_or(RenderError::Undeclared)?;
-    send(egress, definition, values, client, grant, sent_at)
-        .await?
-        .read(token)
+    let token = definition.token_request_of(Method::OAuth2).ok_or(RenderError::Undeclared)?;
+    send(egress, definition, values, client, grant, sent_at).await?.read(token)
 }
 
 /// Sends the request and hands back its complete answer, unread.
@@ -55,12 +51,8 @@ pub async fn send(
     grant: &CodeGrant,
     sent_at: DateTime<Utc>,
 ) -> Result<Received, TokenError> {
-    let token = definition
-        .token_request_of(Method::OAuth2)
-        .ok_or(RenderError::Undeclared)?;
-    let mut values = client
-        .fill(values)
-        .with("redirect_uri", grant.redirect_uri.as_str());
+    let token = definition.token_request_of(Method::OAuth2).ok_or(RenderError::Undeclared)?;
+    let mut values = client.fill(values).with("redirect_uri", grant.redirect_uri.as_str());
     if let Some(scope) = token.joined_scopes(&grant.scopes) {
         values.set("scope", scope);
     }
@@ -69,9 +61,7 @@ pub async fn send(
 
     let crate_client = hub_client(client, token.auth_method).set_token_uri(TokenUrl::from_url(url.clone()));
     let code = AuthorizationCode::new(grant.code.expose_secret().to_owned());
-    let mut request = crate_client
-        .exchange_code(code)
-        .set_redirect_uri(Cow::Owned(redirect));
+    let mut request = crate_client.exchange_code(code).set_redirect_uri(Cow::Owned(redirect));
     if let Some(verifier) = &grant.verifier {
         request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
     }

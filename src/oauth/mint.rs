@@ -27,12 +27,8 @@ pub async fn mint(
     scopes: &[String],
     sent_at: DateTime<Utc>,
 ) -> Result<TokenAnswer, TokenError> {
-    let token = definition
-        .token_request_of(method)
-        .ok_or(RenderError::Undeclared)?;
-    send(egress, definition, method, values, scopes, sent_at)
-        .await?
-        .read(token)
+    let token = definition.token_request_of(method).ok_or(RenderError::Undeclared)?;
+    send(egress, definition, method, values, scopes, sent_at).await?.read(token)
 }
 
 /// Sends the request and hands back its complete answer, unread.
@@ -60,14 +56,8 @@ async fn client_credentials(
     sent_at: DateTime<Utc>,
 ) -> Result<Received, TokenError> {
     let method = Method::ClientCredentials;
-    let token = definition
-        .token_request_of(method)
-        .ok_or(RenderError::Undeclared)?;
-    let text = |name: &str| {
-        values
-            .get(name)
-            .map(|value: &SecretString| value.expose_secret().to_owned())
-    };
+    let token = definition.token_request_of(method).ok_or(RenderError::Undeclared)?;
+    let text = |name: &str| values.get(name).map(|value: &SecretString| value.expose_secret().to_owned());
     let client = ClientAuth {
         client_id: text("client_id").ok_or_else(|| RenderError::Missing("client_id".to_owned()))?,
         client_secret: values.get("client_secret").cloned(),
@@ -81,9 +71,7 @@ async fn client_credentials(
 
     let crate_client = hub_client(&client, token.auth_method).set_token_uri(TokenUrl::from_url(url.clone()));
     // Joined beforehand: the crate knows only the space as separator.
-    let request = crate_client
-        .exchange_client_credentials()
-        .add_scopes(scope.map(Scope::new));
+    let request = crate_client.exchange_client_credentials().add_scopes(scope.map(Scope::new));
     let wire = Wire::new(egress, plan(token, url, token.params.render(&values)?, &values)?);
     // The answer is in the wire; the crate only knows that it was stopped.
     let _ = request.request_async(&wire).await;
@@ -97,20 +85,12 @@ async fn log_in(
     values: &Values,
     sent_at: DateTime<Utc>,
 ) -> Result<Received, TokenError> {
-    let token = definition
-        .token_request_of(Method::Session)
-        .ok_or(RenderError::Undeclared)?;
+    let token = definition.token_request_of(Method::Session).ok_or(RenderError::Undeclared)?;
     let url = definition.token_endpoint(Method::Session, values)?;
     let mut headers = HeaderMap::new();
     if let Some(basic) = &token.basic {
         headers.insert(AUTHORIZATION, basic.render(values)?);
     }
     let request = plan(token, url, token.params.render(values)?, values)?.build(Vec::new(), headers);
-    Call {
-        egress,
-        sent_at,
-        secrets: secrets_of(definition, values),
-    }
-    .send(request)
-    .await
+    Call { egress, sent_at, secrets: secrets_of(definition, values) }.send(request).await
 }

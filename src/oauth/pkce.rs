@@ -23,10 +23,7 @@ impl Pkce {
     }
 
     fn of(verifier: SecretString) -> Self {
-        Self {
-            challenge: Self::challenge_of(&verifier),
-            verifier,
-        }
+        Self { challenge: Self::challenge_of(&verifier), verifier }
     }
 
     /// The challenge of a verifier that was kept.
@@ -64,14 +61,8 @@ mod tests {
             }
         }
         let pkce = Pkce::new(&Fixed);
-        assert_eq!(
-            pkce.verifier.expose_secret(),
-            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-        );
-        assert_eq!(
-            pkce.challenge.as_str(),
-            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-        );
+        assert_eq!(pkce.verifier.expose_secret(), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(pkce.challenge.as_str(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
         assert_eq!(pkce.challenge.method().as_str(), "S256");
         assert!(!format!("{pkce:?}").contains("dBjftJeZ"));
     }

@@ -42,33 +42,19 @@ pub struct Received {
 
 impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
+        f.debug_struct("Received").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
 impl Received {
     pub(super) fn new(answer: Answer, sent_at: DateTime<Utc>, secrets: Vec<SecretString>) -> Self {
         let retry_after = answer.retry_after().or_else(|| retry_date(&answer, sent_at));
-        Self {
-            status: answer.status,
-            retry_after,
-            body: answer.body,
-            sent_at,
-            secrets,
-        }
+        Self { status: answer.status, retry_after, body: answer.body, sent_at, secrets }
     }
 
     /// A body that was kept from an earlier successful answer to a request sent at `sent_at`.
     pub fn from_kept(body: Zeroizing<Vec<u8>>, sent_at: DateTime<Utc>) -> Self {
-        Self {
-            status: StatusCode::OK,
-            retry_after: None,
-            body,
-            sent_at,
-            secrets: Vec::new(),
-        }
+        Self { status: StatusCode::OK, retry_after: None, body, sent_at, secrets: Vec::new() }
     }
 
     /// Whether the status says success: only then is the body worth keeping.
@@ -113,9 +99,7 @@ impl Received {
     }
 
     fn error(&self, class: FailClass) -> TokenError {
-        TokenError::of(class)
-            .with_status(self.status.as_u16())
-            .with_retry_after(self.retry_after)
+        TokenError::of(class).with_status(self.status.as_u16()).with_retry_after(self.retry_after)
     }
 
     fn success(&self, token: &TokenRequest, access: &str, raw: Raw) -> Result<TokenAnswer, TokenError> {
@@ -124,11 +108,7 @@ impl Received {
         if !is_token(access) || !refresh.as_deref().is_none_or(is_token) {
             return Err(self.error(FailClass::Unreadable));
         }
-        let kind = raw
-            .expose()
-            .get("token_type")
-            .and_then(Value::as_str)
-            .filter(|kind| is_token(kind));
+        let kind = raw.expose().get("token_type").and_then(Value::as_str).filter(|kind| is_token(kind));
         let lifetime = self.lifetime(token, raw.expose());
         let mut normal = json!({
             "access_token": access,
@@ -143,29 +123,20 @@ impl Received {
         let token = parsed.map_err(|_| self.error(FailClass::Unreadable))?;
         Ok(TokenAnswer {
             access_token: token.access_token().secret().as_str().into(),
-            refresh_token: token
-                .refresh_token()
-                .map(|refresh| refresh.secret().as_str().into()),
+            refresh_token: token.refresh_token().map(|refresh| refresh.secret().as_str().into()),
             token_type: token.token_type.0.clone(),
             expires_in: token.expires_in().map(|lifetime| lifetime.as_secs()),
-            scopes: token
-                .scopes()
-                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+            scopes: token.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
             raw,
         })
     }
 
     fn failure(&self, token: &TokenRequest, value: &Value) -> TokenError {
         let stated = token.response.error.holds(value);
-        let description = [
-            "/error_description",
-            "/error_message",
-            "/message",
-            "/error/message",
-        ]
-        .iter()
-        .find_map(|place| value.pointer(place)?.as_str())
-        .and_then(|text| tidy_description(text, &self.secrets));
+        let description = ["/error_description", "/error_message", "/message", "/error/message"]
+            .iter()
+            .find_map(|place| value.pointer(place)?.as_str())
+            .and_then(|text| tidy_description(text, &self.secrets));
         let error = |class, code: Option<&str>| TokenError {
             code: code.and_then(|code| tidy_code(code, &self.secrets)),
             description: description.clone(),
@@ -176,11 +147,7 @@ impl Received {
             return error(class, code.as_deref());
         }
         let Some(code) = code else {
-            let class = if self.is_success() && !stated {
-                FailClass::Unreadable
-            } else {
-                FailClass::Other
-            };
+            let class = if self.is_success() && !stated { FailClass::Unreadable } else { FailClass::Other };
             return error(class, None);
         };
         let normal = Raw::new(json!({ "error": code }));
@@ -197,21 +164,10 @@ impl Received {
     fn lifetime(&self, token: &TokenRequest, value: &Value) -> Option<u64> {
         let paths = &token.response;
         let until = |end: DateTime<Utc>| (end - self.sent_at).num_seconds();
-        let stated = paths
-            .expires_in
-            .text(value)
-            .and_then(|text| text.trim().parse::<f64>().ok());
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "exact far beyond the ten years that are accepted"
-        )]
-        let computed = || {
-            paths
-                .expires_at
-                .text(value)
-                .and_then(|text| moment(text.trim()))
-                .map(|end| until(end) as f64)
-        };
+        let stated = paths.expires_in.text(value).and_then(|text| text.trim().parse::<f64>().ok());
+        #[expect(clippy::cast_precision_loss, reason = "exact far beyond the ten years that are accepted")]
+        let computed =
+            || paths.expires_at.text(value).and_then(|text| moment(text.trim())).map(|end| until(end) as f64);
         [stated, computed()].into_iter().flatten().find_map(seconds)
     }
 }
@@ -228,9 +184,7 @@ fn parse_by_crate(
         *response.status_mut() = status;
         Ok(response)
     };
-    client
-        .exchange_refresh_token(&RefreshToken::new(String::new()))
-        .request(&replay)
+    client.exchange_refresh_token(&RefreshToken::new(String::new())).request(&replay)
 }
 
 /// The names that may stand only once: two values for a token would leave open which one is meant.
@@ -262,10 +216,7 @@ fn seconds(value: f64) -> Option<u64> {
 fn moment(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(epoch) = text.parse::<f64>() {
         let millis = if epoch.abs() < 1e11 { epoch * 1000.0 } else { epoch };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "saturates, and what saturates is no date"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and what saturates is no date")]
         return DateTime::from_timestamp_millis(millis as i64);
     }
     let offset = DateTime::parse_from_rfc3339(text)
@@ -273,24 +224,15 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
         .or_else(|_| DateTime::parse_from_rfc2822(text));
     let naive = || {
         let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-        formats
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+        formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
     };
-    offset
-        .map(|at| at.to_utc())
-        .ok()
-        .or_else(|| naive().map(|at| at.and_utc()))
+    offset.map(|at| at.to_utc()).ok().or_else(|| naive().map(|at| at.and_utc()))
 }
 
 /// Scopes from a list or a text; commas separate where neither the separator nor a space does.
 fn scopes(value: Option<&Value>, separator: &str) -> Option<Vec<String>> {
     let scopes: Vec<String> = match value? {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::String(text) => {
             let plain = separator.trim();
             let spaced = text.trim().contains(char::is_whitespace);

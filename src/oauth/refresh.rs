@@ -39,9 +39,7 @@ pub async fn send(
     refresh_token: &SecretString,
     sent_at: DateTime<Utc>,
 ) -> Result<Received, TokenError> {
-    let token = definition
-        .token_request_of(Method::OAuth2)
-        .ok_or(RenderError::Undeclared)?;
+    let token = definition.token_request_of(Method::OAuth2).ok_or(RenderError::Undeclared)?;
     let params = &definition.refresh().ok_or(RenderError::Undeclared)?.params;
     let mut filled = client.fill(values).with("refresh_token", refresh_token.clone());
     if let (None, Some(scope)) = (values.get("scope"), token.joined_scopes(&[])) {
@@ -54,18 +52,11 @@ pub async fn send(
     let spent = RefreshToken::new(refresh_token.expose_secret().to_owned());
     let wire = Wire::new(egress, plan(token, url, params.render(&values)?, &values)?);
     // The answer is in the wire; the crate only knows that it was stopped.
-    let _ = crate_client
-        .exchange_refresh_token(&spent)
-        .request_async(&wire)
-        .await;
+    let _ = crate_client.exchange_refresh_token(&spent).request_async(&wire).await;
     wire.into_received(sent_at, secrets_of(definition, &values))
 }
 
 /// Reads an answer to a refresh, fresh or kept.
 pub fn read(definition: &Definition, answer: &Received) -> Result<TokenAnswer, TokenError> {
-    answer.read(
-        definition
-            .token_request_of(Method::OAuth2)
-            .ok_or(RenderError::Undeclared)?,
-    )
+    answer.read(definition.token_request_of(Method::OAuth2).ok_or(RenderError::Undeclared)?)
 }

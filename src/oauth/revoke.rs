@@ -62,9 +62,7 @@ async fn send(
     token: &Revocable,
     sent_at: DateTime<Utc>,
 ) -> Result<Option<Received>, TokenError> {
-    let described = definition
-        .token_request_of(Method::OAuth2)
-        .ok_or(RenderError::Undeclared)?;
+    let described = definition.token_request_of(Method::OAuth2).ok_or(RenderError::Undeclared)?;
     let values = client.fill(values);
     let Some(url) = definition.revocation_endpoint(&values) else {
         return Ok(None);
@@ -81,14 +79,11 @@ async fn send(
             StandardRevocableToken::RefreshToken(RefreshToken::new(secret.expose_secret().to_owned())),
             secret,
         ),
-        Revocable::AccessToken(secret) => (
-            StandardRevocableToken::AccessToken(AccessToken::new(secret.expose_secret().to_owned())),
-            secret,
-        ),
+        Revocable::AccessToken(secret) => {
+            (StandardRevocableToken::AccessToken(AccessToken::new(secret.expose_secret().to_owned())), secret)
+        }
     };
-    let request = crate_client
-        .revoke_token(revocable)
-        .map_err(|_| TokenError::local())?;
+    let request = crate_client.revoke_token(revocable).map_err(|_| TokenError::local())?;
     // An endpoint is declared only where it speaks RFC 7009, so the quirks of the token request stay out.
     let wire = Wire::new(
         egress,
@@ -116,10 +111,7 @@ fn outcome(answer: &Received, described: &TokenRequest) -> Revocation {
     };
     let status = answer.status().as_u16();
     let mapped = |code: &str| {
-        described
-            .error_map
-            .contains_key(code)
-            .then(|| by_code(code, status, &described.error_map))
+        described.error_map.contains_key(code).then(|| by_code(code, status, &described.error_map))
     };
     match error.code.as_deref() {
         None if answer.is_success() && error.class != FailClass::Other => Revocation::Revoked,

@@ -25,16 +25,8 @@ fn definition(server: &str, toml: &str) -> Arc<Definition> {
     let dir = tempfile::tempdir().unwrap();
     let head = "name = \"Acme\"\ndocumentation = \"https://acme.test/docs\"\ncategories = [\"crm\"]\n\
                 base_url = \"https://api.acme.test\"\n";
-    std::fs::write(
-        dir.path().join("acme.toml"),
-        format!("{head}{}", toml.replace("$S", server)),
-    )
-    .unwrap();
-    let sources = Sources {
-        builtin: false,
-        dir: Some(dir.path().to_owned()),
-        allow_http: true,
-    };
+    std::fs::write(dir.path().join("acme.toml"), format!("{head}{}", toml.replace("$S", server))).unwrap();
+    let sources = Sources { builtin: false, dir: Some(dir.path().to_owned()), allow_http: true };
     let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report}"));
     registry.get("acme").unwrap()
 }
@@ -47,19 +39,11 @@ fn oauth2(server: &str, keys: &str) -> Arc<Definition> {
 
 fn egress() -> Arc<Egress> {
     let allow = vec!["127.0.0.0/8".parse().unwrap()];
-    Egress::new(EgressConfig {
-        allow,
-        allow_http: true,
-        ..EgressConfig::default()
-    })
-    .unwrap()
+    Egress::new(EgressConfig { allow, allow_http: true, ..EgressConfig::default() }).unwrap()
 }
 
 fn client() -> ClientAuth {
-    ClientAuth {
-        client_id: "s6BhdRkqt3".to_owned(),
-        client_secret: Some("7Fjfp0ZBr1KtDRbnfVdmIw".into()),
-    }
+    ClientAuth { client_id: "s6BhdRkqt3".to_owned(), client_secret: Some("7Fjfp0ZBr1KtDRbnfVdmIw".into()) }
 }
 
 fn now() -> DateTime<Utc> {
@@ -68,10 +52,7 @@ fn now() -> DateTime<Utc> {
 
 async fn server(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(matchers::any())
-        .respond_with(answer)
-        .mount(&server)
-        .await;
+    Mock::given(matchers::any()).respond_with(answer).mount(&server).await;
     server
 }
 

@@ -76,9 +76,7 @@ type Fields = Vec<(String, ParamValue)>;
 impl Plan<'_> {
     /// The request made of the standard parameters and headers.
     pub(super) fn build(&self, standard: Fields, mut headers: HeaderMap) -> OutboundRequest {
-        headers
-            .entry(ACCEPT)
-            .or_insert(HeaderValue::from_static("application/json"));
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         if let Some(authorization) = headers.get_mut(AUTHORIZATION) {
             authorization.set_sensitive(true);
         }
@@ -93,10 +91,7 @@ impl Plan<'_> {
         request.allowed_ports = request.url.port().into_iter().collect();
         match self.format {
             TokenRequestFormat::Form => {
-                headers.insert(
-                    CONTENT_TYPE,
-                    HeaderValue::from_static("application/x-www-form-urlencoded"),
-                );
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
                 request.body = Some(form_body(&fields));
             }
             TokenRequestFormat::Json => {
@@ -137,15 +132,9 @@ fn merge(mut fields: Fields, overrides: &[(String, Option<ParamValue>)]) -> Fiel
 }
 
 fn form_body(fields: &Fields) -> Zeroizing<Vec<u8>> {
-    let texts: Vec<_> = fields
-        .iter()
-        .filter_map(|(name, value)| Some((name, value.text()?)))
-        .collect();
+    let texts: Vec<_> = fields.iter().filter_map(|(name, value)| Some((name, value.text()?))).collect();
     // Encoded, a byte takes three at most; a buffer that grows would leave copies behind.
-    let size = texts
-        .iter()
-        .map(|(name, text)| 3 * (name.len() + text.expose_secret().len()) + 2)
-        .sum();
+    let size = texts.iter().map(|(name, text)| 3 * (name.len() + text.expose_secret().len()) + 2).sum();
     let mut form = form_urlencoded::Serializer::new(String::with_capacity(size));
     for (name, text) in &texts {
         form.append_pair(name, text.expose_secret());
@@ -154,10 +143,8 @@ fn form_body(fields: &Fields) -> Zeroizing<Vec<u8>> {
 }
 
 fn json_body(fields: Fields) -> Zeroizing<Vec<u8>> {
-    let members: Map<String, Value> = fields
-        .into_iter()
-        .map(|(name, value)| (name, value.expose_json()))
-        .collect();
+    let members: Map<String, Value> =
+        fields.into_iter().map(|(name, value)| (name, value.expose_json())).collect();
     let mut object = Value::Object(members);
     let body = Zeroizing::new(object.to_string().into_bytes());
     wipe(&mut object);
@@ -195,11 +182,7 @@ pub(super) struct Kept;
 
 impl<'a> Wire<'a> {
     pub(super) fn new(egress: &'a Egress, plan: Plan<'a>) -> Self {
-        Self {
-            egress,
-            plan,
-            kept: OnceLock::new(),
-        }
+        Self { egress, plan, kept: OnceLock::new() }
     }
 
     /// What became of the call. Without one, the crate refused to build its request.
@@ -208,10 +191,7 @@ impl<'a> Wire<'a> {
         sent_at: DateTime<Utc>,
         secrets: Vec<SecretString>,
     ) -> Result<Received, TokenError> {
-        let answer = self
-            .kept
-            .into_inner()
-            .unwrap_or_else(|| Err(TokenError::local()))?;
+        let answer = self.kept.into_inner().unwrap_or_else(|| Err(TokenError::local()))?;
         Ok(Received::new(answer, sent_at, secrets))
     }
 }
@@ -258,9 +238,5 @@ pub(super) fn secrets_of(definition: &Definition, values: &Values) -> Vec<Secret
         matches!(name, "client_secret" | "refresh_token" | "access_token")
             || definition.variable(name).is_some_and(|variable| variable.secret)
     };
-    values
-        .iter()
-        .filter(|(name, _)| secret(name))
-        .map(|(_, value)| value.clone())
-        .collect()
+    values.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.clone()).collect()
 }

@@ -93,10 +93,7 @@ impl<'a> At<'a> {
     }
 
     const fn key(&'a self, key: &'a str) -> Self {
-        Self {
-            above: Some(self),
-            key,
-        }
+        Self { above: Some(self), key }
     }
 
     fn path(&self) -> Vec<String> {
@@ -122,8 +119,7 @@ struct Builder {
 
 impl Builder {
     fn error(&mut self, at: At<'_>, code: &'static str, message: impl Into<String>) -> &mut Flaw {
-        self.flaws
-            .push(Flaw::error(Place::Value(at.path()), code, message));
+        self.flaws.push(Flaw::error(Place::Value(at.path()), code, message));
         let last = self.flaws.len() - 1;
         &mut self.flaws[last]
     }
@@ -132,11 +128,7 @@ impl Builder {
         let message = format!("missing key `{}`", at.key);
         let mut path = at.path();
         path.pop();
-        let place = if path.is_empty() {
-            Place::File
-        } else {
-            Place::Key(path)
-        };
+        let place = if path.is_empty() { Place::File } else { Place::Key(path) };
         self.flaws.push(Flaw::error(place, "missing-key", message));
     }
 
@@ -157,11 +149,7 @@ impl Builder {
 
 /// Builds the definition of a file.
 pub(super) fn build(slug: &str, hash: &str, file: &File, trust: Trust) -> Result<Draft, Vec<Flaw>> {
-    let mut builder = Builder {
-        flaws: Vec::new(),
-        uses: Vec::new(),
-        variables: Vec::new(),
-    };
+    let mut builder = Builder { flaws: Vec::new(), uses: Vec::new(), variables: Vec::new() };
     builder.refuse_reserved(file);
     builder.read_variables(file);
     let draft = builder.assemble(slug, hash, file, trust);
@@ -199,10 +187,7 @@ impl Builder {
             Some(text) => self.https(At::top("documentation"), text),
             None => self.missing(At::top("documentation")),
         }
-        let base = Stand {
-            spot: Spot::BaseUrl,
-            owner: shared,
-        };
+        let base = Stand { spot: Spot::BaseUrl, owner: shared };
         let base_url = self.required_url(At::top("base_url"), file.base_url.as_deref(), base);
         if base_url.as_ref().is_some_and(|url| !url.tail.query.is_empty()) {
             self.error(At::top("base_url"), "bad-url", "a base URL has no query");
@@ -210,20 +195,11 @@ impl Builder {
         let mut allowed_hosts = Vec::new();
         for (index, entry) in file.allowed_hosts.iter().flatten().enumerate() {
             let (top, index) = (At::top("allowed_hosts"), index.to_string());
-            let stand = Stand {
-                spot: Spot::AllowedHost,
-                owner: shared,
-            };
+            let stand = Stand { spot: Spot::AllowedHost, owner: shared };
             allowed_hosts.extend(self.host(top.key(&index), entry, stand));
         }
-        let placed = Stand {
-            spot: Spot::Placement,
-            owner: shared,
-        };
-        let headers = file
-            .headers
-            .as_ref()
-            .map(|table| self.headers(At::top("headers"), table, placed));
+        let placed = Stand { spot: Spot::Placement, owner: shared };
+        let headers = file.headers.as_ref().map(|table| self.headers(At::top("headers"), table, placed));
         let account = self.account(At::top("account"), file.account.as_deref());
         let account_label = self.account(At::top("account_label"), file.account_label.as_deref());
         let methods = self.methods(file);
@@ -233,12 +209,7 @@ impl Builder {
             slug: slug.to_owned(),
             name: file.name.clone().unwrap_or_default(),
             documentation: file.documentation.clone().unwrap_or_default(),
-            categories: file
-                .categories
-                .iter()
-                .flatten()
-                .map(|word| word.as_str().to_owned())
-                .collect(),
+            categories: file.categories.iter().flatten().map(|word| word.as_str().to_owned()).collect(),
             hash: hash.to_owned(),
             base_url: base_url?,
             allowed_hosts,
@@ -256,32 +227,16 @@ impl Builder {
             check,
             limits,
         };
-        Some(Draft {
-            definition,
-            uses: std::mem::take(&mut self.uses),
-            declared: methods.declared,
-            trust,
-        })
+        Some(Draft { definition, uses: std::mem::take(&mut self.uses), declared: methods.declared, trust })
     }
 
     fn account(&mut self, at: At<'_>, text: Option<&str>) -> Option<Template> {
-        self.text(
-            at,
-            text?,
-            Stand {
-                spot: Spot::Account,
-                owner: &Owner::All,
-            },
-            Part::Text,
-        )
+        self.text(at, text?, Stand { spot: Spot::Account, owner: &Owner::All }, Part::Text)
     }
 
     fn check(&mut self, check: &format::Check) -> Option<Check> {
         let top = At::top("check");
-        let stand = Stand {
-            spot: Spot::Check,
-            owner: &Owner::All,
-        };
+        let stand = Stand { spot: Spot::Check, owner: &Owner::All };
         let Some(path) = &check.path else {
             self.missing(top.key("path"));
             return None;
@@ -295,26 +250,15 @@ impl Builder {
         if check.json.is_some() && method != http::Method::POST {
             self.error(top.key("json"), "bad-check", "only a POST has a body");
         }
-        let success = check
-            .success
-            .as_deref()
-            .and_then(|text| self.dotted(top.key("success"), text));
-        for (key, statuses) in [
-            ("wrong_key", &check.wrong_key),
-            ("missing_permission", &check.missing_permission),
-        ] {
-            if statuses
-                .iter()
-                .flatten()
-                .any(|status| !(100..600).contains(status))
-            {
+        let success = check.success.as_deref().and_then(|text| self.dotted(top.key("success"), text));
+        for (key, statuses) in
+            [("wrong_key", &check.wrong_key), ("missing_permission", &check.missing_permission)]
+        {
+            if statuses.iter().flatten().any(|status| !(100..600).contains(status)) {
                 self.error(top.key(key), "bad-check", "a status is a number from 100 to 599");
             }
         }
-        let captures = self
-            .variables
-            .iter()
-            .any(|variable| matches!(variable.source, ValueSource::Check(_)));
+        let captures = self.variables.iter().any(|variable| matches!(variable.source, ValueSource::Check(_)));
         Some(Check {
             target,
             method,
@@ -332,19 +276,11 @@ impl Builder {
         let top = At::top("limits");
         let concurrency = limits.concurrency.unwrap_or(default.concurrency);
         if !(1..=64).contains(&concurrency) {
-            self.error(
-                top.key("concurrency"),
-                "bad-limit",
-                "from 1 to 64 calls can be in flight",
-            );
+            self.error(top.key("concurrency"), "bad-limit", "from 1 to 64 calls can be in flight");
         }
         let rate = limits.rate.unwrap_or(default.rate);
         if !(rate > 0.0 && rate <= 10_000.0) {
-            self.error(
-                top.key("rate"),
-                "bad-limit",
-                "a rate is above 0 and at most 10000 calls per second",
-            );
+            self.error(top.key("rate"), "bad-limit", "a rate is above 0 and at most 10000 calls per second");
         }
         Limits { concurrency, rate }
     }

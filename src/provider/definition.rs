@@ -67,10 +67,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            concurrency: 8,
-            rate: 10.0,
-        }
+        Self { concurrency: 8, rate: 10.0 }
     }
 }
 
@@ -123,9 +120,7 @@ impl Definition {
     /// The variables that a method reaches, in the order of the file; none if it is not on offer.
     pub fn variables_of(&self, method: Method) -> impl Iterator<Item = &Variable> {
         let place = self.methods.iter().position(|offered| *offered == method);
-        let reach = place
-            .and_then(|place| self.reach.get(place))
-            .map_or(&[][..], Vec::as_slice);
+        let reach = place.and_then(|place| self.reach.get(place)).map_or(&[][..], Vec::as_slice);
         reach.iter().filter_map(|index| self.variables.get(*index))
     }
 

@@ -261,11 +261,7 @@ pub(super) struct ApiKey {
 
 impl ApiKey {
     pub(super) fn placing(&self) -> PlacingKeys<'_> {
-        PlacingKeys {
-            headers: self.headers.as_ref(),
-            query: self.query.as_ref(),
-            basic: self.basic.as_ref(),
-        }
+        PlacingKeys { headers: self.headers.as_ref(), query: self.query.as_ref(), basic: self.basic.as_ref() }
     }
 }
 

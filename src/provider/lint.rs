@@ -34,12 +34,8 @@ pub(super) fn lint(mut draft: Draft, rules: Rules) -> Result<Definition, Vec<Fla
     if !flaws.is_empty() {
         return Err(flaws);
     }
-    let reach: Vec<Vec<usize>> = draft
-        .definition
-        .methods
-        .iter()
-        .map(|method| reached(&draft, *method))
-        .collect();
+    let reach: Vec<Vec<usize>> =
+        draft.definition.methods.iter().map(|method| reached(&draft, *method)).collect();
     draft.definition.reach = reach;
     Ok(draft.definition)
 }
@@ -68,10 +64,7 @@ fn place_variables(draft: &mut Draft) {
             places.user_name |= here.part == Part::UserName;
             places.outside_body |= here.part != Part::Text || here.spot == Spot::Account;
         }
-        let label = draft
-            .uses
-            .iter()
-            .any(|here| here.name == variable.name && here.part == Part::Host);
+        let label = draft.uses.iter().any(|here| here.name == variable.name && here.part == Part::Host);
         if label && variable.pattern.is_none() && variable.options.is_empty() {
             variable.pattern = Some(Pattern::new(LABEL));
         }
@@ -107,12 +100,7 @@ fn reached(draft: &Draft, method: Method) -> Vec<usize> {
             break;
         }
     }
-    reached
-        .iter()
-        .enumerate()
-        .filter(|(_, reached)| **reached)
-        .map(|(index, _)| index)
-        .collect()
+    reached.iter().enumerate().filter(|(_, reached)| **reached).map(|(index, _)| index).collect()
 }
 
 /// Rules about single variables.
@@ -137,11 +125,7 @@ fn variables(draft: &Draft, flaws: &mut Vec<Flaw>) {
         let captured = matches!(variable.source, ValueSource::Check(_));
         if captured && draft.definition.check.is_none() {
             let message = format!("`{name}` is captured from a check, but there is no `[check]`");
-            flaws.push(Flaw::error(
-                variable_key(name, "from"),
-                "capture-without-check",
-                message,
-            ));
+            flaws.push(Flaw::error(variable_key(name, "from"), "capture-without-check", message));
         }
     }
 }
@@ -159,16 +143,8 @@ fn methods(draft: &Draft, flaws: &mut Vec<Flaw>) {
             let message = "a key can only be verified by a `[check]`, and there is none";
             flaws.push(Flaw::error(place.clone(), "missing-check", message));
         }
-        if !draft
-            .uses
-            .iter()
-            .any(|here| carries_credential(draft, *method, here))
-        {
-            let what = if table == "api_key" {
-                "a secret variable"
-            } else {
-                "`{access_token}`"
-            };
+        if !draft.uses.iter().any(|here| carries_credential(draft, *method, here)) {
+            let what = if table == "api_key" { "a secret variable" } else { "`{access_token}`" };
             let message = format!("nothing puts {what} on an API call");
             let help = "use it in `headers`, `query` or `basic` of the table, or in `base_url`";
             flaws.push(Flaw::error(place, "no-credential", message).help(help));

@@ -30,11 +30,7 @@ pub(super) struct HostFacts {
 pub(super) fn host_facts(source: &str) -> Option<HostFacts> {
     let hir = regex_syntax::parse(source).ok()?;
     let pins = |whole| pins_host(&hir, whole);
-    Some(HostFacts {
-        unsafe_char: unsafe_in_host(&hir),
-        pins_whole: pins(true),
-        pins_end: pins(false),
-    })
+    Some(HostFacts { unsafe_char: unsafe_in_host(&hir), pins_whole: pins(true), pins_end: pins(false) })
 }
 
 /// Parses a pattern and makes sure that it compiles within its limit.
@@ -69,9 +65,7 @@ fn size(hir: &Hir) -> usize {
         }
         HirKind::Repetition(repetition) => {
             let times = repetition.max.unwrap_or(repetition.min.saturating_add(1)).max(1);
-            size(&repetition.sub)
-                .saturating_mul(times as usize)
-                .saturating_add(96)
+            size(&repetition.sub).saturating_mul(times as usize).saturating_add(96)
         }
         HirKind::Capture(capture) => size(&capture.sub).saturating_add(96),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => {
@@ -87,11 +81,9 @@ fn unsafe_in_host(hir: &Hir) -> Option<char> {
         |c: char| !c.is_ascii_graphic() || matches!(c, '/' | '@' | ':' | '?' | '#' | '\\' | '%' | '[' | ']');
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => None,
-        HirKind::Literal(literal) => literal
-            .0
-            .iter()
-            .map(|byte| char::from(*byte))
-            .find(|character| unsafe_char(*character)),
+        HirKind::Literal(literal) => {
+            literal.0.iter().map(|byte| char::from(*byte)).find(|character| unsafe_char(*character))
+        }
         HirKind::Class(Class::Unicode(class)) => class.iter().find_map(|range| {
             // A range that leaves ASCII is unsafe at its end; inside ASCII every character is looked at.
             if range.end().is_ascii() {
@@ -115,10 +107,7 @@ fn unsafe_in_host(hir: &Hir) -> Option<char> {
 /// labels behind its first dot that are no public suffix. `whole` says that the match is the whole host.
 fn pins_host(hir: &Hir, whole: bool) -> bool {
     let mut extractor = Extractor::new();
-    extractor
-        .kind(ExtractKind::Suffix)
-        .limit_total(4096)
-        .limit_literal_len(253);
+    extractor.kind(ExtractKind::Suffix).limit_total(4096).limit_literal_len(253);
     let endings = extractor.extract(hir);
     endings.literals().is_some_and(|literals| {
         !literals.is_empty()
@@ -159,12 +148,9 @@ mod tests {
 
     #[test]
     fn hosts_admit_only_their_own_characters() {
-        for good in [
-            LABEL,
-            r"[a-z0-9-]+(\.[a-z0-9-]+)+",
-            r"(login|test)\.salesforce\.com",
-            r"[a-z]{2}\d{3}|(?-u:\d)",
-        ] {
+        for good in
+            [LABEL, r"[a-z0-9-]+(\.[a-z0-9-]+)+", r"(login|test)\.salesforce\.com", r"[a-z]{2}\d{3}|(?-u:\d)"]
+        {
             let found = unsafe_in_host(&hir(good));
             // `\d` is more than ASCII unless Unicode is off.
             assert_eq!(found.is_some(), good.contains(r"\d{3}"), "{good}: {found:?}");
@@ -180,15 +166,9 @@ mod tests {
     #[test]
     fn a_pattern_pins_a_host_only_by_literal_endings() {
         let cases = [
-            (
-                r"(login|test)\.salesforce\.com|[a-z0-9-]+(\.[a-z0-9-]+)*\.my\.salesforce\.com",
-                true,
-            ),
+            (r"(login|test)\.salesforce\.com|[a-z0-9-]+(\.[a-z0-9-]+)*\.my\.salesforce\.com", true),
             (r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(salesforce|force)\.com", true),
-            (
-                r"accounts\.zoho(cloud)?\.(com|eu|in|jp|ca|sa|com\.au|com\.cn)",
-                true,
-            ),
+            (r"accounts\.zoho(cloud)?\.(com|eu|in|jp|ca|sa|com\.au|com\.cn)", true),
             (r"[a-z0-9-]+(\.[a-z0-9-]+)+", false),
             (r"[a-z]+\.com", false),
             (r"[a-z]+\.co\.uk", false),
@@ -202,10 +182,7 @@ mod tests {
         for (pattern, pinned) in cases {
             assert_eq!(pins_host(&hir(pattern), true), pinned, "{pattern}");
         }
-        assert!(
-            !pins_host(&hir(r"a\.com|b\.com"), false),
-            "an exact part of a host is no host"
-        );
+        assert!(!pins_host(&hir(r"a\.com|b\.com"), false), "an exact part of a host is no host");
     }
 
     #[test]
@@ -228,10 +205,7 @@ mod tests {
     #[test]
     fn large_patterns_are_refused() {
         assert!(matches!(parse(r"\w{200}"), Err(PatternError::Unusable)));
-        assert!(matches!(
-            parse(r"(a{100}){100}{100}"),
-            Err(PatternError::Unusable)
-        ));
+        assert!(matches!(parse(r"(a{100}){100}{100}"), Err(PatternError::Unusable)));
         assert!(matches!(parse("("), Err(PatternError::Syntax(_))));
         assert!(
             matches!(parse("(?x)a #"), Err(PatternError::Unusable)),

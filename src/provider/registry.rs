@@ -38,11 +38,7 @@ impl Registry {
     /// Reads and checks every file. With one error in one file nothing is loaded, and the report has them all.
     pub fn load(sources: &Sources) -> Result<Self, Report> {
         let (definitions, report) = examine(sources, &[], false);
-        if report.errors() > 0 {
-            Err(report)
-        } else {
-            Ok(Self::from_definitions(definitions))
-        }
+        if report.errors() > 0 { Err(report) } else { Ok(Self::from_definitions(definitions)) }
     }
 
     /// A registry of definitions that are there already; of two with one slug the later one counts.
@@ -113,21 +109,13 @@ fn examine(sources: &Sources, paths: &[PathBuf], warnings: bool) -> (Vec<Definit
             files.add_path(path);
         }
     }
-    files.load(
-        Rules {
-            allow_http: sources.allow_http,
-        },
-        warnings,
-    )
+    files.load(Rules { allow_http: sources.allow_http }, warnings)
 }
 
 impl Files {
     /// Builds everything that was added.
     fn load(self, rules: Rules, warnings: bool) -> (Vec<Definition>, Report) {
-        let mut report = Report {
-            problems: self.problems(),
-            files: 0,
-        };
+        let mut report = Report { problems: self.problems(), files: 0 };
         let mut definitions = Vec::new();
         for source in self.effective() {
             report.files += 1;
@@ -141,9 +129,7 @@ impl Files {
             if warnings {
                 flaws.extend(comment_flaws(source));
             }
-            report
-                .problems
-                .extend(flaws.into_iter().map(|flaw| source.problem(flaw)));
+            report.problems.extend(flaws.into_iter().map(|flaw| source.problem(flaw)));
         }
         report.sort();
         (definitions, report)
@@ -162,13 +148,8 @@ impl Files {
         let file = source.read(parent).map_err(|flaws| {
             // The parent's mistakes are shown where they are; without any here there is still no definition.
             let at = Place::Value(vec!["extends".to_owned()]);
-            let blame = || {
-                vec![Flaw::error(
-                    at,
-                    "bad-parent",
-                    "the definition that this one extends has errors",
-                )]
-            };
+            let blame =
+                || vec![Flaw::error(at, "bad-parent", "the definition that this one extends has errors")];
             if flaws.is_empty() { blame() } else { flaws }
         })?;
         let draft = build(&source.slug, &hash(source, parent), &file, source.trust)?;
@@ -202,10 +183,7 @@ impl Files {
 /// `[a-z0-9]+(-[a-z0-9]+)*`, at most 64 characters.
 fn is_slug(slug: &str) -> bool {
     let part = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
     slug.len() <= 64 && slug.split('-').all(part)
 }
@@ -217,14 +195,11 @@ fn hash(source: &Source, parent: Option<&Source>) -> String {
         hasher.update([0]);
         hasher.update(parent.text.as_bytes());
     }
-    hasher
-        .finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

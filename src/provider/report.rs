@@ -79,24 +79,17 @@ impl Report {
     }
 
     fn count(&self, severity: Severity) -> usize {
-        self.problems
-            .iter()
-            .filter(|problem| problem.severity == severity)
-            .count()
+        self.problems.iter().filter(|problem| problem.severity == severity).count()
     }
 
     /// One JSON object a problem, each on a line of its own.
     pub fn json_lines(&self) -> String {
-        let lines = self
-            .problems
-            .iter()
-            .filter_map(|problem| serde_json::to_string(problem).ok());
+        let lines = self.problems.iter().filter_map(|problem| serde_json::to_string(problem).ok());
         lines.fold(String::new(), |text, line| text + &line + "\n")
     }
 
     pub(super) fn sort(&mut self) {
-        self.problems
-            .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        self.problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     }
 }
 
@@ -109,12 +102,7 @@ impl fmt::Display for Report {
         let counted =
             |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         write!(f, "{}, ", counted(errors, "error"))?;
-        write!(
-            f,
-            "{} in {}",
-            counted(warnings, "warning"),
-            counted(self.files, "file")
-        )
+        write!(f, "{} in {}", counted(warnings, "warning"), counted(self.files, "file"))
     }
 }
 
@@ -125,10 +113,7 @@ impl fmt::Display for Problem {
         writeln!(f, "{}[{}]: {}", self.severity, self.code, self.message)?;
         if self.line == 0 {
             writeln!(f, "  --> {}", self.file)?;
-            return self
-                .help
-                .as_ref()
-                .map_or(Ok(()), |help| writeln!(f, "   = help: {help}"));
+            return self.help.as_ref().map_or(Ok(()), |help| writeln!(f, "   = help: {help}"));
         }
         let line = self.line.to_string();
         let gutter = " ".repeat(line.len());
@@ -136,28 +121,16 @@ impl fmt::Display for Problem {
         writeln!(f, "{gutter}  |")?;
         writeln!(f, " {line} | {}", self.snippet)?;
         let length = self.snippet.chars().count();
-        let end = if self.end_line == self.line {
-            self.end_column
-        } else {
-            length + 1
-        };
+        let end = if self.end_line == self.line { self.end_column } else { length + 1 };
         let marks = "^".repeat(end.saturating_sub(self.column).max(1));
-        writeln!(
-            f,
-            "{gutter}  | {}{marks}",
-            " ".repeat(self.column.saturating_sub(1))
-        )?;
-        self.help
-            .as_ref()
-            .map_or(Ok(()), |help| writeln!(f, "{gutter}  = help: {help}"))
+        writeln!(f, "{gutter}  | {}{marks}", " ".repeat(self.column.saturating_sub(1)))?;
+        self.help.as_ref().map_or(Ok(()), |help| writeln!(f, "{gutter}  = help: {help}"))
     }
 }
 
 /// The name among `known` that `name` was probably meant to be.
 pub(super) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = known
-        .into_iter()
-        .map(|other| (strsim::damerau_levenshtein(name, other), other));
+    let scored = known.into_iter().map(|other| (strsim::damerau_levenshtein(name, other), other));
     let near = scored.filter(|(distance, other)| *distance <= 1 + other.len().min(name.len()) / 4);
     near.min_by_key(|(distance, _)| *distance).map(|(_, other)| other)
 }

@@ -26,9 +26,6 @@ mod tests {
         assert_eq!(schema["additionalProperties"], Value::Bool(false));
         assert_eq!(schema["required"], serde_json::json!(["name"]));
         assert!(schema["properties"]["variables"]["additionalProperties"].is_object());
-        assert_eq!(
-            schema["$defs"]["OAuth2"]["additionalProperties"],
-            Value::Bool(false)
-        );
+        assert_eq!(schema["$defs"]["OAuth2"]["additionalProperties"], Value::Bool(false));
     }
 }

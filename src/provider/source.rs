@@ -59,20 +59,11 @@ pub(super) enum Place {
 
 impl Flaw {
     pub(super) fn error(place: Place, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            place,
-            severity: Severity::Error,
-            code,
-            message: message.into(),
-            help: None,
-        }
+        Self { place, severity: Severity::Error, code, message: message.into(), help: None }
     }
 
     pub(super) fn warning(place: Place, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(place, code, message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(place, code, message) }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -154,26 +145,9 @@ impl Source {
                 (line, column, end_line, end_column, snippet)
             }
         };
-        let Flaw {
-            severity,
-            code,
-            message,
-            help,
-            ..
-        } = flaw;
+        let Flaw { severity, code, message, help, .. } = flaw;
         let file = self.shown.clone();
-        Problem {
-            file,
-            line,
-            column,
-            end_line,
-            end_column,
-            severity,
-            code,
-            message,
-            help,
-            snippet,
-        }
+        Problem { file, line, column, end_line, end_column, severity, code, message, help, snippet }
     }
 
     /// Line, column and text of the line of a byte.
@@ -194,10 +168,7 @@ impl Source {
     fn locate(&self, path: &[String], key: bool) -> Option<Range<usize>> {
         let (table, _) = DeTable::parse_recoverable(&self.text);
         let Some((found, whole)) = find(table.get_ref(), path, key) else {
-            return table
-                .get_ref()
-                .get_key_value("extends")
-                .map(|(_, value)| value.span());
+            return table.get_ref().get_key_value("extends").map(|(_, value)| value.span());
         };
         if whole || !table.get_ref().contains_key("extends") {
             return Some(found);

@@ -84,9 +84,7 @@ pub enum RenderError {
 /// Whether `name` can be the name of a variable.
 pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 impl Template {
@@ -113,10 +111,7 @@ impl Template {
                 if !literal.is_empty() {
                     parts.push(Part::Literal(std::mem::take(&mut literal)));
                 }
-                parts.push(Part::Slot(Slot {
-                    name: name.to_owned(),
-                    fallback: Fallback::Required,
-                }));
+                parts.push(Part::Slot(Slot { name: name.to_owned(), fallback: Fallback::Required }));
                 rest = &after[end + 1..];
             } else {
                 return Err(TemplateError::Unopened);
@@ -126,10 +121,7 @@ impl Template {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok(Self {
-            source: source.to_owned(),
-            parts,
-        })
+        Ok(Self { source: source.to_owned(), parts })
     }
 
     /// The template as written.
@@ -165,9 +157,7 @@ impl Template {
     /// The template filled; `None` if it uses an optional variable that was left empty, in which case the header
     /// or parameter is dropped.
     pub fn render_text(&self, values: &Values) -> Result<Option<SecretString>, RenderError> {
-        Ok(self
-            .fill(values, |_, value| Ok(value.into()))?
-            .map(|text| SecretString::from(text.as_str())))
+        Ok(self.fill(values, |_, value| Ok(value.into()))?.map(|text| SecretString::from(text.as_str())))
     }
 
     /// As [`render_text`](Self::render_text), for a header: trimmed visible ASCII of at most [`MAX_HEADER`] bytes,
@@ -212,10 +202,7 @@ pub(super) fn fits_header(text: &str) -> bool {
 
 impl Slot {
     fn value<'a>(&'a self, values: &'a Values) -> Result<Option<&'a str>, RenderError> {
-        let value = values
-            .get(&self.name)
-            .map(SecretString::expose_secret)
-            .filter(|value| !value.is_empty());
+        let value = values.get(&self.name).map(SecretString::expose_secret).filter(|value| !value.is_empty());
         match (value, &self.fallback) {
             (Some(value), _) => Ok(Some(value)),
             (None, Fallback::Default(default)) => Ok(Some(default)),
@@ -244,15 +231,8 @@ mod tests {
     #[test]
     fn braces_are_written_twice() {
         let values = Values::new().with("a", "1{b}");
-        let text = template("{{x}} {a}{{{a}}}")
-            .render_text(&values)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            text.expose_secret(),
-            "{x} 1{b}{1{b}}",
-            "values are not scanned again"
-        );
+        let text = template("{{x}} {a}{{{a}}}").render_text(&values).unwrap().unwrap();
+        assert_eq!(text.expose_secret(), "{x} 1{b}{1{b}}", "values are not scanned again");
     }
 
     #[test]

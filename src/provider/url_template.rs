@@ -105,15 +105,9 @@ impl HostTemplate {
         })?;
         let host = filled.ok_or(RenderError::Url)?;
         let sound = host.len() <= 253
-            && host
-                .split('.')
-                .all(|label| !label.is_empty() && label.len() <= 63)
+            && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
             && host.ends_with(self.literal_suffix());
-        if sound {
-            Ok(host.to_string())
-        } else {
-            Err(RenderError::Url)
-        }
+        if sound { Ok(host.to_string()) } else { Err(RenderError::Url) }
     }
 
     /// The literal text behind the last placeholder; the whole host if there is none.
@@ -143,24 +137,14 @@ impl UrlTemplate {
         let scheme = scheme.or_else(|| source.strip_prefix("http://").map(|rest| (false, rest)));
         let (origin, rest) = if let Some((https, rest)) = scheme {
             let end = rest.find(['/', '?']).unwrap_or(rest.len());
-            (
-                Origin::Parts {
-                    https,
-                    host: HostTemplate::parse(&rest[..end])?,
-                },
-                &rest[end..],
-            )
+            (Origin::Parts { https, host: HostTemplate::parse(&rest[..end])? }, &rest[end..])
         } else if source.starts_with('{') {
             let end = source.find('}').ok_or(UrlTemplateError::Scheme)? + 1;
             (Origin::Whole(Template::parse(&source[..end])?), &source[end..])
         } else {
             return Err(UrlTemplateError::Scheme);
         };
-        Ok(Self {
-            source: source.to_owned(),
-            origin,
-            tail: Tail::parse(rest)?,
-        })
+        Ok(Self { source: source.to_owned(), origin, tail: Tail::parse(rest)? })
     }
 
     /// The template as written.
@@ -190,10 +174,7 @@ impl UrlTemplate {
             pairs.extend(below.render_query(values)?);
         }
         for (name, value) in query {
-            pairs.push((
-                Cow::Owned(encode(name)),
-                Zeroizing::new(encode(value.expose_secret())),
-            ));
+            pairs.push((Cow::Owned(encode(name)), Zeroizing::new(encode(value.expose_secret()))));
         }
         if path.is_empty() {
             path.push('/');
@@ -232,9 +213,7 @@ impl Origin {
     fn render(&self, values: &Values) -> Result<String, RenderError> {
         match self {
             Self::Whole(template) => {
-                let whole = template
-                    .fill(values, |_, value| Ok(value.into()))?
-                    .ok_or(RenderError::Url)?;
+                let whole = template.fill(values, |_, value| Ok(value.into()))?.ok_or(RenderError::Url)?;
                 whole_origin(&whole).ok_or(RenderError::Url)
             }
             Self::Parts { https, host } => {
@@ -251,10 +230,7 @@ impl Origin {
 
 /// `https://host`, checked as a host is; `None` if `text` says more than that.
 fn whole_origin(text: &str) -> Option<String> {
-    let host = text
-        .trim_end_matches('/')
-        .strip_prefix("https://")?
-        .to_ascii_lowercase();
+    let host = text.trim_end_matches('/').strip_prefix("https://")?.to_ascii_lowercase();
     let sound = host.len() <= 253
         && host
             .split('.')
@@ -267,9 +243,8 @@ type Pairs<'a> = Vec<(Cow<'a, str>, Zeroizing<String>)>;
 
 impl Tail {
     pub(super) fn parse(source: &str) -> Result<Self, UrlTemplateError> {
-        let (path, query) = source
-            .split_once('?')
-            .map_or((source, None), |(path, query)| (path, Some(query)));
+        let (path, query) =
+            source.split_once('?').map_or((source, None), |(path, query)| (path, Some(query)));
         let mut pairs = Vec::new();
         for pair in query.into_iter().flat_map(|query| query.split('&')) {
             let (name, value) = pair.split_once('=').ok_or(UrlTemplateError::Malformed)?;
@@ -278,10 +253,7 @@ impl Tail {
             }
             pairs.push((name.to_owned(), Template::parse(value)?));
         }
-        Ok(Self {
-            path: Template::parse(path)?,
-            query: pairs,
-        })
+        Ok(Self { path: Template::parse(path)?, query: pairs })
     }
 
     fn render_path(&self, values: &Values) -> Result<Zeroizing<String>, RenderError> {

@@ -68,11 +68,8 @@ impl Values {
     /// made large enough at once, since growing it would leave copies behind.
     pub fn expose_json(&self) -> Zeroizing<String> {
         // A character takes at most six bytes (`\u001f`); quotes, colon and comma take six more an entry.
-        let size: usize = self
-            .0
-            .iter()
-            .map(|(name, value)| 6 * (name.len() + value.expose_secret().len()) + 6)
-            .sum();
+        let size: usize =
+            self.0.iter().map(|(name, value)| 6 * (name.len() + value.expose_secret().len()) + 6).sum();
         let mut json = Zeroizing::new(String::with_capacity(size + 2));
         json.push('{');
         for (index, (name, value)) in self.0.iter().enumerate() {
@@ -89,9 +86,7 @@ impl Values {
 
     /// Reads what [`expose_json`](Self::expose_json) wrote.
     pub fn from_exposed_json(json: &str) -> Result<Self, NotValues> {
-        serde_json::from_str::<BTreeMap<String, SecretString>>(json)
-            .map(Self)
-            .map_err(|_| NotValues)
+        serde_json::from_str::<BTreeMap<String, SecretString>>(json).map(Self).map_err(|_| NotValues)
     }
 }
 
@@ -134,9 +129,7 @@ mod tests {
 
     #[test]
     fn never_prints_a_value() {
-        let values = Values::new()
-            .with("api_key", "sk-canary")
-            .with("shop", "canary-too");
+        let values = Values::new().with("api_key", "sk-canary").with("shop", "canary-too");
         let shown = format!("{values:?} {values:#?}");
         assert!(!shown.contains("canary"), "{shown}");
         assert!(shown.contains("api_key") && shown.contains("shop"));

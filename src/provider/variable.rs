@@ -54,18 +54,13 @@ impl Pattern {
 
     /// The same for the host of an origin, in a pattern that begins with `https://`.
     pub(super) fn origin(&self) -> Option<HostFacts> {
-        *self
-            .origin
-            .get_or_init(|| pattern::host_facts(self.source.strip_prefix("https://")?))
+        *self.origin.get_or_init(|| pattern::host_facts(self.source.strip_prefix("https://")?))
     }
 
     pub(super) fn regex(&self) -> Option<&Regex> {
         let compile = || {
             let anchored = format!(r"\A(?:{})\z", self.source);
-            regex::RegexBuilder::new(&anchored)
-                .size_limit(MAX_PATTERN)
-                .build()
-                .ok()
+            regex::RegexBuilder::new(&anchored).size_limit(MAX_PATTERN).build().ok()
         };
         self.compiled.get_or_init(compile).as_ref()
     }
@@ -179,9 +174,7 @@ pub(super) fn affixes(template: &UrlTemplate, name: &str) -> Option<(Option<Stri
     let source = template.source();
     let at = source.find(&format!("{{{name}}}"))?;
     let authority = source.find("://").map_or(0, |scheme| scheme + 3);
-    let end = source[authority..]
-        .find(['/', '?'])
-        .map_or(source.len(), |end| end + authority);
+    let end = source[authority..].find(['/', '?']).map_or(source.len(), |end| end + authority);
     if at >= end {
         return None;
     }

@@ -23,18 +23,12 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(mode: AuditMode) -> Self {
-        Self {
-            mode,
-            waiting: Mutex::default(),
-        }
+        Self { mode, waiting: Mutex::default() }
     }
 
     /// Gives the event back where too many wait.
     fn push(&self, event: AuditEvent) -> Option<AuditEvent> {
-        let mut waiting = self
-            .waiting
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if waiting.len() >= MOST_WAITING {
             return Some(event);
         }
@@ -43,12 +37,7 @@ impl Recorder {
     }
 
     fn take(&self) -> Vec<AuditEvent> {
-        std::mem::take(
-            &mut *self
-                .waiting
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
@@ -64,10 +53,7 @@ pub struct Target {
 impl Target {
     /// The `kind` with this id.
     pub fn new(kind: &'static str, id: impl std::fmt::Display) -> Self {
-        Self {
-            kind,
-            id: Some(id.to_string()),
-        }
+        Self { kind, id: Some(id.to_string()) }
     }
 }
 

@@ -23,10 +23,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         self.insert_key(&tx, KeyOwner::Hub, KeyPurpose::ApiKeys).await?;
         self.insert_key(&tx, KeyOwner::Hub, KeyPurpose::Requests).await?;
-        let made = match self
-            .insert_workspace(&tx, DEFAULT_WORKSPACE, WorkspaceState::Active)
-            .await
-        {
+        let made = match self.insert_workspace(&tx, DEFAULT_WORKSPACE, WorkspaceState::Active).await {
             Ok(_) => true,
             // Another replica was quicker: what this one began is undone.
             Err(Error::Invalid(_)) => false,

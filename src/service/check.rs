@@ -42,11 +42,7 @@ impl Hub {
         };
         let Ok(request) = request else {
             // A value that cannot be written into the request cannot be a working key.
-            return Ok(Some(Checked {
-                outcome: CheckOutcome::WrongKey,
-                status: None,
-                body: None,
-            }));
+            return Ok(Some(Checked { outcome: CheckOutcome::WrongKey, status: None, body: None }));
         };
         let began = std::time::Instant::now();
         let mut checked = self.check_once(definition, &request).await;
@@ -68,11 +64,7 @@ impl Hub {
                     error = &error as &dyn std::error::Error,
                     "a check had no answer"
                 );
-                Checked {
-                    outcome: CheckOutcome::Unreachable,
-                    status: None,
-                    body: None,
-                }
+                Checked { outcome: CheckOutcome::Unreachable, status: None, body: None }
             }
             Ok(answer) => Checked {
                 outcome: definition.read_check(answer.status, &answer.body),
@@ -88,19 +80,13 @@ impl Hub {
         let mut outbound = OutboundRequest::new(method, request.url.clone(), Class::Check);
         // A port stands literally in a definition, so the one of the rendered address is the definition's.
         outbound.allowed_ports.extend(request.url.port());
-        outbound
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("application/json"));
-        outbound
-            .headers
-            .insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        outbound.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        outbound.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         for (name, value) in &request.headers {
             outbound.headers.insert(name.clone(), value.clone());
         }
         if let Some(json) = &request.json {
-            outbound
-                .headers
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            outbound.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             outbound.body = Some(Zeroizing::new(json.to_string().into_bytes()));
         }
         self.egress.send(outbound).await
@@ -124,10 +110,7 @@ pub const fn outcome_word(outcome: CheckOutcome) -> &'static str {
 /// The refusal for an outcome after which nothing is stored; none where something is.
 pub(super) fn refusal(definition: &Definition, checked: &Checked) -> Option<Error> {
     let name = definition.name();
-    let status = checked
-        .status
-        .map(|status| format!(" (it answered {status})"))
-        .unwrap_or_default();
+    let status = checked.status.map(|status| format!(" (it answered {status})")).unwrap_or_default();
     match checked.outcome {
         CheckOutcome::Ok | CheckOutcome::MissingPermission => None,
         CheckOutcome::WrongKey => Some(Error::refused(

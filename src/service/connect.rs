@@ -53,10 +53,7 @@ impl Visit {
     /// What the host app is called on pages: the theme's `appName`, else the workspace's name, else its own host.
     pub fn host_app(&self) -> String {
         let of = |theme: &serde_json::Map<String, serde_json::Value>| {
-            theme
-                .get("appName")
-                .and_then(serde_json::Value::as_str)
-                .map(str::to_owned)
+            theme.get("appName").and_then(serde_json::Value::as_str).map(str::to_owned)
         };
         of(&self.session.theme)
             .or_else(|| of(&self.environment.settings.theme))
@@ -83,10 +80,7 @@ impl Visit {
 
     /// Where a redirect comes back to.
     pub fn return_url(&self) -> Option<&str> {
-        self.session
-            .return_url
-            .as_deref()
-            .or(self.environment.settings.default_return_url.as_deref())
+        self.session.return_url.as_deref().or(self.environment.settings.default_return_url.as_deref())
     }
 }
 
@@ -96,19 +90,12 @@ impl Hub {
     /// # Errors
     /// [`Code::SessionExpired`]: one answer for a wrong token and for a session that is over.
     pub async fn visit(&self, token: &str, origin: Origin) -> Result<Visit, Error> {
-        let over = || {
-            Error::refused(
-                Code::SessionExpired,
-                "This connect session is over; ask for a new one.",
-            )
-        };
+        let over =
+            || Error::refused(Code::SessionExpired, "This connect session is over; ask for a new one.");
         let (id, secret) = token.split_once('.').ok_or_else(over)?;
         let id: SessionId = id.parse().map_err(|_| over())?;
         let visit = self.visit_of(id, origin).await?.ok_or_else(over)?;
-        if !PlainToken::presented(secret)
-            .hash()
-            .matches(&visit.session.secret_hash)
-        {
+        if !PlainToken::presented(secret).hash().matches(&visit.session.secret_hash) {
             return Err(over());
         }
         match visit.session.status(self.now()) {
@@ -131,17 +118,8 @@ impl Hub {
             return Ok(None);
         };
         let author = Author::User(user.id, session.id);
-        let actor = Actor {
-            author,
-            tenant: found.1,
-            origin,
-        };
-        Ok(Some(Visit {
-            session,
-            user,
-            actor,
-            environment: found.0.clone(),
-        }))
+        let actor = Actor { author, tenant: found.1, origin };
+        Ok(Some(Visit { session, user, actor, environment: found.0.clone() }))
     }
 
     /// Tells of changes of sessions in this process.

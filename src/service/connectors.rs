@@ -60,11 +60,7 @@ impl Hub {
         found.sort_by(|a, b| a.slug().cmp(b.slug()));
         let after = page.after.as_deref().unwrap_or_default();
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let rows = found
-            .into_iter()
-            .filter(|d| d.slug() > after)
-            .take(limit.saturating_add(1))
-            .collect();
+        let rows = found.into_iter().filter(|d| d.slug() > after).take(limit.saturating_add(1)).collect();
         Page::of(rows, page.limit, |definition| definition.slug().to_owned())
     }
 
@@ -73,10 +69,7 @@ impl Hub {
         self.providers().get(&connector.provider).ok_or_else(|| {
             Error::refused(
                 Code::ProviderMissing,
-                format!(
-                    "The definition of the provider `{}` is not loaded in this hub.",
-                    connector.provider
-                ),
+                format!("The definition of the provider `{}` is not loaded in this hub.", connector.provider),
             )
         })
     }
@@ -111,19 +104,10 @@ impl Hub {
 
     /// The methods of a connector that can work with what it has.
     pub(super) fn working_methods(connector: &Connector, definition: &Definition) -> Vec<Method> {
-        let chosen = |method: &Method| {
-            connector
-                .methods
-                .as_ref()
-                .is_none_or(|chosen| chosen.contains(method))
-        };
+        let chosen =
+            |method: &Method| connector.methods.as_ref().is_none_or(|chosen| chosen.contains(method));
         let works = |method: &Method| *method != Method::OAuth2 || connector.client_id.is_some();
-        definition
-            .methods()
-            .iter()
-            .copied()
-            .filter(|method| chosen(method) && works(method))
-            .collect()
+        definition.methods().iter().copied().filter(|method| chosen(method) && works(method)).collect()
     }
 
     /// Where the app sends the browser back to.
@@ -133,12 +117,8 @@ impl Hub {
 
     fn view(&self, connector: Connector, credentials: i64) -> ConnectorView {
         let definition = self.providers().get(&connector.provider);
-        let oauth = definition
-            .as_ref()
-            .is_some_and(|definition| definition.oauth2().is_some());
-        let all = definition
-            .map(|definition| definition.methods().to_vec())
-            .unwrap_or_default();
+        let oauth = definition.as_ref().is_some_and(|definition| definition.oauth2().is_some());
+        let all = definition.map(|definition| definition.methods().to_vec()).unwrap_or_default();
         ConnectorView {
             redirect_uri: oauth.then(|| self.redirect_uri(connector.id)),
             methods: connector.methods.clone().unwrap_or(all),
@@ -170,10 +150,8 @@ impl Hub {
         let environment = actor.environment();
         let connectors = store::connector::list(&self.store, environment, page).await?;
         let ids = connectors.items.iter().map(|connector| connector.id).collect();
-        let counts: HashMap<_, _> = store::connector::count_credentials(&self.store, environment, ids)
-            .await?
-            .into_iter()
-            .collect();
+        let counts: HashMap<_, _> =
+            store::connector::count_credentials(&self.store, environment, ids).await?.into_iter().collect();
         Ok(connectors.map(|connector| {
             let credentials = counts.get(&connector.id).copied().unwrap_or(0);
             self.view(connector, credentials)
@@ -186,9 +164,8 @@ impl Hub {
     /// [`Error::NotFound`], [`Code::InUse`].
     pub async fn delete_connector(&self, actor: &Actor, key: &str, force: bool) -> Result<(), Error> {
         let environment = actor.environment();
-        let connector = store::connector::by_key(&self.store, environment, key)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let connector =
+            store::connector::by_key(&self.store, environment, key).await?.ok_or(Error::NotFound)?;
         let credentials = store::credential::of_connector(&self.store, environment, connector.id).await?;
         if !credentials.is_empty() && !force {
             let count = credentials.len();
@@ -203,14 +180,7 @@ impl Hub {
         }
         let tx = self.store.begin().await?;
         store::connector::delete(&tx, environment, connector.id).await?;
-        self.record(
-            &tx,
-            actor,
-            "connector.delete",
-            Target::new("connector", key),
-            None,
-        )
-        .await?;
+        self.record(&tx, actor, "connector.delete", Target::new("connector", key), None).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -237,11 +207,7 @@ impl Hub {
         if missing.is_empty() && !unusable {
             return Ok(());
         }
-        let what = if unusable {
-            "client id".to_owned()
-        } else {
-            missing.join(", ")
-        };
+        let what = if unusable { "client id".to_owned() } else { missing.join(", ") };
         let detail = format!(
             "The connector `{}` lacks its {what}; give it with PUT /connectors/{}.",
             connector.key, connector.key

@@ -65,9 +65,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_credential(&self, actor: &Actor, id: CredentialId) -> Result<Credential, Error> {
-        store::credential::find(&self.store, actor.environment(), id)
-            .await?
-            .ok_or(Error::NotFound)
+        store::credential::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)
     }
 
     /// The credentials of the actor's environment, newest first. A name that isn't there gives an empty list.
@@ -80,12 +78,7 @@ impl Hub {
         query: CredentialQuery,
         page: &PageRequest,
     ) -> Result<Page<Credential>, Error> {
-        let nothing = || {
-            Ok(Page {
-                items: Vec::new(),
-                next_cursor: None,
-            })
-        };
+        let nothing = || Ok(Page { items: Vec::new(), next_cursor: None });
         let mut filter = CredentialFilter {
             status: query.status,
             expires_before: query.expires_before,
@@ -107,10 +100,7 @@ impl Hub {
             }
         }
         if let Some(key) = query.connector {
-            let fits = filter
-                .connectors
-                .as_ref()
-                .is_none_or(|connectors| connectors.contains(&key));
+            let fits = filter.connectors.as_ref().is_none_or(|connectors| connectors.contains(&key));
             filter.connectors = Some(if fits { vec![key] } else { Vec::new() });
         }
         let now = self.now();
@@ -128,17 +118,10 @@ impl Hub {
         connector: &str,
     ) -> Result<Credential, Error> {
         let user = self.get_user(actor, user).await?;
-        let connector = self
-            .connector_named(actor, connector)
-            .await?
-            .ok_or(Error::NotFound)?;
-        let found = self
-            .credentials_of(actor.environment(), user.id, Some(connector.id))
-            .await?;
+        let connector = self.connector_named(actor, connector).await?.ok_or(Error::NotFound)?;
+        let found = self.credentials_of(actor.environment(), user.id, Some(connector.id)).await?;
         let found: Vec<&Credential> = found.iter().collect();
-        super::integrations::pick(&found, self.now())
-            .cloned()
-            .ok_or(Error::NotFound)
+        super::integrations::pick(&found, self.now()).cloned().ok_or(Error::NotFound)
     }
 
     pub(super) async fn credentials_of(
@@ -181,52 +164,28 @@ impl Hub {
         let current = self.get_credential(actor, id).await?;
         self.check_change(&current, &change)?;
         let replacement = match &change.data {
-            Some(data) => Some(
-                self.tested_replacement(actor, &current, data, change.verify)
-                    .await?,
-            ),
+            Some(data) => Some(self.tested_replacement(actor, &current, data, change.verify).await?),
             None => None,
         };
 
         let tx = self.store.begin().await?;
-        let mut credential = store::credential::lock(&tx, actor.environment(), id)
-            .await?
-            .ok_or(Error::NotFound)?;
-        let guard = Guard {
-            epoch: credential.token.epoch,
-            version: credential.token.version,
-        };
+        let mut credential =
+            store::credential::lock(&tx, actor.environment(), id).await?.ok_or(Error::NotFound)?;
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
         let fields = self.apply(&mut credential, &change)?;
         let mut warnings = Vec::new();
         if let Some(replacement) = replacement {
             warnings.clone_from(&replacement.warnings);
             self.replace_value(actor, &mut credential, &replacement)?;
-            self.tell(
-                &tx,
-                actor.tenant,
-                &mut credential,
-                EventType::CredentialReconnected,
-                None,
-            )
-            .await?;
+            self.tell(&tx, actor.tenant, &mut credential, EventType::CredentialReconnected, None).await?;
             credential.token.announced = Some(credential.health(self.now()).status);
         } else {
             self.announce(&tx, actor.tenant, &mut credential).await?;
         }
         self.write(&tx, actor.environment(), &credential, guard).await?;
-        self.record(
-            &tx,
-            actor,
-            "credential.update",
-            Target::new("credential", id),
-            Some(fields),
-        )
-        .await?;
+        self.record(&tx, actor, "credential.update", Target::new("credential", id), Some(fields)).await?;
         tx.commit().await?;
-        Ok(Stored {
-            credential: self.get_credential(actor, id).await?,
-            warnings,
-        })
+        Ok(Stored { credential: self.get_credential(actor, id).await?, warnings })
     }
 
     fn check_change(&self, current: &Credential, change: &CredentialChange) -> Result<(), Error> {
@@ -240,12 +199,7 @@ impl Hub {
         }
         let by_hand = current.may_expire_by_hand();
         let message = "Only keys can be given an end; this credential is renewed by itself.";
-        checker.ensure(
-            change.expires_at.is_none() || by_hand,
-            "/expiresAt",
-            "not_settable",
-            message,
-        );
+        checker.ensure(change.expires_at.is_none() || by_hand, "/expiresAt", "not_settable", message);
         let message = "Only the value of a key can be replaced; connect this one again instead.";
         checker.ensure(change.data.is_none() || by_hand, "/data", "not_settable", message);
         checker.finish()?;
@@ -282,11 +236,7 @@ impl Hub {
             fields.push("metadata");
         }
         if let Some(active) = change.active {
-            credential.deactivated_at = if active {
-                None
-            } else {
-                credential.deactivated_at.or(Some(now))
-            };
+            credential.deactivated_at = if active { None } else { credential.deactivated_at.or(Some(now)) };
             fields.push(if active { "reactivated" } else { "deactivated" });
         }
         if let Some(date) = &change.expires_at {
@@ -329,10 +279,7 @@ impl Hub {
         let Some(mut credential) = store::credential::lock(&tx, environment, id).await? else {
             return Ok(());
         };
-        let guard = Guard {
-            epoch: credential.token.epoch,
-            version: credential.token.version,
-        };
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
         let Some(cause) = credential.broken_cause(self.now()) else {
             return Ok(());
         };

@@ -63,8 +63,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         store::environment::save_settings(&tx, actor.environment(), settings, self.now()).await?;
         let target = Target::new("environment", actor.environment());
-        self.record(&tx, actor, "environment.update", target, Some(names))
-            .await?;
+        self.record(&tx, actor, "environment.update", target, Some(names)).await?;
         tx.commit().await?;
         self.environments.invalidate(&actor.environment()).await;
         self.get_environment(actor).await
@@ -75,21 +74,11 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn operator_in(&self, workspace: &str, environment: &str) -> Result<Actor, Error> {
-        let workspace = store::workspace::by_name(&self.store, workspace)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
         let found = store::environment::by_name(&self.store, workspace.id, environment).await?;
         let environment = found.ok_or(Error::NotFound)?;
-        let tenant = Tenant {
-            workspace: workspace.id,
-            environment,
-            state: workspace.state,
-        };
-        Ok(Actor {
-            author: Author::Operator,
-            tenant,
-            origin: Origin::default(),
-        })
+        let tenant = Tenant { workspace: workspace.id, environment, state: workspace.state };
+        Ok(Actor { author: Author::Operator, tenant, origin: Origin::default() })
     }
 
     /// All workspaces with the names of their environments.
@@ -100,10 +89,7 @@ impl Hub {
         let mut listed = Vec::new();
         for workspace in store::workspace::all(&self.store).await? {
             let environments = store::environment::of_workspace(&self.store, workspace.id).await?;
-            listed.push((
-                workspace,
-                environments.into_iter().map(|(_, name)| name).collect(),
-            ));
+            listed.push((workspace, environments.into_iter().map(|(_, name)| name).collect()));
         }
         Ok(listed)
     }
@@ -135,16 +121,11 @@ impl Hub {
         };
         match store::workspace::insert(tx, &workspace).await {
             Err(StoreError::Taken) => {
-                return Err(Error::invalid(
-                    "/name",
-                    "taken",
-                    "There is a workspace of this name.",
-                ));
+                return Err(Error::invalid("/name", "taken", "There is a workspace of this name."));
             }
             other => other?,
         }
-        self.insert_key(tx, KeyOwner::Workspace(workspace.id), KeyPurpose::Records)
-            .await?;
+        self.insert_key(tx, KeyOwner::Workspace(workspace.id), KeyPurpose::Records).await?;
         for name in ["production", "sandbox"] {
             self.insert_environment(tx, &workspace, name).await?;
         }
@@ -157,9 +138,7 @@ impl Hub {
     /// [`Error::NotFound`], [`Error::Invalid`].
     pub async fn create_environment(&self, workspace: &str, name: &str) -> Result<EnvironmentId, Error> {
         ensure_name(name)?;
-        let workspace = store::workspace::by_name(&self.store, workspace)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;
         let environment = self.insert_environment(&tx, &workspace, name).await?;
         tx.commit().await?;
@@ -191,8 +170,7 @@ impl Hub {
             }
             other => other?,
         }
-        self.insert_key(tx, KeyOwner::Environment(environment.id), KeyPurpose::Records)
-            .await?;
+        self.insert_key(tx, KeyOwner::Environment(environment.id), KeyPurpose::Records).await?;
         Ok(environment.id)
     }
 
@@ -202,9 +180,7 @@ impl Hub {
         owner: KeyOwner,
         purpose: KeyPurpose,
     ) -> Result<(), Error> {
-        let key = self
-            .vault
-            .make_key(DataKeyId::new(self.ids.next()), owner, purpose, self.now())?;
+        let key = self.vault.make_key(DataKeyId::new(self.ids.next()), owner, purpose, self.now())?;
         Ok(store::data_key::insert(tx, &key).await?)
     }
 
@@ -227,11 +203,7 @@ fn ensure_name(name: &str) -> Result<(), Error> {
     if is_name(name) {
         return Ok(());
     }
-    Err(Error::invalid(
-        "/name",
-        "invalid_format",
-        "A name has 1 to 32 of a-z, 0-9 and -.",
-    ))
+    Err(Error::invalid("/name", "invalid_format", "A name has 1 to 32 of a-z, 0-9 and -."))
 }
 
 impl SettingsChange {
@@ -247,11 +219,7 @@ impl SettingsChange {
             ("expiryWarningDays", self.expiry_warning_days.is_some()),
             ("mail", self.mail.is_some()),
         ];
-        let names: Vec<_> = set
-            .into_iter()
-            .filter(|(_, set)| *set)
-            .map(|(name, _)| name)
-            .collect();
+        let names: Vec<_> = set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect();
         names.join(", ")
     }
 
@@ -265,9 +233,8 @@ impl SettingsChange {
             settings.default_return_url = address;
         }
         if let Some(template) = self.reconnect_url {
-            let sample = template
-                .as_deref()
-                .map(|t| t.replace("{credentialId}", "x").replace("{userId}", "x"));
+            let sample =
+                template.as_deref().map(|t| t.replace("{credentialId}", "x").replace("{userId}", "x"));
             checker.address("/reconnectUrl", sample.as_deref());
             settings.reconnect_url = template;
         }
@@ -309,12 +276,7 @@ impl SettingsChange {
 impl Checker {
     /// Exact origins, in canonical form.
     pub fn origins(&mut self, pointer: &str, origins: &[String]) -> Vec<String> {
-        self.ensure(
-            origins.len() <= 50,
-            pointer,
-            "too_many",
-            "At most 50 are allowed.",
-        );
+        self.ensure(origins.len() <= 50, pointer, "too_many", "At most 50 are allowed.");
         let mut canonical = Vec::new();
         for (at, origin) in origins.iter().enumerate() {
             match parse_origin(origin) {
@@ -332,16 +294,10 @@ impl Checker {
     /// An absolute address that a browser may be sent to; its origin.
     pub fn address(&mut self, pointer: &str, address: Option<&str>) -> Option<String> {
         let address = address?;
-        let origin = Url::parse(address)
-            .ok()
-            .filter(|_| address.len() <= 2_000)
-            .and_then(|url| origin_of(&url));
+        let origin =
+            Url::parse(address).ok().filter(|_| address.len() <= 2_000).and_then(|url| origin_of(&url));
         if origin.is_none() {
-            self.add(
-                pointer,
-                "invalid_url",
-                "Write an https address (http on loopback).",
-            );
+            self.add(pointer, "invalid_url", "Write an https address (http on loopback).");
         }
         origin
     }

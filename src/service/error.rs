@@ -17,11 +17,7 @@ pub struct Violation {
 impl Violation {
     /// A violation at `pointer`.
     pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code,
-            message: message.into(),
-        }
+        Self { pointer: pointer.into(), code, message: message.into() }
     }
 }
 
@@ -146,24 +142,14 @@ pub enum Error {
 impl Error {
     /// A refusal.
     pub fn refused(code: Code, detail: impl Into<String>) -> Self {
-        Self::Refused {
-            code,
-            detail: detail.into(),
-            violations: Vec::new(),
-            retry_after: None,
-        }
+        Self::Refused { code, detail: detail.into(), violations: Vec::new(), retry_after: None }
     }
 
     /// A refusal about one member of the request.
     pub fn refused_at(code: Code, pointer: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let violations = vec![Violation::new(pointer, code.as_str(), detail.clone())];
-        Self::Refused {
-            code,
-            detail,
-            violations,
-            retry_after: None,
-        }
+        Self::Refused { code, detail, violations, retry_after: None }
     }
 
     /// A refusal that ends by itself after `seconds`.
@@ -183,11 +169,7 @@ impl Error {
 
     /// Something that a body names and that isn't there.
     pub fn unknown(pointer: impl Into<String>, what: &str) -> Self {
-        Self::invalid(
-            pointer,
-            "unknown",
-            format!("There is no such {what} in this environment."),
-        )
+        Self::invalid(pointer, "unknown", format!("There is no such {what} in this environment."))
     }
 
     /// Something that should not be.
@@ -197,11 +179,7 @@ impl Error {
 
     /// The code of a refusal.
     pub const fn code(&self) -> Option<Code> {
-        if let Self::Refused { code, .. } = self {
-            Some(*code)
-        } else {
-            None
-        }
+        if let Self::Refused { code, .. } = self { Some(*code) } else { None }
     }
 }
 
@@ -213,23 +191,14 @@ impl From<StoreError> for Error {
 
 impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "a value could not be sealed"
-        );
-        Self::refused(
-            Code::KeyUnavailable,
-            "The hub cannot seal values of this environment now.",
-        )
+        tracing::error!(error = &error as &dyn std::error::Error, "a value could not be sealed");
+        Self::refused(Code::KeyUnavailable, "The hub cannot seal values of this environment now.")
     }
 }
 
 impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "a sealed value could not be opened"
-        );
+        tracing::error!(error = &error as &dyn std::error::Error, "a sealed value could not be opened");
         Self::refused(
             Code::KeyUnavailable,
             "The hub cannot open what it sealed here; its operator has been told.",

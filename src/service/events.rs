@@ -82,14 +82,8 @@ impl Hub {
             kind.as_str(),
             credential.token.event_ordinal
         );
-        let event = StoredEvent {
-            id,
-            kind,
-            credential: Some(credential.id),
-            unique_key,
-            sealed,
-            created_at: now,
-        };
+        let event =
+            StoredEvent { id, kind, credential: Some(credential.id), unique_key, sealed, created_at: now };
         Ok(store::event::insert(tx, tenant.environment, event).await?)
     }
 
@@ -107,8 +101,7 @@ impl Hub {
         let next_cursor = stored.next_cursor;
         let open = |event: StoredEvent| {
             let row = event.id.to_string();
-            self.vault
-                .open(&place(actor.tenant, PLACE, &row, (0, 0)), &event.sealed)
+            self.vault.open(&place(actor.tenant, PLACE, &row, (0, 0)), &event.sealed)
         };
         let items = stored.items.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor })
@@ -160,11 +153,7 @@ mod tests {
             (Some(S::Active), S::Revoked, Some("credential.revoked")),
             (Some(S::Active), S::Inactive, Some("credential.deactivated")),
         ] {
-            assert_eq!(
-                told_as(before, after).map(EventType::as_str),
-                told,
-                "{before:?} to {after}"
-            );
+            assert_eq!(told_as(before, after).map(EventType::as_str), told, "{before:?} to {after}");
         }
     }
 }

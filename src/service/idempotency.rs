@@ -105,11 +105,7 @@ impl Hub {
         match answer {
             None => store::idempotency::forget(&tx, environment, &begun.key_hash).await?,
             Some((status, content_type, body)) => {
-                let written = WrittenAnswer {
-                    status,
-                    content_type,
-                    body,
-                };
+                let written = WrittenAnswer { status, content_type, body };
                 let place = place(actor.tenant, PLACE, &begun.key_hash, (0, 0));
                 let sealed = self.vault.seal(&place, &written)?;
                 let status = i16::try_from(status).unwrap_or(i16::MAX);

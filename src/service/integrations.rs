@@ -75,9 +75,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         let before = store::integration::by_slug(&tx, environment, slug).await?;
         let integration = Integration {
-            id: before
-                .as_ref()
-                .map_or_else(|| IntegrationId::new(self.ids.next()), |old| old.id),
+            id: before.as_ref().map_or_else(|| IntegrationId::new(self.ids.next()), |old| old.id),
             slug: slug.to_owned(),
             name: new.name,
             description: new.description,
@@ -86,14 +84,7 @@ impl Hub {
             updated_at: now,
         };
         store::integration::save(&tx, environment, &integration).await?;
-        self.record(
-            &tx,
-            actor,
-            "integration.put",
-            Target::new("integration", slug),
-            None,
-        )
-        .await?;
+        self.record(&tx, actor, "integration.put", Target::new("integration", slug), None).await?;
         tx.commit().await?;
         Ok((integration, before.is_none()))
     }
@@ -113,11 +104,7 @@ impl Hub {
                 let message = "There is no such connector in this environment.";
                 checker.add(format!("{base}/connector"), "unknown", message);
             } else if needs[..at].iter().any(|other| other.connector == need.connector) {
-                checker.add(
-                    format!("{base}/connector"),
-                    "repeated",
-                    "This connector is named twice.",
-                );
+                checker.add(format!("{base}/connector"), "repeated", "This connector is named twice.");
             }
             checker.words(&format!("{base}/scopes"), &need.scopes, 200);
         }
@@ -129,9 +116,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_integration(&self, actor: &Actor, slug: &str) -> Result<Integration, Error> {
-        store::integration::by_slug(&self.store, actor.environment(), slug)
-            .await?
-            .ok_or(Error::NotFound)
+        store::integration::by_slug(&self.store, actor.environment(), slug).await?.ok_or(Error::NotFound)
     }
 
     /// The integrations of the actor's environment, by slug.
@@ -155,14 +140,7 @@ impl Hub {
         if !store::integration::delete(&tx, actor.environment(), slug).await? {
             return Err(Error::NotFound);
         }
-        self.record(
-            &tx,
-            actor,
-            "integration.delete",
-            Target::new("integration", slug),
-            None,
-        )
-        .await?;
+        self.record(&tx, actor, "integration.delete", Target::new("integration", slug), None).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -184,31 +162,19 @@ impl Hub {
     }
 
     fn user_integration(&self, integration: Integration, credentials: &[Credential]) -> UserIntegration {
-        let connectors: Vec<NeedState> = integration
-            .connectors
-            .iter()
-            .map(|need| self.need_state(need, credentials))
-            .collect();
+        let connectors: Vec<NeedState> =
+            integration.connectors.iter().map(|need| self.need_state(need, credentials)).collect();
         let connected = connectors.iter().all(|state| {
             state.need.optional
                 || (state.missing_scopes.is_empty()
-                    && state
-                        .credential
-                        .is_some_and(|(_, status)| status == Status::Active))
+                    && state.credential.is_some_and(|(_, status)| status == Status::Active))
         });
-        UserIntegration {
-            integration,
-            connected,
-            connectors,
-        }
+        UserIntegration { integration, connected, connectors }
     }
 
     /// What serves `need` among a user's credentials.
     pub(super) fn need_state(&self, need: &Need, credentials: &[Credential]) -> NeedState {
-        let of_connector: Vec<_> = credentials
-            .iter()
-            .filter(|c| c.connector == need.connector)
-            .collect();
+        let of_connector: Vec<_> = credentials.iter().filter(|c| c.connector == need.connector).collect();
         let now = self.now();
         let serving = pick(&of_connector, now);
         let missing_scopes = serving.map_or_else(|| need.scopes.clone(), |c| missing_scopes(need, c));
@@ -226,11 +192,7 @@ pub(super) fn missing_scopes(need: &Need, credential: &Credential) -> Vec<String
     if credential.method != Method::OAuth2 {
         return Vec::new();
     }
-    need.scopes
-        .iter()
-        .filter(|scope| !credential.scopes.contains(scope))
-        .cloned()
-        .collect()
+    need.scopes.iter().filter(|scope| !credential.scopes.contains(scope)).cloned().collect()
 }
 
 /// The newest usable of several credentials, else the newest; they come newest first.
@@ -238,8 +200,6 @@ pub(super) fn pick<'a>(
     credentials: &[&'a Credential],
     now: vouchsafe_entity::millis::Millis,
 ) -> Option<&'a Credential> {
-    let usable = credentials
-        .iter()
-        .find(|c| c.health(now).status == Status::Active);
+    let usable = credentials.iter().find(|c| c.health(now).status == Status::Active);
     usable.or(credentials.first()).copied()
 }

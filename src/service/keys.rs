@@ -43,10 +43,7 @@ impl KeyCache {
     pub(super) fn new() -> Self {
         let per_second = NonZeroU32::new(REFUSED_PER_SECOND).unwrap_or(NonZeroU32::MIN);
         Self {
-            keys: Cache::builder()
-                .max_capacity(10_000)
-                .time_to_live(CACHE_TIME)
-                .build(),
+            keys: Cache::builder().max_capacity(10_000).time_to_live(CACHE_TIME).build(),
             limits: moka::sync::Cache::builder().max_capacity(10_000).build(),
             refused: RateLimiter::keyed(Quota::per_second(per_second)),
             used: Mutex::default(),
@@ -57,9 +54,9 @@ impl KeyCache {
         let Some(limit) = key.rate_limit.and_then(NonZeroU32::new) else {
             return true;
         };
-        let limiter = self.limits.get_with((key.id, limit.get()), || {
-            Arc::new(RateLimiter::direct(Quota::per_second(limit)))
-        });
+        let limiter = self
+            .limits
+            .get_with((key.id, limit.get()), || Arc::new(RateLimiter::direct(Quota::per_second(limit))));
         limiter.check().is_ok()
     }
 }
@@ -92,11 +89,7 @@ impl Hub {
                 self.note_key_use(&key);
                 Ok(key)
             }
-            Some(_) => Err(Error::later(
-                Code::RateLimited,
-                "This key is used more often than it may be.",
-                1,
-            )),
+            Some(_) => Err(Error::later(Code::RateLimited, "This key is used more often than it may be.", 1)),
             None => Err(self.refuse_key(address)),
         }
     }
@@ -104,11 +97,7 @@ impl Hub {
     /// The refusal of a key that does not work; too many from one address are told to wait.
     pub fn refuse_key(&self, address: Option<IpAddr>) -> Error {
         if address.is_some_and(|address| self.keys.refused.check_key(&address).is_err()) {
-            return Error::later(
-                Code::RateLimited,
-                "Too many wrong keys came from this address.",
-                1,
-            );
+            return Error::later(Code::RateLimited, "Too many wrong keys came from this address.", 1);
         }
         Error::refused(
             Code::Unauthenticated,
@@ -137,31 +126,19 @@ impl Hub {
                 None => return Ok(None),
             },
         };
-        let from = |address: IpAddr| {
-            key.allowed_cidrs
-                .iter()
-                .any(|net| net.contains(&address.to_canonical()))
-        };
+        let from =
+            |address: IpAddr| key.allowed_cidrs.iter().any(|net| net.contains(&address.to_canonical()));
         let allowed = key.allowed_cidrs.is_empty() || address.is_some_and(from);
         Ok((allowed && key.accepts(&hash, self.now())).then_some(key))
     }
 
     fn hash_key(&self, plain: &PlainApiKey) -> Result<String, Error> {
-        Ok(self
-            .vault
-            .mac(KeyPurpose::ApiKeys, &[plain.expose().as_bytes()])?)
+        Ok(self.vault.mac(KeyPurpose::ApiKeys, &[plain.expose().as_bytes()])?)
     }
 
     fn note_key_use(&self, key: &ApiKey) {
-        if key
-            .last_used_at
-            .is_none_or(|last| self.now().since(last) >= 60_000)
-        {
-            let mut used = self
-                .keys
-                .used
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if key.last_used_at.is_none_or(|last| self.now().since(last) >= 60_000) {
+            let mut used = self.keys.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             used.insert(key.id);
         }
     }
@@ -172,11 +149,7 @@ impl Hub {
     /// [`Error::Store`].
     pub async fn flush_key_uses(&self) -> Result<(), Error> {
         let used: Vec<ApiKeyId> = {
-            let mut used = self
-                .keys
-                .used
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut used = self.keys.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             used.drain().collect()
         };
         if used.is_empty() {
@@ -233,8 +206,7 @@ impl Hub {
         }
         store::api_key::insert(&tx, &key).await?;
         let what = Some(key.scopes.words().join(" "));
-        self.record(&tx, actor, "api_key.create", Target::new("api_key", key.id), what)
-            .await?;
+        self.record(&tx, actor, "api_key.create", Target::new("api_key", key.id), what).await?;
         tx.commit().await?;
         Ok((key, plain))
     }
@@ -245,12 +217,7 @@ impl Hub {
     ) -> Result<(Scopes, Vec<IpNet>, Option<vouchsafe_entity::millis::Millis>), Error> {
         let mut checker = Checker::default();
         checker.text("/name", &new.name, 200);
-        checker.ensure(
-            !new.scopes.is_empty(),
-            "/scopes",
-            "required",
-            "Name at least one scope.",
-        );
+        checker.ensure(!new.scopes.is_empty(), "/scopes", "required", "Name at least one scope.");
         let scopes = match Scopes::parse(&new.scopes) {
             Ok(scopes) => Some(scopes),
             Err(at) => {
@@ -260,32 +227,18 @@ impl Hub {
         };
         let mut cidrs = Vec::new();
         for (at, text) in new.allowed_cidrs.iter().enumerate() {
-            if let Ok(net) = text
-                .parse::<IpNet>()
-                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-            {
+            if let Ok(net) = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
                 cidrs.push(net);
             } else {
                 let message = "Write a network such as 10.0.0.0/8.";
                 checker.add(format!("/allowedCidrs/{at}"), "invalid_cidr", message);
             }
         }
-        let limit = new
-            .rate_limit
-            .is_none_or(|limit| (1..=1_000_000).contains(&limit));
-        checker.ensure(
-            limit,
-            "/rateLimit",
-            "out_of_range",
-            "Write 1 to 1,000,000 calls a second.",
-        );
+        let limit = new.rate_limit.is_none_or(|limit| (1..=1_000_000).contains(&limit));
+        checker.ensure(limit, "/rateLimit", "out_of_range", "Write 1 to 1,000,000 calls a second.");
         let expires_at = checker.end(new.expires_at.as_deref(), new.period.as_deref(), self.now());
         checker.finish()?;
-        Ok((
-            scopes.ok_or(Error::internal("unchecked scopes"))?,
-            cidrs,
-            expires_at,
-        ))
+        Ok((scopes.ok_or(Error::internal("unchecked scopes"))?, cidrs, expires_at))
     }
 
     /// The keys of the actor's environment, newest first.
@@ -301,9 +254,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<ApiKey, Error> {
-        store::api_key::find(&self.store, actor.tenant, id)
-            .await?
-            .ok_or(Error::NotFound)
+        store::api_key::find(&self.store, actor.tenant, id).await?.ok_or(Error::NotFound)
     }
 
     /// Changes label and switch of a key.
@@ -358,8 +309,7 @@ impl Hub {
     async fn save_key(&self, actor: &Actor, key: &ApiKey, action: &str) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         store::api_key::update(&tx, key).await?;
-        self.record(&tx, actor, action, Target::new("api_key", key.id), None)
-            .await?;
+        self.record(&tx, actor, action, Target::new("api_key", key.id), None).await?;
         tx.commit().await?;
         self.keys.keys.invalidate_all();
         Ok(())
@@ -374,8 +324,7 @@ impl Hub {
         if !store::api_key::delete(&tx, actor.environment(), id).await? {
             return Err(Error::NotFound);
         }
-        self.record(&tx, actor, "api_key.delete", Target::new("api_key", id), None)
-            .await?;
+        self.record(&tx, actor, "api_key.delete", Target::new("api_key", id), None).await?;
         tx.commit().await?;
         self.keys.keys.invalidate_all();
         Ok(())
@@ -386,15 +335,9 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn revoke_api_key_anywhere(&self, id: ApiKeyId) -> Result<(), Error> {
-        let key = store::api_key::find_anywhere(&self.store, id)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let key = store::api_key::find_anywhere(&self.store, id).await?.ok_or(Error::NotFound)?;
         let author = crate::domain::actor::Author::Operator;
-        let actor = Actor {
-            author,
-            tenant: key.tenant,
-            origin: crate::domain::actor::Origin::default(),
-        };
+        let actor = Actor { author, tenant: key.tenant, origin: crate::domain::actor::Origin::default() };
         self.delete_api_key(&actor, id).await
     }
 }

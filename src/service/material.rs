@@ -48,16 +48,8 @@ pub(super) struct MaterialParts<'a> {
 impl Material {
     /// Values alone: an API key, or what a token will be asked for with.
     pub(super) fn of_values(values: &Values) -> Self {
-        let values = values
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect();
-        Self {
-            access_token: None,
-            token_type: None,
-            refresh_token: None,
-            values,
-        }
+        let values = values.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        Self { access_token: None, token_type: None, refresh_token: None, values }
     }
 
     /// Takes the tokens of an answer; a missing refresh token leaves the old one.
@@ -92,11 +84,7 @@ impl Material {
             access_token: self.access_token.as_ref().map(ExposeSecret::expose_secret),
             token_type: self.token_type.as_deref(),
             refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
-            values: self
-                .values
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.expose_secret()))
-                .collect(),
+            values: self.values.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect(),
         }
     }
 }
@@ -157,9 +145,7 @@ impl Hub {
         at: (i64, i64),
         material: &Material,
     ) -> Result<Sealed, Error> {
-        Ok(self
-            .vault
-            .seal(&place(tenant, column, &id.to_string(), at), &material.parts())?)
+        Ok(self.vault.seal(&place(tenant, column, &id.to_string(), at), &material.parts())?)
     }
 
     /// Opens what a credential holds.
@@ -185,11 +171,7 @@ impl Hub {
         }
         let written = WrittenConnector {
             client_secret: secrets.client_secret.as_ref().map(ExposeSecret::expose_secret),
-            variables: secrets
-                .variables
-                .iter()
-                .map(|(n, v)| (n.as_str(), v.expose_secret()))
-                .collect(),
+            variables: secrets.variables.iter().map(|(n, v)| (n.as_str(), v.expose_secret())).collect(),
         };
         let row = connector.id.to_string();
         let place = place(tenant, ("connector", "sealed"), &row, (0, connector.version));
@@ -205,10 +187,7 @@ impl Hub {
             return Ok(ConnectorSecrets::default());
         };
         let row = connector.id.to_string();
-        Ok(self.vault.open(
-            &place(tenant, ("connector", "sealed"), &row, (0, connector.version)),
-            sealed,
-        )?)
+        Ok(self.vault.open(&place(tenant, ("connector", "sealed"), &row, (0, connector.version)), sealed)?)
     }
 
     /// The values that a connector gives to every request: its variables, its client.
@@ -233,10 +212,7 @@ impl Hub {
             return Ok(None);
         };
         let client_secret = self.open_connector(tenant, connector)?.client_secret;
-        Ok(Some(ClientAuth {
-            client_id,
-            client_secret,
-        }))
+        Ok(Some(ClientAuth { client_id, client_secret }))
     }
 
     /// Everything that a request with this credential may use: connector first, then what the user gave.
@@ -262,10 +238,7 @@ impl Hub {
         code: &str,
     ) -> Result<Sealed, Error> {
         let row = format!("{session}/{connector}");
-        Ok(self.vault.seal(
-            &place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)),
-            &code,
-        )?)
+        Ok(self.vault.seal(&place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)), &code)?)
     }
 
     pub(super) fn open_code(
@@ -276,9 +249,6 @@ impl Hub {
         sealed: &Sealed,
     ) -> Result<SecretString, Error> {
         let row = format!("{session}/{connector}");
-        Ok(self.vault.open(
-            &place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)),
-            sealed,
-        )?)
+        Ok(self.vault.open(&place(tenant, ("connect_result", "sealed_code"), &row, (0, 0)), sealed)?)
     }
 }

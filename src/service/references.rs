@@ -6,9 +6,7 @@ pub(super) fn first_reference(text: &str) -> Option<&str> {
     let mut escaped = false;
     while let Some(at) = rest.find('$') {
         let tail = &rest[at..];
-        let opened = tail
-            .strip_prefix("$Secret{")
-            .or_else(|| tail.strip_prefix("$Token{"));
+        let opened = tail.strip_prefix("$Secret{").or_else(|| tail.strip_prefix("$Token{"));
         if let Some(opened) = opened
             && !escaped
             && let Some(end) = opened.find('}')

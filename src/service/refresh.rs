@@ -56,8 +56,7 @@ impl Hub {
             }
         }
         self.refresh_now(actor.tenant, &credential).await?;
-        self.record_read(actor, "credential.refresh", Target::new("credential", id))
-            .await?;
+        self.record_read(actor, "credential.refresh", Target::new("credential", id)).await?;
         let renewed = self.get_credential(actor, id).await?;
         if renewed.token.version == credential.token.version {
             return Err(self.not_renewed(&renewed));
@@ -81,15 +80,12 @@ impl Hub {
 
     /// Renews a token that still works, without anybody waiting.
     pub(super) fn refresh_in_background(&self, tenant: Tenant, credential: &Credential) {
-        self.refreshes
-            .nudge(tenant, credential.id, credential.token.version);
+        self.refreshes.nudge(tenant, credential.id, credential.token.version);
     }
 
     /// Joins the one attempt for this version, beginning it where there is none.
     async fn join(&self, tenant: Tenant, credential: &Credential, forced: bool) -> Result<(), Error> {
-        let mut done = self
-            .refreshes
-            .join(tenant, credential.id, credential.token.version, forced);
+        let mut done = self.refreshes.join(tenant, credential.id, credential.token.version, forced);
         match tokio::time::timeout(WAIT, done.changed()).await {
             Ok(_) => Ok(()),
             Err(_) => Err(pending(5)),
@@ -102,12 +98,8 @@ impl Hub {
         while let Some(request) = self.refreshes.next().await {
             let hub = Arc::clone(&self);
             self.tasks.spawn(async move {
-                let attempt = hub.attempt(
-                    request.tenant,
-                    request.credential,
-                    request.version,
-                    request.forced,
-                );
+                let attempt =
+                    hub.attempt(request.tenant, request.credential, request.version, request.forced);
                 if let Err(error) = attempt.await {
                     tracing::error!(
                         credential.id = %request.credential,
@@ -128,10 +120,7 @@ impl Hub {
         for due in store::credential::due(&self.store, self.now(), BATCH).await? {
             let (_, tenant) = *self.environment_of(due.environment_id).await?;
             if due.state == TokenState::Pending {
-                match self
-                    .delete_credential(&hub_actor(tenant), due.credential_id)
-                    .await
-                {
+                match self.delete_credential(&hub_actor(tenant), due.credential_id).await {
                     Ok(_) | Err(Error::NotFound) => {}
                     Err(error) => return Err(error),
                 }
@@ -179,10 +168,7 @@ impl Hub {
         if !credential.is_renewable() || credential.broken_cause(self.now()).is_some() {
             return Ok(None);
         }
-        let claimed = credential
-            .token
-            .clone()
-            .claim(version, &self.node, self.now(), self.times, forced);
+        let claimed = credential.token.clone().claim(version, &self.node, self.now(), self.times, forced);
         credential.token = match claimed {
             Ok(token) => token,
             Err(NotClaimed::Moved | NotClaimed::Held(_) | NotClaimed::NotBefore(_) | NotClaimed::Ended) => {
@@ -192,10 +178,7 @@ impl Hub {
         let material = self.open_material(tenant, &credential)?;
         let at = (credential.token.epoch, version);
         credential.token.sealed = Some(self.seal_material(tenant, CURRENT, id, at, &material)?);
-        let guard = Guard {
-            epoch: credential.token.epoch,
-            version,
-        };
+        let guard = Guard { epoch: credential.token.epoch, version };
         if !store::credential::save_token(&tx, tenant.environment, id, &credential.token, guard, None).await?
         {
             return Ok(None);
@@ -241,14 +224,8 @@ impl Hub {
         tenant: Tenant,
         credential: &Credential,
         material: &Material,
-    ) -> Result<
-        (
-            crate::domain::connector::Connector,
-            Arc<provider::Definition>,
-            provider::Values,
-        ),
-        Error,
-    > {
+    ) -> Result<(crate::domain::connector::Connector, Arc<provider::Definition>, provider::Values), Error>
+    {
         let connector = self.connector_of(tenant.environment, credential).await?;
         let definition = self.definition_of(&connector)?;
         let mut values = self.all_values(tenant, &connector, material)?;
@@ -259,11 +236,7 @@ impl Hub {
 
 /// The hub acting by itself.
 pub(super) fn hub_actor(tenant: Tenant) -> Actor {
-    Actor {
-        author: Author::Hub,
-        tenant,
-        origin: Origin::default(),
-    }
+    Actor { author: Author::Hub, tenant, origin: Origin::default() }
 }
 
 /// A request that could not be built from what is here.
@@ -280,9 +253,6 @@ fn local_fault() -> TokenError {
 
 /// When a refresh last succeeded or failed.
 fn last_attempt(credential: &Credential) -> Option<Millis> {
-    let failed = credential
-        .token
-        .next_try_at()
-        .map(|_| credential.token.state_since);
+    let failed = credential.token.next_try_at().map(|_| credential.token.state_since);
     credential.last_refreshed_at.max(failed)
 }

@@ -46,10 +46,7 @@ pub(super) struct Uses(Mutex<HashMap<(EnvironmentId, CredentialId), Millis>>);
 impl Uses {
     fn note(&self, environment: EnvironmentId, credential: &Credential, now: Millis) {
         // Seen within a minute: nothing to write, and nothing to lock.
-        if credential
-            .last_used_at
-            .is_some_and(|last| now.since(last) < USE_SECONDS * 1_000)
-        {
+        if credential.last_used_at.is_some_and(|last| now.since(last) < USE_SECONDS * 1_000) {
             return;
         }
         let mut uses = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -73,10 +70,9 @@ fn refusal(credential: &Credential, health: Health) -> Option<Error> {
                 "`{name}` waits for confirmation by the back end (POST /connect/sessions/{{id}}/confirm)."
             ),
         )),
-        Status::Inactive => Some(Error::refused(
-            Code::CredentialInactive,
-            format!("`{name}` is switched off ({reason})."),
-        )),
+        Status::Inactive => {
+            Some(Error::refused(Code::CredentialInactive, format!("`{name}` is switched off ({reason}).")))
+        }
         Status::Expired => Some(Error::refused(
             Code::CredentialExpired,
             format!("`{name}` has expired ({reason}); the user must connect it again."),
@@ -110,12 +106,7 @@ impl Hub {
 
     async fn token_of(&self, actor: &Actor, credential: Credential) -> Result<Token, Error> {
         let (credential, mut material) = self.usable_material(actor, credential).await?;
-        self.record_read(
-            actor,
-            "credential.token",
-            Target::new("credential", credential.id),
-        )
-        .await?;
+        self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
         if matches!(credential.method, Method::ApiKey | Method::Basic) {
             return Ok(Token::Fields(self.typed_values(&credential, &material)));
@@ -133,15 +124,12 @@ impl Hub {
     fn typed_values(&self, credential: &Credential, material: &Material) -> Vec<(String, SecretString)> {
         let definition = self.providers().get(&credential.provider);
         let typed = |name: &str| {
-            let variable = definition
-                .as_ref()
-                .and_then(|definition| definition.variable(name));
+            let variable = definition.as_ref().and_then(|definition| definition.variable(name));
             variable.is_none_or(|variable| variable.source == ValueSource::User)
         };
         let values = material.values();
         let kept = values.iter().filter(|(name, _)| typed(name));
-        kept.map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect()
+        kept.map(|(name, value)| (name.to_owned(), value.clone())).collect()
     }
 
     /// The credential in a state that may be used, and its open content; renewed first where that is needed.
@@ -220,11 +208,7 @@ impl Hub {
 }
 
 pub(super) fn pending(seconds: u64) -> Error {
-    Error::later(
-        Code::RefreshPending,
-        "A new token is being fetched; try again in a moment.",
-        seconds,
-    )
+    Error::later(Code::RefreshPending, "A new token is being fetched; try again in a moment.", seconds)
 }
 
 fn not_before(credential: &Credential, at: Millis, now: Millis) -> Error {

@@ -57,12 +57,7 @@ impl NewUser {
         checker.text(&at("username"), &self.username, 200);
         // A username in a path must not read as an id of ours.
         let ours = self.username.starts_with("user_") && self.username.parse::<UserId>().is_ok();
-        checker.ensure(
-            !ours,
-            &at("username"),
-            "reserved",
-            "This reads like an id of the hub.",
-        );
+        checker.ensure(!ours, &at("username"), "reserved", "This reads like an id of the hub.");
         checker.optional_text(&at("fullName"), self.full_name.as_deref(), 200);
         checker.email(&at("email"), self.email.as_deref());
         checker.optional_text(&at("organization"), self.organization.as_deref(), 200);
@@ -85,11 +80,7 @@ impl NewUser {
 }
 
 fn username_taken() -> Error {
-    Error::refused_at(
-        Code::UsernameTaken,
-        "/username",
-        "Another user has this username.",
-    )
+    Error::refused_at(Code::UsernameTaken, "/username", "Another user has this username.")
 }
 
 impl Hub {
@@ -107,8 +98,7 @@ impl Hub {
             Err(StoreError::Taken) => return Err(username_taken()),
             other => other?,
         }
-        self.record(&tx, actor, "user.create", Target::new("user", user.id), None)
-            .await?;
+        self.record(&tx, actor, "user.create", Target::new("user", user.id), None).await?;
         tx.commit().await?;
         Ok(user)
     }
@@ -119,22 +109,13 @@ impl Hub {
     /// [`Error::Invalid`] for an empty or too large batch.
     pub async fn create_users(&self, actor: &Actor, new: Vec<NewUser>) -> Result<Batch, Error> {
         if new.is_empty() || new.len() > 1_000 {
-            return Err(Error::invalid(
-                "/users",
-                "invalid_length",
-                "Send 1 to 1,000 users.",
-            ));
+            return Err(Error::invalid("/users", "invalid_length", "Send 1 to 1,000 users."));
         }
         let usernames: Vec<String> = new.iter().map(|user| user.username.clone()).collect();
         let tx = self.store.begin().await?;
-        let mut taken: HashSet<String> = store::user::taken(&tx, actor.environment(), &usernames)
-            .await?
-            .into_iter()
-            .collect();
-        let mut batch = Batch {
-            users: Vec::new(),
-            invalid: Vec::new(),
-        };
+        let mut taken: HashSet<String> =
+            store::user::taken(&tx, actor.environment(), &usernames).await?.into_iter().collect();
+        let mut batch = Batch { users: Vec::new(), invalid: Vec::new() };
         for (at, new) in new.into_iter().enumerate() {
             let mut checker = Checker::default();
             new.check(&mut checker, &format!("/users/{at}"));
@@ -143,10 +124,7 @@ impl Hub {
             } else if !taken.insert(new.username.clone()) {
                 let pointer = format!("/users/{at}/username");
                 let code = Code::UsernameTaken.as_str();
-                batch.invalid.push((
-                    at,
-                    Violation::new(pointer, code, "Another user has this username."),
-                ));
+                batch.invalid.push((at, Violation::new(pointer, code, "Another user has this username.")));
             } else {
                 batch.users.push(new.into_user(self));
             }
@@ -154,17 +132,7 @@ impl Hub {
         if !batch.users.is_empty() {
             store::user::insert_many(&tx, actor.environment(), &batch.users).await?;
             let made = Some(format!("{} users", batch.users.len()));
-            self.record(
-                &tx,
-                actor,
-                "user.create",
-                Target {
-                    kind: "user",
-                    id: None,
-                },
-                made,
-            )
-            .await?;
+            self.record(&tx, actor, "user.create", Target { kind: "user", id: None }, made).await?;
         }
         tx.commit().await?;
         Ok(batch)
@@ -224,18 +192,13 @@ impl Hub {
         let mut checker = Checker::default();
         new.check(&mut checker, "");
         checker.finish()?;
-        user = User {
-            id: user.id,
-            created_at: user.created_at,
-            ..new.into_user(self)
-        };
+        user = User { id: user.id, created_at: user.created_at, ..new.into_user(self) };
         let tx = self.store.begin().await?;
         match store::user::update(&tx, actor.environment(), &user).await {
             Err(StoreError::Taken) => return Err(username_taken()),
             other => other?,
         }
-        self.record(&tx, actor, "user.update", Target::new("user", user.id), None)
-            .await?;
+        self.record(&tx, actor, "user.update", Target::new("user", user.id), None).await?;
         tx.commit().await?;
         Ok(user)
     }
@@ -257,8 +220,7 @@ impl Hub {
         if !store::user::delete(&tx, actor.environment(), user.id).await? {
             return Err(Error::NotFound);
         }
-        self.record(&tx, actor, "user.delete", Target::new("user", user.id), None)
-            .await?;
+        self.record(&tx, actor, "user.delete", Target::new("user", user.id), None).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -26,19 +26,9 @@ impl Checker {
     /// A text that a person reads: 1 to `most` characters, none of them a control character.
     pub fn text(&mut self, pointer: &str, text: &str, most: usize) {
         let fits = !text.trim().is_empty() && text.chars().count() <= most;
-        self.ensure(
-            fits,
-            pointer,
-            "invalid_length",
-            &format!("Write 1 to {most} characters."),
-        );
+        self.ensure(fits, pointer, "invalid_length", &format!("Write 1 to {most} characters."));
         let clean = !text.chars().any(char::is_control);
-        self.ensure(
-            clean,
-            pointer,
-            "invalid_characters",
-            "Control characters are not allowed.",
-        );
+        self.ensure(clean, pointer, "invalid_characters", "Control characters are not allowed.");
     }
 
     /// The same, where it may be left out.
@@ -53,26 +43,14 @@ impl Checker {
         let fits = |email: &str| {
             email.len() <= 254
                 && !email.chars().any(|c| c.is_whitespace() || c.is_control())
-                && email
-                    .split_once('@')
-                    .is_some_and(|(name, host)| !name.is_empty() && host.len() > 1)
+                && email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.len() > 1)
         };
-        self.ensure(
-            email.is_none_or(fits),
-            pointer,
-            "invalid_email",
-            "Write an e-mail address.",
-        );
+        self.ensure(email.is_none_or(fits), pointer, "invalid_email", "Write an e-mail address.");
     }
 
     /// A list of short words.
     pub fn words(&mut self, pointer: &str, words: &[String], most: usize) {
-        self.ensure(
-            words.len() <= most,
-            pointer,
-            "too_many",
-            &format!("At most {most} are allowed."),
-        );
+        self.ensure(words.len() <= most, pointer, "too_many", &format!("At most {most} are allowed."));
         for (at, word) in words.iter().enumerate().take(most) {
             self.text(&format!("{pointer}/{at}"), word, 200);
         }
@@ -81,12 +59,7 @@ impl Checker {
     /// An object of the embedder's: at most 16 KiB as JSON.
     pub fn metadata(&mut self, pointer: &str, object: &Map<String, Value>) {
         let size = serde_json::to_vec(object).map_or(usize::MAX, |json| json.len());
-        self.ensure(
-            size <= 16 * 1024,
-            pointer,
-            "too_large",
-            "At most 16 KiB are allowed.",
-        );
+        self.ensure(size <= 16 * 1024, pointer, "too_large", "At most 16 KiB are allowed.");
     }
 
     /// An end by date or period.
@@ -113,10 +86,6 @@ impl Checker {
     /// # Errors
     /// [`Error::Invalid`].
     pub fn finish(self) -> Result<(), Error> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(self.0))
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
 }

@@ -13,17 +13,8 @@ use crate::domain::scope::Scopes;
 use crate::domain::workspace::Tenant;
 
 fn api_key(row: Model, tenant: Tenant) -> Result<ApiKey, StoreError> {
-    let bad = |what| StoreError::Inconsistent {
-        table: "api_key",
-        id: row.id.to_string(),
-        what,
-    };
-    let cidrs = row
-        .allowed_cidrs
-        .0
-        .iter()
-        .map(|text| text.parse())
-        .collect::<Result<_, _>>();
+    let bad = |what| StoreError::Inconsistent { table: "api_key", id: row.id.to_string(), what };
+    let cidrs = row.allowed_cidrs.0.iter().map(|text| text.parse()).collect::<Result<_, _>>();
     Ok(ApiKey {
         tenant,
         name: row.name,
@@ -52,9 +43,7 @@ fn row(key: &ApiKey) -> ActiveModel {
         scopes: Set(Strings(key.scopes.words().to_vec())),
         active: Set(key.active),
         expires_at: Set(key.expires_at),
-        allowed_cidrs: Set(Strings(
-            key.allowed_cidrs.iter().map(ToString::to_string).collect(),
-        )),
+        allowed_cidrs: Set(Strings(key.allowed_cidrs.iter().map(ToString::to_string).collect())),
         rate_limit: Set(key.rate_limit.and_then(|n| i32::try_from(n).ok())),
         previous_hash: Set(key.previous.as_ref().map(|(hash, _)| hash.clone())),
         previous_until: Set(key.previous.as_ref().map(|(_, until)| *until)),
@@ -66,9 +55,7 @@ fn row(key: &ApiKey) -> ActiveModel {
 
 /// The key whose HMAC, present or before the last rotation, is `hash`.
 pub async fn by_hash(db: &impl Reads, hash: &str) -> Result<Option<ApiKey>, StoreError> {
-    let either = Condition::any()
-        .add(Column::Hash.eq(hash))
-        .add(Column::PreviousHash.eq(hash));
+    let either = Condition::any().add(Column::Hash.eq(hash)).add(Column::PreviousHash.eq(hash));
     let Some(row) = Entity::find().filter(either).one(db.connection()).await? else {
         return Ok(None);
     };
@@ -80,19 +67,13 @@ pub async fn by_hash(db: &impl Reads, hash: &str) -> Result<Option<ApiKey>, Stor
 
 /// One key of an environment.
 pub async fn find(db: &impl Reads, tenant: Tenant, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
-    let found = Entity::find_by_id((tenant.environment, id))
-        .one(db.connection())
-        .await?;
+    let found = Entity::find_by_id((tenant.environment, id)).one(db.connection()).await?;
     found.map(|row| api_key(row, tenant)).transpose()
 }
 
 /// One key anywhere, for the operator.
 pub async fn find_anywhere(db: &impl Reads, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
-    let Some(row) = Entity::find()
-        .filter(Column::Id.eq(id))
-        .one(db.connection())
-        .await?
-    else {
+    let Some(row) = Entity::find().filter(Column::Id.eq(id)).one(db.connection()).await? else {
         return Ok(None);
     };
     match environment::find(db, row.environment_id).await? {
@@ -107,32 +88,20 @@ pub async fn list(db: &impl Reads, tenant: Tenant, page: &PageRequest) -> Result
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));
     }
-    let rows = query
-        .order_by_desc(Column::Id)
-        .limit(page.limit + 1)
-        .all(db.connection())
-        .await?;
-    let keys = rows
-        .into_iter()
-        .map(|row| api_key(row, tenant))
-        .collect::<Result<Vec<_>, _>>()?;
+    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
+    let keys = rows.into_iter().map(|row| api_key(row, tenant)).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::of(keys, page.limit, |key| key.id.to_string()))
 }
 
 /// How many keys an environment has.
 pub async fn count(db: &impl Reads, environment: EnvironmentId) -> Result<u64, StoreError> {
     use sea_orm::PaginatorTrait as _;
-    Ok(Entity::find()
-        .filter(Column::EnvironmentId.eq(environment))
-        .count(db.connection())
-        .await?)
+    Ok(Entity::find().filter(Column::EnvironmentId.eq(environment)).count(db.connection()).await?)
 }
 
 /// Stores a new key.
 pub async fn insert(tx: &Tx, key: &ApiKey) -> Result<(), StoreError> {
-    Entity::insert(row(key))
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row(key)).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -144,20 +113,13 @@ pub async fn update(tx: &Tx, key: &ApiKey) -> Result<(), StoreError> {
 
 /// Removes a key; false where there is none.
 pub async fn delete(tx: &Tx, environment: EnvironmentId, id: ApiKeyId) -> Result<bool, StoreError> {
-    Ok(Entity::delete_by_id((environment, id))
-        .exec(tx.connection())
-        .await?
-        .rows_affected
-        == 1)
+    Ok(Entity::delete_by_id((environment, id)).exec(tx.connection()).await?.rows_affected == 1)
 }
 
 /// Notes when keys were last used.
 pub async fn touch(tx: &Tx, ids: Vec<ApiKeyId>, now: Millis) -> Result<(), StoreError> {
     Entity::update_many()
-        .set(ActiveModel {
-            last_used_at: Set(Some(now)),
-            ..Default::default()
-        })
+        .set(ActiveModel { last_used_at: Set(Some(now)), ..Default::default() })
         .filter(Column::Id.is_in(ids))
         .exec(tx.connection())
         .await?;

@@ -45,9 +45,7 @@ pub async fn insert(tx: &Tx, events: Vec<AuditEvent>) -> Result<(), StoreError> 
         request_id: Set(event.request_id),
         address: Set(event.address),
     });
-    Entity::insert_many(rows)
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert_many(rows).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -69,13 +67,7 @@ pub async fn list(
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));
     }
-    let rows = query
-        .order_by_desc(Column::Id)
-        .limit(page.limit + 1)
-        .all(db.connection())
-        .await?;
+    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let events = rows.into_iter().map(AuditEvent::from).collect();
-    Ok(Page::of(events, page.limit, |event: &AuditEvent| {
-        event.id.to_string()
-    }))
+    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
 }

@@ -17,18 +17,9 @@ use crate::domain::connector::Connector;
 use crate::domain::page::{Page, PageRequest};
 
 fn connector(row: Model) -> Result<Connector, StoreError> {
-    let bad = |what| StoreError::Inconsistent {
-        table: "connector",
-        id: row.id.to_string(),
-        what,
-    };
-    let methods = row.methods.map(|words| {
-        words
-            .0
-            .iter()
-            .map(|word| word.parse())
-            .collect::<Result<Vec<Method>, _>>()
-    });
+    let bad = |what| StoreError::Inconsistent { table: "connector", id: row.id.to_string(), what };
+    let methods =
+        row.methods.map(|words| words.0.iter().map(|word| word.parse()).collect::<Result<Vec<Method>, _>>());
     Ok(Connector {
         key: row.key,
         provider: row.provider,
@@ -106,11 +97,7 @@ pub async fn find(
     environment: EnvironmentId,
     id: ConnectorId,
 ) -> Result<Option<Connector>, StoreError> {
-    Entity::find_by_id((environment, id))
-        .one(db.connection())
-        .await?
-        .map(connector)
-        .transpose()
+    Entity::find_by_id((environment, id)).one(db.connection()).await?.map(connector).transpose()
 }
 
 /// All connectors of an environment that have a row, by key; at most `limit`.
@@ -144,23 +131,13 @@ pub async fn list(
         .to_owned();
     let mut query = Entity::find()
         .filter(Column::EnvironmentId.eq(environment))
-        .filter(
-            Condition::any()
-                .add(Column::Explicit.eq(true))
-                .add(Expr::exists(in_use)),
-        );
+        .filter(Condition::any().add(Column::Explicit.eq(true)).add(Expr::exists(in_use)));
     if let Some(after) = &page.after {
         query = query.filter(Column::Key.gt(after.as_str()));
     }
-    let rows = query
-        .order_by_asc(Column::Key)
-        .limit(page.limit + 1)
-        .all(db.connection())
-        .await?;
+    let rows = query.order_by_asc(Column::Key).limit(page.limit + 1).all(db.connection()).await?;
     let connectors = rows.into_iter().map(connector).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(connectors, page.limit, |connector| {
-        connector.key.clone()
-    }))
+    Ok(Page::of(connectors, page.limit, |connector| connector.key.clone()))
 }
 
 #[derive(FromQueryResult)]
@@ -179,10 +156,7 @@ pub async fn count_credentials(
     let query = credential::Entity::find()
         .select_only()
         .column(credential::Column::ConnectorId)
-        .column_as(
-            Expr::col((credential::Entity, credential::Column::Id)).count(),
-            "n",
-        )
+        .column_as(Expr::col((credential::Entity, credential::Column::Id)).count(), "n")
         .join_rev(
             sea_orm::JoinType::InnerJoin,
             sea_orm::RelationDef::from(
@@ -196,10 +170,7 @@ pub async fn count_credentials(
         .filter(Token::State.ne(TokenState::Deleted))
         .group_by(credential::Column::ConnectorId);
     let counts: Vec<Count> = query.into_model().all(db.connection()).await?;
-    Ok(counts
-        .into_iter()
-        .map(|count| (count.connector_id, count.n))
-        .collect())
+    Ok(counts.into_iter().map(|count| (count.connector_id, count.n)).collect())
 }
 
 /// Stores or replaces a connector.
@@ -249,8 +220,6 @@ pub async fn ensure(
 
 /// Removes a connector with all its credentials.
 pub async fn delete(tx: &Tx, environment: EnvironmentId, id: ConnectorId) -> Result<(), StoreError> {
-    Entity::delete_by_id((environment, id))
-        .exec(tx.connection())
-        .await?;
+    Entity::delete_by_id((environment, id)).exec(tx.connection()).await?;
     Ok(())
 }

@@ -37,17 +37,8 @@ pub async fn lock(
     id: CredentialId,
 ) -> Result<Option<Credential>, StoreError> {
     // SQLite needs no lock: a writing transaction is alone.
-    let lock = if tx.is_postgres() {
-        " FOR UPDATE OF c, t"
-    } else {
-        ""
-    };
-    one(
-        tx,
-        format!("{SELECT}{BY_ID}{lock}"),
-        [environment.into(), id.into()],
-    )
-    .await
+    let lock = if tx.is_postgres() { " FOR UPDATE OF c, t" } else { "" };
+    one(tx, format!("{SELECT}{BY_ID}{lock}"), [environment.into(), id.into()]).await
 }
 
 async fn one(
@@ -56,21 +47,14 @@ async fn one(
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Option<Credential>, StoreError> {
     let connection = db.connection();
-    let row = connection
-        .query_one_raw(statement(connection, sql, values))
-        .await?;
-    row.map(|row| Row::from_query_result(&row, "")?.try_into())
-        .transpose()
+    let row = connection.query_one_raw(statement(connection, sql, values)).await?;
+    row.map(|row| Row::from_query_result(&row, "")?.try_into()).transpose()
 }
 
 async fn many(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Credential>, StoreError> {
     let connection = db.connection();
-    let rows = connection
-        .query_all_raw(statement(connection, sql, values))
-        .await?;
-    rows.iter()
-        .map(|row| Row::from_query_result(row, "")?.try_into())
-        .collect()
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    rows.iter().map(|row| Row::from_query_result(row, "")?.try_into()).collect()
 }
 
 /// The live credentials of a user for some connectors, newest first. A user has few.
@@ -103,16 +87,12 @@ pub async fn of_connector(
 
 /// Stores a new credential.
 pub async fn insert(tx: &Tx, environment: EnvironmentId, credential: &Credential) -> Result<(), StoreError> {
-    Entity::insert(credential_row(environment, credential))
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(credential_row(environment, credential)).exec_without_returning(tx.connection()).await?;
     let mut tokens = token_row(&credential.token);
     tokens.environment_id = Set(environment);
     tokens.credential_id = Set(credential.id);
     tokens.prev_sealed = Set(None);
-    credential_token::Entity::insert(tokens)
-        .exec_without_returning(tx.connection())
-        .await?;
+    credential_token::Entity::insert(tokens).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -190,16 +170,8 @@ fn token_row(token: &Token) -> TokenModel {
         Machine::Refreshing { from, owner, until } => (Some(*from), Some(owner.clone()), Some(*until)),
         _ => (None, None, None),
     };
-    let broken_cause = if let Machine::Broken(cause) = token.machine {
-        Some(cause)
-    } else {
-        None
-    };
-    let suspect_since = if let Machine::Suspect { since, .. } = token.machine {
-        Some(since)
-    } else {
-        None
-    };
+    let broken_cause = if let Machine::Broken(cause) = token.machine { Some(cause) } else { None };
+    let suspect_since = if let Machine::Suspect { since, .. } = token.machine { Some(since) } else { None };
     TokenModel {
         state: Set(token.machine.state()),
         claimed_from: Set(claimed_from),
@@ -257,12 +229,8 @@ pub async fn due(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<DueCred
         ORDER BY t.due_at LIMIT $2";
     let connection = db.connection();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = connection
-        .query_all_raw(statement(connection, sql, [now.into(), limit.into()]))
-        .await?;
-    rows.iter()
-        .map(|row| Ok(DueCredential::from_query_result(row, "")?))
-        .collect()
+    let rows = connection.query_all_raw(statement(connection, sql, [now.into(), limit.into()])).await?;
+    rows.iter().map(|row| Ok(DueCredential::from_query_result(row, "")?)).collect()
 }
 
 /// Notes when credentials were last used.
@@ -273,10 +241,7 @@ pub async fn touch(
     now: Millis,
 ) -> Result<(), StoreError> {
     Entity::update_many()
-        .set(ActiveModel {
-            last_used_at: Set(Some(now)),
-            ..Default::default()
-        })
+        .set(ActiveModel { last_used_at: Set(Some(now)), ..Default::default() })
         .filter(Column::EnvironmentId.eq(environment))
         .filter(Column::Id.is_in(ids))
         .exec(tx.connection())
@@ -300,11 +265,7 @@ pub async fn ended(
         WHERE c.expires_at <= $1 AND t.state NOT IN ('broken', 'deleted') LIMIT $2";
     let connection = db.connection();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = connection
-        .query_all_raw(statement(connection, sql, [now.into(), limit.into()]))
-        .await?;
+    let rows = connection.query_all_raw(statement(connection, sql, [now.into(), limit.into()])).await?;
     let ended = rows.iter().map(|row| Ended::from_query_result(row, ""));
-    ended
-        .map(|row| row.map(|row| (row.environment_id, row.id)).map_err(Into::into))
-        .collect()
+    ended.map(|row| row.map(|row| (row.environment_id, row.id)).map_err(Into::into)).collect()
 }

@@ -80,18 +80,12 @@ impl TryFrom<Row> for Credential {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let machine = machine(&row)?;
         let attempt = match (row.attempt_version, row.attempt_state, row.attempt_started_at) {
-            (Some(version), Some(state), Some(started_at)) => Some(Attempt {
-                version,
-                state,
-                started_at,
-            }),
+            (Some(version), Some(state), Some(started_at)) => Some(Attempt { version, state, started_at }),
             (None, None, None) => None,
             _ => return Err(inconsistent(&row, "half an attempt")),
         };
-        let account = row.account_id.map(|id| Account {
-            label: row.account_label.unwrap_or_else(|| id.clone()),
-            id,
-        });
+        let account =
+            row.account_id.map(|id| Account { label: row.account_label.unwrap_or_else(|| id.clone()), id });
         Ok(Self {
             id: row.id,
             user: row.user_id,
@@ -137,10 +131,7 @@ impl TryFrom<Row> for Credential {
 }
 
 fn machine(row: &Row) -> Result<Machine, StoreError> {
-    let next_try = || {
-        row.next_try_at
-            .ok_or_else(|| inconsistent(row, "no time of the next try"))
-    };
+    let next_try = || row.next_try_at.ok_or_else(|| inconsistent(row, "no time of the next try"));
     Ok(match row.state {
         TokenState::Pending => Machine::Pending,
         TokenState::Active => Machine::Active,
@@ -148,30 +139,19 @@ fn machine(row: &Row) -> Result<Machine, StoreError> {
             (Some(from), Some(owner), Some(until)) => Machine::Refreshing { from, owner, until },
             _ => return Err(inconsistent(row, "a claim without a lease")),
         },
-        TokenState::Waiting => Machine::Waiting {
-            next_try_at: next_try()?,
-        },
-        TokenState::Unknown => Machine::Unknown {
-            next_try_at: next_try()?,
-        },
+        TokenState::Waiting => Machine::Waiting { next_try_at: next_try()? },
+        TokenState::Unknown => Machine::Unknown { next_try_at: next_try()? },
         TokenState::Suspect => Machine::Suspect {
-            since: row
-                .suspect_since
-                .ok_or_else(|| inconsistent(row, "a suspicion without a beginning"))?,
+            since: row.suspect_since.ok_or_else(|| inconsistent(row, "a suspicion without a beginning"))?,
             next_try_at: next_try()?,
         },
-        TokenState::Broken => Machine::Broken(
-            row.broken_cause
-                .ok_or_else(|| inconsistent(row, "broken without a cause"))?,
-        ),
+        TokenState::Broken => {
+            Machine::Broken(row.broken_cause.ok_or_else(|| inconsistent(row, "broken without a cause"))?)
+        }
         TokenState::Deleted => Machine::Deleted,
     })
 }
 
 fn inconsistent(row: &Row, what: &'static str) -> StoreError {
-    StoreError::Inconsistent {
-        table: "credential_token",
-        id: row.id.to_string(),
-        what,
-    }
+    StoreError::Inconsistent { table: "credential_token", id: row.id.to_string(), what }
 }

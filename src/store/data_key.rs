@@ -7,11 +7,7 @@ use super::{Reads, StoreError, Tx};
 use crate::domain::data_key::{KeyOwner, WrappedKey};
 
 fn wrapped(row: Model) -> Result<WrappedKey, StoreError> {
-    let bad = |what| StoreError::Inconsistent {
-        table: "data_key",
-        id: row.id.to_string(),
-        what,
-    };
+    let bad = |what| StoreError::Inconsistent { table: "data_key", id: row.id.to_string(), what };
     Ok(WrappedKey {
         id: row.id,
         owner: row.owner.parse().map_err(|_| bad("unknown owner"))?,
@@ -34,18 +30,13 @@ pub async fn insert(tx: &Tx, key: &WrappedKey) -> Result<(), StoreError> {
         created_at: Set(key.created_at),
         retired_at: Set(key.retired_at),
     };
-    Entity::insert(row)
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
 /// All data keys, oldest first.
 pub async fn all(db: &impl Reads) -> Result<Vec<WrappedKey>, StoreError> {
-    let rows = Entity::find()
-        .order_by_asc(Column::Id)
-        .all(db.connection())
-        .await?;
+    let rows = Entity::find().order_by_asc(Column::Id).all(db.connection()).await?;
     rows.into_iter().map(wrapped).collect()
 }
 

@@ -31,9 +31,7 @@ pub async fn insert(tx: &Tx, environment: &Environment) -> Result<(), StoreError
         created_at: Set(environment.created_at),
         updated_at: Set(environment.created_at),
     };
-    Entity::insert(row)
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -42,21 +40,14 @@ pub async fn find(db: &impl Reads, id: EnvironmentId) -> Result<Option<(Environm
     let Some(row) = Entity::find_by_id(id).one(db.connection()).await? else {
         return Ok(None);
     };
-    let Some(workspace) = workspace::Entity::find_by_id(row.workspace_id)
-        .one(db.connection())
-        .await?
-    else {
+    let Some(workspace) = workspace::Entity::find_by_id(row.workspace_id).one(db.connection()).await? else {
         return Err(StoreError::Inconsistent {
             table: "environment",
             id: id.to_string(),
             what: "no workspace",
         });
     };
-    let tenant = Tenant {
-        workspace: workspace.id,
-        environment: id,
-        state: workspace.state,
-    };
+    let tenant = Tenant { workspace: workspace.id, environment: id, state: workspace.state };
     Ok(Some((environment(row, &workspace), tenant)))
 }
 
@@ -95,11 +86,7 @@ pub async fn save_settings(
     now: Millis,
 ) -> Result<(), StoreError> {
     Entity::update_many()
-        .set(ActiveModel {
-            settings: Set(settings),
-            updated_at: Set(now),
-            ..Default::default()
-        })
+        .set(ActiveModel { settings: Set(settings), updated_at: Set(now), ..Default::default() })
         .filter(Column::Id.eq(id))
         .exec(tx.connection())
         .await?;

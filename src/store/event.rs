@@ -36,9 +36,7 @@ pub async fn insert(tx: &Tx, environment: EnvironmentId, event: StoredEvent) -> 
         sealed: Set(event.sealed),
         created_at: Set(event.created_at),
     };
-    Entity::insert(row)
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -68,11 +66,7 @@ pub async fn list(
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));
     }
-    let rows = query
-        .order_by_desc(Column::Id)
-        .limit(page.limit + 1)
-        .all(db.connection())
-        .await?;
+    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let events = rows.into_iter().map(event).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::of(events, page.limit, |event| event.id.to_string()))
 }

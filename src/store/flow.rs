@@ -22,9 +22,7 @@ pub async fn insert_ticket(tx: &Tx, ticket: Ticket) -> Result<(), StoreError> {
         hosted: Set(ticket.hosted),
         expires_at: Set(ticket.expires_at),
     };
-    connect_ticket::Entity::insert(row)
-        .exec_without_returning(tx.connection())
-        .await?;
+    connect_ticket::Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -91,9 +89,7 @@ pub async fn insert(tx: &Tx, flow: &Flow) -> Result<(), StoreError> {
         created_at: Set(flow.created_at),
         expires_at: Set(flow.expires_at),
     };
-    flow::Entity::insert(row)
-        .exec_without_returning(tx.connection())
-        .await?;
+    flow::Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -150,10 +146,8 @@ pub async fn by_state(
     db: &impl Reads,
     state_hash: &str,
 ) -> Result<Option<(EnvironmentId, Flow)>, StoreError> {
-    let found = flow::Entity::find()
-        .filter(flow::Column::StateHash.eq(state_hash))
-        .one(db.connection())
-        .await?;
+    let found =
+        flow::Entity::find().filter(flow::Column::StateHash.eq(state_hash)).one(db.connection()).await?;
     Ok(found.map(|row| (row.environment_id, row.into())))
 }
 
@@ -169,10 +163,7 @@ pub async fn sweep(tx: &Tx, now: Millis) -> Result<(), StoreError> {
         .filter(connect_ticket::Column::ExpiresAt.lte(now))
         .exec(tx.connection())
         .await?;
-    flow::Entity::delete_many()
-        .filter(flow::Column::ExpiresAt.lte(now))
-        .exec(tx.connection())
-        .await?;
+    flow::Entity::delete_many().filter(flow::Column::ExpiresAt.lte(now)).exec(tx.connection()).await?;
     Ok(())
 }
 

@@ -58,9 +58,7 @@ pub async fn begin(
     if matches!(inserted, TryInsertResult::Inserted(1..)) {
         return Ok(Known::First);
     }
-    let found = Entity::find_by_id((environment, key_hash.to_owned()))
-        .one(tx.connection())
-        .await?;
+    let found = Entity::find_by_id((environment, key_hash.to_owned())).one(tx.connection()).await?;
     Ok(match found {
         Some(row) if row.request_hash != request_hash => Known::OtherBody,
         Some(row) => match (row.status, row.sealed) {
@@ -80,11 +78,7 @@ pub async fn finish(
     sealed: Sealed,
 ) -> Result<(), StoreError> {
     Entity::update_many()
-        .set(ActiveModel {
-            status: Set(Some(status)),
-            sealed: Set(Some(sealed)),
-            ..Default::default()
-        })
+        .set(ActiveModel { status: Set(Some(status)), sealed: Set(Some(sealed)), ..Default::default() })
         .filter(Column::EnvironmentId.eq(environment))
         .filter(Column::KeyHash.eq(key_hash))
         .exec(tx.connection())
@@ -94,17 +88,12 @@ pub async fn finish(
 
 /// Forgets a request, so that it can be sent again.
 pub async fn forget(tx: &Tx, environment: EnvironmentId, key_hash: &str) -> Result<(), StoreError> {
-    Entity::delete_by_id((environment, key_hash.to_owned()))
-        .exec(tx.connection())
-        .await?;
+    Entity::delete_by_id((environment, key_hash.to_owned())).exec(tx.connection()).await?;
     Ok(())
 }
 
 /// Forgets what is older than its time.
 pub async fn sweep(tx: &Tx, now: Millis) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::ExpiresAt.lte(now))
-        .exec(tx.connection())
-        .await?;
+    Entity::delete_many().filter(Column::ExpiresAt.lte(now)).exec(tx.connection()).await?;
     Ok(())
 }

@@ -47,15 +47,9 @@ pub async fn list(
     if let Some(after) = &page.after {
         query = query.filter(Column::Slug.gt(after.as_str()));
     }
-    let rows = query
-        .order_by_asc(Column::Slug)
-        .limit(page.limit + 1)
-        .all(db.connection())
-        .await?;
+    let rows = query.order_by_asc(Column::Slug).limit(page.limit + 1).all(db.connection()).await?;
     let integrations = rows.into_iter().map(Integration::from).collect();
-    Ok(Page::of(integrations, page.limit, |integration: &Integration| {
-        integration.slug.clone()
-    }))
+    Ok(Page::of(integrations, page.limit, |integration: &Integration| integration.slug.clone()))
 }
 
 /// Stores or replaces an integration.
@@ -71,17 +65,9 @@ pub async fn save(tx: &Tx, environment: EnvironmentId, integration: &Integration
         updated_at: Set(integration.updated_at),
     };
     let replace = OnConflict::columns([Column::EnvironmentId, Column::Id])
-        .update_columns([
-            Column::Name,
-            Column::Description,
-            Column::Connectors,
-            Column::UpdatedAt,
-        ])
+        .update_columns([Column::Name, Column::Description, Column::Connectors, Column::UpdatedAt])
         .to_owned();
-    Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row).on_conflict(replace).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 

@@ -24,9 +24,7 @@ pub struct DatabaseUrl(SecretString);
 impl DatabaseUrl {
     /// Takes a `sqlite://` or `postgres://` address; none for any other.
     pub fn parse(text: &str) -> Option<Self> {
-        let known = ["sqlite:", "postgres:", "postgresql:"]
-            .iter()
-            .any(|scheme| text.starts_with(scheme));
+        let known = ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme));
         known.then(|| Self(text.into()))
     }
 
@@ -57,9 +55,7 @@ impl DatabaseUrl {
             text.push_str("?mode=rwc");
         }
         let mut options = ConnectOptions::new(text);
-        options
-            .sqlx_logging(false)
-            .acquire_timeout(Duration::from_secs(10));
+        options.sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
         options
     }
 }
@@ -70,11 +66,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`], where it can't be reached.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        if url.is_sqlite() {
-            open_sqlite(url).await
-        } else {
-            open_postgres(url).await
-        }
+        if url.is_sqlite() { open_sqlite(url).await } else { open_postgres(url).await }
     }
 
     /// Brings the schema up to date. Replicas that start together wait for each other.
@@ -86,8 +78,7 @@ impl Store {
             return Ok(Migrator::up(&self.writer, None).await?);
         }
         let lock = sea_orm::TransactionTrait::begin(&self.writer).await?;
-        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            .await?;
+        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
         Migrator::up(&self.writer, None).await?;
         Ok(lock.commit().await?)
     }
@@ -110,10 +101,7 @@ async fn open_sqlite(url: &DatabaseUrl) -> Result<Store, StoreError> {
     let mut reader = url.options();
     pool(&mut reader, SQLITE_READERS)
         .map_sqlx_sqlite_opts(|options| pragmas(options).pragma("query_only", "on"));
-    Ok(Store {
-        reader: Database::connect(reader).await?,
-        writer,
-    })
+    Ok(Store { reader: Database::connect(reader).await?, writer })
 }
 
 fn pragmas(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -141,8 +129,5 @@ async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
         .test_before_acquire_if_idle_for(Duration::from_secs(30));
     let pool: Result<DatabaseConnection, DbErr> = Database::connect(options).await;
     let pool = pool?;
-    Ok(Store {
-        reader: pool.clone(),
-        writer: pool,
-    })
+    Ok(Store { reader: pool.clone(), writer: pool })
 }

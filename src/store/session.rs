@@ -51,9 +51,7 @@ pub async fn insert(tx: &Tx, environment: EnvironmentId, session: &Session) -> R
         created_at: Set(session.created_at),
         expires_at: Set(session.expires_at),
     };
-    Entity::insert(row)
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -63,10 +61,7 @@ pub async fn find(
     environment: EnvironmentId,
     id: SessionId,
 ) -> Result<Option<Session>, StoreError> {
-    Ok(Entity::find_by_id((environment, id))
-        .one(db.connection())
-        .await?
-        .map(Into::into))
+    Ok(Entity::find_by_id((environment, id)).one(db.connection()).await?.map(Into::into))
 }
 
 /// One session by its public id alone, with its environment: what a browser presents says no more.
@@ -74,10 +69,7 @@ pub async fn find_anywhere(
     db: &impl Reads,
     id: SessionId,
 ) -> Result<Option<(EnvironmentId, Session)>, StoreError> {
-    let found = Entity::find()
-        .filter(Column::Id.eq(id))
-        .one(db.connection())
-        .await?;
+    let found = Entity::find().filter(Column::Id.eq(id)).one(db.connection()).await?;
     Ok(found.map(|row| (row.environment_id, row.into())))
 }
 
@@ -89,10 +81,7 @@ pub async fn set_status(
     status: SessionStatus,
 ) -> Result<bool, StoreError> {
     let changed = Entity::update_many()
-        .set(ActiveModel {
-            status: Set(status),
-            ..Default::default()
-        })
+        .set(ActiveModel { status: Set(status), ..Default::default() })
         .filter(Column::EnvironmentId.eq(environment))
         .filter(Column::Id.eq(id))
         .filter(Column::Status.eq(SessionStatus::Open))
@@ -103,10 +92,7 @@ pub async fn set_status(
 
 /// Removes sessions that ended before `before`, with their tickets, flows and results.
 pub async fn sweep(tx: &Tx, before: Millis) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::ExpiresAt.lte(before))
-        .exec(tx.connection())
-        .await?;
+    Entity::delete_many().filter(Column::ExpiresAt.lte(before)).exec(tx.connection()).await?;
     Ok(())
 }
 
@@ -180,10 +166,7 @@ pub async fn save_result(
             C::UpdatedAt,
         ])
         .to_owned();
-    connect_result::Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(tx.connection())
-        .await?;
+    connect_result::Entity::insert(row).on_conflict(replace).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -199,7 +182,5 @@ pub async fn unconfirmed(
         .limit(100)
         .all(db.connection())
         .await?;
-    rows.into_iter()
-        .map(|row| Ok((row.environment_id, row.session_id, result(row)?)))
-        .collect()
+    rows.into_iter().map(|row| Ok((row.environment_id, row.session_id, result(row)?))).collect()
 }

@@ -45,10 +45,7 @@ pub async fn find(
     environment: EnvironmentId,
     id: UserId,
 ) -> Result<Option<User>, StoreError> {
-    Ok(Entity::find_by_id((environment, id))
-        .one(db.connection())
-        .await?
-        .map(Into::into))
+    Ok(Entity::find_by_id((environment, id)).one(db.connection()).await?.map(Into::into))
 }
 
 /// One user by the embedder's name.
@@ -95,20 +92,13 @@ pub async fn list(
             Expr::expr(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern.clone()).escape('\\'))
         };
         query = query.filter(
-            Condition::any()
-                .add(like(Column::Username))
-                .add(like(Column::FullName))
-                .add(like(Column::Email)),
+            Condition::any().add(like(Column::Username)).add(like(Column::FullName)).add(like(Column::Email)),
         );
     }
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));
     }
-    let rows = query
-        .order_by_desc(Column::Id)
-        .limit(page.limit + 1)
-        .all(db.connection())
-        .await?;
+    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let users = rows.into_iter().map(User::from).collect();
     Ok(Page::of(users, page.limit, |user: &User| user.id.to_string()))
 }
@@ -119,9 +109,7 @@ fn escape_like(text: &str) -> String {
 
 /// Stores a new user.
 pub async fn insert(tx: &Tx, environment: EnvironmentId, user: &User) -> Result<(), StoreError> {
-    Entity::insert(row(environment, user))
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row(environment, user)).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
@@ -130,26 +118,18 @@ pub async fn insert_many(tx: &Tx, environment: EnvironmentId, users: &[User]) ->
     // PostgreSQL takes 65,535 values in a statement.
     for chunk in users.chunks(1_000) {
         let rows = chunk.iter().map(|user| row(environment, user));
-        Entity::insert_many(rows)
-            .exec_without_returning(tx.connection())
-            .await?;
+        Entity::insert_many(rows).exec_without_returning(tx.connection()).await?;
     }
     Ok(())
 }
 
 /// Writes a changed user.
 pub async fn update(tx: &Tx, environment: EnvironmentId, user: &User) -> Result<(), StoreError> {
-    Entity::update(row(environment, user))
-        .exec(tx.connection())
-        .await?;
+    Entity::update(row(environment, user)).exec(tx.connection()).await?;
     Ok(())
 }
 
 /// Removes a user and everything of theirs; false where there is none.
 pub async fn delete(tx: &Tx, environment: EnvironmentId, id: UserId) -> Result<bool, StoreError> {
-    Ok(Entity::delete_by_id((environment, id))
-        .exec(tx.connection())
-        .await?
-        .rows_affected
-        == 1)
+    Ok(Entity::delete_by_id((environment, id)).exec(tx.connection()).await?.rows_affected == 1)
 }

@@ -10,12 +10,7 @@ use crate::domain::workspace::Workspace;
 
 impl From<Model> for Workspace {
     fn from(row: Model) -> Self {
-        Self {
-            id: row.id,
-            name: row.name,
-            state: row.state,
-            created_at: row.created_at,
-        }
+        Self { id: row.id, name: row.name, state: row.state, created_at: row.created_at }
     }
 }
 
@@ -28,38 +23,25 @@ pub async fn insert(tx: &Tx, workspace: &Workspace) -> Result<(), StoreError> {
         created_at: Set(workspace.created_at),
         updated_at: Set(workspace.created_at),
     };
-    Entity::insert(row)
-        .exec_without_returning(tx.connection())
-        .await?;
+    Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 
 /// The workspace named `name`.
 pub async fn by_name(db: &impl Reads, name: &str) -> Result<Option<Workspace>, StoreError> {
-    Ok(Entity::find()
-        .filter(Column::Name.eq(name))
-        .one(db.connection())
-        .await?
-        .map(Into::into))
+    Ok(Entity::find().filter(Column::Name.eq(name)).one(db.connection()).await?.map(Into::into))
 }
 
 /// All workspaces, by name.
 pub async fn all(db: &impl Reads) -> Result<Vec<Workspace>, StoreError> {
-    let rows = Entity::find()
-        .order_by_asc(Column::Name)
-        .all(db.connection())
-        .await?;
+    let rows = Entity::find().order_by_asc(Column::Name).all(db.connection()).await?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// Changes the subscription of the workspace named `name`; false where there is none.
 pub async fn set_state(tx: &Tx, name: &str, state: WorkspaceState, now: Millis) -> Result<bool, StoreError> {
     let changed = Entity::update_many()
-        .set(ActiveModel {
-            state: Set(state),
-            updated_at: Set(now),
-            ..Default::default()
-        })
+        .set(ActiveModel { state: Set(state), updated_at: Set(now), ..Default::default() })
         .filter(Column::Name.eq(name))
         .exec(tx.connection())
         .await?;

@@ -40,8 +40,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     pub(super) fn owner(&self) -> KeyOwner {
-        self.environment
-            .map_or(KeyOwner::Workspace(self.workspace), KeyOwner::Environment)
+        self.environment.map_or(KeyOwner::Workspace(self.workspace), KeyOwner::Environment)
     }
 
     fn associated_data(&self, key: DataKeyId) -> Vec<u8> {
@@ -112,13 +111,7 @@ pub(super) fn seal(
     plain: &[u8],
     random: &dyn Random,
 ) -> Result<Sealed, SealError> {
-    encrypt(
-        key.cipher(),
-        key.id(),
-        &place.associated_data(key.id()),
-        plain,
-        random,
-    )
+    encrypt(key.cipher(), key.id(), &place.associated_data(key.id()), plain, random)
 }
 
 pub(super) fn open(
@@ -129,13 +122,7 @@ pub(super) fn open(
     let (nonce, ciphertext) = split(sealed)?;
     let aad = place.associated_data(key.id());
     key.cipher()
-        .decrypt(
-            &nonce.into(),
-            Payload {
-                msg: ciphertext,
-                aad: &aad,
-            },
-        )
+        .decrypt(&nonce.into(), Payload { msg: ciphertext, aad: &aad })
         .map(Zeroizing::new)
         .map_err(|_| OpenError::Tag)
 }
@@ -148,9 +135,8 @@ pub(super) fn encrypt(
     random: &dyn Random,
 ) -> Result<Sealed, SealError> {
     let nonce = random.bytes::<12>();
-    let ciphertext = cipher
-        .encrypt(&nonce.into(), Payload { msg: plain, aad })
-        .map_err(|_| SealError::Cipher)?;
+    let ciphertext =
+        cipher.encrypt(&nonce.into(), Payload { msg: plain, aad }).map_err(|_| SealError::Cipher)?;
     let mut bytes = Vec::with_capacity(NONCE.end + ciphertext.len());
     bytes.extend_from_slice(&[VERSION, AES_256_GCM]);
     bytes.extend_from_slice(key.uuid().as_bytes());
@@ -168,9 +154,7 @@ pub(super) fn key_id(sealed: &Sealed) -> Result<DataKeyId, OpenError> {
     if bytes[..2] != [VERSION, AES_256_GCM] {
         return Err(OpenError::Version);
     }
-    uuid::Uuid::from_slice(&bytes[KEY_ID])
-        .map(DataKeyId::new)
-        .map_err(|_| OpenError::Length)
+    uuid::Uuid::from_slice(&bytes[KEY_ID]).map(DataKeyId::new).map_err(|_| OpenError::Length)
 }
 
 /// Nonce and ciphertext.

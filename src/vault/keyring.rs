@@ -49,17 +49,12 @@ pub struct Keyring(ArcSwap<Keys>);
 impl Keyring {
     pub(super) fn add(&self, wrapped: &WrappedKey, bytes: Zeroizing<[u8; 32]>) {
         let cipher = Aes256Gcm::new(&Key::<Aes256Gcm>::from(*bytes));
-        let key = Arc::new(OpenKey {
-            id: wrapped.id,
-            cipher,
-            bytes,
-        });
+        let key = Arc::new(OpenKey { id: wrapped.id, cipher, bytes });
         self.0.rcu(|keys| {
             let mut keys = Keys::clone(keys);
             keys.by_id.insert(wrapped.id, Arc::clone(&key));
             if wrapped.retired_at.is_none() {
-                keys.current
-                    .insert((wrapped.owner, wrapped.purpose), Arc::clone(&key));
+                keys.current.insert((wrapped.owner, wrapped.purpose), Arc::clone(&key));
             }
             keys
         });
@@ -70,11 +65,6 @@ impl Keyring {
     }
 
     pub(super) fn current(&self, owner: KeyOwner, purpose: KeyPurpose) -> Result<Arc<OpenKey>, UnknownKey> {
-        self.0
-            .load()
-            .current
-            .get(&(owner, purpose))
-            .cloned()
-            .ok_or(UnknownKey)
+        self.0.load().current.get(&(owner, purpose)).cloned().ok_or(UnknownKey)
     }
 }

@@ -53,31 +53,18 @@ impl MasterKey {
 
     fn new(label: &str, key: Zeroizing<[u8; 32]>) -> Self {
         let fingerprint = fingerprint(&key);
-        Self {
-            label: label.to_owned(),
-            key,
-            fingerprint,
-        }
+        Self { label: label.to_owned(), key, fingerprint }
     }
 
     fn parse(text: &str) -> Result<Self, MasterKeyError> {
         let (label, encoded) = text.split_once(':').ok_or(MasterKeyError::Shape)?;
-        if label.is_empty()
-            || !label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        {
+        if label.is_empty() || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
             return Err(MasterKeyError::Shape);
         }
-        let bytes = Zeroizing::new(
-            STANDARD
-                .decode(encoded)
-                .map_err(|_| MasterKeyError::Length(label.into()))?,
-        );
-        let key: [u8; 32] = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| MasterKeyError::Length(label.to_owned()))?;
+        let bytes =
+            Zeroizing::new(STANDARD.decode(encoded).map_err(|_| MasterKeyError::Length(label.into()))?);
+        let key: [u8; 32] =
+            bytes.as_slice().try_into().map_err(|_| MasterKeyError::Length(label.to_owned()))?;
         if is_weak(&key) {
             return Err(MasterKeyError::Weak(label.to_owned()));
         }
@@ -129,10 +116,8 @@ impl MasterKeys {
         if text.is_empty() {
             return Err(MasterKeyError::Empty);
         }
-        let keys = text
-            .split(',')
-            .map(|part| MasterKey::parse(part.trim()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let keys =
+            text.split(',').map(|part| MasterKey::parse(part.trim())).collect::<Result<Vec<_>, _>>()?;
         let mut labels = HashSet::new();
         if let Some(twice) = keys.iter().find(|key| !labels.insert(key.label.clone())) {
             return Err(MasterKeyError::Repeated(twice.label.clone()));
@@ -164,28 +149,15 @@ impl MasterKeys {
     }
 
     pub(super) fn unwrap(&self, wrapped: &WrappedKey) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-        let master = self
-            .0
-            .iter()
-            .find(|key| key.fingerprint == wrapped.master_key)
-            .ok_or(OpenError::UnknownKey)?;
+        let master =
+            self.0.iter().find(|key| key.fingerprint == wrapped.master_key).ok_or(OpenError::UnknownKey)?;
         let (nonce, ciphertext) = envelope::split(&wrapped.wrapped)?;
         let aad = wrapping_data(wrapped.id, wrapped.owner, wrapped.purpose, &wrapped.master_key);
         let plain = cipher(master)
-            .decrypt(
-                &nonce.into(),
-                Payload {
-                    msg: ciphertext,
-                    aad: &aad,
-                },
-            )
+            .decrypt(&nonce.into(), Payload { msg: ciphertext, aad: &aad })
             .map(Zeroizing::new)
             .map_err(|_| OpenError::Tag)?;
-        plain
-            .as_slice()
-            .try_into()
-            .map(Zeroizing::new)
-            .map_err(|_| OpenError::Length)
+        plain.as_slice().try_into().map(Zeroizing::new).map_err(|_| OpenError::Length)
     }
 }
 

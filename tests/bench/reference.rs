@@ -40,9 +40,7 @@ pub(crate) async fn serve(file: &Path, id: &str) {
     let row = database.query_one_raw(find).await.unwrap().unwrap();
     let environment: String = row.try_get("", "environment_id").unwrap();
     let key = (environment, id.to_owned());
-    let router = Router::new()
-        .route("/", get(read))
-        .with_state(Shared { database, key });
+    let router = Router::new().route("/", get(read)).with_state(Shared { database, key });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
     axum::serve(listener, router).await.unwrap();

@@ -30,10 +30,7 @@ pub(crate) async fn seed(folder: &Path, count: usize) {
     std::fs::create_dir_all(&own).unwrap();
     let write = |slug: &str, text: String| std::fs::write(own.join(format!("{slug}.toml")), text).unwrap();
     write(QUILLPOST, provider.api_key_definition_toml(QUILLPOST));
-    write(
-        OAUTH,
-        fake::client_credentials_definition_toml(OAUTH, provider.base_url()),
-    );
+    write(OAUTH, fake::client_credentials_definition_toml(OAUTH, provider.base_url()));
 
     let text = |path: &Path| path.display().to_string();
     let variables = BTreeMap::from(
@@ -63,10 +60,7 @@ pub(crate) async fn seed(folder: &Path, count: usize) {
     let mut ids = Vec::new();
     for (connector, data) in [
         (QUILLPOST, json!({"key": fake::VALID_KEY})),
-        (
-            OAUTH,
-            json!({"client_id": "bench", "client_secret": "bench-client-secret"}),
-        ),
+        (OAUTH, json!({"client_id": "bench", "client_secret": "bench-client-secret"})),
     ] {
         let body = json!({"userId": "bench", "connector": connector, "data": data});
         let made = post(&base, key.expose(), "/credentials", &body).await;
@@ -77,10 +71,7 @@ pub(crate) async fn seed(folder: &Path, count: usize) {
     let store = Store::open(&config.database.url).await.unwrap();
     copy(&store, actor.tenant.environment, &ids, count).await;
     store.close().await.unwrap();
-    println!(
-        "{}",
-        json!({"key": key.expose(), "apiKey": ids[0], "oauth": ids[1]})
-    );
+    println!("{}", json!({"key": key.expose(), "apiKey": ids[0], "oauth": ids[1]}));
 }
 
 async fn copy(store: &Store, environment: vouchsafe_entity::id::EnvironmentId, ids: &[String], count: usize) {
@@ -88,18 +79,13 @@ async fn copy(store: &Store, environment: vouchsafe_entity::id::EnvironmentId, i
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let fresh = Ids::new(clock, random);
     let id: CredentialId = ids[0].parse().unwrap();
-    let mut credential = store::credential::find(store, environment, id)
-        .await
-        .unwrap()
-        .unwrap();
+    let mut credential = store::credential::find(store, environment, id).await.unwrap().unwrap();
     let mut left = count.saturating_sub(ids.len());
     while left > 0 {
         let tx = store.begin().await.unwrap();
         for _ in 0..left.min(BATCH) {
             credential.id = CredentialId::new(fresh.next());
-            store::credential::insert(&tx, environment, &credential)
-                .await
-                .unwrap();
+            store::credential::insert(&tx, environment, &credential).await.unwrap();
         }
         tx.commit().await.unwrap();
         left -= left.min(BATCH);

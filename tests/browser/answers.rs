@@ -25,23 +25,12 @@ async fn under_way() -> Option<UnderWay> {
     chrome.on_page("sign-in").await;
     chrome.sign_in().await;
     chrome.shows("h1", "into your account").await;
-    Some(UnderWay {
-        stage,
-        chrome,
-        session,
-        host,
-    })
+    Some(UnderWay { stage, chrome, session, host })
 }
 
 #[tokio::test]
 async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
-    let Some(UnderWay {
-        stage,
-        chrome,
-        session,
-        host,
-    }) = under_way().await
-    else {
+    let Some(UnderWay { stage, chrome, session, host }) = under_way().await else {
         return;
     };
     chrome.click_and_leave("button[value=deny]").await;
@@ -59,9 +48,7 @@ async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
     chrome.sign_in().await;
     chrome.shows("h1", "into your account").await;
     let asked = chrome.client().current_url().await.unwrap();
-    let (back, state) = ["redirect_uri", "state"]
-        .map(|name| outside::query(&asked, name).unwrap())
-        .into();
+    let (back, state) = ["redirect_uri", "state"].map(|name| outside::query(&asked, name).unwrap()).into();
     let said = "<img src=x onerror=window.hurt=1><b>call us</b>";
     let pairs = [
         ("state", state.as_str()),
@@ -69,9 +56,7 @@ async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
         ("error_description", said),
         ("iss", stage.fake.base_url()),
     ];
-    chrome
-        .open(url::Url::parse_with_params(&back, pairs).unwrap().as_str())
-        .await;
+    chrome.open(url::Url::parse_with_params(&back, pairs).unwrap().as_str()).await;
     chrome.windows_are(1).await;
     chrome.back_to_modal(&host).await;
     chrome.on_page("failed").await;
@@ -79,10 +64,7 @@ async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
     let markup = "return document.querySelectorAll('main img, main b, blockquote').length";
     chrome.script_gives(markup, &json!(0)).await;
     chrome
-        .script_gives(
-            "return document.querySelector('details code').textContent",
-            &json!("server_error"),
-        )
+        .script_gives("return document.querySelector('details code').textContent", &json!("server_error"))
         .await;
 
     chrome.act("retry").await;
@@ -99,13 +81,7 @@ async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
 
 #[tokio::test]
 async fn b10_an_answer_counts_once_and_only_in_the_browser_that_asked() {
-    let Some(UnderWay {
-        stage,
-        chrome,
-        session,
-        host,
-    }) = under_way().await
-    else {
+    let Some(UnderWay { stage, chrome, session, host }) = under_way().await else {
         return;
     };
     let popup = chrome.window().await;
@@ -123,16 +99,9 @@ async fn b10_an_answer_counts_once_and_only_in_the_browser_that_asked() {
     let stranger = outside::client().get(elsewhere).send().await.unwrap();
     assert_eq!(stranger.status(), 400);
     let page = stranger.text().await.unwrap();
-    assert!(
-        page.contains("another browser") && !page.contains("Jo Park"),
-        "{page}"
-    );
+    assert!(page.contains("another browser") && !page.contains("Jo Park"), "{page}");
     let audit = stage.api.audit("connect.callback").await;
-    assert_eq!(
-        (audit.len(), &audit[0]["result"]),
-        (1, &json!("refused")),
-        "{audit:?}"
-    );
+    assert_eq!((audit.len(), &audit[0]["result"]), (1, &json!("refused")), "{audit:?}");
     assert_eq!(stage.api.session(&session.id).await["status"], "open");
 
     // The stranger ended nothing: the flow goes on in the browser that began it.
@@ -151,10 +120,7 @@ async fn b10_an_answer_counts_once_and_only_in_the_browser_that_asked() {
     chrome.on_page("done").await;
     chrome.end_by("done").await;
     let credential = stage.api.only_credential("jo").await;
-    assert_eq!(
-        chrome.result(&host).await["results"][0]["credentialId"],
-        credential["credentialId"]
-    );
+    assert_eq!(chrome.result(&host).await["results"][0]["credentialId"], credential["credentialId"]);
     chrome.finish(&["502", "400"]).await;
 }
 
@@ -197,13 +163,7 @@ async fn b11_a_session_that_is_over_says_so_before_anything_is_asked() {
     chrome.on_page("failed").await;
     chrome.end_by("close").await;
     assert_eq!(chrome.result(&host).await["error"], "session_expired");
-    assert!(
-        chrome
-            .client()
-            .find(fantoccini::Locator::Css("dialog"))
-            .await
-            .is_err()
-    );
+    assert!(chrome.client().find(fantoccini::Locator::Css("dialog")).await.is_err());
 
     let session = stage.session_for(APP_KEY).await;
     stage.forward(3_601);
@@ -216,13 +176,7 @@ async fn b11_a_session_that_is_over_says_so_before_anything_is_asked() {
 #[tokio::test]
 async fn b11_a_session_that_ends_during_the_sign_in_takes_nothing_any_more() {
     for cancelled in [true, false] {
-        let Some(UnderWay {
-            stage,
-            chrome,
-            session,
-            host,
-        }) = under_way().await
-        else {
+        let Some(UnderWay { stage, chrome, session, host }) = under_way().await else {
             return;
         };
         let popup = chrome.window().await;
@@ -248,13 +202,7 @@ async fn b11_a_session_that_ends_during_the_sign_in_takes_nothing_any_more() {
 
 #[tokio::test]
 async fn b11_a_connector_that_is_switched_off_during_the_sign_in_takes_nothing_any_more() {
-    let Some(UnderWay {
-        stage,
-        chrome,
-        session,
-        host,
-    }) = under_way().await
-    else {
+    let Some(UnderWay { stage, chrome, session, host }) = under_way().await else {
         return;
     };
     let mut off = fernhill_settings();
@@ -278,13 +226,7 @@ async fn b11_a_connector_that_is_switched_off_during_the_sign_in_takes_nothing_a
 
 #[tokio::test]
 async fn b12_the_state_arrives_without_a_stream_and_after_a_restart_of_the_hub() {
-    let Some(UnderWay {
-        stage,
-        chrome,
-        session,
-        host,
-    }) = under_way().await
-    else {
+    let Some(UnderWay { stage, chrome, session, host }) = under_way().await else {
         return;
     };
     stage.front.refuse(HUB, "/connect/events");

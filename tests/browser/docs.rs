@@ -12,18 +12,11 @@ async fn the_description_of_the_api_is_drawn_without_another_host() {
         return;
     };
     chrome.open(&format!("{}/docs", app.base_url)).await;
-    chrome
-        .shows("main", "Makes a key. Its value is shown this once.")
-        .await;
+    chrome.shows("main", "Makes a key. Its value is shown this once.").await;
     let elsewhere = "return performance.getEntriesByType('resource').map(entry => entry.name)\
                      .filter(name => !name.startsWith(location.origin + '/') && !name.startsWith('data:'))";
     chrome.script_gives(elsewhere, &json!([])).await;
     let errors = chrome.console_errors().await;
-    assert!(
-        !errors
-            .iter()
-            .any(|error| error.contains("Content Security Policy")),
-        "{errors:?}"
-    );
+    assert!(!errors.iter().any(|error| error.contains("Content Security Policy")), "{errors:?}");
     chrome.close().await;
 }

@@ -17,10 +17,7 @@ use crate::front::{APP, Front, HUB};
 async fn three_windows() -> Front {
     let front = Front::start().await;
     let frame = format!("{}/frame", front.origin(HUB));
-    front.pages(
-        APP,
-        Router::new().route("/", get(async move || Html(pages::host(&frame)))),
-    );
+    front.pages(APP, Router::new().route("/", get(async move || Html(pages::host(&frame)))));
     front.pages(HUB, pages::hub());
     front
 }
@@ -61,10 +58,7 @@ async fn b00_a_popup_without_a_click_is_blocked_and_with_one_it_opens() {
 async fn b00_no_broadcast_crosses_from_popup_to_frame_but_a_message_to_the_opener_does() {
     for third_party_cookies in [false, true] {
         let front = three_windows().await;
-        let options = ChromeOptions {
-            third_party_cookies,
-            ..ChromeOptions::default()
-        };
+        let options = ChromeOptions { third_party_cookies, ..ChromeOptions::default() };
         let Some(chrome) = Chrome::start(options).await else {
             return;
         };
@@ -75,14 +69,8 @@ async fn b00_no_broadcast_crosses_from_popup_to_frame_but_a_message_to_the_opene
         chrome.popup(std::slice::from_ref(&host)).await;
 
         // The popup tells its opener only after a frame of its own has heard every broadcast.
-        chrome
-            .shows("#told", "all 20 rounds were heard inside the popup")
-            .await;
-        assert_eq!(
-            chrome.text("#heard").await,
-            "nothing",
-            "third-party cookies: {third_party_cookies}"
-        );
+        chrome.shows("#told", "all 20 rounds were heard inside the popup").await;
+        assert_eq!(chrome.text("#heard").await, "nothing", "third-party cookies: {third_party_cookies}");
         chrome.close().await;
     }
 }
@@ -91,10 +79,7 @@ async fn b00_no_broadcast_crosses_from_popup_to_frame_but_a_message_to_the_opene
 async fn b00_a_frame_keeps_only_partitioned_cookies_unless_the_user_allows_others() {
     for third_party_cookies in [false, true] {
         let front = three_windows().await;
-        let options = ChromeOptions {
-            third_party_cookies,
-            ..ChromeOptions::default()
-        };
+        let options = ChromeOptions { third_party_cookies, ..ChromeOptions::default() };
         let Some(chrome) = Chrome::start(options).await else {
             return;
         };
@@ -114,13 +99,7 @@ async fn a_page_is_seen_as_its_user_would_see_it() {
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
         return;
     };
-    chrome
-        .look(Look {
-            dark: true,
-            reduced_motion: true,
-            ..Look::PHONE
-        })
-        .await;
+    chrome.look(Look { dark: true, reduced_motion: true, ..Look::PHONE }).await;
     chrome.open(&front.origin(APP)).await;
     chrome.shows("#seen", "320 dark reduce").await;
     let picture = std::fs::read(chrome.screenshot("harness-phone-dark").await).unwrap();
@@ -145,21 +124,10 @@ async fn broken_rules_and_console_errors_are_found() {
 
     chrome.open(&format!("{}/broken", front.origin(APP))).await;
     let violations = chrome.axe_violations().await;
-    assert!(
-        violations.iter().any(|rule| rule.starts_with("label:")),
-        "{violations:?}"
-    );
+    assert!(violations.iter().any(|rule| rule.starts_with("label:")), "{violations:?}");
     let errors = chrome.console_errors().await;
-    assert!(
-        errors.iter().any(|error| error.contains("on purpose")),
-        "{errors:?}"
-    );
-    assert!(
-        errors
-            .iter()
-            .any(|error| error.contains("Content Security Policy")),
-        "{errors:?}"
-    );
+    assert!(errors.iter().any(|error| error.contains("on purpose")), "{errors:?}");
+    assert!(errors.iter().any(|error| error.contains("Content Security Policy")), "{errors:?}");
     chrome.close().await;
 }
 

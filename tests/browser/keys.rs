@@ -39,24 +39,12 @@ async fn b13_a_wrong_key_is_refused_in_place_and_the_right_one_is_stored_once() 
         return;
     };
     let host = chrome.window().await;
-    chrome
-        .script_gives(
-            "return document.querySelector('input[name=key]').type",
-            &json!("password"),
-        )
-        .await;
+    chrome.script_gives("return document.querySelector('input[name=key]').type", &json!("password")).await;
     chrome.fill(KEY, REVOKED_KEY).await;
     chrome.act("reveal").await;
-    chrome
-        .script_gives(
-            "return document.querySelector('input[name=key]').type",
-            &json!("text"),
-        )
-        .await;
+    chrome.script_gives("return document.querySelector('input[name=key]').type", &json!("text")).await;
     chrome.act("submit").await;
-    chrome
-        .shows(".notice-danger", "Quillpost didn't accept this")
-        .await;
+    chrome.shows(".notice-danger", "Quillpost didn't accept this").await;
     // Masked again, empty, and where the user goes on.
     let read = "const input = document.querySelector('input[name=key]');
                  return [input.type, input.value, document.activeElement.name ?? document.activeElement.tagName]";
@@ -76,10 +64,7 @@ async fn b13_a_wrong_key_is_refused_in_place_and_the_right_one_is_stored_once() 
     let result = chrome.result(&host).await;
     let credential = stage.api.only_credential("jo").await;
     assert_eq!(result["results"][0]["credentialId"], credential["credentialId"]);
-    assert_eq!(
-        stage.api.token(&credential).await["fields"],
-        json!({ "key": VALID_KEY })
-    );
+    assert_eq!(stage.api.token(&credential).await["fields"], json!({ "key": VALID_KEY }));
     assert_eq!(stage.api.session(&session.id).await["status"], "completed");
     chrome.finish(&[]).await;
 }
@@ -95,32 +80,16 @@ async fn b13_a_key_with_a_space_inside_is_refused_at_its_field_without_asking_an
     chrome.fill(KEY, "fake_live_4f2a 9c1b7d3e8065").await;
     chrome.act("submit").await;
     chrome.shows(".field-error", "fake_live_0123456789abcdef").await;
-    chrome
-        .script_gives("return document.activeElement.name", &json!("key"))
-        .await;
-    chrome
-        .script_gives(
-            "return document.activeElement.getAttribute('aria-invalid')",
-            &json!("true"),
-        )
-        .await;
+    chrome.script_gives("return document.activeElement.name", &json!("key")).await;
+    chrome.script_gives("return document.activeElement.getAttribute('aria-invalid')", &json!("true")).await;
     assert_eq!(submissions(&stage), 0);
 
     // A line break at the end comes from copying a whole line; the browser's field drops it.
     let paste = "const input = document.querySelector('input[name=key]'); input.focus(); input.select();
                  document.execCommand('insertText', false, arguments[0])";
-    chrome
-        .client()
-        .execute(paste, vec![json!(format!("{VALID_KEY}\n"))])
-        .await
-        .unwrap();
+    chrome.client().execute(paste, vec![json!(format!("{VALID_KEY}\n"))]).await.unwrap();
     chrome.shows(".field", "API key").await;
-    chrome
-        .script_gives(
-            "return document.querySelector('.field-error').textContent",
-            &json!(""),
-        )
-        .await;
+    chrome.script_gives("return document.querySelector('.field-error').textContent", &json!("")).await;
     chrome.act("submit").await;
     chrome.on_page("done").await;
     chrome.end_by("done").await;
@@ -176,10 +145,9 @@ async fn b13_forms_with_several_fields_keep_what_is_no_secret() {
         assert_eq!(credential["status"], "active");
         let shown = stage.api.token(credential).await;
         match credential["connector"].as_str() {
-            Some("mailroom") => assert_eq!(
-                shown["fields"],
-                json!({ "username": "ops@acme.test", "password": DEMO_PASSWORD })
-            ),
+            Some("mailroom") => {
+                assert_eq!(shown["fields"], json!({ "username": "ops@acme.test", "password": DEMO_PASSWORD }))
+            }
             _ => assert!(matches!(shown["accessToken"], Value::String(_)), "{credential}"),
         }
     }

@@ -20,10 +20,7 @@ async fn is_not_framed(chrome: &Chrome) {
         )
         .await;
     let address = chrome.script("return location.href").await;
-    assert!(
-        address.as_str().unwrap().starts_with("chrome-error:"),
-        "{address}"
-    );
+    assert!(address.as_str().unwrap().starts_with("chrome-error:"), "{address}");
     chrome.leave_frames().await;
 }
 
@@ -41,28 +38,16 @@ async fn b16_other_sub_domains_ports_and_schemes_neither_frame_nor_hear() {
     let other_scheme = stage.front.plain_pages(host::pages(&hub)).await;
     let session = stage.session_for(APP_KEY).await;
     for origin in [stage.front.origin(sub), other_port.origin(APP), other_scheme] {
-        chrome
-            .open(&format!(
-                "{origin}/frame?src={hub}/connect?session={}",
-                session.id
-            ))
-            .await;
+        chrome.open(&format!("{origin}/frame?src={hub}/connect?session={}", session.id)).await;
         is_not_framed(&chrome).await;
         chrome.open(&origin).await;
-        chrome
-            .script(&format!("window.token = '{}'", session.token))
-            .await;
+        chrome.script(&format!("window.token = '{}'", session.token)).await;
         chrome.click("#connect").await;
-        chrome
-            .script_gives("return window.result?.error", &json!("origin_not_allowed"))
-            .await;
+        chrome.script_gives("return window.result?.error", &json!("origin_not_allowed")).await;
         chrome.script_gives("return window.heard.length", &json!(0)).await;
     }
     let seen = stage.front.seen(HUB);
-    assert!(
-        seen.iter().all(|request| request.path != "/connect/page"),
-        "{seen:?}"
-    );
+    assert!(seen.iter().all(|request| request.path != "/connect/page"), "{seen:?}");
     chrome.finish(&["frame-ancestors"]).await;
 }
 
@@ -87,25 +72,13 @@ async fn b16_a_window_that_is_not_the_parent_is_not_answered() {
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
         return;
     };
-    stage.front.pages(
-        "evil.test",
-        Router::new().route("/", get(async || Html(STRANGER))),
-    );
+    stage.front.pages("evil.test", Router::new().route("/", get(async || Html(STRANGER))));
     let session = stage.session_for(APP_KEY).await;
-    let framed = format!(
-        "{}/frame?src={}/connect?session={}",
-        stage.app(),
-        stage.front.origin(HUB),
-        session.id
-    );
+    let framed =
+        format!("{}/frame?src={}/connect?session={}", stage.app(), stage.front.origin(HUB), session.id);
     chrome.open(&stage.front.origin("evil.test")).await;
     let evil = chrome.window().await;
-    chrome
-        .script(&format!(
-            "window.target = '{framed}'; window.token = '{}'",
-            session.token
-        ))
-        .await;
+    chrome.script(&format!("window.target = '{framed}'; window.token = '{}'", session.token)).await;
     chrome.click("#open").await;
     let opened = chrome.popup(std::slice::from_ref(&evil)).await;
     chrome.switch_to(opened).await;
@@ -113,15 +86,10 @@ async fn b16_a_window_that_is_not_the_parent_is_not_answered() {
     chrome.enter_frame("iframe").await;
     let heard = "return new Promise((done) => { let n = 0; addEventListener('message', () => (n += 1) === 3 && done(n)) })";
     assert_eq!(chrome.script(heard).await, json!(3));
-    chrome
-        .script_gives("return document.querySelector('[data-vs-page]')", &json!(null))
-        .await;
+    chrome.script_gives("return document.querySelector('[data-vs-page]')", &json!(null)).await;
     chrome.switch_to(evil).await;
     chrome.script_gives("return window.heard", &json!(0)).await;
     let seen = stage.front.seen(HUB);
-    assert!(
-        seen.iter().all(|request| request.path != "/connect/page"),
-        "{seen:?}"
-    );
+    assert!(seen.iter().all(|request| request.path != "/connect/page"), "{seen:?}");
     chrome.finish(&[]).await;
 }

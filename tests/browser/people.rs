@@ -8,11 +8,7 @@ use vouchsafe::demo::fake::{FERNHILL as APP_KEY, QUILLPOST, REVOKED_KEY, VALID_K
 use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::stage::Stage;
 
-const NARROW: Look = Look {
-    size: (320, 640),
-    dark: true,
-    reduced_motion: true,
-};
+const NARROW: Look = Look { size: (320, 640), dark: true, reduced_motion: true };
 
 /// Presses Tab until `css` has the focus in the present frame, which must be seen.
 async fn tab_to(chrome: &Chrome, css: &str) {
@@ -68,25 +64,17 @@ async fn b14_everything_can_be_done_by_keyboard() {
     let session = stage.session(json!({ "connectors": [APP_KEY, QUILLPOST] })).await;
     chrome.open(&stage.app()).await;
     let host = chrome.window().await;
-    chrome
-        .script(&format!("window.token = '{}'", session.token))
-        .await;
+    chrome.script(&format!("window.token = '{}'", session.token)).await;
     tab_to(&chrome, "#connect").await;
     enter(&chrome).await;
     chrome.enter_modal().await;
     chrome.on_page("choose").await;
     is_held(&chrome).await;
 
-    tab_to(
-        &chrome,
-        &format!("[data-vs-action=connect][data-vs-connector={APP_KEY}]"),
-    )
-    .await;
+    tab_to(&chrome, &format!("[data-vs-action=connect][data-vs-connector={APP_KEY}]")).await;
     enter(&chrome).await;
     chrome.on_page("sign-in").await;
-    chrome
-        .script_gives("return document.activeElement.tagName", &json!("H1"))
-        .await;
+    chrome.script_gives("return document.activeElement.tagName", &json!("H1")).await;
     tab_to(&chrome, "[data-vs-action=submit]").await;
     let known = chrome.windows().await;
     enter(&chrome).await;
@@ -112,9 +100,7 @@ async fn b14_everything_can_be_done_by_keyboard() {
     tab_to(&chrome, "[data-vs-action=done]").await;
     press_and_leave(&chrome, Key::Enter).await;
     assert_eq!(chrome.result(&host).await["status"], "completed");
-    chrome
-        .script_gives("return document.activeElement.id", &json!("connect"))
-        .await;
+    chrome.script_gives("return document.activeElement.id", &json!("connect")).await;
     assert_eq!(stage.api.credentials("jo").await.len(), 2);
     chrome.finish(&[]).await;
 }
@@ -129,34 +115,20 @@ async fn b14_escape_closes_and_asks_first_where_something_would_be_lost() {
     let host = stage.open_modal(&chrome, &session).await;
     chrome.on_page("key").await;
     press_and_leave(&chrome, Key::Escape).await;
-    assert_eq!(
-        chrome.result(&host).await,
-        json!({ "status": "cancelled", "results": [] })
-    );
-    chrome
-        .script_gives("return document.activeElement.id", &json!("connect"))
-        .await;
+    assert_eq!(chrome.result(&host).await, json!({ "status": "cancelled", "results": [] }));
+    chrome.script_gives("return document.activeElement.id", &json!("connect")).await;
 
     stage.open_modal(&chrome, &session).await;
     chrome.on_page("key").await;
     tab_to(&chrome, "input[name=key]").await;
     types(&chrome, "half").await;
     chrome.press(&[Key::Escape.into()]).await;
-    chrome
-        .script_gives("return document.querySelector('dialog').open", &json!(true))
-        .await;
+    chrome.script_gives("return document.querySelector('dialog').open", &json!(true)).await;
     chrome.assert_accessible().await;
     tab_to(&chrome, "[data-vs-action=stay]").await;
     enter(&chrome).await;
-    chrome
-        .script_gives("return document.querySelector('dialog').open", &json!(false))
-        .await;
-    chrome
-        .script_gives(
-            "return document.querySelector('input[name=key]').value",
-            &json!("half"),
-        )
-        .await;
+    chrome.script_gives("return document.querySelector('dialog').open", &json!(false)).await;
+    chrome.script_gives("return document.querySelector('input[name=key]').value", &json!("half")).await;
     chrome.press(&[Key::Escape.into()]).await;
     tab_to(&chrome, "[data-vs-action=leave]").await;
     press_and_leave(&chrome, Key::Enter).await;
@@ -207,9 +179,7 @@ async fn b15_b17_every_page_is_sound_on_a_narrow_dark_screen_with_long_names_fro
     let theme = json!({ "theme": { "appName": LONG } });
     assert_eq!(stage.api.patch("/environment", &theme).await.0, 200);
     let user = json!({ "username": "jo", "fullName": LONG });
-    let session = stage
-        .session(json!({ "integration": "long", "user": user }))
-        .await;
+    let session = stage.session(json!({ "integration": "long", "user": user })).await;
     chrome.look(NARROW).await;
     let host = stage.open_modal(&chrome, &session).await;
     modal_is_sound(&chrome, "choose", "modal-choose").await;
@@ -234,9 +204,7 @@ async fn b15_b17_every_page_is_sound_on_a_narrow_dark_screen_with_long_names_fro
     chrome.back_to_modal(&host).await;
     modal_is_sound(&chrome, "done", "modal-done").await;
 
-    let session = stage
-        .session(json!({ "connectors": ["mailroom"], "user": user }))
-        .await;
+    let session = stage.session(json!({ "connectors": ["mailroom"], "user": user })).await;
     stage.open_modal(&chrome, &session).await;
     modal_is_sound(&chrome, "key", "modal-key").await;
     chrome.act("submit").await;
@@ -275,20 +243,10 @@ async fn b15_b17_pages_of_their_own_are_sound_on_a_narrow_dark_screen() {
     is_sound(&chrome, "hosted-done").await;
 
     // Without a script, and so without the timer that leads on, the callback page can be looked at.
-    chrome
-        .open(&format!(
-            "{}/connect/start?ticket=none",
-            stage.front.origin(crate::front::HUB)
-        ))
-        .await;
+    chrome.open(&format!("{}/connect/start?ticket=none", stage.front.origin(crate::front::HUB))).await;
     chrome.on_page("failed").await;
     is_sound(&chrome, "start-refused").await;
-    chrome
-        .open(&format!(
-            "{}/connect?session=none",
-            stage.front.origin(crate::front::HUB)
-        ))
-        .await;
+    chrome.open(&format!("{}/connect?session=none", stage.front.origin(crate::front::HUB))).await;
     chrome.on_page("failed").await;
     is_sound(&chrome, "hosted-unknown").await;
     let mut body = body;
@@ -314,9 +272,7 @@ async fn b17_every_language_fits() {
         let session = stage.session(body).await;
         stage.open_modal(&chrome, &session).await;
         modal_is_sound(&chrome, "choose", &format!("{locale}-choose")).await;
-        chrome
-            .script_gives("return document.documentElement.lang", &json!(locale))
-            .await;
+        chrome.script_gives("return document.documentElement.lang", &json!(locale)).await;
         chrome.act_on("connect", QUILLPOST).await;
         modal_is_sound(&chrome, "key", &format!("{locale}-key")).await;
     }

@@ -55,10 +55,7 @@ async fn an_integration_reuses_what_is_connected_and_asks_for_the_rest() {
     assert_eq!(told["status"], "completed");
     let both: Vec<&Value> = told["results"].as_array().unwrap().iter().collect();
     assert_eq!(both.len(), 2, "{told}");
-    assert!(
-        both.iter()
-            .any(|one| one["credentialId"] == first["credentialId"])
-    );
+    assert!(both.iter().any(|one| one["credentialId"] == first["credentialId"]));
     assert_eq!(stage.api.credentials("jo").await.len(), 2);
 
     // Nothing is left to do, so the next one ends by itself.
@@ -138,9 +135,7 @@ async fn a_reconnect_keeps_the_credential_and_asks_about_another_account() {
         chrome.on_page("interstitial").await;
         chrome.shows("main", "sam@fernhill.test").await;
         chrome.assert_accessible().await;
-        chrome
-            .click_and_leave(&format!("[data-vs-action={decision}]"))
-            .await;
+        chrome.click_and_leave(&format!("[data-vs-action={decision}]")).await;
         chrome.windows_are(1).await;
         chrome.back_to_modal(&host).await;
         if decision == "cancel" {
@@ -189,11 +184,7 @@ async fn the_host_page_hands_the_code_to_its_back_end_where_the_session_wants_th
     let path = format!("/connect/sessions/{}/confirm", session.id);
     let body = json!({ "userId": "jo", "confirmationCode": told["confirmationCode"] });
     let (status, confirmed) = stage.api.post(&path, &body).await;
-    assert_eq!(
-        (status, &confirmed["status"]),
-        (200, &json!("completed")),
-        "{confirmed}"
-    );
+    assert_eq!((status, &confirmed["status"]), (200, &json!("completed")), "{confirmed}");
     assert_eq!(stage.api.only_credential("jo").await["status"], "active");
     chrome.finish(&[]).await;
 }
@@ -213,9 +204,7 @@ async fn a_hosted_link_asks_names_the_user_and_waits_for_the_back_end() {
     assert!(!shown.as_str().unwrap().contains(session.secret()), "{shown}");
     chrome.act("submit").await;
     chrome.on_page("interstitial").await;
-    chrome
-        .shows("main", "Acme asks to connect Fernhill for jo@acme.test")
-        .await;
+    chrome.shows("main", "Acme asks to connect Fernhill for jo@acme.test").await;
     chrome.act("continue").await;
     stage.allow_as(&chrome, "jo@fernhill.test").await;
     chrome.shows("h1", "Acme again").await;
@@ -240,11 +229,7 @@ async fn a_hosted_link_asks_names_the_user_and_waits_for_the_back_end() {
     }
     let body = json!({ "userId": "jo", "confirmationCode": code });
     let (status, confirmed) = stage.api.post(&path, &body).await;
-    assert_eq!(
-        (status, &confirmed["status"]),
-        (200, &json!("completed")),
-        "{confirmed}"
-    );
+    assert_eq!((status, &confirmed["status"]), (200, &json!("completed")), "{confirmed}");
     assert_eq!(stage.api.only_credential("jo").await["status"], "active");
     assert_eq!(stage.api.call(Method::GET, &token, None).await.0, 200);
 
@@ -252,9 +237,7 @@ async fn a_hosted_link_asks_names_the_user_and_waits_for_the_back_end() {
     chrome.open(&link).await;
     chrome.on_page("done").await;
     chrome.shows(".rows", "jo@fernhill.test").await;
-    chrome
-        .script_gives("return sessionStorage.length", &json!(0))
-        .await;
+    chrome.script_gives("return sessionStorage.length", &json!(0)).await;
     chrome.finish(&[]).await;
 }
 
@@ -264,9 +247,7 @@ async fn a_hosted_link_to_two_apps_goes_on_after_a_no_and_forgets_its_token_at_t
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
         return;
     };
-    let session = stage
-        .session(json!({ "connectors": [APP_KEY, QUILLPOST], "confirm": "browser" }))
-        .await;
+    let session = stage.session(json!({ "connectors": [APP_KEY, QUILLPOST], "confirm": "browser" })).await;
     chrome.open(session.link.as_ref().unwrap()).await;
     for (button, page) in [("deny", "failed"), ("allow", "done")] {
         chrome.on_page("choose").await;
@@ -293,8 +274,6 @@ async fn a_hosted_link_to_two_apps_goes_on_after_a_no_and_forgets_its_token_at_t
     assert_eq!(stage.api.credentials("jo").await.len(), 2);
     chrome.open(session.link.as_ref().unwrap()).await;
     chrome.on_page("done").await;
-    chrome
-        .script_gives("return sessionStorage.length", &json!(0))
-        .await;
+    chrome.script_gives("return sessionStorage.length", &json!(0)).await;
     chrome.finish(&[]).await;
 }

@@ -91,12 +91,7 @@ async fn connects_by(stage: &mut Stage, chrome: &Chrome, way: Way, user: &str) {
         let popup = chrome.window().await;
         chrome.back_to_modal(&host).await;
         chrome.on_page("waiting").await;
-        chrome
-            .script_gives(
-                "return document.querySelector('[data-vs-fallback]').hidden",
-                &json!(true),
-            )
-            .await;
+        chrome.script_gives("return document.querySelector('[data-vs-fallback]').hidden", &json!(true)).await;
         chrome.switch_to(popup).await;
     }
     sign_in_at_northwind(chrome).await;
@@ -107,18 +102,13 @@ async fn connects_by(stage: &mut Stage, chrome: &Chrome, way: Way, user: &str) {
     chrome.shows(".lead", "jo@idp.test").await;
     chrome.switch_to(host.clone()).await;
     let address = chrome.find("iframe").await.attr("src").await.unwrap().unwrap();
-    assert!(
-        address.contains(&session.id) && !address.contains(session.secret()),
-        "{address}"
-    );
+    assert!(address.contains(&session.id) && !address.contains(session.secret()), "{address}");
     chrome.enter_modal().await;
     chrome.end_by("done").await;
     told_of_northwind(stage, chrome.result(&host).await, connector, user).await;
     let session = stage.api.session(&session.id).await;
     assert_eq!(session["status"], "completed");
-    let origins = chrome
-        .script("return window.heard.map(({ origin }) => origin)")
-        .await;
+    let origins = chrome.script("return window.heard.map(({ origin }) => origin)").await;
     let origins = origins.as_array().unwrap();
     assert!(!origins.is_empty() && origins.iter().all(|origin| *origin == stage.front.origin(HUB)));
 }
@@ -141,38 +131,26 @@ async fn told_of_northwind(stage: &Stage, result: Value, connector: &str, user: 
 
 #[tokio::test]
 async fn b01_sign_in_with_third_party_cookies_blocked_also_from_localhost() {
-    let localhost = Way {
-        localhost: true,
-        ..Way::default()
-    };
+    let localhost = Way { localhost: true, ..Way::default() };
     connects(ChromeOptions::default(), &[Way::default(), localhost]).await;
 }
 
 #[tokio::test]
 async fn b01_sign_in_with_third_party_cookies_allowed() {
-    let options = ChromeOptions {
-        third_party_cookies: true,
-        ..ChromeOptions::default()
-    };
+    let options = ChromeOptions { third_party_cookies: true, ..ChromeOptions::default() };
     connects(options, &[Way::default()]).await;
 }
 
 #[tokio::test]
 async fn b02_sign_in_where_the_apps_page_cuts_its_opener() {
-    let ways = ["same-origin", "same-origin-allow-popups", "noopener-allow-popups"].map(|policy| Way {
-        idp_policy: Some(policy),
-        ..Way::default()
-    });
+    let ways = ["same-origin", "same-origin-allow-popups", "noopener-allow-popups"]
+        .map(|policy| Way { idp_policy: Some(policy), ..Way::default() });
     connects(ChromeOptions::default(), &ways).await;
 }
 
 #[tokio::test]
 async fn b03_sign_in_where_the_host_page_cuts_its_popups() {
-    let way = |host, idp| Way {
-        host_policy: Some(host),
-        idp_policy: idp,
-        ..Way::default()
-    };
+    let way = |host, idp| Way { host_policy: Some(host), idp_policy: idp, ..Way::default() };
     let ways = [
         way("same-origin", None),
         way("same-origin", Some("same-origin")),
@@ -184,13 +162,7 @@ async fn b03_sign_in_where_the_host_page_cuts_its_popups() {
 
 #[tokio::test]
 async fn b04_the_answer_comes_as_a_form_post() {
-    let form_post = Way {
-        form_post: true,
-        ..Way::default()
-    };
-    let cut = Way {
-        idp_policy: Some("same-origin"),
-        ..form_post
-    };
+    let form_post = Way { form_post: true, ..Way::default() };
+    let cut = Way { idp_policy: Some("same-origin"), ..form_post };
     connects(ChromeOptions::default(), &[form_post, cut]).await;
 }

@@ -32,11 +32,7 @@ async fn goes_by_redirect(stage: &Stage, chrome: &Chrome, session: &crate::stage
     let id = credential["credentialId"].as_str().unwrap();
     assert_eq!(
         query,
-        [
-            told("sessionId", &session.id),
-            told("credentialId", id),
-            told("status", "completed")
-        ]
+        [told("sessionId", &session.id), told("credentialId", id), told("status", "completed")]
     );
     assert_eq!(credential["account"]["label"], "jo@fernhill.test");
     // The session shows where the user was.
@@ -73,9 +69,7 @@ async fn b05_in_a_sandbox_without_popups_the_redirect_takes_their_place() {
     };
     let session = stage.session_for(APP_KEY).await;
     let sandbox = "allow-scripts allow-same-origin allow-forms allow-top-navigation-by-user-activation";
-    chrome
-        .open(&format!("{}/outer?sandbox={sandbox}", stage.app()))
-        .await;
+    chrome.open(&format!("{}/outer?sandbox={sandbox}", stage.app())).await;
     chrome.enter_frame("#inner").await;
     chrome.open_modal(&session, &json!({})).await;
     chrome.on_page("sign-in").await;
@@ -95,9 +89,7 @@ async fn b06_in_the_supported_sandbox_it_works_and_without_its_own_origin_the_pa
     for policy in [None, Some("same-origin".to_owned())] {
         stage.fake.configure(|settings| settings.coop = policy);
         let session = stage.session(json!({ "connectors": [APP_KEY, QUILLPOST] })).await;
-        chrome
-            .open(&format!("{}/outer?sandbox={SUPPORTED}", stage.app()))
-            .await;
+        chrome.open(&format!("{}/outer?sandbox={SUPPORTED}", stage.app())).await;
         chrome.enter_frame("#inner").await;
         chrome.open_modal(&session, &json!({})).await;
         chrome.act_on("connect", APP_KEY).await;
@@ -115,20 +107,11 @@ async fn b06_in_the_supported_sandbox_it_works_and_without_its_own_origin_the_pa
     }
 
     let session = stage.session_for(APP_KEY).await;
-    chrome
-        .open(&format!(
-            "{}/outer?sandbox=allow-scripts allow-popups",
-            stage.app()
-        ))
-        .await;
+    chrome.open(&format!("{}/outer?sandbox=allow-scripts allow-popups", stage.app())).await;
     chrome.enter_frame("#inner").await;
-    chrome
-        .script(&format!("window.token = '{}'", session.token))
-        .await;
+    chrome.script(&format!("window.token = '{}'", session.token)).await;
     chrome.click("#connect").await;
-    chrome
-        .script_gives("return window.result?.error", &json!("sandboxed"))
-        .await;
+    chrome.script_gives("return window.result?.error", &json!("sandboxed")).await;
     let said = chrome.script("return window.result.message").await;
     assert!(said.as_str().unwrap().contains(SUPPORTED), "{said}");
     chrome.finish(&[]).await;
@@ -181,9 +164,7 @@ async fn b09_two_tabs_end_each_in_its_own_also_in_reverse_order() {
     };
     let mut tabs = Vec::new();
     for user in ["jo", "sam"] {
-        let session = stage
-            .session(json!({ "user": { "username": user }, "connectors": [APP_KEY] }))
-            .await;
+        let session = stage.session(json!({ "user": { "username": user }, "connectors": [APP_KEY] })).await;
         if !tabs.is_empty() {
             let tab = chrome.client().new_window(true).await.unwrap();
             chrome.switch_to(tab.handle).await;

@@ -22,37 +22,16 @@ async fn no_secret_is_left_anywhere_it_does_not_belong() {
     story::modal_form(&mut scene).await;
     story::token_failures(&mut scene).await;
     story::look_around(&mut scene).await;
-    assert!(
-        scene.canaries.len() >= 25,
-        "only {} secrets were used",
-        scene.canaries.len()
-    );
-    assert!(
-        scene.answers.len() >= 60,
-        "only {} answers were read",
-        scene.answers.len()
-    );
+    assert!(scene.canaries.len() >= 25, "only {} secrets were used", scene.canaries.len());
+    assert!(scene.answers.len() >= 60, "only {} answers were read", scene.answers.len());
 
     let search = scene.canaries.search();
     let mut hits = scene.hits_in_answers(&search);
     hits.extend(search.find_below(&scene.data(), KEY_FILE));
     let log = scene.hub().err();
-    assert!(
-        log.contains("\"level\":\"TRACE\""),
-        "the log is not as talkative as it should be"
-    );
-    hits.extend(
-        search
-            .find(log.as_bytes())
-            .into_iter()
-            .map(|hit| format!("{hit} in the log")),
-    );
-    hits.extend(
-        search
-            .find(scene.hub().out().as_bytes())
-            .into_iter()
-            .map(|hit| format!("{hit} on stdout")),
-    );
+    assert!(log.contains("\"level\":\"TRACE\""), "the log is not as talkative as it should be");
+    hits.extend(search.find(log.as_bytes()).into_iter().map(|hit| format!("{hit} in the log")));
+    hits.extend(search.find(scene.hub().out().as_bytes()).into_iter().map(|hit| format!("{hit} on stdout")));
     assert!(hits.is_empty(), "{}", hits.join("\n"));
 
     // And once everything is written and the journal is gone.

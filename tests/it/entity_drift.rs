@@ -37,10 +37,7 @@ async fn ask<E: EntityTrait>(database: &DatabaseConnection, said: &mut BTreeMap<
     let columns = E::Column::iter().map(|column| {
         let definition = column.def();
         let shape = Shape {
-            kind: whole(
-                kind(definition.get_column_type()),
-                database.get_database_backend(),
-            ),
+            kind: whole(kind(definition.get_column_type()), database.get_database_backend()),
             nullable: definition.is_null(),
         };
         (sea_orm::IdenStatic::as_str(&column).to_owned(), shape)
@@ -106,10 +103,7 @@ async fn tables(database: &DatabaseConnection) -> BTreeMap<String, Columns> {
             continue;
         }
         let shape = Shape {
-            kind: whole(
-                stored_kind(&text("k").to_lowercase()),
-                database.get_database_backend(),
-            ),
+            kind: whole(stored_kind(&text("k").to_lowercase()), database.get_database_backend()),
             nullable: row.try_get("", "n").unwrap(),
         };
         found.entry(text("t")).or_default().insert(text("c"), shape);
@@ -135,20 +129,10 @@ async fn entities_and_migrations_agree_on_every_column() {
     for (table, columns) in &said {
         let made = &made[table];
         for (column, shape) in columns {
-            assert_eq!(
-                made.get(column),
-                Some(shape),
-                "{table}.{column}: entity (right), database (left)"
-            );
+            assert_eq!(made.get(column), Some(shape), "{table}.{column}: entity (right), database (left)");
         }
-        let spare: Vec<_> = made
-            .keys()
-            .filter(|column| !columns.contains_key(*column))
-            .collect();
-        assert!(
-            spare.is_empty(),
-            "{table} has columns that no entity knows: {spare:?}"
-        );
+        let spare: Vec<_> = made.keys().filter(|column| !columns.contains_key(*column)).collect();
+        assert!(spare.is_empty(), "{table} has columns that no entity knows: {spare:?}");
     }
 }
 
@@ -160,10 +144,7 @@ async fn every_migration_can_be_undone_and_done_again() {
     let whole = tables(&database).await;
     for back in 1..=u32::try_from(Migrator::migrations().len()).unwrap() {
         Migrator::down(&database, Some(back)).await.unwrap();
-        assert!(
-            tables(&database).await.len() < whole.len(),
-            "{back} steps down removed nothing"
-        );
+        assert!(tables(&database).await.len() < whole.len(), "{back} steps down removed nothing");
         Migrator::up(&database, None).await.unwrap();
         assert_eq!(tables(&database).await, whole, "after {back} steps down and up");
     }

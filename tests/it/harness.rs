@@ -35,11 +35,7 @@ async fn waiting_ends_with_the_first_success() {
     let tries = std::cell::Cell::new(0);
     let value = eventually("the third try", async || {
         tries.set(tries.get() + 1);
-        if tries.get() == 3 {
-            Ok("done")
-        } else {
-            Err(tries.get())
-        }
+        if tries.get() == 3 { Ok("done") } else { Err(tries.get()) }
     })
     .await;
     assert_eq!((value, tries.get()), ("done", 3));

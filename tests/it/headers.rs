@@ -11,15 +11,8 @@ fn assert_guarded(response: &TestResponse) {
     assert_eq!(response.header("referrer-policy"), Some("no-referrer"));
     assert!(response.header("x-request-id").is_some());
     let policy = response.header("content-security-policy").unwrap();
-    assert!(
-        policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
-        "{policy}"
-    );
-    assert_eq!(
-        response.header("strict-transport-security"),
-        None,
-        "not on plain http"
-    );
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(response.header("strict-transport-security"), None, "not on plain http");
     assert_eq!(response.header("access-control-allow-origin"), None);
 }
 
@@ -51,10 +44,7 @@ async fn answers_of_the_api_are_guarded_and_not_kept() {
         assert_guarded(&response);
         assert_eq!(response.header("cache-control"), Some("no-store"));
     }
-    assert_eq!(
-        app.anonymous().get("/users").await.header("www-authenticate"),
-        Some("Bearer")
-    );
+    assert_eq!(app.anonymous().get("/users").await.header("www-authenticate"), Some("Bearer"));
     assert_guarded(&app.anonymous().get("/openapi.json").await);
     assert_guarded(&app.anonymous().get("/docs").await);
 }
@@ -62,9 +52,6 @@ async fn answers_of_the_api_are_guarded_and_not_kept() {
 #[tokio::test]
 async fn an_asset_that_is_not_there_is_a_problem_too() {
     let Some(app) = TestApp::start().await else { return };
-    app.anonymous()
-        .get("/assets/nothing.css")
-        .await
-        .assert_problem(404, "not_found");
+    app.anonymous().get("/assets/nothing.css").await.assert_problem(404, "not_found");
     assert_eq!(app.anonymous().get("/connect.js").await.status, 200);
 }

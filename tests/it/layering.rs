@@ -73,26 +73,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("store", &["domain", "entity::*", "migration"]),
     ("oauth", &["egress", "provider", "random", "entity::kind"]),
-    (
-        "vault",
-        &[
-            "domain",
-            "random",
-            "entity::id",
-            "entity::millis",
-            "entity::sealed",
-        ],
-    ),
-    (
-        "domain",
-        &[
-            "entity::id",
-            "entity::json",
-            "entity::kind",
-            "entity::millis",
-            "entity::sealed",
-        ],
-    ),
+    ("vault", &["domain", "random", "entity::id", "entity::millis", "entity::sealed"]),
+    ("domain", &["entity::id", "entity::json", "entity::kind", "entity::millis", "entity::sealed"]),
     ("provider", &["entity::kind"]),
     ("egress", &[]),
     ("config", &["domain::origin", "store::DatabaseUrl"]),
@@ -130,11 +112,8 @@ const NAMES_A_PROVIDER: &[(&str, &str)] = &[
 const MOST_LINES: usize = 400;
 
 /// Files that have outgrown that and are to be split; nothing is added here.
-const TOO_LONG: &[&str] = &[
-    "service/connect/callback.rs",
-    "service/connect/flows.rs",
-    "service/connect/sessions.rs",
-];
+const TOO_LONG: &[&str] =
+    &["service/connect/callback.rs", "service/connect/flows.rs", "service/connect/sessions.rs"];
 
 struct Source {
     /// Below `src/`, with `/`.
@@ -175,20 +154,9 @@ fn sources() -> Vec<Source> {
 
 fn source(src: &Path, path: &Path) -> Source {
     let text = std::fs::read_to_string(path).unwrap();
-    let path = path
-        .strip_prefix(src)
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .replace('\\', "/");
+    let path = path.strip_prefix(src).unwrap().to_str().unwrap().replace('\\', "/");
     let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
-    Source {
-        module: parts[0].to_owned(),
-        depth: parts.len(),
-        code: product_code(&text),
-        text,
-        path,
-    }
+    Source { module: parts[0].to_owned(), depth: parts.len(), code: product_code(&text), text, path }
 }
 
 impl Source {
@@ -236,14 +204,9 @@ fn uses(source: &Source) -> BTreeSet<String> {
 fn heads(text: &str) -> Vec<String> {
     fn names(text: &str, depth: usize) -> Vec<String> {
         if let Some(group) = text.strip_prefix('{') {
-            return members(group)
-                .iter()
-                .flat_map(|member| names(member.trim(), depth))
-                .collect();
+            return members(group).iter().flat_map(|member| names(member.trim(), depth)).collect();
         }
-        let end = text
-            .find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(text.len());
+        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
         let name = &text[..end];
         if name.is_empty() {
             return Vec::new();
@@ -251,10 +214,7 @@ fn heads(text: &str) -> Vec<String> {
         match text[end..].strip_prefix("::") {
             Some(rest) if depth > 1 => {
                 let inner = names(rest, depth - 1);
-                inner
-                    .into_iter()
-                    .map(|inner| format!("{name}::{inner}"))
-                    .collect()
+                inner.into_iter().map(|inner| format!("{name}::{inner}")).collect()
             }
             _ => vec![name.to_owned()],
         }
@@ -289,27 +249,16 @@ fn is_allowed(path: &str, own: &str, allowed: &[&str]) -> bool {
     own_macro
         || allowed.iter().any(|entry| match entry.strip_suffix("::*") {
             Some(whole) => first == whole,
-            None => {
-                path == *entry
-                    || path
-                        .strip_prefix(entry)
-                        .is_some_and(|rest| rest.starts_with("::"))
-            }
+            None => path == *entry || path.strip_prefix(entry).is_some_and(|rest| rest.starts_with("::")),
         })
 }
 
 #[test]
 fn every_module_uses_only_what_it_may() {
     let mut breaches = Vec::new();
-    for source in sources()
-        .iter()
-        .filter(|source| source.path != "lib.rs" && !source.is_test())
-    {
+    for source in sources().iter().filter(|source| source.path != "lib.rs" && !source.is_test()) {
         let Some((_, allowed)) = MAY_USE.iter().find(|(module, _)| *module == source.module) else {
-            breaches.push(format!(
-                "{}: `{}` is not in the table",
-                source.path, source.module
-            ));
+            breaches.push(format!("{}: `{}` is not in the table", source.path, source.module));
             continue;
         };
         for path in uses(source) {
@@ -334,27 +283,15 @@ fn the_reader_of_paths_sees_what_it_should() {
         uses(&source).into_iter().collect::<Vec<_>>()
     };
     assert_eq!(
-        read(
-            "use crate::{\n  egress::{Answer, Egress},\n  provider::lint::Rules, clock,\n};\n",
-            "http.rs"
-        ),
+        read("use crate::{\n  egress::{Answer, Egress},\n  provider::lint::Rules, clock,\n};\n", "http.rs"),
         ["clock", "egress::Answer", "egress::Egress", "provider::lint"]
     );
     assert_eq!(
         read("fn f() { crate::store::open(); super::vault::x() }", "http.rs"),
         ["store::open", "vault::x"]
     );
-    assert_eq!(
-        read("use super::super::store;\nuse super::other;\n", "http/a.rs"),
-        ["store"]
-    );
-    assert_eq!(
-        read(
-            "// crate::store\n#[cfg(test)]\nmod tests {\n use crate::store; }",
-            "http.rs"
-        ),
-        [""; 0]
-    );
+    assert_eq!(read("use super::super::store;\nuse super::other;\n", "http/a.rs"), ["store"]);
+    assert_eq!(read("// crate::store\n#[cfg(test)]\nmod tests {\n use crate::store; }", "http.rs"), [""; 0]);
     assert!(!is_allowed("store::open", "http", &["service"]));
     assert!(!is_allowed("config::Config", "service", &["config::AuditMode"]));
     assert!(is_allowed("entity::user", "store", &["entity::*"]));
@@ -376,10 +313,7 @@ fn what_belongs_to_one_module_is_written_nowhere_else() {
                     && !around(after)
             });
             if named && !owners.contains(&source.module.as_str()) {
-                breaches.push(format!(
-                    "{} writes {word}, which belongs to {owners:?}",
-                    source.path
-                ));
+                breaches.push(format!("{} writes {word}, which belongs to {owners:?}", source.path));
             }
         }
     }
@@ -388,10 +322,7 @@ fn what_belongs_to_one_module_is_written_nowhere_else() {
 
 #[test]
 fn no_code_names_a_shipped_provider() {
-    let slugs: Vec<String> = super::providers::shipped()
-        .into_iter()
-        .map(|(slug, _)| slug)
-        .collect();
+    let slugs: Vec<String> = super::providers::shipped().into_iter().map(|(slug, _)| slug).collect();
     let mut found = BTreeSet::new();
     for source in sources().iter().filter(|source| !source.is_test()) {
         let named = |slug: &String| source.text.contains(&format!("\"{slug}\""));
@@ -402,10 +333,7 @@ fn no_code_names_a_shipped_provider() {
         }
     }
     for (path, reason) in NAMES_A_PROVIDER {
-        assert!(
-            found.contains(*path),
-            "src/{path} ({reason}) names none any more: take it off the list"
-        );
+        assert!(found.contains(*path), "src/{path} ({reason}) names none any more: take it off the list");
     }
 }
 
@@ -415,10 +343,7 @@ fn files_are_short_and_beside_their_folder() {
     for source in sources() {
         let lines = source.text.lines().count();
         if lines > MOST_LINES && !TOO_LONG.contains(&source.path.as_str()) {
-            breaches.push(format!(
-                "src/{} has {lines} lines; split it by meaning",
-                source.path
-            ));
+            breaches.push(format!("src/{} has {lines} lines; split it by meaning", source.path));
         }
         if source.path.ends_with("mod.rs") {
             breaches.push(format!("src/{}: a module stands beside its folder", source.path));
@@ -434,14 +359,9 @@ fn files_are_short_and_beside_their_folder() {
 fn the_map_of_the_crate_names_every_module() {
     let text = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
     for line in text.lines() {
-        if let Some(module) = line
-            .strip_prefix("pub mod ")
-            .and_then(|rest| rest.strip_suffix(';'))
-        {
+        if let Some(module) = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';')) {
             let row = format!("[`{module}`]");
-            let mapped = text
-                .lines()
-                .any(|line| line.starts_with("//! | ") && line.contains(&row));
+            let mapped = text.lines().any(|line| line.starts_with("//! | ") && line.contains(&row));
             assert!(mapped, "the map in src/lib.rs lacks `{module}`");
             let listed = MAY_USE.iter().any(|(name, _)| *name == module);
             assert!(listed, "the table of directions lacks `{module}`");

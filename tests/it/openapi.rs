@@ -28,25 +28,17 @@ fn every_operation_has_a_name_a_scope_and_problems() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let name = operation["operationId"].as_str().unwrap();
-            assert!(
-                name.contains('_') && !names.contains(&name),
-                "{method} {path}: {name}"
-            );
+            assert!(name.contains('_') && !names.contains(&name), "{method} {path}: {name}");
             names.push(name);
             assert!(operation["summary"].is_string(), "{name} says what it does");
             let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
-            assert_eq!(
-                problem["schema"]["$ref"], "#/components/schemas/Problem",
-                "{name}"
-            );
+            assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem", "{name}");
             let open = ["/healthz", "/readyz", "/openapi.json"].contains(&path.as_str());
             assert_eq!(operation.get("security").is_none(), open, "{name}");
             for parameter in path.split('/').filter_map(|part| part.strip_prefix('{')) {
                 let parameter = parameter.trim_end_matches('}');
                 let described = operation["parameters"].as_array().is_some_and(|parameters| {
-                    parameters
-                        .iter()
-                        .any(|one| one["name"] == parameter && one["in"] == "path")
+                    parameters.iter().any(|one| one["name"] == parameter && one["in"] == "path")
                 });
                 assert!(described, "{name} describes {parameter}");
             }

@@ -25,10 +25,7 @@ pub(crate) fn shipped() -> Vec<(String, String)> {
 }
 
 fn builtin() -> Sources {
-    Sources {
-        builtin: true,
-        ..Sources::default()
-    }
+    Sources { builtin: true, ..Sources::default() }
 }
 
 #[test]
@@ -39,11 +36,7 @@ fn every_shipped_file_is_loaded_under_its_name() {
     loaded.sort_unstable();
     assert_eq!(loaded, files);
     for definition in registry.all() {
-        assert!(
-            !definition.methods().is_empty(),
-            "{} can't be connected",
-            definition.slug()
-        );
+        assert!(!definition.methods().is_empty(), "{} can't be connected", definition.slug());
         assert!(!definition.name().is_empty());
     }
 }

@@ -22,29 +22,16 @@ const NOW: Millis = Millis(1_893_456_000_000);
 
 fn machines() -> Vec<Machine> {
     let later = NOW.plus_seconds(60);
-    let refreshing = |from| Machine::Refreshing {
-        from,
-        owner: "node".to_owned(),
-        until: later,
-    };
+    let refreshing = |from| Machine::Refreshing { from, owner: "node".to_owned(), until: later };
     let mut all = vec![
         Machine::Pending,
         Machine::Active,
         Machine::Waiting { next_try_at: later },
         Machine::Unknown { next_try_at: later },
-        Machine::Suspect {
-            since: NOW,
-            next_try_at: later,
-        },
+        Machine::Suspect { since: NOW, next_try_at: later },
     ];
     all.extend(
-        [
-            TokenState::Active,
-            TokenState::Waiting,
-            TokenState::Unknown,
-            TokenState::Suspect,
-        ]
-        .map(refreshing),
+        [TokenState::Active, TokenState::Waiting, TokenState::Unknown, TokenState::Suspect].map(refreshing),
     );
     all.extend(BrokenCause::ALL.iter().map(|cause| Machine::Broken(*cause)));
     all
@@ -96,25 +83,16 @@ async fn lay_ground(store: &Store) -> Place {
         updated_at: NOW,
     };
     let on = Connector::by_default(environment.id, "on");
-    let off = Connector {
-        enabled: false,
-        ..Connector::by_default(environment.id, "off")
-    };
+    let off = Connector { enabled: false, ..Connector::by_default(environment.id, "off") };
     let tx = store.begin().await.unwrap();
     store::workspace::insert(&tx, &workspace).await.unwrap();
     store::environment::insert(&tx, &environment).await.unwrap();
     store::user::insert(&tx, environment.id, &user).await.unwrap();
     for connector in [&on, &off] {
-        store::connector::save(&tx, environment.id, connector, NOW)
-            .await
-            .unwrap();
+        store::connector::save(&tx, environment.id, connector, NOW).await.unwrap();
     }
     tx.commit().await.unwrap();
-    Place {
-        environment: environment.id,
-        user: user.id,
-        connectors: [on, off],
-    }
+    Place { environment: environment.id, user: user.id, connectors: [on, off] }
 }
 
 fn credential(
@@ -200,42 +178,27 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
 #[tokio::test]
 async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db")))
-        .await
-        .unwrap();
+    let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
     store.migrate().await.unwrap();
     let place = lay_ground(&store).await;
     let all = all_credentials(&place);
     let tx = store.begin().await.unwrap();
     for credential in &all {
-        store::credential::insert(&tx, place.environment, credential)
-            .await
-            .unwrap();
+        store::credential::insert(&tx, place.environment, credential).await.unwrap();
     }
     tx.commit().await.unwrap();
 
     let mut found = 0;
     for status in Status::ALL {
-        let mut expected: Vec<String> = all
-            .iter()
-            .filter(|c| c.health(NOW).status == *status)
-            .map(|c| c.id.to_string())
-            .collect();
+        let mut expected: Vec<String> =
+            all.iter().filter(|c| c.health(NOW).status == *status).map(|c| c.id.to_string()).collect();
         expected.sort();
         let mut listed = Vec::new();
         let mut after = None;
         loop {
-            let filter = CredentialFilter {
-                status: Some(*status),
-                ..CredentialFilter::default()
-            };
-            let page = PageRequest {
-                limit: 200,
-                after: after.clone(),
-            };
-            let page = store::credential::list(&store, place.environment, &filter, NOW, &page)
-                .await
-                .unwrap();
+            let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
+            let page = PageRequest { limit: 200, after: after.clone() };
+            let page = store::credential::list(&store, place.environment, &filter, NOW, &page).await.unwrap();
             listed.extend(page.items.iter().map(|c| c.id.to_string()));
             match page.items.last() {
                 Some(last) if page.next_cursor.is_some() => after = Some(last.id.to_string()),

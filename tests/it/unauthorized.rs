@@ -28,11 +28,7 @@ enum Elsewhere {
 use Elsewhere::{NotFound, Own};
 
 const fn route(operation: &'static str, scope: &'static str, elsewhere: Elsewhere) -> Route {
-    Route {
-        operation,
-        scope,
-        elsewhere,
-    }
+    Route { operation, scope, elsewhere }
 }
 
 const ROUTES: &[Route] = &[
@@ -101,18 +97,12 @@ fn operations(names: &BTreeMap<&str, String>) -> BTreeMap<String, Call> {
             for (name, value) in names {
                 filled = filled.replace(&format!("{{{name}}}"), value);
             }
-            assert!(
-                !filled.contains('{'),
-                "{path} has a name that this test does not know"
-            );
+            assert!(!filled.contains('{'), "{path} has a name that this test does not know");
             let scopes = security[0]["key"].as_array().unwrap();
             let call = Call {
                 method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
                 path: filled,
-                scopes: scopes
-                    .iter()
-                    .map(|scope| scope.as_str().unwrap().to_owned())
-                    .collect(),
+                scopes: scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect(),
             };
             calls.insert(operation["operationId"].as_str().unwrap().to_owned(), call);
         }
@@ -123,19 +113,12 @@ fn operations(names: &BTreeMap<&str, String>) -> BTreeMap<String, Call> {
 /// What exists in production, by the names in paths.
 async fn names(app: &TestApp) -> BTreeMap<&'static str, String> {
     app.user("u").await;
-    let credential = app.credential("u").await["credentialId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let credential = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
     let connector = json!({"provider": "fernhill", "clientId": "c"});
     app.as_key().put("/connectors/mine", &connector).await.ok(201);
     let integration = json!({"name": "Sync", "connectors": [{"connector": "mine"}]});
     app.as_key().put("/integrations/sync", &integration).await.ok(201);
-    let key = app
-        .as_key()
-        .post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]}))
-        .await
-        .ok(201);
+    let key = app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);
     let session = json!({"userId": "u", "connectors": ["quillpost"]});
     let session = app.as_key().post("/connect/sessions", &session).await.ok(201);
     BTreeMap::from([
@@ -156,13 +139,7 @@ async fn call(caller: &Persona<'_>, call: &Call, query: &str) -> crate::support:
     } else {
         changes.then(|| json!({}))
     };
-    caller
-        .send(
-            call.method.clone(),
-            &format!("{}{query}", call.path),
-            body.as_ref(),
-        )
-        .await
+    caller.send(call.method.clone(), &format!("{}{query}", call.path), body.as_ref()).await
 }
 
 #[tokio::test]
@@ -171,22 +148,11 @@ async fn every_route_is_in_the_table() {
     let listed: Vec<&str> = ROUTES.iter().map(|route| route.operation).collect();
     let calls = operations(&names(&app).await);
     for (operation, call) in &calls {
-        assert!(
-            listed.contains(&operation.as_str()),
-            "{operation} ({}) is not in the table",
-            call.path
-        );
+        assert!(listed.contains(&operation.as_str()), "{operation} ({}) is not in the table", call.path);
     }
     for route in ROUTES {
-        let call = calls
-            .get(route.operation)
-            .unwrap_or_else(|| panic!("{} is gone", route.operation));
-        assert_eq!(
-            call.scopes,
-            [route.scope],
-            "{} describes its scope",
-            route.operation
-        );
+        let call = calls.get(route.operation).unwrap_or_else(|| panic!("{} is gone", route.operation));
+        assert_eq!(call.scopes, [route.scope], "{} describes its scope", route.operation);
     }
 }
 
@@ -217,13 +183,9 @@ async fn a_key_without_the_scope_is_told_which_it_lacks() {
         let made = json!({"name": "all but one", "scopes": others});
         let made = app.as_key().post("/api-keys", &made).await.ok(201);
         let caller = app.with_key(made["key"].as_str().unwrap());
-        let problem = call(&caller, &calls[route.operation], "?nonsense=1")
-            .await
-            .assert_problem(403, "scope_missing");
-        assert!(
-            problem["detail"].as_str().unwrap().contains(route.scope),
-            "{problem}"
-        );
+        let problem =
+            call(&caller, &calls[route.operation], "?nonsense=1").await.assert_problem(403, "scope_missing");
+        assert!(problem["detail"].as_str().unwrap().contains(route.scope), "{problem}");
         let path = format!("/api-keys/{}", made["apiKeyId"].as_str().unwrap());
         app.as_key().delete(&path).await.ok(200);
     }
@@ -237,9 +199,7 @@ async fn the_scope_alone_is_enough_and_unknown_parameters_are_refused_after_it()
         let made = json!({"name": "one", "scopes": [route.scope]});
         let made = app.as_key().post("/api-keys", &made).await.ok(201);
         let caller = app.with_key(made["key"].as_str().unwrap());
-        call(&caller, &calls[route.operation], "?nonsense=1")
-            .await
-            .assert_invalid(&["/nonsense"]);
+        call(&caller, &calls[route.operation], "?nonsense=1").await.assert_invalid(&["/nonsense"]);
         let path = format!("/api-keys/{}", made["apiKeyId"].as_str().unwrap());
         app.as_key().delete(&path).await.ok(200);
     }
@@ -254,19 +214,12 @@ async fn the_other_environment_and_the_other_workspace_see_nothing() {
     let absent = app.as_sandbox_key().get("/users/nobody").await.json();
     for caller in [app.as_sandbox_key(), app.as_stranger()] {
         for route in ROUTES.iter().filter(|route| matches!(route.elsewhere, NotFound)) {
-            let mut problem = call(&caller, &calls[route.operation], "")
-                .await
-                .assert_problem(404, "not_found");
+            let mut problem =
+                call(&caller, &calls[route.operation], "").await.assert_problem(404, "not_found");
             problem["requestId"] = absent["requestId"].clone();
             assert_eq!(problem, absent, "{}", route.operation);
         }
-        for list in [
-            "/users",
-            "/credentials",
-            "/connectors",
-            "/integrations",
-            "/events",
-        ] {
+        for list in ["/users", "/credentials", "/connectors", "/integrations", "/events"] {
             assert_eq!(caller.get(list).await.ok(200)["data"], json!([]), "{list}");
         }
     }

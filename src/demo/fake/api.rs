@@ -31,36 +31,22 @@ impl Caller {
     fn new(name: &str, scopes: Option<Vec<String>>) -> Self {
         let digest = hex::encode(Sha256::digest(name.as_bytes()));
         let id = format!("acct_{}", digest.get(..10).unwrap_or_default());
-        Self {
-            id,
-            label: name.to_owned(),
-            scopes,
-            token: None,
-        }
+        Self { id, label: name.to_owned(), scopes, token: None }
     }
 
     fn may(&self, scope: &str) -> bool {
-        self.scopes
-            .as_ref()
-            .is_none_or(|scopes| scopes.iter().any(|has| has == scope))
+        self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|has| has == scope))
     }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 /// The key or token a call carries, in whichever place.
 fn presented(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get("x-api-key")
-        .and_then(|key| key.to_str().ok())
-        .or_else(|| bearer(headers))
+    headers.get("x-api-key").and_then(|key| key.to_str().ok()).or_else(|| bearer(headers))
 }
 
 /// What a key is worth: what was set for it, else by its prefix.
@@ -95,14 +81,9 @@ fn caller(fake: &Fake, headers: &HeaderMap) -> Result<Caller, StatusCode> {
     if let Some(access) = fake.ledger().access(presented, fake.now()) {
         let scopes = Some(access.scopes.clone());
         return Ok(match &access.owner {
-            Owner::Grant {
-                id,
-                version,
-                username,
-            } => Caller {
-                token: Some((*id, *version)),
-                ..Caller::new(username, scopes)
-            },
+            Owner::Grant { id, version, username } => {
+                Caller { token: Some((*id, *version)), ..Caller::new(username, scopes) }
+            }
             Owner::Client(client_id) => Caller::new(client_id, scopes),
             Owner::Session(username) => Caller::new(username, scopes),
         });
@@ -193,10 +174,7 @@ pub(super) async fn call_api(
             (&Method::GET, "/items") if caller.may("items:read") => Answer::json(StatusCode::OK, &items()),
             (&Method::POST, "/items") if caller.may("items:write") => {
                 let sent = serde_json::from_slice::<Value>(&body).unwrap_or_default();
-                Answer::json(
-                    StatusCode::CREATED,
-                    &json!({ "id": "order_1045", "received": sent }),
-                )
+                Answer::json(StatusCode::CREATED, &json!({ "id": "order_1045", "received": sent }))
             }
             (&Method::GET | &Method::POST, "/items") => denied(&fake, StatusCode::FORBIDDEN),
             (_, "/me" | "/items") => Answer::empty(StatusCode::METHOD_NOT_ALLOWED),

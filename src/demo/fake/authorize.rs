@@ -112,10 +112,7 @@ pub(super) async fn answer_consent(
         fake.ledger().counters.authorizations_denied += 1;
         let error = ("error", "access_denied".to_owned());
         let said = ("error_description", "the user said no".to_owned());
-        return reply(
-            &fake,
-            &answer(&fake, &asked.redirect_uri, &asked.pairs, vec![error, said]),
-        );
+        return reply(&fake, &answer(&fake, &asked.redirect_uri, &asked.pairs, vec![error, said]));
     }
     let Some(username) = username.filter(|name| !name.is_empty()) else {
         return page(&fake, &asked);
@@ -131,10 +128,7 @@ pub(super) async fn answer_consent(
         ledger.counters.authorizations_allowed += 1;
         ledger.consent(consent, mint)
     });
-    reply(
-        &fake,
-        &answer(&fake, &asked.redirect_uri, &asked.pairs, vec![("code", code)]),
-    )
+    reply(&fake, &answer(&fake, &asked.redirect_uri, &asked.pairs, vec![("code", code)]))
 }
 
 async fn faulted(fake: &Fake, line: &Line, pairs: &[(String, String)]) -> Option<Response> {
@@ -148,35 +142,20 @@ fn check(fake: &Fake, pairs: Vec<(String, String)>) -> Result<Asked, Stop> {
         return Err(Stop::Page("The app that sent you here is not known to Fernhill."));
     };
     let Some(sent) = value(&pairs, "redirect_uri") else {
-        return Err(Stop::Page(
-            "The app that sent you here didn't say where to send you back.",
-        ));
+        return Err(Stop::Page("The app that sent you here didn't say where to send you back."));
     };
     let known = ledger.settings.any_redirect || client.redirect_uris.iter().any(|uri| uri == sent);
-    let Some(redirect_uri) = Url::parse(sent)
-        .ok()
-        .filter(|uri| known && uri.fragment().is_none())
-    else {
-        return Err(Stop::Page(
-            "The address to send you back to is not registered for this app.",
-        ));
+    let Some(redirect_uri) = Url::parse(sent).ok().filter(|uri| known && uri.fragment().is_none()) else {
+        return Err(Stop::Page("The address to send you back to is not registered for this app."));
     };
-    let (client_id, client_name) = (
-        client.id.clone(),
-        client.name.clone().unwrap_or(client.id.clone()),
-    );
+    let (client_id, client_name) = (client.id.clone(), client.name.clone().unwrap_or(client.id.clone()));
     drop(ledger);
 
     let stop = |error: &str, description: &str| {
-        let members = vec![
-            ("error", error.to_owned()),
-            ("error_description", description.to_owned()),
-        ];
+        let members = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
         Stop::Answer(Box::new(answer(fake, &redirect_uri, &pairs, members)))
     };
-    if let Some(twice) = MEMBERS
-        .iter()
-        .find(|name| pairs.iter().filter(|(key, _)| key == *name).count() > 1)
+    if let Some(twice) = MEMBERS.iter().find(|name| pairs.iter().filter(|(key, _)| key == *name).count() > 1)
     {
         return Err(stop("invalid_request", &format!("{twice} is given twice")));
     }
@@ -187,32 +166,15 @@ fn check(fake: &Fake, pairs: Vec<(String, String)>) -> Result<Asked, Stop> {
         return Err(stop("invalid_request", "PKCE with S256 is required"));
     }
     let Some(challenge) = value(&pairs, "code_challenge").filter(|challenge| challenge.len() == 43) else {
-        return Err(stop(
-            "invalid_request",
-            "the code challenge is missing or has the wrong length",
-        ));
+        return Err(stop("invalid_request", "the code challenge is missing or has the wrong length"));
     };
     let scope = value(&pairs, "scope").unwrap_or("profile");
-    let scopes = scope
-        .split_whitespace()
-        .map(ToOwned::to_owned)
-        .collect::<Vec<_>>();
-    if !scopes
-        .iter()
-        .all(|scope| SCOPES.iter().any(|(known, _)| known == scope))
-    {
+    let scopes = scope.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>();
+    if !scopes.iter().all(|scope| SCOPES.iter().any(|(known, _)| known == scope)) {
         return Err(stop("invalid_scope", "a scope is unknown"));
     }
     let (challenge, sent_redirect_uri) = (challenge.to_owned(), sent.to_owned());
-    Ok(Asked {
-        pairs,
-        client_id,
-        client_name,
-        redirect_uri,
-        sent_redirect_uri,
-        scopes,
-        challenge,
-    })
+    Ok(Asked { pairs, client_id, client_name, redirect_uri, sent_redirect_uri, scopes, challenge })
 }
 
 fn answer(fake: &Fake, to: &Url, pairs: &[(String, String)], members: Vec<(&'static str, String)>) -> Reply {
@@ -220,29 +182,16 @@ fn answer(fake: &Fake, to: &Url, pairs: &[(String, String)], members: Vec<(&'sta
     if let Some(state) = value(pairs, "state") {
         members.push(("state", state.to_owned()));
     }
-    let issuer = fake
-        .ledger()
-        .settings
-        .issuer
-        .clone()
-        .unwrap_or_else(|| fake.base_url().to_owned());
+    let issuer = fake.ledger().settings.issuer.clone().unwrap_or_else(|| fake.base_url().to_owned());
     if !issuer.is_empty() {
         members.push(("iss", issuer));
     }
-    Reply {
-        to: to.clone(),
-        form_post: value(pairs, "response_mode") == Some("form_post"),
-        members,
-    }
+    Reply { to: to.clone(), form_post: value(pairs, "response_mode") == Some("form_post"), members }
 }
 
 fn reply(fake: &Fake, reply: &Reply) -> Response {
     if reply.form_post {
-        let pairs = reply
-            .members
-            .iter()
-            .map(|(name, value)| Pair { name, value })
-            .collect::<Vec<_>>();
+        let pairs = reply.members.iter().map(|(name, value)| Pair { name, value }).collect::<Vec<_>>();
         let mut context = Context::new();
         context.insert("title", "Fernhill: back to the app");
         context.insert("action", reply.to.as_str());
@@ -252,10 +201,9 @@ fn reply(fake: &Fake, reply: &Reply) -> Response {
     let mut to = reply.to.clone();
     to.query_pairs_mut().extend_pairs(&reply.members);
     match HeaderValue::from_str(to.as_str()) {
-        Ok(location) => finished(
-            fake,
-            (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
-        ),
+        Ok(location) => {
+            finished(fake, (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+        }
         Err(_) => refused(fake, Stop::Page("The address to send you back to is not usable.")),
     }
 }
@@ -268,10 +216,7 @@ fn refused(fake: &Fake, stop: Stop) -> Response {
             let mut context = Context::new();
             context.insert("title", "Fernhill: this can't go on");
             context.insert("message", message);
-            finished(
-                fake,
-                fake.pages().render(StatusCode::BAD_REQUEST, "error", &context),
-            )
+            finished(fake, fake.pages().render(StatusCode::BAD_REQUEST, "error", &context))
         }
     }
 }
@@ -299,16 +244,10 @@ fn page(fake: &Fake, asked: &Asked) -> Response {
 
 fn finished(fake: &Fake, response: Response) -> Response {
     let mut response = guard(response, POLICY);
-    if let Some(coop) = fake
-        .ledger()
-        .settings
-        .coop
-        .as_deref()
-        .and_then(|coop| HeaderValue::from_str(coop).ok())
+    if let Some(coop) =
+        fake.ledger().settings.coop.as_deref().and_then(|coop| HeaderValue::from_str(coop).ok())
     {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static("cross-origin-opener-policy"), coop);
+        response.headers_mut().insert(HeaderName::from_static("cross-origin-opener-policy"), coop);
     }
     response
 }

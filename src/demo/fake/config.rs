@@ -196,10 +196,7 @@ impl Client {
     /// The client of the demo, which its users know as Acme, with its redirect URI.
     pub fn demo(redirect_uri: impl Into<String>) -> Self {
         let client = Self::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET).redirect(redirect_uri);
-        Self {
-            name: Some("Acme".to_owned()),
-            ..client
-        }
+        Self { name: Some("Acme".to_owned()), ..client }
     }
 
     /// Registers one more redirect URI.

@@ -20,10 +20,7 @@ pub(super) fn routes() -> Router<Fake> {
         .route("/_control/state", get(show_state))
         .route("/_control/settings", get(show_settings).patch(change_settings))
         .route("/_control/clients", post(register_client))
-        .route(
-            "/_control/faults",
-            get(list_faults).post(program_fault).delete(clear_faults),
-        )
+        .route("/_control/faults", get(list_faults).post(program_fault).delete(clear_faults))
         .route("/_control/grants", get(list_grants).post(create_grant))
         .route("/_control/grants/{id}", delete(withdraw_grant).get(show_grant))
         .route("/_control/tokens/identify", post(identify_token))
@@ -71,11 +68,7 @@ fn refused(status: StatusCode, message: &str) -> Refused {
 pub(super) fn snapshot(fake: &Fake) -> Snapshot {
     let faults_pending = fake.faults().pending().len();
     let ledger = fake.ledger();
-    Snapshot {
-        counters: ledger.counters.clone(),
-        grants: ledger.views(),
-        faults_pending,
-    }
+    Snapshot { counters: ledger.counters.clone(), grants: ledger.views(), faults_pending }
 }
 
 async fn show_state(State(fake): State<Fake>) -> Json<Snapshot> {
@@ -108,10 +101,7 @@ async fn register_client(State(fake): State<Fake>, Json(client): Json<Client>) -
 
 async fn list_faults(State(fake): State<Fake>) -> Json<Value> {
     let pending = fake.faults().pending();
-    let data = pending
-        .iter()
-        .map(|(id, plan)| json!({ "id": id, "plan": plan }))
-        .collect::<Vec<_>>();
+    let data = pending.iter().map(|(id, plan)| json!({ "id": id, "plan": plan })).collect::<Vec<_>>();
     Json(json!({ "data": data }))
 }
 
@@ -131,8 +121,7 @@ async fn list_grants(State(fake): State<Fake>) -> Json<Value> {
 
 async fn show_grant(State(fake): State<Fake>, Path(id): Path<GrantId>) -> Result<Json<GrantView>, Refused> {
     let view = fake.ledger().view(id);
-    view.map(Json)
-        .ok_or(refused(StatusCode::NOT_FOUND, "there is no such grant"))
+    view.map(Json).ok_or(refused(StatusCode::NOT_FOUND, "there is no such grant"))
 }
 
 async fn create_grant(State(fake): State<Fake>, Json(new): Json<NewGrant>) -> (StatusCode, Json<Value>) {

@@ -115,10 +115,7 @@ impl GrantView {
     /// The counters of one version, zero if it never was.
     pub fn at(&self, version: u64) -> VersionView {
         let seen = self.versions.iter().find(|seen| seen.version == version);
-        seen.cloned().unwrap_or(VersionView {
-            version,
-            ..VersionView::default()
-        })
+        seen.cloned().unwrap_or(VersionView { version, ..VersionView::default() })
     }
 
     /// Refresh requests over all versions.

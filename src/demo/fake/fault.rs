@@ -34,10 +34,7 @@ impl Endpoint {
     fn covers(self, called: Self) -> bool {
         match self {
             Self::Token => {
-                matches!(
-                    called,
-                    Self::Token | Self::Exchange | Self::Refresh | Self::ClientCredentials
-                )
+                matches!(called, Self::Token | Self::Exchange | Self::Refresh | Self::ClientCredentials)
             }
             Self::Authorize
             | Self::Exchange
@@ -112,29 +109,17 @@ impl Default for Fault {
 impl Fault {
     /// Answers `status` with an empty body; nothing is processed.
     pub fn status(status: StatusCode) -> Self {
-        Self {
-            process: false,
-            status: Some(status.as_u16()),
-            ..Self::default()
-        }
+        Self { process: false, status: Some(status.as_u16()), ..Self::default() }
     }
 
     /// Answers `status` with `body`; nothing is processed.
     pub fn answer(status: StatusCode, content_type: &str, body: impl Into<String>) -> Self {
-        Self {
-            body: Some(body.into()),
-            ..Self::status(status)
-        }
-        .header("content-type", content_type)
+        Self { body: Some(body.into()), ..Self::status(status) }.header("content-type", content_type)
     }
 
     /// An OAuth error, whatever the status: RFC 6749 says 400, some providers say 200 or 403.
     pub fn oauth_error(status: StatusCode, error: &str) -> Self {
-        Self::answer(
-            status,
-            "application/json",
-            serde_json::json!({ "error": error }).to_string(),
-        )
+        Self::answer(status, "application/json", serde_json::json!({ "error": error }).to_string())
     }
 
     /// 429 with `Retry-After`; nothing is processed.
@@ -144,51 +129,32 @@ impl Fault {
 
     /// Changes members of the true answer; `null` removes one.
     pub fn merge(members: serde_json::Map<String, serde_json::Value>) -> Self {
-        Self {
-            merge: members,
-            ..Self::default()
-        }
+        Self { merge: members, ..Self::default() }
     }
 
     /// Closes the connection; nothing is processed.
     pub fn close_before() -> Self {
-        Self {
-            process: false,
-            wire: Wire::Close,
-            ..Self::default()
-        }
+        Self { process: false, wire: Wire::Close, ..Self::default() }
     }
 
     /// Processes the call and closes the connection without an answer: the answer is lost.
     pub fn close_after() -> Self {
-        Self {
-            wire: Wire::Close,
-            ..Self::default()
-        }
+        Self { wire: Wire::Close, ..Self::default() }
     }
 
     /// Processes the call and plays the true answer by `wire`.
     pub fn wire(wire: Wire) -> Self {
-        Self {
-            wire,
-            ..Self::default()
-        }
+        Self { wire, ..Self::default() }
     }
 
     /// Processes the call after this many milliseconds.
     pub fn delay_before(ms: u64) -> Self {
-        Self {
-            before_ms: ms,
-            ..Self::default()
-        }
+        Self { before_ms: ms, ..Self::default() }
     }
 
     /// Processes the call and answers this many milliseconds later.
     pub fn delay_after(ms: u64) -> Self {
-        Self {
-            after_ms: ms,
-            ..Self::default()
-        }
+        Self { after_ms: ms, ..Self::default() }
     }
 
     /// The same fault, but the call is processed: the token is spent.
@@ -254,15 +220,7 @@ fn once() -> Option<u32> {
 impl Plan {
     /// Hits the next call of `endpoint`.
     pub fn next(endpoint: Endpoint, fault: Fault) -> Self {
-        Self {
-            endpoint,
-            grant: None,
-            version: None,
-            client: None,
-            skip: 0,
-            times: once(),
-            fault,
-        }
+        Self { endpoint, grant: None, version: None, client: None, skip: 0, times: once(), fault }
     }
 
     /// Hits the next `n` fitting calls.
@@ -304,10 +262,7 @@ impl Plan {
         self.endpoint.covers(call.endpoint)
             && self.grant.is_none_or(|grant| call.grant == Some(grant))
             && self.version.is_none_or(|version| call.version == Some(version))
-            && self
-                .client
-                .as_deref()
-                .is_none_or(|client| call.client == Some(client))
+            && self.client.as_deref().is_none_or(|client| call.client == Some(client))
     }
 }
 
@@ -322,12 +277,7 @@ pub(super) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(super) fn of(endpoint: Endpoint, token: Option<(GrantId, u64)>, client: Option<&'a str>) -> Self {
-        Self {
-            endpoint,
-            grant: token.map(|(grant, _)| grant),
-            version: token.map(|(_, v)| v),
-            client,
-        }
+        Self { endpoint, grant: token.map(|(grant, _)| grant), version: token.map(|(_, v)| v), client }
     }
 }
 

@@ -43,16 +43,9 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(error: &'static str, description: &'static str) -> Self {
-        let status = if error == "invalid_client" {
-            StatusCode::UNAUTHORIZED
-        } else {
-            StatusCode::BAD_REQUEST
-        };
-        Self {
-            status,
-            error,
-            description,
-        }
+        let status =
+            if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+        Self { status, error, description }
     }
 
     fn grant(description: &'static str) -> Self {
@@ -80,11 +73,7 @@ struct Code {
 /// Whose access token it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Owner {
-    Grant {
-        id: GrantId,
-        version: u64,
-        username: String,
-    },
+    Grant { id: GrantId, version: u64, username: String },
     Client(String),
     Session(String),
 }
@@ -136,15 +125,7 @@ impl Ledger {
     /// Keeps a consent and gives the code for it.
     pub(super) fn consent(&mut self, consent: Consent, mint: &Mint<'_>) -> String {
         let code = mint.token("fhc_");
-        self.codes.insert(
-            code.clone(),
-            Code {
-                consent,
-                issued_at: mint.now,
-                grant: None,
-                used: false,
-            },
-        );
+        self.codes.insert(code.clone(), Code { consent, issued_at: mint.now, grant: None, used: false });
         code
     }
 
@@ -173,9 +154,7 @@ impl Ledger {
             return Err(Refusal::grant("the code is too old"));
         }
         if kept.consent.redirect_uri != redirect_uri {
-            return Err(Refusal::grant(
-                "the redirect URI differs from that of the authorization request",
-            ));
+            return Err(Refusal::grant("the redirect URI differs from that of the authorization request"));
         }
         if URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) != kept.consent.challenge {
             return Err(Refusal::grant("the code verifier doesn't fit the challenge"));
@@ -197,11 +176,7 @@ impl Ledger {
         mint: &Mint<'_>,
     ) -> Issued {
         let id = self.grants.len() as GrantId + 1;
-        let kind = self
-            .clients
-            .get(client_id)
-            .and_then(|client| client.kind)
-            .unwrap_or(self.settings.kind);
+        let kind = self.clients.get(client_id).and_then(|client| client.kind).unwrap_or(self.settings.kind);
         let current_token = mint.token("fhr_");
         self.refresh.insert(current_token.clone(), (id, 1));
         let grant = Grant {
@@ -213,26 +188,12 @@ impl Ledger {
             end: None,
             current: 1,
             current_token: current_token.clone(),
-            versions: BTreeMap::from([(
-                1,
-                VersionView {
-                    version: 1,
-                    ..VersionView::default()
-                },
-            )]),
+            versions: BTreeMap::from([(1, VersionView { version: 1, ..VersionView::default() })]),
         };
         self.grants.insert(id, grant);
-        let owner = Owner::Grant {
-            id,
-            version: 1,
-            username: username.to_owned(),
-        };
+        let owner = Owner::Grant { id, version: 1, username: username.to_owned() };
         let refresh_token = self.settings.refresh_tokens.then_some(current_token);
-        Issued {
-            grant: Some(id),
-            refresh_token,
-            ..self.access_token(owner, scopes, mint)
-        }
+        Issued { grant: Some(id), refresh_token, ..self.access_token(owner, scopes, mint) }
     }
 
     /// Makes an access token without a grant: client credentials, session login.
@@ -242,35 +203,19 @@ impl Ledger {
         let expires_at = mint.now + TimeDelta::seconds(lifetime.into());
         self.access.insert(
             access_token.clone(),
-            Access {
-                owner,
-                scopes: scopes.clone(),
-                expires_at,
-                revoked: false,
-            },
+            Access { owner, scopes: scopes.clone(), expires_at, revoked: false },
         );
         let expires_in = self.settings.announce_lifetime.then_some(lifetime);
-        Issued {
-            grant: None,
-            access_token,
-            refresh_token: None,
-            expires_in,
-            scopes,
-        }
+        Issued { grant: None, access_token, refresh_token: None, expires_in, scopes }
     }
 
     /// What an access token means, if it is good now.
     pub(super) fn access(&self, token: &str, now: DateTime<Utc>) -> Option<&Access> {
-        let access = self
-            .access
-            .get(token)
-            .filter(|access| !access.revoked && now < access.expires_at)?;
+        let access = self.access.get(token).filter(|access| !access.revoked && now < access.expires_at)?;
         match access.owner {
-            Owner::Grant { id, .. } => self
-                .grants
-                .get(&id)
-                .filter(|grant| grant.end.is_none())
-                .map(|_| access),
+            Owner::Grant { id, .. } => {
+                self.grants.get(&id).filter(|grant| grant.end.is_none()).map(|_| access)
+            }
             Owner::Client(_) | Owner::Session(_) => Some(access),
         }
     }

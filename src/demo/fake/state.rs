@@ -32,14 +32,7 @@ impl Fake {
         pages: Pages,
     ) -> Self {
         let (ledger, faults) = (Mutex::new(ledger), Mutex::default());
-        Self(Arc::new(Inner {
-            base_url,
-            ledger,
-            faults,
-            clock,
-            random,
-            pages,
-        }))
+        Self(Arc::new(Inner { base_url, ledger, faults, clock, random, pages }))
     }
 
     pub(super) fn base_url(&self) -> &str {
@@ -64,10 +57,7 @@ impl Fake {
 
     /// Works on the ledger with what is needed to make tokens.
     pub(super) fn with_mint<T>(&self, work: impl FnOnce(&mut Ledger, &Mint<'_>) -> T) -> T {
-        let mint = Mint {
-            now: self.now(),
-            random: self.0.random.as_ref(),
-        };
+        let mint = Mint { now: self.now(), random: self.0.random.as_ref() };
         work(&mut self.ledger(), &mint)
     }
 

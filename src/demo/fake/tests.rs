@@ -33,11 +33,7 @@ impl Rig {
         config.settings.kind = kind;
         config.clients = vec![Client::demo(REDIRECT)];
         let fake = FakeProvider::start(config).unwrap();
-        Self {
-            fake,
-            clock,
-            http: client(),
-        }
+        Self { fake, clock, http: client() }
     }
 
     fn url(&self, path: &str) -> String {
@@ -58,31 +54,19 @@ impl Rig {
             pairs.retain(|(kept, _)| kept != name);
             pairs.push((name, value));
         }
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     async fn decide(&self, changes: &[(&str, &str)], decision: &str) -> Response {
         let mut form = Self::asked(changes);
         form.push(("username".to_owned(), DEMO_USERNAME.to_owned()));
         form.push(("decision".to_owned(), decision.to_owned()));
-        self.http
-            .post(self.url("/oauth/authorize"))
-            .form(&form)
-            .send()
-            .await
-            .unwrap()
+        self.http.post(self.url("/oauth/authorize")).form(&form).send().await.unwrap()
     }
 
     async fn code(&self) -> String {
         let response = self.decide(&[], "allow").await;
-        answer(&response)
-            .into_iter()
-            .find(|(name, _)| name == "code")
-            .unwrap()
-            .1
+        answer(&response).into_iter().find(|(name, _)| name == "code").unwrap().1
     }
 
     fn token(&self, form: &[(&str, &str)]) -> RequestBuilder {
@@ -116,16 +100,9 @@ impl Rig {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the client of these tests stands for the hub"
-)]
+#[expect(clippy::disallowed_methods, reason = "the client of these tests stands for the hub")]
 fn client() -> Http {
-    Http::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap()
+    Http::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
 }
 
 fn answer(response: &Response) -> Vec<(String, String)> {
@@ -141,7 +118,5 @@ async fn json(request: RequestBuilder) -> (u16, Value) {
 }
 
 fn text<'a>(body: &'a Value, member: &str) -> &'a str {
-    body[member]
-        .as_str()
-        .unwrap_or_else(|| panic!("no {member} in {body}"))
+    body[member].as_str().unwrap_or_else(|| panic!("no {member} in {body}"))
 }

@@ -29,10 +29,7 @@ struct Params {
 
 impl Params {
     fn read(headers: &HeaderMap, body: &[u8]) -> Self {
-        let kind = headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .unwrap_or_default();
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let mut params = Self::default();
         if kind.starts_with("application/json") {
             let members = serde_json::from_slice::<BTreeMap<String, Value>>(body).unwrap_or_default();
@@ -43,24 +40,17 @@ impl Params {
             return params;
         }
         for (name, value) in form_urlencoded::parse(body) {
-            params.repeated |= params
-                .members
-                .insert(name.into_owned(), value.into_owned())
-                .is_some();
+            params.repeated |= params.members.insert(name.into_owned(), value.into_owned()).is_some();
         }
         params
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.members
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.members.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     fn need(&self, name: &str) -> Result<&str, Refusal> {
-        self.get(name)
-            .ok_or(Refusal::new("invalid_request", "a parameter is missing"))
+        self.get(name).ok_or(Refusal::new("invalid_request", "a parameter is missing"))
     }
 }
 
@@ -69,14 +59,9 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let (user, password) = raw_basic(headers)?;
     let decode = |part: &str| {
         let joined = format!("v={part}");
-        form_urlencoded::parse(joined.as_bytes())
-            .next()
-            .map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(joined.as_bytes()).next().map(|(_, value)| value.into_owned())
     };
-    Some((
-        decode(&user.replace('&', "%26"))?,
-        decode(&password.replace('&', "%26"))?,
-    ))
+    Some((decode(&user.replace('&', "%26"))?, decode(&password.replace('&', "%26"))?))
 }
 
 /// User name and password from an `Authorization: Basic` header as they stand.
@@ -86,9 +71,7 @@ pub(super) fn raw_basic(headers: &HeaderMap) -> Option<(String, String)> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(encoded.trim())
-        .ok()?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (user, password) = text.split_once(':')?;
     Some((user.to_owned(), password.to_owned()))
@@ -96,9 +79,7 @@ pub(super) fn raw_basic(headers: &HeaderMap) -> Option<(String, String)> {
 
 /// The client id a request claims, proven or not.
 fn claimed_client(headers: &HeaderMap, params: &Params) -> Option<String> {
-    basic(headers)
-        .map(|(id, _)| id)
-        .or_else(|| params.get("client_id").map(ToOwned::to_owned))
+    basic(headers).map(|(id, _)| id).or_else(|| params.get("client_id").map(ToOwned::to_owned))
 }
 
 /// The client that proved itself.
@@ -110,10 +91,7 @@ fn client(fake: &Fake, headers: &HeaderMap, params: &Params) -> Result<String, R
     }
     let (id, secret) = match in_header {
         Some((id, secret)) => (id, Some(secret)),
-        None => (
-            params.need("client_id")?.to_owned(),
-            params.get("client_secret").map(ToOwned::to_owned),
-        ),
+        None => (params.need("client_id")?.to_owned(), params.get("client_secret").map(ToOwned::to_owned)),
     };
     let ledger = fake.ledger();
     let unknown = Refusal::new("invalid_client", "the client is unknown or its secret is wrong");
@@ -218,9 +196,7 @@ fn arrive(fake: &Fake, params: &Params) -> (Endpoint, Option<(u64, u64)>) {
         }
         Some("refresh_token") => {
             ledger.counters.refreshes += 1;
-            let token = params
-                .get("refresh_token")
-                .and_then(|token| ledger.arrived(token));
+            let token = params.get("refresh_token").and_then(|token| ledger.arrived(token));
             (Endpoint::Refresh, token)
         }
         Some("client_credentials") => {
@@ -248,24 +224,14 @@ fn issue(fake: &Fake, headers: &HeaderMap, params: &Params) -> Result<Issued, Re
             fake.with_mint(|ledger, mint| ledger.refresh(token, &client_id, params.get("scope"), mint))
         }
         "client_credentials" => fake.with_mint(|ledger, mint| {
-            if ledger
-                .clients
-                .get(&client_id)
-                .is_none_or(|client| client.secret.is_none())
-            {
-                return Err(Refusal::new(
-                    "unauthorized_client",
-                    "a public client has no credentials",
-                ));
+            if ledger.clients.get(&client_id).is_none_or(|client| client.secret.is_none()) {
+                return Err(Refusal::new("unauthorized_client", "a public client has no credentials"));
             }
             let asked = params.get("scope").unwrap_or("profile items:read items:write");
             let scopes = asked.split_whitespace().map(ToOwned::to_owned).collect();
             Ok(ledger.access_token(Owner::Client(client_id), scopes, mint))
         }),
-        _ => Err(Refusal::new(
-            "unsupported_grant_type",
-            "this grant type is not supported",
-        )),
+        _ => Err(Refusal::new("unsupported_grant_type", "this grant type is not supported")),
     }
 }
 
@@ -309,19 +275,13 @@ pub(super) async fn create_session(
     let fault = fake.fault(&Call::of(Endpoint::Login, None, None));
     play(fault, &line, move || {
         let params = Params::read(&headers, &body);
-        let given = raw_basic(&headers).or_else(|| {
-            Some((
-                params.get("username")?.to_owned(),
-                params.get("password")?.to_owned(),
-            ))
-        });
+        let given = raw_basic(&headers)
+            .or_else(|| Some((params.get("username")?.to_owned(), params.get("password")?.to_owned())));
         let Some((username, _)) = given.filter(|(_, password)| password == DEMO_PASSWORD) else {
             let body = json!({ "error": "login_failed", "message": "user name or password is wrong" });
             return Answer::json(StatusCode::UNAUTHORIZED, &body);
         };
-        let scopes = ["profile", "items:read", "items:write"]
-            .map(ToOwned::to_owned)
-            .to_vec();
+        let scopes = ["profile", "items:read", "items:write"].map(ToOwned::to_owned).to_vec();
         let issued =
             fake.with_mint(|ledger, mint| ledger.access_token(Owner::Session(username), scopes, mint));
         let mut body = json!({ "session_token": issued.access_token });

@@ -25,19 +25,11 @@ impl Answer {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self {
-            status,
-            headers,
-            body: body.to_string().into(),
-        }
+        Self { status, headers, body: body.to_string().into() }
     }
 
     pub(super) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     fn changed(mut self, fault: &Fault) -> Self {

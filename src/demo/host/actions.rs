@@ -73,9 +73,7 @@ async fn session(host: &Host, credential_id: Option<&str>) -> HubAnswer {
         body["integration"] = json!(host.integration);
         "Acme’s back end asked the hub for a connect session. Its token goes to the page; the API key never does."
     };
-    host.hub
-        .call(Method::POST, "/connect/sessions", &[], Some(&body), said)
-        .await
+    host.hub.call(Method::POST, "/connect/sessions", &[], Some(&body), said).await
 }
 
 /// `POST /connect-token`
@@ -94,10 +92,7 @@ pub(super) async fn create_connect_token(State(host): State<Host>, Json(asked): 
 
 /// `POST /connect-link`: the same without the script, on the hub's own page.
 pub(super) async fn open_connect_link(State(host): State<Host>, headers: HeaderMap) -> Response {
-    if headers
-        .get("sec-fetch-site")
-        .is_some_and(|site| site != "same-origin")
-    {
+    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin") {
         return StatusCode::FORBIDDEN.into_response();
     }
     let made = session(&host, None).await;
@@ -134,11 +129,7 @@ pub(super) async fn finish_redirect(State(host): State<Host>, Query(back): Query
 /// `POST /confirm`: for a result of the modal that carries a confirmation code.
 pub(super) async fn confirm_connection(State(host): State<Host>, Json(asked): Json<Confirm>) -> Response {
     let confirmed = confirm(&host, &asked.session_id, &asked.confirmation_code).await;
-    if confirmed.ok() {
-        told(StatusCode::OK, &[&confirmed], json!({}))
-    } else {
-        failed(&[&confirmed])
-    }
+    if confirmed.ok() { told(StatusCode::OK, &[&confirmed], json!({})) } else { failed(&[&confirmed]) }
 }
 
 /// `POST /use`
@@ -146,15 +137,8 @@ pub(super) async fn use_connection(State(host): State<Host>, Json(asked): Json<U
     let Some(app) = host.connectors.iter().find(|app| app.key == asked.connector) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let path = format!(
-        "/users/{}/connectors/{}/token",
-        segment(&host.user.username),
-        segment(&app.key)
-    );
-    let said = format!(
-        "Acme’s back end fetched Jo’s credential for {}. The hub keeps it fresh.",
-        app.name
-    );
+    let path = format!("/users/{}/connectors/{}/token", segment(&host.user.username), segment(&app.key));
+    let said = format!("Acme’s back end fetched Jo’s credential for {}. The hub keeps it fresh.", app.name);
     let fetched = host.hub.call(Method::GET, &path, &[], None, &said).await;
     let Some(credential) = AppCredential::from_answer(&fetched.body).filter(|_| fetched.ok()) else {
         return failed(&[&fetched]);
@@ -175,10 +159,7 @@ async fn own(host: &Host, credential_id: &str) -> Result<(), Box<Response>> {
         return Err(Box::new(failed(&[&listed])));
     }
     let has = |row: &Value| row["credentialId"].as_str() == Some(credential_id);
-    if listed.body["data"]
-        .as_array()
-        .is_some_and(|rows| rows.iter().any(has))
-    {
+    if listed.body["data"].as_array().is_some_and(|rows| rows.iter().any(has)) {
         return Ok(());
     }
     let body = json!({ "steps": [], "trouble": "that connection is not yours, or is gone" });
@@ -193,9 +174,5 @@ pub(super) async fn disconnect(State(host): State<Host>, Json(asked): Json<Disco
     let path = format!("/credentials/{}", segment(&asked.credential_id));
     let said = "Acme asked the hub to forget the connection; where the app allows it, the hub also took it back there.";
     let gone = host.hub.call(Method::DELETE, &path, &[], None, said).await;
-    if gone.ok() {
-        told(StatusCode::OK, &[&gone], json!({}))
-    } else {
-        failed(&[&gone])
-    }
+    if gone.ok() { told(StatusCode::OK, &[&gone], json!({})) } else { failed(&[&gone]) }
 }

@@ -61,21 +61,14 @@ pub struct HubClient {
 
 impl HubClient {
     /// A client of the hub at `base`.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the host app stands for somebody else's back end"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the host app stands for somebody else's back end")]
     pub fn new(base: &str, key: SecretString) -> Result<Self, DemoError> {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(30))
             .no_proxy()
             .build()?;
-        Ok(Self {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-            key,
-        })
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), key })
     }
 
     /// Where the hub is, without a slash at the end.
@@ -93,17 +86,8 @@ impl HubClient {
         said: &str,
     ) -> HubAnswer {
         let url = format!("{}{path}", self.base);
-        let curl = curl(
-            &method,
-            &url,
-            "Authorization: Bearer $VOUCHSAFE_KEY",
-            headers,
-            body,
-        );
-        let mut request = self
-            .http
-            .request(method, &url)
-            .bearer_auth(self.key.expose_secret());
+        let curl = curl(&method, &url, "Authorization: Bearer $VOUCHSAFE_KEY", headers, body);
+        let mut request = self.http.request(method, &url).bearer_auth(self.key.expose_secret());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -117,38 +101,23 @@ impl HubClient {
     pub(super) async fn call_app(&self, url: &str, credential: &AppCredential, said: &str) -> HubAnswer {
         let shown = format!("{}: {}", credential.header, credential.shown());
         let curl = curl(&Method::GET, url, &shown, &[], None);
-        let request = self
-            .http
-            .get(url)
-            .header(credential.header, credential.value.expose_secret());
+        let request = self.http.get(url).header(credential.header, credential.value.expose_secret());
         finish(request, said, curl).await
     }
 
     /// Creates or replaces a connector; the answer's `redirectUri` is what the app must know.
     pub async fn put_connector(&self, key: &str, settings: &Value) -> HubAnswer {
         let path = format!("/connectors/{}", segment(key));
-        self.call(
-            Method::PUT,
-            &path,
-            &[],
-            Some(settings),
-            "Acme told the hub about its client at the app.",
-        )
-        .await
+        self.call(Method::PUT, &path, &[], Some(settings), "Acme told the hub about its client at the app.")
+            .await
     }
 
     /// Creates or replaces an integration that needs `connectors`, each `{connector, scopes?, optional?}`.
     pub async fn put_integration(&self, slug: &str, name: &str, connectors: &Value) -> HubAnswer {
         let body = json!({ "name": name, "connectors": connectors });
         let path = format!("/integrations/{}", segment(slug));
-        self.call(
-            Method::PUT,
-            &path,
-            &[],
-            Some(&body),
-            "Acme told the hub which apps the integration needs.",
-        )
-        .await
+        self.call(Method::PUT, &path, &[], Some(&body), "Acme told the hub which apps the integration needs.")
+            .await
     }
 }
 
@@ -162,16 +131,10 @@ impl AppCredential {
     /// From the answer of `…/token`: an access token, or the fields of a key.
     pub(super) fn from_answer(body: &Value) -> Option<Self> {
         if let Some(token) = body["accessToken"].as_str() {
-            return Some(Self {
-                header: "Authorization",
-                value: format!("Bearer {token}").into(),
-            });
+            return Some(Self { header: "Authorization", value: format!("Bearer {token}").into() });
         }
         let key = body["fields"].as_object()?.values().find_map(Value::as_str)?;
-        Some(Self {
-            header: "X-Api-Key",
-            value: key.into(),
-        })
+        Some(Self { header: "X-Api-Key", value: key.into() })
     }
 
     fn shown(&self) -> String {
@@ -185,17 +148,12 @@ impl AppCredential {
 
 /// Percent-encodes a path segment.
 pub(super) fn segment(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes())
-        .collect::<String>()
-        .replace('+', "%20")
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// The first letters of a secret: enough to tell two apart, too few to use.
 fn short(secret: &str) -> String {
-    let first = secret
-        .chars()
-        .take(secret.chars().count().min(16) / 2)
-        .collect::<String>();
+    let first = secret.chars().take(secret.chars().count().min(16) / 2).collect::<String>();
     format!("{first}…")
 }
 
@@ -236,17 +194,7 @@ async fn finish(request: reqwest::RequestBuilder, said: &str, curl: String) -> H
         Some(_) if body.is_null() => String::new(),
         Some(_) => shown,
     };
-    HubAnswer {
-        status,
-        body,
-        step: Step {
-            said: said.to_owned(),
-            curl,
-            status,
-            answer,
-            ok,
-        },
-    }
+    HubAnswer { status, body, step: Step { said: said.to_owned(), curl, status, answer, ok } }
 }
 
 /// The same answer with every secret in it shortened.

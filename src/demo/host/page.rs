@@ -49,15 +49,7 @@ struct Note {
 /// The credentials of the signed-in user, as the hub lists them.
 pub(super) async fn credentials(host: &Host) -> HubAnswer {
     let path = format!("/users/{}/credentials", segment(&host.user.username));
-    host.hub
-        .call(
-            Method::GET,
-            &path,
-            &[],
-            None,
-            "Acme asked the hub what Jo has connected.",
-        )
-        .await
+    host.hub.call(Method::GET, &path, &[], None, "Acme asked the hub what Jo has connected.").await
 }
 
 fn monogram(name: &str) -> String {
@@ -78,10 +70,7 @@ fn row(host: &Host, credential: &Value) -> Option<Row> {
     Some(Row {
         credential_id: credential["credentialId"].as_str()?.to_owned(),
         monogram: monogram(&app),
-        account: credential["account"]["label"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
+        account: credential["account"]["label"].as_str().unwrap_or_default().to_owned(),
         usable: known.is_some() && status == "active",
         reconnect: credential["nextStep"].as_str() == Some("reconnect"),
         connector,
@@ -96,28 +85,14 @@ async fn connections(host: &Host, context: &mut Context) {
     let listed = credentials(host).await;
     // A user whom nobody has connected yet is unknown to the hub: that is an empty list, not a failure.
     let trouble = (!listed.ok() && listed.status != Some(404)).then(|| listed.trouble());
-    let rows = listed.body["data"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let rows = rows
-        .iter()
-        .filter_map(|credential| row(host, credential))
-        .collect::<Vec<_>>();
-    let has = |key: &str| {
-        rows.iter()
-            .any(|row| row.connector == key && row.status == "active")
-    };
+    let rows = listed.body["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let rows = rows.iter().filter_map(|credential| row(host, credential)).collect::<Vec<_>>();
+    let has = |key: &str| rows.iter().any(|row| row.connector == key && row.status == "active");
     let app = |app: &super::HostConnector| (app.key.clone(), app.name.clone(), has(&app.key));
     let apps = host.connectors.iter().map(app).collect::<Vec<_>>();
     let apps = apps
         .iter()
-        .map(|(key, name, connected)| App {
-            key,
-            name,
-            monogram: monogram(name),
-            connected: *connected,
-        })
+        .map(|(key, name, connected)| App { key, name, monogram: monogram(name), connected: *connected })
         .collect::<Vec<_>>();
     context.insert("apps", &apps);
     context.insert("rows", &rows);
@@ -129,10 +104,7 @@ async fn connections(host: &Host, context: &mut Context) {
 pub(super) async fn show_connections(State(host): State<Host>) -> Response {
     let mut context = Context::new();
     connections(&host, &mut context).await;
-    guard(
-        host.pages.render(StatusCode::OK, "connections", &context),
-        "default-src 'none'",
-    )
+    guard(host.pages.render(StatusCode::OK, "connections", &context), "default-src 'none'")
 }
 
 /// `GET /`
@@ -143,15 +115,7 @@ pub(super) async fn show_page(State(host): State<Host>, Query(arrival): Query<Ar
         Some(_) => ("plain", "The connect page was left before it ended."),
         None => return page(&host, StatusCode::OK, None).await,
     };
-    page(
-        &host,
-        StatusCode::OK,
-        Some(Note {
-            tone,
-            text: text.to_owned(),
-        }),
-    )
-    .await
+    page(&host, StatusCode::OK, Some(Note { tone, text: text.to_owned() })).await
 }
 
 /// The page with what went wrong on top.
@@ -168,10 +132,7 @@ async fn page(host: &Host, status: StatusCode, note: Option<Note>) -> Response {
     context.insert("integration", &host.integration_name);
     context.insert("note", &note);
     context.insert("demo_key", VALID_KEY);
-    guard(
-        host.pages.render(status, "host", &context),
-        &policy(host.hub.base()),
-    )
+    guard(host.pages.render(status, "host", &context), &policy(host.hub.base()))
 }
 
 /// Nothing but our own files, the hub's script and the hub's frame.

@@ -22,25 +22,14 @@ impl Rig {
         let hub = MockServer::start().await;
         let fake = FakeProvider::start(FakeConfig::on_loopback().await.unwrap()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = HostApp::start(HostConfig::demo(
-            listener,
-            &hub.uri(),
-            KEY.into(),
-            fake.base_url(),
-        ))
-        .unwrap();
-        Self {
-            hub,
-            fake,
-            host,
-            http: client(),
-        }
+        let host =
+            HostApp::start(HostConfig::demo(listener, &hub.uri(), KEY.into(), fake.base_url())).unwrap();
+        Self { hub, fake, host, http: client() }
     }
 
     async fn on(&self, verb: &str, at: &str, status: u16, body: Value) {
-        let mock = Mock::given(method(verb))
-            .and(path(at))
-            .and(header("authorization", format!("Bearer {KEY}")));
+        let mock =
+            Mock::given(method(verb)).and(path(at)).and(header("authorization", format!("Bearer {KEY}")));
         mock.respond_with(ResponseTemplate::new(status).set_body_json(body))
             .expect(1..)
             .mount(&self.hub)
@@ -69,24 +58,13 @@ impl Rig {
     }
 
     async fn get(&self, at: &str) -> reqwest::Response {
-        self.http
-            .get(format!("{}{at}", self.host.base_url()))
-            .send()
-            .await
-            .unwrap()
+        self.http.get(format!("{}{at}", self.host.base_url())).send().await.unwrap()
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the client of these tests stands for a browser"
-)]
+#[expect(clippy::disallowed_methods, reason = "the client of these tests stands for a browser")]
 fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap()
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
 }
 
 #[tokio::test]
@@ -94,19 +72,13 @@ async fn the_page_lists_what_is_connected_and_escapes_it() {
     let rig = Rig::new().await;
     rig.has("fernhill", "active").await;
     let page = rig.get("/").await;
-    let policy = page.headers()["content-security-policy"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(
         policy.contains(&format!("frame-src {}", rig.hub.uri())) && !policy.contains("unsafe"),
         "{policy}"
     );
     let html = page.text().await.unwrap();
-    assert!(
-        html.contains("ops&lt;b&gt;@acme.test") && html.contains("data-action=\"use\""),
-        "{html}"
-    );
+    assert!(html.contains("ops&lt;b&gt;@acme.test") && html.contains("data-action=\"use\""), "{html}");
     assert!(html.contains(&format!("{}/connect.js", rig.hub.uri())) && !html.contains(KEY));
     let part = rig.get("/connections").await.text().await.unwrap();
     assert!(part.contains("cred_1") && !part.contains("<html"));
@@ -143,32 +115,15 @@ async fn connect_token_asks_for_the_signed_in_user_and_keeps_the_key() {
         .await;
     let (status, body) = rig.post("/connect-token", json!({})).await;
     let answer = serde_json::from_str::<Value>(&body).unwrap();
-    assert_eq!(
-        (status, &answer["token"]),
-        (200, &json!("csess_1.secretsecretsecret"))
-    );
-    assert!(
-        !body.contains(KEY)
-            && answer["steps"][0]["curl"]
-                .as_str()
-                .unwrap()
-                .contains("$VOUCHSAFE_KEY")
-    );
-    assert!(
-        !answer["steps"][0]["answer"]
-            .as_str()
-            .unwrap()
-            .contains("secretsecret"),
-        "{body}"
-    );
+    assert_eq!((status, &answer["token"]), (200, &json!("csess_1.secretsecretsecret")));
+    assert!(!body.contains(KEY) && answer["steps"][0]["curl"].as_str().unwrap().contains("$VOUCHSAFE_KEY"));
+    assert!(!answer["steps"][0]["answer"].as_str().unwrap().contains("secretsecret"), "{body}");
 }
 
 #[tokio::test]
 async fn using_a_token_or_a_key_calls_the_app_and_shows_neither() {
     let rig = Rig::new().await;
-    let grant = rig
-        .fake
-        .issue_grant(DEMO_CLIENT_ID, "ops@acme.test", &["profile"]);
+    let grant = rig.fake.issue_grant(DEMO_CLIENT_ID, "ops@acme.test", &["profile"]);
     let token = secrecy::ExposeSecret::expose_secret(&grant.access_token).to_owned();
     let at = "/users/jo%40acme.test/connectors";
     rig.on(
@@ -178,17 +133,10 @@ async fn using_a_token_or_a_key_calls_the_app_and_shows_neither() {
         json!({ "accessToken": token, "tokenType": "Bearer" }),
     )
     .await;
-    rig.on(
-        "GET",
-        &format!("{at}/quillpost/token"),
-        200,
-        json!({ "fields": { "key": VALID_KEY } }),
-    )
-    .await;
-    for (connector, secret, account) in [
-        ("fernhill", token.as_str(), "ops@acme.test"),
-        ("quillpost", VALID_KEY, "jo@acme.test"),
-    ] {
+    rig.on("GET", &format!("{at}/quillpost/token"), 200, json!({ "fields": { "key": VALID_KEY } })).await;
+    for (connector, secret, account) in
+        [("fernhill", token.as_str(), "ops@acme.test"), ("quillpost", VALID_KEY, "jo@acme.test")]
+    {
         let (status, body) = rig.post("/use", json!({ "connector": connector })).await;
         assert_eq!(status, 200, "{body}");
         assert!(body.contains(account) && !body.contains(secret), "{body}");
@@ -201,22 +149,12 @@ async fn using_a_token_or_a_key_calls_the_app_and_shows_neither() {
 async fn only_ones_own_connection_can_be_disconnected_or_renewed() {
     let rig = Rig::new().await;
     rig.has("fernhill", "active").await;
-    rig.on(
-        "DELETE",
-        "/credentials/cred_1",
-        200,
-        json!({ "success": true, "revokedUpstream": "revoked" }),
-    )
-    .await;
+    rig.on("DELETE", "/credentials/cred_1", 200, json!({ "success": true, "revokedUpstream": "revoked" }))
+        .await;
     let other = json!({ "credentialId": "cred_2" });
     assert_eq!(rig.post("/disconnect", other.clone()).await.0, 404);
     assert_eq!(rig.post("/connect-token", other).await.0, 404);
-    assert_eq!(
-        rig.post("/disconnect", json!({ "credentialId": "cred_1" }))
-            .await
-            .0,
-        200
-    );
+    assert_eq!(rig.post("/disconnect", json!({ "credentialId": "cred_1" })).await.0, 200);
 }
 
 #[tokio::test]
@@ -224,9 +162,7 @@ async fn coming_back_with_a_code_confirms_it_for_the_signed_in_user() {
     let rig = Rig::new().await;
     Mock::given(method("POST"))
         .and(path("/connect/sessions/csess_1/confirm"))
-        .and(body_partial_json(
-            json!({ "userId": "jo@acme.test", "confirmationCode": "good" }),
-        ))
+        .and(body_partial_json(json!({ "userId": "jo@acme.test", "confirmationCode": "good" })))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "status": "completed" })))
         .expect(2)
         .mount(&rig.hub)
@@ -262,13 +198,7 @@ async fn the_hosted_page_is_a_redirect_that_other_sites_cannot_press() {
         (opened.status().as_u16(), opened.headers()["location"].as_bytes()),
         (303, &b"http://hub.test/connect#t"[..])
     );
-    let foreign = rig
-        .http
-        .post(&url)
-        .header("sec-fetch-site", "cross-site")
-        .send()
-        .await
-        .unwrap();
+    let foreign = rig.http.post(&url).header("sec-fetch-site", "cross-site").send().await.unwrap();
     assert_eq!(foreign.status(), 403);
 }
 
@@ -276,8 +206,7 @@ async fn the_hosted_page_is_a_redirect_that_other_sites_cannot_press() {
 async fn a_hub_that_is_down_or_refuses_is_said_plainly() {
     let rig = Rig::new().await;
     let refused = json!({ "status": 401, "code": "unauthenticated", "message": "this API key isn't known" });
-    rig.on("GET", "/users/jo%40acme.test/credentials", 401, refused)
-        .await;
+    rig.on("GET", "/users/jo%40acme.test/credentials", 401, refused).await;
     let html = rig.get("/").await.text().await.unwrap();
     assert!(
         html.contains("this API key isn&#x27;t known") || html.contains("this API key isn&#39;t known"),
@@ -289,12 +218,7 @@ async fn a_hub_that_is_down_or_refuses_is_said_plainly() {
     let host = HostApp::start(config).unwrap();
     let page = rig.http.get(host.base_url()).send().await.unwrap();
     assert_eq!(page.status(), 200);
-    assert!(
-        page.text()
-            .await
-            .unwrap()
-            .contains("the hub could not be reached")
-    );
+    assert!(page.text().await.unwrap().contains("the hub could not be reached"));
     let url = format!("{}/connect-token", host.base_url());
     let answer = rig.http.post(url).json(&json!({})).send().await.unwrap();
     assert_eq!(answer.status(), 502);

@@ -51,11 +51,7 @@ pub(crate) fn credential() -> Credential {
 
 fn shown(credential: &Credential, now: Millis) -> (&'static str, Option<&'static str>, Option<&'static str>) {
     let health = credential.health(now);
-    (
-        health.status.as_str(),
-        health.reason,
-        health.next_step.map(NextStep::as_str),
-    )
+    (health.status.as_str(), health.reason, health.next_step.map(NextStep::as_str))
 }
 
 #[test]
@@ -69,54 +65,22 @@ fn each_row_of_the_state_table_is_shown_as_it_says() {
         credential
     };
     let at = NOW;
-    let refreshing = |from| Machine::Refreshing {
-        from,
-        owner: "node".into(),
-        until: at,
-    };
+    let refreshing = |from| Machine::Refreshing { from, owner: "node".into(), until: at };
     let waiting = || Machine::Waiting { next_try_at: at };
     let cases = [
-        (
-            in_state(Machine::Pending, None),
-            fresh,
-            ("pending", Some("awaiting_confirmation"), None),
-        ),
+        (in_state(Machine::Pending, None), fresh, ("pending", Some("awaiting_confirmation"), None)),
         (in_state(Machine::Active, None), fresh, ("active", None, None)),
-        (
-            in_state(refreshing(TokenState::Active), None),
-            fresh,
-            ("active", None, None),
-        ),
-        (
-            in_state(refreshing(TokenState::Active), None),
-            spent,
-            ("active", Some("refreshing"), None),
-        ),
+        (in_state(refreshing(TokenState::Active), None), fresh, ("active", None, None)),
+        (in_state(refreshing(TokenState::Active), None), spent, ("active", Some("refreshing"), None)),
         (
             in_state(refreshing(TokenState::Suspect), None),
             spent,
             ("error", Some("refusal_unconfirmed"), None),
         ),
-        (
-            in_state(waiting(), Some(FailClass::Ambiguous)),
-            fresh,
-            ("active", Some("refresh_delayed"), None),
-        ),
-        (
-            in_state(waiting(), Some(FailClass::NotSent)),
-            spent,
-            ("error", Some("provider_unreachable"), None),
-        ),
-        (
-            in_state(waiting(), Some(FailClass::Throttled)),
-            spent,
-            ("error", Some("throttled"), None),
-        ),
-        (
-            in_state(waiting(), Some(FailClass::Other)),
-            spent,
-            ("error", Some("unexpected_response"), None),
-        ),
+        (in_state(waiting(), Some(FailClass::Ambiguous)), fresh, ("active", Some("refresh_delayed"), None)),
+        (in_state(waiting(), Some(FailClass::NotSent)), spent, ("error", Some("provider_unreachable"), None)),
+        (in_state(waiting(), Some(FailClass::Throttled)), spent, ("error", Some("throttled"), None)),
+        (in_state(waiting(), Some(FailClass::Other)), spent, ("error", Some("unexpected_response"), None)),
         (
             in_state(waiting(), Some(FailClass::Client)),
             spent,
@@ -139,12 +103,7 @@ fn each_row_of_the_state_table_is_shown_as_it_says() {
         ),
     ];
     for (credential, now, expected) in cases {
-        assert_eq!(
-            shown(&credential, now),
-            expected,
-            "{:?}",
-            credential.token.machine
-        );
+        assert_eq!(shown(&credential, now), expected, "{:?}", credential.token.machine);
     }
 }
 
@@ -155,27 +114,14 @@ fn an_ended_credential_says_so_before_anybody_wrote_it_down() {
     dated.token.access_expires_at = None;
     dated.expires_at = Some(NOW.plus(1));
     assert_eq!(shown(&dated, NOW).0, "active");
-    assert_eq!(
-        shown(&dated, NOW.plus(1)),
-        ("expired", Some("expiry_date"), Some("reconnect"))
-    );
+    assert_eq!(shown(&dated, NOW.plus(1)), ("expired", Some("expiry_date"), Some("reconnect")));
     dated.deactivated_at = Some(NOW);
-    assert_eq!(
-        shown(&dated, NOW),
-        ("inactive", Some("deactivated"), Some("reactivate"))
-    );
-    assert_eq!(
-        shown(&dated, NOW.plus(1)).0,
-        "expired",
-        "expired comes before inactive"
-    );
+    assert_eq!(shown(&dated, NOW), ("inactive", Some("deactivated"), Some("reactivate")));
+    assert_eq!(shown(&dated, NOW.plus(1)).0, "expired", "expired comes before inactive");
 
     let mut unrenewable = credential();
     unrenewable.token.has_refresh_token = false;
-    assert_eq!(
-        shown(&unrenewable, NOW.plus_seconds(3600)).1,
-        Some("no_refresh_token")
-    );
+    assert_eq!(shown(&unrenewable, NOW.plus_seconds(3600)).1, Some("no_refresh_token"));
     assert_eq!(unrenewable.acts_by(), Some(NOW.plus_seconds(3600)));
 }
 

@@ -7,38 +7,23 @@ async fn failures_before_and_after_the_connection_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let free = listener.local_addr().unwrap();
     drop(listener);
-    assert_eq!(
-        refusal(&open(), &format!("http://{free}/?token={SECRET}")).await,
-        NotSent::Refused
-    );
+    assert_eq!(refusal(&open(), &format!("http://{free}/?token={SECRET}")).await, NotSent::Refused);
 
     // Somebody listens and says nothing: the TLS handshake does not end.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = EgressConfig {
-        connect_timeout: Duration::from_millis(100),
-        ..open_config()
-    };
+    let config = EgressConfig { connect_timeout: Duration::from_millis(100), ..open_config() };
     let egress = Egress::new(config).unwrap();
     let url = format!("https://{}/?token={SECRET}", mute.local_addr().unwrap());
     assert_eq!(refusal(&egress, &url).await, NotSent::ConnectTimeout);
 
     let url = raw_server(async |socket| drop(socket)).await;
-    assert_eq!(
-        ambiguity(&open(), get(&url, Class::Token)).await,
-        (Ambiguity::Cut, None)
-    );
+    assert_eq!(ambiguity(&open(), get(&url, Class::Token)).await, (Ambiguity::Cut, None));
 
     let url = raw_server(async |mut socket| {
-        socket
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf")
-            .await
-            .unwrap();
+        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf").await.unwrap();
     })
     .await;
-    assert_eq!(
-        ambiguity(&open(), get(&url, Class::Token)).await,
-        (Ambiguity::Cut, Some(200))
-    );
+    assert_eq!(ambiguity(&open(), get(&url, Class::Token)).await, (Ambiguity::Cut, Some(200)));
 
     let url = raw_server(async |socket| {
         std::future::pending::<()>().await;
@@ -56,10 +41,7 @@ async fn a_plain_answer_to_a_tls_handshake_is_not_sent() {
     let url = format!("https://{}/?token={SECRET}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
-        socket
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .await
-            .unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         let _ = socket.read(&mut [0; 1024]).await;
     });
     assert_eq!(refusal(&open(), &url).await, NotSent::Tls);
@@ -77,42 +59,25 @@ async fn a_body_is_capped_and_may_not_pause() {
     assert_eq!(open().send(request).await.unwrap().body.len(), 1000);
     let mut request = get(&server.uri(), Class::Check);
     request.max_body = 999;
-    assert_eq!(
-        ambiguity(&open(), request).await,
-        (Ambiguity::TooLarge, Some(200))
-    );
+    assert_eq!(ambiguity(&open(), request).await, (Ambiguity::TooLarge, Some(200)));
 
     // Without a length nothing but counting helps.
     let url = raw_server(async |mut socket| {
-        let _ = socket
-            .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
-            .await;
+        let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await;
         while socket.write_all(&[b'x'; 8 * 1024]).await.is_ok() {}
     })
     .await;
-    assert_eq!(
-        ambiguity(&open(), get(&url, Class::Token)).await,
-        (Ambiguity::TooLarge, Some(200))
-    );
+    assert_eq!(ambiguity(&open(), get(&url, Class::Token)).await, (Ambiguity::TooLarge, Some(200)));
 
     let url = raw_server(async |mut socket| {
-        socket
-            .write_all(b"HTTP/1.1 429 Slow\r\nretry-after: 3\r\ncontent-length: 9\r\n\r\nx")
-            .await
-            .unwrap();
+        socket.write_all(b"HTTP/1.1 429 Slow\r\nretry-after: 3\r\ncontent-length: 9\r\n\r\nx").await.unwrap();
         std::future::pending::<()>().await;
         drop(socket);
     })
     .await;
-    let egress = Egress::new(EgressConfig {
-        idle_timeout: Duration::from_millis(100),
-        ..open_config()
-    })
-    .unwrap();
-    assert_eq!(
-        ambiguity(&egress, get(&url, Class::Token)).await,
-        (Ambiguity::Timeout, Some(429))
-    );
+    let egress =
+        Egress::new(EgressConfig { idle_timeout: Duration::from_millis(100), ..open_config() }).unwrap();
+    assert_eq!(ambiguity(&egress, get(&url, Class::Token)).await, (Ambiguity::Timeout, Some(429)));
 }
 
 #[tokio::test]
@@ -123,9 +88,7 @@ async fn compressed_bodies_stay_as_they_came() {
     let server = MockServer::start().await;
     Mock::given(matchers::any())
         .respond_with(
-            ResponseTemplate::new(200)
-                .insert_header("content-encoding", "gzip")
-                .set_body_bytes(bomb.clone()),
+            ResponseTemplate::new(200).insert_header("content-encoding", "gzip").set_body_bytes(bomb.clone()),
         )
         .mount(&server)
         .await;
@@ -149,10 +112,7 @@ async fn token_calls_never_share_a_connection() {
                     tail.push(byte);
                     if tail.ends_with(b"\r\n\r\n") {
                         tail.clear();
-                        socket
-                            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                            .await
-                            .unwrap();
+                        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
                     }
                 }
             });
@@ -203,24 +163,15 @@ async fn tls_is_verified_against_the_name_of_the_url() {
                 continue;
             };
             let _ = tls.read(&mut [0; 4096]).await;
-            let _ = tls
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
-                .await;
+            let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
             let _ = tls.shutdown().await;
         }
     });
-    let names: HashMap<_, _> = [("acme.test", address), ("evil.test", address)]
-        .map(|(name, at)| (name.to_owned(), vec![at]))
-        .into();
-    let hooks = |roots| EgressHooks {
-        names: Some(names.clone()),
-        roots,
-    };
+    let names: HashMap<_, _> =
+        [("acme.test", address), ("evil.test", address)].map(|(name, at)| (name.to_owned(), vec![at])).into();
+    let hooks = |roots| EgressHooks { names: Some(names.clone()), roots };
     let trusting = Egress::with_hooks(open_config(), hooks(Some(ca_pem.into_bytes()))).unwrap();
-    let answer = trusting
-        .send(get("https://acme.test/", Class::Token))
-        .await
-        .unwrap();
+    let answer = trusting.send(get("https://acme.test/", Class::Token)).await.unwrap();
     assert_eq!(answer.body.as_slice(), b"hi");
     assert_eq!(refusal(&trusting, "https://evil.test/").await, NotSent::Tls);
     let stranger = Egress::with_hooks(open_config(), hooks(None)).unwrap();

@@ -24,10 +24,7 @@ pub(in crate::http) async fn create_api_key(
     JsonBody(key): JsonBody<ApiKeyIn>,
 ) -> Made<NewApiKeyOut> {
     let grantor = Some(&caller.key.scopes);
-    let made = caller
-        .hub
-        .create_api_key(&caller.actor, grantor, key.into())
-        .await?;
+    let made = caller.hub.create_api_key(&caller.actor, grantor, key.into()).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -71,10 +68,7 @@ pub(in crate::http) async fn update_api_key(
     _: NoQuery,
     JsonBody(change): JsonBody<ApiKeyPatch>,
 ) -> Answer<ApiKeyOut> {
-    let key = caller
-        .hub
-        .update_api_key(&caller.actor, id, change.name, change.active)
-        .await?;
+    let key = caller.hub.update_api_key(&caller.actor, id, change.name, change.active).await?;
     Ok(Json(key.into()))
 }
 
@@ -110,11 +104,5 @@ pub(in crate::http) async fn rotate_api_key(
     _: NoBody,
 ) -> Answer<NewApiKeyOut> {
     let grantor = Some(&caller.key.scopes);
-    Ok(Json(
-        caller
-            .hub
-            .rotate_api_key(&caller.actor, grantor, id)
-            .await?
-            .into(),
-    ))
+    Ok(Json(caller.hub.rotate_api_key(&caller.actor, grantor, id).await?.into()))
 }

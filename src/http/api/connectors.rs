@@ -59,10 +59,7 @@ pub(in crate::http) async fn put_connector(
     _: NoQuery,
     JsonBody(connector): JsonBody<ConnectorIn>,
 ) -> Made<ConnectorOut> {
-    let (connector, fresh) = caller
-        .hub
-        .put_connector(&caller.actor, &key, connector.into())
-        .await?;
+    let (connector, fresh) = caller.hub.put_connector(&caller.actor, &key, connector.into()).await?;
     Ok((made(fresh), Json(connector.into())))
 }
 
@@ -92,9 +89,6 @@ pub(in crate::http) async fn delete_connector(
     InPath(Segment(key)): InPath<Segment>,
     Query(how): Query<Deletion>,
 ) -> Answer<DeletedOut> {
-    caller
-        .hub
-        .delete_connector(&caller.actor, &key, how.force.0)
-        .await?;
+    caller.hub.delete_connector(&caller.actor, &key, how.force.0).await?;
     Ok(Json(DeletedOut::DONE))
 }

@@ -92,22 +92,14 @@ pub(in crate::http) async fn credentials_page(
     for credential in found.items {
         shown.push(view(hub, actor, credential.into()).await?);
     }
-    let page = Page {
-        items: shown,
-        next_cursor: found.next_cursor,
-    };
+    let page = Page { items: shown, next_cursor: found.next_cursor };
     Ok(Json(PageOut::of(page, |credential| credential)))
 }
 
 async fn view(hub: &Hub, actor: &Actor, stored: Stored) -> Result<CredentialOut, Problem> {
     let Stored { credential, warnings } = stored;
     let reconnect_url = hub.reconnect_url_of(actor, &credential).await?;
-    Ok(CredentialOut::new(
-        credential,
-        reconnect_url,
-        &warnings,
-        hub.now(),
-    ))
+    Ok(CredentialOut::new(credential, reconnect_url, &warnings, hub.now()))
 }
 
 /// Lists credentials, newest first.
@@ -145,14 +137,8 @@ pub(in crate::http) async fn create_credential(
     _: NoQuery,
     JsonBody(credential): JsonBody<CredentialIn>,
 ) -> Made<CredentialOut> {
-    let stored = caller
-        .hub
-        .create_credential(&caller.actor, credential.into())
-        .await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(view(&caller.hub, &caller.actor, stored).await?),
-    ))
+    let stored = caller.hub.create_credential(&caller.actor, credential.into()).await?;
+    Ok((StatusCode::CREATED, Json(view(&caller.hub, &caller.actor, stored).await?)))
 }
 
 /// Shows a credential.
@@ -192,10 +178,7 @@ pub(in crate::http) async fn update_credential(
     _: NoQuery,
     JsonBody(change): JsonBody<CredentialPatch>,
 ) -> Answer<CredentialOut> {
-    let stored = caller
-        .hub
-        .update_credential(&caller.actor, id, change.into())
-        .await?;
+    let stored = caller.hub.update_credential(&caller.actor, id, change.into()).await?;
     Ok(Json(view(&caller.hub, &caller.actor, stored).await?))
 }
 
@@ -210,9 +193,7 @@ pub(in crate::http) async fn delete_credential(
     InPath(id): InPath<CredentialId>,
     _: NoQuery,
 ) -> Answer<EndedOut> {
-    Ok(Json(
-        caller.hub.delete_credential(&caller.actor, id).await?.into(),
-    ))
+    Ok(Json(caller.hub.delete_credential(&caller.actor, id).await?.into()))
 }
 
 /// Ends the use of a credential for good; its row and history stay.
@@ -227,9 +208,7 @@ pub(in crate::http) async fn revoke_credential(
     _: NoQuery,
     _: NoBody,
 ) -> Answer<EndedOut> {
-    Ok(Json(
-        caller.hub.revoke_credential(&caller.actor, id).await?.into(),
-    ))
+    Ok(Json(caller.hub.revoke_credential(&caller.actor, id).await?.into()))
 }
 
 /// Asks the app whether a credential works.
@@ -249,9 +228,7 @@ pub(in crate::http) async fn verify_credential(
     _: NoQuery,
     _: NoBody,
 ) -> Answer<VerificationOut> {
-    Ok(Json(
-        caller.hub.verify_credential(&caller.actor, id).await?.into(),
-    ))
+    Ok(Json(caller.hub.verify_credential(&caller.actor, id).await?.into()))
 }
 
 /// Renews the tokens of a credential now.

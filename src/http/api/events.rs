@@ -51,10 +51,7 @@ pub(in crate::http) async fn list_events(
     caller: Caller<EventsRead>,
     Listing { page, filter }: Listing<EventFilter>,
 ) -> Answer<PageOut<EventOut>> {
-    let found = caller
-        .hub
-        .list_events(&caller.actor, filter.checked()?, &page)
-        .await?;
+    let found = caller.hub.list_events(&caller.actor, filter.checked()?, &page).await?;
     Ok(Json(PageOut::of(found, EventOut::from)))
 }
 
@@ -80,9 +77,6 @@ pub(in crate::http) async fn list_audit_events(
     Listing { page, filter }: Listing<AuditFilter>,
 ) -> Answer<PageOut<AuditEventOut>> {
     let (action, target) = (filter.action.as_deref(), filter.target.as_deref());
-    let found = caller
-        .hub
-        .list_audit_events(&caller.actor, action, target, &page)
-        .await?;
+    let found = caller.hub.list_audit_events(&caller.actor, action, target, &page).await?;
     Ok(Json(PageOut::of(found, AuditEventOut::from)))
 }

@@ -35,9 +35,7 @@ pub(in crate::http) async fn get_integration(
     InPath(Segment(slug)): InPath<Segment>,
     _: NoQuery,
 ) -> Answer<IntegrationOut> {
-    Ok(Json(
-        caller.hub.get_integration(&caller.actor, &slug).await?.into(),
-    ))
+    Ok(Json(caller.hub.get_integration(&caller.actor, &slug).await?.into()))
 }
 
 /// Makes or replaces an integration.
@@ -56,10 +54,7 @@ pub(in crate::http) async fn put_integration(
     _: NoQuery,
     JsonBody(integration): JsonBody<IntegrationIn>,
 ) -> Made<IntegrationOut> {
-    let (integration, fresh) = caller
-        .hub
-        .put_integration(&caller.actor, &slug, integration.into())
-        .await?;
+    let (integration, fresh) = caller.hub.put_integration(&caller.actor, &slug, integration.into()).await?;
     Ok((made(fresh), Json(integration.into())))
 }
 

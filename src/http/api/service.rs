@@ -83,11 +83,7 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 pub(in crate::http) async fn get_openapi() -> Response {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document().into());
     let kind = HeaderValue::from_static("application/json");
-    (
-        [(CONTENT_TYPE, kind), (CACHE_CONTROL, REVALIDATED)],
-        DOCUMENT.clone(),
-    )
-        .into_response()
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, REVALIDATED)], DOCUMENT.clone()).into_response()
 }
 
 /// `GET /docs`: the document for people.
@@ -109,10 +105,7 @@ pub(in crate::http) async fn get_docs_viewer() -> Response {
         return Problem::not_found().into_response();
     };
     let headers = [
-        (
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/javascript; charset=utf-8"),
-        ),
+        (CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8")),
         (CONTENT_ENCODING, HeaderValue::from_static("gzip")),
         (CACHE_CONTROL, REVALIDATED),
     ];
@@ -125,9 +118,5 @@ pub(in crate::http) async fn get_docs_start() -> Response {
         return Problem::not_found().into_response();
     };
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
-    (
-        [(CONTENT_TYPE, kind), (CACHE_CONTROL, REVALIDATED)],
-        script.into_owned(),
-    )
-        .into_response()
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, REVALIDATED)], script.into_owned()).into_response()
 }

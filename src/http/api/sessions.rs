@@ -23,10 +23,7 @@ pub(in crate::http) async fn create_connect_session(
     _: NoQuery,
     JsonBody(session): JsonBody<SessionIn>,
 ) -> Made<NewSessionOut> {
-    let made = caller
-        .hub
-        .create_session(&caller.actor, session.try_into()?)
-        .await?;
+    let made = caller.hub.create_session(&caller.actor, session.try_into()?).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -78,9 +75,7 @@ pub(in crate::http) async fn confirm_connect_session(
     _: NoQuery,
     JsonBody(given): JsonBody<ConfirmationIn>,
 ) -> Answer<SessionOut> {
-    let confirmed = caller
-        .hub
-        .confirm_session(&caller.actor, id, &given.user_id, &given.confirmation_code)
-        .await?;
+    let confirmed =
+        caller.hub.confirm_session(&caller.actor, id, &given.user_id, &given.confirmation_code).await?;
     Ok(Json(confirmed.into()))
 }

@@ -53,18 +53,12 @@ pub(in crate::http) async fn create_users(
     let made = if new.is_empty() {
         Vec::new()
     } else {
-        let Batch {
-            users,
-            invalid: refused,
-        } = caller.hub.create_users(&caller.actor, new).await?;
+        let Batch { users, invalid: refused } = caller.hub.create_users(&caller.actor, new).await?;
         invalid.extend(refused.into_iter().map(|(at, why)| (places[at], why)));
         users
     };
     invalid.sort_by_key(|(at, _)| *at);
-    let invalid = invalid
-        .into_iter()
-        .map(|(at, why)| as_sent(&users[at], &why))
-        .collect();
+    let invalid = invalid.into_iter().map(|(at, why)| as_sent(&users[at], &why)).collect();
     Ok(Json(BatchOut::new(made, invalid)))
 }
 
@@ -86,11 +80,7 @@ fn shape(sent: &[Map<String, Value>]) -> (Placed<NewUser>, Placed<Violation>) {
 fn as_sent(user: &Map<String, Value>, why: &Violation) -> Map<String, Value> {
     let member = why.pointer.splitn(4, '/').last().unwrap_or_default();
     let taken = why.code == Code::UsernameTaken.as_str();
-    let message = if taken {
-        why.message.clone()
-    } else {
-        format!("{member}: {}", why.message)
-    };
+    let message = if taken { why.message.clone() } else { format!("{member}: {}", why.message) };
     let mut shown = user.clone();
     shown.insert("code".to_owned(), why.code.into());
     shown.insert("message".to_owned(), message.into());
@@ -115,10 +105,7 @@ pub(in crate::http) async fn list_users(
     caller: Caller<UsersRead>,
     Listing { page, filter }: Listing<UserFilter>,
 ) -> Answer<PageOut<UserOut>> {
-    let users = caller
-        .hub
-        .list_users(&caller.actor, filter.search.as_deref(), &page)
-        .await?;
+    let users = caller.hub.list_users(&caller.actor, filter.search.as_deref(), &page).await?;
     Ok(Json(PageOut::of(users, UserOut::from)))
 }
 
@@ -153,13 +140,7 @@ pub(in crate::http) async fn update_user(
     _: NoQuery,
     JsonBody(change): JsonBody<UserPatch>,
 ) -> Answer<UserOut> {
-    Ok(Json(
-        caller
-            .hub
-            .update_user(&caller.actor, &user, change.into())
-            .await?
-            .into(),
-    ))
+    Ok(Json(caller.hub.update_user(&caller.actor, &user, change.into()).await?.into()))
 }
 
 /// Deletes a user with their credentials, revoking those at the app where it can be told.
@@ -210,10 +191,7 @@ pub(in crate::http) async fn list_user_integrations(
     InPath(Segment(user)): InPath<Segment>,
     Listing { page, .. }: Listing<NoFilter>,
 ) -> Answer<PageOut<UserIntegrationOut>> {
-    let found = caller
-        .hub
-        .list_user_integrations(&caller.actor, &user, &page)
-        .await?;
+    let found = caller.hub.list_user_integrations(&caller.actor, &user, &page).await?;
     Ok(Json(PageOut::of(found, UserIntegrationOut::from)))
 }
 
@@ -239,9 +217,6 @@ pub(in crate::http) async fn get_user_token(
     _: NoQuery,
 ) -> Answer<TokenOut> {
     let (Segment(user), Segment(connector)) = names;
-    let token = caller
-        .hub
-        .read_user_token(&caller.actor, &user, &connector)
-        .await?;
+    let token = caller.hub.read_user_token(&caller.actor, &user, &connector).await?;
     Ok(Json(token.into()))
 }

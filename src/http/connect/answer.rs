@@ -21,30 +21,17 @@ pub(super) struct Policy<'a> {
 }
 
 /// A page on its own that nobody frames and that cuts its opener.
-pub(super) const ALONE: Policy<'static> = Policy {
-    framed_by: &[],
-    leads_to: None,
-    keeps_opener: false,
-};
+pub(super) const ALONE: Policy<'static> = Policy { framed_by: &[], leads_to: None, keeps_opener: false };
 
 /// A page of the popup: its opener is our frame.
-pub(super) const POPUP: Policy<'static> = Policy {
-    framed_by: &[],
-    leads_to: None,
-    keeps_opener: true,
-};
+pub(super) const POPUP: Policy<'static> = Policy { framed_by: &[], leads_to: None, keeps_opener: true };
 
 impl Policy<'_> {
     fn content_security(&self) -> String {
-        let framed_by = if self.framed_by.is_empty() {
-            "'none'".to_owned()
-        } else {
-            self.framed_by.join(" ")
-        };
+        let framed_by =
+            if self.framed_by.is_empty() { "'none'".to_owned() } else { self.framed_by.join(" ") };
         // Chromium applies `form-action` to the redirect that follows a form.
-        let form = self
-            .leads_to
-            .map_or_else(|| "'self'".to_owned(), |origin| format!("'self' {origin}"));
+        let form = self.leads_to.map_or_else(|| "'self'".to_owned(), |origin| format!("'self' {origin}"));
         format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
              base-uri 'none'; form-action {form}; frame-ancestors {framed_by}"
@@ -63,10 +50,7 @@ pub(super) fn html<P: Page>(
     let text = match state.renderer.render(locale, page) {
         Ok(text) => text,
         Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a page could not be made"
-            );
+            tracing::error!(error = &error as &dyn std::error::Error, "a page could not be made");
             return Problem::internal().into_response();
         }
     };
@@ -74,11 +58,7 @@ pub(super) fn html<P: Page>(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let opener = if policy.keeps_opener {
-        "unsafe-none"
-    } else {
-        "same-origin"
-    };
+    let opener = if policy.keeps_opener { "unsafe-none" } else { "same-origin" };
     if policy.framed_by.is_empty() {
         headers.insert(OPENER_POLICY, HeaderValue::from_static(opener));
     }

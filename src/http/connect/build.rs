@@ -26,9 +26,7 @@ pub(super) fn choose(setting: &Setting, standings: &[Standing]) -> ChoosePage {
         host_app: setting.host_app.clone(),
         integration: setting.integration.clone(),
         rows: standings.iter().map(row).collect(),
-        finished: standings
-            .iter()
-            .all(|standing| standing.optional || standing.is_done()),
+        finished: standings.iter().all(|standing| standing.optional || standing.is_done()),
     }
 }
 
@@ -37,10 +35,9 @@ fn row(standing: &Standing) -> ChooseRow {
     let status = standing.credential.map(|(_, status)| status);
     let state = match (standing.is_done(), status) {
         (true, _) => RowState::Connected { account },
-        (false, Some(Status::Active)) if !standing.missing.is_empty() => RowState::More {
-            account,
-            access: standing.missing.clone(),
-        },
+        (false, Some(Status::Active)) if !standing.missing.is_empty() => {
+            RowState::More { account, access: standing.missing.clone() }
+        }
         (false, None | Some(Status::Active | Status::Pending)) => RowState::Connect,
         (false, Some(Status::Error | Status::Inactive | Status::Expired | Status::Revoked)) => {
             RowState::Failed { account }
@@ -82,9 +79,7 @@ pub(super) fn key(setting: &Setting, offer: Offer) -> KeyPage {
 }
 
 fn link(method: Method) -> MethodLink {
-    MethodLink {
-        method: method.as_str().to_owned(),
-    }
+    MethodLink { method: method.as_str().to_owned() }
 }
 
 fn field(field: &provider::Field) -> Field {
@@ -102,10 +97,7 @@ fn field(field: &provider::Field) -> Field {
         options: field
             .options
             .iter()
-            .map(|(label, value)| FieldOption {
-                label: label.clone(),
-                value: value.clone(),
-            })
+            .map(|(label, value)| FieldOption { label: label.clone(), value: value.clone() })
             .collect(),
         value: field.default.clone(),
         error: None,
@@ -155,10 +147,7 @@ pub(super) fn done(
         !standing.is_done()
             && !standing.optional
             && connector.is_none_or(|current| current.connector != standing.connector)
-            && standing
-                .result
-                .as_ref()
-                .is_none_or(|result| result.progress != Progress::Waiting)
+            && standing.result.as_ref().is_none_or(|result| result.progress != Progress::Waiting)
     });
     DonePage {
         host_app: setting.host_app.clone(),
@@ -172,9 +161,7 @@ pub(super) fn done(
 
 pub(super) fn failed(setting: &Setting, standing: &Standing) -> FailedPage {
     let result = standing.result.as_ref();
-    let code = result
-        .and_then(|result| result.error.clone())
-        .unwrap_or_else(|| "unexpected".to_owned());
+    let code = result.and_then(|result| result.error.clone()).unwrap_or_else(|| "unexpected".to_owned());
     FailedPage {
         host_app: setting.host_app.clone(),
         connector: Connector::new(&standing.connector, &standing.name),
@@ -195,19 +182,10 @@ pub(super) fn failure(code: &str, message: Option<String>) -> Failure {
         "unexpected_answer" | "issuer_mismatch" | "internal_error" => FailureReason::Unexpected,
         _ => FailureReason::Refused,
     };
-    Failure {
-        reason,
-        code: code.to_owned(),
-        app_message: message,
-    }
+    Failure { reason, code: code.to_owned(), app_message: message }
 }
 
 /// The setting of a visit's pages.
 pub(super) fn setting(visit: &Visit, integration: Option<String>, back: bool, locale: Locale) -> Setting {
-    Setting {
-        host_app: visit.host_app(),
-        integration,
-        back,
-        locale,
-    }
+    Setting { host_app: visit.host_app(), integration, back, locale }
 }

@@ -37,10 +37,7 @@ pub(super) async fn show_frame(
     Query(query): Query<FrameQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id = query
-        .session
-        .as_deref()
-        .and_then(|id| id.parse::<SessionId>().ok());
+    let id = query.session.as_deref().and_then(|id| id.parse::<SessionId>().ok());
     let visit = match id {
         Some(id) => state.hub.visit_of(id, Origin::default()).await?,
         None => None,
@@ -48,13 +45,7 @@ pub(super) async fn show_frame(
     let wanted = query.locale.as_deref();
     let Some(visit) = visit else {
         let page = hosted_end(None, HostedState::Unknown, Vec::new());
-        return Ok(html(
-            &state,
-            locale(&headers, wanted),
-            StatusCode::NOT_FOUND,
-            &page,
-            &ALONE,
-        ));
+        return Ok(html(&state, locale(&headers, wanted), StatusCode::NOT_FOUND, &page, &ALONE));
     };
     let locale = locale(&headers, wanted.or(visit.session.locale.as_deref()));
     let hosted = query.hosted.is_some();
@@ -72,29 +63,18 @@ pub(super) async fn show_frame(
     let shell = FrameShell {
         session: visit.session.id.to_string(),
         origins: origins.clone(),
-        mode: if hosted {
-            FrameMode::Hosted
-        } else {
-            FrameMode::Frame
-        },
+        mode: if hosted { FrameMode::Hosted } else { FrameMode::Frame },
         host_app: visit.host_app(),
     };
-    let policy = Policy {
-        framed_by: &origins,
-        leads_to: None,
-        keeps_opener: false,
-    };
+    let policy = Policy { framed_by: &origins, leads_to: None, keeps_opener: false };
     Ok(html(&state, locale, StatusCode::OK, &shell, &policy))
 }
 
 fn hosted_end(visit: Option<&Visit>, end: HostedState, standings: Vec<Standing>) -> HostedDonePage {
-    let done = standings
-        .into_iter()
-        .filter(Standing::is_done)
-        .map(|standing| ConnectedAccount {
-            connector: Connector::new(standing.connector, standing.name),
-            account: standing.account,
-        });
+    let done = standings.into_iter().filter(Standing::is_done).map(|standing| ConnectedAccount {
+        connector: Connector::new(standing.connector, standing.name),
+        account: standing.account,
+    });
     HostedDonePage {
         host_app: visit.map(Visit::host_app),
         state: end,
@@ -124,21 +104,14 @@ pub(super) async fn show_page(
         let wanted: Vec<&str> = wanted.split(',').collect();
         standings.retain(|standing| wanted.contains(&standing.connector.as_str()));
     }
-    let named = query
-        .connector
-        .as_deref()
-        .and_then(|key| standings.iter().find(|s| s.connector == key));
+    let named = query.connector.as_deref().and_then(|key| standings.iter().find(|s| s.connector == key));
     match (named, standings.as_slice()) {
         (Some(standing), _) if query.result.is_some() => Ok(outcome(&state, &setting, &standings, standing)),
         (Some(standing), _) => ask(&state, &visitor, &setting, &standing.connector, query.method).await,
         (None, _) if query.connector.is_some() => Err(Error::NotFound.into()),
         (None, [only]) if only.is_done() => Ok(outcome(&state, &setting, &standings, only)),
         (None, [only]) => ask(&state, &visitor, &setting, &only.connector, query.method).await,
-        (None, _) => Ok(fragment(
-            &state,
-            setting.locale,
-            &build::choose(&setting, &standings),
-        )),
+        (None, _) => Ok(fragment(&state, setting.locale, &build::choose(&setting, &standings))),
     }
 }
 
@@ -146,10 +119,7 @@ async fn setting_of(state: &HttpState, visitor: &Visitor) -> Result<(Setting, Ve
     let standings = state.hub.standings(&visitor.visit).await?;
     let integration = state.hub.integration_name(&visitor.visit).await?;
     let several = standings.len() > 1;
-    Ok((
-        build::setting(&visitor.visit, integration, several, visitor.locale),
-        standings,
-    ))
+    Ok((build::setting(&visitor.visit, integration, several, visitor.locale), standings))
 }
 
 async fn ask(
@@ -194,12 +164,7 @@ pub(super) async fn submit_credential(
 ) -> Result<Response, Problem> {
     let (connector, method) = (typed.connector.clone(), typed.method);
     let offer = state.hub.offer(&visitor.visit, &connector, Some(method)).await?;
-    let typed = Typed {
-        connector: typed.connector,
-        method,
-        data: typed.data,
-        hosted: visitor.hosted,
-    };
+    let typed = Typed { connector: typed.connector, method, data: typed.data, hosted: visitor.hosted };
     let shown = typed.shown_again(&offer.fields);
     let stored = state.hub.connect_typed(&visitor.visit, typed).await;
     let (setting, standings) = setting_of(&state, &visitor).await?;
@@ -209,12 +174,7 @@ pub(super) async fn submit_credential(
         field.value = value.map(|(_, value)| value.clone());
     }
     match stored {
-        Ok(TypedOutcome::Stored {
-            warnings,
-            pending,
-            return_url,
-            ..
-        }) => {
+        Ok(TypedOutcome::Stored { warnings, pending, return_url, .. }) => {
             let standing = standings.iter().find(|standing| standing.connector == connector);
             let note = match (pending, warnings.as_slice()) {
                 (true, _) => Some(DoneNote::Pending),
@@ -231,29 +191,15 @@ pub(super) async fn submit_credential(
             for violation in violations {
                 let name = violation.pointer.rsplit('/').next().unwrap_or_default();
                 if let Some(field) = page.fields.iter_mut().find(|field| field.name == name) {
-                    field.error = Some(build::field_error(
-                        setting.locale,
-                        violation.code,
-                        &violation.message,
-                    ));
+                    field.error =
+                        Some(build::field_error(setting.locale, violation.code, &violation.message));
                 }
             }
         }
-        Err(Error::Refused {
-            code,
-            detail,
-            violations,
-            retry_after,
-        }) => {
+        Err(Error::Refused { code, detail, violations, retry_after }) => {
             page.problem = build::key_problem(code, &detail);
             if page.problem.is_none() {
-                return Err(Error::Refused {
-                    code,
-                    detail,
-                    violations,
-                    retry_after,
-                }
-                .into());
+                return Err(Error::Refused { code, detail, violations, retry_after }.into());
             }
         }
         Err(error) => return Err(error.into()),
@@ -278,10 +224,7 @@ pub(super) async fn create_ticket(
     visitor: Visitor,
     JsonBody(wanted): JsonBody<TicketIn>,
 ) -> Result<Response, Problem> {
-    let made = state
-        .hub
-        .create_ticket(&visitor.visit, &wanted.connector, &wanted.data, visitor.hosted)
-        .await;
+    let made = state.hub.create_ticket(&visitor.visit, &wanted.connector, &wanted.data, visitor.hosted).await;
     let made = made.map_err(|error| in_words(error, visitor.locale))?;
     Ok(Json(json!({
         "ticket": made.ticket.expose(),

@@ -29,19 +29,10 @@ pub(super) async fn start_flow(
     extensions: Extensions,
 ) -> Response {
     let pairs = pairs(query.as_deref().unwrap_or_default().as_bytes());
-    let value = |name: &str| {
-        pairs
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
-    };
+    let value = |name: &str| pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
     let redirect = value("mode") == Some("redirect");
     let origin = origin(&headers, &extensions, &state);
-    let started = match state
-        .hub
-        .start_flow(value("ticket").unwrap_or_default(), redirect, origin)
-        .await
-    {
+    let started = match state.hub.start_flow(value("ticket").unwrap_or_default(), redirect, origin).await {
         Ok(started) => started,
         Err(error) => return refusal(&state, &headers, &error),
     };
@@ -53,10 +44,7 @@ pub(super) async fn start_flow(
         handshake: started.handshake,
     };
     let locale = locale(&headers, started.visit.session.locale.as_deref());
-    let policy = Policy {
-        leads_to: Some(&started.authorization_origin),
-        ..POPUP
-    };
+    let policy = Policy { leads_to: Some(&started.authorization_origin), ..POPUP };
     let mut response = html(&state, locale, StatusCode::OK, &page, &policy);
     if let Some(cookie) = flow_cookie(&state, started.flow, &started.cookie, started.form_post) {
         response.headers_mut().append(SET_COOKIE, cookie);
@@ -218,14 +206,12 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
     let failed = matches!(returned.answer, CallbackAnswer::Failed { .. });
     let outcome = match returned.answer {
         CallbackAnswer::Completed { account, .. } => CallbackOutcome::Completed { account },
-        CallbackAnswer::Failed { code, message } => CallbackOutcome::Failed {
-            failure: failure(&code, message),
-        },
-        CallbackAnswer::OtherAccount { expected, found } => CallbackOutcome::ConfirmAccount {
-            expected,
-            found,
-            action: "/connect/account".to_owned(),
-        },
+        CallbackAnswer::Failed { code, message } => {
+            CallbackOutcome::Failed { failure: failure(&code, message) }
+        }
+        CallbackAnswer::OtherAccount { expected, found } => {
+            CallbackOutcome::ConfirmAccount { expected, found, action: "/connect/account".to_owned() }
+        }
     };
     // A hosted page with more to do, or a failure to try again, goes on there; with a code to hand over, the host
     // app comes first.
@@ -238,9 +224,7 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
         connector: Some(Connector::new(&returned.connector, &returned.provider)),
         outcome,
         flow: Some(returned.flow.to_string()),
-        confirmation: returned
-            .confirmation_code
-            .map(|code| ConfirmationCode::new(code.expose())),
+        confirmation: returned.confirmation_code.map(|code| ConfirmationCode::new(code.expose())),
         return_url: returned.return_url.filter(|_| !goes_on),
         continue_url: (goes_on || (returned.hosted && !has_return)).then_some(hosted_page),
     };
@@ -250,50 +234,25 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
 /// A page that says why a browser can't go on. Nothing of a flow is shown to a browser that it does not belong to.
 fn refusal(state: &HttpState, headers: &HeaderMap, error: &Error) -> Response {
     let (status, reason, code) = match error {
-        Error::Refused {
-            code: Code::FlowRefused,
-            ..
-        } => (
-            StatusCode::BAD_REQUEST,
-            FailureReason::WrongBrowser,
-            Code::FlowRefused.as_str(),
-        ),
-        Error::Refused {
-            code: Code::SessionExpired,
-            ..
-        } => (
-            StatusCode::BAD_REQUEST,
-            FailureReason::TimedOut,
-            Code::SessionExpired.as_str(),
-        ),
+        Error::Refused { code: Code::FlowRefused, .. } => {
+            (StatusCode::BAD_REQUEST, FailureReason::WrongBrowser, Code::FlowRefused.as_str())
+        }
+        Error::Refused { code: Code::SessionExpired, .. } => {
+            (StatusCode::BAD_REQUEST, FailureReason::TimedOut, Code::SessionExpired.as_str())
+        }
         Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, FailureReason::Unavailable, code.as_str()),
-        Error::Invalid(_) => (
-            StatusCode::BAD_REQUEST,
-            FailureReason::Unexpected,
-            "invalid_request",
-        ),
+        Error::Invalid(_) => (StatusCode::BAD_REQUEST, FailureReason::Unexpected, "invalid_request"),
         Error::NotFound => (StatusCode::NOT_FOUND, FailureReason::Unexpected, "not_found"),
         Error::Store(_) | Error::Internal(_) => {
-            tracing::error!(
-                error = error as &dyn std::error::Error,
-                "a sign-in could not go on"
-            );
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                FailureReason::Unexpected,
-                "internal_error",
-            )
+            tracing::error!(error = error as &dyn std::error::Error, "a sign-in could not go on");
+            (StatusCode::INTERNAL_SERVER_ERROR, FailureReason::Unexpected, "internal_error")
         }
     };
     let page = CallbackPage {
         host_app: "the app you came from".to_owned(),
         connector: None,
         outcome: CallbackOutcome::Failed {
-            failure: Failure {
-                reason,
-                code: code.to_owned(),
-                app_message: None,
-            },
+            failure: Failure { reason, code: code.to_owned(), app_message: None },
         },
         flow: None,
         confirmation: None,

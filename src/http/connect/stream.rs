@@ -66,13 +66,7 @@ pub(super) async fn stream_state(
     visitor: Visitor,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = state.hub.session_changes();
-    let following = Following {
-        state,
-        visit: visitor.visit,
-        changes,
-        told: None,
-        over: false,
-    };
+    let following = Following { state, visit: visitor.visit, changes, told: None, over: false };
     let stream = stream::unfold(following, |mut following| async move {
         let told = following.next().await?;
         Some((Ok(Event::default().data(told)), following))

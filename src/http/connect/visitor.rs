@@ -39,11 +39,8 @@ impl FromRequestParts<HttpState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
         let over = || Error::refused(Code::SessionExpired, "Send the connect session's token.");
-        let header = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let header =
+            parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (scheme, token) = header.split_once(' ').ok_or_else(over)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(over().into());
@@ -127,8 +124,5 @@ pub(super) fn ensure_own_site(headers: &HeaderMap) -> Result<(), Error> {
     if site.is_none_or(|site| matches!(site, "same-origin" | "none")) {
         return Ok(());
     }
-    Err(Error::refused(
-        Code::FlowRefused,
-        "This was sent from another site.",
-    ))
+    Err(Error::refused(Code::FlowRefused, "This was sent from another site."))
 }

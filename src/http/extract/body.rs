@@ -97,12 +97,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
-    let essence = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence
         .strip_prefix("application/")
         .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
@@ -110,11 +105,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(Problem::invalid_at(
-            "",
-            "required",
-            "Send a JSON object as the body.",
-        ));
+        return Err(Problem::invalid_at("", "required", "Send a JSON object as the body."));
     }
     refuse_nul(body)?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -131,11 +122,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    let message = format!(
-        "The body is not valid JSON (line {}, column {}).",
-        error.line(),
-        error.column()
-    );
+    let message = format!("The body is not valid JSON (line {}, column {}).", error.line(), error.column());
     Problem::invalid_at("", "malformed_json", message)
 }
 
@@ -150,11 +137,7 @@ fn refuse_nul(body: &[u8]) -> Result<(), Problem> {
     };
     let mut found = Vec::new();
     find_nul(&value, String::new(), &mut found);
-    if found.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::invalid(found))
-    }
+    if found.is_empty() { Ok(()) } else { Err(Problem::invalid(found)) }
 }
 
 fn find_nul(value: &Value, at: String, found: &mut Vec<Violation>) {
@@ -215,29 +198,17 @@ mod tests {
             headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
             is_json(&headers)
         };
-        for kind in [
-            "application/json",
-            "Application/JSON; charset=utf-8",
-            "application/merge-patch+json",
-        ] {
+        for kind in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
             assert!(json(kind), "{kind}");
         }
-        for kind in [
-            "text/json",
-            "application/jsonp",
-            "application/x-www-form-urlencoded",
-            "application",
-        ] {
+        for kind in ["text/json", "application/jsonp", "application/x-www-form-urlencoded", "application"] {
             assert!(!json(kind), "{kind}");
         }
     }
 
     #[tokio::test]
     async fn a_body_has_at_most_a_mebibyte() {
-        assert_eq!(
-            read_body(Body::from(vec![b' '; LIMIT])).await.unwrap().len(),
-            LIMIT
-        );
+        assert_eq!(read_body(Body::from(vec![b' '; LIMIT])).await.unwrap().len(), LIMIT);
         let refused = read_body(Body::from(vec![b' '; LIMIT + 1])).await.unwrap_err();
         assert_eq!(refused.into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }

@@ -95,12 +95,7 @@ impl<S: Need> FromRequestParts<HttpState> for Caller<S> {
         if !S::is_met(&key.scopes) {
             return Err(Problem::scope_missing(S::WORD));
         }
-        Ok(Self {
-            hub: Arc::clone(&state.hub),
-            actor,
-            key,
-            scope: PhantomData,
-        })
+        Ok(Self { hub: Arc::clone(&state.hub), actor, key, scope: PhantomData })
     }
 }
 
@@ -123,14 +118,8 @@ pub(in crate::http) async fn authenticate(
         request_id: parts.extensions.get::<RequestId>().map(|id| id.0.to_string()),
         address: address.map(|address| address.to_string()),
     };
-    let caller = Authenticated {
-        actor: Actor {
-            author: Author::ApiKey(key.id),
-            tenant: key.tenant,
-            origin,
-        },
-        key,
-    };
+    let caller =
+        Authenticated { actor: Actor { author: Author::ApiKey(key.id), tenant: key.tenant, origin }, key };
     parts.extensions.insert(caller.clone());
     Ok(caller)
 }
@@ -151,11 +140,8 @@ pub fn client_address(headers: &HeaderMap, extensions: &Extensions, trusted: &[I
     let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let mut address = peer.ip().to_canonical();
-    let lines: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
+    let lines: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
     for hop in hops {
         if !is_trusted(&address) {
@@ -194,9 +180,7 @@ mod tests {
         let mut extensions = Extensions::new();
         extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        client_address(&headers, &extensions, &trusted)
-            .unwrap()
-            .to_string()
+        client_address(&headers, &extensions, &trusted).unwrap().to_string()
     }
 
     #[test]
@@ -206,33 +190,13 @@ mod tests {
             ("203.0.113.9", &["198.51.100.1"][..], &proxies[..], "203.0.113.9"),
             ("10.0.0.1", &["198.51.100.1"], &[], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.1"], &proxies, "198.51.100.1"),
-            (
-                "10.0.0.1",
-                &["192.0.2.66, 198.51.100.1, 10.2.2.2"],
-                &proxies,
-                "198.51.100.1",
-            ),
-            (
-                "10.0.0.1",
-                &["192.0.2.66", "198.51.100.1,10.2.2.2"],
-                &proxies,
-                "198.51.100.1",
-            ),
-            (
-                "10.0.0.1",
-                &["192.0.2.66, nonsense, 10.2.2.2"],
-                &proxies,
-                "10.2.2.2",
-            ),
+            ("10.0.0.1", &["192.0.2.66, 198.51.100.1, 10.2.2.2"], &proxies, "198.51.100.1"),
+            ("10.0.0.1", &["192.0.2.66", "198.51.100.1,10.2.2.2"], &proxies, "198.51.100.1"),
+            ("10.0.0.1", &["192.0.2.66, nonsense, 10.2.2.2"], &proxies, "10.2.2.2"),
             ("10.0.0.1", &["198.51.100.1:4711"], &proxies, "198.51.100.1"),
             ("::1", &["[2001:db8::5]:80"], &proxies, "2001:db8::5"),
             ("::1", &["2001:db8::5"], &proxies, "2001:db8::5"),
-            (
-                "::ffff:10.0.0.1",
-                &["::ffff:198.51.100.1"],
-                &proxies,
-                "198.51.100.1",
-            ),
+            ("::ffff:10.0.0.1", &["::ffff:198.51.100.1"], &proxies, "198.51.100.1"),
             ("10.0.0.1", &[], &proxies, "10.0.0.1"),
         ] {
             assert_eq!(seen(peer, forwarded, trusted), address, "{peer} {forwarded:?}");

@@ -45,9 +45,6 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<Object<Sample>>(json).map(|object| object.0.name);
         assert_eq!(read(r#"{"name":"x"}"#).unwrap(), "x");
         assert!(read(r#"["x"]"#).is_err());
-        assert!(
-            serde_json::from_str::<Sample>(r#"["x"]"#).is_ok(),
-            "what this module is for"
-        );
+        assert!(serde_json::from_str::<Sample>(r#"["x"]"#).is_ok(), "what this module is for");
     }
 }

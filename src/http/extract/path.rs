@@ -14,9 +14,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<HttpState> for InPath<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
-        let Path(found) = Path::<T>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::not_found())?;
+        let Path(found) =
+            Path::<T>::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
         Ok(Self(found))
     }
 }

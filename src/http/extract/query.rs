@@ -52,21 +52,16 @@ impl<T: DeserializeOwned> FromRequestParts<HttpState> for Listing<T> {
         let (limit, cursor) = (given.remove("limit"), given.remove("cursor"));
         let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
         let page = PageRequest::parse(text(&limit).as_deref(), text(&cursor).as_deref());
-        Ok(Self {
-            filter: parameters(given)?,
-            page: page.map_err(invalid_page)?,
-        })
+        Ok(Self { filter: parameters(given)?, page: page.map_err(invalid_page)? })
     }
 }
 
 fn invalid_page(error: InvalidPage) -> Problem {
     match error {
         InvalidPage::Limit => Problem::invalid_at("/limit", "out_of_range", "Write a number from 1 to 200."),
-        InvalidPage::Cursor => Problem::invalid_at(
-            "/cursor",
-            "invalid_cursor",
-            "Send the `nextCursor` of the page before.",
-        ),
+        InvalidPage::Cursor => {
+            Problem::invalid_at("/cursor", "invalid_cursor", "Send the `nextCursor` of the page before.")
+        }
     }
 }
 
@@ -76,23 +71,12 @@ fn read(parts: &Parts) -> Result<Map<String, Value>, Problem> {
     for (name, value) in url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
         let at = || format!("/{}", escape(&name.replace('\0', "")));
         if name.contains('\0') || value.contains('\0') {
-            wrong.push(Violation::new(
-                at(),
-                "invalid_characters",
-                "The character U+0000 is not allowed.",
-            ));
-        } else if given
-            .insert(name.clone().into_owned(), Value::String(value.into_owned()))
-            .is_some()
-        {
+            wrong.push(Violation::new(at(), "invalid_characters", "The character U+0000 is not allowed."));
+        } else if given.insert(name.clone().into_owned(), Value::String(value.into_owned())).is_some() {
             wrong.push(Violation::new(at(), "repeated", "This parameter is there twice."));
         }
     }
-    if wrong.is_empty() {
-        Ok(given)
-    } else {
-        Err(Problem::invalid(wrong))
-    }
+    if wrong.is_empty() { Ok(given) } else { Err(Problem::invalid(wrong)) }
 }
 
 fn parameters<T: DeserializeOwned>(given: Map<String, Value>) -> Result<T, Problem> {
@@ -114,10 +98,7 @@ impl<'de> Deserialize<'de> for Flag {
         match String::deserialize(deserializer)?.as_str() {
             "true" => Ok(Self(true)),
             "false" => Ok(Self(false)),
-            _ => Err(de::Error::invalid_value(
-                de::Unexpected::Other("another text"),
-                &"`true` or `false`",
-            )),
+            _ => Err(de::Error::invalid_value(de::Unexpected::Other("another text"), &"`true` or `false`")),
         }
     }
 }
@@ -154,11 +135,7 @@ mod tests {
     fn unknown_repeated_and_unreadable_ones_are_refused() {
         for query in ["serch=a", "search=a&search=b", "force=yes", "search=%00"] {
             let refused = parsed(query).unwrap_err();
-            assert_eq!(
-                refused.into_response().status(),
-                StatusCode::BAD_REQUEST,
-                "{query}"
-            );
+            assert_eq!(refused.into_response().status(), StatusCode::BAD_REQUEST, "{query}");
         }
     }
 }

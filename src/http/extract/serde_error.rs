@@ -31,11 +31,7 @@ pub(super) fn violation(path: &Path, message: &str) -> Violation {
         return Violation::new(at, "invalid_value", "This value can't be used here.");
     };
     let expected = expected.split(" at line ").next().unwrap_or(expected);
-    let code = if message.starts_with("unknown variant") {
-        "unknown"
-    } else {
-        "invalid_type"
-    };
+    let code = if message.starts_with("unknown variant") { "unknown" } else { "invalid_type" };
     Violation::new(at, code, format!("Expected {expected}."))
 }
 
@@ -107,22 +103,10 @@ mod tests {
             (r#"{"name":"x","list":[1,"s"]}"#, "/list/1", "invalid_type"),
             (r#"{"name":"x","list":[1,300]}"#, "/list/1", "invalid_type"),
             (r#"{"name":"x","list":[],"inner":{}}"#, "/inner/name", "required"),
-            (
-                r#"{"name":"x","list":[],"inner":{"nme":1}}"#,
-                "/inner/nme",
-                "unknown_field",
-            ),
-            (
-                r#"{"name":"x","list":[],"inner":{"name":"s"}}"#,
-                "/inner/name",
-                "invalid_type",
-            ),
+            (r#"{"name":"x","list":[],"inner":{"nme":1}}"#, "/inner/nme", "unknown_field"),
+            (r#"{"name":"x","list":[],"inner":{"name":"s"}}"#, "/inner/name", "invalid_type"),
             (r#"{"name":"x","name":"y"}"#, "/name", "repeated"),
-            (
-                r#"{"name":"x","list":[],"inner":{"name":true,"name":true}}"#,
-                "/inner/name",
-                "repeated",
-            ),
+            (r#"{"name":"x","list":[],"inner":{"name":true,"name":true}}"#, "/inner/name", "repeated"),
             ("[]", "", "invalid_type"),
         ] {
             let (at, said, _) = told(json);

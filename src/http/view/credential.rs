@@ -173,10 +173,8 @@ impl CredentialOut {
     ) -> Self {
         let health = credential.health(now);
         let expires_at = credential.acts_by().map(Time);
-        let account = |account: crate::domain::credential::Account| AccountOut {
-            id: account.id,
-            label: account.label,
-        };
+        let account =
+            |account: crate::domain::credential::Account| AccountOut { id: account.id, label: account.label };
         Self {
             credential_id: credential.id.to_string(),
             user_id: credential.user.to_string(),
@@ -219,10 +217,7 @@ pub(in crate::http) struct EndedOut {
 
 impl From<Upstream> for EndedOut {
     fn from(upstream: Upstream) -> Self {
-        Self {
-            success: true,
-            revoked_upstream: upstream.as_str(),
-        }
+        Self { success: true, revoked_upstream: upstream.as_str() }
     }
 }
 

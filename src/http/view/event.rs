@@ -103,14 +103,8 @@ impl From<AuditEvent> for AuditEventOut {
             audit_event_id: event.id.to_string(),
             at: event.at.into(),
             action: event.action,
-            actor: PartyOut {
-                kind: event.actor_type,
-                id: event.actor_id,
-            },
-            target: PartyOut {
-                kind: event.target_type,
-                id: event.target_id,
-            },
+            actor: PartyOut { kind: event.actor_type, id: event.actor_id },
+            target: PartyOut { kind: event.target_type, id: event.target_id },
             result: event.result,
             reason: event.reason,
             request_id: event.request_id,

@@ -84,11 +84,8 @@ struct NeedOut {
 
 impl From<Integration> for IntegrationOut {
     fn from(integration: Integration) -> Self {
-        let need = |need: Need| NeedOut {
-            connector: need.connector,
-            scopes: need.scopes,
-            optional: need.optional,
-        };
+        let need =
+            |need: Need| NeedOut { connector: need.connector, scopes: need.scopes, optional: need.optional };
         Self {
             slug: integration.slug,
             name: integration.name,

@@ -114,10 +114,7 @@ pub(in crate::http) struct NewApiKeyOut {
 
 impl From<(ApiKey, PlainApiKey)> for NewApiKeyOut {
     fn from((key, plain): (ApiKey, PlainApiKey)) -> Self {
-        Self {
-            shown: key.into(),
-            key: plain,
-        }
+        Self { shown: key.into(), key: plain }
     }
 }
 

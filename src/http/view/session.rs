@@ -57,25 +57,15 @@ impl TryFrom<SessionIn> for NewSession {
             (Some(name), None) => SessionUser::Named(name),
             (None, Some(Object(user))) => SessionUser::New(user.into()),
             (Some(_), Some(_)) => {
-                return Err(Problem::invalid_at(
-                    "/user",
-                    "exclusive",
-                    "Send userId or user, not both.",
-                ));
+                return Err(Problem::invalid_at("/user", "exclusive", "Send userId or user, not both."));
             }
             (None, None) => {
-                return Err(Problem::invalid_at(
-                    "/userId",
-                    "required",
-                    "Say for whom: userId or user.",
-                ));
+                return Err(Problem::invalid_at("/userId", "required", "Say for whom: userId or user."));
             }
         };
         let unknown = |_| Problem::invalid_at("/credentialId", "unknown", "There is no such credential.");
-        let credential = session
-            .credential_id
-            .map(|id| id.parse::<CredentialId>().map_err(unknown))
-            .transpose()?;
+        let credential =
+            session.credential_id.map(|id| id.parse::<CredentialId>().map_err(unknown)).transpose()?;
         Ok(Self {
             user,
             integration: session.integration,

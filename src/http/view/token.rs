@@ -68,12 +68,7 @@ impl Serialize for TokenOut {
         let mut out = serializer.serialize_map(None)?;
         match &self.0 {
             Token::Fields(fields) => out.serialize_entry("fields", &Exposed(fields))?,
-            Token::Access {
-                access_token,
-                token_type,
-                expires_at,
-                scopes,
-            } => {
+            Token::Access { access_token, token_type, expires_at, scopes } => {
                 out.serialize_entry("accessToken", access_token.expose_secret())?;
                 out.serialize_entry("tokenType", token_type)?;
                 out.serialize_entry("expiresAt", &expires_at.map(Time))?;

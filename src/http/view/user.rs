@@ -141,10 +141,6 @@ pub(in crate::http) struct BatchOut {
 impl BatchOut {
     /// The users that were made, and the others.
     pub(in crate::http) fn new(users: Vec<User>, invalid_users: Vec<Map<String, Value>>) -> Self {
-        Self {
-            message: "success",
-            users: users.into_iter().map(UserOut::from).collect(),
-            invalid_users,
-        }
+        Self { message: "success", users: users.into_iter().map(UserOut::from).collect(), invalid_users }
     }
 }

@@ -67,10 +67,7 @@ fn with(members: &str) -> TokenAnswer {
 }
 
 fn class(status: u16, headers: &[(&'static str, &str)], body: &str) -> FailClass {
-    received(status, headers, body.as_bytes())
-        .read(&token_request(|_| {}))
-        .unwrap_err()
-        .class
+    received(status, headers, body.as_bytes()).read(&token_request(|_| {})).unwrap_err().class
 }
 
 #[test]
@@ -80,10 +77,7 @@ fn a_plain_answer_is_read_and_never_printed() {
     );
     assert_eq!(answer.access_token.expose_secret(), "at");
     assert_eq!(answer.refresh_token.as_ref().unwrap().expose_secret(), "rt");
-    assert_eq!(
-        (answer.token_type.as_str(), answer.expires_in),
-        ("bearer", Some(3600))
-    );
+    assert_eq!((answer.token_type.as_str(), answer.expires_in), ("bearer", Some(3600)));
     assert_eq!(answer.scopes.as_deref().unwrap(), ["a", "b"]);
     assert_eq!(answer.raw.expose()["x"]["y"], 1);
     let secret = received(
@@ -92,11 +86,7 @@ fn a_plain_answer_is_read_and_never_printed() {
         b"{\"access_token\":\"at-canary\",\"refresh_token\":\"rt-canary\",\"z\":\"canary\"}",
     );
     let answer = secret.read(&token_request(|_| {})).unwrap();
-    for shown in [
-        format!("{answer:?}"),
-        format!("{secret:?}"),
-        format!("{:?}", answer.raw),
-    ] {
+    for shown in [format!("{answer:?}"), format!("{secret:?}"), format!("{:?}", answer.raw)] {
         assert!(!shown.contains("canary"), "{shown}");
     }
 }
@@ -119,9 +109,7 @@ fn null_false_and_empty_are_absent() {
         assert!(answer.refresh_token.is_none() && answer.expires_in.is_none() && answer.scopes.is_none());
         assert_eq!(answer.token_type, "Bearer");
         assert_eq!(
-            read(&format!("{{\"access_token\":{nothing}}}"))
-                .unwrap_err()
-                .class,
+            read(&format!("{{\"access_token\":{nothing}}}")).unwrap_err().class,
             FailClass::Unreadable
         );
     }
@@ -150,14 +138,8 @@ fn lifetimes_are_numbers_texts_or_dates_and_sensible() {
         ("\"expires_at\":\"2029-12-31T23:59:59Z\"", None),
         ("\"expires_at\":\"9999-12-31T23:59:59Z\"", None),
         ("\"expires_at\":1e300", None),
-        (
-            "\"expires_in\":60,\"expires_at\":\"2030-01-01T01:00:00Z\"",
-            Some(60),
-        ),
-        (
-            "\"expires_in\":0,\"expires_at\":\"2030-01-01T01:00:00Z\"",
-            Some(3600),
-        ),
+        ("\"expires_in\":60,\"expires_at\":\"2030-01-01T01:00:00Z\"", Some(60)),
+        ("\"expires_in\":0,\"expires_at\":\"2030-01-01T01:00:00Z\"", Some(3600)),
     ] {
         assert_eq!(with(members).expires_in, expected, "{members}");
     }
@@ -166,13 +148,7 @@ fn lifetimes_are_numbers_texts_or_dates_and_sensible() {
         ("{\"access_token\":\"a\",\"expires_in\":0}", 7200),
         ("{\"access_token\":\"a\",\"expires_in\":5}", 5),
     ] {
-        assert_eq!(
-            received(200, &[], body.as_bytes())
-                .read(&fixed)
-                .unwrap()
-                .expires_in,
-            Some(expected)
-        );
+        assert_eq!(received(200, &[], body.as_bytes()).read(&fixed).unwrap().expires_in, Some(expected));
     }
 }
 
@@ -207,13 +183,9 @@ fn members_are_found_by_their_paths() {
     let answer = received(200, &[], body).read(&request).unwrap();
     assert_eq!(answer.access_token.expose_secret(), "user");
     assert_eq!(answer.refresh_token.unwrap().expose_secret(), "12345");
-    let error = received(401, &[], b"{\"errors\":[{\"errorType\":\"invalid_grant\"}]}")
-        .read(&request)
-        .unwrap_err();
-    assert_eq!(
-        (error.class, error.code.as_deref()),
-        (FailClass::Refused, Some("invalid_grant"))
-    );
+    let error =
+        received(401, &[], b"{\"errors\":[{\"errorType\":\"invalid_grant\"}]}").read(&request).unwrap_err();
+    assert_eq!((error.class, error.code.as_deref()), (FailClass::Refused, Some("invalid_grant")));
 }
 
 #[test]
@@ -260,26 +232,13 @@ fn every_answer_has_the_class_of_the_table() {
         (200, "token=elsewhere", Unreadable),
         (200, &deep, Unreadable),
         (200, "{\"access_token\":\"a\",\"access_token\":\"b\"}", Unreadable),
-        (
-            200,
-            "{\"access_token\":\"a\",\"refresh_token\":\"b\",\"refresh_token\":\"c\"}",
-            Unreadable,
-        ),
+        (200, "{\"access_token\":\"a\",\"refresh_token\":\"b\",\"refresh_token\":\"c\"}", Unreadable),
         (200, "{\"access_token\":\"a b\"}", Unreadable),
         (200, "{\"access_token\":\"a\\r\\nX: y\"}", Unreadable),
-        (
-            200,
-            "{\"access_token\":\"a\",\"refresh_token\":\"é\"}",
-            Unreadable,
-        ),
+        (200, "{\"access_token\":\"a\",\"refresh_token\":\"é\"}", Unreadable),
         (400, "{\"access_token\":\"at\"}", Other),
     ] {
-        assert_eq!(
-            class(status, &[], body),
-            expected,
-            "{status} {}",
-            &body[..body.len().min(80)]
-        );
+        assert_eq!(class(status, &[], body), expected, "{status} {}", &body[..body.len().min(80)]);
     }
     let long = |length: usize| format!("{{\"access_token\":\"{}\"}}", "a".repeat(length));
     assert!(read(&long(MAX_TOKEN)).is_ok());
@@ -290,50 +249,30 @@ fn every_answer_has_the_class_of_the_table() {
 
 #[test]
 fn a_gzip_body_is_noise_and_never_inflated() {
-    let answer = received(
-        200,
-        &[("content-encoding", "gzip")],
-        &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3],
-    );
-    assert_eq!(
-        answer.read(&token_request(|_| {})).unwrap_err().class,
-        FailClass::Ambiguous
-    );
+    let answer = received(200, &[("content-encoding", "gzip")], &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+    assert_eq!(answer.read(&token_request(|_| {})).unwrap_err().class, FailClass::Ambiguous);
 }
 
 #[test]
 fn waiting_is_honoured_up_to_an_hour() {
     let wait = |value: &str| {
-        let error = received(503, &[("retry-after", value)], b"")
-            .read(&token_request(|_| {}))
-            .unwrap_err();
+        let error = received(503, &[("retry-after", value)], b"").read(&token_request(|_| {})).unwrap_err();
         (error.class, error.retry_after.map(|wait| wait.as_secs()))
     };
     assert_eq!(wait("30"), (FailClass::Throttled, Some(30)));
     assert_eq!(wait("86400"), (FailClass::Throttled, Some(3600)));
-    assert_eq!(
-        wait("Tue, 01 Jan 2030 00:02:00 GMT"),
-        (FailClass::Throttled, Some(120))
-    );
-    assert_eq!(
-        wait("Mon, 31 Dec 2029 00:00:00 GMT"),
-        (FailClass::Ambiguous, None)
-    );
+    assert_eq!(wait("Tue, 01 Jan 2030 00:02:00 GMT"), (FailClass::Throttled, Some(120)));
+    assert_eq!(wait("Mon, 31 Dec 2029 00:00:00 GMT"), (FailClass::Ambiguous, None));
     assert_eq!(wait("soon"), (FailClass::Ambiguous, None));
 }
 
 #[test]
 fn errors_say_what_the_provider_said_but_nothing_secret() {
     let body = "{\"error\":\"Invalid Grant!\",\"error_description\":\"gone\\u0007 for good\"}";
-    let error = received(400, &[], body.as_bytes())
-        .read(&token_request(|_| {}))
-        .unwrap_err();
+    let error = received(400, &[], body.as_bytes()).read(&token_request(|_| {})).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("invalid_grant_"));
     assert_eq!(error.description.as_deref(), Some("gone for good"));
-    assert_eq!(
-        error.to_string(),
-        "token request failed: other, status 400, code invalid_grant_"
-    );
+    assert_eq!(error.to_string(), "token request failed: other, status 400, code invalid_grant_");
     for body in [
         "{\"error\":\"rt-canary\",\"error_description\":\"token rt-canary is spent\"}",
         "{\"error\":\"invalid_grant\",\"error_description\":\"<b>rt-canary</b>\"}",
@@ -342,13 +281,8 @@ fn errors_say_what_the_provider_said_but_nothing_secret() {
         "rt-canary",
     ] {
         for status in [200, 400, 500] {
-            let error = received(status, &[], body.as_bytes())
-                .read(&token_request(|_| {}))
-                .unwrap_err();
-            assert!(
-                !format!("{error} {error:?}").contains("canary"),
-                "{status} {body}: {error:?}"
-            );
+            let error = received(status, &[], body.as_bytes()).read(&token_request(|_| {})).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("canary"), "{status} {body}: {error:?}");
         }
     }
 }
@@ -356,9 +290,7 @@ fn errors_say_what_the_provider_said_but_nothing_secret() {
 #[test]
 fn a_kept_body_is_read_like_a_fresh_one() {
     let kept = Zeroizing::new(b"{\"access_token\":\"at\",\"expires_at\":\"2030-01-01T00:01:00Z\"}".to_vec());
-    let answer = Received::from_kept(kept, SENT.parse().unwrap())
-        .read(&token_request(|_| {}))
-        .unwrap();
+    let answer = Received::from_kept(kept, SENT.parse().unwrap()).read(&token_request(|_| {})).unwrap();
     assert_eq!(answer.expires_in, Some(60));
 }
 

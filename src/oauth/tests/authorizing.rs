@@ -17,10 +17,7 @@ fn authorize(
     let definition = oauth2("https://acme.test", keys);
     let state = SecretString::from("st");
     let scopes = ["write".to_owned(), "read".to_owned()];
-    let extra: Vec<_> = extra
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let extra: Vec<_> = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let input = AuthorizeInput {
         client_id: "cid",
         redirect_uri: REDIRECT,
@@ -35,9 +32,7 @@ fn authorize(
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 #[test]
@@ -63,16 +58,9 @@ fn parameters_are_added_replaced_removed_and_renamed() {
     let keys = "code_challenge_method = \"none\" # the app knows no PKCE\nscope_separator = \",\"\n\
                 rename = { client_id = \"client_key\", scope = \"user_scope\" }\n\
                 authorization_params = { response_type = \"\", access_type = \"offline\", state = \"{client_id}\" }";
-    let got = authorize(
-        keys,
-        &[
-            ("login_hint", "jo@acme.test"),
-            ("client_key", "evil"),
-            ("state", "evil"),
-        ],
-        None,
-    )
-    .unwrap();
+    let got =
+        authorize(keys, &[("login_hint", "jo@acme.test"), ("client_key", "evil"), ("state", "evil")], None)
+            .unwrap();
     assert_eq!(
         got,
         pairs(&[

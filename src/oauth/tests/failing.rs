@@ -46,29 +46,16 @@ async fn what_was_never_sent_says_so() {
     drop(listener);
     let error = refresh(&oauth2(&free, ""), &client()).await.unwrap_err();
     assert_eq!(error.class, FailClass::NotSent);
-    assert_eq!(
-        error.cause,
-        Some(Cause::Egress(EgressError::NotSent(NotSent::Refused)))
-    );
+    assert_eq!(error.cause, Some(Cause::Egress(EgressError::NotSent(NotSent::Refused))));
     clean(&error);
-    let error = refresh(&oauth2("http://10.0.0.1:81", ""), &client())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.cause,
-        Some(Cause::Egress(EgressError::NotSent(NotSent::Guard(
-            Refusal::Address
-        ))))
-    );
+    let error = refresh(&oauth2("http://10.0.0.1:81", ""), &client()).await.unwrap_err();
+    assert_eq!(error.cause, Some(Cause::Egress(EgressError::NotSent(NotSent::Guard(Refusal::Address)))));
     clean(&error);
 }
 
 #[tokio::test]
 async fn what_broke_after_the_connection_is_ambiguous() {
-    for start in [
-        "",
-        "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"access_token\":\"at\"",
-    ] {
+    for start in ["", "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"access_token\":\"at\""] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -92,9 +79,7 @@ async fn values_that_make_no_request_are_our_own_fault() {
     assert_eq!(error.class, FailClass::Local);
     let values = Values::new().with("shop", "evil.test/canary");
     let spent = SecretString::from("rt-canary");
-    let error = send(&egress(), &definition, &values, &client(), &spent, now())
-        .await
-        .unwrap_err();
+    let error = send(&egress(), &definition, &values, &client(), &spent, now()).await.unwrap_err();
     assert_eq!(error.class, FailClass::Local);
     clean(&error);
 }
@@ -106,10 +91,7 @@ async fn an_echo_of_what_was_sent_stays_out_of_the_error() {
             serde_json::json!({ "error": "invalid_grant", "error_description": format!("no: {echoed}") });
         let server = server(ResponseTemplate::new(400).set_body_json(body)).await;
         let error = refresh(&oauth2(&server.uri(), ""), &client()).await.unwrap_err();
-        assert_eq!(
-            (error.class, error.code.as_deref()),
-            (FailClass::Refused, Some("invalid_grant"))
-        );
+        assert_eq!((error.class, error.code.as_deref()), (FailClass::Refused, Some("invalid_grant")));
         clean(&error);
     }
 }

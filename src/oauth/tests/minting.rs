@@ -10,17 +10,13 @@ async fn minted(toml: &str, method: Method, values: Values, scopes: &[&str]) -> 
     let server = server(token_answer()).await;
     let definition = definition(&server.uri(), toml);
     let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    let answer = mint(&egress(), &definition, method, &values, &scopes, now())
-        .await
-        .unwrap();
+    let answer = mint(&egress(), &definition, method, &values, &scopes, now()).await.unwrap();
     assert_eq!(answer.access_token.expose_secret(), "at-1");
     only(&server).await
 }
 
 fn user_client() -> Values {
-    Values::new()
-        .with("client_id", "mine")
-        .with("client_secret", "se cret")
+    Values::new().with("client_id", "mine").with("client_secret", "se cret")
 }
 
 #[tokio::test]
@@ -41,10 +37,7 @@ async fn a_vendor_grant_replaces_the_standard_one() {
                 [variables]\naccount_id = { label = \"Account\" }\n";
     let values = user_client().with("account_id", "acc/1");
     let request = minted(toml, Method::ClientCredentials, values, &[]).await;
-    assert_eq!(
-        body(&request),
-        "grant_type=account_credentials&account_id=acc%2F1"
-    );
+    assert_eq!(body(&request), "grant_type=account_credentials&account_id=acc%2F1");
     // base64 of `mine:se+cret`
     assert_eq!(header(&request, "authorization"), Some("Basic bWluZTpzZStjcmV0"));
 }
@@ -58,10 +51,7 @@ async fn a_login_sends_what_the_definition_writes_and_nothing_else() {
     let values = Values::new().with("user", "jo").with("secret", "quote\"");
     let request = minted(toml, Method::Session, values, &[]).await;
     assert_eq!(request.url.path(), "/signin");
-    assert_eq!(
-        body(&request),
-        "{\"credentials\":{\"name\":\"jo\",\"secret\":\"quote\\\"\"}}"
-    );
+    assert_eq!(body(&request), "{\"credentials\":{\"name\":\"jo\",\"secret\":\"quote\\\"\"}}");
     assert_eq!(header(&request, "authorization"), None);
     assert_eq!(header(&request, "accept"), Some("application/json"));
 }

@@ -19,15 +19,9 @@ async fn exchanged(keys: &str) -> Request {
 #[tokio::test]
 async fn the_plain_request_is_a_form_with_the_secret_in_its_body() {
     let request = exchanged("").await;
-    assert_eq!(
-        (request.method.as_str(), request.url.path(), request.url.query()),
-        ("POST", "/token", None)
-    );
+    assert_eq!((request.method.as_str(), request.url.path(), request.url.query()), ("POST", "/token", None));
     assert_eq!(body(&request), format!("{CODE}&{POSTED}&{REDIRECT_FIELD}"));
-    assert_eq!(
-        header(&request, "content-type"),
-        Some("application/x-www-form-urlencoded")
-    );
+    assert_eq!(header(&request, "content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(header(&request, "accept"), Some("application/json"));
     assert_eq!(header(&request, "authorization"), None);
 }
@@ -36,39 +30,24 @@ async fn the_plain_request_is_a_form_with_the_secret_in_its_body() {
 #[tokio::test]
 async fn basic_is_the_header_of_the_rfc_and_nothing_in_the_body() {
     let request = exchanged("token_endpoint_auth_method = \"client_secret_basic\"").await;
-    assert_eq!(
-        header(&request, "authorization"),
-        Some("Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3")
-    );
+    assert_eq!(header(&request, "authorization"), Some("Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3"));
     assert_eq!(body(&request), format!("{CODE}&{REDIRECT_FIELD}"));
 }
 
 #[tokio::test]
 async fn basic_form_encodes_id_and_secret_first() {
     let server = server(token_answer()).await;
-    let definition = oauth2(
-        &server.uri(),
-        "token_endpoint_auth_method = \"client_secret_basic\"",
-    );
-    let odd = ClientAuth {
-        client_id: "a b:c".to_owned(),
-        client_secret: Some("p+%ü".into()),
-    };
+    let definition = oauth2(&server.uri(), "token_endpoint_auth_method = \"client_secret_basic\"");
+    let odd = ClientAuth { client_id: "a b:c".to_owned(), client_secret: Some("p+%ü".into()) };
     exchange(&definition, &odd).await.unwrap();
     // base64 of `a+b%3Ac:p%2B%25%C3%BC`
-    assert_eq!(
-        header(&only(&server).await, "authorization"),
-        Some("Basic YStiJTNBYzpwJTJCJTI1JUMzJUJD")
-    );
+    assert_eq!(header(&only(&server).await, "authorization"), Some("Basic YStiJTNBYzpwJTJCJTI1JUMzJUJD"));
 }
 
 #[tokio::test]
 async fn a_public_client_sends_only_its_id() {
     let request = exchanged("token_endpoint_auth_method = \"none\"").await;
-    assert_eq!(
-        body(&request),
-        format!("{CODE}&client_id=s6BhdRkqt3&{REDIRECT_FIELD}")
-    );
+    assert_eq!(body(&request), format!("{CODE}&client_id=s6BhdRkqt3&{REDIRECT_FIELD}"));
     assert_eq!(header(&request, "authorization"), None);
 }
 
@@ -94,10 +73,7 @@ async fn json_requests_carry_the_same_members() {
 async fn a_query_request_is_a_get_without_body() {
     let request = exchanged("token_request_format = \"query\"").await;
     assert_eq!(request.method.as_str(), "GET");
-    assert_eq!(
-        request.url.query().unwrap(),
-        format!("{CODE}&{POSTED}&{REDIRECT_FIELD}")
-    );
+    assert_eq!(request.url.query().unwrap(), format!("{CODE}&{POSTED}&{REDIRECT_FIELD}"));
     assert!(request.body.is_empty());
     assert_eq!(header(&request, "content-type"), None);
 }
@@ -143,25 +119,14 @@ async fn a_complete_answer_is_there_before_it_is_read() {
         server(ResponseTemplate::new(200).set_body_string("{\"moved\":{\"access_token\":\"at-9\"}}")).await;
     let before = oauth2(&server.uri(), "");
     let spent = SecretString::from("rt-canary");
-    let received = refresh::send(&egress(), &before, &Values::new(), &client(), &spent, now())
-        .await
-        .unwrap();
+    let received = refresh::send(&egress(), &before, &Values::new(), &client(), &spent, now()).await.unwrap();
     assert!(received.is_success());
     let error = refresh::read(&before, &received).unwrap_err();
     assert_eq!(error.class, vouchsafe_entity::kind::FailClass::Unreadable);
     // The definition is mended, and the kept body is read once more.
-    let mended = oauth2(
-        &server.uri(),
-        "token_response = { access_token = \"moved.access_token\" }",
-    );
+    let mended = oauth2(&server.uri(), "token_response = { access_token = \"moved.access_token\" }");
     let kept = crate::oauth::Received::from_kept(received.body().to_vec().into(), received.sent_at());
-    assert_eq!(
-        refresh::read(&mended, &kept)
-            .unwrap()
-            .access_token
-            .expose_secret(),
-        "at-9"
-    );
+    assert_eq!(refresh::read(&mended, &kept).unwrap().access_token.expose_secret(), "at-9");
     only(&server).await;
 }
 
@@ -170,23 +135,9 @@ fn every_call_can_cross_threads() {
     fn check<T: Send>(_: T) {}
     let (egress, definition) = (egress(), oauth2("http://127.0.0.1:1", ""));
     let (values, client, spent) = (Values::new(), client(), SecretString::from("rt"));
-    check(refresh::refresh(
-        &egress,
-        &definition,
-        &values,
-        &client,
-        &spent,
-        now(),
-    ));
+    check(refresh::refresh(&egress, &definition, &values, &client, &spent, now()));
     let token = crate::oauth::revoke::Revocable::RefreshToken(spent.clone());
-    check(crate::oauth::revoke::revoke(
-        &egress,
-        &definition,
-        &values,
-        &client,
-        &token,
-        now(),
-    ));
+    check(crate::oauth::revoke::revoke(&egress, &definition, &values, &client, &token, now()));
 }
 
 #[tokio::test]
@@ -198,22 +149,14 @@ async fn built_ins_are_there_where_a_definition_may_use_them() {
     exchange(&definition, &client()).await.unwrap();
     let values = Values::new().with("access_token", "at-0");
     let spent = SecretString::from("rt-canary");
-    refresh::refresh(&egress(), &definition, &values, &client(), &spent, now())
-        .await
-        .unwrap();
+    refresh::refresh(&egress(), &definition, &values, &client(), &spent, now()).await.unwrap();
     let requests = server.received_requests().await.unwrap();
     let fields = |request: &Request| -> std::collections::BTreeMap<String, String> {
         url::form_urlencoded::parse(&request.body).into_owned().collect()
     };
     let (code, renewal) = (fields(&requests[0]), fields(&requests[1]));
-    assert_eq!(
-        (code["scope"].as_str(), code["back"].as_str()),
-        ("read write", REDIRECT)
-    );
-    assert_eq!(
-        (renewal["scope"].as_str(), renewal["old"].as_str()),
-        ("read", "at-0")
-    );
+    assert_eq!((code["scope"].as_str(), code["back"].as_str()), ("read write", REDIRECT));
+    assert_eq!((renewal["scope"].as_str(), renewal["old"].as_str()), ("read", "at-0"));
     assert_eq!(code["n"].len(), 43);
     assert_ne!(code["n"], renewal["n"]);
 }

@@ -16,14 +16,8 @@ async fn revoked(keys: &str, answer: ResponseTemplate, token: Revocable) -> (Rev
 #[tokio::test]
 async fn the_request_is_that_of_the_rfc() {
     for (token, expected) in [
-        (
-            Revocable::RefreshToken("rt-canary".into()),
-            "token=rt-canary&token_type_hint=refresh_token",
-        ),
-        (
-            Revocable::AccessToken("at-canary".into()),
-            "token=at-canary&token_type_hint=access_token",
-        ),
+        (Revocable::RefreshToken("rt-canary".into()), "token=rt-canary&token_type_hint=refresh_token"),
+        (Revocable::AccessToken("at-canary".into()), "token=at-canary&token_type_hint=access_token"),
     ] {
         let (outcome, requests) = revoked(KEYS, ResponseTemplate::new(200), token).await;
         assert_eq!(outcome, Revocation::Revoked);
@@ -67,12 +61,8 @@ async fn an_answer_proves_what_it_says() {
 
 #[tokio::test]
 async fn without_an_endpoint_nothing_is_sent() {
-    let (outcome, requests) = revoked(
-        "",
-        ResponseTemplate::new(200),
-        Revocable::AccessToken("at".into()),
-    )
-    .await;
+    let (outcome, requests) =
+        revoked("", ResponseTemplate::new(200), Revocable::AccessToken("at".into())).await;
     assert_eq!(outcome, Revocation::Unsupported);
     assert!(requests.is_empty());
 }

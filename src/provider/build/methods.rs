@@ -36,16 +36,11 @@ impl Builder {
             methods.client_credentials = self.client_credentials(raw);
         }
         if let Some(raw) = &file.api_key {
-            let method = if raw.basic.is_some() {
-                Method::Basic
-            } else {
-                Method::ApiKey
-            };
+            let method = if raw.basic.is_some() { Method::Basic } else { Method::ApiKey };
             methods.declared.push(method);
             let owner = &Owner::Method(method);
-            methods.api_key = Some(ApiKey {
-                placing: self.placing(At::top("api_key"), raw.placing(), owner, false),
-            });
+            methods.api_key =
+                Some(ApiKey { placing: self.placing(At::top("api_key"), raw.placing(), owner, false) });
         }
         if let Some(raw) = &file.session {
             methods.declared.push(Method::Session);
@@ -56,11 +51,7 @@ impl Builder {
             // The table is checked like any other, but the hub cannot sign yet, so it is not on offer.
             if methods.declared.is_empty() {
                 let place = Place::Key(vec!["jwt".to_owned()]);
-                self.flaws.push(Flaw::error(
-                    place,
-                    "not-built",
-                    "`[jwt]` is not built in this version",
-                ));
+                self.flaws.push(Flaw::error(place, "not-built", "`[jwt]` is not built in this version"));
             }
             methods.declared.push(Method::Jwt);
             methods.jwt = self.jwt(raw);
@@ -81,10 +72,7 @@ impl Builder {
             .as_deref()
             .and_then(|source| self.url(top.key("revocation_endpoint"), source, url(Spot::Revocation)));
         let client = Client {
-            auth_method: Some(
-                raw.token_endpoint_auth_method
-                    .unwrap_or(AuthMethodWord::ClientSecretPost),
-            ),
+            auth_method: Some(raw.token_endpoint_auth_method.unwrap_or(AuthMethodWord::ClientSecretPost)),
             scopes: raw.scopes.as_ref(),
             scope_separator: raw.scope_separator.as_deref(),
             rename: raw.rename.as_ref(),
@@ -96,9 +84,7 @@ impl Builder {
             url(Spot::AuthorizationParam),
             TokenRequestFormat::Form,
         );
-        let format = raw
-            .token_request_format
-            .map_or(TokenRequestFormat::Form, Into::into);
+        let format = raw.token_request_format.map_or(TokenRequestFormat::Form, Into::into);
         let refresh = self.refresh(top, raw.refresh.as_ref(), owner, format);
         let placing = self.placing(top, raw.placing(), owner, true);
         Some(OAuth2 {
@@ -114,51 +100,31 @@ impl Builder {
     }
 
     fn client_credentials(&mut self, raw: &format::ClientCredentials) -> Option<ClientCredentials> {
-        let (top, owner) = (
-            At::top("client_credentials"),
-            &Owner::Method(Method::ClientCredentials),
-        );
+        let (top, owner) = (At::top("client_credentials"), &Owner::Method(Method::ClientCredentials));
         let client = Client {
-            auth_method: Some(
-                raw.token_endpoint_auth_method
-                    .unwrap_or(AuthMethodWord::ClientSecretPost),
-            ),
+            auth_method: Some(raw.token_endpoint_auth_method.unwrap_or(AuthMethodWord::ClientSecretPost)),
             scopes: raw.scopes.as_ref(),
             scope_separator: raw.scope_separator.as_deref(),
             rename: None,
         };
         let token = self.token(top, raw.token(), &client, owner);
         let placing = self.placing(top, raw.placing(), owner, true);
-        Some(ClientCredentials {
-            token: token?,
-            placing,
-        })
+        Some(ClientCredentials { token: token?, placing })
     }
 
     fn session(&mut self, raw: &format::Session) -> Option<Session> {
         let (top, owner) = (At::top("session"), &Owner::Method(Method::Session));
         let token = self.token(top, raw.token(), &Client::default(), owner);
-        let stand = Stand {
-            spot: Spot::TokenParam,
-            owner,
-        };
-        let basic = raw
-            .token_basic
-            .as_ref()
-            .and_then(|basic| self.basic(top.key("token_basic"), basic, stand));
+        let stand = Stand { spot: Spot::TokenParam, owner };
+        let basic =
+            raw.token_basic.as_ref().and_then(|basic| self.basic(top.key("token_basic"), basic, stand));
         let placing = self.placing(top, raw.placing(), owner, true);
-        Some(Session {
-            token: TokenRequest { basic, ..token? },
-            placing,
-        })
+        Some(Session { token: TokenRequest { basic, ..token? }, placing })
     }
 
     fn jwt(&mut self, raw: &format::Jwt) -> Option<Jwt> {
         let (top, owner) = (At::top("jwt"), &Owner::Method(Method::Jwt));
-        let stand = Stand {
-            spot: Spot::JwtPart,
-            owner,
-        };
+        let stand = Stand { spot: Spot::JwtPart, owner };
         for (key, there) in [
             ("algorithm", raw.algorithm.is_some()),
             ("key", raw.key.is_some()),
@@ -168,22 +134,9 @@ impl Builder {
                 self.missing(top.key(key));
             }
         }
-        let key = raw
-            .key
-            .as_deref()
-            .and_then(|key| self.text(top.key("key"), key, stand, Part::Text));
-        let header = self.params(
-            top.key("header"),
-            raw.header.as_ref(),
-            stand,
-            TokenRequestFormat::Json,
-        );
-        let claims = self.params(
-            top.key("claims"),
-            raw.claims.as_ref(),
-            stand,
-            TokenRequestFormat::Json,
-        );
+        let key = raw.key.as_deref().and_then(|key| self.text(top.key("key"), key, stand, Part::Text));
+        let header = self.params(top.key("header"), raw.header.as_ref(), stand, TokenRequestFormat::Json);
+        let claims = self.params(top.key("claims"), raw.claims.as_ref(), stand, TokenRequestFormat::Json);
         let token = match raw.token_endpoint {
             Some(_) => Some(self.token(top, raw.token(), &Client::default(), owner)?),
             None => None,
@@ -202,27 +155,16 @@ impl Builder {
 
     /// The placement keys of a method table; a bearer token where there are none and the method makes tokens.
     fn placing(&mut self, top: At<'_>, keys: PlacingKeys<'_>, owner: &Owner, tokens: bool) -> Placing {
-        let stand = Stand {
-            spot: Spot::Placement,
-            owner,
-        };
-        let headers = keys
-            .headers
-            .map(|table| self.headers(top.key("headers"), table, stand))
-            .unwrap_or_default();
+        let stand = Stand { spot: Spot::Placement, owner };
+        let headers =
+            keys.headers.map(|table| self.headers(top.key("headers"), table, stand)).unwrap_or_default();
         let mut placing = Placing {
             headers,
             query: self.query(top.key("query"), keys.query, stand),
-            basic: keys
-                .basic
-                .and_then(|basic| self.basic(top.key("basic"), basic, stand)),
+            basic: keys.basic.and_then(|basic| self.basic(top.key("basic"), basic, stand)),
         };
         if placing.basic.is_some() && placing.headers.0.iter().any(|(name, _)| name == AUTHORIZATION) {
-            self.error(
-                top.key("basic"),
-                "placed-twice",
-                "`basic` and a header both set `Authorization`",
-            );
+            self.error(top.key("basic"), "placed-twice", "`basic` and a header both set `Authorization`");
         }
         let silent = keys.headers.is_none() && keys.query.is_none() && keys.basic.is_none();
         if tokens && silent && placing.is_empty() {

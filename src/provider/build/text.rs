@@ -11,16 +11,8 @@ use crate::provider::url_template::{HostTemplate, Origin, Tail, UrlTemplate, Url
 use crate::provider::values::Values;
 
 /// Headers that belong to the connection or to whoever stands between.
-const FORBIDDEN: [&str; 8] = [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "upgrade",
-    "te",
-    "trailer",
-    "forwarded",
-];
+const FORBIDDEN: [&str; 8] =
+    ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "forwarded"];
 
 impl Builder {
     /// A template of plain text.
@@ -47,34 +39,22 @@ impl Builder {
     pub(super) fn basic(&mut self, at: At<'_>, raw: &format::Basic, stand: Stand<'_>) -> Option<Basic> {
         let username = self.text(at.key("username"), &raw.username, stand, Part::UserName);
         let password = self.text(at.key("password"), &raw.password, stand, Part::Password);
-        Some(Basic {
-            username: username?,
-            password: password?,
-        })
+        Some(Basic { username: username?, password: password? })
     }
 
     pub(super) fn headers(&mut self, at: At<'_>, table: &Ordered<String>, stand: Stand<'_>) -> Headers {
         let mut headers: Vec<(HeaderName, Template)> = Vec::new();
         for (name, source) in table.iter() {
             let here = at.key(name);
-            let parsed = HeaderName::from_bytes(name.as_bytes())
-                .ok()
-                .filter(|name| allowed_header(name.as_str()));
+            let parsed =
+                HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| allowed_header(name.as_str()));
             let Some(parsed) = parsed.filter(|name| !headers.iter().any(|(other, _)| other == name)) else {
                 let message = format!("`{name}` is no header that a definition may set, or is set twice");
-                self.flaws.push(Flaw::error(
-                    Place::Key(here.path()),
-                    "header-not-allowed",
-                    message,
-                ));
+                self.flaws.push(Flaw::error(Place::Key(here.path()), "header-not-allowed", message));
                 continue;
             };
             if source.trim().is_empty() || !fits_header(source) {
-                self.error(
-                    here,
-                    "bad-header",
-                    "a header value is visible ASCII and not empty",
-                );
+                self.error(here, "bad-header", "a header value is visible ASCII and not empty");
             } else if let Some(template) = self.text(here, source, stand, Part::Header) {
                 headers.push((parsed, template));
             }
@@ -107,11 +87,8 @@ impl Builder {
         let mut params = Vec::new();
         for (name, raw) in table.into_iter().flat_map(Ordered::iter) {
             let removed = matches!(raw, Parameter::Text(text) if text.is_empty());
-            let param = if removed {
-                Some(Param::Remove)
-            } else {
-                self.param(at.key(name), raw, stand, format)
-            };
+            let param =
+                if removed { Some(Param::Remove) } else { self.param(at.key(name), raw, stand, format) };
             params.extend(param.map(|param| (name.to_owned(), param)));
         }
         Params(params)
@@ -202,11 +179,7 @@ impl Builder {
     }
 
     fn bad_url<T>(&mut self, at: At<'_>, error: &UrlTemplateError) -> Option<T> {
-        let code = if matches!(error, UrlTemplateError::Template(_)) {
-            "bad-template"
-        } else {
-            "bad-url"
-        };
+        let code = if matches!(error, UrlTemplateError::Template(_)) { "bad-template" } else { "bad-url" };
         self.error(at, code, error.to_string());
         None
     }
@@ -221,13 +194,7 @@ impl Builder {
     fn note(&mut self, at: At<'_>, template: &Template, stand: Stand<'_>, part: Part) {
         for name in template.names() {
             let (name, owner) = (name.to_owned(), stand.owner.clone());
-            self.uses.push(Use {
-                name,
-                spot: stand.spot,
-                part,
-                owner,
-                path: at.path(),
-            });
+            self.uses.push(Use { name, spot: stand.spot, part, owner, path: at.path() });
         }
     }
 

@@ -26,18 +26,10 @@ impl Builder {
         client: &Client<'_>,
         owner: &Owner,
     ) -> Option<TokenRequest> {
-        let stand = Stand {
-            spot: Spot::Token,
-            owner,
-        };
+        let stand = Stand { spot: Spot::Token, owner };
         let endpoint = self.required_url(top.key("token_endpoint"), keys.token_endpoint, stand);
-        let format = keys
-            .token_request_format
-            .map_or(TokenRequestFormat::Form, Into::into);
-        let stand = Stand {
-            spot: Spot::TokenParam,
-            owner,
-        };
+        let format = keys.token_request_format.map_or(TokenRequestFormat::Form, Into::into);
+        let stand = Stand { spot: Spot::TokenParam, owner };
         let params = self.params(top.key("token_params"), keys.token_params, stand, format);
         let headers = keys
             .token_headers
@@ -63,9 +55,7 @@ impl Builder {
             scope_separator: client.scope_separator.unwrap_or(" ").to_owned(),
             rename: renames(client.rename),
             response: response?,
-            error_map: classes
-                .map(|(code, class)| (code.to_owned(), (*class).into()))
-                .collect(),
+            error_map: classes.map(|(code, class)| (code.to_owned(), (*class).into())).collect(),
             access_token_lifetime: seconds(keys.access_token_lifetime),
         })
     }
@@ -95,20 +85,11 @@ impl Builder {
     ) -> Refresh {
         let empty = format::Refresh::default();
         let (raw, at) = (raw.unwrap_or(&empty), top.key("refresh"));
-        let endpoint = raw.endpoint.as_deref().and_then(|source| {
-            self.url(
-                at.key("endpoint"),
-                source,
-                Stand {
-                    spot: Spot::Refresh,
-                    owner,
-                },
-            )
-        });
-        let stand = Stand {
-            spot: Spot::RefreshParam,
-            owner,
-        };
+        let endpoint = raw
+            .endpoint
+            .as_deref()
+            .and_then(|source| self.url(at.key("endpoint"), source, Stand { spot: Spot::Refresh, owner }));
+        let stand = Stand { spot: Spot::RefreshParam, owner };
         let reuse = raw.reuse.as_deref().map_or(Some(Reuse::Unknown), reuse);
         if reuse.is_none() {
             let flaw = self.error(at.key("reuse"), "unknown-word", "this is no kind of reuse");
@@ -133,11 +114,7 @@ fn reuse(word: &str) -> Option<Reuse> {
         "strict" => Some(Reuse::Strict),
         "unknown" => Some(Reuse::Unknown),
         grace => {
-            let window = grace
-                .strip_prefix("grace:")?
-                .parse()
-                .ok()
-                .filter(|window| *window > 0);
+            let window = grace.strip_prefix("grace:")?.parse().ok().filter(|window| *window > 0);
             seconds(window).map(Reuse::Grace)
         }
     }
@@ -159,8 +136,6 @@ fn renames(raw: Option<&format::Rename>) -> BTreeMap<String, String> {
         ("code_challenge_method", &raw.code_challenge_method),
         ("code_verifier", &raw.code_verifier),
     ];
-    let given = names
-        .into_iter()
-        .filter_map(|(name, vendor)| Some((name.to_owned(), vendor.clone()?)));
+    let given = names.into_iter().filter_map(|(name, vendor)| Some((name.to_owned(), vendor.clone()?)));
     given.collect()
 }

@@ -9,16 +9,8 @@ use crate::provider::template::is_name;
 use crate::provider::variable::{Lookup, Pattern, Places, ValueSource, Variable};
 
 /// Names that the hub fills itself.
-pub(in crate::provider) const BUILT_INS: [&str; 8] = [
-    "client_id",
-    "client_secret",
-    "redirect_uri",
-    "scope",
-    "access_token",
-    "refresh_token",
-    "jwt",
-    "nonce",
-];
+pub(in crate::provider) const BUILT_INS: [&str; 8] =
+    ["client_id", "client_secret", "redirect_uri", "scope", "access_token", "refresh_token", "jwt", "nonce"];
 
 const MAX_VARIABLES: usize = 40;
 
@@ -42,8 +34,7 @@ impl Builder {
                 let message = format!("`{name}` cannot be the name of a variable");
                 let help =
                     "lower-case letters, digits and `_`, and none of the names that the hub fills itself";
-                self.flaws
-                    .push(Flaw::error(place, "bad-name", message).help(help));
+                self.flaws.push(Flaw::error(place, "bad-name", message).help(help));
             }
             if let Some(lookup) = &raw.lookup {
                 lookups.push((name, lookup));
@@ -54,14 +45,7 @@ impl Builder {
         for (name, lookup) in lookups {
             let at = top.key(name);
             let (at, owner) = (at.key("lookup"), Owner::Variable(name.to_owned()));
-            let url = self.url(
-                at.key("url"),
-                &lookup.url,
-                Stand {
-                    spot: Spot::Lookup,
-                    owner: &owner,
-                },
-            );
+            let url = self.url(at.key("url"), &lookup.url, Stand { spot: Spot::Lookup, owner: &owner });
             let path = self.dotted(at.key("path"), &lookup.path);
             let variable = self.variables.iter_mut().find(|variable| variable.name == name);
             if let (Some(url), Some(path), Some(variable)) = (url, path, variable) {
@@ -86,11 +70,7 @@ impl Builder {
             }
             compiled = Some(Pattern::new(text));
         }
-        let options = raw
-            .options
-            .as_ref()
-            .map(|options| options.0.clone())
-            .unwrap_or_default();
+        let options = raw.options.as_ref().map(|options| options.0.clone()).unwrap_or_default();
         if raw.options.is_some() && (options.is_empty() || raw.pattern.is_some()) {
             self.error(
                 at.key("options"),
@@ -133,11 +113,7 @@ impl Builder {
             None | Some(_) => None,
         };
         source.unwrap_or_else(|| {
-            let flaw = self.error(
-                at.key("from"),
-                "unknown-word",
-                format!("`{from}` is no source of values"),
-            );
+            let flaw = self.error(at.key("from"), "unknown-word", format!("`{from}` is no source of values"));
             flaw.help =
                 Some("`user`, `connector`, `token.<path>`, `callback.<name>` or `check.<path>`".to_owned());
             ValueSource::User

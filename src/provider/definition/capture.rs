@@ -42,10 +42,9 @@ impl Definition {
             let found = match (&variable.source, answer) {
                 (ValueSource::Token(path), Captured::Token(value))
                 | (ValueSource::Check(path), Captured::Check(value)) => path.text(value),
-                (ValueSource::Callback(name), Captured::Callback(pairs)) => pairs
-                    .iter()
-                    .find(|(other, _)| other == name)
-                    .map(|(_, value)| value.clone()),
+                (ValueSource::Callback(name), Captured::Callback(pairs)) => {
+                    pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+                }
                 _ => continue,
             };
             if let Some(value) = variable.accept(found)? {
@@ -83,11 +82,7 @@ impl Variable {
             value.make_ascii_lowercase();
         }
         let fits = value.len() <= MAX_HEADER && !value.contains(char::is_control) && self.allows(&value);
-        if fits {
-            Ok(Some(value.into()))
-        } else {
-            Err(CaptureError::Refused(self.name.clone()))
-        }
+        if fits { Ok(Some(value.into())) } else { Err(CaptureError::Refused(self.name.clone())) }
     }
 
     /// Whether a value satisfies options or pattern.

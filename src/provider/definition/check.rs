@@ -83,8 +83,7 @@ impl Definition {
         values: &Values,
     ) -> Result<CheckRequest, RenderError> {
         let later = |name: &str| {
-            self.variable(name)
-                .is_some_and(|variable| matches!(variable.source, ValueSource::Check(_)))
+            self.variable(name).is_some_and(|variable| matches!(variable.source, ValueSource::Check(_)))
         };
         let placement = self.placement_without(method, values, &later)?;
         let url = match &check.target {
@@ -92,12 +91,7 @@ impl Definition {
             Target::Absolute(url) => url.render_under(values, None, &placement.query)?,
         };
         let (method, json) = (check.method.clone(), check.json.clone());
-        Ok(CheckRequest {
-            method,
-            url,
-            headers: placement.headers,
-            json,
-        })
+        Ok(CheckRequest { method, url, headers: placement.headers, json })
     }
 
     /// Reads the answer to a check. Where no answer came, the outcome is [`CheckOutcome::Unreachable`].
@@ -130,15 +124,14 @@ impl Definition {
 
     /// The look-ups that a method needs after connecting, in the order of the file.
     pub fn lookups(&self, method: Method) -> impl Iterator<Item = (&Variable, &Lookup)> {
-        self.variables_of(method)
-            .filter_map(|variable| match &variable.source {
-                ValueSource::Lookup(lookup) => Some((variable, &**lookup)),
-                ValueSource::User
-                | ValueSource::Connector
-                | ValueSource::Token(_)
-                | ValueSource::Callback(_)
-                | ValueSource::Check(_) => None,
-            })
+        self.variables_of(method).filter_map(|variable| match &variable.source {
+            ValueSource::Lookup(lookup) => Some((variable, &**lookup)),
+            ValueSource::User
+            | ValueSource::Connector
+            | ValueSource::Token(_)
+            | ValueSource::Callback(_)
+            | ValueSource::Check(_) => None,
+        })
     }
 
     /// The request of one look-up.
@@ -154,12 +147,7 @@ impl Definition {
         };
         let placement = self.placement_without(method, values, &later)?;
         let url = lookup.url.render_under(values, None, &placement.query)?;
-        Ok(CheckRequest {
-            method: http::Method::GET,
-            url,
-            headers: placement.headers,
-            json: None,
-        })
+        Ok(CheckRequest { method: http::Method::GET, url, headers: placement.headers, json: None })
     }
 }
 

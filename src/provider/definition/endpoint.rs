@@ -21,10 +21,7 @@ impl Definition {
         let port = base.port_or_known_default().ok_or(RenderError::Url)?;
         let mut hosts = vec![Authority { host, port }];
         for template in &self.allowed_hosts {
-            let authority = Authority {
-                host: template.render(values)?,
-                port: template.port.unwrap_or(443),
-            };
+            let authority = Authority { host: template.render(values)?, port: template.port.unwrap_or(443) };
             if !hosts.contains(&authority) {
                 hosts.push(authority);
             }
@@ -34,29 +31,18 @@ impl Definition {
 
     /// Where the browser is sent for consent, without parameters.
     pub fn authorization_endpoint(&self, values: &Values) -> Result<Url, RenderError> {
-        self.oauth2()
-            .ok_or(RenderError::Undeclared)?
-            .authorization_endpoint
-            .render(values)
+        self.oauth2().ok_or(RenderError::Undeclared)?.authorization_endpoint.render(values)
     }
 
     /// Where the token request of `method` goes.
     pub fn token_endpoint(&self, method: Method, values: &Values) -> Result<Url, RenderError> {
-        self.token_request_of(method)
-            .ok_or(RenderError::Undeclared)?
-            .endpoint
-            .render(values)
+        self.token_request_of(method).ok_or(RenderError::Undeclared)?.endpoint.render(values)
     }
 
     /// Where refresh requests of `[oauth2]` go.
     pub fn refresh_endpoint(&self, values: &Values) -> Result<Url, RenderError> {
         let oauth2 = self.oauth2().ok_or(RenderError::Undeclared)?;
-        oauth2
-            .refresh
-            .endpoint
-            .as_ref()
-            .unwrap_or(&oauth2.token.endpoint)
-            .render(values)
+        oauth2.refresh.endpoint.as_ref().unwrap_or(&oauth2.token.endpoint).render(values)
     }
 
     /// Where tokens are revoked (RFC 7009); `None` where the app offers nothing of the kind.

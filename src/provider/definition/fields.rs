@@ -39,35 +39,25 @@ pub struct FieldError {
 impl Definition {
     /// What the form of a method asks the user for, in the order of the file.
     pub fn fields(&self, method: Method) -> Vec<Field> {
-        let own = self
-            .variables_of(method)
-            .filter(|variable| variable.source == ValueSource::User);
-        own.map(|variable| self.field(variable))
-            .chain(client_fields(method))
-            .collect()
+        let own = self.variables_of(method).filter(|variable| variable.source == ValueSource::User);
+        own.map(|variable| self.field(variable)).chain(client_fields(method)).collect()
     }
 
     /// What the embedder gives with a connector, over all methods.
     pub fn connector_fields(&self) -> Vec<Field> {
-        let own = self
-            .variables
-            .iter()
-            .filter(|variable| variable.source == ValueSource::Connector);
+        let own = self.variables.iter().filter(|variable| variable.source == ValueSource::Connector);
         own.map(|variable| self.field(variable)).collect()
     }
 
     fn field(&self, variable: &Variable) -> Field {
         let endpoints = [
             self.oauth2.as_ref().map(|table| &table.authorization_endpoint),
-            self.client_credentials
-                .as_ref()
-                .map(|table| &table.token.endpoint),
+            self.client_credentials.as_ref().map(|table| &table.token.endpoint),
             self.session.as_ref().map(|table| &table.token.endpoint),
         ];
         let mut templates = std::iter::once(&self.base_url).chain(endpoints.into_iter().flatten());
-        let (prefix, suffix) = templates
-            .find_map(|template| affixes(template, &variable.name))
-            .unwrap_or_default();
+        let (prefix, suffix) =
+            templates.find_map(|template| affixes(template, &variable.name)).unwrap_or_default();
         Field {
             name: variable.name.clone(),
             label: variable.label.clone().unwrap_or_else(|| variable.name.clone()),
@@ -77,10 +67,7 @@ impl Definition {
             suffix,
             required: !variable.optional && variable.default.is_none(),
             secret: variable.secret,
-            pattern: variable
-                .pattern
-                .as_ref()
-                .map(|pattern| pattern.source().to_owned()),
+            pattern: variable.pattern.as_ref().map(|pattern| pattern.source().to_owned()),
             options: variable.options.clone(),
             default: variable.default.clone(),
         }
@@ -111,11 +98,7 @@ impl Definition {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() {
-            Ok(values)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(values) } else { Err(errors) }
     }
 
     fn accept_field(
@@ -128,11 +111,7 @@ impl Definition {
             None | Some(Value::Null) => "",
             Some(Value::String(text)) => text,
             Some(_) => {
-                return Err(FieldError::new(
-                    &field.name,
-                    "not_a_string",
-                    "Text is expected here.",
-                ));
+                return Err(FieldError::new(&field.name, "not_a_string", "Text is expected here."));
             }
         };
         if source == FieldSource::Connector && text.starts_with("$Secret{") && text.ends_with('}') {
@@ -140,11 +119,9 @@ impl Definition {
         }
         match self.check_value(&field.name, text)? {
             Some(value) => Ok(Some(value)),
-            None if field.required => Err(FieldError::new(
-                &field.name,
-                "required",
-                &format!("{} is required.", field.label),
-            )),
+            None if field.required => {
+                Err(FieldError::new(&field.name, "required", &format!("{} is required.", field.label)))
+            }
             None => Ok(field.default.as_deref().map(SecretString::from)),
         }
     }
@@ -155,30 +132,15 @@ impl Definition {
         let variable = self.variable(name);
         let places = variable.map(|variable| variable.places).unwrap_or_default();
         // A password may begin or end with a space; a line end comes from the clipboard.
-        let trimmed = if places.outside_body {
-            given.trim()
-        } else {
-            given.trim_matches(['\r', '\n'])
-        };
+        let trimmed = if places.outside_body { given.trim() } else { given.trim_matches(['\r', '\n']) };
         if trimmed.is_empty() {
             return Ok(None);
         }
-        let value = Zeroizing::new(if places.host {
-            trimmed.to_ascii_lowercase()
-        } else {
-            trimmed.to_owned()
-        });
-        let limit = if places.outside_body {
-            MAX_HEADER
-        } else {
-            MAX_VALUE
-        };
+        let value =
+            Zeroizing::new(if places.host { trimmed.to_ascii_lowercase() } else { trimmed.to_owned() });
+        let limit = if places.outside_body { MAX_HEADER } else { MAX_VALUE };
         if value.len() > limit {
-            return Err(FieldError::new(
-                name,
-                "too_long",
-                &format!("At most {limit} bytes fit here."),
-            ));
+            return Err(FieldError::new(name, "too_long", &format!("At most {limit} bytes fit here.")));
         }
         if places.header && !fits_header(&value) {
             let message =
@@ -193,11 +155,7 @@ impl Definition {
             ));
         }
         if places.user_name && value.contains(':') {
-            return Err(FieldError::new(
-                name,
-                "invalid_characters",
-                "A colon cannot be used here.",
-            ));
+            return Err(FieldError::new(name, "invalid_characters", "A colon cannot be used here."));
         }
         match variable {
             Some(variable) if !variable.allows(&value) => Err(variable.mismatch()),
@@ -221,13 +179,8 @@ fn client_fields(method: Method) -> impl Iterator<Item = Field> {
         options: Vec::new(),
         default: None,
     };
-    let fields = [
-        field("client_id", "Client ID", false),
-        field("client_secret", "Client secret", true),
-    ];
-    fields
-        .into_iter()
-        .filter(move |_| method == Method::ClientCredentials)
+    let fields = [field("client_id", "Client ID", false), field("client_secret", "Client secret", true)];
+    fields.into_iter().filter(move |_| method == Method::ClientCredentials)
 }
 
 impl Variable {
@@ -246,10 +199,6 @@ impl Variable {
 
 impl FieldError {
     fn new(name: &str, code: &'static str, message: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            code,
-            message: message.to_owned(),
-        }
+        Self { name: name.to_owned(), code, message: message.to_owned() }
     }
 }

@@ -94,10 +94,9 @@ impl ParamValue {
             Self::Text(text) => Value::String(text.expose_secret().to_owned()),
             Self::Number(number) => Value::from(*number),
             Self::Flag(flag) => Value::Bool(*flag),
-            Self::Table(members) => members
-                .iter()
-                .map(|(name, value)| (name.clone(), value.expose_json()))
-                .collect(),
+            Self::Table(members) => {
+                members.iter().map(|(name, value)| (name.clone(), value.expose_json())).collect()
+            }
         }
     }
 

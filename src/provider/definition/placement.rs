@@ -148,9 +148,6 @@ impl fmt::Debug for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         let query: Vec<_> = self.query.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Placement")
-            .field("headers", &headers)
-            .field("query", &query)
-            .finish()
+        f.debug_struct("Placement").field("headers", &headers).field("query", &query).finish()
     }
 }

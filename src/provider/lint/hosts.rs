@@ -31,12 +31,7 @@ impl<'a> Site<'a> {
             Origin::Whole(template) => Host::Whole(template),
             Origin::Parts { https, host } => Host::Parts { https: *https, host },
         };
-        Self {
-            host,
-            spot,
-            owner,
-            path: path.iter().map(|key| (*key).to_owned()).collect(),
-        }
+        Self { host, spot, owner, path: path.iter().map(|key| (*key).to_owned()).collect() }
     }
 }
 
@@ -80,42 +75,17 @@ fn sites(draft: &Draft) -> Vec<Site<'_>> {
     let definition = &draft.definition;
     let mut sites = Vec::new();
     let mut add = |origin, spot, owner, path: &[&str]| sites.push(Site::new(origin, spot, owner, path));
-    add(
-        &definition.base_url.origin,
-        Spot::BaseUrl,
-        Owner::All,
-        &["base_url"],
-    );
+    add(&definition.base_url.origin, Spot::BaseUrl, Owner::All, &["base_url"]);
     if let Some(table) = &definition.oauth2 {
         let owner = || Owner::Method(Method::OAuth2);
         let authorization = &table.authorization_endpoint.origin;
-        add(
-            authorization,
-            Spot::Authorization,
-            owner(),
-            &["oauth2", "authorization_endpoint"],
-        );
-        add(
-            &table.token.endpoint.origin,
-            Spot::Token,
-            owner(),
-            &["oauth2", "token_endpoint"],
-        );
+        add(authorization, Spot::Authorization, owner(), &["oauth2", "authorization_endpoint"]);
+        add(&table.token.endpoint.origin, Spot::Token, owner(), &["oauth2", "token_endpoint"]);
         if let Some(url) = &table.refresh.endpoint {
-            add(
-                &url.origin,
-                Spot::Refresh,
-                owner(),
-                &["oauth2", "refresh", "endpoint"],
-            );
+            add(&url.origin, Spot::Refresh, owner(), &["oauth2", "refresh", "endpoint"]);
         }
         if let Some(url) = &table.revocation_endpoint {
-            add(
-                &url.origin,
-                Spot::Revocation,
-                owner(),
-                &["oauth2", "revocation_endpoint"],
-            );
+            add(&url.origin, Spot::Revocation, owner(), &["oauth2", "revocation_endpoint"]);
         }
     }
     for method in [Method::ClientCredentials, Method::Session, Method::Jwt] {
@@ -130,23 +100,13 @@ fn sites(draft: &Draft) -> Vec<Site<'_>> {
     for variable in &definition.variables {
         if let ValueSource::Lookup(lookup) = &variable.source {
             let path = ["variables", &variable.name, "lookup", "url"];
-            add(
-                &lookup.url.origin,
-                Spot::Lookup,
-                Owner::Variable(variable.name.clone()),
-                &path,
-            );
+            add(&lookup.url.origin, Spot::Lookup, Owner::Variable(variable.name.clone()), &path);
         }
     }
     for (index, host) in definition.allowed_hosts.iter().enumerate() {
         let path = vec!["allowed_hosts".to_owned(), index.to_string()];
         let host = Host::Parts { https: true, host };
-        sites.push(Site {
-            host,
-            spot: Spot::AllowedHost,
-            owner: Owner::All,
-            path,
-        });
+        sites.push(Site { host, spot: Spot::AllowedHost, owner: Owner::All, path });
     }
     sites
 }
@@ -159,21 +119,13 @@ fn scheme(draft: &Draft, site: &Site<'_>, rules: Rules, flaws: &mut Vec<Flaw>) {
     let own = draft.trust == Trust::Operator;
     let http_allowed = own && rules.allow_http;
     if !https && !http_allowed {
-        let flaw = Flaw::error(
-            Place::Value(site.path.clone()),
-            "http-url",
-            "a URL that is not https",
-        );
+        let flaw = Flaw::error(Place::Value(site.path.clone()), "http-url", "a URL that is not https");
         let help = "only files of the operator's directory may use http, with VOUCHSAFE_EGRESS_HTTP";
         flaws.push(flaw.help(help));
     }
     if host.port.is_some() && !own {
         let message = "only files of the operator's directory may write a port";
-        flaws.push(Flaw::error(
-            Place::Value(site.path.clone()),
-            "port-not-allowed",
-            message,
-        ));
+        flaws.push(Flaw::error(Place::Value(site.path.clone()), "port-not-allowed", message));
     }
 }
 
@@ -185,14 +137,8 @@ fn carries(draft: &Draft, spot: Spot, owner: &Owner) -> Option<&'static str> {
     };
     let oauth = Owner::Method(Method::OAuth2);
     let (spots, methods): (&[Spot], Vec<&Owner>) = match spot {
-        Spot::Token => (
-            &[Spot::Token, Spot::TokenParam, Spot::JwtPart, Spot::RefreshParam],
-            vec![owner],
-        ),
-        Spot::Refresh => (
-            &[Spot::Refresh, Spot::RefreshParam, Spot::TokenParam],
-            vec![owner],
-        ),
+        Spot::Token => (&[Spot::Token, Spot::TokenParam, Spot::JwtPart, Spot::RefreshParam], vec![owner]),
+        Spot::Refresh => (&[Spot::Refresh, Spot::RefreshParam, Spot::TokenParam], vec![owner]),
         Spot::Revocation => (&[Spot::Revocation], vec![owner]),
         Spot::BaseUrl | Spot::AllowedHost => (&[Spot::Placement, Spot::BaseUrl, Spot::Check], Vec::new()),
         _ => (&[], Vec::new()),
@@ -253,43 +199,26 @@ fn pinned(draft: &Draft, host: Host<'_>) -> bool {
 
 /// Rule 2, and rule 4 for origins: whether the values of a variable can only be what its place takes.
 fn shape(draft: &Draft, variable: &Variable) -> Option<Flaw> {
-    let part = |part| {
-        draft
-            .uses
-            .iter()
-            .any(|here| here.name == variable.name && here.part == part)
-    };
+    let part = |part| draft.uses.iter().any(|here| here.name == variable.name && here.part == part);
     let (in_host, is_origin) = (part(Part::Host), part(Part::Origin));
     let name = &variable.name;
     let at_pattern = || variable_key(name, "pattern");
     if in_host && is_origin {
         let message = format!("`{name}` stands for a host in one place and for a whole origin in another");
-        return Some(Flaw::error(
-            super::variable_name(name),
-            "unsafe-host-pattern",
-            message,
-        ));
+        return Some(Flaw::error(super::variable_name(name), "unsafe-host-pattern", message));
     }
     if in_host {
         let options = variable.options.iter().map(|(_, value)| value);
         let odd = |value: &String| {
-            !value
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+            !value.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
         };
         if options.clone().any(odd) {
             let message = format!("an option of `{name}` cannot stand in a host");
-            return Some(Flaw::error(
-                variable_key(name, "options"),
-                "unsafe-host-pattern",
-                message,
-            ));
+            return Some(Flaw::error(variable_key(name, "options"), "unsafe-host-pattern", message));
         }
         let found = variable.pattern.as_ref()?.host()?.unsafe_char?;
-        let message = format!(
-            "`{name}` stands in a host, and its pattern lets `{}` through",
-            found.escape_default()
-        );
+        let message =
+            format!("`{name}` stands in a host, and its pattern lets `{}` through", found.escape_default());
         return Some(
             Flaw::error(at_pattern(), "unsafe-host-pattern", message).help(
                 "without a pattern it takes one label of a host name; write classes such as `[a-z0-9-]`",
@@ -300,10 +229,7 @@ fn shape(draft: &Draft, variable: &Variable) -> Option<Flaw> {
         return None;
     }
     if !variable.options.is_empty() {
-        let odd = variable
-            .options
-            .iter()
-            .any(|(_, value)| !value.starts_with("https://"));
+        let odd = variable.options.iter().any(|(_, value)| !value.starts_with("https://"));
         let message = format!("an option of `{name}` is no https origin");
         return odd.then(|| Flaw::error(variable_key(name, "options"), "unsafe-host-pattern", message));
     }
@@ -311,11 +237,7 @@ fn shape(draft: &Draft, variable: &Variable) -> Option<Flaw> {
     let safe = facts.is_some_and(|facts| facts.unsafe_char.is_none());
     if !safe {
         let message = format!("`{name}` stands for a whole origin, so its pattern is `https://` and a host");
-        let place = if variable.pattern.is_some() {
-            at_pattern()
-        } else {
-            super::variable_name(name)
-        };
+        let place = if variable.pattern.is_some() { at_pattern() } else { super::variable_name(name) };
         let help = "for instance `https://[a-z0-9-]+\\.example\\.com`; alternatives go into brackets";
         return Some(Flaw::error(place, "unsafe-host-pattern", message).help(help));
     }

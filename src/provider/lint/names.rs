@@ -15,11 +15,7 @@ pub(super) fn check(draft: &Draft, flaws: &mut Vec<Flaw>) {
         let name = &here.name;
         let built_in = BUILT_INS.contains(&name.as_str());
         if !built_in && draft.variable(name).is_none() {
-            let known = draft
-                .definition
-                .variables
-                .iter()
-                .map(|variable| variable.name.as_str());
+            let known = draft.definition.variables.iter().map(|variable| variable.name.as_str());
             let near = suggestion(name, known.chain(BUILT_INS));
             let help = near.map_or_else(
                 || format!("add `{name}` to `[variables]`"),
@@ -33,14 +29,10 @@ pub(super) fn check(draft: &Draft, flaws: &mut Vec<Flaw>) {
             let message = format!("`{{{name}}}` is a secret and must not stand here");
             let help = "secrets go in headers, query, basic and parameters, or in the path of `base_url`";
             flaws.push(Flaw::error(place(), "secret-misplaced", message).help(help));
-        } else if let Some(method) = owners(draft, here)
-            .into_iter()
-            .find(|method| built_in && !available(name, here.spot, *method))
+        } else if let Some(method) =
+            owners(draft, here).into_iter().find(|method| built_in && !available(name, here.spot, *method))
         {
-            let message = format!(
-                "`{{{name}}}` does not exist at this point of `[{}]`",
-                table_of(method)
-            );
+            let message = format!("`{{{name}}}` does not exist at this point of `[{}]`", table_of(method));
             flaws.push(Flaw::error(place(), "built-in-unavailable", message));
         } else if let Some(message) = too_early(draft, here) {
             flaws.push(Flaw::error(place(), "used-before-known", message));
@@ -57,11 +49,7 @@ fn owners(draft: &Draft, here: &Use) -> Vec<Method> {
         Owner::All => draft.declared.clone(),
         Owner::Method(method) => vec![*method],
         Owner::Variable(name) => {
-            let index = draft
-                .definition
-                .variables
-                .iter()
-                .position(|variable| variable.name == *name);
+            let index = draft.definition.variables.iter().position(|variable| variable.name == *name);
             let reaching =
                 |method: &Method| index.is_some_and(|index| reached(draft, *method).contains(&index));
             draft.declared.iter().copied().filter(reaching).collect()
@@ -122,11 +110,8 @@ fn too_early(draft: &Draft, here: &Use) -> Option<String> {
         ValueSource::Lookup(_) => (3, "a look-up"),
         ValueSource::Check(_) => (4, "the check"),
     };
-    let check_below = draft
-        .definition
-        .check
-        .as_ref()
-        .is_some_and(|check| matches!(check.target, Target::Below(_)));
+    let check_below =
+        draft.definition.check.as_ref().is_some_and(|check| matches!(check.target, Target::Below(_)));
     let needed = match here.spot {
         Spot::Authorization | Spot::AuthorizationParam => 0,
         Spot::Token | Spot::TokenParam | Spot::JwtPart => 1,
@@ -149,7 +134,5 @@ fn too_early(draft: &Draft, here: &Use) -> Option<String> {
 
 fn empty_in_url(draft: &Draft, here: &Use) -> bool {
     matches!(here.part, Part::Host | Part::Origin | Part::Path)
-        && draft
-            .variable(&here.name)
-            .is_some_and(|variable| variable.optional && variable.default.is_none())
+        && draft.variable(&here.name).is_some_and(|variable| variable.optional && variable.default.is_none())
 }

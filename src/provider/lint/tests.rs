@@ -47,40 +47,20 @@ const CASES: &[(&str, &str, &str)] = &[
     ("unknown-key", "path = \"/me\"", "path = \"/me\"\npaht = 1"),
     ("unknown-word", "\"crm\"", "\"crn\""),
     ("unknown-word", "key = {", "key = { from = \"users\","),
-    (
-        "unknown-word",
-        "[oauth2]\n",
-        "[oauth2]\nrefresh = { reuse = \"grace:0\" }\n",
-    ),
+    ("unknown-word", "[oauth2]\n", "[oauth2]\nrefresh = { reuse = \"grace:0\" }\n"),
     ("wrong-type", "path = \"/me\"", "path = 5"),
     ("missing-key", "name = \"Acme\"\n", ""),
     ("missing-key", "label = \"Shop\", ", ""),
-    (
-        "missing-key",
-        "[check]",
-        "[session]\nheaders = { A = \"{access_token}\" }\n[check]",
-    ),
-    (
-        "missing-key",
-        "headers = { X-Key = \"{key}\" }",
-        "basic = { username = \"{key}\" }",
-    ),
+    ("missing-key", "[check]", "[session]\nheaders = { A = \"{access_token}\" }\n[check]"),
+    ("missing-key", "headers = { X-Key = \"{key}\" }", "basic = { username = \"{key}\" }"),
     ("bad-url", "https://acme.example/docs", "http://acme.example/docs"),
-    (
-        "bad-url",
-        "\"https://{shop}.acme.example\"",
-        "\"https://{shop}.acme.example/?a=1\"",
-    ),
+    ("bad-url", "\"https://{shop}.acme.example\"", "\"https://{shop}.acme.example/?a=1\""),
     ("bad-url", "path = \"/me\"", "path = \"/a/../me\""),
     ("bad-template", "path = \"/me\"", "path = \"/{me\""),
     ("bad-path", "path = \"/me\"", "path = \"/me\"\nsuccess = \"a..b\""),
     ("bad-header", "\"{key}\"", "\"é{key}\""),
     ("bad-check", "path = \"/me\"", "path = \"/me\"\njson = { a = 1 }"),
-    (
-        "bad-check",
-        "path = \"/me\"",
-        "path = \"/me\"\nwrong_key = [4010]",
-    ),
+    ("bad-check", "path = \"/me\"", "path = \"/me\"\nwrong_key = [4010]"),
     ("bad-limit", "[check]", "[limits]\nconcurrency = 65\n[check]"),
     ("bad-limit", "[check]", "[limits]\nrate = 0.0\n[check]"),
     ("bad-name", "shop = {", "scope = { label = \"S\" }\nshop = {"),
@@ -90,23 +70,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "key = {",
         "key = { from = \"user\", lookup = { url = \"https://a.example\", path = \"a\" },",
     ),
-    (
-        "bad-pattern",
-        "secret = true }",
-        "secret = true, pattern = \"(\" }",
-    ),
-    (
-        "bad-pattern",
-        "secret = true }",
-        "secret = true, pattern = '\\w{500}' }",
-    ),
+    ("bad-pattern", "secret = true }", "secret = true, pattern = \"(\" }"),
+    ("bad-pattern", "secret = true }", "secret = true, pattern = '\\w{500}' }"),
     ("bad-sample", "example = \"acme\"", "example = \"a_b\""),
     ("bad-sample", "example = \"acme\"", "default = \"a.b\""),
-    (
-        "nested-param",
-        "partner = \"{partner}\" }",
-        "partner = \"{partner}\", a = { b = \"c\" } }",
-    ),
+    ("nested-param", "partner = \"{partner}\" }", "partner = \"{partner}\", a = { b = \"c\" } }"),
     ("header-not-allowed", "X-Key =", "Host ="),
     ("header-not-allowed", "X-Key =", "X_Forwarded_For ="),
     ("header-not-allowed", "{ X-Key", "{ x-key = \"1\", X-Key"),
@@ -117,103 +85,35 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("unknown-placeholder", "\"{key}\"", "\"{kye}\""),
     ("built-in-unavailable", "\"{key}\"", "\"{key}{access_token}\""),
-    (
-        "built-in-unavailable",
-        "\"{partner}\"",
-        "\"{refresh_token}{partner}\"",
-    ),
-    (
-        "built-in-unavailable",
-        "account = \"{shop}\"",
-        "account = \"{nonce}\"",
-    ),
+    ("built-in-unavailable", "\"{partner}\"", "\"{refresh_token}{partner}\""),
+    ("built-in-unavailable", "account = \"{shop}\"", "account = \"{nonce}\""),
     ("secret-misplaced", "account = \"{shop}\"", "account = \"{key}\""),
     ("secret-misplaced", "/authorize", "/authorize?k={key}"),
     ("secret-misplaced", "path = \"/me\"", "path = \"/me/{key}\""),
-    (
-        "secret-misplaced",
-        "\"https://{shop}.acme.example\"",
-        "\"https://{key}.acme.example\"",
-    ),
+    ("secret-misplaced", "\"https://{shop}.acme.example\"", "\"https://{key}.acme.example\""),
     ("optional-in-url", "example = \"acme\"", "optional = true"),
-    (
-        "used-before-known",
-        "label = \"Shop\", example = \"acme\"",
-        "from = \"callback.shop\"",
-    ),
-    (
-        "unused-variable",
-        "shop = {",
-        "idle = { label = \"Idle\" }\nshop = {",
-    ),
+    ("used-before-known", "label = \"Shop\", example = \"acme\"", "from = \"callback.shop\""),
+    ("unused-variable", "shop = {", "idle = { label = \"Idle\" }\nshop = {"),
     (
         "capture-without-check",
         "[api_key]",
         "[client_credentials]\ntoken_endpoint = \"https://a.example/t\"\n[api_key]",
     ),
-    (
-        "capture-unavailable",
-        "account = \"{shop}\"",
-        "account = \"{id}\"",
-    ),
+    ("capture-unavailable", "account = \"{shop}\"", "account = \"{id}\""),
     ("missing-check", "[check]\npath = \"/me\"\n", ""),
     ("no-credential", "\"{key}\"", "\"{shop}\""),
-    (
-        "no-credential",
-        "[oauth2]\n",
-        "[oauth2]\nheaders = { A = \"{shop}\" }\n",
-    ),
-    (
-        "host-not-pinned",
-        "https://{shop}.acme.example/token",
-        "https://{shop}/token",
-    ),
-    (
-        "host-not-pinned",
-        "https://{shop}.acme.example/token",
-        "https://{shop}.com/token",
-    ),
-    (
-        "host-not-pinned",
-        "https://{shop}.acme.example/token",
-        "https://{shop}.co.uk/token",
-    ),
-    (
-        "host-not-pinned",
-        "path = \"/me\"",
-        "path = \"https://{shop}/me\"",
-    ),
-    (
-        "host-not-pinned",
-        "account =",
-        "allowed_hosts = [\"{shop}\"]\naccount =",
-    ),
+    ("no-credential", "[oauth2]\n", "[oauth2]\nheaders = { A = \"{shop}\" }\n"),
+    ("host-not-pinned", "https://{shop}.acme.example/token", "https://{shop}/token"),
+    ("host-not-pinned", "https://{shop}.acme.example/token", "https://{shop}.com/token"),
+    ("host-not-pinned", "https://{shop}.acme.example/token", "https://{shop}.co.uk/token"),
+    ("host-not-pinned", "path = \"/me\"", "path = \"https://{shop}/me\""),
+    ("host-not-pinned", "account =", "allowed_hosts = [\"{shop}\"]\naccount ="),
     ("unsafe-host-pattern", "example = \"acme\"", "pattern = \"[^.]+\""),
-    (
-        "unsafe-host-pattern",
-        "example = \"acme\"",
-        "options = { A = \"a/b\" }",
-    ),
-    (
-        "unsafe-host-pattern",
-        "\"https://{shop}.acme.example\"",
-        "\"{shop}\"",
-    ),
-    (
-        "http-url",
-        "https://{shop}.acme.example/token",
-        "http://acme.example/token",
-    ),
-    (
-        "not-built",
-        "[check]",
-        "[mcp]\nurl = \"https://mcp.acme.example\"\n[check]",
-    ),
-    (
-        "not-built",
-        "[oauth2]\n",
-        "[oauth2]\ntoken_endpoint_auth_method = \"private_key_jwt\"\n",
-    ),
+    ("unsafe-host-pattern", "example = \"acme\"", "options = { A = \"a/b\" }"),
+    ("unsafe-host-pattern", "\"https://{shop}.acme.example\"", "\"{shop}\""),
+    ("http-url", "https://{shop}.acme.example/token", "http://acme.example/token"),
+    ("not-built", "[check]", "[mcp]\nurl = \"https://mcp.acme.example\"\n[check]"),
+    ("not-built", "[oauth2]\n", "[oauth2]\ntoken_endpoint_auth_method = \"private_key_jwt\"\n"),
 ];
 
 #[test]
@@ -241,13 +141,8 @@ fn many_mistakes_are_found_at_once() {
         .replace("\"crm\"", "\"crn\"")
         .replace("path = \"/me\"", "path = 5\npaht = 1")
         .replace("secret = true }", "secrt = true }");
-    assert_eq!(
-        codes(&text),
-        ["unknown-word", "unknown-key", "wrong-type", "unknown-key"]
-    );
-    let two = GOOD
-        .replace("\"{key}\"", "\"{kye}\"")
-        .replace("example = \"acme\"", "example = \"a_b\"");
+    assert_eq!(codes(&text), ["unknown-word", "unknown-key", "wrong-type", "unknown-key"]);
+    let two = GOOD.replace("\"{key}\"", "\"{kye}\"").replace("example = \"acme\"", "example = \"a_b\"");
     assert!(codes(&two).contains(&"unknown-placeholder") && codes(&two).contains(&"bad-sample"));
 }
 
@@ -311,10 +206,8 @@ path = "/me"
     assert_eq!(codes(&connector), ["host-not-pinned"]);
     let both = connector.replace("label = \"Host\",", "label = \"Host\", from = \"connector\",");
     assert_eq!(codes(&both), Vec::<&str>::new());
-    let options = connector.replace(
-        "pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+'",
-        "options = { EU = \"eu.acme.example\" }",
-    );
+    let options =
+        connector.replace("pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+'", "options = { EU = \"eu.acme.example\" }");
     assert_eq!(codes(&options), Vec::<&str>::new());
 }
 
@@ -335,14 +228,8 @@ token_endpoint = "https://login.acme.example/token"
         codes(&text.replace(r"[a-z0-9-]+\.acme\.example", r"[a-z0-9-]+\.example")),
         ["host-not-pinned"]
     );
-    assert_eq!(
-        codes(&text.replace(r"https://[a-z", r"http://[a-z")),
-        ["unsafe-host-pattern"]
-    );
-    assert_eq!(
-        codes(&text.replace(r"[a-z0-9-]+\.acme", r"[^.]+\.acme")),
-        ["unsafe-host-pattern"]
-    );
+    assert_eq!(codes(&text.replace(r"https://[a-z", r"http://[a-z")), ["unsafe-host-pattern"]);
+    assert_eq!(codes(&text.replace(r"[a-z0-9-]+\.acme", r"[^.]+\.acme")), ["unsafe-host-pattern"]);
     assert_eq!(
         codes(&text.replace(", pattern = 'https://[a-z0-9-]+\\.acme\\.example'", "")),
         ["unsafe-host-pattern"]

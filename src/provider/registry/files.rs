@@ -24,12 +24,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn add(&mut self, slug: &str, shown: String, text: String, trust: Trust) {
-        let source = Source {
-            slug: slug.to_owned(),
-            shown,
-            text,
-            trust,
-        };
+        let source = Source { slug: slug.to_owned(), shown, text, trust };
         match trust {
             Trust::BuiltIn => self.builtin.insert(slug.to_owned(), source),
             Trust::Operator => self.operator.insert(slug.to_owned(), source),
@@ -91,10 +86,7 @@ impl Files {
 
     fn add_file(&mut self, path: &Path) {
         let shown = path.display().to_string();
-        let slug = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let slug = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         match fs::read_to_string(path) {
             Ok(text) => self.add(&slug, shown, text, Trust::Operator),
             Err(error) => self.refuse(&shown, "unreadable", &error.to_string()),
@@ -122,13 +114,8 @@ impl Files {
 
     /// The files that count: of one slug the operator's, whole.
     pub(super) fn effective(&self) -> impl Iterator<Item = &Source> {
-        let shipped = self
-            .builtin
-            .values()
-            .filter(|source| !self.operator.contains_key(&source.slug));
-        self.operator
-            .values()
-            .chain(shipped.filter(|_| !self.only_operator))
+        let shipped = self.builtin.values().filter(|source| !self.operator.contains_key(&source.slug));
+        self.operator.values().chain(shipped.filter(|_| !self.only_operator))
     }
 
     /// What a file extends. A shipped file extends a shipped one, as it was tested; one of the operator's extends
@@ -140,10 +127,7 @@ impl Files {
     }
 
     pub(super) fn slugs(&self) -> impl Iterator<Item = &str> {
-        self.operator
-            .keys()
-            .chain(self.builtin.keys())
-            .map(String::as_str)
+        self.operator.keys().chain(self.builtin.keys()).map(String::as_str)
     }
 }
 

@@ -8,18 +8,11 @@ use super::*;
 use crate::provider::Severity;
 
 fn builtin() -> Sources {
-    Sources {
-        builtin: true,
-        ..Sources::default()
-    }
+    Sources { builtin: true, ..Sources::default() }
 }
 
 fn with_dir(dir: &Path) -> Sources {
-    Sources {
-        builtin: true,
-        dir: Some(dir.to_owned()),
-        allow_http: false,
-    }
+    Sources { builtin: true, dir: Some(dir.to_owned()), allow_http: false }
 }
 
 fn dir(files: &[(&str, &str)]) -> TempDir {
@@ -44,22 +37,13 @@ fn every_shipped_file_loads() {
         Err(report) => panic!("{report}"),
         Ok(registry) => {
             assert!(registry.len() >= 14);
-            let names: Vec<_> = registry
-                .all()
-                .map(|definition| definition.name().to_lowercase())
-                .collect();
+            let names: Vec<_> = registry.all().map(|definition| definition.name().to_lowercase()).collect();
             assert!(names.is_sorted(), "{names:?}");
         }
     }
     let report = check_paths(&[], &builtin());
     assert_eq!(report.errors(), 0, "{report}");
-    assert!(
-        report
-            .problems()
-            .iter()
-            .all(|problem| problem.code == "unverified"),
-        "{report}"
-    );
+    assert!(report.problems().iter().all(|problem| problem.code == "unverified"), "{report}");
 }
 
 #[test]
@@ -70,12 +54,7 @@ fn shipped_files_name_the_schema_and_are_short() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|end| end == "toml") {
             let text = fs::read_to_string(&path).unwrap();
-            assert_eq!(
-                text.lines().next(),
-                Some("#:schema ./schema.json"),
-                "{}",
-                path.display()
-            );
+            assert_eq!(text.lines().next(), Some("#:schema ./schema.json"), "{}", path.display());
             seen += 1;
         }
     }
@@ -89,10 +68,7 @@ fn a_directory_adds_replaces_and_extends() {
         ("acme.toml", &minimal("Acme")),
         ("acme-eu.toml", extended),
         ("google.toml", &minimal("My Google")),
-        (
-            "slack.toml",
-            "extends = \"slack\"\nname = \"Our Slack\"\n[oauth2]\nscopes = [\"chat:write\"]\n",
-        ),
+        ("slack.toml", "extends = \"slack\"\nname = \"Our Slack\"\n[oauth2]\nscopes = [\"chat:write\"]\n"),
         (".hidden.toml", "not toml at all"),
         ("notes.txt", "nor this"),
     ]);
@@ -100,23 +76,12 @@ fn a_directory_adds_replaces_and_extends() {
     let get = |slug| registry.get(slug).unwrap();
     assert_eq!(get("google").name(), "My Google");
     assert_eq!(get("google").variables().len(), 0, "replaced whole");
-    assert_eq!(
-        get("google-calendar").variables().len(),
-        1,
-        "a shipped file extends the shipped one"
-    );
+    assert_eq!(get("google-calendar").variables().len(), 1, "a shipped file extends the shipped one");
     assert_eq!(get("slack").name(), "Our Slack");
     assert_eq!(get("slack").oauth2().unwrap().token.scopes, ["chat:write"]);
+    assert_eq!(get("slack").oauth2().unwrap().token.scope_separator, ",", "inherited");
     assert_eq!(
-        get("slack").oauth2().unwrap().token.scope_separator,
-        ",",
-        "inherited"
-    );
-    assert_eq!(
-        get("acme-eu")
-            .base_url(&crate::provider::Values::new())
-            .unwrap()
-            .as_str(),
+        get("acme-eu").base_url(&crate::provider::Values::new()).unwrap().as_str(),
         "https://api.eu.a.example/"
     );
     assert_eq!(get("acme-eu").documentation(), "https://a.example/docs");
@@ -136,9 +101,7 @@ fn an_empty_string_drops_what_was_inherited() {
     let registry = Registry::load(&with_dir(dir.path())).unwrap();
     let child = registry.get("child").unwrap();
     let values = crate::provider::Values::new().with("access_token", "t");
-    let placement = child
-        .placement(vouchsafe_entity::kind::Method::OAuth2, &values)
-        .unwrap();
+    let placement = child.placement(vouchsafe_entity::kind::Method::OAuth2, &values).unwrap();
     let names: Vec<_> = placement.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["x-a", "x-c"]);
     let params = child.oauth2().unwrap().token.params.render(&values).unwrap();
@@ -152,31 +115,16 @@ fn bad_inheritance_is_found() {
         ("two.toml", "extends = \"google-calendar\"\nname = \"Two\"\n"),
         ("three.toml", "extends = \"three\"\nname = \"Three\"\n"),
         ("four.toml", "extends = \"google\"\n"),
-        (
-            "five.toml",
-            "extends = \"google\"\nname = \"Five\"\nbas_url = \"x\"\n",
-        ),
-        (
-            "six.toml",
-            "extends = \"google\"\nname = \"Six\"\nheaders = \"x\"\n",
-        ),
-        (
-            "seven.toml",
-            "extends = \"google\"\nname = \"Seven\"\naccount = \"{nobody}\"\n",
-        ),
+        ("five.toml", "extends = \"google\"\nname = \"Five\"\nbas_url = \"x\"\n"),
+        ("six.toml", "extends = \"google\"\nname = \"Six\"\nheaders = \"x\"\n"),
+        ("seven.toml", "extends = \"google\"\nname = \"Seven\"\naccount = \"{nobody}\"\n"),
         ("Eight.toml", &minimal("Eight")),
     ]);
     let report = Registry::load(&with_dir(dir.path())).unwrap_err();
     let found: Vec<_> = report
         .problems()
         .iter()
-        .map(|problem| {
-            (
-                problem.file.rsplit('/').next().unwrap().to_owned(),
-                problem.code,
-                problem.line,
-            )
-        })
+        .map(|problem| (problem.file.rsplit('/').next().unwrap().to_owned(), problem.code, problem.line))
         .collect();
     let expected = [
         ("Eight.toml", "bad-slug", 0),
@@ -188,14 +136,8 @@ fn bad_inheritance_is_found() {
         ("three.toml", "unknown-parent", 1),
         ("two.toml", "nested-extends", 1),
     ];
-    assert_eq!(
-        found,
-        expected.map(|(file, code, line)| (file.to_owned(), code, line))
-    );
-    assert_eq!(
-        report.problems()[3].help.as_deref(),
-        Some("did you mean `google`?")
-    );
+    assert_eq!(found, expected.map(|(file, code, line)| (file.to_owned(), code, line)));
+    assert_eq!(report.problems()[3].help.as_deref(), Some("did you mean `google`?"));
 }
 
 #[test]
@@ -209,17 +151,9 @@ fn a_child_of_a_broken_file_does_not_vanish() {
 
 #[test]
 fn all_files_are_reported_and_nothing_loads() {
-    let dir = dir(&[
-        ("a.toml", "name = 1\n"),
-        ("b.toml", "= \n"),
-        ("c.toml", &minimal("Fine")),
-    ]);
+    let dir = dir(&[("a.toml", "name = 1\n"), ("b.toml", "= \n"), ("c.toml", &minimal("Fine"))]);
     let report = Registry::load(&with_dir(dir.path())).unwrap_err();
-    let mut files: Vec<_> = report
-        .problems()
-        .iter()
-        .map(|problem| problem.file.as_str())
-        .collect();
+    let mut files: Vec<_> = report.problems().iter().map(|problem| problem.file.as_str()).collect();
     files.dedup();
     assert_eq!(files.len(), 2);
     assert!(report.files() > 14);
@@ -246,22 +180,15 @@ fn a_file_too_large_or_of_too_many_variables_is_refused() {
         text + &format!("v{index} = {{ label = \"V\" }}\n")
     });
     let report = Definition::from_toml("many", &many, false).unwrap_err();
-    assert!(
-        report
-            .problems()
-            .iter()
-            .any(|problem| problem.code == "too-many-variables")
-    );
+    assert!(report.problems().iter().any(|problem| problem.code == "too-many-variables"));
 }
 
 #[test]
 fn comments_are_held_to_what_they_say() {
     let text = minimal("Talk")
         + "code_challenge_method = \"none\"\n# unverified: oauth2.token_endpoint, unverified: oauth2.nothing\n";
-    let dir = dir(&[
-        ("talk.toml", &text),
-        ("said.toml", &text.replace("\"none\"", "\"none\" # no PKCE there")),
-    ]);
+    let dir =
+        dir(&[("talk.toml", &text), ("said.toml", &text.replace("\"none\"", "\"none\" # no PKCE there"))]);
     let report = check_paths(&[dir.path().join("talk.toml")], &Sources::default());
     let found: Vec<_> = report
         .problems()

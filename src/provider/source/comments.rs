@@ -19,26 +19,17 @@ pub(in crate::provider) fn comment_flaws(source: &Source) -> Vec<Flaw> {
         for (at, _) in line[comment..].match_indices(MARK) {
             let behind = &line[comment + at + MARK.len()..];
             let start = behind.len() - behind.trim_start().len();
-            let key = behind[start..]
-                .split([' ', ',', ';', '\n', '\r', ')'])
-                .next()
-                .unwrap_or_default();
+            let key = behind[start..].split([' ', ',', ';', '\n', '\r', ')']).next().unwrap_or_default();
             let begin = offset + comment + at + MARK.len() + start;
             let place = Place::Bytes(begin..begin + key.len());
             flaws.push(if super::has(table, key) {
                 Flaw::warning(place, "unverified", format!("nobody has verified `{key}`"))
             } else {
-                Flaw::error(
-                    place,
-                    "unverified-path",
-                    format!("there is no `{key}` in this file"),
-                )
+                Flaw::error(place, "unverified-path", format!("there is no `{key}` in this file"))
             });
         }
         let bare = comment >= line.trim_end().len();
-        let none = line[..comment]
-            .replace([' ', '\t'], "")
-            .starts_with("code_challenge_method=\"none\"");
+        let none = line[..comment].replace([' ', '\t'], "").starts_with("code_challenge_method=\"none\"");
         if none && bare && !commented {
             let place = Place::Value(vec!["oauth2".to_owned(), "code_challenge_method".to_owned()]);
             let flaw = Flaw::warning(place, "pkce-off", "PKCE is switched off without a reason");

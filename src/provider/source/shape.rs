@@ -61,10 +61,7 @@ fn flaw(error: &toml::de::Error) -> Flaw {
     let place = error.span().map_or(Place::File, Place::Bytes);
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (code, message) = if message.starts_with("unknown field") {
-        (
-            "unknown-key",
-            format!("`{}` is no key of this table", quoted.first().unwrap_or(&"")),
-        )
+        ("unknown-key", format!("`{}` is no key of this table", quoted.first().unwrap_or(&"")))
     } else if message.starts_with("unknown variant") {
         ("unknown-word", message.replace("unknown variant", "unknown word"))
     } else if message.starts_with("missing field") {

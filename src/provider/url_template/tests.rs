@@ -7,9 +7,7 @@ fn url(source: &str) -> UrlTemplate {
 }
 
 fn render(source: &str, pairs: &[(&str, &str)]) -> Result<String, RenderError> {
-    let values = pairs
-        .iter()
-        .fold(Values::new(), |values, (name, value)| values.with(*name, *value));
+    let values = pairs.iter().fold(Values::new(), |values, (name, value)| values.with(*name, *value));
     url(source).render(&values).map(String::from)
 }
 
@@ -53,10 +51,7 @@ fn a_host_cannot_be_overridden() {
     for value in ["2130706433", "0x7f.1", "0177.0.0.1", "127.1"] {
         assert!(render("https://{host}/", &[("host", value)]).is_err(), "{value}");
     }
-    assert_eq!(
-        render("https://{host}/", &[("host", "10.0.0.1")]).as_deref(),
-        Ok("https://10.0.0.1/")
-    );
+    assert_eq!(render("https://{host}/", &[("host", "10.0.0.1")]).as_deref(), Ok("https://10.0.0.1/"));
 }
 
 #[test]
@@ -83,14 +78,8 @@ fn an_origin_is_an_https_host_and_nothing_else() {
 #[test]
 fn a_path_cannot_be_left() {
     for value in [".", ".."] {
-        assert!(
-            render("https://a.example/x/{id}/y", &[("id", value)]).is_err(),
-            "{value}"
-        );
-        assert!(
-            render("https://a.example/x/.{id}", &[("id", value)]).is_err(),
-            "{value}"
-        );
+        assert!(render("https://a.example/x/{id}/y", &[("id", value)]).is_err(), "{value}");
+        assert!(render("https://a.example/x/.{id}", &[("id", value)]).is_err(), "{value}");
     }
     assert!(render("https://a.example/x/.{id}", &[("id", "a")]).is_ok());
     let encoded = render("https://a.example/x/{id}", &[("id", "%2e%2e")]);
@@ -99,18 +88,9 @@ fn a_path_cannot_be_left() {
 
 #[test]
 fn ports_are_kept_and_default_ports_are_left_out() {
-    assert_eq!(
-        render("https://a.example:8443/x", &[]).as_deref(),
-        Ok("https://a.example:8443/x")
-    );
-    assert_eq!(
-        render("https://a.example:443/x", &[]).as_deref(),
-        Ok("https://a.example/x")
-    );
-    assert_eq!(
-        render("http://127.0.0.1:8080", &[]).as_deref(),
-        Ok("http://127.0.0.1:8080/")
-    );
+    assert_eq!(render("https://a.example:8443/x", &[]).as_deref(), Ok("https://a.example:8443/x"));
+    assert_eq!(render("https://a.example:443/x", &[]).as_deref(), Ok("https://a.example/x"));
+    assert_eq!(render("http://127.0.0.1:8080", &[]).as_deref(), Ok("http://127.0.0.1:8080/"));
 }
 
 #[test]
@@ -141,9 +121,7 @@ fn more_path_and_query_go_below() {
     let base = url("https://api.example/bot{token}/");
     let below = Tail::parse("/get/{id}?x={x}").unwrap();
     let values = Values::new().with("token", "1:a").with("id", "7").with("x", "y");
-    let built = base
-        .render_under(&values, Some(&below), &[("key".to_owned(), "k=1".into())])
-        .unwrap();
+    let built = base.render_under(&values, Some(&below), &[("key".to_owned(), "k=1".into())]).unwrap();
     assert_eq!(built.as_str(), "https://api.example/bot1%3Aa/get/7?x=y&key=k%3D1");
 }
 
@@ -151,20 +129,11 @@ fn more_path_and_query_go_below() {
 fn an_empty_optional_value_drops_its_parameter() {
     let mut template = url("https://a.example/x?a={a}&b=1");
     template.bind(&|_| Fallback::Optional);
-    assert_eq!(
-        template.render(&Values::new()).unwrap().as_str(),
-        "https://a.example/x?b=1"
-    );
+    assert_eq!(template.render(&Values::new()).unwrap().as_str(), "https://a.example/x?b=1");
     template.bind(&|_| Fallback::Default("d e".to_owned()));
-    assert_eq!(
-        template.render(&Values::new()).unwrap().as_str(),
-        "https://a.example/x?a=d%20e&b=1"
-    );
+    assert_eq!(template.render(&Values::new()).unwrap().as_str(), "https://a.example/x?a=d%20e&b=1");
     template.bind(&|_| Fallback::Required);
-    assert_eq!(
-        template.render(&Values::new()),
-        Err(RenderError::Missing("a".to_owned()))
-    );
+    assert_eq!(template.render(&Values::new()), Err(RenderError::Missing("a".to_owned())));
 }
 
 proptest! {

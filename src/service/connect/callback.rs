@@ -98,30 +98,19 @@ impl Hub {
             }
             Outcome::Code(code) => code,
         };
-        let kept: Kept = self.vault.open(
-            &place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0)),
-            &flow.sealed,
-        )?;
+        let kept: Kept =
+            self.vault.open(&place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
         let mut values = self.connector_values(visit.actor.tenant, &connector)?;
         let typed = kept.values()?;
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
         }
-        let endpoint = definition
-            .authorization_endpoint(&values)
-            .map_err(|_| Error::NotFound)?;
+        let endpoint = definition.authorization_endpoint(&values).map_err(|_| Error::NotFound)?;
         if !Issuer::Endpoint(&endpoint).accepts(callback.iss.as_deref()) {
             return self.fail_flow(&flow, visit, "issuer_mismatch", None).await;
         }
         let mut material = Material::of_values(&typed);
-        if capture(
-            &definition,
-            Method::OAuth2,
-            Captured::Callback(pairs),
-            &mut material,
-        )
-        .is_err()
-        {
+        if capture(&definition, Method::OAuth2, Captured::Callback(pairs), &mut material).is_err() {
             return self.fail_flow(&flow, visit, "unexpected_answer", None).await;
         }
         for (name, value) in material.values().iter() {
@@ -136,10 +125,7 @@ impl Hub {
             redirect_uri: flow.redirect_uri.clone(),
             scopes: flow.scopes.clone(),
         };
-        match self
-            .exchange(&visit, &connector, &definition, &values, &grant)
-            .await
-        {
+        match self.exchange(&visit, &connector, &definition, &values, &grant).await {
             Ok((answer, sent_at)) => {
                 let accepted =
                     self.accept_tokens(flow, visit, connector, definition, material, answer, sent_at);
@@ -162,10 +148,8 @@ impl Hub {
             use secrecy::ExposeSecret as _;
             PlainToken::presented(callback.state.expose_secret()).hash()
         };
-        let hashes: Vec<String> = cookies
-            .iter()
-            .map(|cookie| PlainToken::presented(cookie).hash().into_string())
-            .collect();
+        let hashes: Vec<String> =
+            cookies.iter().map(|cookie| PlainToken::presented(cookie).hash().into_string()).collect();
         let tx = self.store.begin().await?;
         let taken = store::flow::take(&tx, state.as_str(), &hashes, connector).await?;
         tx.commit().await?;
@@ -175,10 +159,8 @@ impl Hub {
                 "This answer belongs to no sign-in of this browser: it was used already, is too old, or was begun elsewhere.",
             ));
         };
-        let visit = self
-            .visit_of(flow.session, origin)
-            .await?
-            .ok_or_else(|| refused("There is no such session."))?;
+        let visit =
+            self.visit_of(flow.session, origin).await?.ok_or_else(|| refused("There is no such session."))?;
         let found = store::connector::find(&self.store, flow.environment, connector).await?;
         let connector = match found {
             Some(connector) => connector,
@@ -238,13 +220,8 @@ impl Hub {
             return Ok(());
         };
         let target = Target::new("flow", flow.id);
-        self.record_refusal(
-            &visit.actor,
-            "connect.callback",
-            target,
-            "cookie or connector of another flow",
-        )
-        .await
+        self.record_refusal(&visit.actor, "connect.callback", target, "cookie or connector of another flow")
+            .await
     }
 
     async fn exchange(
@@ -263,20 +240,13 @@ impl Hub {
             retry_after: None,
             cause: None,
         };
-        let client = self
-            .client(visit.actor.tenant, connector)
-            .ok()
-            .flatten()
-            .ok_or_else(local)?;
+        let client = self.client(visit.actor.tenant, connector).ok().flatten().ok_or_else(local)?;
         let now = self.clock.now();
         let answer = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
         Ok((answer, now.into()))
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a part of one flow, taken apart once"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "each is a part of one flow, taken apart once")]
     async fn accept_tokens(
         &self,
         flow: Flow,
@@ -288,22 +258,12 @@ impl Hub {
         sent_at: vouchsafe_entity::millis::Millis,
     ) -> Result<Returned, Error> {
         material.take(&answer);
-        let captured = capture(
-            &definition,
-            Method::OAuth2,
-            Captured::Token(answer.raw.expose()),
-            &mut material,
-        );
+        let captured =
+            capture(&definition, Method::OAuth2, Captured::Token(answer.raw.expose()), &mut material);
         let checked = match captured {
             Ok(()) => {
-                self.check_and_learn(
-                    &visit.actor,
-                    &connector,
-                    &definition,
-                    Method::OAuth2,
-                    &mut material,
-                )
-                .await
+                self.check_and_learn(&visit.actor, &connector, &definition, Method::OAuth2, &mut material)
+                    .await
             }
             Err(error) => Err(error),
         };
@@ -315,33 +275,20 @@ impl Hub {
             Err(error) => return Err(error),
         };
         let values = self.all_values(visit.actor.tenant, &connector, &material)?;
-        let account = definition.account(&values).map(|account| Account {
-            id: account.id,
-            label: account.label,
-        });
+        let account =
+            definition.account(&values).map(|account| Account { id: account.id, label: account.label });
         let granted = answer.scopes.clone().unwrap_or_else(|| {
             // RFC 6749, section 5.1: an answer without scopes means those that were asked for.
-            let always = definition
-                .token_request_of(Method::OAuth2)
-                .map(|token| token.scopes.clone());
+            let always = definition.token_request_of(Method::OAuth2).map(|token| token.scopes.clone());
             let mut all = always.unwrap_or_default();
-            all.extend(
-                flow.scopes
-                    .iter()
-                    .filter(|scope| !all.contains(scope))
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            );
+            all.extend(flow.scopes.iter().filter(|scope| !all.contains(scope)).cloned().collect::<Vec<_>>());
             all
         });
         let grant = Grant {
             accepted: Accepted {
                 method: Method::OAuth2,
                 account,
-                variables: definition
-                    .public_variables(&material.values())
-                    .into_iter()
-                    .collect(),
+                variables: definition.public_variables(&material.values()).into_iter().collect(),
                 material,
                 expires_in: answer.expires_in,
                 minted: true,
@@ -364,16 +311,11 @@ impl Hub {
     ) -> Result<Returned, Error> {
         match self.destination(&visit, connector, &grant).await? {
             Destination::OtherAccount(target) => {
-                self.ask_about_account(flow, visit, connector, grant, *target)
-                    .await
+                self.ask_about_account(flow, visit, connector, grant, *target).await
             }
-            Destination::New => {
-                self.settle_in(flow, visit, connector, definition, grant, None)
-                    .await
-            }
+            Destination::New => self.settle_in(flow, visit, connector, definition, grant, None).await,
             Destination::InPlace(target) => {
-                self.settle_in(flow, visit, connector, definition, grant, Some(target.id))
-                    .await
+                self.settle_in(flow, visit, connector, definition, grant, Some(target.id)).await
             }
         }
     }
@@ -393,17 +335,9 @@ impl Hub {
         let settings = &visit.environment.settings;
         let waits = Self::needs_code(&visit.session, settings, flow.hosted, Some(binding));
         let tx = self.store.begin().await?;
-        let account = grant
-            .accepted
-            .account
-            .as_ref()
-            .map(|account| account.label.clone());
+        let account = grant.accepted.account.as_ref().map(|account| account.label.clone());
         let id = match target {
-            None => {
-                self.store_grant(&tx, &visit, connector, definition, grant, waits)
-                    .await?
-                    .id
-            }
+            None => self.store_grant(&tx, &visit, connector, definition, grant, waits).await?.id,
             Some(id) if waits => {
                 let held = Flow {
                     sealed: self.hold(visit.actor.tenant, flow.id, &grant, id)?,
@@ -417,23 +351,11 @@ impl Hub {
             }
             Some(id) => self.regrant(&tx, &visit, id, grant).await?.id,
         };
-        let code = self
-            .finish_connector(&tx, &visit, &connector.key, id, waits.then_some(binding))
-            .await?;
+        let code = self.finish_connector(&tx, &visit, &connector.key, id, waits.then_some(binding)).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
-        let answer = CallbackAnswer::Completed {
-            credential: id,
-            account,
-        };
-        Ok(Self::returned(
-            &flow,
-            visit,
-            connector.key.clone(),
-            definition.name(),
-            answer,
-            code,
-        ))
+        let answer = CallbackAnswer::Completed { credential: id, account };
+        Ok(Self::returned(&flow, visit, connector.key.clone(), definition.name(), answer, code))
     }
 
     async fn ask_about_account(
@@ -469,14 +391,7 @@ impl Hub {
         store::audit::insert(&tx, vec![event]).await?;
         tx.commit().await?;
         let name = self.definition_of(connector)?.name().to_owned();
-        Ok(Self::returned(
-            &held,
-            visit,
-            connector.key.clone(),
-            &name,
-            answer,
-            None,
-        ))
+        Ok(Self::returned(&held, visit, connector.key.clone(), &name, answer, None))
     }
 
     /// The user decides about another account.
@@ -503,13 +418,10 @@ impl Hub {
         let connector = self.connector_of_flow(&flow, &visit).await?;
         let definition = self.definition_of(&connector)?;
         if accept {
-            return self
-                .settle_in(flow, visit, &connector, &definition, grant, Some(target))
-                .await;
+            return self.settle_in(flow, visit, &connector, &definition, grant, Some(target)).await;
         }
         self.discard(&visit, target, grant).await?;
-        self.fail_flow(&flow, visit, Code::AccountChanged.as_str(), None)
-            .await
+        self.fail_flow(&flow, visit, Code::AccountChanged.as_str(), None).await
     }
 
     /// Revokes upstream what nobody wants.
@@ -521,21 +433,14 @@ impl Hub {
     ) -> Result<(), Error> {
         let mut credential = self.get_credential(&visit.actor, target).await?;
         credential.account.clone_from(&grant.accepted.account);
-        let outcome = self
-            .revoke_upstream(&visit.actor, &credential, grant.accepted.material)
-            .await?;
-        tracing::info!(
-            outcome = outcome.as_str(),
-            "a grant that nobody wanted was given back"
-        );
+        let outcome = self.revoke_upstream(&visit.actor, &credential, grant.accepted.material).await?;
+        tracing::info!(outcome = outcome.as_str(), "a grant that nobody wanted was given back");
         Ok(())
     }
 
     async fn connector_of_flow(&self, flow: &Flow, visit: &Visit) -> Result<Connector, Error> {
         let found = store::connector::find(&self.store, flow.environment, flow.connector).await?;
-        found
-            .or_else(|| Self::default_connector_of(visit, flow.connector))
-            .ok_or(Error::NotFound)
+        found.or_else(|| Self::default_connector_of(visit, flow.connector)).ok_or(Error::NotFound)
     }
 
     async fn fail_exchange(&self, flow: &Flow, visit: Visit, error: &TokenError) -> Result<Returned, Error> {
@@ -583,10 +488,7 @@ impl Hub {
         tx.commit().await?;
         self.signal(visit.session.id);
         let name = self.definition_of(&connector)?.name().to_owned();
-        let answer = CallbackAnswer::Failed {
-            code: code.to_owned(),
-            message,
-        };
+        let answer = CallbackAnswer::Failed { code: code.to_owned(), message };
         Ok(Self::returned(flow, visit, connector.key, &name, answer, None))
     }
 

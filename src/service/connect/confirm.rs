@@ -26,60 +26,37 @@ impl Hub {
         code: &SecretString,
     ) -> Result<SessionView, Error> {
         let environment = actor.environment();
-        let session = store::session::find(&self.store, environment, id)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let session = store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let refuse = || {
             let detail = "The code or the user is not the one that this session waits for.";
             Error::refused(Code::ConfirmationRefused, detail)
         };
-        let named = self
-            .user_named(actor, user)
-            .await?
-            .filter(|user| user.id == session.user);
+        let named = self.user_named(actor, user).await?.filter(|user| user.id == session.user);
         let hash = PlainToken::presented(code.expose_secret()).hash();
         let results = store::session::results(&self.store, environment, id).await?;
         let matching = results.into_iter().find(|result| {
-            result
-                .confirmation
-                .as_ref()
-                .is_some_and(|confirmation| hash.matches(&confirmation.hash))
+            result.confirmation.as_ref().is_some_and(|confirmation| hash.matches(&confirmation.hash))
         });
         let (Some(_), Some(result)) = (named, matching) else {
             let target = Target::new("connect_session", id);
-            self.record_refusal(actor, "connect_session.confirm", target, "wrong code or user")
-                .await?;
+            self.record_refusal(actor, "connect_session.confirm", target, "wrong code or user").await?;
             return Err(refuse());
         };
-        let overdue = result
-            .confirmation
-            .as_ref()
-            .is_some_and(|confirmation| self.now() >= confirmation.until);
+        let overdue =
+            result.confirmation.as_ref().is_some_and(|confirmation| self.now() >= confirmation.until);
         if overdue || result.progress != Progress::Waiting {
             let detail = "The ten minutes to confirm are over; let the user connect again.";
             return Err(Error::refused(Code::ConfirmationExpired, detail));
         }
-        let visit = self
-            .visit_of(id, actor.origin.clone())
-            .await?
-            .ok_or(Error::NotFound)?;
-        self.confirm_result(
-            &Visit {
-                actor: actor.clone(),
-                ..visit
-            },
-            result,
-        )
-        .await?;
+        let visit = self.visit_of(id, actor.origin.clone()).await?.ok_or(Error::NotFound)?;
+        self.confirm_result(&Visit { actor: actor.clone(), ..visit }, result).await?;
         self.signal(id);
         self.get_session(actor, id).await
     }
 
     async fn confirm_result(&self, visit: &Visit, mut result: ConnectResult) -> Result<(), Error> {
         let environment = visit.actor.environment();
-        let id = result
-            .credential
-            .ok_or(Error::internal("a confirmation without a credential"))?;
+        let id = result.credential.ok_or(Error::internal("a confirmation without a credential"))?;
         let tx = self.store.begin().await?;
         let held = store::flow::awaiting_confirmation(&tx, visit.session.id, id).await?;
         if let Some(flow) = held {
@@ -87,13 +64,9 @@ impl Hub {
             store::flow::delete(&tx, flow.id).await?;
             self.regrant(&tx, visit, id, grant).await?;
         } else {
-            let mut credential = store::credential::lock(&tx, environment, id)
-                .await?
-                .ok_or(Error::NotFound)?;
-            let guard = Guard {
-                epoch: credential.token.epoch,
-                version: credential.token.version,
-            };
+            let mut credential =
+                store::credential::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
+            let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
             if credential.token.machine == Machine::Pending {
                 credential.token.machine = Machine::Active;
                 let issued_at = credential.issued_at;
@@ -108,14 +81,7 @@ impl Hub {
         result.updated_at = self.now();
         self.save_result(&tx, visit, &result).await?;
         self.complete_if_satisfied(&tx, visit, result).await?;
-        self.record(
-            &tx,
-            &visit.actor,
-            "credential.confirm",
-            Target::new("credential", id),
-            None,
-        )
-        .await?;
+        self.record(&tx, &visit.actor, "credential.confirm", Target::new("credential", id), None).await?;
         Ok(tx.commit().await?)
     }
 

@@ -102,14 +102,10 @@ impl Hub {
         data: &Map<String, Value>,
         hosted: bool,
     ) -> Result<NewTicket, Error> {
-        visit
-            .session
-            .need(key)
-            .ok_or_else(|| Error::unknown("/connector", "connector"))?;
+        visit.session.need(key).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let (connector, definition) = self.oauth_connector(visit, key).await?;
-        let values = definition
-            .validate_fields(Method::OAuth2, data, FieldSource::User)
-            .map_err(|errors| {
+        let values =
+            definition.validate_fields(Method::OAuth2, data, FieldSource::User).map_err(|errors| {
                 let violation = |error: crate::provider::FieldError| {
                     Violation::new(format!("/data/{}", error.name), error.code, error.message)
                 };
@@ -119,20 +115,14 @@ impl Hub {
         for (name, value) in values.iter() {
             all.set(name, value.clone());
         }
-        definition
-            .authorization_endpoint(&all)
-            .map_err(|_| cannot_start())?;
+        definition.authorization_endpoint(&all).map_err(|_| cannot_start())?;
 
-        let (ticket, nonce) = (
-            PlainToken::random(self.random.as_ref()),
-            PlainToken::random(self.random.as_ref()),
-        );
+        let (ticket, nonce) =
+            (PlainToken::random(self.random.as_ref()), PlainToken::random(self.random.as_ref()));
         let hash = ticket.hash().into_string();
         let tenant = visit.actor.tenant;
         let json = values.expose_json();
-        let sealed = self
-            .vault
-            .seal(&place(tenant, TICKET, &hash, (0, 0)), &json.as_str())?;
+        let sealed = self.vault.seal(&place(tenant, TICKET, &hash, (0, 0)), &json.as_str())?;
         let tx = self.store.begin().await?;
         let row = Ticket {
             hash,
@@ -146,11 +136,7 @@ impl Hub {
         };
         store::flow::insert_ticket(&tx, row).await?;
         tx.commit().await?;
-        Ok(NewTicket {
-            ticket,
-            nonce,
-            expires_in: TICKET_SECONDS,
-        })
+        Ok(NewTicket { ticket, nonce, expires_in: TICKET_SECONDS })
     }
 
     async fn oauth_connector(
@@ -158,15 +144,9 @@ impl Hub {
         visit: &Visit,
         key: &str,
     ) -> Result<(Connector, std::sync::Arc<Definition>), Error> {
-        let connector = self
-            .connector_named(&visit.actor, key)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let connector = self.connector_named(&visit.actor, key).await?.ok_or(Error::NotFound)?;
         if !connector.enabled {
-            return Err(Error::refused(
-                Code::ConnectorDisabled,
-                "The host app has switched this app off.",
-            ));
+            return Err(Error::refused(Code::ConnectorDisabled, "The host app has switched this app off."));
         }
         let definition = self.definition_of(&connector)?;
         if !Self::working_methods(&connector, &definition).contains(&Method::OAuth2) {
@@ -192,20 +172,13 @@ impl Hub {
             .visit_of(ticket.session, origin)
             .await?
             .ok_or_else(|| refused("There is no such session."))?;
-        if matches!(
-            visit.session.status(now),
-            SessionStatus::Expired | SessionStatus::Cancelled
-        ) {
-            return Err(Error::refused(
-                Code::SessionExpired,
-                "This connect session is over.",
-            ));
+        if matches!(visit.session.status(now), SessionStatus::Expired | SessionStatus::Cancelled) {
+            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
         }
         let (connector, definition) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
-        let json: SecretString = self
-            .vault
-            .open(&place(tenant, TICKET, &ticket.hash, (0, 0)), &ticket.sealed)?;
+        let json: SecretString =
+            self.vault.open(&place(tenant, TICKET, &ticket.hash, (0, 0)), &ticket.sealed)?;
         let mut values = self.connector_values(tenant, &connector)?;
         let typed = {
             use secrecy::ExposeSecret as _;
@@ -215,23 +188,17 @@ impl Hub {
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
         }
-        let endpoint = definition
-            .authorization_endpoint(&values)
-            .map_err(|_| cannot_start())?;
+        let endpoint = definition.authorization_endpoint(&values).map_err(|_| cannot_start())?;
 
         let cookie = PlainToken::random(self.random.as_ref());
         let handshake = !redirect && !ticket.hosted;
-        let flow = self
-            .new_flow(&visit, &connector, &ticket, &typed, &cookie, redirect)
-            .await?;
+        let flow = self.new_flow(&visit, &connector, &ticket, &typed, &cookie, redirect).await?;
         let tx = self.store.begin().await?;
         store::flow::insert(&tx, &flow).await?;
-        self.save_result(&tx, &visit, &self.result(&ticket.connector, Progress::Started))
-            .await?;
+        self.save_result(&tx, &visit, &self.result(&ticket.connector, Progress::Started)).await?;
         let target = Target::new("flow", flow.id);
         let what = Some(format!("connector {}", ticket.connector));
-        self.record(&tx, &visit.actor, "connect.start", target, what)
-            .await?;
+        self.record(&tx, &visit.actor, "connect.start", target, what).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
         Ok(Started {
@@ -271,14 +238,8 @@ impl Hub {
         let id = FlowId::new(self.ids.next());
         let pkce = Pkce::new(self.random.as_ref());
         let json = typed.expose_json();
-        let written = WrittenKept {
-            verifier: pkce.verifier.expose_secret(),
-            values: json.as_str(),
-        };
-        let sealed = self.vault.seal(
-            &place(visit.actor.tenant, FLOW, &id.to_string(), (0, 0)),
-            &written,
-        )?;
+        let written = WrittenKept { verifier: pkce.verifier.expose_secret(), values: json.as_str() };
+        let sealed = self.vault.seal(&place(visit.actor.tenant, FLOW, &id.to_string(), (0, 0)), &written)?;
         let now = self.now();
         Ok(Flow {
             id,
@@ -304,24 +265,12 @@ impl Hub {
     /// The connector's own scopes, what the session needs, and what was granted before.
     async fn scopes_for(&self, visit: &Visit, connector: &Connector) -> Result<Vec<String>, Error> {
         let mut scopes = connector.scopes.clone();
-        scopes.extend(
-            visit
-                .session
-                .need(&connector.key)
-                .into_iter()
-                .flat_map(|need| need.scopes.clone()),
-        );
-        let before = self
-            .credentials_of(visit.actor.environment(), visit.user.id, Some(connector.id))
-            .await?;
-        let of_oauth = before
-            .into_iter()
-            .filter(|credential| credential.method == Method::OAuth2);
+        scopes.extend(visit.session.need(&connector.key).into_iter().flat_map(|need| need.scopes.clone()));
+        let before =
+            self.credentials_of(visit.actor.environment(), visit.user.id, Some(connector.id)).await?;
+        let of_oauth = before.into_iter().filter(|credential| credential.method == Method::OAuth2);
         let granted = match visit.session.credential {
-            Some(id) => of_oauth
-                .filter(|credential| credential.id == id)
-                .flat_map(|c| c.scopes)
-                .collect(),
+            Some(id) => of_oauth.filter(|credential| credential.id == id).flat_map(|c| c.scopes).collect(),
             None => of_oauth.take(1).flat_map(|c| c.scopes).collect::<Vec<_>>(),
         };
         scopes.extend(granted);
@@ -343,18 +292,10 @@ impl Hub {
     ) -> Result<Begun, Error> {
         let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
         let nonce = PlainToken::presented(nonce).hash();
-        if flow.redirect
-            || !flow
-                .nonce_hash
-                .as_ref()
-                .is_some_and(|stored| nonce.matches(stored))
-        {
+        if flow.redirect || !flow.nonce_hash.as_ref().is_some_and(|stored| nonce.matches(stored)) {
             let target = Target::new("flow", flow.id);
-            self.record_refusal(&visit.actor, "connect.handshake", target, "wrong nonce")
-                .await?;
-            return Err(refused(
-                "The window that opened this one could not prove that it is ours.",
-            ));
+            self.record_refusal(&visit.actor, "connect.handshake", target, "wrong nonce").await?;
+            return Err(refused("The window that opened this one could not prove that it is ours."));
         }
         self.send_on(flow, visit, Binding::Opener, cookie).await
     }
@@ -367,8 +308,7 @@ impl Hub {
         let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
         if visit.environment.settings.minimum_binding == Binding::Opener {
             let target = Target::new("flow", flow.id);
-            self.record_refusal(&visit.actor, "connect.continue", target, "binding too weak")
-                .await?;
+            self.record_refusal(&visit.actor, "connect.continue", target, "binding too weak").await?;
             let detail = "This app can only be connected from the page that asked for it.";
             return Err(Error::refused(Code::BindingTooWeak, detail));
         }
@@ -386,8 +326,7 @@ impl Hub {
         origin: Origin,
     ) -> Result<super::Returned, Error> {
         let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
-        self.fail_flow(&flow, visit, Code::AccessDenied.as_str(), None)
-            .await
+        self.fail_flow(&flow, visit, Code::AccessDenied.as_str(), None).await
     }
 
     pub(super) async fn held_flow(
@@ -401,18 +340,10 @@ impl Hub {
         let flow = found.filter(|flow| self.now() < flow.expires_at).ok_or_else(|| {
             refused("This sign-in is over, or was begun in another browser. Go back and try again.")
         })?;
-        let visit = self
-            .visit_of(flow.session, origin)
-            .await?
-            .ok_or_else(|| refused("There is no such session."))?;
-        if matches!(
-            visit.session.status(self.now()),
-            SessionStatus::Expired | SessionStatus::Cancelled
-        ) {
-            return Err(Error::refused(
-                Code::SessionExpired,
-                "This connect session is over.",
-            ));
+        let visit =
+            self.visit_of(flow.session, origin).await?.ok_or_else(|| refused("There is no such session."))?;
+        if matches!(visit.session.status(self.now()), SessionStatus::Expired | SessionStatus::Cancelled) {
+            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
         }
         Ok((flow, visit))
     }
@@ -431,9 +362,7 @@ impl Hub {
             None => Self::default_connector_of(&visit, flow.connector).ok_or_else(cannot_start)?,
         };
         let definition = self.definition_of(&connector)?;
-        let kept: Kept = self
-            .vault
-            .open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
+        let kept: Kept = self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
         let mut values = self.connector_values(tenant, &connector)?;
         for (name, value) in kept.values()?.iter() {
             values.set(name, value.clone());
@@ -479,11 +408,8 @@ fn authorize(
     let client_id = connector.client_id.as_deref().ok_or_else(cannot_start)?;
     let challenge =
         (oauth2.code_challenge == CodeChallenge::S256).then(|| Pkce::challenge_of(&kept.verifier));
-    let extra: Vec<(String, String)> = connector
-        .authorization_params
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let extra: Vec<(String, String)> =
+        connector.authorization_params.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let input = AuthorizeInput {
         client_id,
         redirect_uri: &flow.redirect_uri,
@@ -493,28 +419,17 @@ fn authorize(
         extra_params: &extra,
     };
     authorization_url(definition, values, &input).map_err(|error| {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "an authorization URL could not be built"
-        );
+        tracing::error!(error = &error as &dyn std::error::Error, "an authorization URL could not be built");
         cannot_start()
     })
 }
 
 pub(super) fn answers_by_form(connector: &Connector, definition: &Definition) -> bool {
-    let own = connector
-        .authorization_params
-        .get("response_mode")
-        .map(String::as_str);
-    let stated = definition
-        .oauth2()
-        .and_then(|oauth2| oauth2.authorization_params.literal("response_mode"));
+    let own = connector.authorization_params.get("response_mode").map(String::as_str);
+    let stated = definition.oauth2().and_then(|oauth2| oauth2.authorization_params.literal("response_mode"));
     own.or(stated) == Some("form_post")
 }
 
 fn cannot_start() -> Error {
-    Error::refused(
-        Code::ConnectorIncomplete,
-        "The host app has not finished setting this app up.",
-    )
+    Error::refused(Code::ConnectorIncomplete, "The host app has not finished setting this app up.")
 }

@@ -96,25 +96,16 @@ impl Hub {
         grant: &Grant,
     ) -> Result<Destination, Error> {
         let environment = visit.actor.environment();
-        let there = self
-            .credentials_of(environment, visit.user.id, Some(connector.id))
-            .await?;
+        let there = self.credentials_of(environment, visit.user.id, Some(connector.id)).await?;
         let account = grant.accepted.account.as_ref();
         if let Some(id) = visit.session.credential {
-            let target = there
-                .into_iter()
-                .find(|credential| credential.id == id)
-                .ok_or(Error::NotFound)?;
+            let target = there.into_iter().find(|credential| credential.id == id).ok_or(Error::NotFound)?;
             let same = match (&target.account, account) {
                 (Some(before), Some(now)) => before.id == now.id,
                 _ => true,
             };
             let target = Box::new(target);
-            return Ok(if same {
-                Destination::InPlace(target)
-            } else {
-                Destination::OtherAccount(target)
-            });
+            return Ok(if same { Destination::InPlace(target) } else { Destination::OtherAccount(target) });
         }
         let now = self.now();
         let need = visit.session.need(&connector.key);
@@ -161,8 +152,7 @@ impl Hub {
         store::credential::insert(tx, environment, &credential).await?;
         let what = Some(Self::describe(&credential));
         let target = Target::new("credential", credential.id);
-        self.record(tx, &visit.actor, "credential.connect", target, what)
-            .await?;
+        self.record(tx, &visit.actor, "credential.connect", target, what).await?;
         Ok(credential)
     }
 
@@ -175,13 +165,8 @@ impl Hub {
         grant: Grant,
     ) -> Result<Credential, Error> {
         let environment = visit.actor.environment();
-        let mut credential = store::credential::lock(tx, environment, id)
-            .await?
-            .ok_or(Error::NotFound)?;
-        let guard = Guard {
-            epoch: credential.token.epoch,
-            version: credential.token.version,
-        };
+        let mut credential = store::credential::lock(tx, environment, id).await?.ok_or(Error::NotFound)?;
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
         let never_active = credential.token.announced.is_none();
         self.renew_grant(&mut credential);
         credential.method = grant.accepted.method;
@@ -197,29 +182,20 @@ impl Hub {
             self.announce(tx, visit.actor.tenant, &mut credential).await?;
         } else {
             credential.token.announced = Some(credential.health(self.now()).status);
-            self.tell(
-                tx,
-                visit.actor.tenant,
-                &mut credential,
-                EventType::CredentialReconnected,
-                None,
-            )
-            .await?;
+            self.tell(tx, visit.actor.tenant, &mut credential, EventType::CredentialReconnected, None)
+                .await?;
         }
         self.write(tx, environment, &credential, guard).await?;
         let what = Some(Self::describe(&credential));
         let target = Target::new("credential", credential.id);
-        self.record(tx, &visit.actor, "credential.reconnect", target, what)
-            .await?;
+        self.record(tx, &visit.actor, "credential.reconnect", target, what).await?;
         Ok(credential)
     }
 
     /// The upstream account is part of the audit row, so that a swap is visible.
     fn describe(credential: &Credential) -> String {
-        let account = credential
-            .account
-            .as_ref()
-            .map_or("an account without a name", |account| &account.label);
+        let account =
+            credential.account.as_ref().map_or("an account without a name", |account| &account.label);
         format!("{} as {account}", credential.provider)
     }
 
@@ -234,10 +210,7 @@ impl Hub {
         let accepted = &grant.accepted;
         let written = WrittenHeld {
             material: accepted.material.parts(),
-            account: accepted
-                .account
-                .as_ref()
-                .map(|account| (account.id.as_str(), account.label.as_str())),
+            account: accepted.account.as_ref().map(|account| (account.id.as_str(), account.label.as_str())),
             variables: &accepted.variables,
             scopes: &grant.scopes,
             method: accepted.method,
@@ -246,15 +219,11 @@ impl Hub {
             target,
         };
         // The version tells it from what a flow keeps before it comes back.
-        Ok(self
-            .vault
-            .seal(&place(tenant, FLOW, &flow.to_string(), (0, 1)), &written)?)
+        Ok(self.vault.seal(&place(tenant, FLOW, &flow.to_string(), (0, 1)), &written)?)
     }
 
     pub(super) fn open_held(&self, tenant: Tenant, flow: &Flow) -> Result<Held, Error> {
-        Ok(self
-            .vault
-            .open(&place(tenant, FLOW, &flow.id.to_string(), (0, 1)), &flow.sealed)?)
+        Ok(self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 1)), &flow.sealed)?)
     }
 
     /// Writes that a connector is connected, with a code to show where the back end must confirm, and completes the

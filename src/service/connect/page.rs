@@ -36,9 +36,7 @@ pub struct Standing {
 impl Standing {
     /// Whether nothing is left to do.
     pub fn is_done(&self) -> bool {
-        self.result
-            .as_ref()
-            .is_some_and(|result| result.progress == Progress::Completed)
+        self.result.as_ref().is_some_and(|result| result.progress == Progress::Completed)
     }
 }
 
@@ -70,12 +68,7 @@ impl Hub {
         let environment = visit.actor.environment();
         let results = store::session::results(&self.store, environment, visit.session.id).await?;
         let credentials = self.credentials_of(environment, visit.user.id, None).await?;
-        let keys: Vec<String> = visit
-            .session
-            .needs
-            .iter()
-            .map(|need| need.connector.clone())
-            .collect();
+        let keys: Vec<String> = visit.session.needs.iter().map(|need| need.connector.clone()).collect();
         let connectors = self.connectors_named(&visit.actor, &keys).await?;
         let name = |key: &str| {
             let connector = connectors.iter().find(|connector| connector.key == key);
@@ -99,21 +92,13 @@ impl Hub {
         credentials: &[Credential],
     ) -> Result<Standing, Error> {
         let now = self.now();
-        let result = results
-            .iter()
-            .find(|result| result.connector == need.connector)
-            .cloned();
+        let result = results.iter().find(|result| result.connector == need.connector).cloned();
         let connected = result.as_ref().and_then(|result| result.credential);
-        let of_connector: Vec<_> = credentials
-            .iter()
-            .filter(|c| c.connector == need.connector)
-            .collect();
+        let of_connector: Vec<_> = credentials.iter().filter(|c| c.connector == need.connector).collect();
         let wanted = connected.or(visit.session.credential);
         let named = wanted.and_then(|id| of_connector.iter().find(|c| c.id == id).copied());
         let serving = named.or_else(|| pick(&of_connector, now));
-        let sealed = result
-            .as_ref()
-            .and_then(|r| r.confirmation.as_ref()?.sealed_code.as_ref());
+        let sealed = result.as_ref().and_then(|r| r.confirmation.as_ref()?.sealed_code.as_ref());
         let code = sealed
             .map(|sealed| self.open_code(visit.actor.tenant, visit.session.id, &need.connector, sealed));
         Ok(Standing {
@@ -121,9 +106,7 @@ impl Hub {
             name,
             optional: need.optional,
             credential: serving.map(|c| (c.id, c.health(now).status)),
-            account: serving
-                .and_then(|c| c.account.as_ref())
-                .map(|account| account.label.clone()),
+            account: serving.and_then(|c| c.account.as_ref()).map(|account| account.label.clone()),
             missing: serving.map_or_else(Vec::new, |c| missing_scopes(need, c)),
             confirmation_code: code.transpose()?,
             result,
@@ -157,15 +140,9 @@ impl Hub {
     /// [`Error::NotFound`], [`Code::ConnectorDisabled`].
     pub async fn offer(&self, visit: &Visit, key: &str, method: Option<Method>) -> Result<Offer, Error> {
         let need = visit.session.need(key).ok_or(Error::NotFound)?;
-        let connector = self
-            .connector_named(&visit.actor, key)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let connector = self.connector_named(&visit.actor, key).await?.ok_or(Error::NotFound)?;
         if !connector.enabled {
-            return Err(Error::refused(
-                Code::ConnectorDisabled,
-                "The host app has switched this app off.",
-            ));
+            return Err(Error::refused(Code::ConnectorDisabled, "The host app has switched this app off."));
         }
         let definition = self.definition_of(&connector)?;
         let working = Self::working_methods(&connector, &definition);
@@ -177,15 +154,9 @@ impl Hub {
         let usual = reconnecting.as_ref().map(|credential| credential.method);
         let wanted = method.or(usual).filter(|method| working.contains(method));
         let chosen = wanted.or(working.first().copied()).ok_or_else(|| {
-            Error::refused(
-                Code::ConnectorIncomplete,
-                "The host app has not finished setting this app up.",
-            )
+            Error::refused(Code::ConnectorIncomplete, "The host app has not finished setting this app up.")
         })?;
-        let others = working
-            .into_iter()
-            .filter(|other| *other != chosen && reconnecting.is_none())
-            .collect();
+        let others = working.into_iter().filter(|other| *other != chosen && reconnecting.is_none()).collect();
         Ok(Offer {
             connector: connector.key.clone(),
             name: definition.name().to_owned(),
@@ -193,9 +164,7 @@ impl Hub {
             fields: definition.fields(chosen),
             others,
             access: need.scopes.clone(),
-            reconnect: reconnecting
-                .and_then(|credential| credential.account)
-                .map(|account| account.label),
+            reconnect: reconnecting.and_then(|credential| credential.account).map(|account| account.label),
         })
     }
 }

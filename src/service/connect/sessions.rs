@@ -109,23 +109,11 @@ impl Hub {
         Self::gate(actor)?;
         let (environment, _) = &*self.environment_of(actor.environment()).await?;
         let mut checker = Checker::default();
-        let origins = checker.origins(
-            "/allowedOrigins",
-            new.allowed_origins.as_deref().unwrap_or_default(),
-        );
-        let framed_by = if origins.is_empty() {
-            &environment.settings.allowed_origins
-        } else {
-            &origins
-        };
+        let origins = checker.origins("/allowedOrigins", new.allowed_origins.as_deref().unwrap_or_default());
+        let framed_by = if origins.is_empty() { &environment.settings.allowed_origins } else { &origins };
         if let Some(origin) = checker.address("/returnUrl", new.return_url.as_deref()) {
             let message = "The origin of returnUrl must be one of allowedOrigins.";
-            checker.ensure(
-                framed_by.contains(&origin),
-                "/returnUrl",
-                "origin_not_allowed",
-                message,
-            );
+            checker.ensure(framed_by.contains(&origin), "/returnUrl", "origin_not_allowed", message);
         }
         let seconds = new.expires_in.unwrap_or(USUAL_SECONDS);
         let fits = (60..=3_600).contains(&seconds);
@@ -135,12 +123,7 @@ impl Hub {
             checker.metadata("/theme", theme);
         }
         let both = new.integration.is_some() && new.connectors.is_some();
-        checker.ensure(
-            !both,
-            "/connectors",
-            "exclusive",
-            "Send integration or connectors, not both.",
-        );
+        checker.ensure(!both, "/connectors", "exclusive", "Send integration or connectors, not both.");
         if let SessionUser::New(user) = &new.user {
             user.check(&mut checker, "/user");
         }
@@ -177,55 +160,29 @@ impl Hub {
         for result in &reused {
             store::session::save_result(&tx, actor.environment(), session.id, result).await?;
         }
-        self.record(
-            &tx,
-            actor,
-            "connect_session.create",
-            Target::new("connect_session", session.id),
-            None,
-        )
-        .await?;
+        self.record(&tx, actor, "connect_session.create", Target::new("connect_session", session.id), None)
+            .await?;
         tx.commit().await?;
 
         let token = PlainToken::presented(&format!("{}.{}", session.id, secret.expose()));
         let returns = session.return_url.is_some() || environment.settings.default_return_url.is_some();
         let unconfirmable = Self::needs_code(&session, &environment.settings, true, None) && !returns;
-        let link = format!(
-            "{}connect?session={}&hosted=1#{}",
-            self.public_url,
-            session.id,
-            token.expose()
-        );
-        Ok(CreatedSession {
-            connect_url: (!unconfirmable).then_some(link),
-            session,
-            token,
-        })
+        let link = format!("{}connect?session={}&hosted=1#{}", self.public_url, session.id, token.expose());
+        Ok(CreatedSession { connect_url: (!unconfirmable).then_some(link), session, token })
     }
 
     /// What a session is about: an integration's connectors, those named, or all that are switched on.
     async fn needs_of(&self, actor: &Actor, new: &NewSession) -> Result<Vec<Need>, Error> {
         if let Some(slug) = &new.integration {
             let found = store::integration::by_slug(&self.store, actor.environment(), slug).await?;
-            let needs = found
-                .ok_or_else(|| Error::unknown("/integration", "integration"))?
-                .connectors;
-            self.ensure_needs(actor, &needs, |_| "/integration".to_owned())
-                .await?;
+            let needs = found.ok_or_else(|| Error::unknown("/integration", "integration"))?.connectors;
+            self.ensure_needs(actor, &needs, |_| "/integration".to_owned()).await?;
             return Ok(needs);
         }
-        let plain = |connector: String| Need {
-            connector,
-            scopes: Vec::new(),
-            optional: false,
-        };
+        let plain = |connector: String| Need { connector, scopes: Vec::new(), optional: false };
         if let Some(keys) = &new.connectors {
             if keys.is_empty() || keys.len() > 50 {
-                return Err(Error::invalid(
-                    "/connectors",
-                    "invalid_length",
-                    "Name 1 to 50 connectors.",
-                ));
+                return Err(Error::invalid("/connectors", "invalid_length", "Name 1 to 50 connectors."));
             }
             let mut needs: Vec<Need> = Vec::new();
             for key in keys {
@@ -234,10 +191,7 @@ impl Hub {
                 }
             }
             self.ensure_needs(actor, &needs, |key| {
-                format!(
-                    "/connectors/{}",
-                    keys.iter().position(|other| other == key).unwrap_or(0)
-                )
+                format!("/connectors/{}", keys.iter().position(|other| other == key).unwrap_or(0))
             })
             .await?;
             return Ok(needs);
@@ -246,8 +200,7 @@ impl Hub {
             let credential = store::credential::find(&self.store, actor.environment(), id).await?;
             let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential"))?;
             let needs = vec![plain(credential.connector)];
-            self.ensure_needs(actor, &needs, |_| "/credentialId".to_owned())
-                .await?;
+            self.ensure_needs(actor, &needs, |_| "/credentialId".to_owned()).await?;
             return Ok(needs);
         }
         let all = store::connector::all(&self.store, actor.environment(), 200).await?;
@@ -260,10 +213,7 @@ impl Hub {
         Ok(all
             .into_iter()
             .filter(ready)
-            .map(|connector| Need {
-                optional: true,
-                ..plain(connector.key)
-            })
+            .map(|connector| Need { optional: true, ..plain(connector.key) })
             .collect())
     }
 
@@ -303,10 +253,7 @@ impl Hub {
                 let mut checker = Checker::default();
                 checker.text("/userId", &name, 200);
                 checker.finish()?;
-                NewUser {
-                    username: name,
-                    ..NewUser::default()
-                }
+                NewUser { username: name, ..NewUser::default() }
             }
         };
         if let Some(user) = store::user::by_username(tx, actor.environment(), &new.username).await? {
@@ -314,8 +261,7 @@ impl Hub {
         }
         let user = new.into_user(self);
         store::user::insert(tx, actor.environment(), &user).await?;
-        self.record(tx, actor, "user.create", Target::new("user", user.id), None)
-            .await?;
+        self.record(tx, actor, "user.create", Target::new("user", user.id), None).await?;
         Ok(user)
     }
 
@@ -326,10 +272,7 @@ impl Hub {
         }
         let now = self.now();
         let serving = |need: &Need| {
-            let of_connector: Vec<_> = credentials
-                .iter()
-                .filter(|c| c.connector == need.connector)
-                .collect();
+            let of_connector: Vec<_> = credentials.iter().filter(|c| c.connector == need.connector).collect();
             let credential = pick(&of_connector, now)?;
             let serves = credential.health(now).status == Status::Active
                 && missing_scopes(need, credential).is_empty();
@@ -349,9 +292,7 @@ impl Hub {
     /// Whether everything that is not optional is connected; a session without musts wants at least one.
     pub(super) fn is_satisfied(session: &Session, results: &[ConnectResult]) -> bool {
         let done = |need: &Need| {
-            results
-                .iter()
-                .any(|r| r.connector == need.connector && r.progress == Progress::Completed)
+            results.iter().any(|r| r.connector == need.connector && r.progress == Progress::Completed)
         };
         let musts_done = session.needs.iter().filter(|need| !need.optional).all(done);
         let has_musts = session.needs.iter().any(|need| !need.optional);
@@ -381,9 +322,7 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn get_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
         let environment = actor.environment();
-        let session = store::session::find(&self.store, environment, id)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let session = store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let results = store::session::results(&self.store, environment, id).await?;
         Ok(SessionView {
             status: session.status(self.now()),
@@ -398,14 +337,11 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn cancel_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
         let environment = actor.environment();
-        store::session::find(&self.store, environment, id)
-            .await?
-            .ok_or(Error::NotFound)?;
+        store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;
         if store::session::set_status(&tx, environment, id, SessionStatus::Cancelled).await? {
             let target = Target::new("connect_session", id);
-            self.record(&tx, actor, "connect_session.cancel", target, None)
-                .await?;
+            self.record(&tx, actor, "connect_session.cancel", target, None).await?;
         }
         tx.commit().await?;
         self.signal(id);
@@ -424,9 +360,7 @@ fn check_reconnect(session: &mut Session, credentials: &[Credential]) -> Result<
         let message = "This credential belongs to a connector that the session is not about.";
         return Err(Error::invalid("/credentialId", "other_connector", message));
     }
-    session
-        .needs
-        .retain(|need| need.connector == credential.connector);
+    session.needs.retain(|need| need.connector == credential.connector);
     for need in &mut session.needs {
         need.optional = false;
     }

@@ -59,34 +59,23 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`], [`super::Code::CredentialRejected`], [`super::Code::ProviderUnreachable`].
     pub async fn connect_typed(&self, visit: &Visit, typed: Typed) -> Result<TypedOutcome, Error> {
-        visit
-            .session
-            .need(&typed.connector)
-            .ok_or_else(|| Error::unknown("/connector", "connector"))?;
+        visit.session.need(&typed.connector).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let offer = self.offer(visit, &typed.connector, Some(typed.method)).await?;
         if offer.method != typed.method || typed.method == Method::OAuth2 {
             return Err(Error::unknown("/method", "method"));
         }
-        let connector = self
-            .connector_named(&visit.actor, &typed.connector)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let connector = self.connector_named(&visit.actor, &typed.connector).await?.ok_or(Error::NotFound)?;
         let definition = self.definition_of(&connector)?;
-        let values = definition
-            .validate_fields(typed.method, &typed.data, FieldSource::User)
-            .map_err(|errors| {
+        let values =
+            definition.validate_fields(typed.method, &typed.data, FieldSource::User).map_err(|errors| {
                 let violation = |error: crate::provider::FieldError| {
                     Violation::new(format!("/data/{}", error.name), error.code, error.message)
                 };
                 Error::Invalid(errors.into_iter().map(violation).collect())
             })?;
-        let accepted = self
-            .accept(&visit.actor, &connector, &definition, typed.method, &values, true)
-            .await?;
-        let grant = Grant {
-            accepted,
-            scopes: Vec::new(),
-        };
+        let accepted =
+            self.accept(&visit.actor, &connector, &definition, typed.method, &values, true).await?;
+        let grant = Grant { accepted, scopes: Vec::new() };
         let target = match self.destination(visit, &connector, &grant).await? {
             Destination::New => None,
             Destination::InPlace(target) => Some(target.id),
@@ -100,8 +89,7 @@ impl Hub {
                 });
             }
         };
-        self.store_typed(visit, &connector, &definition, grant, target, typed.hosted)
-            .await
+        self.store_typed(visit, &connector, &definition, grant, target, typed.hosted).await
     }
 
     async fn store_typed(
@@ -115,24 +103,14 @@ impl Hub {
     ) -> Result<TypedOutcome, Error> {
         let settings = &visit.environment.settings;
         // The frame's token came from the embedder's own page; a hosted link may come from anybody.
-        let binding = if hosted {
-            Binding::Interstitial
-        } else {
-            Binding::Opener
-        };
+        let binding = if hosted { Binding::Interstitial } else { Binding::Opener };
         let pending = Self::needs_code(&visit.session, settings, hosted, Some(binding));
-        let account = grant
-            .accepted
-            .account
-            .as_ref()
-            .map(|account| account.label.clone());
+        let account = grant.accepted.account.as_ref().map(|account| account.label.clone());
         let warnings = grant.accepted.warnings.clone();
         let tx = self.store.begin().await?;
         let credential = match target {
             None => {
-                let stored = self
-                    .store_grant(&tx, visit, connector, definition, grant, pending)
-                    .await?;
+                let stored = self.store_grant(&tx, visit, connector, definition, grant, pending).await?;
                 stored.id
             }
             Some(id) if pending => {
@@ -143,26 +121,15 @@ impl Hub {
             Some(id) => self.regrant(&tx, visit, id, grant).await?.id,
         };
         let confirmation = pending.then_some(binding);
-        let code = self
-            .finish_connector(&tx, visit, &connector.key, credential, confirmation)
-            .await?;
+        let code = self.finish_connector(&tx, visit, &connector.key, credential, confirmation).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
-        let answer = CallbackAnswer::Completed {
-            credential,
-            account: account.clone(),
-        };
+        let answer = CallbackAnswer::Completed { credential, account: account.clone() };
         let return_url = visit
             .return_url()
             .filter(|_| hosted)
             .and_then(|address| with_outcome(address, visit, &answer, code.as_ref()));
-        Ok(TypedOutcome::Stored {
-            credential,
-            account,
-            warnings,
-            pending,
-            return_url,
-        })
+        Ok(TypedOutcome::Stored { credential, account, warnings, pending, return_url })
     }
 }
 
@@ -206,12 +173,7 @@ impl Typed {
         fields
             .iter()
             .filter(|field| !field.secret)
-            .filter_map(|field| {
-                Some((
-                    field.name.clone(),
-                    self.data.get(&field.name)?.as_str()?.to_owned(),
-                ))
-            })
+            .filter_map(|field| Some((field.name.clone(), self.data.get(&field.name)?.as_str()?.to_owned())))
             .collect()
     }
 }

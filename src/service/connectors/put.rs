@@ -82,14 +82,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
         let changed = Some(format!("provider {}", connector.provider));
-        self.record(
-            &tx,
-            actor,
-            "connector.put",
-            Target::new("connector", key),
-            changed,
-        )
-        .await?;
+        self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
         tx.commit().await?;
         Ok((self.get_connector(actor, key).await?, fresh))
     }
@@ -108,11 +101,7 @@ impl Hub {
             "A key has a-z, 0-9 and single dashes, at most 64.",
         );
         let Some(definition) = self.providers().get(&new.provider) else {
-            checker.add(
-                "/provider",
-                "unknown",
-                "There is no such provider; see GET /providers.",
-            );
+            checker.add("/provider", "unknown", "There is no such provider; see GET /providers.");
             return checker.finish().and(Err(Error::NotFound));
         };
         if before.is_some_and(|before| before.provider != new.provider && before.explicit) {
@@ -134,12 +123,7 @@ impl Hub {
         if let Some(Some(secret)) = &new.client_secret {
             let length = secret.expose_secret().len();
             let fits = (1..=8_192).contains(&length);
-            checker.ensure(
-                fits,
-                "/clientSecret",
-                "invalid_length",
-                "Write 1 to 8,192 characters.",
-            );
+            checker.ensure(fits, "/clientSecret", "invalid_length", "Write 1 to 8,192 characters.");
         }
         checker.words("/scopes", &new.scopes, 200);
         checker.ensure(
@@ -148,14 +132,9 @@ impl Hub {
             "too_many",
             "At most 50.",
         );
-        for name in [
-            "state",
-            "redirect_uri",
-            "client_id",
-            "response_type",
-            "code_challenge",
-            "code_challenge_method",
-        ] {
+        for name in
+            ["state", "redirect_uri", "client_id", "response_type", "code_challenge", "code_challenge_method"]
+        {
             let free = !new.authorization_params.contains_key(name);
             checker.ensure(
                 free,
@@ -200,18 +179,14 @@ fn split_variables(
     }
     let fields = definition.connector_fields();
     let mut given = new.variables.clone();
-    secrets
-        .variables
-        .retain(|name, _| fields.iter().any(|field| field.secret && field.name == *name));
+    secrets.variables.retain(|name, _| fields.iter().any(|field| field.secret && field.name == *name));
     for (name, value) in &new.variables {
         if value.is_null() {
             secrets.variables.remove(name);
         }
     }
     for (name, value) in &secrets.variables {
-        given
-            .entry(name.clone())
-            .or_insert_with(|| Value::String(value.expose_secret().to_owned()));
+        given.entry(name.clone()).or_insert_with(|| Value::String(value.expose_secret().to_owned()));
     }
     // `{provider}` alone is enough to learn the redirect URI, so what is missing is told when somebody connects.
     let method = definition.methods().first().copied().unwrap_or(Method::OAuth2);
@@ -224,10 +199,7 @@ fn split_variables(
             }
             checker.finish()?;
             let mut values = crate::provider::Values::new();
-            for (name, value) in given
-                .iter()
-                .filter_map(|(name, value)| Some((name, value.as_str()?)))
-            {
+            for (name, value) in given.iter().filter_map(|(name, value)| Some((name, value.as_str()?))) {
                 values.set(name.as_str(), value.trim());
             }
             values

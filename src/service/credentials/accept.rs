@@ -52,35 +52,24 @@ impl Hub {
                 self.clock.now(),
             );
             let answer = minted.await.map_err(|error| rejected(definition, &error))?;
-            capture(
-                definition,
-                method,
-                Captured::Token(answer.raw.expose()),
-                &mut material,
-            )?;
+            capture(definition, method, Captured::Token(answer.raw.expose()), &mut material)?;
             material.take(&answer);
             Some(answer)
         } else {
             None
         };
         let warnings = if verify {
-            self.check_and_learn(actor, connector, definition, method, &mut material)
-                .await?
+            self.check_and_learn(actor, connector, definition, method, &mut material).await?
         } else {
             Vec::new()
         };
         let values = self.all_values(actor.tenant, connector, &material)?;
-        let account = definition.account(&values).map(|account| Account {
-            id: account.id,
-            label: account.label,
-        });
+        let account =
+            definition.account(&values).map(|account| Account { id: account.id, label: account.label });
         Ok(Accepted {
             method,
             account,
-            variables: definition
-                .public_variables(&material.values())
-                .into_iter()
-                .collect(),
+            variables: definition.public_variables(&material.values()).into_iter().collect(),
             material,
             minted: answer.is_some(),
             expires_in: answer.and_then(|answer| answer.expires_in),
@@ -98,8 +87,7 @@ impl Hub {
         method: Method,
         material: &mut Material,
     ) -> Result<Vec<&'static str>, Error> {
-        self.look_up(actor, connector, definition, method, material)
-            .await?;
+        self.look_up(actor, connector, definition, method, material).await?;
         let values = self.all_values(actor.tenant, connector, material)?;
         let Some(checked) = self.run_check(definition, method, &values).await? else {
             return Ok(Vec::new());
@@ -113,11 +101,7 @@ impl Hub {
         {
             capture(definition, method, Captured::Check(body), material)?;
         }
-        Ok(if missing {
-            vec!["permission_missing"]
-        } else {
-            Vec::new()
-        })
+        Ok(if missing { vec!["permission_missing"] } else { Vec::new() })
     }
 
     async fn look_up(
@@ -133,19 +117,15 @@ impl Hub {
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;
-            let answer = self
-                .call_app(&request)
-                .await
-                .map_err(|_| unexpected(definition, None))?;
+            let answer = self.call_app(&request).await.map_err(|_| unexpected(definition, None))?;
             let status = answer.status.as_u16();
             if !answer.status.is_success() {
                 return Err(unexpected(definition, Some(status)));
             }
             let body: Value =
                 serde_json::from_slice(&answer.body).map_err(|_| unexpected(definition, Some(status)))?;
-            let found = definition
-                .lookup_value(variable, &body)
-                .map_err(|error| not_captured(definition, &error))?;
+            let found =
+                definition.lookup_value(variable, &body).map_err(|error| not_captured(definition, &error))?;
             if let Some(value) = found {
                 material.set(&variable.name, value);
             }
@@ -160,9 +140,8 @@ pub(in crate::service) fn capture(
     answer: Captured<'_>,
     material: &mut Material,
 ) -> Result<(), Error> {
-    let captured: Vec<(String, SecretString)> = definition
-        .captures(method, answer)
-        .map_err(|error| not_captured(definition, &error))?;
+    let captured: Vec<(String, SecretString)> =
+        definition.captures(method, answer).map_err(|error| not_captured(definition, &error))?;
     for (name, value) in captured {
         material.set(&name, value);
     }
@@ -170,24 +149,13 @@ pub(in crate::service) fn capture(
 }
 
 fn not_captured(definition: &Definition, error: &CaptureError) -> Error {
-    let detail = format!(
-        "{}'s answer lacks what the hub needs: {error}.",
-        definition.name()
-    );
+    let detail = format!("{}'s answer lacks what the hub needs: {error}.", definition.name());
     Error::refused(Code::ProviderUnreachable, detail)
 }
 
 fn unexpected(definition: &Definition, status: Option<u16>) -> Error {
-    let outcome = if status.is_some() {
-        CheckOutcome::Unexpected
-    } else {
-        CheckOutcome::Unreachable
-    };
-    let checked = Checked {
-        outcome,
-        status,
-        body: None,
-    };
+    let outcome = if status.is_some() { CheckOutcome::Unexpected } else { CheckOutcome::Unreachable };
+    let checked = Checked { outcome, status, body: None };
     refusal(definition, &checked).unwrap_or(Error::internal("an unexpected answer that is no refusal"))
 }
 
@@ -199,10 +167,6 @@ pub(in crate::service) fn rejected(definition: &Definition, error: &TokenError) 
         FailClass::NotSent | FailClass::Ambiguous | FailClass::Throttled => CheckOutcome::Unreachable,
         FailClass::Unreadable | FailClass::Local | FailClass::Other => CheckOutcome::Unexpected,
     };
-    let checked = Checked {
-        outcome,
-        status: error.status,
-        body: None,
-    };
+    let checked = Checked { outcome, status: error.status, body: None };
     refusal(definition, &checked).unwrap_or(Error::internal("a failed token request that is no refusal"))
 }

@@ -49,10 +49,7 @@ pub struct Stored {
 
 impl From<Credential> for Stored {
     fn from(credential: Credential) -> Self {
-        Self {
-            credential,
-            warnings: Vec::new(),
-        }
+        Self { credential, warnings: Vec::new() }
     }
 }
 
@@ -63,10 +60,8 @@ impl Hub {
     /// [`Code::OAuthConnector`], [`Code::CredentialRejected`], [`Code::ProviderUnreachable`], [`Error::Invalid`].
     pub async fn create_credential(&self, actor: &Actor, new: NewCredential) -> Result<Stored, Error> {
         Self::gate(actor)?;
-        let user = self
-            .user_named(actor, &new.user)
-            .await?
-            .ok_or_else(|| Error::unknown("/userId", "user"))?;
+        let user =
+            self.user_named(actor, &new.user).await?.ok_or_else(|| Error::unknown("/userId", "user"))?;
         let connector = self
             .connector_named(actor, &new.connector)
             .await?
@@ -106,9 +101,7 @@ impl Hub {
         };
         checker.finish()?;
 
-        let accepted = self
-            .accept(actor, connector, &definition, method, &values, new.verify)
-            .await?;
+        let accepted = self.accept(actor, connector, &definition, method, &values, new.verify).await?;
         let mut credential = self.new_credential(user, connector, &definition, &accepted);
         if let Some(name) = new.name {
             name.trim().clone_into(&mut credential.name);
@@ -191,10 +184,7 @@ impl Hub {
         let what = Some(format!("{} for {}", credential.method, credential.user));
         self.record(&tx, actor, "credential.create", target, what).await?;
         tx.commit().await?;
-        Ok(Stored {
-            credential,
-            warnings: accepted.warnings,
-        })
+        Ok(Stored { credential, warnings: accepted.warnings })
     }
 }
 
@@ -205,11 +195,7 @@ fn typed_method(
     named: Option<Method>,
 ) -> Result<Method, Error> {
     let working = Hub::working_methods(connector, definition);
-    let typed: Vec<Method> = working
-        .iter()
-        .copied()
-        .filter(|method| *method != Method::OAuth2)
-        .collect();
+    let typed: Vec<Method> = working.iter().copied().filter(|method| *method != Method::OAuth2).collect();
     let oauth_only = || {
         let detail = format!(
             "{} is connected by signing in: make a connect session and let the user open it.",
@@ -224,11 +210,7 @@ fn typed_method(
         (given, typed) => {
             let words: Vec<_> = typed.iter().map(|method| method.as_str()).collect();
             let code = if given.is_some() { "unknown" } else { "required" };
-            Err(Error::invalid(
-                "/method",
-                code,
-                format!("Name one of: {}.", words.join(", ")),
-            ))
+            Err(Error::invalid("/method", code, format!("Name one of: {}.", words.join(", "))))
         }
     }
 }

@@ -66,19 +66,14 @@ impl Hub {
     async fn end_credential(&self, actor: &Actor, id: CredentialId, how: Ended) -> Result<Upstream, Error> {
         let environment = actor.environment();
         let tx = self.store.begin().await?;
-        let mut credential = store::credential::lock(&tx, environment, id)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let mut credential = store::credential::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
         // A row that no key opens can still be ended; its tokens then can't be revoked.
         let material = match &credential.token.sealed {
             Some(_) => self.open_material(actor.tenant, &credential).ok(),
             None => None,
         };
         let before = credential.clone();
-        let guard = Guard {
-            epoch: credential.token.epoch,
-            version: credential.token.version,
-        };
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
         self.wipe(&mut credential, how);
         let action = match how {
             Ended::Revoked => {
@@ -86,20 +81,12 @@ impl Hub {
                 "credential.revoke"
             }
             Ended::Deleted => {
-                self.tell(
-                    &tx,
-                    actor.tenant,
-                    &mut credential,
-                    EventType::CredentialDeleted,
-                    None,
-                )
-                .await?;
+                self.tell(&tx, actor.tenant, &mut credential, EventType::CredentialDeleted, None).await?;
                 "credential.delete"
             }
         };
         self.write(&tx, environment, &credential, guard).await?;
-        self.record(&tx, actor, action, Target::new("credential", id), None)
-            .await?;
+        self.record(&tx, actor, action, Target::new("credential", id), None).await?;
         tx.commit().await?;
 
         let upstream = match material {
@@ -108,14 +95,7 @@ impl Hub {
         };
         let outcome = Some(upstream.as_str().to_owned());
         let tx = self.store.begin().await?;
-        self.record(
-            &tx,
-            actor,
-            "credential.revoke_upstream",
-            Target::new("credential", id),
-            outcome,
-        )
-        .await?;
+        self.record(&tx, actor, "credential.revoke_upstream", Target::new("credential", id), outcome).await?;
         tx.commit().await?;
         Ok(upstream)
     }
@@ -145,15 +125,12 @@ impl Hub {
             return Ok(Upstream::Unsupported);
         }
         let connector = self.connector_of(actor.environment(), credential).await?;
-        let (Ok(definition), Some(client)) = (
-            self.definition_of(&connector),
-            self.client(actor.tenant, &connector)?,
-        ) else {
+        let (Ok(definition), Some(client)) =
+            (self.definition_of(&connector), self.client(actor.tenant, &connector)?)
+        else {
             return Ok(Upstream::Unsupported);
         };
-        let ends_grant = definition
-            .refresh()
-            .is_some_and(|policy| policy.revoke_scope == RevokeScope::Grant);
+        let ends_grant = definition.refresh().is_some_and(|policy| policy.revoke_scope == RevokeScope::Grant);
         if ends_grant && self.shares_account(actor, credential).await? {
             return Ok(Upstream::Unsupported);
         }
@@ -163,15 +140,7 @@ impl Hub {
             (None, Some(token)) => Revocable::AccessToken(token),
             (None, None) => return Ok(Upstream::Unsupported),
         };
-        let revoked = revoke(
-            &self.egress,
-            &definition,
-            &values,
-            &client,
-            &token,
-            self.clock.now(),
-        )
-        .await;
+        let revoked = revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await;
         Ok(match revoked {
             Revocation::Revoked => Upstream::Revoked,
             Revocation::Unsupported => Upstream::Unsupported,

@@ -44,15 +44,13 @@ impl Hub {
         let lifetime = expires_in
             .and_then(|seconds| i64::try_from(seconds).ok())
             .map(|seconds| seconds.saturating_mul(1_000));
-        let ends_in = self
-            .refresh_policy(credential, |policy| policy.lifetime.or(policy.idle_expiry))
-            .flatten();
+        let ends_in =
+            self.refresh_policy(credential, |policy| policy.lifetime.or(policy.idle_expiry)).flatten();
         let token = &mut credential.token;
         token.access_lifetime = lifetime;
         token.access_expires_at = lifetime.map(|lifetime| sent_at.plus(lifetime));
-        token.refresh_expires_at = ends_in
-            .filter(|_| token.has_refresh_token)
-            .map(|time| sent_at.plus(in_millis(time)));
+        token.refresh_expires_at =
+            ends_in.filter(|_| token.has_refresh_token).map(|time| sent_at.plus(in_millis(time)));
         credential.token.due_at = self.due_of(credential, sent_at);
     }
 
@@ -61,16 +59,8 @@ impl Hub {
         if !credential.is_renewable() {
             return credential.token.access_expires_at;
         }
-        let early = self
-            .refresh_policy(credential, |policy| policy.early)
-            .flatten()
-            .map(in_millis);
-        Some(due_at(
-            sent_at,
-            credential.token.access_lifetime,
-            early,
-            self.jitter(),
-        ))
+        let early = self.refresh_policy(credential, |policy| policy.early).flatten().map(in_millis);
+        Some(due_at(sent_at, credential.token.access_lifetime, early, self.jitter()))
     }
 
     fn refresh_policy<T>(&self, credential: &Credential, read: impl Fn(&Refresh) -> T) -> Option<T> {
@@ -92,16 +82,14 @@ impl Hub {
     ) -> Result<Accepted, Error> {
         let connector = self.connector_of(actor.environment(), current).await?;
         let definition = self.definition_of(&connector)?;
-        let values = definition
-            .validate_fields(current.method, data, FieldSource::User)
-            .map_err(|errors| {
+        let values =
+            definition.validate_fields(current.method, data, FieldSource::User).map_err(|errors| {
                 let violation = |error: crate::provider::FieldError| {
                     crate::service::Violation::new(format!("/data/{}", error.name), error.code, error.message)
                 };
                 Error::Invalid(errors.into_iter().map(violation).collect())
             })?;
-        self.accept(actor, &connector, &definition, current.method, &values, verify)
-            .await
+        self.accept(actor, &connector, &definition, current.method, &values, verify).await
     }
 
     /// Puts an accepted value in the place of the old one: a new grant of the same credential.

@@ -32,18 +32,14 @@ impl Hub {
         let connector = self.connector_of(actor.environment(), &credential).await?;
         let definition = self.definition_of(&connector)?;
         if definition.check().is_none() {
-            let detail = format!(
-                "{} has no request that shows whether a credential works.",
-                definition.name()
-            );
+            let detail =
+                format!("{} has no request that shows whether a credential works.", definition.name());
             return Err(Error::refused(Code::NoCheck, detail));
         }
         let (mut credential, material) = self.usable_material(actor, credential).await?;
         let values = self.all_values(actor.tenant, &connector, &material)?;
         let mut checked = self.run_check(&definition, credential.method, &values).await?;
-        let refused = checked
-            .as_ref()
-            .is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
+        let refused = checked.as_ref().is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
         if refused && credential.is_renewable() {
             // The app may have ended the access token early: one refresh, one repeat.
             match self.refresh_now(actor.tenant, &credential).await {
@@ -62,8 +58,7 @@ impl Hub {
             }
         }
         let outcome = checked.map_or(CheckOutcome::Unexpected, |checked| checked.outcome);
-        self.record_read(actor, "credential.verify", Target::new("credential", id))
-            .await?;
+        self.record_read(actor, "credential.verify", Target::new("credential", id)).await?;
         Ok(Verification {
             ok: matches!(outcome, CheckOutcome::Ok | CheckOutcome::MissingPermission),
             outcome: outcome_word(outcome),

@@ -40,10 +40,7 @@ impl Hub {
         material.take(answer);
         let mut wait = Duration::from_millis(50);
         loop {
-            match self
-                .write_tokens(tenant, &credential, &material, &previous, answer, sent_at)
-                .await
-            {
+            match self.write_tokens(tenant, &credential, &material, &previous, answer, sent_at).await {
                 Err(Error::Store(error)) => {
                     tracing::error!(
                         credential.id = %credential.id,
@@ -68,10 +65,7 @@ impl Hub {
         sent_at: Millis,
     ) -> Result<(), Error> {
         let environment = tenant.environment;
-        let guard = Guard {
-            epoch: spent.token.epoch,
-            version: spent.token.version,
-        };
+        let guard = Guard { epoch: spent.token.epoch, version: spent.token.version };
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, environment, spent.id).await? else {
             return Ok(());
@@ -132,14 +126,9 @@ impl Hub {
             class: error.class,
             reuse: self.reuse_of(claimed),
             minted: is_minted(claimed.method),
-            retry_after: error
-                .retry_after
-                .and_then(|wait| i64::try_from(wait.as_millis()).ok()),
+            retry_after: error.retry_after.and_then(|wait| i64::try_from(wait.as_millis()).ok()),
         };
-        let guard = Guard {
-            epoch: claimed.token.epoch,
-            version: claimed.token.version,
-        };
+        let guard = Guard { epoch: claimed.token.epoch, version: claimed.token.version };
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
             return Ok(());
@@ -166,10 +155,8 @@ impl Hub {
 
     fn reuse_of(&self, credential: &Credential) -> Reuse {
         let definition = self.providers().get(&credential.provider);
-        let stated = definition
-            .as_ref()
-            .and_then(|definition| definition.refresh())
-            .map(|policy| policy.reuse);
+        let stated =
+            definition.as_ref().and_then(|definition| definition.refresh()).map(|policy| policy.reuse);
         match stated {
             Some(provider::Reuse::Static) => Reuse::Static,
             Some(provider::Reuse::Grace(window)) => {

@@ -24,10 +24,7 @@ pub(in crate::service) struct Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        let mut flights = self
-            .flights
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         flights.remove(&(self.credential, self.version));
     }
 }
@@ -63,10 +60,7 @@ impl SingleFlight {
         version: i64,
         forced: bool,
     ) -> watch::Receiver<()> {
-        let mut flights = self
-            .flights
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(flight) = flights.get(&(credential, version)) {
             return flight.clone();
         }
@@ -74,14 +68,7 @@ impl SingleFlight {
         flights.insert((credential, version), flight.clone());
         drop(flights);
         let flights = Arc::clone(&self.flights);
-        let request = Request {
-            tenant,
-            credential,
-            version,
-            forced,
-            flights,
-            _done: done,
-        };
+        let request = Request { tenant, credential, version, forced, flights, _done: done };
         // With nobody to receive, the request drops here and those who wait are told at once.
         drop(self.send.send(request));
         flight

@@ -53,9 +53,7 @@ pub async fn list(
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
     let credentials = many(db, sql, query.values).await?;
-    Ok(Page::of(credentials, page.limit, |credential| {
-        credential.id.to_string()
-    }))
+    Ok(Page::of(credentials, page.limit, |credential| credential.id.to_string()))
 }
 
 /// `WHERE` in the making: conditions joined by AND, with their values.
@@ -67,10 +65,7 @@ struct Conditions {
 impl Conditions {
     fn new(environment: EnvironmentId) -> Self {
         let sql = "c.environment_id = $1 AND t.state <> 'deleted'".to_owned();
-        Self {
-            sql,
-            values: vec![environment.into()],
-        }
+        Self { sql, values: vec![environment.into()] }
     }
 
     fn bind(&mut self, value: impl Into<Value>) -> String {
@@ -91,11 +86,7 @@ impl Conditions {
     fn one_of(&mut self, column: &str, words: &[String]) {
         let words: Vec<_> = words.iter().map(|word| self.bind(word.as_str())).collect();
         // An empty list means that nothing fits; `IN ()` is no SQL everywhere.
-        let list = if words.is_empty() {
-            "NULL".to_owned()
-        } else {
-            words.join(", ")
-        };
+        let list = if words.is_empty() { "NULL".to_owned() } else { words.join(", ") };
         self.add(format!("{column} IN ({list})"));
     }
 }

@@ -42,25 +42,14 @@ async fn upstream(router: Router) -> std::net::SocketAddr {
 async fn it_says_who_asked_and_takes_nobody_elses_word_for_it() {
     let echo = async |headers: HeaderMap| {
         let value = |name: &str| headers[name].to_str().unwrap().to_owned();
-        ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for"]
-            .map(value)
-            .join(" ")
+        ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for"].map(value).join(" ")
     };
     let front = Front::start().await;
     front.proxy(HUB, upstream(Router::new().route("/", get(echo))).await);
-    let request = client(&front)
-        .get(front.origin(HUB))
-        .header("x-forwarded-for", "203.0.113.9");
-    let answer = request
-        .header("x-forwarded-host", "evil.test")
-        .send()
-        .await
-        .unwrap();
+    let request = client(&front).get(front.origin(HUB)).header("x-forwarded-for", "203.0.113.9");
+    let answer = request.header("x-forwarded-host", "evil.test").send().await.unwrap();
     let host = format!("hub.test:{}", front.address().port());
-    assert_eq!(
-        answer.text().await.unwrap(),
-        format!("{host} {host} https 127.0.0.1")
-    );
+    assert_eq!(answer.text().await.unwrap(), format!("{host} {host} https 127.0.0.1"));
     assert_eq!(front.count(HUB, &Method::GET, "/"), 1);
 }
 
@@ -72,10 +61,7 @@ async fn it_passes_a_stream_as_it_comes_and_breaks_it_when_told() {
     let stream = async move || {
         let mut receiver = receiver.lock().unwrap().take().unwrap();
         let events = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context));
-        (
-            [("content-type", "text/event-stream")],
-            Body::from_stream(events.map(Ok::<_, std::io::Error>)),
-        )
+        ([("content-type", "text/event-stream")], Body::from_stream(events.map(Ok::<_, std::io::Error>)))
     };
     let front = Front::start().await;
     front.proxy(HUB, upstream(Router::new().route("/events", get(stream))).await);
@@ -87,21 +73,15 @@ async fn it_passes_a_stream_as_it_comes_and_breaks_it_when_told() {
     // Each comes before the next one is sent, so nothing holds them back.
     for event in ["data: 1\n\n", "data: 2\n\n"] {
         sender.send(Bytes::from_static(event.as_bytes())).unwrap();
-        let next = tokio::time::timeout(DEADLINE, events.next())
-            .await
-            .expect("the event comes alone");
+        let next = tokio::time::timeout(DEADLINE, events.next()).await.expect("the event comes alone");
         assert_eq!(next.unwrap().unwrap(), event);
     }
     front.refuse(HUB, "/events");
-    let broken = tokio::time::timeout(DEADLINE, events.next())
-        .await
-        .expect("the stream ends");
+    let broken = tokio::time::timeout(DEADLINE, events.next()).await.expect("the stream ends");
     assert!(broken.unwrap().is_err(), "a cut is no orderly end");
     assert_eq!(client.get(&url).send().await.unwrap().status(), 502);
     // The upstream notices as well.
-    tokio::time::timeout(Duration::from_secs(10), sender.closed())
-        .await
-        .expect("the upstream is let go");
+    tokio::time::timeout(Duration::from_secs(10), sender.closed()).await.expect("the upstream is let go");
 }
 
 #[tokio::test]
@@ -113,10 +93,7 @@ async fn it_puts_the_opener_policy_of_a_test_in_place_of_the_sites_own() {
     let policy = async || {
         let answer = client.get(front.origin(APP)).send().await.unwrap();
         let values = answer.headers().get_all("cross-origin-opener-policy");
-        values
-            .iter()
-            .map(|value| value.to_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
+        values.iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(policy().await, ["unsafe-none"]);
     front.opener_policy(APP, Some("same-origin"));

@@ -8,10 +8,7 @@ use axum::routing::get;
 
 /// A page with `frame` inside.
 pub(super) fn host(frame: &str) -> String {
-    page(
-        "Host",
-        &format!(r#"<iframe src="{frame}" title="frame" width="600" height="400"></iframe>"#),
-    )
+    page("Host", &format!(r#"<iframe src="{frame}" title="frame" width="600" height="400"></iframe>"#))
 }
 
 /// The site in the frame and in the popup.
@@ -26,9 +23,7 @@ pub(super) fn hub() -> Router {
 
 /// A sound page, and one that breaks rules on purpose.
 pub(super) fn looks() -> Router {
-    Router::new()
-        .route("/", get(async || Html(page("Looks", LOOKS))))
-        .route("/broken", get(broken))
+    Router::new().route("/", get(async || Html(page("Looks", LOOKS)))).route("/broken", get(broken))
 }
 
 fn page(title: &str, body: &str) -> String {
@@ -41,19 +36,12 @@ fn page(title: &str, body: &str) -> String {
 async fn set_cookies() -> impl IntoResponse {
     AppendHeaders([
         (SET_COOKIE, "third=1; Path=/; Secure; HttpOnly; SameSite=None"),
-        (
-            SET_COOKIE,
-            "partitioned=1; Path=/; Secure; HttpOnly; SameSite=None; Partitioned",
-        ),
+        (SET_COOKIE, "partitioned=1; Path=/; Secure; HttpOnly; SameSite=None; Partitioned"),
     ])
 }
 
 async fn show_cookies(headers: HeaderMap) -> String {
-    headers
-        .get(COOKIE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("none")
-        .to_owned()
+    headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or("none").to_owned()
 }
 
 async fn broken() -> impl IntoResponse {

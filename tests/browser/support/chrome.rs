@@ -39,10 +39,7 @@ pub(crate) struct ChromeOptions {
 
 impl Default for ChromeOptions {
     fn default() -> Self {
-        Self {
-            third_party_cookies: false,
-            window: (1280, 900),
-        }
+        Self { third_party_cookies: false, window: (1280, 900) }
     }
 }
 
@@ -72,17 +69,8 @@ impl Chrome {
             .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .expect("chromedriver opens a browser");
-        let session = client
-            .session_id()
-            .await
-            .unwrap()
-            .map(|id| format!("/session/{id}"));
-        Some(Self {
-            client,
-            session,
-            driver,
-            profile,
-        })
+        let session = client.session_id().await.unwrap().map(|id| format!("/session/{id}"));
+        Some(Self { client, session, driver, profile })
     }
 
     /// The WebDriver session itself, for what has no helper.
@@ -100,10 +88,7 @@ impl Chrome {
 impl Drop for Chrome {
     fn drop(&mut self) {
         // Only the driver can end its browser and wait for it, and a failed test cannot await.
-        let ended = self
-            .session
-            .take()
-            .map_or(Ok(()), |session| self.driver.delete(&session));
+        let ended = self.session.take().map_or(Ok(()), |session| self.driver.delete(&session));
         if let Err(error) = ended {
             eprintln!("the browser may still run: {error}");
         }
@@ -144,9 +129,7 @@ fn capabilities(options: ChromeOptions, binary: &str, profile: &TempDir) -> Capa
         },
         "goog:loggingPrefs": { "browser": "ALL" },
     });
-    let Value::Object(wanted) = wanted else {
-        unreachable!("an object was written above")
-    };
+    let Value::Object(wanted) = wanted else { unreachable!("an object was written above") };
     wanted
 }
 
@@ -185,10 +168,7 @@ impl Driver {
     fn delete(&self, path: &str) -> std::io::Result<()> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        write!(
-            stream,
-            "DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         // The driver answers when the browser has ended, and keeps the connection open after that.
         stream.read(&mut [0; 512]).map(drop)
     }
@@ -206,9 +186,7 @@ fn read_port(output: ChildStdout, ready: oneshot::Sender<u16>) {
     let mut ready = Some(ready);
     // Read on to the end, as a full pipe would stop the driver.
     for line in BufReader::new(output).lines().map_while(Result::ok) {
-        let port = line
-            .split_once("started successfully on port ")
-            .map(|(_, rest)| rest);
+        let port = line.split_once("started successfully on port ").map(|(_, rest)| rest);
         if let Some(port) = port.and_then(|rest| rest.trim_end_matches('.').parse().ok())
             && let Some(ready) = ready.take()
         {

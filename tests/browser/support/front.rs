@@ -88,12 +88,7 @@ impl Front {
         let address = listener.local_addr().unwrap();
         let sites = Arc::new(Sites::default());
         let accepting = tokio::spawn(accept(listener, tls.acceptor, Arc::clone(&sites)));
-        Self {
-            address,
-            ca_pem: tls.ca_pem,
-            sites,
-            tasks: vec![accepting.abort_handle()],
-        }
+        Self { address, ca_pem: tls.ca_pem, sites, tasks: vec![accepting.abort_handle()] }
     }
 
     /// Where it listens.
@@ -146,19 +141,12 @@ impl Front {
 
     /// The requests for `host` so far, in order.
     pub(crate) fn seen(&self, host: &str) -> Vec<Seen> {
-        self.sites
-            .lock()
-            .get(host)
-            .map(|site| site.seen.clone())
-            .unwrap_or_default()
+        self.sites.lock().get(host).map(|site| site.seen.clone()).unwrap_or_default()
     }
 
     /// How many requests of `method` for `path` at `host` there were.
     pub(crate) fn count(&self, host: &str, method: &Method, path: &str) -> usize {
-        self.seen(host)
-            .iter()
-            .filter(|seen| seen.method == *method && seen.path == path)
-            .count()
+        self.seen(host).iter().filter(|seen| seen.method == *method && seen.path == path).count()
     }
 
     /// Serves `router` in plain HTTP and gives its origin, `http://localhost:40124`: the host page of a
@@ -200,9 +188,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, sites: Arc
         async move { Ok::<_, std::convert::Infallible>(answer(request, peer, &sites).await) }
     });
     // What breaks off here is the browser's wish or a cut that the test ordered.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(request: Request<Incoming>, peer: SocketAddr, sites: &Sites) -> Response<Body> {
@@ -213,10 +199,7 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, sites: &Sites) -> 
         let Some(site) = sites.get_mut(&host) else {
             return plain(StatusCode::MISDIRECTED_REQUEST);
         };
-        site.seen.push(Seen {
-            method: request.method().clone(),
-            path: path.clone(),
-        });
+        site.seen.push(Seen { method: request.method().clone(), path: path.clone() });
         if site.refused.iter().any(|prefix| path.starts_with(prefix)) {
             return plain(StatusCode::BAD_GATEWAY);
         }
@@ -230,12 +213,10 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, sites: &Sites) -> 
             Ok(response) => response,
             Err(never) => match never {},
         },
-        Backend::Proxy(upstream) => proxy::pass(request, peer, upstream)
-            .await
-            .unwrap_or_else(|error| {
-                eprintln!("front: {host}{path}: {error}");
-                plain(StatusCode::BAD_GATEWAY)
-            }),
+        Backend::Proxy(upstream) => proxy::pass(request, peer, upstream).await.unwrap_or_else(|error| {
+            eprintln!("front: {host}{path}: {error}");
+            plain(StatusCode::BAD_GATEWAY)
+        }),
     };
     if let Some(value) = opener_policy {
         response.headers_mut().insert(OPENER_POLICY, value);
@@ -245,11 +226,7 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, sites: &Sites) -> 
 
 /// The host that was asked for, without its port.
 fn host_of<B>(request: &Request<B>) -> String {
-    let named = request
-        .headers()
-        .get(HOST)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let named = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     named.split(':').next().unwrap_or_default().to_ascii_lowercase()
 }
 

@@ -70,10 +70,9 @@ impl Stage {
     pub(crate) async fn with_idp() -> Option<Self> {
         let mut stage = Self::build().await;
         let mut callbacks = Vec::new();
-        for (key, params) in [
-            (NORTHWIND, json!({})),
-            (NORTHWIND_FORM, json!({ "response_mode": "form_post" })),
-        ] {
+        for (key, params) in
+            [(NORTHWIND, json!({})), (NORTHWIND_FORM, json!({ "response_mode": "form_post" }))]
+        {
             let settings = json!({
                 "provider": NORTHWIND,
                 "clientId": "basic",
@@ -129,16 +128,7 @@ impl Stage {
         fake.register(Client::demo(redirect_uri));
         let theme = json!({ "theme": { "appName": "Acme" } });
         assert_eq!(api.patch("/environment", &theme).await.0, 200);
-        Self {
-            front,
-            hub,
-            fake,
-            idp: None,
-            api,
-            clock,
-            variables,
-            _directory: directory,
-        }
+        Self { front, hub, fake, idp: None, api, clock, variables, _directory: directory }
     }
 
     /// Stops the hub and starts it again on the same data, as a restart would.
@@ -191,11 +181,7 @@ async fn start_hub(
 }
 
 async fn key(hub: &Running) -> String {
-    let actor = hub
-        .hub
-        .operator_in(DEFAULT_WORKSPACE, "production")
-        .await
-        .unwrap();
+    let actor = hub.hub.operator_in(DEFAULT_WORKSPACE, "production").await.unwrap();
     let new = NewApiKey {
         name: "Acme".to_owned(),
         scopes: vec!["*".to_owned(), "credentials:reveal".to_owned()],

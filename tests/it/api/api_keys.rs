@@ -27,23 +27,11 @@ async fn a_key_is_shown_once_and_works_where_it_was_made() {
     assert!(!list.to_string().contains(plain));
 
     app.with_key(plain).get("/users").await.ok(200);
-    app.with_key(plain)
-        .get("/credentials")
-        .await
-        .assert_problem(403, "scope_missing");
-    app.as_sandbox_key()
-        .get(&path)
-        .await
-        .assert_problem(404, "not_found");
-    app.as_stranger()
-        .delete(&path)
-        .await
-        .assert_problem(404, "not_found");
+    app.with_key(plain).get("/credentials").await.assert_problem(403, "scope_missing");
+    app.as_sandbox_key().get(&path).await.assert_problem(404, "not_found");
+    app.as_stranger().delete(&path).await.assert_problem(404, "not_found");
     app.clock.advance(TimeDelta::days(91));
-    app.with_key(plain)
-        .get("/users")
-        .await
-        .assert_problem(401, "unauthenticated");
+    app.with_key(plain).get("/users").await.assert_problem(401, "unauthenticated");
 }
 
 #[tokio::test]
@@ -51,15 +39,9 @@ async fn no_key_makes_a_wider_one_and_none_is_had_by_rotating() {
     let Some(app) = TestApp::start().await else { return };
     let narrow = app.with_scopes(&["keys:write", "users:read"]).await;
     let wide = json!({"name": "wide", "scopes": ["users:read", "users:write"]});
-    let problem = narrow
-        .post("/api-keys", &wide)
-        .await
-        .assert_problem(403, "scope_exceeded");
+    let problem = narrow.post("/api-keys", &wide).await.assert_problem(403, "scope_exceeded");
     assert_pointers(&problem, &["/scopes"]);
-    narrow
-        .post("/api-keys", &json!({"name": "same", "scopes": ["users:read"]}))
-        .await
-        .ok(201);
+    narrow.post("/api-keys", &json!({"name": "same", "scopes": ["users:read"]})).await.ok(201);
     let star = app.with_scopes(&["*"]).await;
     star.get("/api-keys").await.assert_problem(403, "scope_missing");
     let made = app.as_key().post("/api-keys", &wide).await.ok(201);
@@ -70,11 +52,7 @@ async fn no_key_makes_a_wider_one_and_none_is_had_by_rotating() {
 #[tokio::test]
 async fn a_rotated_key_works_on_for_seven_days() {
     let Some(app) = TestApp::start().await else { return };
-    let made = app
-        .as_key()
-        .post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]}))
-        .await
-        .ok(201);
+    let made = app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);
     let path = format!("/api-keys/{}/rotate", made["apiKeyId"].as_str().unwrap());
     let rotated = app.as_key().act(&path).await.ok(200);
     let (old, new) = (made["key"].as_str().unwrap(), rotated["key"].as_str().unwrap());
@@ -83,40 +61,23 @@ async fn a_rotated_key_works_on_for_seven_days() {
     app.with_key(old).get("/users").await.ok(200);
     app.with_key(new).get("/users").await.ok(200);
     app.clock.advance(TimeDelta::days(7));
-    app.with_key(old)
-        .get("/users")
-        .await
-        .assert_problem(401, "unauthenticated");
+    app.with_key(old).get("/users").await.assert_problem(401, "unauthenticated");
     app.with_key(new).get("/users").await.ok(200);
 }
 
 #[tokio::test]
 async fn a_key_is_switched_off_and_on_and_removed() {
     let Some(app) = TestApp::start().await else { return };
-    let made = app
-        .as_key()
-        .post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]}))
-        .await
-        .ok(201);
+    let made = app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);
     let path = format!("/api-keys/{}", made["apiKeyId"].as_str().unwrap());
     let caller = app.with_key(made["key"].as_str().unwrap());
     caller.get("/users").await.ok(200);
-    let changed = app
-        .as_key()
-        .patch(&path, &json!({"active": false, "name": "off"}))
-        .await
-        .ok(200);
-    assert_eq!(
-        (&changed["active"], &changed["name"]),
-        (&json!(false), &json!("off"))
-    );
+    let changed = app.as_key().patch(&path, &json!({"active": false, "name": "off"})).await.ok(200);
+    assert_eq!((&changed["active"], &changed["name"]), (&json!(false), &json!("off")));
     caller.get("/users").await.assert_problem(401, "unauthenticated");
     app.as_key().patch(&path, &json!({"active": true})).await.ok(200);
     caller.get("/users").await.ok(200);
-    app.as_key()
-        .patch(&path, &json!({"scopes": ["*"]}))
-        .await
-        .assert_invalid(&["/scopes"]);
+    app.as_key().patch(&path, &json!({"scopes": ["*"]})).await.assert_invalid(&["/scopes"]);
     assert_eq!(app.as_key().delete(&path).await.ok(200), json!({"success": true}));
     caller.get("/users").await.assert_problem(401, "unauthenticated");
     app.as_key().get(&path).await.assert_problem(404, "not_found");
@@ -159,24 +120,15 @@ async fn every_mistake_of_a_key_is_pointed_at() {
         (json!({}), &["/name"][..]),
         (key(json!({"name": ""})), &["/name"]),
         (key(json!({"scopes": []})), &["/scopes"]),
-        (
-            key(json!({"scopes": ["users:read", "everything"]})),
-            &["/scopes/1"],
-        ),
-        (
-            key(json!({"allowedCidrs": ["10.0.0.0/8", "nowhere"]})),
-            &["/allowedCidrs/1"],
-        ),
+        (key(json!({"scopes": ["users:read", "everything"]})), &["/scopes/1"]),
+        (key(json!({"allowedCidrs": ["10.0.0.0/8", "nowhere"]})), &["/allowedCidrs/1"]),
         (key(json!({"rateLimit": 0})), &["/rateLimit"]),
         (key(json!({"rateLimit": -1})), &["/rateLimit"]),
         (key(json!({"expiresAt": "2029-12-31T00:00:00Z"})), &["/expiresAt"]),
         (key(json!({"period": "P0D"})), &["/period"]),
         (key(json!({"active": false})), &["/active"]),
     ] {
-        app.as_key()
-            .post("/api-keys", &body)
-            .await
-            .assert_invalid(pointers);
+        app.as_key().post("/api-keys", &body).await.assert_invalid(pointers);
     }
 }
 
@@ -184,15 +136,9 @@ async fn every_mistake_of_a_key_is_pointed_at() {
 async fn an_environment_has_fifty_keys_at_most() {
     let Some(app) = TestApp::start().await else { return };
     for _ in 0..49 {
-        app.as_key()
-            .post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]}))
-            .await
-            .ok(201);
+        app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);
     }
     let one_more = json!({"name": "k", "scopes": ["users:read"]});
-    app.as_key()
-        .post("/api-keys", &one_more)
-        .await
-        .assert_problem(409, "too_many_keys");
+    app.as_key().post("/api-keys", &one_more).await.assert_problem(409, "too_many_keys");
     app.as_sandbox_key().post("/api-keys", &one_more).await.ok(201);
 }

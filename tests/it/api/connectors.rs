@@ -18,53 +18,26 @@ async fn a_connector_that_needs_no_client_is_there_by_default() {
             "credentials": 0, "createdAt": null, "updatedAt": null
         })
     );
-    app.as_key()
-        .get("/connectors/fernhill")
-        .await
-        .assert_problem(404, "not_found");
+    app.as_key().get("/connectors/fernhill").await.assert_problem(404, "not_found");
     let list = app.as_key().get("/connectors").await.ok(200);
-    assert_eq!(
-        list,
-        json!({"data": [], "nextCursor": null}),
-        "only those that were PUT or have credentials"
-    );
+    assert_eq!(list, json!({"data": [], "nextCursor": null}), "only those that were PUT or have credentials");
     app.user("u").await;
     app.credential("u").await;
     let list = app.as_key().get("/connectors").await.ok(200);
-    assert_eq!(
-        (&list["data"][0]["key"], &list["data"][0]["credentials"]),
-        (&json!("quillpost"), &json!(1))
-    );
+    assert_eq!((&list["data"][0]["key"], &list["data"][0]["credentials"]), (&json!("quillpost"), &json!(1)));
 }
 
 #[tokio::test]
 async fn the_provider_alone_is_enough_to_learn_the_redirect_uri() {
     let Some(app) = TestApp::start().await else { return };
-    let made = app
-        .as_key()
-        .put("/connectors/mine", &json!({"provider": "fernhill"}))
-        .await
-        .ok(201);
+    let made = app.as_key().put("/connectors/mine", &json!({"provider": "fernhill"})).await.ok(201);
     let uri = made["redirectUri"].as_str().unwrap();
-    let id = uri
-        .strip_prefix(&format!("{}/oauth/callback/", app.base_url))
-        .unwrap();
+    let id = uri.strip_prefix(&format!("{}/oauth/callback/", app.base_url)).unwrap();
     assert!(id.parse::<ConnectorId>().is_ok(), "{uri}");
     app.as_key().delete("/connectors/mine").await.ok(200);
-    let again = app
-        .as_key()
-        .put("/connectors/mine", &json!({"provider": "fernhill"}))
-        .await
-        .ok(201);
-    assert_eq!(
-        again["redirectUri"], uri,
-        "what was registered at the app stays right"
-    );
-    let other = app
-        .as_sandbox_key()
-        .put("/connectors/mine", &json!({"provider": "fernhill"}))
-        .await
-        .ok(201);
+    let again = app.as_key().put("/connectors/mine", &json!({"provider": "fernhill"})).await.ok(201);
+    assert_eq!(again["redirectUri"], uri, "what was registered at the app stays right");
+    let other = app.as_sandbox_key().put("/connectors/mine", &json!({"provider": "fernhill"})).await.ok(201);
     assert_ne!(other["redirectUri"], uri);
 }
 
@@ -80,35 +53,14 @@ async fn a_client_secret_stays_until_it_is_replaced_or_removed() {
     let made = response.ok(201);
     assert!(!made.to_string().contains("very-secret-value"));
     assert_eq!(
-        (
-            &made["clientId"],
-            &made["hasClientSecret"],
-            &made["scopes"],
-            &made["authorizationParams"]
-        ),
-        (
-            &json!("c"),
-            &json!(true),
-            &json!(["items:read"]),
-            &json!({"prompt": "consent"})
-        )
+        (&made["clientId"], &made["hasClientSecret"], &made["scopes"], &made["authorizationParams"]),
+        (&json!("c"), &json!(true), &json!(["items:read"]), &json!({"prompt": "consent"}))
     );
-    let kept = key
-        .put(
-            "/connectors/fernhill",
-            &json!({"provider": "fernhill", "clientId": "d"}),
-        )
-        .await
-        .ok(200);
-    assert_eq!(
-        (&kept["hasClientSecret"], &kept["scopes"]),
-        (&json!(true), &json!([]))
-    );
+    let kept =
+        key.put("/connectors/fernhill", &json!({"provider": "fernhill", "clientId": "d"})).await.ok(200);
+    assert_eq!((&kept["hasClientSecret"], &kept["scopes"]), (&json!(true), &json!([])));
     let removed = json!({"provider": "fernhill", "clientId": "d", "clientSecret": null});
-    assert_eq!(
-        key.put("/connectors/fernhill", &removed).await.ok(200)["hasClientSecret"],
-        false
-    );
+    assert_eq!(key.put("/connectors/fernhill", &removed).await.ok(200)["hasClientSecret"], false);
 }
 
 #[tokio::test]
@@ -118,54 +70,27 @@ async fn every_mistake_of_a_connector_is_pointed_at() {
     for (body, pointers) in [
         (json!({}), &["/provider"][..]),
         (json!({"provider": "nothing"}), &["/provider"]),
-        (
-            json!({"provider": "fernhill", "methods": ["api_key"]}),
-            &["/methods/0"],
-        ),
-        (
-            json!({"provider": "fernhill", "methods": ["magic"]}),
-            &["/methods/0"],
-        ),
+        (json!({"provider": "fernhill", "methods": ["api_key"]}), &["/methods/0"]),
+        (json!({"provider": "fernhill", "methods": ["magic"]}), &["/methods/0"]),
         (json!({"provider": "fernhill", "methods": []}), &["/methods"]),
-        (
-            json!({"provider": "fernhill", "clientSecret": ""}),
-            &["/clientSecret"],
-        ),
-        (
-            json!({"provider": "fernhill", "scopes": ["a", ""]}),
-            &["/scopes/1"],
-        ),
+        (json!({"provider": "fernhill", "clientSecret": ""}), &["/clientSecret"]),
+        (json!({"provider": "fernhill", "scopes": ["a", ""]}), &["/scopes/1"]),
         (
             json!({"provider": "fernhill", "authorizationParams": {"state": "x"}}),
             &["/authorizationParams/state"],
         ),
-        (
-            json!({"provider": "fernhill", "variables": {"shop": "x"}}),
-            &["/variables/shop"],
-        ),
+        (json!({"provider": "fernhill", "variables": {"shop": "x"}}), &["/variables/shop"]),
         (json!({"provider": "fernhill", "enabled": "yes"}), &["/enabled"]),
-        (
-            json!({"provider": "fernhill", "redirectUri": "x"}),
-            &["/redirectUri"],
-        ),
+        (json!({"provider": "fernhill", "redirectUri": "x"}), &["/redirectUri"]),
     ] {
         key.put("/connectors/c", &body).await.assert_invalid(pointers);
     }
-    key.put("/connectors/Not%20A%20Key", &json!({"provider": "fernhill"}))
-        .await
-        .assert_invalid(&["/key"]);
+    key.put("/connectors/Not%20A%20Key", &json!({"provider": "fernhill"})).await.assert_invalid(&["/key"]);
     let reference = json!({"provider": "fernhill", "clientSecret": "$Secret{NOWHERE}"});
-    let problem = key
-        .put("/connectors/c", &reference)
-        .await
-        .assert_problem(400, "secret_missing");
+    let problem = key.put("/connectors/c", &reference).await.assert_problem(400, "secret_missing");
     assert_pointers(&problem, &["/clientSecret"]);
-    key.put("/connectors/c", &json!({"provider": "fernhill"}))
-        .await
-        .ok(201);
-    key.put("/connectors/c", &json!({"provider": "quillpost"}))
-        .await
-        .assert_invalid(&["/provider"]);
+    key.put("/connectors/c", &json!({"provider": "fernhill"})).await.ok(201);
+    key.put("/connectors/c", &json!({"provider": "quillpost"})).await.assert_invalid(&["/provider"]);
 }
 
 #[tokio::test]
@@ -174,64 +99,31 @@ async fn a_connector_with_credentials_is_removed_only_by_force() {
     app.user("u").await;
     let credential = app.credential("u").await;
     let key = app.as_key();
-    key.delete("/connectors/quillpost")
-        .await
-        .assert_problem(409, "in_use");
-    key.delete("/connectors/quillpost?force=false")
-        .await
-        .assert_problem(409, "in_use");
-    key.delete("/connectors/quillpost?force=1")
-        .await
-        .assert_invalid(&["/force"]);
-    key.delete("/connectors/quillpost?forse=true")
-        .await
-        .assert_invalid(&["/forse"]);
-    assert_eq!(
-        key.delete("/connectors/quillpost?force=true").await.ok(200),
-        json!({"success": true})
-    );
+    key.delete("/connectors/quillpost").await.assert_problem(409, "in_use");
+    key.delete("/connectors/quillpost?force=false").await.assert_problem(409, "in_use");
+    key.delete("/connectors/quillpost?force=1").await.assert_invalid(&["/force"]);
+    key.delete("/connectors/quillpost?forse=true").await.assert_invalid(&["/forse"]);
+    assert_eq!(key.delete("/connectors/quillpost?force=true").await.ok(200), json!({"success": true}));
     let path = format!("/credentials/{}", credential["credentialId"].as_str().unwrap());
     key.get(&path).await.assert_problem(404, "not_found");
     assert_eq!(key.get("/connectors").await.ok(200)["data"], json!([]));
-    key.delete("/connectors/nothing")
-        .await
-        .assert_problem(404, "not_found");
+    key.delete("/connectors/nothing").await.assert_problem(404, "not_found");
 }
 
 #[tokio::test]
 async fn connectors_come_by_key_in_pages_of_their_environment() {
     let Some(app) = TestApp::start().await else { return };
     for key in ["b", "a", "c"] {
-        app.as_key()
-            .put(&format!("/connectors/{key}"), &json!({"provider": "fernhill"}))
-            .await
-            .ok(201);
+        app.as_key().put(&format!("/connectors/{key}"), &json!({"provider": "fernhill"})).await.ok(201);
     }
     let page = app.as_key().get("/connectors?limit=2").await.ok(200);
     let keys = |page: &Value| -> Vec<Value> {
-        page["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|connector| connector["key"].clone())
-            .collect()
+        page["data"].as_array().unwrap().iter().map(|connector| connector["key"].clone()).collect()
     };
     assert_eq!(keys(&page), ["a", "b"]);
-    let rest = format!(
-        "/connectors?limit=2&cursor={}",
-        page["nextCursor"].as_str().unwrap()
-    );
+    let rest = format!("/connectors?limit=2&cursor={}", page["nextCursor"].as_str().unwrap());
     let page = app.as_key().get(&rest).await.ok(200);
-    assert_eq!(
-        (keys(&page), &page["nextCursor"]),
-        (vec![json!("c")], &Value::Null)
-    );
-    app.as_sandbox_key()
-        .get("/connectors/a")
-        .await
-        .assert_problem(404, "not_found");
-    app.as_sandbox_key()
-        .delete("/connectors/a")
-        .await
-        .assert_problem(404, "not_found");
+    assert_eq!((keys(&page), &page["nextCursor"]), (vec![json!("c")], &Value::Null));
+    app.as_sandbox_key().get("/connectors/a").await.assert_problem(404, "not_found");
+    app.as_sandbox_key().delete("/connectors/a").await.assert_problem(404, "not_found");
 }

@@ -22,44 +22,20 @@ async fn settings_are_shown_with_their_defaults_and_changed_one_by_one() {
     });
     let changed = key.patch("/environment", &change).await.ok(200);
     assert_eq!(changed["allowedOrigins"], json!(["https://app.acme.test"]));
-    assert_eq!(
-        (&changed["minimumBinding"], &changed["purgeAfterDays"]),
-        (&json!("opener"), &Value::Null)
-    );
-    let changed = key
-        .patch("/environment", &json!({"reconnectUrl": null}))
-        .await
-        .ok(200);
-    assert_eq!(
-        (&changed["reconnectUrl"], &changed["theme"]),
-        (&Value::Null, &json!({"accent": "#123456"}))
-    );
-    assert_eq!(
-        app.as_sandbox_key().get("/environment").await.ok(200)["minimumBinding"],
-        "interstitial"
-    );
-    assert_eq!(
-        app.as_stranger().get("/environment").await.ok(200)["workspace"],
-        "other"
-    );
+    assert_eq!((&changed["minimumBinding"], &changed["purgeAfterDays"]), (&json!("opener"), &Value::Null));
+    let changed = key.patch("/environment", &json!({"reconnectUrl": null})).await.ok(200);
+    assert_eq!((&changed["reconnectUrl"], &changed["theme"]), (&Value::Null, &json!({"accent": "#123456"})));
+    assert_eq!(app.as_sandbox_key().get("/environment").await.ok(200)["minimumBinding"], "interstitial");
+    assert_eq!(app.as_stranger().get("/environment").await.ok(200)["workspace"], "other");
 }
 
 #[tokio::test]
 async fn every_mistake_of_a_setting_is_pointed_at() {
     let Some(app) = TestApp::start().await else { return };
     for (body, pointers) in [
-        (
-            json!({"allowedOrigins": ["https://a.test/", "https://b.test"]}),
-            &["/allowedOrigins/0"][..],
-        ),
-        (
-            json!({"allowedOrigins": ["http://a.test"]}),
-            &["/allowedOrigins/0"],
-        ),
-        (
-            json!({"defaultReturnUrl": "javascript:alert(1)"}),
-            &["/defaultReturnUrl"],
-        ),
+        (json!({"allowedOrigins": ["https://a.test/", "https://b.test"]}), &["/allowedOrigins/0"][..]),
+        (json!({"allowedOrigins": ["http://a.test"]}), &["/allowedOrigins/0"]),
+        (json!({"defaultReturnUrl": "javascript:alert(1)"}), &["/defaultReturnUrl"]),
         (json!({"reconnectUrl": "/here"}), &["/reconnectUrl"]),
         (json!({"minimumBinding": "none"}), &["/minimumBinding"]),
         (json!({"purgeAfterDays": 0}), &["/purgeAfterDays"]),
@@ -68,10 +44,7 @@ async fn every_mistake_of_a_setting_is_pointed_at() {
         (json!({"theme": {"x": "y".repeat(17_000)}}), &["/theme"]),
         (json!({"name": "x"}), &["/name"]),
     ] {
-        app.as_key()
-            .patch("/environment", &body)
-            .await
-            .assert_invalid(pointers);
+        app.as_key().patch("/environment", &body).await.assert_invalid(pointers);
     }
 }
 
@@ -81,21 +54,9 @@ async fn the_reconnect_address_is_filled_in_where_it_helps() {
     let template = json!({"reconnectUrl": "https://app.acme.test/fix/{userId}/{credentialId}"});
     app.as_key().patch("/environment", &template).await.ok(200);
     let user = app.user("u").await;
-    let id = app.credential("u").await["credentialId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert_eq!(
-        app.as_key().get(&format!("/credentials/{id}")).await.ok(200)["reconnectUrl"],
-        Value::Null
-    );
-    app.as_key()
-        .act(&format!("/credentials/{id}/revoke"))
-        .await
-        .ok(200);
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    assert_eq!(app.as_key().get(&format!("/credentials/{id}")).await.ok(200)["reconnectUrl"], Value::Null);
+    app.as_key().act(&format!("/credentials/{id}/revoke")).await.ok(200);
     let shown = app.as_key().get(&format!("/credentials/{id}")).await.ok(200);
-    assert_eq!(
-        shown["reconnectUrl"],
-        format!("https://app.acme.test/fix/{user}/{id}")
-    );
+    assert_eq!(shown["reconnectUrl"], format!("https://app.acme.test/fix/{user}/{id}"));
 }

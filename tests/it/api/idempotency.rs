@@ -14,26 +14,13 @@ async fn a_repeated_request_is_answered_as_the_first() {
     let first = caller.post("/users", &body).await;
     assert_eq!((first.status, first.header("idempotent-replayed")), (201, None));
     let second = caller.post("/users", &body).await;
-    assert_eq!(
-        (second.status, second.header("idempotent-replayed")),
-        (201, Some("true"))
-    );
-    assert_eq!(
-        (&second.body, second.header("content-type")),
-        (&first.body, first.header("content-type"))
-    );
+    assert_eq!((second.status, second.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!((&second.body, second.header("content-type")), (&first.body, first.header("content-type")));
     let other = caller.post("/users", &json!({"username": "v"})).await;
     other.assert_problem(409, "idempotency_mismatch");
     // Another path, another key and another caller are other requests.
-    caller
-        .post("/users/batch", &json!({"users": [{"username": "w"}]}))
-        .await
-        .ok(200);
-    app.as_sandbox_key()
-        .header("idempotency-key", "k-1")
-        .post("/users", &body)
-        .await
-        .ok(201);
+    caller.post("/users/batch", &json!({"users": [{"username": "w"}]})).await.ok(200);
+    app.as_sandbox_key().header("idempotency-key", "k-1").post("/users", &body).await.ok(201);
     app.as_key()
         .header("idempotency-key", "k-2")
         .post("/users", &body)
@@ -48,16 +35,9 @@ async fn an_answer_is_kept_for_a_day_and_a_refusal_of_the_input_too() {
     let first = caller.post("/users", &json!({})).await;
     first.assert_invalid(&["/username"]);
     let second = caller.post("/users", &json!({})).await;
-    assert_eq!(
-        (second.status, second.header("idempotent-replayed")),
-        (400, Some("true"))
-    );
+    assert_eq!((second.status, second.header("idempotent-replayed")), (400, Some("true")));
     assert_eq!(second.header("content-type"), Some("application/problem+json"));
-    assert_eq!(
-        second.json()["requestId"],
-        first.json()["requestId"],
-        "the first answer, word for word"
-    );
+    assert_eq!(second.json()["requestId"], first.json()["requestId"], "the first answer, word for word");
     app.clock.advance(TimeDelta::hours(24));
     let third = caller.post("/users", &json!({"username": "u"})).await;
     assert_eq!((third.status, third.header("idempotent-replayed")), (201, None));
@@ -69,28 +49,12 @@ async fn an_answer_that_is_not_final_is_not_kept() {
     app.user("u").await;
     let caller = app.as_key().header("idempotency-key", "k");
     let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
-    app.fake
-        .program(Plan::next(Endpoint::Api, Fault::close_before()).always());
-    caller
-        .post("/credentials", &body)
-        .await
-        .assert_problem(502, "provider_unreachable");
+    app.fake.program(Plan::next(Endpoint::Api, Fault::close_before()).always());
+    caller.post("/credentials", &body).await.assert_problem(502, "provider_unreachable");
     app.fake.clear_faults();
     caller.post("/credentials", &body).await.ok(201);
-    assert_eq!(
-        caller
-            .post("/credentials", &body)
-            .await
-            .header("idempotent-replayed"),
-        Some("true")
-    );
-    assert_eq!(
-        app.as_key().get("/credentials").await.ok(200)["data"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(caller.post("/credentials", &body).await.header("idempotent-replayed"), Some("true"));
+    assert_eq!(app.as_key().get("/credentials").await.ok(200)["data"].as_array().unwrap().len(), 1);
 
     let made = app.renewable("u").await;
     let refresh = format!("/credentials/{}/refresh", made["credentialId"].as_str().unwrap());
@@ -105,8 +69,7 @@ async fn the_second_of_two_at_once_is_told_to_wait() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
-    app.fake
-        .program(Plan::next(Endpoint::Api, Fault::delay_before(300)));
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(300)));
     let caller = app.as_key().header("idempotency-key", "k");
     let answers = futures_util::future::join_all((0..5).map(|_| caller.post("/credentials", &body))).await;
     let made = answers.iter().filter(|answer| answer.status == 201).count();
@@ -115,13 +78,7 @@ async fn the_second_of_two_at_once_is_told_to_wait() {
         answer.assert_problem(409, "idempotency_in_progress");
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    assert_eq!(
-        app.as_key().get("/credentials").await.ok(200)["data"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(app.as_key().get("/credentials").await.ok(200)["data"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -129,34 +86,18 @@ async fn a_change_is_carried_through_when_its_caller_hangs_up() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
-    app.fake
-        .program(Plan::next(Endpoint::Api, Fault::delay_before(300)));
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(300)));
     let caller = app.as_key().header("idempotency-key", "k");
-    let hung_up = tokio::time::timeout(
-        std::time::Duration::from_millis(100),
-        caller.post("/credentials", &body),
-    );
-    assert!(
-        hung_up.await.is_err(),
-        "the caller gave up before the app answered"
-    );
+    let hung_up =
+        tokio::time::timeout(std::time::Duration::from_millis(100), caller.post("/credentials", &body));
+    assert!(hung_up.await.is_err(), "the caller gave up before the app answered");
     let kept = crate::support::wait::eventually("the kept answer", async || {
         let answer = caller.post("/credentials", &body).await;
-        if answer.status == 201 {
-            Ok(answer)
-        } else {
-            Err(answer)
-        }
+        if answer.status == 201 { Ok(answer) } else { Err(answer) }
     })
     .await;
     assert_eq!(kept.header("idempotent-replayed"), Some("true"));
-    assert_eq!(
-        app.as_key().get("/credentials").await.ok(200)["data"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(app.as_key().get("/credentials").await.ok(200)["data"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -167,19 +108,11 @@ async fn a_handler_that_takes_too_long_is_not_waited_for_and_goes_on() {
     };
     app.user("u").await;
     let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
-    app.fake
-        .program(Plan::next(Endpoint::Api, Fault::delay_before(1_000)));
-    app.as_key()
-        .post("/credentials", &body)
-        .await
-        .assert_problem(504, "provider_timeout");
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(1_000)));
+    app.as_key().post("/credentials", &body).await.assert_problem(504, "provider_timeout");
     crate::support::wait::eventually("the credential", async || {
         let stored = app.as_key().get("/credentials").await.ok(200);
-        if stored["data"].as_array().unwrap().len() == 1 {
-            Ok(())
-        } else {
-            Err(stored)
-        }
+        if stored["data"].as_array().unwrap().len() == 1 { Ok(()) } else { Err(stored) }
     })
     .await;
 }
@@ -190,25 +123,15 @@ async fn a_key_is_visible_ascii_and_not_too_long() {
     let longest = "x".repeat(255);
     for (at, good) in ["k", longest.as_str(), "~!@#"].into_iter().enumerate() {
         let body = json!({"username": format!("u-{at}")});
-        app.as_key()
-            .header("idempotency-key", good)
-            .post("/users", &body)
-            .await
-            .ok(201);
+        app.as_key().header("idempotency-key", good).post("/users", &body).await.ok(201);
     }
     for bad in ["", "a b", &"x".repeat(256)] {
-        let response = app
-            .as_key()
-            .header("idempotency-key", bad)
-            .post("/users", &json!({"username": "w"}))
-            .await;
+        let response =
+            app.as_key().header("idempotency-key", bad).post("/users", &json!({"username": "w"})).await;
         response.assert_invalid(&["/Idempotency-Key"]);
     }
     let nobody = app.anonymous().header("idempotency-key", "k");
-    nobody
-        .post("/users", &json!({"username": "w"}))
-        .await
-        .assert_problem(401, "unauthenticated");
+    nobody.post("/users", &json!({"username": "w"})).await.assert_problem(401, "unauthenticated");
 }
 
 #[tokio::test]
@@ -218,8 +141,5 @@ async fn a_new_key_is_replayed_whole() {
     let body = json!({"name": "n", "scopes": ["users:read"]});
     let made: Value = caller.post("/api-keys", &body).await.ok(201);
     assert_eq!(caller.post("/api-keys", &body).await.ok(201), made);
-    app.with_key(made["key"].as_str().unwrap())
-        .get("/users")
-        .await
-        .ok(200);
+    app.with_key(made["key"].as_str().unwrap()).get("/users").await.ok(200);
 }

@@ -10,40 +10,22 @@ async fn a_body_is_json_and_says_so() {
     let Some(app) = TestApp::start().await else { return };
     let key = app.as_key();
     let good = r#"{"username":"u"}"#;
-    for kind in [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "",
-    ] {
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
         let response = key.send_raw(Method::POST, "/users", kind, good).await;
         response.assert_problem(415, "unsupported_media_type");
     }
     let kind = "application/json; charset=utf-8";
     assert_eq!(key.send_raw(Method::POST, "/users", kind, good).await.status, 201);
-    for body in [
-        "",
-        "  ",
-        "{",
-        "{\"username\":\"v\"} x",
-        "{'username':'v'}",
-        "\u{feff}{\"username\":\"v\"}",
-    ] {
-        let problem = key
-            .send_raw(Method::POST, "/users", "application/json", body)
-            .await
-            .assert_invalid(&[""]);
+    for body in ["", "  ", "{", "{\"username\":\"v\"} x", "{'username':'v'}", "\u{feff}{\"username\":\"v\"}"]
+    {
+        let problem =
+            key.send_raw(Method::POST, "/users", "application/json", body).await.assert_invalid(&[""]);
         assert!(!problem.to_string().contains("username"), "{problem}");
     }
     app.as_key().act("/users").await.assert_invalid(&[""]);
-    key.send_raw(
-        Method::POST,
-        "/users",
-        "application/json",
-        r#"{"username":"v","username":"w"}"#,
-    )
-    .await
-    .assert_invalid(&["/username"]);
+    key.send_raw(Method::POST, "/users", "application/json", r#"{"username":"v","username":"w"}"#)
+        .await
+        .assert_invalid(&["/username"]);
 }
 
 #[tokio::test]
@@ -66,15 +48,9 @@ async fn a_body_has_at_most_a_mebibyte() {
     let Some(app) = TestApp::start().await else { return };
     for size in [1024 * 1024, 3 * 1024 * 1024] {
         let body = json!({"username": "u", "fullName": "x".repeat(size)});
-        app.as_key()
-            .post("/users", &body)
-            .await
-            .assert_problem(413, "body_too_large");
+        app.as_key().post("/users", &body).await.assert_problem(413, "body_too_large");
         let keyed = app.as_key().header("idempotency-key", "large");
-        keyed
-            .post("/users", &body)
-            .await
-            .assert_problem(413, "body_too_large");
+        keyed.post("/users", &body).await.assert_problem(413, "body_too_large");
     }
 }
 
@@ -82,15 +58,9 @@ async fn a_body_has_at_most_a_mebibyte() {
 async fn limits_cursors_and_parameters_are_checked() {
     let Some(app) = TestApp::start().await else { return };
     let key = app.as_key();
-    for path in [
-        "/users",
-        "/credentials",
-        "/connectors",
-        "/integrations",
-        "/providers",
-        "/events",
-        "/api-keys",
-    ] {
+    for path in
+        ["/users", "/credentials", "/connectors", "/integrations", "/providers", "/events", "/api-keys"]
+    {
         for (query, pointer) in [
             ("limit=0", "/limit"),
             ("limit=201", "/limit"),
@@ -103,9 +73,7 @@ async fn limits_cursors_and_parameters_are_checked() {
             ("cursor=%00", "/cursor"),
             ("a%2Fb=1", "/a~1b"),
         ] {
-            key.get(&format!("{path}?{query}"))
-                .await
-                .assert_invalid(&[pointer]);
+            key.get(&format!("{path}?{query}")).await.assert_invalid(&[pointer]);
         }
         key.get(&format!("{path}?limit=200")).await.ok(200);
     }
@@ -146,22 +114,11 @@ async fn another_method_is_told_which_there_are() {
     let Some(app) = TestApp::start().await else { return };
     let response = app.as_key().delete("/users").await;
     response.assert_problem(405, "method_not_allowed");
-    let mut allowed: Vec<_> = response
-        .header("allow")
-        .unwrap()
-        .split(',')
-        .map(str::trim)
-        .collect();
+    let mut allowed: Vec<_> = response.header("allow").unwrap().split(',').map(str::trim).collect();
     allowed.sort_unstable();
     assert_eq!(allowed, ["GET", "HEAD", "POST"]);
-    app.anonymous()
-        .patch("/users/u", &json!({}))
-        .await
-        .assert_problem(405, "method_not_allowed");
-    app.anonymous()
-        .act("/healthz")
-        .await
-        .assert_problem(405, "method_not_allowed");
+    app.anonymous().patch("/users/u", &json!({})).await.assert_problem(405, "method_not_allowed");
+    app.anonymous().act("/healthz").await.assert_problem(405, "method_not_allowed");
 }
 
 #[tokio::test]
@@ -186,9 +143,7 @@ async fn a_request_id_is_taken_or_made() {
 #[tokio::test]
 async fn a_refused_key_is_counted_against_its_address() {
     let Some(app) = TestApp::start().await else { return };
-    let guesser = app
-        .with_key("vs_production_guess")
-        .header("x-forwarded-for", "192.0.2.66");
+    let guesser = app.with_key("vs_production_guess").header("x-forwarded-for", "192.0.2.66");
     let mut limited = false;
     for _ in 0..60 {
         let response = guesser.get("/users").await;
@@ -198,14 +153,8 @@ async fn a_refused_key_is_counted_against_its_address() {
         }
     }
     assert!(limited);
-    let other = app
-        .with_key("vs_production_guess")
-        .header("x-forwarded-for", "192.0.2.67");
+    let other = app.with_key("vs_production_guess").header("x-forwarded-for", "192.0.2.67");
     other.get("/users").await.assert_problem(401, "unauthenticated");
     // A key that works is not punished for its neighbour.
-    app.as_key()
-        .header("x-forwarded-for", "192.0.2.66")
-        .get("/users")
-        .await
-        .ok(200);
+    app.as_key().header("x-forwarded-for", "192.0.2.66").get("/users").await.ok(200);
 }

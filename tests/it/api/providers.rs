@@ -17,14 +17,8 @@ async fn a_provider_says_what_its_forms_ask_for() {
             "pattern": "fake_\\S+", "options": [], "default": null
         }]}])
     );
-    assert_eq!(
-        app.as_key().get("/providers/fernhill").await.ok(200)["needsClient"],
-        true
-    );
-    app.as_key()
-        .get("/providers/nothing")
-        .await
-        .assert_problem(404, "not_found");
+    assert_eq!(app.as_key().get("/providers/fernhill").await.ok(200)["needsClient"], true);
+    app.as_key().get("/providers/nothing").await.assert_problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -32,19 +26,11 @@ async fn providers_are_searched_filtered_and_paged() {
     let Some(app) = TestApp::start().await else { return };
     let slugs = |page: &Value| -> Vec<String> {
         let data = page["data"].as_array().unwrap();
-        data.iter()
-            .map(|provider| provider["slug"].as_str().unwrap().to_owned())
-            .collect()
+        data.iter().map(|provider| provider["slug"].as_str().unwrap().to_owned()).collect()
     };
     let key = app.as_key();
-    assert_eq!(
-        slugs(&key.get("/providers?search=QUILL").await.ok(200)),
-        ["quillpost"]
-    );
-    assert_eq!(
-        slugs(&key.get("/providers?category=no-such").await.ok(200)),
-        Vec::<String>::new()
-    );
+    assert_eq!(slugs(&key.get("/providers?search=QUILL").await.ok(200)), ["quillpost"]);
+    assert_eq!(slugs(&key.get("/providers?category=no-such").await.ok(200)), Vec::<String>::new());
     assert!(slugs(&key.get("/providers?category=crm").await.ok(200)).contains(&"fernhill".to_owned()));
     let all = slugs(&key.get("/providers?limit=200").await.ok(200));
     let (mut paged, mut path) = (Vec::new(), "/providers?limit=3".to_owned());

@@ -11,20 +11,11 @@ use crate::support::http::assert_pointers;
 async fn a_session_is_made_for_a_user_who_may_be_new() {
     let Some(app) = TestApp::start().await else { return };
     let key = app.as_key();
-    let made = key
-        .post(
-            "/connect/sessions",
-            &json!({"userId": "new", "connectors": ["quillpost"]}),
-        )
-        .await
-        .ok(201);
+    let made =
+        key.post("/connect/sessions", &json!({"userId": "new", "connectors": ["quillpost"]})).await.ok(201);
     let id = made["sessionId"].as_str().unwrap();
     assert!(id.starts_with("cs_"), "{made}");
-    let secret = made["token"]
-        .as_str()
-        .unwrap()
-        .strip_prefix(&format!("{id}."))
-        .unwrap();
+    let secret = made["token"].as_str().unwrap().strip_prefix(&format!("{id}.")).unwrap();
     assert!(secret.len() >= 43, "256 bit");
     assert_eq!(made["expiresAt"], "2030-01-01T00:30:00.000Z");
     assert_eq!(key.get("/users/new").await.ok(200)["username"], "new");
@@ -47,17 +38,9 @@ async fn a_session_that_finds_everything_connected_is_done() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let credential = app.credential("u").await;
-    let made = app
-        .as_key()
-        .post(
-            "/connect/sessions",
-            &json!({"userId": "u", "connectors": ["quillpost"]}),
-        )
-        .await;
-    let path = format!(
-        "/connect/sessions/{}",
-        made.ok(201)["sessionId"].as_str().unwrap()
-    );
+    let made =
+        app.as_key().post("/connect/sessions", &json!({"userId": "u", "connectors": ["quillpost"]})).await;
+    let path = format!("/connect/sessions/{}", made.ok(201)["sessionId"].as_str().unwrap());
     let shown = app.as_key().get(&path).await.ok(200);
     assert_eq!(shown["status"], "completed");
     let result = &shown["results"][0];
@@ -81,13 +64,9 @@ async fn a_session_ends_by_time_or_by_wish() {
     app.clock.advance(TimeDelta::seconds(61));
     assert_eq!(key.get(&expired).await.ok(200)["status"], "expired");
     let guess = json!({"userId": "u", "confirmationCode": "guess"});
-    key.post(&format!("{expired}/confirm"), &guess)
-        .await
-        .assert_problem(400, "confirmation_refused");
+    key.post(&format!("{expired}/confirm"), &guess).await.assert_problem(400, "confirmation_refused");
     let nobody = json!({"userId": "nobody", "confirmationCode": "guess"});
-    key.post(&format!("{expired}/confirm"), &nobody)
-        .await
-        .assert_problem(400, "confirmation_refused");
+    key.post(&format!("{expired}/confirm"), &nobody).await.assert_problem(400, "confirmation_refused");
     key.post(&format!("{expired}/confirm"), &json!({"userId": "u"}))
         .await
         .assert_invalid(&["/confirmationCode"]);
@@ -108,29 +87,14 @@ async fn every_mistake_of_a_session_is_pointed_at() {
     for (body, pointers) in [
         (json!({}), &["/userId"][..]),
         (session(json!({"user": {"username": "w"}})), &["/user"]),
-        (
-            json!({"user": {"username": ""}, "connectors": ["quillpost"]}),
-            &["/user/username"],
-        ),
+        (json!({"user": {"username": ""}, "connectors": ["quillpost"]}), &["/user/username"]),
         (json!({"user": ["w"], "connectors": ["quillpost"]}), &["/user"]),
         (session(json!({"connectors": []})), &["/connectors"]),
-        (
-            session(json!({"connectors": ["quillpost", "nothing"]})),
-            &["/connectors/1"],
-        ),
-        (
-            json!({"userId": "u", "integration": "nothing"}),
-            &["/integration"],
-        ),
+        (session(json!({"connectors": ["quillpost", "nothing"]})), &["/connectors/1"]),
+        (json!({"userId": "u", "integration": "nothing"}), &["/integration"]),
         (session(json!({"integration": "sync"})), &["/connectors"]),
-        (
-            session(json!({"allowedOrigins": ["https://a.test/path"]})),
-            &["/allowedOrigins/0"],
-        ),
-        (
-            session(json!({"returnUrl": "https://a.test/back"})),
-            &["/returnUrl"],
-        ),
+        (session(json!({"allowedOrigins": ["https://a.test/path"]})), &["/allowedOrigins/0"]),
+        (session(json!({"returnUrl": "https://a.test/back"})), &["/returnUrl"]),
         (session(json!({"credentialId": "x"})), &["/credentialId"]),
         (session(json!({"credentialId": other})), &["/credentialId"]),
         (session(json!({"expiresIn": 59})), &["/expiresIn"]),
@@ -139,30 +103,18 @@ async fn every_mistake_of_a_session_is_pointed_at() {
         (session(json!({"theme": []})), &["/theme"]),
         (session(json!({"token": "x"})), &["/token"]),
     ] {
-        app.as_key()
-            .post("/connect/sessions", &body)
-            .await
-            .assert_invalid(pointers);
+        app.as_key().post("/connect/sessions", &body).await.assert_invalid(pointers);
     }
-    app.as_key()
-        .get("/users/u")
-        .await
-        .assert_problem(404, "not_found");
+    app.as_key().get("/users/u").await.assert_problem(404, "not_found");
 }
 
 #[tokio::test]
 async fn a_connector_without_its_client_is_told_to_the_back_end_and_not_to_the_user() {
     let Some(app) = TestApp::start().await else { return };
-    app.as_key()
-        .put("/connectors/fernhill", &json!({"provider": "fernhill"}))
-        .await
-        .ok(201);
+    app.as_key().put("/connectors/fernhill", &json!({"provider": "fernhill"})).await.ok(201);
     let body = json!({"userId": "u", "connectors": ["quillpost", "fernhill"]});
-    let problem = app
-        .as_key()
-        .post("/connect/sessions", &body)
-        .await
-        .assert_problem(400, "connector_incomplete");
+    let problem =
+        app.as_key().post("/connect/sessions", &body).await.assert_problem(400, "connector_incomplete");
     assert_pointers(&problem, &["/connectors/1"]);
 }
 
@@ -171,8 +123,5 @@ async fn a_suspended_workspace_makes_no_session() {
     let Some(app) = TestApp::start().await else { return };
     app.set_state(WorkspaceState::Suspended).await;
     let body = json!({"userId": "u", "connectors": ["quillpost"]});
-    app.as_key()
-        .post("/connect/sessions", &body)
-        .await
-        .assert_problem(403, "subscription_required");
+    app.as_key().post("/connect/sessions", &body).await.assert_problem(403, "subscription_required");
 }

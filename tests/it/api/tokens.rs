@@ -19,13 +19,8 @@ async fn verifying_says_what_the_app_says() {
     );
     app.fake.set_key(VALID_KEY, KeyState::Revoked);
     let found = key.act(&verify).await.ok(200);
-    assert_eq!(
-        (&found["ok"], &found["outcome"]),
-        (&json!(false), &json!("wrong_key"))
-    );
-    key.post(&verify, &json!({"deep": true}))
-        .await
-        .assert_invalid(&["/deep"]);
+    assert_eq!((&found["ok"], &found["outcome"]), (&json!(false), &json!("wrong_key")));
+    key.post(&verify, &json!({"deep": true})).await.assert_invalid(&["/deep"]);
 }
 
 #[tokio::test]
@@ -50,9 +45,6 @@ async fn tokens_are_renewed_on_request_and_not_too_often() {
     assert_ne!(second["accessToken"], first["accessToken"]);
 
     let key_credential = app.credential("u").await;
-    let refresh = format!(
-        "/credentials/{}/refresh",
-        key_credential["credentialId"].as_str().unwrap()
-    );
+    let refresh = format!("/credentials/{}/refresh", key_credential["credentialId"].as_str().unwrap());
     key.act(&refresh).await.assert_problem(400, "not_refreshable");
 }

@@ -25,11 +25,7 @@ async fn a_user_is_made_and_found_by_either_name() {
 #[tokio::test]
 async fn a_user_without_details_has_nulls() {
     let Some(app) = TestApp::start().await else { return };
-    let made = app
-        .as_key()
-        .post("/users", &json!({"username": "u"}))
-        .await
-        .ok(201);
+    let made = app.as_key().post("/users", &json!({"username": "u"})).await.ok(201);
     for name in ["fullName", "email", "organization"] {
         assert_eq!(made[name], Value::Null, "{name}");
     }
@@ -41,11 +37,7 @@ async fn a_username_is_unique_in_its_environment() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let body = json!({"username": "u"});
-    let problem = app
-        .as_key()
-        .post("/users", &body)
-        .await
-        .assert_problem(409, "username_taken");
+    let problem = app.as_key().post("/users", &body).await.assert_problem(409, "username_taken");
     assert_pointers(&problem, &["/username"]);
     app.as_sandbox_key().post("/users", &body).await.ok(201);
     app.as_stranger().post("/users", &body).await.ok(201);
@@ -59,10 +51,7 @@ async fn every_mistake_of_a_user_is_pointed_at() {
         (json!({}), &["/username"][..]),
         (json!({"username": ""}), &["/username"]),
         (json!({"username": 7}), &["/username"]),
-        (
-            json!({"username": "x".repeat(201), "email": "nobody"}),
-            &["/username", "/email"],
-        ),
+        (json!({"username": "x".repeat(201), "email": "nobody"}), &["/username", "/email"]),
         (json!({"username": "u", "fulName": "Jo"}), &["/fulName"]),
         (json!({"username": "u", "tags": ["a", 1]}), &["/tags/1"]),
         (json!({"username": "u", "tags": ["a", ""]}), &["/tags/1"]),
@@ -75,9 +64,7 @@ async fn every_mistake_of_a_user_is_pointed_at() {
         key.post("/users", &body).await.assert_invalid(pointers);
     }
     let ours = app.user("u").await;
-    key.post("/users", &json!({"username": ours}))
-        .await
-        .assert_invalid(&["/username"]);
+    key.post("/users", &json!({"username": ours})).await.assert_invalid(&["/username"]);
 }
 
 #[tokio::test]
@@ -85,41 +72,19 @@ async fn a_change_touches_only_what_is_sent() {
     let Some(app) = TestApp::start().await else { return };
     let first = json!({"username": "u", "fullName": "Jo", "email": "jo@acme.test", "tags": ["a"]});
     app.as_key().post("/users", &first).await.ok(201);
-    let changed = app
-        .as_key()
-        .put("/users/u", &json!({"fullName": "Jo Smith"}))
-        .await
-        .ok(200);
-    assert_eq!(
-        (&changed["fullName"], &changed["email"]),
-        (&json!("Jo Smith"), &json!("jo@acme.test"))
-    );
-    let changed = app
-        .as_key()
-        .put("/users/u", &json!({"email": null, "tags": null, "username": "v"}))
-        .await
-        .ok(200);
+    let changed = app.as_key().put("/users/u", &json!({"fullName": "Jo Smith"})).await.ok(200);
+    assert_eq!((&changed["fullName"], &changed["email"]), (&json!("Jo Smith"), &json!("jo@acme.test")));
+    let changed =
+        app.as_key().put("/users/u", &json!({"email": null, "tags": null, "username": "v"})).await.ok(200);
     assert_eq!((&changed["email"], &changed["tags"]), (&Value::Null, &json!([])));
     assert_eq!(changed["fullName"], "Jo Smith");
-    app.as_key()
-        .get("/users/u")
-        .await
-        .assert_problem(404, "not_found");
+    app.as_key().get("/users/u").await.assert_problem(404, "not_found");
     assert_eq!(app.as_key().get("/users/v").await.ok(200), changed);
 
     app.user("w").await;
-    app.as_key()
-        .put("/users/v", &json!({"username": "w"}))
-        .await
-        .assert_problem(409, "username_taken");
-    app.as_key()
-        .put("/users/v", &json!({"userId": "x"}))
-        .await
-        .assert_invalid(&["/userId"]);
-    app.as_key()
-        .put("/users/nobody", &json!({"username": "x"}))
-        .await
-        .assert_problem(404, "not_found");
+    app.as_key().put("/users/v", &json!({"username": "w"})).await.assert_problem(409, "username_taken");
+    app.as_key().put("/users/v", &json!({"userId": "x"})).await.assert_invalid(&["/userId"]);
+    app.as_key().put("/users/nobody", &json!({"username": "x"})).await.assert_problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -134,11 +99,7 @@ async fn users_come_newest_first_in_pages() {
     loop {
         let page = app.as_key().get(&path).await.ok(200);
         let users = page["data"].as_array().unwrap();
-        seen.extend(
-            users
-                .iter()
-                .map(|user| user["username"].as_str().unwrap().to_owned()),
-        );
+        seen.extend(users.iter().map(|user| user["username"].as_str().unwrap().to_owned()));
         let Some(cursor) = page["nextCursor"].as_str() else {
             break;
         };
@@ -181,28 +142,12 @@ async fn a_batch_makes_the_good_and_names_the_bad() {
     let answer = app.as_key().post("/users/batch", &users).await.ok(200);
     assert_eq!(answer["message"], "success");
     let names = |list: &Value| -> Vec<Value> {
-        list.as_array()
-            .unwrap()
-            .iter()
-            .map(|user| user["username"].clone())
-            .collect()
+        list.as_array().unwrap().iter().map(|user| user["username"].clone()).collect()
     };
     assert_eq!(names(&answer["users"]), ["a", "c"]);
     let invalid = answer["invalidUsers"].as_array().unwrap();
-    let codes: Vec<_> = invalid
-        .iter()
-        .map(|user| user["code"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        codes,
-        [
-            "username_taken",
-            "username_taken",
-            "invalid_length",
-            "required",
-            "unknown_field"
-        ]
-    );
+    let codes: Vec<_> = invalid.iter().map(|user| user["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["username_taken", "username_taken", "invalid_length", "required", "unknown_field"]);
     assert_eq!(invalid[0]["fullName"], "T");
     assert_eq!(invalid[4]["colour"], "red");
     assert!(invalid.iter().all(|user| user["message"].is_string()));
@@ -212,21 +157,13 @@ async fn a_batch_makes_the_good_and_names_the_bad() {
 async fn a_batch_has_one_to_a_thousand_users() {
     let Some(app) = TestApp::start().await else { return };
     let batch = |count: usize| -> Value {
-        let users: Vec<_> = (0..count)
-            .map(|n| json!({"username": format!("u-{n}")}))
-            .collect();
+        let users: Vec<_> = (0..count).map(|n| json!({"username": format!("u-{n}")})).collect();
         json!({"users": users})
     };
     let key = app.as_key();
-    key.post("/users/batch", &batch(0))
-        .await
-        .assert_invalid(&["/users"]);
-    key.post("/users/batch", &batch(1_001))
-        .await
-        .assert_invalid(&["/users"]);
-    key.post("/users/batch", &json!({"users": ["u"]}))
-        .await
-        .assert_invalid(&["/users/0"]);
+    key.post("/users/batch", &batch(0)).await.assert_invalid(&["/users"]);
+    key.post("/users/batch", &batch(1_001)).await.assert_invalid(&["/users"]);
+    key.post("/users/batch", &json!({"users": ["u"]})).await.assert_invalid(&["/users/0"]);
     let answer = key.post("/users/batch", &batch(1_000)).await.ok(200);
     assert_eq!(answer["users"].as_array().unwrap().len(), 1_000);
 }
@@ -236,18 +173,9 @@ async fn a_deleted_user_takes_the_credentials_along() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let credential = app.credential("u").await;
-    assert_eq!(
-        app.as_key().delete("/users/u").await.ok(200),
-        json!({"success": true})
-    );
-    app.as_key()
-        .get("/users/u")
-        .await
-        .assert_problem(404, "not_found");
-    app.as_key()
-        .delete("/users/u")
-        .await
-        .assert_problem(404, "not_found");
+    assert_eq!(app.as_key().delete("/users/u").await.ok(200), json!({"success": true}));
+    app.as_key().get("/users/u").await.assert_problem(404, "not_found");
+    app.as_key().delete("/users/u").await.assert_problem(404, "not_found");
     let path = format!("/credentials/{}", credential["credentialId"].as_str().unwrap());
     app.as_key().get(&path).await.assert_problem(404, "not_found");
     app.user("u").await;
@@ -262,20 +190,10 @@ async fn the_credentials_of_a_user_are_theirs_alone() {
     app.credential("v").await;
     let page = app.as_key().get("/users/u/credentials").await.ok(200);
     assert_eq!(page["data"], json!([mine]));
-    let none = app
-        .as_key()
-        .get("/users/u/credentials?connector=fernhill")
-        .await
-        .ok(200);
+    let none = app.as_key().get("/users/u/credentials?connector=fernhill").await.ok(200);
     assert_eq!(none["data"], json!([]));
-    app.as_key()
-        .get("/users/u/credentials?userId=v")
-        .await
-        .assert_invalid(&["/userId"]);
-    app.as_key()
-        .get("/users/nobody/credentials")
-        .await
-        .assert_problem(404, "not_found");
+    app.as_key().get("/users/u/credentials?userId=v").await.assert_invalid(&["/userId"]);
+    app.as_key().get("/users/nobody/credentials").await.assert_problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -299,10 +217,7 @@ async fn a_user_sees_how_far_they_are_with_each_integration() {
             {"connector": "fern-basic", "optional": true, "credentialId": null, "status": null, "missingScopes": []}
         ]}])
     );
-    app.as_key()
-        .get("/users/nobody/integrations")
-        .await
-        .assert_problem(404, "not_found");
+    app.as_key().get("/users/nobody/integrations").await.assert_problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -313,16 +228,7 @@ async fn a_token_is_read_by_user_and_connector() {
     app.as_key().get(path).await.assert_problem(404, "not_found");
     app.credential("u").await;
     let token = app.as_key().get(path).await.ok(200);
-    assert_eq!(
-        token,
-        json!({"fields": {"key": vouchsafe::demo::fake::VALID_KEY}})
-    );
-    app.as_key()
-        .get("/users/u/connectors/nothing/token")
-        .await
-        .assert_problem(404, "not_found");
-    app.as_key()
-        .get("/users/v/connectors/quillpost/token")
-        .await
-        .assert_problem(404, "not_found");
+    assert_eq!(token, json!({"fields": {"key": vouchsafe::demo::fake::VALID_KEY}}));
+    app.as_key().get("/users/u/connectors/nothing/token").await.assert_problem(404, "not_found");
+    app.as_key().get("/users/v/connectors/quillpost/token").await.assert_problem(404, "not_found");
 }

@@ -38,10 +38,7 @@ impl Scene {
             (QUILLPOST, fake.api_key_definition_toml(QUILLPOST)),
             (BASIC, fake::basic_definition_toml(BASIC, fake.base_url())),
             (SESSION, fake::session_definition_toml(SESSION, fake.base_url())),
-            (
-                OWN_CLIENT,
-                fake::client_credentials_definition_toml(OWN_CLIENT, fake.base_url()),
-            ),
+            (OWN_CLIENT, fake::client_credentials_definition_toml(OWN_CLIENT, fake.base_url())),
         ] {
             std::fs::write(own.join(format!("{slug}.toml")), text).unwrap();
         }
@@ -112,8 +109,7 @@ impl Scene {
     /// Calls with the hub key; the answer is searched at the end.
     pub(super) async fn call(&mut self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let key = self.key.clone();
-        self.call_as(&key, method, path, body.map(|body| body.to_string()))
-            .await
+        self.call_as(&key, method, path, body.map(|body| body.to_string())).await
     }
 
     /// The same for any bearer and any body.
@@ -131,9 +127,7 @@ impl Scene {
 
     /// A call made to hand a secret out, so that its answer is not searched.
     pub(super) async fn reveal(&self, bearer: &str, method: &str, path: &str, body: Option<Value>) -> Value {
-        let (status, _, text) = self
-            .send(bearer, method, path, body.map(|body| body.to_string()))
-            .await;
+        let (status, _, text) = self.send(bearer, method, path, body.map(|body| body.to_string())).await;
         assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
         serde_json::from_str(&text).unwrap()
     }
@@ -145,10 +139,7 @@ impl Scene {
         path: &str,
         body: Option<String>,
     ) -> (u16, String, String) {
-        let mut request = self
-            .client
-            .request(method.parse().unwrap(), self.url(path))
-            .bearer_auth(bearer);
+        let mut request = self.client.request(method.parse().unwrap(), self.url(path)).bearer_auth(bearer);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
@@ -165,8 +156,7 @@ impl Scene {
     pub(super) fn hits_in_answers(&self, search: &Search) -> Vec<String> {
         let hits = |(what, answer): &(String, String)| {
             let hits = search.find(answer.as_bytes()).into_iter();
-            hits.map(|hit| format!("{hit} in the answer to {what}"))
-                .collect::<Vec<_>>()
+            hits.map(|hit| format!("{hit} in the answer to {what}")).collect::<Vec<_>>()
         };
         self.answers.iter().flat_map(hits).collect()
     }

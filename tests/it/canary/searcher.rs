@@ -38,10 +38,7 @@ impl Canaries {
             ("percent-encoded", percent.into_bytes()),
             ("numbers", numbers.join(", ").into_bytes()),
             ("numbers", numbers.join(",").into_bytes()),
-            (
-                "UTF-16",
-                value.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-            ),
+            ("UTF-16", value.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         ];
         for offset in 0..3 {
             forms.push(("base64", inner_base64(&STANDARD_NO_PAD, bytes, offset)));
@@ -67,10 +64,7 @@ impl Canaries {
                 patterns.push(format!("(?-u){}", pattern.collect::<String>()));
             }
         }
-        let set = RegexSetBuilder::new(patterns)
-            .size_limit(1 << 28)
-            .build()
-            .unwrap();
+        let set = RegexSetBuilder::new(patterns).size_limit(1 << 28).build().unwrap();
         Search { names, set }
     }
 }
@@ -90,10 +84,7 @@ impl Search {
             .into_iter()
             .map(|index| (self.names[index].0.as_str(), self.names[index].1))
             .collect();
-        found
-            .iter()
-            .map(|(name, form)| format!("{name} ({form})"))
-            .collect()
+        found.iter().map(|(name, form)| format!("{name} ({form})")).collect()
     }
 
     /// What is found in the files below `folder`, but for those named in `spared`.
@@ -142,18 +133,11 @@ fn a_secret_is_found_in_every_form() {
             URL_SAFE_NO_PAD.encode(&whole).into_bytes(),
             hex::encode(&whole).into_bytes(),
             hex::encode_upper(&whole).into_bytes(),
-            url::form_urlencoded::byte_serialize(whole.as_bytes())
-                .collect::<String>()
-                .into_bytes(),
+            url::form_urlencoded::byte_serialize(whole.as_bytes()).collect::<String>().into_bytes(),
             format!("{:?}", whole.as_bytes()).into_bytes(),
         ];
         for form in forms {
-            assert_eq!(
-                search.find(&form).len(),
-                1,
-                "{:?}",
-                String::from_utf8_lossy(&form)
-            );
+            assert_eq!(search.find(&form).len(), 1, "{:?}", String::from_utf8_lossy(&form));
         }
     }
 }

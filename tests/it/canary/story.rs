@@ -21,9 +21,7 @@ pub(super) async fn connectors(scene: &mut Scene) {
     }
     let (_, connector) = scene.call("GET", "/connectors/fernhill", None).await;
     let redirect = connector["redirectUri"].as_str().unwrap();
-    scene
-        .fake
-        .register(Client::new(DEMO_CLIENT_ID, secret.as_str()).redirect(redirect));
+    scene.fake.register(Client::new(DEMO_CLIENT_ID, secret.as_str()).redirect(redirect));
     let wrong = scene.secret("client secret of a wrong type", "client-");
     for body in [
         json!({"provider": FERNHILL, "clientSecret": [wrong]}),
@@ -42,30 +40,17 @@ pub(super) async fn typed_keys(scene: &mut Scene) {
     let key = format!("fake_live_{}", letters());
     let next = format!("fake_live_{}", letters());
     let (own_id, own_secret) = (letters(), scene.secret("a user's client secret", "own-"));
-    scene
-        .fake
-        .register(Client::new(own_id.as_str(), own_secret.as_str()));
+    scene.fake.register(Client::new(own_id.as_str(), own_secret.as_str()));
     scene.canaries.watch("API key", &key);
     scene.canaries.watch("replaced API key", &next);
     for (connector, data) in [
         (QUILLPOST, json!({"key": key})),
-        (
-            BASIC,
-            json!({"username": "jo@acme.test", "password": DEMO_PASSWORD}),
-        ),
-        (
-            SESSION,
-            json!({"username": "jo@acme.test", "password": DEMO_PASSWORD}),
-        ),
-        (
-            OWN_CLIENT,
-            json!({"client_id": own_id, "client_secret": own_secret}),
-        ),
+        (BASIC, json!({"username": "jo@acme.test", "password": DEMO_PASSWORD})),
+        (SESSION, json!({"username": "jo@acme.test", "password": DEMO_PASSWORD})),
+        (OWN_CLIENT, json!({"client_id": own_id, "client_secret": own_secret})),
     ] {
         let body = json!({"userId": "u-1", "connector": connector, "data": data, "metadata": {"note": "n"}});
-        let (_, _) = scene
-            .call("POST", "/users", Some(json!({"username": "u-1"})))
-            .await;
+        let (_, _) = scene.call("POST", "/users", Some(json!({"username": "u-1"}))).await;
         let (status, made) = scene.call("POST", "/credentials", Some(body)).await;
         assert_eq!(status, 201, "{connector}: {made}");
         let path = format!("/credentials/{}", made["credentialId"].as_str().unwrap());
@@ -73,9 +58,7 @@ pub(super) async fn typed_keys(scene: &mut Scene) {
         scene.call("POST", &format!("{path}/verify"), None).await;
         scene.call("POST", &format!("{path}/refresh"), None).await;
         if connector == QUILLPOST {
-            let (status, _) = scene
-                .call("PATCH", &path, Some(json!({"data": {"key": next}})))
-                .await;
+            let (status, _) = scene.call("PATCH", &path, Some(json!({"data": {"key": next}}))).await;
             assert_eq!(status, 200);
         }
         scene.call("GET", &path, None).await;
@@ -116,13 +99,9 @@ pub(super) async fn refused_input(scene: &mut Scene) {
         let (status, answer) = scene.call_as(&bearer, "POST", "/credentials", Some(body)).await;
         assert_eq!(status, wanted, "{answer}");
     }
-    for path in [
-        "/users?limit=",
-        "/users?cursor=",
-        "/users?apiKey=",
-        "/credentials?status=",
-        "/users?search=",
-    ] {
+    for path in
+        ["/users?limit=", "/users?cursor=", "/users?apiKey=", "/credentials?status=", "/users?search="]
+    {
         let value: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
         scene.call("GET", &format!("{path}{value}"), None).await;
     }
@@ -138,24 +117,14 @@ pub(super) async fn refused_input(scene: &mut Scene) {
 pub(super) async fn failing_checks(scene: &mut Scene) {
     for (name, key, fault, wanted) in [
         ("refused key", format!("fake_revoked_{}", letters()), None, 400),
-        (
-            "restricted key",
-            format!("fake_restricted_{}", letters()),
-            None,
-            201,
-        ),
+        ("restricted key", format!("fake_restricted_{}", letters()), None, 201),
         (
             "key of a failing app",
             format!("fake_live_{}", letters()),
             Some(Fault::status(StatusCode::BAD_GATEWAY)),
             502,
         ),
-        (
-            "key of a lying app",
-            format!("fake_live_{}", letters()),
-            Some(echo()),
-            400,
-        ),
+        ("key of a lying app", format!("fake_live_{}", letters()), Some(echo()), 400),
     ] {
         scene.canaries.watch(name, &key);
         if let Some(mut fault) = fault {
@@ -170,21 +139,13 @@ pub(super) async fn failing_checks(scene: &mut Scene) {
     let password = scene.secret("wrong password", "word-");
     for connector in [BASIC, SESSION] {
         let body = json!({"userId": "u-1", "connector": connector, "data": {"username": "jo", "password": password}});
-        assert_eq!(
-            scene.call("POST", "/credentials", Some(body)).await.0,
-            400,
-            "{connector}"
-        );
+        assert_eq!(scene.call("POST", "/credentials", Some(body)).await.0, 400, "{connector}");
     }
 }
 
 /// An app that repeats in its error what it was sent.
 fn echo() -> Fault {
-    Fault::answer(
-        StatusCode::UNAUTHORIZED,
-        "application/json",
-        r#"{"error":"bad key ECHO"}"#,
-    )
+    Fault::answer(StatusCode::UNAUTHORIZED, "application/json", r#"{"error":"bad key ECHO"}"#)
 }
 
 /// Hub keys and kept answers.
@@ -203,52 +164,38 @@ pub(super) async fn hub_keys(scene: &mut Scene) {
     let first: Value = request(scene).send().await.unwrap().json().await.unwrap();
     let again: Value = request(scene).send().await.unwrap().json().await.unwrap();
     assert_eq!(first["key"], again["key"], "the kept answer");
-    scene
-        .canaries
-        .watch("second hub key", first["key"].as_str().unwrap());
+    scene.canaries.watch("second hub key", first["key"].as_str().unwrap());
     let path = format!("/api-keys/{}/rotate", first["apiKeyId"].as_str().unwrap());
     let rotated = scene.reveal(&bearer, "POST", &path, None).await;
-    scene
-        .canaries
-        .watch("rotated hub key", rotated["key"].as_str().unwrap());
+    scene.canaries.watch("rotated hub key", rotated["key"].as_str().unwrap());
 }
 
 /// A sign-in through the popup, with everything that is secret on its way.
 pub(super) async fn sign_in(scene: &mut Scene) {
     let token = scene.session(FERNHILL).await;
-    scene
-        .canaries
-        .watch("connect session token", token.split_once('.').unwrap().1);
+    scene.canaries.watch("connect session token", token.split_once('.').unwrap().1);
     let ticket = json!({"connector": FERNHILL, "method": "oauth2"});
-    let made = scene
-        .reveal(&token, "POST", "/connect/tickets", Some(ticket))
-        .await;
+    let made = scene.reveal(&token, "POST", "/connect/tickets", Some(ticket)).await;
     for name in ["ticket", "nonce"] {
         scene.canaries.watch(name, made[name].as_str().unwrap());
     }
     let refresh = scene.secret("refresh token", "rt-");
     let members = json!({"refresh_token": refresh, "id_token": refresh});
-    let Value::Object(members) = members else {
-        unreachable!()
-    };
+    let Value::Object(members) = members else { unreachable!() };
     scene.fault(Endpoint::Exchange, Fault::merge(members), 1);
     let page = popup(scene, made["startUrl"].as_str().unwrap()).await;
     assert!(page.contains("callback") || page.contains("Connected"), "{page}");
     let (_, list) = scene.call("GET", "/credentials?connector=fernhill", None).await;
     let path = format!(
         "/credentials/{}",
-        list["data"][0]["credentialId"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{page}"))
+        list["data"][0]["credentialId"].as_str().unwrap_or_else(|| panic!("{page}"))
     );
     reveal_token(scene, "a sign-in", &path).await;
     // The refresh token is none of the fake's, so this fails and says so.
     scene.call("POST", &format!("{path}/refresh"), None).await;
     scene.call("GET", &path, None).await;
     scene.call_as(&token, "GET", "/connect/state", None).await;
-    scene
-        .call_as(&token, "GET", "/connect/page?connector=fernhill&result=1", None)
-        .await;
+    scene.call_as(&token, "GET", "/connect/page?connector=fernhill&result=1", None).await;
 }
 
 /// Goes through start page, consent and callback; the last page.
@@ -257,24 +204,14 @@ async fn popup(scene: &mut Scene, start: &str) -> String {
     let (_, answer) = person.open(scene.url(start)).await;
     let html = answer.text().await.unwrap();
     scene.keep("the start page".to_owned(), 200, "", &html);
-    let flow = html
-        .split("name=\"flow\" value=\"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let (authorize, _) = person
-        .submit(scene.url("/connect/start/continue"), &[("flow", flow)])
-        .await;
+    let flow = html.split("name=\"flow\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let (authorize, _) = person.submit(scene.url("/connect/start/continue"), &[("flow", flow)]).await;
     let state = query(&authorize, "state").unwrap();
     scene.canaries.watch("state", &state);
     let (consent, _) = person.open(authorize.clone()).await;
     let pairs: Vec<(String, String)> = authorize.query_pairs().into_owned().collect();
-    let mut form: Vec<(&str, &str)> = pairs
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let mut form: Vec<(&str, &str)> =
+        pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     form.extend([("username", "jo@acme.test"), ("decision", "allow")]);
     let target = Url::parse(&format!("{}{}", scene.fake.base_url(), consent.path())).unwrap();
     let (callback, _) = person.submit(target, &form).await;
@@ -301,65 +238,34 @@ pub(super) async fn modal_form(scene: &mut Scene) {
     scene.canaries.watch("right key in the modal", &right);
     scene.canaries.watch("wrong key in the modal", &wrong);
     let form = |data: Value| json!({"connector": QUILLPOST, "method": "api_key", "data": data}).to_string();
-    for data in [
-        json!({"key": wrong}),
-        json!({"key": odd}),
-        json!({"key": [odd]}),
-        json!(odd),
-        json!({"key": right}),
-    ] {
-        scene
-            .call_as(&token, "POST", "/connect/credentials", Some(form(data)))
-            .await;
+    for data in
+        [json!({"key": wrong}), json!({"key": odd}), json!({"key": [odd]}), json!(odd), json!({"key": right})]
+    {
+        scene.call_as(&token, "POST", "/connect/credentials", Some(form(data))).await;
     }
-    for path in [
-        "/connect/state",
-        "/connect/page",
-        "/connect/page?connector=quillpost&result=1",
-    ] {
+    for path in ["/connect/state", "/connect/page", "/connect/page?connector=quillpost&result=1"] {
         scene.call_as(&token, "GET", path, None).await;
     }
     scene
-        .call_as(
-            "none",
-            "GET",
-            &format!("/connect?session={}", token.split('.').next().unwrap()),
-            None,
-        )
+        .call_as("none", "GET", &format!("/connect?session={}", token.split('.').next().unwrap()), None)
         .await;
-    scene
-        .call_as(&format!("{token}x"), "GET", "/connect/state", None)
-        .await;
+    scene.call_as(&format!("{token}x"), "GET", "/connect/state", None).await;
 }
 
 /// Token answers that are broken, with secrets in them.
 pub(super) async fn token_failures(scene: &mut Scene) {
     let broken = scene.secret("token in a broken answer", "at-");
     for (kind, body) in [
-        (
-            "application/json",
-            format!("{{\"access_token\":\"{broken}\",\"token_type\":"),
-        ),
-        (
-            "application/json",
-            format!("{{\"access_token\":[\"{broken}\"],\"token_type\":\"{broken}\"}}"),
-        ),
+        ("application/json", format!("{{\"access_token\":\"{broken}\",\"token_type\":")),
+        ("application/json", format!("{{\"access_token\":[\"{broken}\"],\"token_type\":\"{broken}\"}}")),
         ("text/html", format!("<html>{broken}</html>")),
     ] {
         let token = scene.session(FERNHILL).await;
-        let made = scene
-            .reveal(
-                &token,
-                "POST",
-                "/connect/tickets",
-                Some(json!({"connector": FERNHILL})),
-            )
-            .await;
+        let made =
+            scene.reveal(&token, "POST", "/connect/tickets", Some(json!({"connector": FERNHILL}))).await;
         scene.fault(Endpoint::Exchange, Fault::answer(StatusCode::OK, kind, body), 1);
         popup(scene, made["startUrl"].as_str().unwrap()).await;
-        scene
-            .call_as(&token, "GET", "/connect/page?connector=fernhill&result=1", None)
-            .await;
+        scene.call_as(&token, "GET", "/connect/page?connector=fernhill&result=1", None).await;
     }
 }
 
@@ -388,14 +294,7 @@ pub(super) async fn look_around(scene: &mut Scene) {
         let (status, answer) = scene
             .call(
                 "GET",
-                &format!(
-                    "{path}{}",
-                    if path.starts_with("/audit") {
-                        "?limit=200"
-                    } else {
-                        ""
-                    }
-                ),
+                &format!("{path}{}", if path.starts_with("/audit") { "?limit=200" } else { "" }),
                 None,
             )
             .await;

@@ -20,15 +20,8 @@ pub(super) fn write_bad_definition(folder: &Path) {
 #[track_caller]
 fn assert_is_key(printed: &str) -> String {
     let key = printed.strip_suffix('\n').expect("one line");
-    assert!(
-        key.starts_with("vs_sandbox_") && key.len() == "vs_sandbox_".len() + 49,
-        "{printed:?}"
-    );
-    assert!(
-        key.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
-        "{printed:?}"
-    );
+    assert!(key.starts_with("vs_sandbox_") && key.len() == "vs_sandbox_".len() + 49, "{printed:?}");
+    assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{printed:?}");
     key.to_owned()
 }
 
@@ -67,76 +60,39 @@ async fn a_revoked_key_is_refused_by_the_running_hub() {
     ];
     let key = assert_is_key(&say(home.path(), &named).ok());
     let list = say(home.path(), &["keys", "list", "--environment", "sandbox"]).ok();
-    let line = list
-        .lines()
-        .find(|line| line.ends_with("Acme"))
-        .expect("the key is listed");
-    assert!(
-        line.contains("[users:read]") && !line.contains(&key) && !line.contains("never"),
-        "{line}"
-    );
+    let line = list.lines().find(|line| line.ends_with("Acme")).expect("the key is listed");
+    assert!(line.contains("[users:read]") && !line.contains(&key) && !line.contains("never"), "{line}");
     let id = line.split_whitespace().next().unwrap();
     assert!(id.starts_with("apikey_"), "{line}");
-    assert_eq!(
-        say(home.path(), &["keys", "revoke", id]).ok(),
-        format!("{id} is revoked\n")
-    );
+    assert_eq!(say(home.path(), &["keys", "revoke", id]).ok(), format!("{id} is revoked\n"));
     assert_eq!(hub.api(&key).call("GET", "/users", None).await.0, 401);
-    assert!(
-        !say(home.path(), &["keys", "list", "--environment", "sandbox"])
-            .ok()
-            .contains(id)
-    );
-    assert_eq!(
-        say(home.path(), &["keys", "revoke", id]).failed(1),
-        format!("error: there is no key {id}\n")
-    );
+    assert!(!say(home.path(), &["keys", "list", "--environment", "sandbox"]).ok().contains(id));
+    assert_eq!(say(home.path(), &["keys", "revoke", id]).failed(1), format!("error: there is no key {id}\n"));
     hub.stop().await;
 }
 
 #[test]
 fn workspaces_and_environments_are_made_and_listed() {
     let home = home();
-    assert!(
-        say(home.path(), &["workspaces", "create", "acme"])
-            .ok()
-            .starts_with("ws_")
-    );
-    assert!(
-        say(home.path(), &["workspaces", "create", "acme"])
-            .failed(1)
-            .contains("There is a workspace")
-    );
-    let made = say(
-        home.path(),
-        &["environments", "create", "staging", "--workspace", "acme"],
-    )
-    .ok();
+    assert!(say(home.path(), &["workspaces", "create", "acme"]).ok().starts_with("ws_"));
+    assert!(say(home.path(), &["workspaces", "create", "acme"]).failed(1).contains("There is a workspace"));
+    let made = say(home.path(), &["environments", "create", "staging", "--workspace", "acme"]).ok();
     assert!(made.starts_with("env_"), "{made}");
     assert_eq!(
         say(home.path(), &["workspaces", "set-state", "acme", "suspended"]).ok(),
         "acme is suspended\n"
     );
     let list = say(home.path(), &["workspaces", "list"]).ok();
-    let endings: Vec<&str> = list
-        .lines()
-        .map(|line| line.split_once("  ").unwrap().1)
-        .collect();
+    let endings: Vec<&str> = list.lines().map(|line| line.split_once("  ").unwrap().1).collect();
     assert_eq!(
         endings,
-        [
-            "acme  suspended  [production sandbox staging]",
-            "default  active  [production sandbox]"
-        ]
+        ["acme  suspended  [production sandbox staging]", "default  active  [production sandbox]"]
     );
     let environments = say(home.path(), &["environments", "list", "--workspace", "acme"]).ok();
     assert_eq!(environments, "production\nsandbox\nstaging\n");
     let wrong = ["keys", "create", "--environment", "staging"];
     let error = say(home.path(), &wrong).failed(1);
-    assert_eq!(
-        error,
-        "error: there is no environment staging in the workspace default\n"
-    );
+    assert_eq!(error, "error: there is no environment staging in the workspace default\n");
 }
 
 #[test]
@@ -149,36 +105,16 @@ fn a_wrong_use_ends_with_2_and_help_with_0() {
         &["workspaces", "set-state", "x", "odd"],
     ] {
         let error = say(home.path(), wrong).failed(2);
-        assert!(
-            error.starts_with("error: ") && error.contains("--help"),
-            "{error}"
-        );
+        assert!(error.starts_with("error: ") && error.contains("--help"), "{error}");
     }
     let help = say(home.path(), &["--help"]).ok();
-    for command in [
-        "serve",
-        "demo",
-        "keys",
-        "workspaces",
-        "environments",
-        "providers",
-        "check",
-        "migrate",
-        "master-key",
-    ] {
-        assert!(
-            help.lines().any(|line| line.trim_start().starts_with(command)),
-            "{command}: {help}"
-        );
+    for command in
+        ["serve", "demo", "keys", "workspaces", "environments", "providers", "check", "migrate", "master-key"]
+    {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
     }
-    assert_eq!(
-        say(home.path(), &["--version"]).ok(),
-        concat!("vouchsafe ", env!("CARGO_PKG_VERSION"), "\n")
-    );
-    assert!(
-        !home.path().join("data").exists(),
-        "nothing is made by asking for help"
-    );
+    assert_eq!(say(home.path(), &["--version"]).ok(), concat!("vouchsafe ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert!(!home.path().join("data").exists(), "nothing is made by asking for help");
 }
 
 #[test]
@@ -188,24 +124,15 @@ fn providers_are_listed_and_their_schema_is_printed() {
     let shipped = crate::providers::shipped();
     assert_eq!(all.lines().count(), shipped.len());
     let found = say(home.path(), &["providers", "list", "--search", "HUB"]).ok();
-    let slugs: Vec<&str> = found
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
+    let slugs: Vec<&str> = found.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let mut wanted: Vec<&str> = shipped.iter().map(|(slug, _)| slug.as_str()).collect();
     wanted.retain(|slug| slug.contains("hub"));
     let mut sorted = slugs.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, wanted);
     let printed: Value = serde_json::from_str(&say(home.path(), &["providers", "schema"]).ok()).unwrap();
-    assert_eq!(
-        printed,
-        serde_json::to_value(vouchsafe::provider::schema()).unwrap()
-    );
-    assert!(
-        !home.path().join("data").exists(),
-        "these commands need no database"
-    );
+    assert_eq!(printed, serde_json::to_value(vouchsafe::provider::schema()).unwrap());
+    assert!(!home.path().join("data").exists(), "these commands need no database");
 }
 
 #[test]
@@ -214,28 +141,12 @@ fn the_check_of_definitions_says_where_and_fails() {
     write_bad_definition(&home.path().join("own"));
     let said = say(home.path(), &["providers", "check", "own"]);
     assert_eq!((said.code, said.err.as_str()), (1, ""), "{said:?}");
-    assert!(
-        said.out.contains("error[unknown-key]") && said.out.contains("bad.toml:4:3"),
-        "{}",
-        said.out
-    );
+    assert!(said.out.contains("error[unknown-key]") && said.out.contains("bad.toml:4:3"), "{}", said.out);
 
-    let said = say(
-        home.path(),
-        &["providers", "check", "own/bad.toml", "--format", "json"],
-    );
-    let problems: Vec<Value> = said
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let said = say(home.path(), &["providers", "check", "own/bad.toml", "--format", "json"]);
+    let problems: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((said.code, problems.len()), (1, 1), "{}", said.out);
-    assert_eq!(
-        (&problems[0]["line"], &problems[0]["column"]),
-        (&4.into(), &3.into()),
-        "{}",
-        said.out
-    );
+    assert_eq!((&problems[0]["line"], &problems[0]["column"]), (&4.into(), &3.into()), "{}", said.out);
 
     let good = say(home.path(), &["providers", "check"]);
     assert!(good.out.contains("0 errors"), "{}", good.out);
@@ -248,10 +159,7 @@ fn the_check_of_definitions_says_where_and_fails() {
 fn the_check_of_everything_needs_no_database() {
     let home = home();
     let said = say(home.path(), &["check"]).ok();
-    assert!(
-        said.starts_with("configuration, ") && said.ends_with("are in order\n"),
-        "{said}"
-    );
+    assert!(said.starts_with("configuration, ") && said.ends_with("are in order\n"), "{said}");
     write_bad_definition(&home.path().join("own"));
     let bad = run(vouchsafe(home.path(), &["check"]).env("VOUCHSAFE_PROVIDERS_DIR", home.path().join("own")));
     assert!(bad.failed(78).contains("bad.toml:4:3"));

@@ -44,26 +44,17 @@ async fn another_key_is_refused_with_both_fingerprints_and_no_write() {
     let home = used_home().await;
     let before = database_bytes(home.path());
     let key = new_key(home.path());
-    for arguments in [
-        &["serve"][..],
-        &["migrate"],
-        &["keys", "create", "--environment", "sandbox"],
-    ] {
+    for arguments in [&["serve"][..], &["migrate"], &["keys", "create", "--environment", "sandbox"]] {
         let file = home.path().join("other.key");
         std::fs::write(&file, &key).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         let error = run(vouchsafe(home.path(), arguments).env("VOUCHSAFE_MASTER_KEY_FILE", &file)).failed(78);
-        let fingerprints: Vec<&str> = error
-            .split(|c: char| !c.is_ascii_hexdigit())
-            .filter(|word| word.len() == 16)
-            .collect();
+        let fingerprints: Vec<&str> =
+            error.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 16).collect();
         assert_eq!(fingerprints.len(), 2, "{error}");
         assert_ne!(fingerprints[0], fingerprints[1]);
         assert!(!error.contains(&key), "{error}");
-        assert!(
-            database_bytes(home.path()) == before,
-            "{arguments:?} changed the database"
-        );
+        assert!(database_bytes(home.path()) == before, "{arguments:?} changed the database");
     }
 }
 
@@ -75,10 +66,7 @@ async fn a_missing_key_is_never_made_beside_data() {
     std::fs::remove_file(&file).unwrap();
     let before = database_bytes(home.path());
     let error = say(home.path(), &["serve"]).failed(78);
-    assert!(
-        error.contains("a key is never made beside data") && error.contains("master.key"),
-        "{error}"
-    );
+    assert!(error.contains("a key is never made beside data") && error.contains("master.key"), "{error}");
     assert!(!file.exists());
     assert!(database_bytes(home.path()) == before);
     std::fs::write(&file, kept).unwrap();
@@ -102,14 +90,8 @@ fn what_is_no_key_is_refused_and_not_repeated() {
     let home = tempfile::tempdir().unwrap();
     for (text, reason) in [
         ("main:c2hvcnQ=", "is not 32 bytes"),
-        (
-            "main:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-            "is not random",
-        ),
-        (
-            "main:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-            "is not random",
-        ),
+        ("main:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "is not random"),
+        ("main:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "is not random"),
     ] {
         let said = run(vouchsafe(home.path(), &["serve"]).env("VOUCHSAFE_MASTER_KEY", text));
         let error = said.failed(78);

@@ -23,10 +23,7 @@ async fn the_first_start_makes_all_that_is_needed_and_says_so_once() {
     assert!(data.join("vouchsafe.db").exists());
     let out = hub.out();
     assert!(out.contains(&format!("listens on {}", hub.base_url)), "{out}");
-    assert!(
-        out.contains("production and sandbox") && out.contains("vouchsafe keys create"),
-        "{out}"
-    );
+    assert!(out.contains("production and sandbox") && out.contains("vouchsafe keys create"), "{out}");
     let key = std::fs::read_to_string(data.join("master.key")).unwrap();
     let secret = key.trim().split_once(':').unwrap().1;
     assert!(!hub.err().contains(secret) && hub.err().contains("back this file up"));
@@ -43,16 +40,11 @@ async fn a_stopped_hub_leaves_one_database_file_and_comes_back_with_its_data() {
     let home = tempfile::tempdir().unwrap();
     let hub = RunningHub::start(home.path()).await;
     let key = say(home.path(), &["keys", "create", "--environment", "production"]).ok();
-    hub.api(key.trim())
-        .done("POST", "/users", Some(&json!({"username": "u-1"})))
-        .await;
+    hub.api(key.trim()).done("POST", "/users", Some(&json!({"username": "u-1"}))).await;
     hub.stop().await;
     assert!(!home.path().join("data/vouchsafe.db-wal").exists());
     let hub = RunningHub::start(home.path()).await;
-    assert_eq!(
-        hub.api(key.trim()).done("GET", "/users/u-1", None).await["username"],
-        "u-1"
-    );
+    assert_eq!(hub.api(key.trim()).done("GET", "/users/u-1", None).await["username"], "u-1");
     hub.stop().await;
 }
 
@@ -61,9 +53,7 @@ async fn a_killed_hub_comes_back_with_its_data() {
     let home = tempfile::tempdir().unwrap();
     let mut hub = RunningHub::start(home.path()).await;
     let key = say(home.path(), &["keys", "create", "--environment", "production"]).ok();
-    hub.api(key.trim())
-        .done("POST", "/users", Some(&json!({"username": "u-1"})))
-        .await;
+    hub.api(key.trim()).done("POST", "/users", Some(&json!({"username": "u-1"}))).await;
     hub.signal("KILL");
     assert_eq!(hub.ended().await.code(), None);
     let hub = RunningHub::start(home.path()).await;
@@ -76,10 +66,7 @@ async fn a_second_hub_and_a_taken_port_are_refused_with_1() {
     let home = tempfile::tempdir().unwrap();
     let hub = RunningHub::start(home.path()).await;
     let error = say(home.path(), &["serve"]).failed(1);
-    assert!(
-        error.contains("another hub works in the data directory"),
-        "{error}"
-    );
+    assert!(error.contains("another hub works in the data directory"), "{error}");
     let other = tempfile::tempdir().unwrap();
     let address = hub.base_url.trim_start_matches("http://");
     let taken = run(vouchsafe(other.path(), &["serve"]).env("VOUCHSAFE_LISTEN", address)).failed(1);
@@ -93,11 +80,7 @@ fn a_wrong_configuration_ends_with_78_and_names_what_to_do() {
     for (name, value, reason) in [
         ("VOUCHSAFE_LISTEN", "7070", "write an IP address and a port"),
         ("VOUCHSAFE_PUBLIC_URL", "http://hub.example", "must be https"),
-        (
-            "VOUCHSAFE_DATABASE_URL",
-            "mysql://db/x",
-            "write `sqlite://<path>` or `postgres://…`",
-        ),
+        ("VOUCHSAFE_DATABASE_URL", "mysql://db/x", "write `sqlite://<path>` or `postgres://…`"),
         ("VOUCHSAFE_EGRESS_ALLOW", "10.0.0.0/99", "is no network"),
         ("VOUCHSAFE_LOG", "a=b=c", "is no log filter"),
         ("VOUCHSAFE_LOG_FORMAT", "xml", "write `text` or `json`"),
@@ -105,26 +88,13 @@ fn a_wrong_configuration_ends_with_78_and_names_what_to_do() {
         ("VOUCHSAFE_REFRESH_LEASE", "1s", "must be at least 5s"),
     ] {
         let error = run(vouchsafe(home.path(), &["serve"]).env(name, value)).failed(78);
-        assert!(
-            error.starts_with(&format!("error: {name}")) && error.contains(reason),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("error: {name}")) && error.contains(reason), "{error}");
     }
-    std::fs::write(
-        home.path().join("vouchsafe.toml"),
-        "listen = \"127.0.0.1:0\"\nlisten_on = \"x\"\n",
-    )
-    .unwrap();
+    std::fs::write(home.path().join("vouchsafe.toml"), "listen = \"127.0.0.1:0\"\nlisten_on = \"x\"\n")
+        .unwrap();
     let error = say(home.path(), &["serve"]).failed(78);
-    assert!(
-        error.contains("listen_on") && error.contains("vouchsafe.toml"),
-        "{error}"
-    );
-    assert!(
-        say(home.path(), &["serve", "--config", "absent.toml"])
-            .failed(78)
-            .contains("absent.toml")
-    );
+    assert!(error.contains("listen_on") && error.contains("vouchsafe.toml"), "{error}");
+    assert!(say(home.path(), &["serve", "--config", "absent.toml"]).failed(78).contains("absent.toml"));
     assert!(!home.path().join("data").exists());
 }
 
@@ -133,10 +103,7 @@ fn a_definition_with_a_mistake_ends_with_78_and_its_place() {
     let home = tempfile::tempdir().unwrap();
     write_bad_definition(&home.path().join("own"));
     let error = run(vouchsafe(home.path(), &["serve"]).env("VOUCHSAFE_PROVIDERS_DIR", "own")).failed(78);
-    assert!(
-        error.contains("own/bad.toml:4:3") && error.contains("colour"),
-        "{error}"
-    );
+    assert!(error.contains("own/bad.toml:4:3") && error.contains("colour"), "{error}");
     assert!(!home.path().join("data/vouchsafe.db").exists());
 }
 
@@ -156,22 +123,16 @@ async fn hang_up_reads_definitions_again_and_keeps_the_old_ones_on_a_mistake() {
     let text = vouchsafe::demo::fake::api_key_definition_toml("quillpost", "https://quillpost.example");
     std::fs::write(own.join("quillpost.toml"), text).unwrap();
     hub.signal("HUP");
-    eventually("the new definition", async || {
-        match api.call("GET", "/providers/quillpost", None).await {
-            (200, body) => Ok(body),
-            other => Err(other),
-        }
+    eventually("the new definition", async || match api.call("GET", "/providers/quillpost", None).await {
+        (200, body) => Ok(body),
+        other => Err(other),
     })
     .await;
     write_bad_definition(&own);
     hub.signal("HUP");
     eventually("the report", async || {
         let log = hub.err();
-        if log.contains("bad.toml:4:3") {
-            Ok(())
-        } else {
-            Err(log)
-        }
+        if log.contains("bad.toml:4:3") { Ok(()) } else { Err(log) }
     })
     .await;
     api.done("GET", "/providers/quillpost", None).await;
@@ -184,11 +145,7 @@ async fn an_end_does_not_wait_for_idle_connections() {
     let hub = RunningHub::start(home.path()).await;
     // Its pool keeps the connection open.
     let client = outside::client();
-    let answer = client
-        .get(format!("{}/healthz", hub.base_url))
-        .send()
-        .await
-        .unwrap();
+    let answer = client.get(format!("{}/healthz", hub.base_url)).send().await.unwrap();
     assert!(answer.status().is_success());
     hub.stop().await;
     assert!(client.get("http://127.0.0.1:9/").send().await.is_err());

@@ -8,49 +8,23 @@ use crate::support::app::TestApp;
 #[tokio::test]
 async fn a_wrong_key_is_refused_in_place_and_a_right_one_connects() {
     let Some(app) = TestApp::start().await else { return };
-    let modal = app
-        .modal(&json!({"userId": "u-17", "connectors": ["quillpost"]}))
-        .await;
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["quillpost"]})).await;
     assert!(modal.page("").await.contains("data-vs-page=\"key\""));
-    let wrong = modal
-        .submit(
-            "quillpost",
-            "api_key",
-            json!({"key": "fake_live_0000000000000000x!"}),
-        )
-        .await;
-    assert!(
-        wrong.contains("data-vs-page=\"key\"") && !wrong.contains("fake_live_0000"),
-        "{wrong}"
-    );
-    assert_eq!(
-        app.as_key().get("/users/u-17/credentials").await.ok(200)["data"],
-        json!([])
-    );
+    let wrong = modal.submit("quillpost", "api_key", json!({"key": "fake_live_0000000000000000x!"})).await;
+    assert!(wrong.contains("data-vs-page=\"key\"") && !wrong.contains("fake_live_0000"), "{wrong}");
+    assert_eq!(app.as_key().get("/users/u-17/credentials").await.ok(200)["data"], json!([]));
 
-    let done = modal
-        .submit("quillpost", "api_key", json!({"key": format!(" {VALID_KEY}\n")}))
-        .await;
-    assert!(
-        done.contains("data-vs-page=\"done\"") && !done.contains(VALID_KEY),
-        "{done}"
-    );
-    let credential = modal.result("quillpost").await["credentialId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let done = modal.submit("quillpost", "api_key", json!({"key": format!(" {VALID_KEY}\n")})).await;
+    assert!(done.contains("data-vs-page=\"done\"") && !done.contains(VALID_KEY), "{done}");
+    let credential = modal.result("quillpost").await["credentialId"].as_str().unwrap().to_owned();
     assert_eq!(app.token(&credential).await["fields"], json!({"key": VALID_KEY}));
 }
 
 #[tokio::test]
 async fn a_key_that_may_not_do_everything_is_kept_with_a_note() {
     let Some(app) = TestApp::start().await else { return };
-    let modal = app
-        .modal(&json!({"userId": "u-17", "connectors": ["quillpost"]}))
-        .await;
-    let done = modal
-        .submit("quillpost", "api_key", json!({"key": RESTRICTED_KEY}))
-        .await;
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["quillpost"]})).await;
+    let done = modal.submit("quillpost", "api_key", json!({"key": RESTRICTED_KEY})).await;
     assert!(done.contains("data-vs-page=\"done\""), "{done}");
     assert_eq!(modal.result("quillpost").await["status"], "completed");
 }
@@ -63,17 +37,10 @@ async fn one_integration_connects_two_apps_and_reuses_what_is_there() {
         json!({"name": "Orders", "connectors": [{"connector": "fernhill"}, {"connector": "quillpost"}]});
     app.as_key().put("/integrations/orders", &body).await.ok(201);
     let fernhill = app.connect("u-17").await;
-    let modal = app
-        .modal(&json!({"userId": "u-17", "integration": "orders"}))
-        .await;
+    let modal = app.modal(&json!({"userId": "u-17", "integration": "orders"})).await;
     let page = modal.page("").await;
-    assert!(
-        page.contains("data-vs-page=\"choose\"") && page.contains("jo@acme.test"),
-        "{page}"
-    );
+    assert!(page.contains("data-vs-page=\"choose\"") && page.contains("jo@acme.test"), "{page}");
     assert_eq!(modal.result("fernhill").await["credentialId"], fernhill.as_str());
-    modal
-        .submit("quillpost", "api_key", json!({"key": VALID_KEY}))
-        .await;
+    modal.submit("quillpost", "api_key", json!({"key": VALID_KEY})).await;
     assert_eq!(modal.state().await["status"], "completed");
 }

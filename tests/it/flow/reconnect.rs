@@ -10,19 +10,11 @@ async fn the_same_account_keeps_its_credential() {
     app.put_fernhill().await;
     let credential = app.connect("u-17").await;
     let before = app.token(&credential).await["accessToken"].clone();
-    let modal = app
-        .modal(&json!({"userId": "u-17", "credentialId": credential}))
-        .await;
+    let modal = app.modal(&json!({"userId": "u-17", "credentialId": credential})).await;
     modal.popup("fernhill").await.allow(&app, "jo@acme.test").await;
-    assert_eq!(
-        modal.result("fernhill").await["credentialId"],
-        credential.as_str()
-    );
+    assert_eq!(modal.result("fernhill").await["credentialId"], credential.as_str());
     assert_ne!(app.token(&credential).await["accessToken"], before);
-    assert_eq!(
-        app.events(&credential).await,
-        ["credential.created", "credential.reconnected"]
-    );
+    assert_eq!(app.events(&credential).await, ["credential.created", "credential.reconnected"]);
 }
 
 #[tokio::test]
@@ -30,19 +22,13 @@ async fn another_account_takes_its_place_only_if_the_user_says_so() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
     let credential = app.connect("u-17").await;
-    for (decision, account, status) in [
-        ("keep", "jo@acme.test", "failed"),
-        ("accept", "al@acme.test", "completed"),
-    ] {
-        let modal = app
-            .modal(&json!({"userId": "u-17", "credentialId": credential}))
-            .await;
+    for (decision, account, status) in
+        [("keep", "jo@acme.test", "failed"), ("accept", "al@acme.test", "completed")]
+    {
+        let modal = app.modal(&json!({"userId": "u-17", "credentialId": credential})).await;
         let popup = modal.popup("fernhill").await;
         let page = popup.allow(&app, "al@acme.test").await;
-        assert!(
-            page.contains("jo@acme.test") && page.contains("al@acme.test"),
-            "{page}"
-        );
+        assert!(page.contains("jo@acme.test") && page.contains("al@acme.test"), "{page}");
         assert_eq!(
             app.shown(&credential).await["account"]["label"],
             "jo@acme.test",
@@ -68,42 +54,20 @@ async fn missing_access_is_asked_for_and_what_was_granted_stays() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
     let need = |scopes: &[&str]| json!({"name": "Orders", "connectors": [{"connector": "fernhill", "scopes": scopes}]});
-    app.as_key()
-        .put("/integrations/orders", &need(&["items:read"]))
-        .await
-        .ok(201);
-    let first = app
-        .modal(&json!({"userId": "u-17", "integration": "orders"}))
-        .await;
+    app.as_key().put("/integrations/orders", &need(&["items:read"])).await.ok(201);
+    let first = app.modal(&json!({"userId": "u-17", "integration": "orders"})).await;
     first.popup("fernhill").await.allow(&app, "jo@acme.test").await;
-    let credential = first.result("fernhill").await["credentialId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let credential = first.result("fernhill").await["credentialId"].as_str().unwrap().to_owned();
 
-    app.as_key()
-        .put("/integrations/orders", &need(&["items:read", "items:write"]))
-        .await
-        .ok(200);
+    app.as_key().put("/integrations/orders", &need(&["items:read", "items:write"])).await.ok(200);
     let listed = app.as_key().get("/users/u-17/integrations").await.ok(200);
     assert_eq!(listed["data"][0]["connected"], false);
-    assert_eq!(
-        listed["data"][0]["connectors"][0]["missingScopes"],
-        json!(["items:write"])
-    );
+    assert_eq!(listed["data"][0]["connectors"][0]["missingScopes"], json!(["items:write"]));
 
-    let second = app
-        .modal(&json!({"userId": "u-17", "integration": "orders"}))
-        .await;
+    let second = app.modal(&json!({"userId": "u-17", "integration": "orders"})).await;
     assert_eq!(second.state().await["status"], "open");
     let popup = second.popup("fernhill").await;
-    let scope = popup
-        .consent
-        .query_pairs()
-        .find(|(name, _)| name == "scope")
-        .unwrap()
-        .1
-        .into_owned();
+    let scope = popup.consent.query_pairs().find(|(name, _)| name == "scope").unwrap().1.into_owned();
     for wanted in ["items:read", "items:write"] {
         assert!(scope.split(' ').any(|scope| scope == wanted), "{scope}");
     }

@@ -37,16 +37,10 @@ async fn a_spent_token_is_renewed_once_for_200_callers() {
     let credential = connected(&app).await;
     let old = app.token(&credential).await["accessToken"].clone();
     app.clock.advance(TimeDelta::hours(2));
-    app.fake
-        .program(Plan::next(Endpoint::Refresh, Fault::delay_before(100)));
+    app.fake.program(Plan::next(Endpoint::Refresh, Fault::delay_before(100)));
     let reads = (0..200).map(|_| {
         let (reader, path) = (app.as_key(), path(&credential));
-        async move {
-            reader.get(&path).await.ok(200)["accessToken"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        }
+        async move { reader.get(&path).await.ok(200)["accessToken"].as_str().unwrap().to_owned() }
     });
     let tokens: HashSet<String> = futures_util::future::join_all(reads).await.into_iter().collect();
     assert_eq!(tokens.len(), 1);
@@ -61,23 +55,12 @@ async fn rotation_goes_on_and_on() {
     let credential = connected(&app).await;
     let mut seen = HashSet::new();
     for _ in 0..50 {
-        assert!(
-            seen.insert(
-                app.token(&credential).await["accessToken"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned()
-            )
-        );
+        assert!(seen.insert(app.token(&credential).await["accessToken"].as_str().unwrap().to_owned()));
         app.clock.advance(TimeDelta::hours(2));
     }
     let grant = &app.fake.grants()[0];
     assert!(grant.alive && grant.versions.iter().all(|version| version.reuse == 0));
-    assert_eq!(
-        app.events(&credential).await,
-        ["credential.created"],
-        "renewing is no event"
-    );
+    assert_eq!(app.events(&credential).await, ["credential.created"], "renewing is no event");
 }
 
 #[tokio::test]
@@ -111,8 +94,7 @@ async fn what_is_due_is_renewed_without_anybody_asking() {
 #[tokio::test]
 async fn an_answer_without_a_refresh_token_leaves_the_old_one() {
     let Some(app) = TestApp::start().await else { return };
-    app.fake
-        .configure(|settings| settings.kind = vouchsafe::demo::fake::RefreshKind::Static);
+    app.fake.configure(|settings| settings.kind = vouchsafe::demo::fake::RefreshKind::Static);
     let credential = connected(&app).await;
     for _ in 0..3 {
         app.clock.advance(TimeDelta::hours(2));
@@ -126,8 +108,7 @@ async fn a_token_that_still_lives_is_served_while_the_app_is_down() {
     let Some(app) = TestApp::start().await else { return };
     let credential = connected(&app).await;
     let old = app.token(&credential).await["accessToken"].clone();
-    app.fake
-        .program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)).always());
+    app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)).always());
     app.clock.advance(TimeDelta::minutes(58));
     assert_eq!(app.token(&credential).await["accessToken"], old);
     eventually("a failed refresh", async || {
@@ -144,18 +125,11 @@ async fn a_token_that_still_lives_is_served_while_the_app_is_down() {
     problem.assert_problem(503, "refresh_pending");
     assert!(problem.header("retry-after").is_some());
     let shown = app.shown(&credential).await;
-    assert_eq!(
-        (&shown["status"], &shown["nextStep"]),
-        (&json!("error"), &Value::Null)
-    );
+    assert_eq!((&shown["status"], &shown["nextStep"]), (&json!("error"), &Value::Null));
 
     app.fake.clear_faults();
     app.clock.advance(TimeDelta::minutes(30));
-    assert_ne!(
-        app.token(&credential).await["accessToken"],
-        old,
-        "it heals by itself"
-    );
+    assert_ne!(app.token(&credential).await["accessToken"], old, "it heals by itself");
     assert_eq!(app.shown(&credential).await["status"], "active");
 }
 
@@ -165,44 +139,22 @@ async fn a_grant_that_the_user_took_back_is_expired_after_a_second_look() {
     let credential = connected(&app).await;
     app.fake.withdraw(app.fake.grants()[0].id);
     app.clock.advance(TimeDelta::hours(2));
-    app.as_key()
-        .get(&path(&credential))
-        .await
-        .assert_problem(503, "refresh_pending");
+    app.as_key().get(&path(&credential)).await.assert_problem(503, "refresh_pending");
     let shown = app.shown(&credential).await;
-    assert_eq!(
-        (&shown["status"], &shown["statusReason"]),
-        (&json!("error"), &json!("refusal_unconfirmed"))
-    );
+    assert_eq!((&shown["status"], &shown["statusReason"]), (&json!("error"), &json!("refusal_unconfirmed")));
 
     app.clock.advance(TimeDelta::minutes(2));
-    app.as_key()
-        .get(&path(&credential))
-        .await
-        .assert_problem(409, "credential_expired");
+    app.as_key().get(&path(&credential)).await.assert_problem(409, "credential_expired");
     let shown = app.shown(&credential).await;
     assert_eq!(shown["status"], "expired");
-    assert_eq!(
-        (&shown["statusReason"], &shown["nextStep"]),
-        (&json!("grant_refused"), &json!("reconnect"))
-    );
+    assert_eq!((&shown["statusReason"], &shown["nextStep"]), (&json!("grant_refused"), &json!("reconnect")));
     let events = app.events(&credential).await;
-    assert_eq!(
-        events.iter().filter(|kind| *kind == "credential.expired").count(),
-        1,
-        "{events:?}"
-    );
+    assert_eq!(events.iter().filter(|kind| *kind == "credential.expired").count(), 1, "{events:?}");
 
-    let modal = app
-        .modal(&json!({"userId": "u-17", "credentialId": credential}))
-        .await;
+    let modal = app.modal(&json!({"userId": "u-17", "credentialId": credential})).await;
     modal.popup("fernhill").await.allow(&app, "jo@acme.test").await;
     app.token(&credential).await;
-    assert_eq!(
-        app.shown(&credential).await["status"],
-        "active",
-        "the same id lives again"
-    );
+    assert_eq!(app.shown(&credential).await["status"], "active", "the same id lives again");
 }
 
 #[tokio::test]
@@ -213,16 +165,10 @@ async fn a_refused_client_is_the_connectors_fault_and_ends_no_credential() {
     app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
     for _ in 0..4 {
         app.clock.advance(TimeDelta::hours(2));
-        app.as_key()
-            .get(&path(&credential))
-            .await
-            .assert_problem(503, "connector_failing");
+        app.as_key().get(&path(&credential)).await.assert_problem(503, "connector_failing");
     }
     let shown = app.shown(&credential).await;
-    assert_eq!(
-        (&shown["status"], &shown["nextStep"]),
-        (&json!("error"), &json!("fix_connector"))
-    );
+    assert_eq!((&shown["status"], &shown["nextStep"]), (&json!("error"), &json!("fix_connector")));
     app.fake.clear_faults();
     app.clock.advance(TimeDelta::hours(1));
     app.token(&credential).await;
@@ -244,49 +190,28 @@ async fn a_refresh_by_hand_is_taken_once_a_minute() {
     app.user("u-18").await;
     let key = app.credential("u-18").await;
     let path = format!("/credentials/{}/refresh", key["credentialId"].as_str().unwrap());
-    app.as_key()
-        .act(&path)
-        .await
-        .assert_problem(400, "not_refreshable");
+    app.as_key().act(&path).await.assert_problem(400, "not_refreshable");
 }
 
 #[tokio::test]
 async fn deleting_tells_the_app_once() {
     let Some(app) = TestApp::start().await else { return };
     let credential = connected(&app).await;
-    let gone = app
-        .as_key()
-        .delete(&format!("/credentials/{credential}"))
-        .await
-        .ok(200);
+    let gone = app.as_key().delete(&format!("/credentials/{credential}")).await.ok(200);
     assert_eq!(gone, json!({"success": true, "revokedUpstream": "revoked"}));
     assert_eq!(app.fake.counters().revocations, 1);
     assert!(!app.fake.grants()[0].alive);
-    app.as_key()
-        .get(&path(&credential))
-        .await
-        .assert_problem(404, "not_found");
-    assert_eq!(
-        app.events(&credential).await,
-        ["credential.created", "credential.deleted"]
-    );
+    app.as_key().get(&path(&credential)).await.assert_problem(404, "not_found");
+    assert_eq!(app.events(&credential).await, ["credential.created", "credential.deleted"]);
 }
 
 #[tokio::test]
 async fn revoking_keeps_the_row_and_says_when_the_app_did_not_listen() {
     let Some(app) = TestApp::start().await else { return };
     let credential = connected(&app).await;
-    app.fake
-        .program(Plan::next(Endpoint::Revoke, Fault::status(StatusCode::SERVICE_UNAVAILABLE)).always());
-    let ended = app
-        .as_key()
-        .act(&format!("/credentials/{credential}/revoke"))
-        .await
-        .ok(200);
+    app.fake.program(Plan::next(Endpoint::Revoke, Fault::status(StatusCode::SERVICE_UNAVAILABLE)).always());
+    let ended = app.as_key().act(&format!("/credentials/{credential}/revoke")).await.ok(200);
     assert_eq!(ended["revokedUpstream"], "failed");
     assert_eq!(app.shown(&credential).await["status"], "revoked");
-    app.as_key()
-        .get(&path(&credential))
-        .await
-        .assert_problem(409, "credential_revoked");
+    app.as_key().get(&path(&credential)).await.assert_problem(409, "credential_revoked");
 }

@@ -27,12 +27,7 @@ fn authorize_url(server: &OidcProvider, client_id: &str) -> Url {
 
 async fn token(server: &OidcProvider, client: (&str, &str), fields: &[(&str, &str)]) -> Response {
     let request = outside::client().post(format!("{}/token", server.base_url));
-    request
-        .basic_auth(client.0, Some(client.1))
-        .form(fields)
-        .send()
-        .await
-        .unwrap()
+    request.basic_auth(client.0, Some(client.1)).form(fields).send().await.unwrap()
 }
 
 async fn exchange(server: &OidcProvider, client: (&str, &str), code: &str, verifier: &str) -> Response {
@@ -63,9 +58,7 @@ async fn tokens(server: &OidcProvider) -> Value {
 const BASIC: (&str, &str) = ("basic", "basic-secret");
 
 fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
-    answer[field]
-        .as_str()
-        .unwrap_or_else(|| panic!("no {field} in {answer}"))
+    answer[field].as_str().unwrap_or_else(|| panic!("no {field} in {answer}"))
 }
 
 #[tokio::test]
@@ -88,11 +81,7 @@ async fn a_registered_client_signs_in_refreshes_and_a_reused_token_kills_its_fam
     assert_eq!(query(&callback, "iss"), Some(server.base_url.clone()));
 
     let code = query(&callback, "code").unwrap();
-    let first: Value = exchange(&server, client, &code, VERIFIER)
-        .await
-        .json()
-        .await
-        .unwrap();
+    let first: Value = exchange(&server, client, &code, VERIFIER).await.json().await.unwrap();
     assert_eq!(first["expires_in"], 5);
     let me: Value = outside::client()
         .get(format!("{}/me", server.base_url))
@@ -126,17 +115,9 @@ async fn q01_of_parallel_refreshes_one_wins_and_its_new_token_is_dead() {
     let refresh_token = text(&first, "refresh_token");
     let answers =
         futures_util::future::join_all((0..4).map(|_| refresh(&server, BASIC, refresh_token))).await;
-    let winners: Vec<&Value> = answers
-        .iter()
-        .filter(|(status, _)| *status == 200)
-        .map(|(_, answer)| answer)
-        .collect();
-    assert_eq!(
-        winners.len(),
-        1,
-        "{:?}",
-        answers.iter().map(|(status, _)| status).collect::<Vec<_>>()
-    );
+    let winners: Vec<&Value> =
+        answers.iter().filter(|(status, _)| *status == 200).map(|(_, answer)| answer).collect();
+    assert_eq!(winners.len(), 1, "{:?}", answers.iter().map(|(status, _)| status).collect::<Vec<_>>());
     let (status, _) = refresh(&server, BASIC, text(winners[0], "refresh_token")).await;
     assert_eq!(status, 400);
 }
@@ -160,11 +141,7 @@ async fn q10_a_replayed_code_kills_the_tokens_already_issued() {
     };
     let callback = server.sign_in(&authorize_url(&server, "basic"), "jo").await;
     let code = query(&callback, "code").unwrap();
-    let first: Value = exchange(&server, BASIC, &code, VERIFIER)
-        .await
-        .json()
-        .await
-        .unwrap();
+    let first: Value = exchange(&server, BASIC, &code, VERIFIER).await.json().await.unwrap();
     assert_eq!(exchange(&server, BASIC, &code, VERIFIER).await.status(), 400);
     let (status, _) = refresh(&server, BASIC, text(&first, "refresh_token")).await;
     assert_eq!(status, 400);
@@ -172,10 +149,7 @@ async fn q10_a_replayed_code_kills_the_tokens_already_issued() {
 
 #[tokio::test]
 async fn q08_without_rotation_the_refresh_token_stays() {
-    let options = OidcOptions {
-        rotate: false,
-        ..OidcOptions::default()
-    };
+    let options = OidcOptions { rotate: false, ..OidcOptions::default() };
     let Some(server) = OidcProvider::start(options).await else {
         return;
     };
@@ -184,23 +158,14 @@ async fn q08_without_rotation_the_refresh_token_stays() {
     for _ in 0..2 {
         let (status, answer) = refresh(&server, BASIC, kept).await;
         assert_eq!(status, 200);
-        assert_eq!(
-            answer
-                .get("refresh_token")
-                .and_then(Value::as_str)
-                .unwrap_or(kept),
-            kept
-        );
+        assert_eq!(answer.get("refresh_token").and_then(Value::as_str).unwrap_or(kept), kept);
     }
     assert!(server.events("refresh_token.consumed").is_empty());
 }
 
 #[tokio::test]
 async fn q14_without_offline_access_there_is_no_refresh_token() {
-    let options = OidcOptions {
-        always_refresh_token: false,
-        ..OidcOptions::default()
-    };
+    let options = OidcOptions { always_refresh_token: false, ..OidcOptions::default() };
     let Some(server) = OidcProvider::start(options).await else {
         return;
     };
@@ -209,10 +174,7 @@ async fn q14_without_offline_access_there_is_no_refresh_token() {
 
 #[tokio::test]
 async fn pages_carry_the_opener_policy_they_were_told() {
-    let options = OidcOptions {
-        opener_policy: Some("same-origin".to_owned()),
-        ..OidcOptions::default()
-    };
+    let options = OidcOptions { opener_policy: Some("same-origin".to_owned()), ..OidcOptions::default() };
     let Some(server) = OidcProvider::start(options).await else {
         return;
     };

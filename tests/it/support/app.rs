@@ -68,9 +68,7 @@ impl TestApp {
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
         let hub = Arc::new(hub(&url, public_url, &clock, definitions(&fake, &folder)).await);
         hub.bootstrap().await.unwrap();
-        hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active)
-            .await
-            .unwrap();
+        hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active).await.unwrap();
         let keys = [
             key(&hub, "default", "production").await,
             key(&hub, "default", "sandbox").await,
@@ -131,11 +129,7 @@ impl TestApp {
 
     /// Makes a user of production; their id.
     pub(crate) async fn user(&self, username: &str) -> String {
-        let made = self
-            .as_key()
-            .post("/users", &json!({"username": username}))
-            .await
-            .ok(201);
+        let made = self.as_key().post("/users", &json!({"username": username})).await.ok(201);
         made["userId"].as_str().unwrap().to_owned()
     }
 
@@ -156,11 +150,7 @@ impl TestApp {
     pub(crate) async fn set_state(&self, state: vouchsafe_entity::kind::WorkspaceState) {
         self.hub.set_workspace_state("default", state).await.unwrap();
         // Any change of a key empties the cache of keys.
-        let made = self
-            .as_key()
-            .post("/api-keys", &json!({"name": "x", "scopes": ["*"]}))
-            .await
-            .ok(201);
+        let made = self.as_key().post("/api-keys", &json!({"name": "x", "scopes": ["*"]})).await.ok(201);
         let path = format!("/api-keys/{}", made["apiKeyId"].as_str().unwrap());
         self.as_key().delete(&path).await.ok(200);
     }
@@ -180,10 +170,7 @@ async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
         let bytes = (&SystemRandom as &dyn Random).bytes::<8>();
         let schema = format!("t_{}", hex::encode(bytes));
         let admin = sea_orm::Database::connect(&cluster).await.unwrap();
-        admin
-            .execute_unprepared(&format!("CREATE SCHEMA {schema}"))
-            .await
-            .unwrap();
+        admin.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         admin.close().await.unwrap();
         return DatabaseUrl::parse(&format!("{cluster}?options=-c%20search_path%3D{schema}"));
     }
@@ -206,10 +193,7 @@ fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
         (QUILLPOST, fake.api_key_definition_toml(QUILLPOST)),
         (BASIC, fake::basic_definition_toml(BASIC, base_url)),
         (SESSION, fake::session_definition_toml(SESSION, base_url)),
-        (
-            OWN_CLIENT,
-            fake::client_credentials_definition_toml(OWN_CLIENT, base_url),
-        ),
+        (OWN_CLIENT, fake::client_credentials_definition_toml(OWN_CLIENT, base_url)),
     ] {
         std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
     }
@@ -226,11 +210,7 @@ async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, provi
         allow_http: true,
         ..EgressConfig::default()
     };
-    let sources = Sources {
-        builtin: true,
-        dir: Some(providers),
-        allow_http: true,
-    };
+    let sources = Sources { builtin: true, dir: Some(providers), allow_http: true };
     Hub::new(Parts {
         store,
         vault: Vault::new(master, Arc::clone(&random)),
@@ -239,10 +219,7 @@ async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, provi
         clock: Arc::<ManualClock>::clone(clock),
         random,
         public_url,
-        times: Times {
-            confirm_after: 60_000,
-            lease: 90_000,
-        },
+        times: Times { confirm_after: 60_000, lease: 90_000 },
         audit: AuditMode::Strict,
         check_waits: Vec::new(),
     })

@@ -24,9 +24,7 @@ impl Component {
         match self {
             Self::Chromium => on_path("chromium"),
             Self::Chromedriver => on_path("chromedriver"),
-            Self::Postgres => std::env::var("TEST_POSTGRES_URL")
-                .ok()
-                .filter(|url| !url.is_empty()),
+            Self::Postgres => std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()),
             Self::Node => pinned_node(),
         }
     }
@@ -60,12 +58,7 @@ impl fmt::Display for Component {
 pub(crate) fn require(component: Component) -> Option<String> {
     let found = component.locate();
     if found.is_none() {
-        skip(
-            &test_name(),
-            component,
-            std::env::var("CI").is_ok_and(|ci| ci == "true"),
-            &skip_file(),
-        );
+        skip(&test_name(), component, std::env::var("CI").is_ok_and(|ci| ci == "true"), &skip_file());
     }
     found
 }
@@ -90,9 +83,8 @@ pub(crate) fn node_modules() -> PathBuf {
 
 fn on_path(program: &str) -> Option<String> {
     let path = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())?;
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())?;
     found.to_str().map(str::to_owned)
 }
 
@@ -107,10 +99,8 @@ fn pinned_node() -> Option<String> {
 }
 
 fn skip_file() -> PathBuf {
-    std::env::var_os("TEST_SKIPS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("skips.txt"),
-        PathBuf::from,
-    )
+    std::env::var_os("TEST_SKIPS")
+        .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("skips.txt"), PathBuf::from)
 }
 
 fn test_name() -> String {

@@ -26,10 +26,7 @@ impl Fresh {
             return Self::postgres().await;
         }
         let folder = tempfile::tempdir().unwrap();
-        let url = format!(
-            "sqlite://{}?mode=rwc",
-            folder.path().join("vouchsafe.db").display()
-        );
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("vouchsafe.db").display());
         Some(Self { url, folder })
     }
 
@@ -43,10 +40,7 @@ impl Fresh {
         let random: &dyn Random = &SystemRandom;
         let schema = format!("t_{}", hex::encode(random.bytes::<8>()));
         let admin = sea_orm::Database::connect(&cluster).await.unwrap();
-        admin
-            .execute_unprepared(&format!("CREATE SCHEMA {schema}"))
-            .await
-            .unwrap();
+        admin.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         admin.close().await.unwrap();
         Some(Self {
             url: format!("{cluster}?options=-c%20search_path%3D{schema}"),

@@ -17,11 +17,7 @@ pub(crate) struct Persona<'a> {
 impl<'a> Persona<'a> {
     /// Somebody with a hub API key, or without.
     pub(crate) fn new(app: &'a TestApp, key: Option<String>) -> Self {
-        Self {
-            app,
-            key,
-            headers: Vec::new(),
-        }
+        Self { app, key, headers: Vec::new() }
     }
 
     /// The same, who sends one more header.
@@ -66,19 +62,12 @@ impl<'a> Persona<'a> {
     /// A body as it is, under the media type given.
     pub(crate) async fn send_raw(&self, method: Method, path: &str, kind: &str, body: &str) -> TestResponse {
         let request = self.request(method, path).body(body.to_owned());
-        let request = if kind.is_empty() {
-            request
-        } else {
-            request.header("content-type", kind)
-        };
+        let request = if kind.is_empty() { request } else { request.header("content-type", kind) };
         TestResponse::read(request).await
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let mut request = self
-            .app
-            .client
-            .request(method, format!("{}{path}", self.app.base_url));
+        let mut request = self.app.client.request(method, format!("{}{path}", self.app.base_url));
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
@@ -127,37 +116,15 @@ impl TestResponse {
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) -> Value {
         let shown = format!("{} {:?}", self.status, self.body);
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json"),
-            "{shown}"
-        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{shown}");
         let problem = self.json();
-        assert_eq!(
-            (self.status, problem["code"].as_str()),
-            (status, Some(code)),
-            "{shown}"
-        );
+        assert_eq!((self.status, problem["code"].as_str()), (status, Some(code)), "{shown}");
         assert_eq!(problem["status"], status, "{shown}");
-        assert_eq!(
-            problem["type"],
-            format!("urn:vouchsafe:problem:{code}"),
-            "{shown}"
-        );
+        assert_eq!(problem["type"], format!("urn:vouchsafe:problem:{code}"), "{shown}");
         assert_eq!(problem["detail"], problem["message"], "{shown}");
-        assert!(
-            problem["message"].as_str().is_some_and(|text| !text.is_empty()),
-            "{shown}"
-        );
-        assert!(
-            problem["title"].as_str().is_some_and(|text| !text.is_empty()),
-            "{shown}"
-        );
-        assert_eq!(
-            problem["requestId"].as_str(),
-            self.header("x-request-id"),
-            "{shown}"
-        );
+        assert!(problem["message"].as_str().is_some_and(|text| !text.is_empty()), "{shown}");
+        assert!(problem["title"].as_str().is_some_and(|text| !text.is_empty()), "{shown}");
+        assert_eq!(problem["requestId"].as_str(), self.header("x-request-id"), "{shown}");
         problem
     }
 
@@ -174,18 +141,12 @@ impl TestResponse {
 #[track_caller]
 pub(crate) fn assert_pointers(problem: &Value, pointers: &[&str]) {
     let errors = problem["errors"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut found: Vec<&str> = errors
-        .iter()
-        .filter_map(|error| error["pointer"].as_str())
-        .collect();
+    let mut found: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
     found.sort_unstable();
     let mut wanted = pointers.to_vec();
     wanted.sort_unstable();
     assert_eq!(found, wanted, "{problem}");
     for error in errors {
-        assert!(
-            error["code"].is_string() && error["message"].is_string(),
-            "{problem}"
-        );
+        assert!(error["code"].is_string() && error["message"].is_string(), "{problem}");
     }
 }

@@ -31,8 +31,7 @@ impl TestApp {
             json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": DEMO_CLIENT_SECRET});
         let connector = self.as_key().put("/connectors/fernhill", &body).await;
         let redirect = connector.json()["redirectUri"].as_str().unwrap().to_owned();
-        self.fake
-            .register(Client::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET).redirect(redirect));
+        self.fake.register(Client::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET).redirect(redirect));
     }
 
     /// Makes a connect session.
@@ -48,46 +47,27 @@ impl TestApp {
 
     /// Connects Fernhill for a user, from session to credential; its id.
     pub(crate) async fn connect(&self, username: &str) -> String {
-        let modal = self
-            .modal(&json!({"userId": username, "connectors": ["fernhill"]}))
-            .await;
+        let modal = self.modal(&json!({"userId": username, "connectors": ["fernhill"]})).await;
         let popup = modal.popup("fernhill").await;
         popup.allow(self, "jo@acme.test").await;
-        modal.result("fernhill").await["credentialId"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        modal.result("fernhill").await["credentialId"].as_str().unwrap().to_owned()
     }
 
     /// The token of a credential.
     pub(crate) async fn token(&self, credential: &str) -> Value {
-        self.as_key()
-            .get(&format!("/credentials/{credential}/token"))
-            .await
-            .ok(200)
+        self.as_key().get(&format!("/credentials/{credential}/token")).await.ok(200)
     }
 
     /// The credential as the API shows it.
     pub(crate) async fn shown(&self, credential: &str) -> Value {
-        self.as_key()
-            .get(&format!("/credentials/{credential}"))
-            .await
-            .ok(200)
+        self.as_key().get(&format!("/credentials/{credential}")).await.ok(200)
     }
 
     /// The types of the events of a credential, oldest first.
     pub(crate) async fn events(&self, credential: &str) -> Vec<String> {
-        let page = self
-            .as_key()
-            .get(&format!("/events?credentialId={credential}"))
-            .await
-            .ok(200);
-        let mut types: Vec<String> = page["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|e| e["type"].as_str().unwrap().to_owned())
-            .collect();
+        let page = self.as_key().get(&format!("/events?credentialId={credential}")).await.ok(200);
+        let mut types: Vec<String> =
+            page["data"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap().to_owned()).collect();
         types.reverse();
         types
     }
@@ -95,19 +75,13 @@ impl TestApp {
 
 impl Modal<'_> {
     fn request(&self, method: http::Method, path: &str) -> RequestBuilder {
-        self.app
-            .client
-            .request(method, format!("{}{path}", self.app.base_url))
-            .bearer_auth(&self.token)
+        self.app.client.request(method, format!("{}{path}", self.app.base_url)).bearer_auth(&self.token)
     }
 
     /// A page's HTML.
     pub(crate) async fn page(&self, query: &str) -> String {
-        let response = self
-            .request(http::Method::GET, &format!("/connect/page{query}"))
-            .send()
-            .await
-            .unwrap();
+        let response =
+            self.request(http::Method::GET, &format!("/connect/page{query}")).send().await.unwrap();
         assert_eq!(response.status(), 200);
         response.text().await.unwrap()
     }
@@ -115,12 +89,8 @@ impl Modal<'_> {
     /// Sends a form of the modal; its answer's HTML.
     pub(crate) async fn submit(&self, connector: &str, method: &str, data: Value) -> String {
         let body = json!({"connector": connector, "method": method, "data": data});
-        let response = self
-            .request(http::Method::POST, "/connect/credentials")
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
+        let response =
+            self.request(http::Method::POST, "/connect/credentials").json(&body).send().await.unwrap();
         assert_eq!(response.status(), 200, "{:?}", response.text().await);
         response.text().await.unwrap()
     }
@@ -128,23 +98,14 @@ impl Modal<'_> {
     /// A fresh ticket.
     pub(crate) async fn ticket(&self, connector: &str) -> Value {
         let body = json!({"connector": connector, "data": {}});
-        let response = self
-            .request(http::Method::POST, "/connect/tickets")
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
+        let response = self.request(http::Method::POST, "/connect/tickets").json(&body).send().await.unwrap();
         assert_eq!(response.status(), 200);
         response.json().await.unwrap()
     }
 
     /// How the session stands, as its frame hears it.
     pub(crate) async fn state(&self) -> Value {
-        let response = self
-            .request(http::Method::GET, "/connect/state")
-            .send()
-            .await
-            .unwrap();
+        let response = self.request(http::Method::GET, "/connect/state").send().await.unwrap();
         assert_eq!(response.status(), 200);
         response.json().await.unwrap()
     }
@@ -165,95 +126,46 @@ impl Modal<'_> {
             .unwrap();
         assert_eq!(response.status(), 200, "{:?}", response.text().await);
         let answer: Value = response.json().await.unwrap();
-        Popup {
-            flow,
-            cookie,
-            consent: answer["location"].as_str().unwrap().parse().unwrap(),
-        }
+        Popup { flow, cookie, consent: answer["location"].as_str().unwrap().parse().unwrap() }
     }
 
     /// A popup without an opener, whose user read the page and went on.
     pub(crate) async fn popup_alone(&self, connector: &str, mode: &str) -> Popup {
         let ticket = self.ticket(connector).await;
-        let (flow, cookie) = self
-            .app
-            .begin(&format!("{}{mode}", ticket["startUrl"].as_str().unwrap()))
-            .await;
+        let (flow, cookie) = self.app.begin(&format!("{}{mode}", ticket["startUrl"].as_str().unwrap())).await;
         let response = self.app.go_on(&flow, &cookie).await;
         assert_eq!(response.status(), 303);
         let consent = response.headers()[LOCATION].to_str().unwrap().parse().unwrap();
-        Popup {
-            flow,
-            cookie,
-            consent,
-        }
+        Popup { flow, cookie, consent }
     }
 
     /// What came of a connector, as the back end sees it.
     pub(crate) async fn result(&self, connector: &str) -> Value {
-        let session = self
-            .app
-            .as_key()
-            .get(&format!("/connect/sessions/{}", self.session))
-            .await
-            .ok(200);
+        let session = self.app.as_key().get(&format!("/connect/sessions/{}", self.session)).await.ok(200);
         let results = session["results"].as_array().unwrap();
-        results
-            .iter()
-            .find(|result| result["connector"] == connector)
-            .cloned()
-            .unwrap_or(Value::Null)
+        results.iter().find(|result| result["connector"] == connector).cloned().unwrap_or(Value::Null)
     }
 }
 
 impl TestApp {
     /// Opens a start page; flow and cookie.
     pub(crate) async fn begin(&self, path: &str) -> (String, String) {
-        let response = self
-            .client
-            .get(format!("{}{path}", self.base_url))
-            .send()
-            .await
-            .unwrap();
+        let response = self.client.get(format!("{}{path}", self.base_url)).send().await.unwrap();
         assert_eq!(response.status(), 200);
-        let cookie = response.headers()[SET_COOKIE]
-            .to_str()
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned();
-        let flow = cookie
-            .split('=')
-            .next()
-            .unwrap()
-            .trim_start_matches("vs_flow_")
-            .to_owned();
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let flow = cookie.split('=').next().unwrap().trim_start_matches("vs_flow_").to_owned();
         (flow, cookie)
     }
 
     /// Presses *Continue* on a start page.
     pub(crate) async fn go_on(&self, flow: &str, cookie: &str) -> Response {
-        let request = self
-            .client
-            .post(format!("{}/connect/start/continue", self.base_url));
-        request
-            .header(COOKIE, cookie)
-            .form(&[("flow", flow)])
-            .send()
-            .await
-            .unwrap()
+        let request = self.client.post(format!("{}/connect/start/continue", self.base_url));
+        request.header(COOKIE, cookie).form(&[("flow", flow)]).send().await.unwrap()
     }
 
     /// Opens an address that the app sends the browser back to, with a cookie.
     pub(crate) async fn callback(&self, address: &Url, cookie: &str) -> (u16, String) {
-        let response = self
-            .client
-            .get(address.clone())
-            .header(COOKIE, cookie)
-            .send()
-            .await
-            .unwrap();
+        let response = self.client.get(address.clone()).header(COOKIE, cookie).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
 }
@@ -261,20 +173,14 @@ impl TestApp {
 impl Popup {
     /// Decides at the app; the address that it sends the browser back to.
     pub(crate) async fn decide(&self, app: &TestApp, decision: &str, username: &str) -> Url {
-        let mut form: Vec<(String, String)> = self
-            .consent
-            .query_pairs()
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
+        let mut form: Vec<(String, String)> =
+            self.consent.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         form.push(("username".to_owned(), username.to_owned()));
         form.push(("decision".to_owned(), decision.to_owned()));
         let mut address = self.consent.clone();
         address.set_query(None);
         let response = app.client.post(address).form(&form).send().await.unwrap();
-        let location = response
-            .headers()
-            .get(LOCATION)
-            .unwrap_or_else(|| panic!("{}", response.status()));
+        let location = response.headers().get(LOCATION).unwrap_or_else(|| panic!("{}", response.status()));
         location.to_str().unwrap().parse().unwrap()
     }
 

@@ -10,21 +10,14 @@ pub(crate) fn client() -> Client {
 }
 
 /// As [`client`], to be given a test CA or fixed addresses first.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test speaks to the product from outside, past `egress`"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test speaks to the product from outside, past `egress`")]
 pub(crate) fn builder() -> ClientBuilder {
-    Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
+    Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy()
 }
 
 /// The value of one query parameter.
 pub(crate) fn query(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// A person with a browser: keeps cookies per host, follows redirects, presses buttons of forms.
@@ -37,10 +30,7 @@ pub(crate) struct Person {
 impl Person {
     /// Somebody with an empty cookie jar.
     pub(crate) fn new(client: Client) -> Self {
-        Self {
-            client,
-            cookies: BTreeMap::new(),
-        }
+        Self { client, cookies: BTreeMap::new() }
     }
 
     /// Opens `url` and follows redirects as long as they stay on its host; gives the last address and answer.

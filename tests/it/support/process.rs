@@ -81,24 +81,15 @@ impl RunningHub {
         let address = home.join("data/address");
         let _ = std::fs::remove_file(&address);
         let file = |name| std::fs::File::create(home.join(name)).unwrap();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file("hub.out"))
-            .stderr(file("hub.err"))
-            .spawn()
-            .unwrap();
-        let mut hub = Self {
-            base_url: String::new(),
-            home: home.to_owned(),
-            child,
-        };
-        let address = eventually("the address of the hub", async || {
-            match std::fs::read_to_string(&address) {
+        let child =
+            command.stdin(Stdio::null()).stdout(file("hub.out")).stderr(file("hub.err")).spawn().unwrap();
+        let mut hub = Self { base_url: String::new(), home: home.to_owned(), child };
+        let address =
+            eventually("the address of the hub", async || match std::fs::read_to_string(&address) {
                 Ok(text) if !text.is_empty() => Ok(text),
                 _ => Err(hub.err()),
-            }
-        })
-        .await;
+            })
+            .await;
         hub.base_url = format!("http://{address}");
         let client = outside::client();
         eventually("a healthy answer", async || {
@@ -146,11 +137,7 @@ impl RunningHub {
 
     /// A client of its API with `key`.
     pub(crate) fn api(&self, key: &str) -> Api {
-        Api {
-            base_url: self.base_url.clone(),
-            key: key.to_owned(),
-            client: outside::client(),
-        }
+        Api { base_url: self.base_url.clone(), key: key.to_owned(), client: outside::client() }
     }
 }
 
@@ -179,10 +166,8 @@ impl Api {
     /// As [`Api::call`], with any body and the answer as it came.
     pub(crate) async fn call_raw(&self, method: &str, path: &str, body: Option<String>) -> (u16, String) {
         let method = method.parse().unwrap();
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.base_url))
-            .bearer_auth(&self.key);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base_url)).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
@@ -196,10 +181,7 @@ impl Api {
         let at = std::panic::Location::caller();
         async move {
             let (status, answer) = self.call(method, path, body).await;
-            assert!(
-                (200..300).contains(&status),
-                "{at}: {method} {path}: {status} {answer}"
-            );
+            assert!((200..300).contains(&status), "{at}: {method} {path}: {status} {answer}");
             answer
         }
     }

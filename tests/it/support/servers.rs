@@ -16,10 +16,7 @@ use super::wait::{DEADLINE, eventually};
 
 /// The switches of `tests/servers/oidc-provider/server.mjs`.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the server, and they are independent"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the server, and they are independent")]
 pub(crate) struct OidcOptions {
     /// Redirect URIs of the clients `basic`, `post`, `public` and `dpop`.
     pub(crate) callbacks: Vec<String>,
@@ -112,12 +109,7 @@ impl OidcProvider {
             move || read_events(output, ready, &events)
         });
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Self {
-            base_url: String::new(),
-            address,
-            child,
-            events,
-        };
+        let mut server = Self { base_url: String::new(), address, child, events };
         let port = tokio::time::timeout(DEADLINE, listening)
             .await
             .expect("oidc-provider is ready in time")
@@ -130,11 +122,7 @@ impl OidcProvider {
     /// Everything the server reported under `name` so far.
     pub(crate) fn events(&self, name: &str) -> Vec<Value> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        events
-            .iter()
-            .filter(|event| event["event"] == name)
-            .cloned()
-            .collect()
+        events.iter().filter(|event| event["event"] == name).cloned().collect()
     }
 
     /// Waits until the server has reported `name` exactly `count` times.
@@ -152,12 +140,8 @@ impl OidcProvider {
 
     /// Registers a client (RFC 7591) and gives the answer, `client_id` and `client_secret` in it.
     pub(crate) async fn register(&self, metadata: &Value) -> Value {
-        let response = outside::client()
-            .post(format!("{}/reg", self.base_url))
-            .json(metadata)
-            .send()
-            .await
-            .unwrap();
+        let response =
+            outside::client().post(format!("{}/reg", self.base_url)).json(metadata).send().await.unwrap();
         assert_eq!(response.status(), 201, "{:?}", response.text().await);
         response.json().await.unwrap()
     }
@@ -172,13 +156,9 @@ impl OidcProvider {
         start.set_ip_host(self.address.ip()).unwrap();
         start.set_port(Some(self.address.port())).unwrap();
         let (page, _) = person.open(start).await;
-        assert!(
-            page.path().starts_with("/interaction/"),
-            "no sign-in page but {page}"
-        );
-        let (page, _) = person
-            .submit(page, &[("prompt", "login"), ("login", login), ("password", "x")])
-            .await;
+        assert!(page.path().starts_with("/interaction/"), "no sign-in page but {page}");
+        let (page, _) =
+            person.submit(page, &[("prompt", "login"), ("login", login), ("password", "x")]).await;
         if !page.path().starts_with("/interaction/") {
             return page;
         }

@@ -24,11 +24,7 @@ fn verdict(kind: RefreshKind, seen: &VersionView, spent: bool, now: DateTime<Utc
         (RefreshKind::Grace(_) | RefreshKind::Reject | RefreshKind::Strict, false) => Verdict::Rotate,
         (RefreshKind::Grace(seconds), true) => {
             let until = seen.spent_at.map(|at| at + TimeDelta::seconds(seconds.into()));
-            if until.is_some_and(|until| now <= until) {
-                Verdict::Repeat
-            } else {
-                Verdict::Refuse
-            }
+            if until.is_some_and(|until| now <= until) { Verdict::Repeat } else { Verdict::Refuse }
         }
         (RefreshKind::Reject, true) => Verdict::Refuse,
         (RefreshKind::Strict, true) => Verdict::RefuseAndEnd,
@@ -56,9 +52,7 @@ impl Grant {
                 seen.refused += 1;
                 seen.ended_grant = true;
                 self.end = Some(GrantEnd::Reuse);
-                Err(Refusal::grant(
-                    "the refresh token was used before; the grant is revoked",
-                ))
+                Err(Refusal::grant("the refresh token was used before; the grant is revoked"))
             }
             Verdict::Keep => {
                 seen.accepted += 1;
@@ -74,13 +68,7 @@ impl Grant {
                 let next = version + 1;
                 self.current = next;
                 self.current_token = mint.token("fhr_");
-                self.versions.insert(
-                    next,
-                    VersionView {
-                        version: next,
-                        ..VersionView::default()
-                    },
-                );
+                self.versions.insert(next, VersionView { version: next, ..VersionView::default() });
                 Ok(Some(self.current_token.clone()))
             }
         }
@@ -91,11 +79,7 @@ impl Ledger {
     /// Notes that a refresh token arrived, before anything is done with it.
     pub(in crate::demo::fake) fn arrived(&mut self, refresh_token: &str) -> Option<(GrantId, u64)> {
         let (id, version) = *self.refresh.get(refresh_token)?;
-        if let Some(seen) = self
-            .grants
-            .get_mut(&id)
-            .and_then(|grant| grant.versions.get_mut(&version))
-        {
+        if let Some(seen) = self.grants.get_mut(&id).and_then(|grant| grant.versions.get_mut(&version)) {
             seen.requests += 1;
         }
         Some((id, version))
@@ -112,38 +96,23 @@ impl Ledger {
         let Some(&(id, version)) = self.refresh.get(refresh_token) else {
             return Err(Refusal::grant("the refresh token is unknown"));
         };
-        let Some(grant) = self
-            .grants
-            .get_mut(&id)
-            .filter(|grant| grant.client_id == client_id)
-        else {
+        let Some(grant) = self.grants.get_mut(&id).filter(|grant| grant.client_id == client_id) else {
             return Err(Refusal::grant("the refresh token belongs to another client"));
         };
         let scopes = match scope {
             None => grant.scopes.clone(),
-            Some(asked) => asked
-                .split_whitespace()
-                .map(ToOwned::to_owned)
-                .collect::<Vec<_>>(),
+            Some(asked) => asked.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>(),
         };
         if !scopes.iter().all(|scope| grant.scopes.contains(scope)) {
             return Err(Refusal::new("invalid_scope", "more than the user allowed"));
         }
         let refresh_token = grant.spend(version, mint)?;
         let current = grant.current;
-        let owner = Owner::Grant {
-            id,
-            version: current,
-            username: grant.username.clone(),
-        };
+        let owner = Owner::Grant { id, version: current, username: grant.username.clone() };
         if let Some(token) = &refresh_token {
             self.refresh.insert(token.clone(), (id, current));
         }
-        Ok(Issued {
-            grant: Some(id),
-            refresh_token,
-            ..self.access_token(owner, scopes, mint)
-        })
+        Ok(Issued { grant: Some(id), refresh_token, ..self.access_token(owner, scopes, mint) })
     }
 
     /// Revokes a token of this client (RFC 7009); an unknown one is no error. Gives the number of grants ended.
@@ -174,16 +143,9 @@ impl Ledger {
             RevokeScope::Account => {
                 let same =
                     |other: &Grant| other.username == grant.username && other.client_id == grant.client_id;
-                self.grants
-                    .iter()
-                    .filter(|(_, other)| same(other))
-                    .map(|(id, _)| *id)
-                    .collect()
+                self.grants.iter().filter(|(_, other)| same(other)).map(|(id, _)| *id).collect()
             }
         };
-        ended
-            .into_iter()
-            .map(|id| u64::from(self.end(id, GrantEnd::Revoked)))
-            .sum()
+        ended.into_iter().map(|id| u64::from(self.end(id, GrantEnd::Revoked))).sum()
     }
 }

@@ -25,9 +25,7 @@ async fn raw(rig: &Rig, refresh_token: &str, wait: Duration) -> (String, bool) {
     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     line.write_all(request.as_bytes()).await.unwrap();
     let mut seen = Vec::new();
-    let closed = tokio::time::timeout(wait, line.read_to_end(&mut seen))
-        .await
-        .is_ok();
+    let closed = tokio::time::timeout(wait, line.read_to_end(&mut seen)).await.is_ok();
     (String::from_utf8_lossy(&seen).into_owned(), closed)
 }
 
@@ -39,21 +37,11 @@ async fn a_status_comes_before_or_after_the_token_is_spent() {
     let rig = Rig::new(RefreshKind::Strict).await;
     let first = rig.connected().await;
     let token = text(&first, "refresh_token");
-    rig.fake
-        .program(Plan::next(Endpoint::Refresh, Fault::throttled(7)));
+    rig.fake.program(Plan::next(Endpoint::Refresh, Fault::throttled(7)));
     let response = rig.spend(token).send().await.unwrap();
-    assert_eq!(
-        (
-            response.status().as_u16(),
-            response.headers()["retry-after"].as_bytes()
-        ),
-        (429, &b"7"[..])
-    );
+    assert_eq!((response.status().as_u16(), response.headers()["retry-after"].as_bytes()), (429, &b"7"[..]));
     assert_eq!(spent(&rig), (1, 0));
-    rig.fake.program(Plan::next(
-        Endpoint::Token,
-        Fault::status(StatusCode::BAD_GATEWAY).processed(),
-    ));
+    rig.fake.program(Plan::next(Endpoint::Token, Fault::status(StatusCode::BAD_GATEWAY).processed()));
     let response = rig.spend(token).send().await.unwrap();
     assert_eq!(response.status(), 502);
     assert_eq!(response.text().await.unwrap(), "");
@@ -69,33 +57,21 @@ async fn answers_can_be_odd_in_every_way() {
     let plan = |fault| rig.fake.program(Plan::next(Endpoint::Refresh, fault));
 
     plan(Fault::oauth_error(StatusCode::OK, "invalid_grant"));
-    assert_eq!(
-        json(rig.spend(token)).await,
-        (200, json!({ "error": "invalid_grant" }))
-    );
+    assert_eq!(json(rig.spend(token)).await, (200, json!({ "error": "invalid_grant" })));
     plan(Fault::oauth_error(StatusCode::FORBIDDEN, "invalid_grant"));
     assert_eq!(json(rig.spend(token)).await.0, 403);
     plan(Fault::answer(StatusCode::OK, "text/html", "<h1>Maintenance</h1>"));
     let response = rig.spend(token).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/html");
     assert_eq!(response.text().await.unwrap(), "<h1>Maintenance</h1>");
-    plan(Fault {
-        body_base64: Some("/wD+".to_owned()),
-        ..Fault::default()
-    });
-    assert_eq!(
-        &rig.spend(token).send().await.unwrap().bytes().await.unwrap()[..],
-        [0xff, 0, 0xfe]
-    );
+    plan(Fault { body_base64: Some("/wD+".to_owned()), ..Fault::default() });
+    assert_eq!(&rig.spend(token).send().await.unwrap().bytes().await.unwrap()[..], [0xff, 0, 0xfe]);
     assert_eq!(spent(&rig), (4, 1), "only the last was processed");
 
     let members = json!({ "access_token": null, "expires_in": "3600", "refresh_token": "other" });
     plan(Fault::merge(members.as_object().unwrap().clone()));
     let (status, body) = json(rig.spend(token)).await;
-    assert_eq!(
-        (status, &body["expires_in"], &body["refresh_token"]),
-        (200, &json!("3600"), &json!("other"))
-    );
+    assert_eq!((status, &body["expires_in"], &body["refresh_token"]), (200, &json!("3600"), &json!("other")));
     assert!(body.get("access_token").is_none() && body.get("scope").is_some());
     assert_eq!(json(rig.spend(token)).await.0, 200, "each plan was for one call");
 }
@@ -127,26 +103,19 @@ async fn a_body_can_be_cut_or_drip() {
     let first = rig.connected().await;
     let token = text(&first, "refresh_token");
     for cut in [0, 1, 20] {
-        rig.fake
-            .program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Cut(cut))));
+        rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Cut(cut))));
         let (seen, closed) = raw(&rig, token, SOON).await;
         let (head, body) = seen.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert_eq!((body.len(), closed), (cut, true), "{seen}");
-        rig.fake
-            .program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Cut(cut))));
+        rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Cut(cut))));
         let answer = rig.spend(token).send().await.unwrap();
-        assert!(
-            answer.bytes().await.is_err(),
-            "the announced length is the true one"
-        );
+        assert!(answer.bytes().await.is_err(), "the announced length is the true one");
     }
-    rig.fake
-        .program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Slow(1))));
+    rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Slow(1))));
     let (status, body) = json(rig.spend(token)).await;
     assert_eq!((status, text(&body, "token_type")), (200, "Bearer"));
-    rig.fake
-        .program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Slow(1000))));
+    rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Slow(1000))));
     let (seen, closed) = raw(&rig, token, Duration::from_millis(1500)).await;
     assert_eq!((seen.split_once("\r\n\r\n").unwrap().1.len(), closed), (1, false));
 }
@@ -155,8 +124,7 @@ async fn a_body_can_be_cut_or_drip() {
 async fn processing_goes_on_when_the_caller_hangs_up() {
     let rig = Rig::new(RefreshKind::Strict).await;
     let first = rig.connected().await;
-    rig.fake
-        .program(Plan::next(Endpoint::Refresh, Fault::delay_before(300)));
+    rig.fake.program(Plan::next(Endpoint::Refresh, Fault::delay_before(300)));
     let (seen, closed) = raw(&rig, text(&first, "refresh_token"), Duration::from_millis(50)).await;
     assert_eq!((seen.as_str(), closed), ("", false));
     assert_eq!(spent(&rig), (1, 0));
@@ -175,23 +143,9 @@ async fn a_plan_hits_the_grant_version_and_calls_it_names() {
     let rig = Rig::new(RefreshKind::Strict).await;
     let (first, second) = (rig.connected().await, rig.connected().await);
     let fault = Fault::status(StatusCode::INTERNAL_SERVER_ERROR);
-    rig.fake.program(
-        Plan::next(Endpoint::Refresh, fault.clone())
-            .grant(2)
-            .version(2)
-            .skip(1)
-            .times(2),
-    );
+    rig.fake.program(Plan::next(Endpoint::Refresh, fault.clone()).grant(2).version(2).skip(1).times(2));
     let (_, rotated) = json(rig.spend(text(&first, "refresh_token"))).await;
-    assert_eq!(
-        rig.spend(text(&rotated, "refresh_token"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200,
-        "grant 1"
-    );
+    assert_eq!(rig.spend(text(&rotated, "refresh_token")).send().await.unwrap().status(), 200, "grant 1");
     let (_, rotated) = json(rig.spend(text(&second, "refresh_token"))).await;
     let next = text(&rotated, "refresh_token").to_owned();
     rig.fake.configure(|settings| settings.kind = RefreshKind::Static);
@@ -206,11 +160,7 @@ async fn a_plan_hits_the_grant_version_and_calls_it_names() {
     for _ in 0..3 {
         seen.push(rig.spend(&next).send().await.unwrap().status().as_u16());
     }
-    assert_eq!(
-        seen,
-        [400, 500, 500],
-        "the first passed the plan by and met the next"
-    );
+    assert_eq!(seen, [400, 500, 500], "the first passed the plan by and met the next");
     rig.fake.clear_faults();
     assert_eq!(rig.spend(&next).send().await.unwrap().status(), 200);
 }
@@ -220,26 +170,17 @@ async fn everything_can_be_driven_over_http() {
     let rig = Rig::new(RefreshKind::Strict).await;
     let post = |path: &str, body: Value| rig.http.post(rig.url(path)).json(&body);
     let client = json!({ "id": "c", "secret": "s", "kind": "grace:5", "redirectUris": [REDIRECT] });
-    assert_eq!(
-        post("/_control/clients", client).send().await.unwrap().status(),
-        204
-    );
+    assert_eq!(post("/_control/clients", client).send().await.unwrap().status(), 204);
     let grant = json!({ "clientId": "c", "username": "kim@acme.test", "scopes": ["profile"] });
     let (status, issued) = json(post("/_control/grants", grant)).await;
     assert_eq!((status, &issued["id"]), (201, &json!(1)));
-    let (_, found) = json(post(
-        "/_control/tokens/identify",
-        json!({ "token": issued["refreshToken"] }),
-    ))
-    .await;
+    let (_, found) =
+        json(post("/_control/tokens/identify", json!({ "token": issued["refreshToken"] }))).await;
     assert_eq!(found, json!({ "grant": 1, "version": 1 }));
 
     let plan = json!({ "endpoint": "api", "grant": 1, "fault": { "status": 503, "process": false } });
     assert_eq!(json(post("/_control/faults", plan)).await.0, 201);
-    assert_eq!(
-        json(rig.http.get(rig.url("/_control/faults"))).await.1["data"][0]["plan"]["times"],
-        1
-    );
+    assert_eq!(json(rig.http.get(rig.url("/_control/faults"))).await.1["data"][0]["plan"]["times"], 1);
     assert_eq!(rig.me(text(&issued, "accessToken")).await, 503);
     let wire = json!({ "endpoint": "api", "times": null, "fault": { "wire": { "cut": 3 } } });
     assert_eq!(json(post("/_control/faults", wire)).await.0, 201);
@@ -256,20 +197,13 @@ async fn everything_can_be_driven_over_http() {
 
     let (_, state) = json(rig.http.get(rig.url("/_control/state"))).await;
     let snapshot = serde_json::from_value::<Snapshot>(state).unwrap();
-    assert_eq!(
-        (snapshot.counters.api_calls, snapshot.grants[0].kind),
-        (2, RefreshKind::Grace(5))
-    );
+    assert_eq!((snapshot.counters.api_calls, snapshot.grants[0].kind), (2, RefreshKind::Grace(5)));
     let withdraw = || rig.http.delete(rig.url("/_control/grants/1")).send();
     assert_eq!(withdraw().await.unwrap().status(), 204);
     assert_eq!(withdraw().await.unwrap().status(), 404);
     assert_eq!(rig.me(text(&issued, "accessToken")).await, 401);
     assert_eq!(
-        post("/_control/keys", json!({ "key": "k", "state": "valid" }))
-            .send()
-            .await
-            .unwrap()
-            .status(),
+        post("/_control/keys", json!({ "key": "k", "state": "valid" })).send().await.unwrap().status(),
         204
     );
     assert_eq!(rig.me("k").await, 200);

@@ -7,25 +7,11 @@ use super::*;
 #[tokio::test]
 async fn a_consent_becomes_tokens_that_open_the_api() {
     let rig = Rig::new(RefreshKind::Strict).await;
-    let page = rig
-        .http
-        .get(rig.url("/oauth/authorize"))
-        .query(&Rig::asked(&[]))
-        .send()
-        .await
-        .unwrap();
+    let page = rig.http.get(rig.url("/oauth/authorize")).query(&Rig::asked(&[])).send().await.unwrap();
     assert_eq!(page.status(), 200);
-    assert!(
-        page.headers()["content-security-policy"]
-            .to_str()
-            .unwrap()
-            .contains("default-src 'none'")
-    );
+    assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
     let html = page.text().await.unwrap();
-    assert!(
-        html.contains("value=\"jo@acme.test\"") && html.contains("Read your orders"),
-        "{html}"
-    );
+    assert!(html.contains("value=\"jo@acme.test\"") && html.contains("Read your orders"), "{html}");
     assert!(html.contains("Let Acme into your account?"));
     assert!(!html.contains("Create orders"), "only what was asked for");
 
@@ -45,30 +31,12 @@ async fn a_consent_becomes_tokens_that_open_the_api() {
         (text(&me, "email"), &me["grant"], &me["tokenVersion"]),
         (DEMO_USERNAME, &1.into(), &1.into())
     );
-    let create = rig
-        .http
-        .post(rig.url("/api/items"))
-        .bearer_auth(access_token)
-        .body("{}");
-    assert_eq!(
-        create.send().await.unwrap().status(),
-        403,
-        "items:write was not granted"
-    );
+    let create = rig.http.post(rig.url("/api/items")).bearer_auth(access_token).body("{}");
+    assert_eq!(create.send().await.unwrap().status(), 403, "items:write was not granted");
 
     let counters = rig.fake.counters();
-    assert_eq!(
-        (counters.authorizations_shown, counters.authorizations_allowed),
-        (1, 1)
-    );
-    assert_eq!(
-        (
-            counters.exchanges,
-            counters.tokens_issued,
-            counters.token_in_flight
-        ),
-        (1, 1, 0)
-    );
+    assert_eq!((counters.authorizations_shown, counters.authorizations_allowed), (1, 1));
+    assert_eq!((counters.exchanges, counters.tokens_issued, counters.token_in_flight), (1, 1, 0));
     rig.clock.advance(TimeDelta::seconds(3600));
     assert_eq!(rig.me(access_token).await, 401, "the lifetime is over");
 }
@@ -86,10 +54,7 @@ async fn a_refusal_by_the_user_says_access_denied() {
 #[tokio::test]
 async fn an_unknown_client_or_redirect_uri_never_redirects() {
     let rig = Rig::new(RefreshKind::Strict).await;
-    for changes in [
-        ("client_id", "somebody"),
-        ("redirect_uri", "http://127.0.0.1:9/oauth/callback/con_2"),
-    ] {
+    for changes in [("client_id", "somebody"), ("redirect_uri", "http://127.0.0.1:9/oauth/callback/con_2")] {
         let response = rig.decide(&[changes], "allow").await;
         assert_eq!(response.status(), 400, "{changes:?}");
         assert!(!response.headers().contains_key("location"));
@@ -109,10 +74,7 @@ async fn bad_authorization_requests_are_answered_with_an_error() {
         (("scope", "everything"), "invalid_scope"),
     ] {
         let members = answer(&rig.decide(&[change], "allow").await);
-        assert!(
-            members.contains(&("error".to_owned(), expected.to_owned())),
-            "{change:?}: {members:?}"
-        );
+        assert!(members.contains(&("error".to_owned(), expected.to_owned())), "{change:?}: {members:?}");
     }
     assert_eq!(rig.fake.counters().authorizations_allowed, 0);
 }
@@ -120,16 +82,12 @@ async fn bad_authorization_requests_are_answered_with_an_error() {
 #[tokio::test]
 async fn form_post_answers_by_a_form_and_coop_is_sent() {
     let rig = Rig::new(RefreshKind::Strict).await;
-    rig.fake
-        .configure(|settings| settings.coop = Some("same-origin".to_owned()));
+    rig.fake.configure(|settings| settings.coop = Some("same-origin".to_owned()));
     let response = rig.decide(&[("response_mode", "form_post")], "allow").await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["cross-origin-opener-policy"], "same-origin");
     let html = response.text().await.unwrap();
-    assert!(
-        html.contains("name=\"code\" value=\"fhc_") && html.contains("name=\"iss\""),
-        "{html}"
-    );
+    assert!(html.contains("name=\"code\" value=\"fhc_") && html.contains("name=\"iss\""), "{html}");
 }
 
 #[tokio::test]
@@ -152,10 +110,7 @@ async fn a_code_works_once_for_its_client_and_verifier_and_a_replay_ends_the_gra
         ("grant_type", "authorization_code"),
         ("code", &rig.code().await),
         ("redirect_uri", REDIRECT),
-        (
-            "code_verifier",
-            "another-verifier-another-verifier-another-verifier",
-        ),
+        ("code_verifier", "another-verifier-another-verifier-another-verifier"),
     ];
     assert_eq!(text(&json(rig.token(&form)).await.1, "error"), "invalid_grant");
     assert_eq!(rig.fake.grants().len(), 1, "nothing else was granted");
@@ -167,10 +122,7 @@ async fn clients_prove_themselves_in_header_or_body_but_not_both() {
     rig.fake.register(Client::new("a b", "s&:%"));
     let form = [("grant_type", "client_credentials"), ("scope", "items:read")];
     let send = |id: &str, secret: &str| {
-        rig.http
-            .post(rig.url("/oauth/token"))
-            .basic_auth(id, Some(secret))
-            .form(&form)
+        rig.http.post(rig.url("/oauth/token")).basic_auth(id, Some(secret)).form(&form)
     };
     // RFC 6749, section 2.3.1: form-encoded, then joined.
     let (status, body) = json(send("a+b", "s%26%3A%25")).await;
@@ -179,11 +131,7 @@ async fn clients_prove_themselves_in_header_or_body_but_not_both() {
     let response = send("a+b", "wrong").send().await.unwrap();
     assert_eq!(response.status(), 401);
     assert!(response.headers().contains_key("www-authenticate"));
-    let (status, body) = json(
-        rig.token(&form)
-            .basic_auth(DEMO_CLIENT_ID, Some(DEMO_CLIENT_SECRET)),
-    )
-    .await;
+    let (status, body) = json(rig.token(&form).basic_auth(DEMO_CLIENT_ID, Some(DEMO_CLIENT_SECRET))).await;
     assert_eq!((status, text(&body, "error")), (400, "invalid_request"));
     let (_, body) = json(rig.token(&[("grant_type", "password")])).await;
     assert_eq!(text(&body, "error"), "unsupported_grant_type");
@@ -216,36 +164,20 @@ async fn keys_basic_and_sessions_open_the_api_as_they_should() {
     let (_, me) = json(call().bearer_auth(text(&session, "session_token"))).await;
     assert_eq!(text(&me, "email"), "kim@acme.test");
     let counters = rig.fake.counters();
-    assert_eq!(
-        (
-            counters.api_calls,
-            counters.api_unauthorized,
-            counters.api_forbidden
-        ),
-        (10, 5, 1)
-    );
+    assert_eq!((counters.api_calls, counters.api_unauthorized, counters.api_forbidden), (10, 5, 1));
 }
 
 #[tokio::test]
 async fn the_echo_shows_what_was_sent() {
     let rig = Rig::new(RefreshKind::Strict).await;
-    let call = rig
-        .http
-        .put(rig.url("/api/echo/a?b=c"))
-        .header("X-Mine", "1")
-        .body("hello");
+    let call = rig.http.put(rig.url("/api/echo/a?b=c")).header("X-Mine", "1").body("hello");
     let (_, seen) = json(call).await;
     assert_eq!(
         (text(&seen, "method"), text(&seen, "path"), text(&seen, "query")),
         ("PUT", "/api/echo/a", "b=c")
     );
     assert_eq!(text(&seen, "body"), "hello");
-    assert!(
-        seen["headers"]
-            .as_array()
-            .unwrap()
-            .contains(&serde_json::json!(["x-mine", "1"]))
-    );
+    assert!(seen["headers"].as_array().unwrap().contains(&serde_json::json!(["x-mine", "1"])));
 }
 
 #[tokio::test]
@@ -255,17 +187,10 @@ async fn definitions_are_toml_with_the_habits_of_the_provider() {
     let oauth = read(rig.fake.definition_toml(FERNHILL));
     assert_eq!(oauth["name"].as_str(), Some("Fernhill"));
     assert_eq!(oauth["oauth2"]["refresh"]["reuse"].as_str(), Some("grace:30"));
-    assert_eq!(
-        oauth["oauth2"]["token_endpoint"].as_str(),
-        Some(rig.url("/oauth/token").as_str())
-    );
+    assert_eq!(oauth["oauth2"]["token_endpoint"].as_str(), Some(rig.url("/oauth/token").as_str()));
     let key = read(rig.fake.api_key_definition_toml(QUILLPOST));
     assert_eq!(key["api_key"]["headers"]["X-Api-Key"].as_str(), Some("{key}"));
-    for other in [
-        basic_definition_toml,
-        client_credentials_definition_toml,
-        session_definition_toml,
-    ] {
+    for other in [basic_definition_toml, client_credentials_definition_toml, session_definition_toml] {
         assert!(read(other("two-words", rig.fake.base_url()))["name"].as_str() == Some("Two Words"));
     }
 }

@@ -15,15 +15,7 @@ async fn static_keeps_the_token_for_ever() {
         assert_eq!(rig.me(text(&body, "access_token")).await, 200);
     }
     let grant = rig.fake.grant(1).unwrap();
-    assert_eq!(
-        (
-            grant.version,
-            grant.at(1).requests,
-            grant.at(1).accepted,
-            grant.at(1).reuse
-        ),
-        (1, 3, 3, 0)
-    );
+    assert_eq!((grant.version, grant.at(1).requests, grant.at(1).accepted, grant.at(1).reuse), (1, 3, 3, 0));
 }
 
 #[tokio::test]
@@ -40,24 +32,14 @@ async fn strict_rotates_and_ends_the_grant_on_reuse() {
     let (status, body) = json(rig.spend(token)).await;
     assert_eq!((status, text(&body, "error")), (400, "invalid_grant"));
     assert_eq!(rig.me(text(&second, "access_token")).await, 401);
-    assert_eq!(
-        json(rig.spend(next)).await.0,
-        400,
-        "the successor died with the grant"
-    );
+    assert_eq!(json(rig.spend(next)).await.0, 400, "the successor died with the grant");
     let grant = rig.fake.grant(1).unwrap();
     assert_eq!((grant.alive, grant.end), (false, Some(GrantEnd::Reuse)));
     let spent = grant.at(1);
-    assert_eq!(
-        (spent.requests, spent.accepted, spent.refused, spent.reuse),
-        (2, 1, 1, 1)
-    );
+    assert_eq!((spent.requests, spent.accepted, spent.refused, spent.reuse), (2, 1, 1, 1));
     assert!(spent.ended_grant && spent.spent_at.is_some());
     let seen = grant.at(2);
-    assert_eq!(
-        (seen.requests, seen.refused, seen.reuse, seen.ended_grant),
-        (1, 1, 0, false)
-    );
+    assert_eq!((seen.requests, seen.refused, seen.reuse, seen.ended_grant), (1, 1, 0, false));
 }
 
 #[tokio::test]
@@ -84,18 +66,14 @@ async fn grace_repeats_the_successor_inside_the_window_only() {
     assert_eq!(json(rig.spend(token)).await.0, 400);
     let grant = rig.fake.grant(1).unwrap();
     assert_eq!((grant.alive, grant.version), (true, 2));
-    assert_eq!(
-        (grant.at(1).accepted, grant.at(1).refused, grant.at(1).reuse),
-        (2, 1, 2)
-    );
+    assert_eq!((grant.at(1).accepted, grant.at(1).refused, grant.at(1).reuse), (2, 1, 2));
     assert_eq!(json(rig.spend(text(&second, "refresh_token"))).await.0, 200);
 }
 
 #[tokio::test]
 async fn a_client_may_have_a_kind_of_its_own_and_no_other_clients_token() {
     let rig = Rig::new(RefreshKind::Strict).await;
-    rig.fake
-        .register(Client::new("other", "secret").kind(RefreshKind::Static));
+    rig.fake.register(Client::new("other", "secret").kind(RefreshKind::Static));
     let grant = rig.fake.issue_grant("other", "kim@acme.test", &["profile"]);
     assert_eq!(rig.fake.grant(grant.id).unwrap().kind, RefreshKind::Static);
     let token = grant.refresh_token.unwrap();
@@ -109,17 +87,11 @@ async fn fewer_scopes_may_be_asked_for_but_not_more() {
     let rig = Rig::new(RefreshKind::Static).await;
     let first = rig.connected().await;
     let ask = |scope: &'static str| {
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", text(&first, "refresh_token")),
-        ];
+        let form = [("grant_type", "refresh_token"), ("refresh_token", text(&first, "refresh_token"))];
         rig.token(&[form[0], form[1], ("scope", scope)])
     };
     assert_eq!(text(&json(ask("profile")).await.1, "scope"), "profile");
-    assert_eq!(
-        text(&json(ask("profile items:write")).await.1, "error"),
-        "invalid_scope"
-    );
+    assert_eq!(text(&json(ask("profile items:write")).await.1, "error"), "invalid_scope");
 }
 
 #[tokio::test]
@@ -133,29 +105,14 @@ async fn revocation_ends_what_the_settings_say() {
         let rig = Rig::new(RefreshKind::Strict).await;
         rig.fake.configure(|settings| settings.revoke_scope = scope);
         let (first, _second) = (rig.connected().await, rig.connected().await);
-        let token = text(
-            &first,
-            if by_refresh {
-                "refresh_token"
-            } else {
-                "access_token"
-            },
-        );
-        let form = [
-            ("token", token),
-            ("client_id", DEMO_CLIENT_ID),
-            ("client_secret", DEMO_CLIENT_SECRET),
-        ];
+        let token = text(&first, if by_refresh { "refresh_token" } else { "access_token" });
+        let form = [("token", token), ("client_id", DEMO_CLIENT_ID), ("client_secret", DEMO_CLIENT_SECRET)];
         let revoke = || rig.http.post(rig.url("/oauth/revoke")).form(&form).send();
         assert_eq!(revoke().await.unwrap().status(), 200);
         assert_eq!(revoke().await.unwrap().status(), 200, "again is no error");
         assert_eq!(rig.me(text(&first, "access_token")).await, 401);
         let alive = rig.fake.grants().iter().filter(|grant| grant.alive).count();
-        assert_eq!(
-            (alive, rig.fake.counters().grants_revoked),
-            (2 - ended, ended as u64),
-            "{scope:?}"
-        );
+        assert_eq!((alive, rig.fake.counters().grants_revoked), (2 - ended, ended as u64), "{scope:?}");
         assert_eq!(rig.fake.counters().revocations, 2);
     }
 }
@@ -164,19 +121,13 @@ async fn revocation_ends_what_the_settings_say() {
 async fn a_stranger_can_not_revoke_and_the_user_can_withdraw() {
     let rig = Rig::new(RefreshKind::Strict).await;
     let first = rig.connected().await;
-    let form = [
-        ("token", text(&first, "refresh_token")),
-        ("client_id", DEMO_CLIENT_ID),
-        ("client_secret", "x"),
-    ];
+    let form =
+        [("token", text(&first, "refresh_token")), ("client_id", DEMO_CLIENT_ID), ("client_secret", "x")];
     let revoke = rig.http.post(rig.url("/oauth/revoke")).form(&form);
     assert_eq!(json(revoke).await.0, 401);
     assert!(rig.fake.grants()[0].alive);
     assert!(rig.fake.withdraw(1) && !rig.fake.withdraw(1));
-    assert_eq!(
-        text(&json(rig.spend(text(&first, "refresh_token"))).await.1, "error"),
-        "invalid_grant"
-    );
+    assert_eq!(text(&json(rig.spend(text(&first, "refresh_token"))).await.1, "error"), "invalid_grant");
     assert_eq!(rig.fake.grants()[0].end, Some(GrantEnd::Withdrawn));
 }
 

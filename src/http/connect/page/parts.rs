@@ -28,15 +28,9 @@ impl Connector {
         let (key, name) = (key.into(), name.into());
         let letter = name.chars().find(|letter| letter.is_alphanumeric());
         let monogram = letter.map_or_else(|| "·".to_owned(), |letter| letter.to_uppercase().collect());
-        let tint = key.bytes().fold(7_u32, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(u32::from(byte))
-        }) % TINTS;
-        Self {
-            key,
-            name,
-            monogram,
-            tint,
-        }
+        let tint =
+            key.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % TINTS;
+        Self { key, name, monogram, tint }
     }
 }
 
@@ -191,13 +185,9 @@ mod tests {
 
     #[test]
     fn a_monogram_is_the_first_letter_or_digit() {
-        for (name, monogram) in [
-            ("hubSpot", "H"),
-            ("  @4me", "4"),
-            ("ßharp", "SS"),
-            ("سلة", "س"),
-            ("...", "·"),
-        ] {
+        for (name, monogram) in
+            [("hubSpot", "H"), ("  @4me", "4"), ("ßharp", "SS"), ("سلة", "س"), ("...", "·")]
+        {
             assert_eq!(Connector::new("k", name).monogram, monogram);
         }
     }
@@ -211,9 +201,6 @@ mod tests {
 
     #[test]
     fn a_confirmation_code_is_not_printed() {
-        assert_eq!(
-            format!("{:?}", ConfirmationCode::new("abc123")),
-            "ConfirmationCode(***)"
-        );
+        assert_eq!(format!("{:?}", ConfirmationCode::new("abc123")), "ConfirmationCode(***)");
     }
 }

@@ -42,14 +42,9 @@ fn render_page<P: Page>(
     locale: Locale,
     all: &mut Vec<RenderedSample>,
 ) -> Result<(), RenderError> {
-    let stem = P::TEMPLATE
-        .trim_start_matches("connect/")
-        .trim_end_matches(".html");
+    let stem = P::TEMPLATE.trim_start_matches("connect/").trim_end_matches(".html");
     for (sample, page) in P::samples() {
-        all.push(RenderedSample {
-            name: format!("{stem}-{sample}"),
-            html: renderer.render(locale, &page)?,
-        });
+        all.push(RenderedSample { name: format!("{stem}-{sample}"), html: renderer.render(locale, &page)? });
     }
     Ok(())
 }
@@ -71,15 +66,6 @@ impl Page for FrameShell {
             mode: FrameMode::Frame,
             host_app: "Acme".to_owned(),
         };
-        vec![
-            ("framed", shell.clone()),
-            (
-                "hosted",
-                Self {
-                    mode: FrameMode::Hosted,
-                    ..shell
-                },
-            ),
-        ]
+        vec![("framed", shell.clone()), ("hosted", Self { mode: FrameMode::Hosted, ..shell })]
     }
 }

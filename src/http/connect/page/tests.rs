@@ -27,11 +27,7 @@ fn every_template_shows_its_samples_in_every_language() {
                 "{} breaks script-src",
                 sample.name
             );
-            assert!(
-                shell(&sample.name) || html.contains("data-vs-page=\""),
-                "{}",
-                sample.name
-            );
+            assert!(shell(&sample.name) || html.contains("data-vs-page=\""), "{}", sample.name);
             std::fs::write(folder.join(format!("{}.html", sample.name)), html).unwrap();
         }
     }
@@ -55,10 +51,7 @@ fn what_others_wrote_is_text() {
     page.user = "<img src=x onerror=alert(1)> \u{202e}{app}".to_owned();
     page.host_app = "\"><script>".to_owned();
     let html = renderer.render(Locale::En, &page).unwrap();
-    assert!(
-        html.contains("<bdi>&lt;img src=x onerror=alert(1)&gt; \u{202e}{app}</bdi>"),
-        "{html}"
-    );
+    assert!(html.contains("<bdi>&lt;img src=x onerror=alert(1)&gt; \u{202e}{app}</bdi>"), "{html}");
     assert!(!html.contains("<script>") && !html.contains("<img"), "{html}");
 }
 
@@ -69,20 +62,10 @@ fn a_secret_never_comes_back() {
     for multiline in [false, true] {
         page.fields[0].value = Some("sk-typed-before".to_owned());
         page.fields[0].multiline = multiline;
-        assert!(
-            !renderer
-                .render(Locale::En, &page)
-                .unwrap()
-                .contains("sk-typed-before")
-        );
+        assert!(!renderer.render(Locale::En, &page).unwrap().contains("sk-typed-before"));
     }
     page.fields[0].secret = false;
-    assert!(
-        renderer
-            .render(Locale::En, &page)
-            .unwrap()
-            .contains("sk-typed-before")
-    );
+    assert!(renderer.render(Locale::En, &page).unwrap().contains("sk-typed-before"));
 }
 
 #[test]
@@ -90,17 +73,7 @@ fn search_comes_with_more_than_eight_rows() {
     let renderer = Renderer::load().unwrap();
     let (_, mut page) = ChoosePage::samples().remove(2);
     page.rows.truncate(9);
-    assert!(
-        renderer
-            .render(Locale::En, &page)
-            .unwrap()
-            .contains("data-vs-search")
-    );
+    assert!(renderer.render(Locale::En, &page).unwrap().contains("data-vs-search"));
     page.rows.truncate(8);
-    assert!(
-        !renderer
-            .render(Locale::En, &page)
-            .unwrap()
-            .contains("data-vs-search")
-    );
+    assert!(!renderer.render(Locale::En, &page).unwrap().contains("data-vs-search"));
 }

@@ -13,9 +13,7 @@ fn typed(value: Value) -> Map<String, Value> {
 }
 
 fn errors(method: Method, value: Value) -> Vec<(String, &'static str)> {
-    let errors = acme()
-        .validate_fields(method, &typed(value), FieldSource::User)
-        .unwrap_err();
+    let errors = acme().validate_fields(method, &typed(value), FieldSource::User).unwrap_err();
     errors.into_iter().map(|error| (error.name, error.code)).collect()
 }
 
@@ -24,12 +22,7 @@ fn methods_come_in_their_order_and_ask_for_what_they_reach() {
     let acme = acme();
     assert_eq!(acme.methods(), [Method::OAuth2, Method::Basic, Method::Session]);
     assert!(!acme.needs_client());
-    let names = |method| {
-        acme.fields(method)
-            .into_iter()
-            .map(|field| field.name)
-            .collect::<Vec<_>>()
-    };
+    let names = |method| acme.fields(method).into_iter().map(|field| field.name).collect::<Vec<_>>();
     assert_eq!(names(Method::OAuth2), ["shop", "region", "org"]);
     assert_eq!(names(Method::Basic), ["shop", "region", "org", "key"]);
     assert_eq!(names(Method::Session), ["shop", "org", "pass"]);
@@ -37,18 +30,12 @@ fn methods_come_in_their_order_and_ask_for_what_they_reach() {
     assert_eq!(acme.connector_fields()[0].name, "partner");
 
     let shop = &acme.fields(Method::Basic)[0];
-    assert_eq!(
-        (shop.prefix.as_deref(), shop.suffix.as_deref()),
-        (Some("https://"), Some(".acme.example"))
-    );
+    assert_eq!((shop.prefix.as_deref(), shop.suffix.as_deref()), (Some("https://"), Some(".acme.example")));
     assert!(shop.required && !shop.secret && shop.pattern.is_some());
     let region = &acme.fields(Method::Basic)[1];
     assert_eq!(
         region.options,
-        [
-            ("Europe".to_owned(), "eu".to_owned()),
-            ("America".to_owned(), "us".to_owned())
-        ]
+        [("Europe".to_owned(), "eu".to_owned()), ("America".to_owned(), "us".to_owned())]
     );
     assert!(!region.required && region.prefix.is_none());
 }
@@ -56,22 +43,12 @@ fn methods_come_in_their_order_and_ask_for_what_they_reach() {
 #[test]
 fn good_values_are_cleaned_and_defaults_are_set() {
     let given = typed(json!({ "shop": " North ", "key": " k-1\n" }));
-    let values = acme()
-        .validate_fields(Method::Basic, &given, FieldSource::User)
-        .unwrap();
-    let got: Vec<_> = values
-        .iter()
-        .map(|(name, value)| (name, value.expose_secret()))
-        .collect();
+    let values = acme().validate_fields(Method::Basic, &given, FieldSource::User).unwrap();
+    let got: Vec<_> = values.iter().map(|(name, value)| (name, value.expose_secret())).collect();
     assert_eq!(got, [("key", "k-1"), ("region", "eu"), ("shop", "north")]);
     let pass = typed(json!({ "shop": "north", "pass": " space at both ends \n" }));
-    let values = acme()
-        .validate_fields(Method::Session, &pass, FieldSource::User)
-        .unwrap();
-    assert_eq!(
-        values.get("pass").unwrap().expose_secret(),
-        " space at both ends "
-    );
+    let values = acme().validate_fields(Method::Session, &pass, FieldSource::User).unwrap();
+    assert_eq!(values.get("pass").unwrap().expose_secret(), " space at both ends ");
 }
 
 #[test]
@@ -87,20 +64,13 @@ fn bad_values_are_named_and_never_repeated() {
         ("key", "invalid_format"),
     ];
     assert_eq!(found, expected.map(|(name, code)| (name.to_owned(), code)));
-    let errors_shown = acme()
-        .validate_fields(Method::Basic, &typed(given), FieldSource::User)
-        .unwrap_err();
+    let errors_shown = acme().validate_fields(Method::Basic, &typed(given), FieldSource::User).unwrap_err();
     assert!(!format!("{errors_shown:?}").contains("canary"));
 
-    assert_eq!(
-        errors(Method::Basic, json!({ "shop": "  ", "key": null })).len(),
-        2
-    );
-    for (org, code) in [
-        ("é", "invalid_characters"),
-        ("a\u{7f}b", "invalid_characters"),
-        ("a:b", "invalid_characters"),
-    ] {
+    assert_eq!(errors(Method::Basic, json!({ "shop": "  ", "key": null })).len(), 2);
+    for (org, code) in
+        [("é", "invalid_characters"), ("a\u{7f}b", "invalid_characters"), ("a:b", "invalid_characters")]
+    {
         let found = errors(Method::Basic, json!({ "shop": "a", "key": "k-1", "org": org }));
         assert_eq!(found, [("org".to_owned(), code)], "{org:?}");
     }
@@ -108,32 +78,17 @@ fn bad_values_are_named_and_never_repeated() {
     let found = errors(Method::Basic, json!({ "shop": "a", "key": format!("k-{long}") }));
     assert_eq!(found, [("key".to_owned(), "too_long")]);
     let whole = errors(Method::Basic, json!({ "shop": "a", "key": "xk-1" }));
-    assert_eq!(
-        whole,
-        [("key".to_owned(), "invalid_format")],
-        "the whole value must match"
-    );
-    assert_eq!(
-        errors(
-            Method::Basic,
-            json!({ "shop": "a", "key": "k-1", "partner": "p" })
-        )
-        .len(),
-        1
-    );
+    assert_eq!(whole, [("key".to_owned(), "invalid_format")], "the whole value must match");
+    assert_eq!(errors(Method::Basic, json!({ "shop": "a", "key": "k-1", "partner": "p" })).len(), 1);
 }
 
 #[test]
 fn a_connector_may_refer_to_a_secret() {
     let acme = acme();
     let given = typed(json!({ "partner": "$Secret{PARTNER}" }));
-    let values = acme
-        .validate_fields(Method::OAuth2, &given, FieldSource::Connector)
-        .unwrap();
+    let values = acme.validate_fields(Method::OAuth2, &given, FieldSource::Connector).unwrap();
     assert_eq!(values.get("partner").unwrap().expose_secret(), "$Secret{PARTNER}");
-    let error = acme
-        .validate_fields(Method::OAuth2, &typed(json!({})), FieldSource::Connector)
-        .unwrap_err();
+    let error = acme.validate_fields(Method::OAuth2, &typed(json!({})), FieldSource::Connector).unwrap_err();
     assert_eq!(error[0].code, "required");
 }
 

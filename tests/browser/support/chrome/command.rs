@@ -15,18 +15,12 @@ pub(super) struct Extension {
 impl Extension {
     /// One call of the `DevTools` protocol, for the present window.
     pub(super) fn devtools(method: &str, parameters: &Value) -> Self {
-        Self {
-            path: "goog/cdp/execute",
-            body: json!({ "cmd": method, "params": parameters }),
-        }
+        Self { path: "goog/cdp/execute", body: json!({ "cmd": method, "params": parameters }) }
     }
 
     /// What the pages wrote to their consoles since the last call.
     pub(super) fn console() -> Self {
-        Self {
-            path: "se/log",
-            body: json!({ "type": "browser" }),
-        }
+        Self { path: "se/log", body: json!({ "type": "browser" }) }
     }
 }
 

@@ -21,38 +21,26 @@ pub(crate) struct Look {
 
 impl Default for Look {
     fn default() -> Self {
-        Self {
-            size: (1280, 900),
-            dark: false,
-            reduced_motion: false,
-        }
+        Self { size: (1280, 900), dark: false, reduced_motion: false }
     }
 }
 
 impl Look {
     /// The narrowest screen that is supported.
-    pub(crate) const PHONE: Self = Self {
-        size: (320, 640),
-        dark: false,
-        reduced_motion: false,
-    };
+    pub(crate) const PHONE: Self = Self { size: (320, 640), dark: false, reduced_motion: false };
 }
 
 impl Chrome {
     /// Calls the `DevTools` protocol for the present window.
     pub(crate) async fn devtools(&self, method: &str, parameters: &Value) -> Value {
-        self.client
-            .issue_cmd(Extension::devtools(method, parameters))
-            .await
-            .unwrap()
+        self.client.issue_cmd(Extension::devtools(method, parameters)).await.unwrap()
     }
 
     /// Shows the present window as `look` says.
     pub(crate) async fn look(&self, look: Look) {
         let (width, height) = look.size;
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.devtools("Emulation.setDeviceMetricsOverride", &metrics)
-            .await;
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics).await;
         let features = json!({ "features": [
             { "name": "prefers-color-scheme", "value": if look.dark { "dark" } else { "light" } },
             { "name": "prefers-reduced-motion", "value": if look.reduced_motion { "reduce" } else { "no-preference" } },
@@ -81,9 +69,7 @@ impl Chrome {
     pub(crate) async fn console_errors(&self) -> Vec<String> {
         let entries = self.console().await;
         let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        errors
-            .filter_map(|entry| entry["message"].as_str().map(str::to_owned))
-            .collect()
+        errors.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect()
     }
 
     /// The WCAG 2.2 A and AA rules that the present frame breaks, each with the elements it breaks them in.
@@ -103,12 +89,7 @@ impl Chrome {
     pub(crate) async fn assert_accessible(&self) {
         let violations = self.axe_violations().await;
         let page = self.client.current_url().await.unwrap();
-        assert!(
-            violations.is_empty(),
-            "{}:\n{}",
-            page.path(),
-            violations.join("\n")
-        );
+        assert!(violations.is_empty(), "{}:\n{}", page.path(), violations.join("\n"));
     }
 }
 

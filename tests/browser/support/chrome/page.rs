@@ -23,39 +23,22 @@ impl Chrome {
     /// Waits until `script` gives `wanted`.
     pub(crate) async fn script_gives(&self, script: &str, wanted: &Value) {
         eventually(script, async || {
-            let value = self
-                .client
-                .execute(script, Vec::new())
-                .await
-                .map_err(|error| error.to_string())?;
-            if value == *wanted {
-                Ok(())
-            } else {
-                Err(value.to_string())
-            }
+            let value = self.client.execute(script, Vec::new()).await.map_err(|error| error.to_string())?;
+            if value == *wanted { Ok(()) } else { Err(value.to_string()) }
         })
         .await;
     }
 
     /// Waits for the first element that matches `css`.
     pub(crate) async fn find(&self, css: &str) -> Element {
-        eventually(css, async || {
-            self.client
-                .find(Locator::Css(css))
-                .await
-                .map_err(|error| error.to_string())
-        })
-        .await
+        eventually(css, async || self.client.find(Locator::Css(css)).await.map_err(|error| error.to_string()))
+            .await
     }
 
     /// Clicks with trusted input, which gives the page user activation. Waits until the click is possible.
     pub(crate) async fn click(&self, css: &str) {
         eventually(&format!("a click on {css}"), async || {
-            let element = self
-                .client
-                .find(Locator::Css(css))
-                .await
-                .map_err(|error| error.to_string())?;
+            let element = self.client.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
             element.click().await.map_err(|error| error.to_string())
         })
         .await;
@@ -74,11 +57,7 @@ impl Chrome {
     /// Waits until the visible text of `css` contains `wanted`.
     pub(crate) async fn shows(&self, css: &str, wanted: &str) {
         eventually(&format!("{wanted:?} in {css}"), async || {
-            let element = self
-                .client
-                .find(Locator::Css(css))
-                .await
-                .map_err(|error| error.to_string())?;
+            let element = self.client.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
             let text = element.text().await.map_err(|error| error.to_string())?;
             if text.contains(wanted) { Ok(()) } else { Err(text) }
         })
@@ -89,9 +68,7 @@ impl Chrome {
     pub(crate) async fn press(&self, keys: &[char]) {
         let down = keys.iter().map(|&value| KeyAction::Down { value });
         let up = keys.iter().rev().map(|&value| KeyAction::Up { value });
-        let actions = down
-            .chain(up)
-            .fold(KeyActions::new("keyboard".to_owned()), KeyActions::then);
+        let actions = down.chain(up).fold(KeyActions::new("keyboard".to_owned()), KeyActions::then);
         self.client.perform_actions(actions).await.unwrap();
     }
 
@@ -128,11 +105,7 @@ impl Chrome {
     pub(crate) async fn popup(&self, known: &[WindowHandle]) -> WindowHandle {
         eventually("a new window", async || {
             let windows = self.windows().await;
-            windows
-                .iter()
-                .find(|window| !known.contains(window))
-                .cloned()
-                .ok_or(windows.len())
+            windows.iter().find(|window| !known.contains(window)).cloned().ok_or(windows.len())
         })
         .await
     }

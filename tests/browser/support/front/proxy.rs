@@ -52,10 +52,7 @@ fn strip(headers: &mut HeaderMap) {
 
 /// `body`, which fails in the middle once `cut` is cancelled.
 pub(super) fn breakable(body: Body, cut: CancellationToken) -> Body {
-    Body::new(Breakable {
-        body,
-        cut: Box::pin(cut.cancelled_owned()),
-    })
+    Body::new(Breakable { body, cut: Box::pin(cut.cancelled_owned()) })
 }
 
 struct Breakable {

@@ -21,17 +21,12 @@ impl Identity {
     pub(super) fn for_hosts(hosts: &[&str]) -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "Vouchsafe browser tests");
+        authority.distinguished_name.push(DnType::CommonName, "Vouchsafe browser tests");
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
 
         let names: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(names)
-            .unwrap()
-            .signed_by(&key, &authority)
-            .unwrap();
+        let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
 
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -43,9 +38,6 @@ impl Identity {
             )
             .unwrap();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            ca_pem: authority.pem(),
-        }
+        Self { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem: authority.pem() }
     }
 }

@@ -17,27 +17,17 @@ pub(crate) struct Api {
 impl Api {
     /// A client of the hub at `base`.
     pub(crate) fn new(base: &str, key: String) -> Self {
-        Self {
-            client: outside::client(),
-            base: base.to_owned(),
-            key,
-        }
+        Self { client: outside::client(), base: base.to_owned(), key }
     }
 
     /// The same back end, for a hub that moved.
     pub(crate) fn at(self, base: &str) -> Self {
-        Self {
-            base: base.to_owned(),
-            ..self
-        }
+        Self { base: base.to_owned(), ..self }
     }
 
     /// Status and body of one call.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.base))
-            .bearer_auth(&self.key);
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -86,11 +76,7 @@ impl Api {
     pub(crate) async fn session_is(&self, id: &str, status: &str) -> Value {
         eventually(&format!("a session that is {status}"), async || {
             let session = self.session(id).await;
-            if session["status"] == status {
-                Ok(session)
-            } else {
-                Err(session)
-            }
+            if session["status"] == status { Ok(session) } else { Err(session) }
         })
         .await
     }

@@ -33,10 +33,7 @@ pub(crate) fn pages(hub: &str) -> Router {
     Router::new()
         .route("/", get(page("Acme")))
         .route("/back", get(page("Acme again")))
-        .route(
-            "/host.js",
-            get(async || ([(CONTENT_TYPE, "text/javascript")], SCRIPT)),
-        )
+        .route("/host.js", get(async || ([(CONTENT_TYPE, "text/javascript")], SCRIPT)))
         .route("/outer", get(outer))
         .route("/frame", get(framing))
 }

@@ -39,11 +39,7 @@ impl Stage {
         let (status, body) = self.api.post("/connect/sessions", &body).await;
         assert_eq!(status, 201, "{body}");
         let text = |name: &str| body[name].as_str().map(str::to_owned);
-        Session {
-            id: text("sessionId").unwrap(),
-            token: text("token").unwrap(),
-            link: text("connectUrl"),
-        }
+        Session { id: text("sessionId").unwrap(), token: text("token").unwrap(), link: text("connectUrl") }
     }
 
     /// A session for one connector.
@@ -97,11 +93,7 @@ impl Chrome {
                 )
                 .await
                 .map_err(|error| error.to_string())?;
-            if shown == name {
-                Ok(())
-            } else {
-                Err(shown.to_string())
-            }
+            if shown == name { Ok(()) } else { Err(shown.to_string()) }
         })
         .await;
     }
@@ -113,10 +105,7 @@ impl Chrome {
 
     /// Presses what has this action for a connector.
     pub(crate) async fn act_on(&self, action: &str, connector: &str) {
-        self.click(&format!(
-            "[data-vs-action={action}][data-vs-connector={connector}]"
-        ))
-        .await;
+        self.click(&format!("[data-vs-action={action}][data-vs-connector={connector}]")).await;
     }
 
     /// Starts the sign-in that the modal shows and goes to its popup.
@@ -131,11 +120,7 @@ impl Chrome {
     /// Clicks what makes the present window or frame go away. The driver may complain that it is gone.
     pub(crate) async fn click_and_leave(&self, css: &str) {
         eventually(&format!("a click on {css}"), async || {
-            let element = self
-                .client()
-                .find(Locator::Css(css))
-                .await
-                .map_err(|error| error.to_string())?;
+            let element = self.client().find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
             let said = element.click().await.err().map(|error| error.to_string());
             // Anything else is the driver's wonder at what is gone.
             said.filter(|said| said.contains("intercepted") || said.contains("not interactable"))
@@ -165,19 +150,15 @@ impl Chrome {
     /// The names of the events that the host page heard.
     pub(crate) async fn events(&self, host: &WindowHandle) -> Vec<String> {
         self.switch_to(host.clone()).await;
-        let events = self
-            .script("return window.events.map((event) => event.type)")
-            .await;
+        let events = self.script("return window.events.map((event) => event.type)").await;
         serde_json::from_value(events).unwrap()
     }
 
     /// Ends the browser. Errors on its consoles are a failure, unless they contain one of `expected`.
     pub(crate) async fn finish(self, expected: &[&str]) {
         let errors = self.console_errors().await;
-        let unexpected: Vec<&String> = errors
-            .iter()
-            .filter(|error| !expected.iter().any(|part| error.contains(part)))
-            .collect();
+        let unexpected: Vec<&String> =
+            errors.iter().filter(|error| !expected.iter().any(|part| error.contains(part))).collect();
         assert!(unexpected.is_empty(), "{unexpected:#?}");
         self.close().await;
     }

@@ -42,10 +42,7 @@ fn region() -> Field {
         label: "Region".to_owned(),
         required: true,
         options: options
-            .map(|(label, value)| FieldOption {
-                label: label.to_owned(),
-                value: value.to_owned(),
-            })
+            .map(|(label, value)| FieldOption { label: label.to_owned(), value: value.to_owned() })
             .into(),
         ..Field::default()
     }
@@ -61,61 +58,22 @@ impl Page for ChoosePage {
             optional: false,
         };
         let account = Some("ops@acme.test".to_owned());
-        let more = vec![
-            "Read contacts".to_owned(),
-            "Change deals and their stages".to_owned(),
-        ];
+        let more = vec!["Read contacts".to_owned(), "Change deals and their stages".to_owned()];
         let mixed = vec![
-            row(
-                "google-sheets",
-                "Google Sheets",
-                RowState::Connected {
-                    account: account.clone(),
-                },
-            ),
-            row(
-                "hubspot",
-                "HubSpot",
-                RowState::More {
-                    account: account.clone(),
-                    access: more,
-                },
-            ),
+            row("google-sheets", "Google Sheets", RowState::Connected { account: account.clone() }),
+            row("hubspot", "HubSpot", RowState::More { account: account.clone(), access: more }),
             row("shopify", "Shopify", RowState::Connect),
-            ChooseRow {
-                optional: true,
-                ..row("slack", "Slack", RowState::Connect)
-            },
+            ChooseRow { optional: true, ..row("slack", "Slack", RowState::Connect) },
         ];
         let hard = vec![
-            row(
-                "long",
-                LONG,
-                RowState::Failed {
-                    account: Some(format!("{LONG}@example.test")),
-                },
-            ),
-            row(
-                "nakhil",
-                RTL,
-                RowState::Connected {
-                    account: Some(RTL.to_owned()),
-                },
-            ),
+            row("long", LONG, RowState::Failed { account: Some(format!("{LONG}@example.test")) }),
+            row("nakhil", RTL, RowState::Connected { account: Some(RTL.to_owned()) }),
             row("plain", "Notion", RowState::Connected { account: None }),
-            row(
-                "quiet",
-                "Airtable",
-                RowState::More {
-                    account: None,
-                    access: Vec::new(),
-                },
-            ),
+            row("quiet", "Airtable", RowState::More { account: None, access: Vec::new() }),
             row("broken", "Stripe", RowState::Failed { account: None }),
         ];
-        let names = [
-            "Asana", "Box", "Calendly", "Dropbox", "Figma", "GitHub", "Intercom", "Jira", "Linear", "Miro",
-        ];
+        let names =
+            ["Asana", "Box", "Calendly", "Dropbox", "Figma", "GitHub", "Intercom", "Jira", "Linear", "Miro"];
         let many = names.map(|name| row(name, name, RowState::Connect)).into();
         let page = |integration: Option<&str>, rows| Self {
             host_app: "Acme".to_owned(),
@@ -125,14 +83,7 @@ impl Page for ChoosePage {
         };
         vec![
             ("mixed", page(Some("Orders to Sheets"), mixed)),
-            (
-                "hard",
-                Self {
-                    host_app: LONG.to_owned(),
-                    finished: true,
-                    ..page(Some(RTL), hard)
-                },
-            ),
+            ("hard", Self { host_app: LONG.to_owned(), finished: true, ..page(Some(RTL), hard) }),
             ("many", page(None, many)),
         ]
     }
@@ -153,21 +104,13 @@ impl Page for SignInPage {
             other_methods: Vec::new(),
             back: true,
         };
-        let region = Field {
-            value: Some("eu".to_owned()),
-            ..region()
-        };
+        let region = Field { value: Some("eu".to_owned()), ..region() };
         let fields = Self {
             connector: Connector::new("zendesk", "Zendesk"),
             integration: None,
-            access: vec![
-                "Read and write tickets".to_owned(),
-                "See the people in your account".to_owned(),
-            ],
+            access: vec!["Read and write tickets".to_owned(), "See the people in your account".to_owned()],
             fields: vec![subdomain(), region],
-            other_methods: vec![MethodLink {
-                method: "api_key".to_owned(),
-            }],
+            other_methods: vec![MethodLink { method: "api_key".to_owned() }],
             back: false,
             ..page.clone()
         };
@@ -188,12 +131,7 @@ impl Page for WaitingPage {
     fn samples() -> Vec<(&'static str, Self)> {
         vec![
             ("plain", Self { connector: hubspot() }),
-            (
-                "long",
-                Self {
-                    connector: Connector::new("long", LONG),
-                },
-            ),
+            ("long", Self { connector: Connector::new("long", LONG) }),
         ]
     }
 }
@@ -213,11 +151,8 @@ impl Page for KeyPage {
             other_methods: Vec::new(),
             back: true,
         };
-        let organization = Field {
-            name: "organization".to_owned(),
-            label: "Organization".to_owned(),
-            ..Field::default()
-        };
+        let organization =
+            Field { name: "organization".to_owned(), label: "Organization".to_owned(), ..Field::default() };
         let private_key = Field {
             name: "private_key".to_owned(),
             label: "Private key".to_owned(),
@@ -232,25 +167,17 @@ impl Page for KeyPage {
             fields: vec![subdomain(), region(), private_key, organization],
             reconnect: Some(RTL.to_owned()),
             other_methods: ["oauth2", "client_credentials", "basic", "session", "jwt"]
-                .map(|method| MethodLink {
-                    method: method.to_owned(),
-                })
+                .map(|method| MethodLink { method: method.to_owned() })
                 .into(),
             ..page.clone()
         };
-        let with = |problem| Self {
-            problem: Some(problem),
-            ..page.clone()
-        };
+        let with = |problem| Self { problem: Some(problem), ..page.clone() };
         let bad_field = Field {
             value: Some("acme shop".to_owned()),
             error: Some("Use letters, digits and hyphens only.".to_owned()),
             ..subdomain()
         };
-        let bad_region = Field {
-            error: Some("Choose one of these.".to_owned()),
-            ..region()
-        };
+        let bad_region = Field { error: Some("Choose one of these.".to_owned()), ..region() };
         let expected = "ops@acme.test".to_owned();
         vec![
             ("plain", page.clone()),
@@ -262,23 +189,11 @@ impl Page for KeyPage {
                 }),
             ),
             ("rejected-silently", with(KeyProblem::Rejected { message: None })),
-            (
-                "other-account",
-                with(KeyProblem::OtherAccount {
-                    expected,
-                    found: RTL.to_owned(),
-                }),
-            ),
+            ("other-account", with(KeyProblem::OtherAccount { expected, found: RTL.to_owned() })),
             ("unreachable", with(KeyProblem::Unreachable)),
             ("unexpected", with(KeyProblem::Unexpected { status: 502 })),
             ("unavailable", with(KeyProblem::Unavailable)),
-            (
-                "field-errors",
-                Self {
-                    fields: vec![bad_field, bad_region],
-                    ..page.clone()
-                },
-            ),
+            ("field-errors", Self { fields: vec![bad_field, bad_region], ..page.clone() }),
         ]
     }
 }

@@ -24,35 +24,12 @@ impl Page for DonePage {
         let access = vec!["Read invoices".to_owned()];
         vec![
             ("plain", page.clone()),
-            (
-                "next",
-                Self {
-                    next: Some(Connector::new("shopify", "Shopify")),
-                    ..page.clone()
-                },
-            ),
-            (
-                "missing",
-                Self {
-                    note: Some(DoneNote::MissingPermission { access }),
-                    ..page.clone()
-                },
-            ),
-            (
-                "untested",
-                Self {
-                    note: Some(DoneNote::Untested),
-                    account: None,
-                    ..page.clone()
-                },
-            ),
+            ("next", Self { next: Some(Connector::new("shopify", "Shopify")), ..page.clone() }),
+            ("missing", Self { note: Some(DoneNote::MissingPermission { access }), ..page.clone() }),
+            ("untested", Self { note: Some(DoneNote::Untested), account: None, ..page.clone() }),
             (
                 "pending",
-                Self {
-                    note: Some(DoneNote::Pending),
-                    account: Some(RTL.to_owned()),
-                    ..page.clone()
-                },
+                Self { note: Some(DoneNote::Pending), account: Some(RTL.to_owned()), ..page.clone() },
             ),
             (
                 "all",
@@ -68,46 +45,21 @@ impl Page for DonePage {
 }
 
 fn failure(reason: FailureReason, code: &str, app_message: Option<&str>) -> Failure {
-    Failure {
-        reason,
-        code: code.to_owned(),
-        app_message: app_message.map(str::to_owned),
-    }
+    Failure { reason, code: code.to_owned(), app_message: app_message.map(str::to_owned) }
 }
 
 fn failures() -> Vec<(&'static str, Failure)> {
     let words = "<b>invalid_scope</b>: The requested scope is invalid, unknown, or malformed.";
-    let other = FailureReason::OtherAccount {
-        expected: "ops@acme.test".to_owned(),
-        found: RTL.to_owned(),
-    };
+    let other = FailureReason::OtherAccount { expected: "ops@acme.test".to_owned(), found: RTL.to_owned() };
     vec![
         ("denied", failure(FailureReason::Denied, "access_denied", None)),
-        (
-            "refused",
-            failure(FailureReason::Refused, "invalid_scope", Some(words)),
-        ),
-        (
-            "unreachable",
-            failure(FailureReason::Unreachable, "provider_unreachable", None),
-        ),
+        ("refused", failure(FailureReason::Refused, "invalid_scope", Some(words))),
+        ("unreachable", failure(FailureReason::Unreachable, "provider_unreachable", None)),
         ("other-account", failure(other, "account_changed", None)),
-        (
-            "timed-out",
-            failure(FailureReason::TimedOut, "flow_expired", None),
-        ),
-        (
-            "wrong-browser",
-            failure(FailureReason::WrongBrowser, "state_mismatch", None),
-        ),
-        (
-            "unavailable",
-            failure(FailureReason::Unavailable, "connector_failing", None),
-        ),
-        (
-            "unexpected",
-            failure(FailureReason::Unexpected, "internal_error", None),
-        ),
+        ("timed-out", failure(FailureReason::TimedOut, "flow_expired", None)),
+        ("wrong-browser", failure(FailureReason::WrongBrowser, "state_mismatch", None)),
+        ("unavailable", failure(FailureReason::Unavailable, "connector_failing", None)),
+        ("unexpected", failure(FailureReason::Unexpected, "internal_error", None)),
     ]
 }
 
@@ -115,16 +67,8 @@ impl Page for FailedPage {
     const TEMPLATE: &'static str = "connect/failed.html";
 
     fn samples() -> Vec<(&'static str, Self)> {
-        let page = |failure| Self {
-            host_app: "Acme".to_owned(),
-            connector: hubspot(),
-            failure,
-            back: false,
-        };
-        failures()
-            .into_iter()
-            .map(|(name, failure)| (name, page(failure)))
-            .collect()
+        let page = |failure| Self { host_app: "Acme".to_owned(), connector: hubspot(), failure, back: false };
+        failures().into_iter().map(|(name, failure)| (name, page(failure))).collect()
     }
 }
 
@@ -145,17 +89,7 @@ impl Page for InterstitialPage {
             user: RTL.to_owned(),
             ..page.clone()
         };
-        vec![
-            ("plain", page.clone()),
-            (
-                "handshake",
-                Self {
-                    handshake: true,
-                    ..page
-                },
-            ),
-            ("hard", hard),
-        ]
+        vec![("plain", page.clone()), ("handshake", Self { handshake: true, ..page }), ("hard", hard)]
     }
 }
 
@@ -166,9 +100,7 @@ impl Page for CallbackPage {
         let page = Self {
             host_app: "Acme".to_owned(),
             connector: Some(hubspot()),
-            outcome: CallbackOutcome::Completed {
-                account: Some("ops@acme.test".to_owned()),
-            },
+            outcome: CallbackOutcome::Completed { account: Some("ops@acme.test".to_owned()) },
             flow: Some("flow_01h455vb4pex5vsknk084sn02q".to_owned()),
             confirmation: Some(ConfirmationCode::new("cc_sample")),
             return_url: None,
@@ -190,32 +122,14 @@ impl Page for CallbackPage {
             ),
             (
                 "continue",
-                Self {
-                    continue_url: Some("/connect?session=cs_1&hosted=1".to_owned()),
-                    ..page.clone()
-                },
+                Self { continue_url: Some("/connect?session=cs_1&hosted=1".to_owned()), ..page.clone() },
             ),
-            (
-                "account",
-                Self {
-                    outcome: change,
-                    ..page.clone()
-                },
-            ),
+            ("account", Self { outcome: change, ..page.clone() }),
         ];
         for (name, failure) in failures() {
             let connector = (name != "wrong-browser" && name != "unexpected").then(hubspot);
             let outcome = CallbackOutcome::Failed { failure };
-            samples.push((
-                name,
-                Self {
-                    connector,
-                    outcome,
-                    flow: None,
-                    confirmation: None,
-                    ..page.clone()
-                },
-            ));
+            samples.push((name, Self { connector, outcome, flow: None, confirmation: None, ..page.clone() }));
         }
         samples
     }
@@ -226,14 +140,8 @@ impl Page for HostedDonePage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let accounts = vec![
-            ConnectedAccount {
-                connector: hubspot(),
-                account: Some("ops@acme.test".to_owned()),
-            },
-            ConnectedAccount {
-                connector: Connector::new("long", LONG),
-                account: None,
-            },
+            ConnectedAccount { connector: hubspot(), account: Some("ops@acme.test".to_owned()) },
+            ConnectedAccount { connector: Connector::new("long", LONG), account: None },
         ];
         let page = Self {
             host_app: Some("Acme".to_owned()),
@@ -241,28 +149,12 @@ impl Page for HostedDonePage {
             accounts,
             return_url: None,
         };
-        let over = |state| Self {
-            state,
-            accounts: Vec::new(),
-            ..page.clone()
-        };
+        let over = |state| Self { state, accounts: Vec::new(), ..page.clone() };
         vec![
-            (
-                "completed",
-                Self {
-                    return_url: Some("https://app.test/".to_owned()),
-                    ..page.clone()
-                },
-            ),
+            ("completed", Self { return_url: Some("https://app.test/".to_owned()), ..page.clone() }),
             ("expired", over(HostedState::Expired)),
             ("cancelled", over(HostedState::Cancelled)),
-            (
-                "unknown",
-                Self {
-                    host_app: None,
-                    ..over(HostedState::Unknown)
-                },
-            ),
+            ("unknown", Self { host_app: None, ..over(HostedState::Unknown) }),
         ]
     }
 }
