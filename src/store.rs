@@ -13,6 +13,7 @@ pub mod event;
 pub mod flow;
 pub mod idempotency;
 pub mod integration;
+pub mod refresh;
 pub mod session;
 pub mod user;
 pub mod workspace;

@@ -21,5 +21,8 @@ pub mod event;
 pub mod flow;
 pub mod idempotent_answer;
 pub mod integration;
+pub mod orphan_token;
+pub mod provider_pause;
+pub mod refresh_failure;
 pub mod user;
 pub mod workspace;
