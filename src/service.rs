@@ -3,6 +3,7 @@
 //!
 //! It knows no HTTP: callers arrive as [`Actor`], refusals leave as [`Error`].
 
+pub mod adoption;
 pub mod audit;
 pub mod bootstrap;
 pub mod check;
@@ -18,6 +19,7 @@ pub mod keys;
 mod material;
 mod references;
 pub mod refresh;
+mod revocation;
 pub mod sweep;
 pub mod tokens;
 pub mod users;
@@ -91,6 +93,7 @@ pub struct Hub {
     environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
     refreshes: refresh::SingleFlight,
     progress: connect::Signals,
+    standing: adoption::Standing,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -120,6 +123,7 @@ impl Hub {
             environments: short(10_000).build(),
             refreshes: refresh::SingleFlight::default(),
             progress: connect::Signals::default(),
+            standing: adoption::Standing::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

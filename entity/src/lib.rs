@@ -7,6 +7,7 @@ pub mod kind;
 pub mod millis;
 pub mod sealed;
 
+pub mod adoption;
 pub mod api_key;
 pub mod audit_event;
 pub mod connect_result;
@@ -21,5 +22,6 @@ pub mod event;
 pub mod flow;
 pub mod idempotent_answer;
 pub mod integration;
+pub mod revocation_job;
 pub mod user;
 pub mod workspace;

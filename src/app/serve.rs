@@ -86,7 +86,10 @@ impl Running {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let random = Arc::clone(&deps.random);
         let mut app = App::build(config, deps, address).await?;
+        super::compare_clocks(&app.hub).await?;
+        super::home::move_in(config, &app.hub, random.as_ref()).await?;
         let own_metrics = metrics_listener.is_some();
         app.state.metrics = metrics.clone().filter(|_| !own_metrics);
         write_address(&config.database.data_dir, address);

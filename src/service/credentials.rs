@@ -8,7 +8,7 @@ mod verify;
 
 pub(super) use accept::{Accepted, capture};
 pub use create::{NewCredential, Stored};
-pub use end::{Ended, Upstream};
+pub use super::revocation::Upstream;
 pub use verify::Verification;
 
 use serde_json::{Map, Value};

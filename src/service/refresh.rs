@@ -85,6 +85,9 @@ impl Hub {
 
     /// Joins the one attempt for this version, beginning it where there is none.
     async fn join(&self, tenant: Tenant, credential: &Credential, forced: bool) -> Result<(), Error> {
+        if let Some(refusal) = self.not_adopted() {
+            return Err(refusal);
+        }
         let mut done = self.refreshes.join(tenant, credential.id, credential.token.version, forced);
         match tokio::time::timeout(WAIT, done.changed()).await {
             Ok(_) => Ok(()),
@@ -120,10 +123,7 @@ impl Hub {
         for due in store::credential::due(&self.store, self.now(), BATCH).await? {
             let (_, tenant) = *self.environment_of(due.environment_id).await?;
             if due.state == TokenState::Pending {
-                match self.delete_credential(&hub_actor(tenant), due.credential_id).await {
-                    Ok(_) | Err(Error::NotFound) => {}
-                    Err(error) => return Err(error),
-                }
+                self.drop_credential(&hub_actor(tenant), due.credential_id).await?;
             } else if due.has_refresh_token || is_minted(due.method) {
                 self.refreshes.nudge(tenant, due.credential_id, due.token_version);
             } else {
@@ -161,6 +161,9 @@ impl Hub {
         version: i64,
         forced: bool,
     ) -> Result<Option<(Credential, Material)>, Error> {
+        if !self.may_refresh() {
+            return Ok(None);
+        }
         let tx = self.store.begin().await?;
         let Some(mut credential) = store::credential::lock(&tx, tenant.environment, id).await? else {
             return Ok(None);

@@ -1,7 +1,9 @@
 //! Credentials and their tokens.
 
+mod ends;
 mod list;
 
+pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
 pub use list::{CredentialFilter, list};
 
 use sea_orm::{
@@ -72,17 +74,6 @@ pub async fn of_user(
     }
     sql.push_str(" ORDER BY c.id DESC LIMIT 1000");
     many(db, sql, values).await
-}
-
-/// The live credentials of a connector, for its deletion.
-pub async fn of_connector(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    connector: ConnectorId,
-) -> Result<Vec<Credential>, StoreError> {
-    let sql =
-        format!("{SELECT} WHERE c.environment_id = $1 AND c.connector_id = $2 AND t.state <> 'deleted'");
-    many(db, sql, vec![environment.into(), connector.into()]).await
 }
 
 /// Stores a new credential.
