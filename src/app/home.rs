@@ -16,13 +16,16 @@ const NOTHING: &str = "no instance file";
 
 /// Begins to work at home. A database that nobody has adopted is this deployment's from now on.
 pub(super) async fn move_in(config: &Config, hub: &Hub, random: &dyn Random) -> Result<(), BuildError> {
-    let make = !hub.is_owned().await.map_err(BuildError::Bootstrap)?;
-    let home = home(config, hub, make.then_some(random)).await?;
+    let home = home(config, hub, Some(random)).await?;
     hub.move_in(home).await.map_err(BuildError::Bootstrap)
 }
 
 /// Where the hub of this configuration works. With `random` an instance file is made where one is missing.
-pub(super) async fn home(config: &Config, hub: &Hub, random: Option<&dyn Random>) -> Result<Home, BuildError> {
+pub(super) async fn home(
+    config: &Config,
+    hub: &Hub,
+    random: Option<&dyn Random>,
+) -> Result<Home, BuildError> {
     let instance = match config.database.url.path().map(|path| instance_file(&path)) {
         None => String::new(),
         Some(file) => {

@@ -115,7 +115,11 @@ mod tests {
         assert_eq!([1, 2, 3, 10, 11, 12, 500].map(|n| wait(n, 1.0)), [5, 10, 20, 2560, 3600, 3600, 3600]);
         assert_eq!([1, 5, 500].map(|n| wait(n, 0.0)), [1, 1, 1]);
         let late = NOW.plus(WINDOW - 10 * SECOND);
-        assert_eq!(job(20).next_try(late, 1.0), Some(NOW.plus(WINDOW)), "the last try is at the end of the day");
+        assert_eq!(
+            job(20).next_try(late, 1.0),
+            Some(NOW.plus(WINDOW)),
+            "the last try is at the end of the day"
+        );
         assert_eq!(job(20).next_try(NOW.plus(WINDOW), 0.0), None);
     }
 }

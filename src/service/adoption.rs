@@ -43,14 +43,6 @@ impl Hub {
         (!self.may_refresh()).then(|| Error::later(Code::RefreshPending, detail, ASK_AGAIN))
     }
 
-    /// Whether the database belongs to a deployment.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn is_owned(&self) -> Result<bool, Error> {
-        Ok(store::adoption::find(&self.store).await?.is_some())
-    }
-
     /// Where this hub works. `instance` is what a file beside the database says; a database server says itself where
     /// it is.
     ///
@@ -115,8 +107,7 @@ impl Hub {
         let (mut marked, mut after) = (0, None);
         loop {
             let tx = self.store.begin().await?;
-            let (count, next) =
-                store::adoption::suspect(&tx, &unchanging, after, BATCH, self.now()).await?;
+            let (count, next) = store::adoption::suspect(&tx, &unchanging, after, BATCH, self.now()).await?;
             tx.commit().await?;
             marked += count;
             if next.is_none() {

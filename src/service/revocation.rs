@@ -144,7 +144,9 @@ impl Hub {
         }
         let own = material.values();
         let mut values = BTreeMap::new();
-        for (name, value) in teller.values.iter().chain(own.iter()).filter(|(name, _)| *name != "access_token") {
+        for (name, value) in
+            teller.values.iter().chain(own.iter()).filter(|(name, _)| *name != "access_token")
+        {
             values.insert(name, value.expose_secret());
         }
         let written = WrittenOrder {
@@ -194,7 +196,9 @@ impl Hub {
         let Some(teller) = teller else {
             return Ok(Farewell::Known(Upstream::Unsupported));
         };
-        if ends_grant(&teller.definition) && store::revocation::is_shared(tx, tenant.environment, &remains).await? {
+        if ends_grant(&teller.definition)
+            && store::revocation::is_shared(tx, tenant.environment, &remains).await?
+        {
             return Ok(Farewell::Known(Upstream::Unsupported));
         }
         let Some(job) = self.order(tenant, &teller, remains, material, first)? else {

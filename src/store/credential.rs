@@ -141,7 +141,8 @@ pub async fn save_token(
     previous: Option<Sealed>,
 ) -> Result<bool, StoreError> {
     let mut row = token_row(token);
-    if previous.is_some() || token.sealed.is_none() {
+    // A new grant has nothing before it.
+    if previous.is_some() || token.sealed.is_none() || token.epoch != guard.epoch {
         row.prev_sealed = Set(previous);
     }
     let changed = credential_token::Entity::update_many()
