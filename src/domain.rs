@@ -2,6 +2,7 @@
 //! knows no database, no network and no HTTP.
 
 pub mod actor;
+pub mod adoption;
 pub mod api_key;
 pub mod audit;
 pub mod breaker;
@@ -15,6 +16,7 @@ pub mod origin;
 pub mod page;
 pub mod period;
 pub mod refresh;
+pub mod revocation;
 pub mod scope;
 pub mod session;
 pub mod user;

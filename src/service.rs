@@ -3,6 +3,7 @@
 //!
 //! It knows no HTTP: callers arrive as [`Actor`], refusals leave as [`Error`].
 
+pub mod adoption;
 pub mod audit;
 pub mod bootstrap;
 pub mod check;
@@ -18,6 +19,7 @@ pub mod keys;
 mod material;
 mod references;
 pub mod refresh;
+mod revocation;
 pub mod sweep;
 pub mod tokens;
 pub mod users;
@@ -101,6 +103,7 @@ pub struct Hub {
     /// Names this run of this node.
     boot: String,
     progress: connect::Signals,
+    standing: adoption::Standing,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -132,6 +135,7 @@ impl Hub {
             journal: parts.journal,
             held: Mutex::default(),
             progress: connect::Signals::default(),
+            standing: adoption::Standing::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

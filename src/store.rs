@@ -3,6 +3,7 @@
 //!
 //! Every method that touches rows of an environment takes the environment first.
 
+pub mod adoption;
 pub mod api_key;
 pub mod audit;
 pub mod connector;
@@ -14,6 +15,7 @@ pub mod flow;
 pub mod idempotency;
 pub mod integration;
 pub mod refresh;
+pub mod revocation;
 pub mod session;
 pub mod user;
 pub mod workspace;
@@ -27,6 +29,8 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
+
+use vouchsafe_entity::millis::Millis;
 
 /// The database: one writer and several readers on SQLite, one pool on PostgreSQL.
 #[derive(Clone)]
@@ -113,6 +117,22 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn ping(&self) -> Result<(), StoreError> {
         Ok(self.reader.ping().await?)
+    }
+
+    /// The present moment by the database's own clock, which all replicas share.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn now(&self) -> Result<Millis, StoreError> {
+        let sql = match self.reader.get_database_backend() {
+            DbBackend::Postgres => {
+                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
+            }
+            _ => "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now",
+        };
+        let row = self.reader.query_one_raw(statement(&self.reader, sql, [])).await?;
+        let row = row.ok_or(DbErr::RecordNotFound("the database's clock".to_owned()))?;
+        Ok(Millis(row.try_get("", "now")?))
     }
 
     /// Finishes what is under way and closes all connections.

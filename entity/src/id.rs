@@ -107,6 +107,8 @@ ids! {
     FlowId, FlowTag, "flow";
     /// An integration.
     IntegrationId, IntegrationTag, "int";
+    /// Something that an app is still to be told: that a token is to die.
+    RevocationJobId, RevocationJobTag, "rev";
     /// An end user.
     UserId, UserTag, "user";
     /// A workspace.

@@ -7,6 +7,7 @@ pub mod kind;
 pub mod millis;
 pub mod sealed;
 
+pub mod adoption;
 pub mod api_key;
 pub mod audit_event;
 pub mod connect_result;
@@ -24,5 +25,6 @@ pub mod integration;
 pub mod orphan_token;
 pub mod provider_pause;
 pub mod refresh_failure;
+pub mod revocation_job;
 pub mod user;
 pub mod workspace;

@@ -1,6 +1,6 @@
 //! Opening a database: pools, pragmas, migrations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait as _, SchemaManager};
@@ -40,13 +40,13 @@ impl DatabaseUrl {
 
     /// Whether it is a file that does not exist yet.
     pub fn is_absent_file(&self) -> bool {
-        let text = self.0.expose_secret();
-        let Some(path) = text.strip_prefix("sqlite:") else {
-            return false;
-        };
-        let path = path.trim_start_matches("//");
-        let path = path.split('?').next().unwrap_or(path);
-        !Path::new(path).exists()
+        self.path().is_some_and(|path| !path.exists())
+    }
+
+    /// The file of the embedded database; none for a server.
+    pub fn path(&self) -> Option<PathBuf> {
+        let path = self.0.expose_secret().strip_prefix("sqlite:")?.trim_start_matches("//");
+        Some(path.split('?').next().unwrap_or(path).into())
     }
 
     fn options(&self) -> ConnectOptions {

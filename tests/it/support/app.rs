@@ -46,7 +46,7 @@ pub(crate) struct TestApp {
     pub(crate) client: reqwest::Client,
     keys: [String; 3],
     tasks: Vec<JoinHandle<()>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestApp {
@@ -92,7 +92,7 @@ impl TestApp {
             client: outside::client(),
             keys,
             tasks,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -145,6 +145,16 @@ impl TestApp {
         let data = json!({"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET});
         let body = json!({"userId": username, "connector": OWN_CLIENT, "data": data});
         self.as_key().post("/credentials", &body).await.ok(201)
+    }
+
+    /// Reads the definitions again, that of Fernhill with the fake's present habits and changed by `change`.
+    pub(crate) fn redefine(&self, change: impl FnOnce(String) -> String) {
+        let dir = self.folder.path().join("providers");
+        let text = change(self.fake.definition_toml(FERNHILL));
+        std::fs::write(dir.join(format!("{FERNHILL}.toml")), text).unwrap();
+        let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
+        let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
+        self.hub.set_providers(registry);
     }
 
     /// Sets the subscription of the default workspace, once the keys that remember the old one are forgotten.
