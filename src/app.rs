@@ -23,6 +23,7 @@ use crate::http::render::Renderer;
 use crate::provider::{Registry, Report, Sources};
 use crate::random::{Random, SystemRandom};
 use crate::service::check::CHECK_WAITS;
+use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
 use crate::store::{Store, StoreError};
 use crate::vault::Vault;
@@ -146,6 +147,7 @@ impl App {
             times: times(config),
             audit: config.audit,
             check_waits: deps.check_waits,
+            pace: Pace::default(),
         }));
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
         let mut state = HttpState::new(Arc::clone(&hub), renderer);

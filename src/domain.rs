@@ -17,4 +17,5 @@ pub mod refresh;
 pub mod scope;
 pub mod session;
 pub mod user;
+pub mod webhook;
 pub mod workspace;

@@ -22,6 +22,8 @@ pub mod sweep;
 pub mod tokens;
 pub mod users;
 pub mod validate;
+mod warnings;
+pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
@@ -71,6 +73,8 @@ pub struct Parts {
     pub audit: AuditMode,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// Times of deliveries.
+    pub pace: webhooks::Pace,
 }
 
 /// The use cases.
@@ -91,6 +95,8 @@ pub struct Hub {
     environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
     refreshes: refresh::SingleFlight,
     progress: connect::Signals,
+    pace: webhooks::Pace,
+    line: webhooks::Line,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -120,6 +126,8 @@ impl Hub {
             environments: short(10_000).build(),
             refreshes: refresh::SingleFlight::default(),
             progress: connect::Signals::default(),
+            pace: parts.pace,
+            line: webhooks::Line::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }
