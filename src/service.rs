@@ -27,7 +27,8 @@ pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -46,6 +47,7 @@ use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
 use crate::ids::Ids;
+use crate::journal::Journal;
 use crate::provider::Registry;
 use crate::random::Random;
 use crate::store::{self, Store};
@@ -75,6 +77,8 @@ pub struct Parts {
     pub check_waits: Vec<Duration>,
     /// Times of deliveries.
     pub pace: webhooks::Pace,
+    /// Where token answers are written down; without one, no token is spent.
+    pub journal: Option<Journal>,
 }
 
 /// The use cases.
@@ -94,13 +98,18 @@ pub struct Hub {
     keys: keys::KeyCache,
     environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
     refreshes: refresh::SingleFlight,
+    throttle: refresh::Throttle,
+    journal: Option<Journal>,
+    /// Entries of the journal that no definition could read.
+    held: Mutex<HashSet<u64>>,
+    /// Names this run of this node.
+    boot: String,
     progress: connect::Signals,
     pace: webhooks::Pace,
     line: webhooks::Line,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
-    node: String,
 }
 
 impl Hub {
@@ -109,7 +118,7 @@ impl Hub {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
         let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
         Self {
-            node: ids.next().to_string(),
+            boot: ids.next().simple().to_string(),
             ids,
             store: parts.store,
             vault: parts.vault,
@@ -125,6 +134,9 @@ impl Hub {
             keys: keys::KeyCache::new(),
             environments: short(10_000).build(),
             refreshes: refresh::SingleFlight::default(),
+            throttle: refresh::Throttle::default(),
+            journal: parts.journal,
+            held: Mutex::default(),
             progress: connect::Signals::default(),
             pace: parts.pace,
             line: webhooks::Line::default(),

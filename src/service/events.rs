@@ -138,6 +138,23 @@ impl Hub {
         Ok(self.vault.open(&place(tenant, PLACE, &id.to_string(), (0, 0)), sealed)?)
     }
 
+    /// Tells what became of the connector of `credential`.
+    pub(super) async fn tell_of_connector(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &Credential,
+        kind: EventType,
+        reason: Option<&str>,
+    ) -> Result<(), Error> {
+        let mut news = self.news(tx, tenant, kind).await?;
+        news.body.connector = Some(credential.connector.clone());
+        news.body.provider = Some(credential.provider.clone());
+        news.body.reason = reason.map(str::to_owned);
+        self.emit(tx, tenant, news).await?;
+        Ok(())
+    }
+
     /// The events of the actor's environment, newest first.
     ///
     /// # Errors

@@ -148,7 +148,7 @@ impl Hub {
         let place = InLine { hub: Arc::clone(self), environment };
         self.spawn(async move {
             let done = if hub.closing.is_cancelled() {
-                hub.give_back(&claimed).await
+                hub.give_back_delivery(&claimed).await
             } else {
                 hub.deliver(&claimed).await
             };
@@ -163,7 +163,7 @@ impl Hub {
         })
     }
 
-    async fn give_back(&self, claimed: &ClaimedDelivery) -> Result<(), Error> {
+    async fn give_back_delivery(&self, claimed: &ClaimedDelivery) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         store::delivery::give_back(&tx, claimed, self.now()).await?;
         Ok(tx.commit().await?)

@@ -20,6 +20,7 @@ use vouchsafe::domain::refresh::Times;
 use vouchsafe::egress::{Egress, EgressConfig};
 use vouchsafe::http::HttpState;
 use vouchsafe::http::render::Renderer;
+use vouchsafe::journal::Journal;
 use vouchsafe::provider::{Registry, Sources};
 use vouchsafe::random::{Random, SystemRandom};
 use vouchsafe::service::keys::NewApiKey;
@@ -84,7 +85,9 @@ impl TestApp {
             public_url,
             clock: Arc::clone(&clock),
         };
-        let hub = Arc::new(Hub::new(world.parts().await));
+        let path = world.providers.with_file_name("journal");
+        let journal = Journal::open(&path, || "node_test".to_owned()).unwrap();
+        let hub = Arc::new(Hub::new(world.parts(Some(journal)).await));
         hub.bootstrap().await.unwrap();
         hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active).await.unwrap();
         let keys = [
@@ -116,7 +119,7 @@ impl TestApp {
 
     /// What another hub on the same database would be made of.
     pub(crate) async fn parts(&self) -> Parts {
-        self.world.parts().await
+        self.world.parts(None).await
     }
 
     /// Nobody.
@@ -225,7 +228,7 @@ fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
 }
 
 impl World {
-    async fn parts(&self) -> Parts {
+    async fn parts(&self, journal: Option<Journal>) -> Parts {
         let store = Store::open(&self.database).await.unwrap();
         store.migrate().await.unwrap();
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -243,6 +246,7 @@ impl World {
             audit: AuditMode::Strict,
             check_waits: Vec::new(),
             pace: Pace::default(),
+            journal,
         }
     }
 }
