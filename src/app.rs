@@ -25,6 +25,7 @@ use crate::journal::{Journal, JournalError};
 use crate::provider::{Registry, Report, Sources};
 use crate::random::{Random, SystemRandom};
 use crate::service::check::CHECK_WAITS;
+use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
 use crate::store::{Store, StoreError};
 use crate::vault::Vault;
@@ -173,6 +174,7 @@ impl App {
             times: times(config),
             audit: config.audit,
             check_waits: deps.check_waits,
+            pace: Pace::default(),
             journal,
         }));
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;

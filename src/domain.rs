@@ -20,4 +20,5 @@ pub mod revocation;
 pub mod scope;
 pub mod session;
 pub mod user;
+pub mod webhook;
 pub mod workspace;

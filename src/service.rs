@@ -24,6 +24,8 @@ pub mod sweep;
 pub mod tokens;
 pub mod users;
 pub mod validate;
+mod warnings;
+pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
@@ -75,6 +77,8 @@ pub struct Parts {
     pub audit: AuditMode,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// Times of deliveries.
+    pub pace: webhooks::Pace,
     /// Where token answers are written down; without one, no token is spent.
     pub journal: Option<Journal>,
 }
@@ -104,6 +108,8 @@ pub struct Hub {
     boot: String,
     progress: connect::Signals,
     standing: adoption::Standing,
+    pace: webhooks::Pace,
+    line: webhooks::Line,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -136,6 +142,8 @@ impl Hub {
             held: Mutex::default(),
             progress: connect::Signals::default(),
             standing: adoption::Standing::default(),
+            pace: parts.pace,
+            line: webhooks::Line::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

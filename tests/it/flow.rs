@@ -6,3 +6,4 @@ mod authorization_code;
 mod reconnect;
 mod refresh;
 mod revocation;
+mod webhook;
