@@ -18,6 +18,7 @@ pub mod keys;
 mod material;
 mod references;
 pub mod refresh;
+pub mod secrets;
 pub mod sweep;
 pub mod tokens;
 pub mod users;

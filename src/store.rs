@@ -13,6 +13,8 @@ pub mod event;
 pub mod flow;
 pub mod idempotency;
 pub mod integration;
+pub mod secret;
+pub mod secret_reference;
 pub mod session;
 pub mod user;
 pub mod workspace;

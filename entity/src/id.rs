@@ -107,6 +107,8 @@ ids! {
     FlowId, FlowTag, "flow";
     /// An integration.
     IntegrationId, IntegrationTag, "int";
+    /// A secret.
+    SecretId, SecretTag, "sec";
     /// An end user.
     UserId, UserTag, "user";
     /// A workspace.

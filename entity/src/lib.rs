@@ -21,5 +21,8 @@ pub mod event;
 pub mod flow;
 pub mod idempotent_answer;
 pub mod integration;
+pub mod secret;
+pub mod secret_environment;
+pub mod secret_reference;
 pub mod user;
 pub mod workspace;

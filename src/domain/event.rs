@@ -90,6 +90,9 @@ pub struct EventBody {
     pub reason: Option<String>,
     /// Where the user can mend it.
     pub reconnect_url: Option<String>,
+    /// Which secret, in events of secrets alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<String>,
 }
 
 /// An event as stored: its body is sealed, since it carries an address and perhaps a link.

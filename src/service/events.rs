@@ -14,7 +14,7 @@ use crate::domain::workspace::{Environment, Tenant};
 pub use crate::store::event::EventFilter;
 use crate::store::{self, Tx};
 
-const PLACE: (&str, &str) = ("event", "sealed");
+pub(super) const PLACE: (&str, &str) = ("event", "sealed");
 
 /// What a change of status is called; none where there is nothing to tell.
 fn told_as(before: Option<Status>, after: Status) -> Option<EventType> {
@@ -73,6 +73,7 @@ impl Hub {
             provider: Some(credential.provider.clone()),
             reason: reason.map(str::to_owned),
             reconnect_url: reconnect_url(environment, credential, now),
+            secret_key: None,
         };
         let sealed = self.vault.seal(&place(tenant, PLACE, &body.id, (0, 0)), &body)?;
         let unique_key = format!(

@@ -15,6 +15,7 @@ impl Hub {
         let now = self.now();
         self.drop_unconfirmed().await?;
         self.write_down_ends().await?;
+        self.sweep_secrets().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;

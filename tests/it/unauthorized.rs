@@ -73,6 +73,15 @@ const ROUTES: &[Route] = &[
     route("get_connect_session", "sessions:write", NotFound),
     route("cancel_connect_session", "sessions:write", NotFound),
     route("confirm_connect_session", "sessions:write", NotFound),
+    route("list_secrets", "secrets:read", Own),
+    route("create_secret", "secrets:write", Own),
+    route("get_secret", "secrets:read", NotFound),
+    route("update_secret", "secrets:write", NotFound),
+    route("delete_secret", "secrets:write", NotFound),
+    route("deactivate_secret", "secrets:write", NotFound),
+    route("reactivate_secret", "secrets:write", NotFound),
+    route("revoke_secret", "secrets:write", NotFound),
+    route("reveal_secret", "secrets:reveal", NotFound),
     route("list_events", "events:read", Own),
     route("list_audit_events", "audit:read", Own),
 ];
@@ -121,7 +130,10 @@ async fn names(app: &TestApp) -> BTreeMap<&'static str, String> {
     let key = app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);
     let session = json!({"userId": "u", "connectors": ["quillpost"]});
     let session = app.as_key().post("/connect/sessions", &session).await.ok(201);
+    let secret = json!({"key": "K", "value": "v", "type": "api_key", "visibility": "masked"});
+    app.as_key().post("/secrets", &secret).await.ok(201);
     BTreeMap::from([
+        ("secretKey", "K".to_owned()),
         ("sessionId", session["sessionId"].as_str().unwrap().to_owned()),
         ("userId", "u".to_owned()),
         ("connector", "quillpost".to_owned()),
@@ -219,7 +231,7 @@ async fn the_other_environment_and_the_other_workspace_see_nothing() {
             problem["requestId"] = absent["requestId"].clone();
             assert_eq!(problem, absent, "{}", route.operation);
         }
-        for list in ["/users", "/credentials", "/connectors", "/integrations", "/events"] {
+        for list in ["/users", "/credentials", "/connectors", "/integrations", "/secrets", "/events"] {
             assert_eq!(caller.get(list).await.ok(200)["data"], json!([]), "{list}");
         }
     }
@@ -229,6 +241,7 @@ async fn the_other_environment_and_the_other_workspace_see_nothing() {
         ("key", "/connectors/"),
         ("slug", "/integrations/"),
         ("apiKeyId", "/api-keys/"),
+        ("secretKey", "/secrets/"),
     ] {
         app.as_key().get(&format!("{path}{}", names[name])).await.ok(200);
     }

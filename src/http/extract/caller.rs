@@ -53,6 +53,9 @@ needs!(
     CredentialsRead,
     CredentialsWrite,
     CredentialsReveal,
+    SecretsRead,
+    SecretsWrite,
+    SecretsReveal,
     EventsRead,
     AuditRead,
     KeysWrite
