@@ -212,7 +212,7 @@ impl Hub {
             .await;
         }
         let (Ok(Some(client)), Some(refresh_token)) =
-            (self.client(tenant, &connector), &material.refresh_token)
+            (self.client(tenant, &connector).await, &material.refresh_token)
         else {
             return Err(local_fault());
         };
@@ -228,7 +228,7 @@ impl Hub {
     {
         let connector = self.connector_of(tenant.environment, credential).await?;
         let definition = self.definition_of(&connector)?;
-        let mut values = self.all_values(tenant, &connector, material)?;
+        let mut values = self.all_values(tenant, &connector, material).await?;
         values.set("redirect_uri", self.redirect_uri(connector.id));
         Ok((connector, definition, values))
     }

@@ -4,3 +4,4 @@ mod api_key;
 mod authorization_code;
 mod reconnect;
 mod refresh;
+mod secret_settings;

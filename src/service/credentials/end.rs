@@ -126,7 +126,7 @@ impl Hub {
         }
         let connector = self.connector_of(actor.environment(), credential).await?;
         let (Ok(definition), Some(client)) =
-            (self.definition_of(&connector), self.client(actor.tenant, &connector)?)
+            (self.definition_of(&connector), self.client(actor.tenant, &connector).await?)
         else {
             return Ok(Upstream::Unsupported);
         };
@@ -134,7 +134,7 @@ impl Hub {
         if ends_grant && self.shares_account(actor, credential).await? {
             return Ok(Upstream::Unsupported);
         }
-        let values = self.all_values(actor.tenant, &connector, &material)?;
+        let values = self.all_values(actor.tenant, &connector, &material).await?;
         let token = match (material.refresh_token, material.access_token) {
             (Some(token), _) => Revocable::RefreshToken(token),
             (None, Some(token)) => Revocable::AccessToken(token),
