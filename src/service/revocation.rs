@@ -121,10 +121,10 @@ impl Hub {
         if definition.oauth2().is_none_or(|oauth2| oauth2.revocation_endpoint.is_none()) {
             return Ok(None);
         }
-        let Some(client) = self.client(tenant, &connector)? else {
+        let Some(client) = self.client(tenant, &connector).await? else {
             return Ok(None);
         };
-        let values = self.connector_values(tenant, &connector)?;
+        let values = self.connector_values(tenant, &connector).await?;
         Ok(Some(Teller { definition, client, values }))
     }
 
@@ -315,7 +315,7 @@ impl Hub {
         let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&then.client_id)) else {
             return Ok(then);
         };
-        Ok(self.client(tenant, &connector)?.unwrap_or(then))
+        Ok(self.client(tenant, &connector).await?.unwrap_or(then))
     }
 
     /// Writes down what the app said: the end of a job wipes its tokens.

@@ -17,6 +17,7 @@ impl Hub {
         self.write_down_ends().await?;
         self.warn_of_ends().await?;
         self.purge_events().await?;
+        self.sweep_secrets().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;

@@ -6,4 +6,5 @@ mod authorization_code;
 mod reconnect;
 mod refresh;
 mod revocation;
+mod secret_settings;
 mod webhook;
