@@ -4,7 +4,7 @@
 use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass, Method, TokenState};
 use vouchsafe_entity::millis::Millis;
 
-use super::credential::{Credential, Machine, Token};
+use super::credential::{Credential, Machine, Standing, Token};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -61,21 +61,24 @@ pub enum Readiness {
     NotBefore(Millis),
 }
 
-impl Credential {
+impl Standing {
     /// Whether the access token may be served at `now`, and whether it wants renewing. Says nothing of overlays:
-    /// ask [`Credential::health`] first.
+    /// ask [`Standing::health`] first.
     pub fn readiness(&self, now: Millis) -> Readiness {
-        let usable = self.token.is_usable(now);
-        let next_try = self.token.next_try_at();
-        match (usable, next_try) {
+        match (self.is_usable(now), self.next_try_at) {
             (true, Some(at)) if now < at => Readiness::Ready,
-            (true, _) if self.is_renewable() && self.token.due_at.is_some_and(|due| now >= due) => {
-                Readiness::Due
-            }
+            (true, _) if self.is_renewable() && self.due_at.is_some_and(|due| now >= due) => Readiness::Due,
             (true, _) => Readiness::Ready,
             (false, Some(at)) if now < at => Readiness::NotBefore(at),
             (false, _) => Readiness::Spent,
         }
+    }
+}
+
+impl Credential {
+    /// The same, of a whole credential.
+    pub fn readiness(&self, now: Millis) -> Readiness {
+        self.standing().readiness(now)
     }
 }
 

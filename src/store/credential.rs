@@ -1,8 +1,10 @@
 //! Credentials and their tokens.
 
 mod list;
+mod served;
 
 pub use list::{CredentialFilter, list};
+pub use served::served;
 
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
@@ -21,7 +23,7 @@ use crate::domain::credential::{Credential, Machine, Token};
 
 const BY_ID: &str = " WHERE c.environment_id = $1 AND c.id = $2 AND t.state <> 'deleted'";
 
-/// One credential. A constant statement over primary keys: the hot path reads through it.
+/// One credential, whole.
 pub async fn find(
     db: &impl Reads,
     environment: EnvironmentId,
