@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod integrations;
 pub mod keys;
 mod material;
+mod recent;
 mod references;
 pub mod refresh;
 mod revocation;
@@ -35,17 +36,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use moka::future::Cache;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
-use vouchsafe_entity::id::EnvironmentId;
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
 use crate::clock::Clock;
 use crate::config::AuditMode;
 use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
 use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
@@ -55,6 +56,7 @@ use crate::provider::Registry;
 use crate::random::Random;
 use crate::store::{self, Store};
 use crate::vault::Vault;
+use recent::Recent;
 
 /// What the hub is made of.
 pub struct Parts {
@@ -100,7 +102,8 @@ pub struct Hub {
     uses: tokens::Uses,
     secret_uses: references::SecretUses,
     keys: keys::KeyCache,
-    environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
+    environments: Recent<EnvironmentId, (Environment, Tenant)>,
+    connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
     throttle: refresh::Throttle,
     journal: Option<Journal>,
@@ -121,7 +124,6 @@ impl Hub {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
-        let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
         Self {
             boot: ids.next().simple().to_string(),
             ids,
@@ -138,7 +140,8 @@ impl Hub {
             uses: tokens::Uses::default(),
             secret_uses: references::SecretUses::default(),
             keys: keys::KeyCache::new(),
-            environments: short(10_000).build(),
+            environments: Recent::default(),
+            connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),
             throttle: refresh::Throttle::default(),
             journal: parts.journal,
@@ -183,13 +186,8 @@ impl Hub {
         db: &impl store::Reads,
         id: EnvironmentId,
     ) -> Result<Arc<(Environment, Tenant)>, Error> {
-        if let Some(found) = self.environments.get(&id).await {
-            return Ok(found);
-        }
-        let found = store::environment::find(db, id).await?.ok_or(Error::NotFound)?;
-        let found = Arc::new(found);
-        self.environments.insert(id, Arc::clone(&found)).await;
-        Ok(found)
+        let read = async { Ok(store::environment::find(db, id).await?) };
+        self.environments.get(&id, read).await?.ok_or(Error::NotFound)
     }
 
     /// Refuses changes in a workspace whose subscription has ended. Reading, use, deactivation, revocation and

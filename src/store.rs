@@ -47,6 +47,15 @@ pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     outbox: Arc<Notify>,
+    /// The connections of `reader`.
+    direct: Direct,
+}
+
+/// The driver's own pool, for the few statements that every call needs.
+#[derive(Clone)]
+enum Direct {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
 }
 
 /// Why the database gave no answer.

@@ -14,7 +14,7 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     tracker.spawn(Arc::clone(hub).run_refreshes());
     tracker.spawn(Arc::clone(hub).run_deliveries());
     spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
-    spawn(&tracker, hub, "write audit events", Duration::from_secs(1), Hub::flush_audit);
+    spawn(&tracker, hub, "write audit events", Duration::from_millis(250), Hub::flush_audit);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
     spawn(&tracker, hub, "write last uses of secrets", Duration::from_secs(10), Hub::flush_secret_uses);
     spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);

@@ -69,7 +69,7 @@ impl Hub {
         let target = Target::new("environment", actor.environment());
         self.record(&tx, actor, "environment.update", target, Some(names)).await?;
         tx.commit().await?;
-        self.environments.invalidate(&actor.environment()).await;
+        self.environments.forget(&actor.environment());
         self.get_environment(actor).await
     }
 
@@ -198,7 +198,7 @@ impl Hub {
             return Err(Error::NotFound);
         }
         tx.commit().await?;
-        self.environments.invalidate_all();
+        self.environments.forget_all();
         Ok(())
     }
 }

@@ -118,7 +118,7 @@ impl Hub {
         &self,
         actor: &Actor,
         key: &str,
-        action: &str,
+        action: &'static str,
         change: impl FnOnce(&mut Secret) -> Result<(), Error>,
     ) -> Result<SecretView, Error> {
         let tx = self.store.begin().await?;

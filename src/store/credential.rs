@@ -2,9 +2,11 @@
 
 mod ends;
 mod list;
+mod served;
 
 pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
 pub use list::{CredentialFilter, list};
+pub use served::served;
 
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
@@ -23,7 +25,7 @@ use crate::domain::credential::{Credential, Machine, Resting, Token};
 
 const BY_ID: &str = " WHERE c.environment_id = $1 AND c.id = $2 AND t.state <> 'deleted'";
 
-/// One credential. A constant statement over primary keys: the hot path reads through it.
+/// One credential, whole.
 pub async fn find(
     db: &impl Reads,
     environment: EnvironmentId,

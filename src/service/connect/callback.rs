@@ -388,7 +388,7 @@ impl Hub {
             "refused",
             Some(reason.into()),
         );
-        store::audit::insert(&tx, vec![event]).await?;
+        store::audit::insert(&tx, &[event]).await?;
         tx.commit().await?;
         let name = self.definition_of(connector)?.name().to_owned();
         Ok(Self::returned(&held, visit, connector.key.clone(), &name, answer, None))
@@ -472,7 +472,7 @@ impl Hub {
             "refused",
             Some(format!("{}: {code}", connector.key)),
         );
-        store::audit::insert(&tx, vec![event]).await?;
+        store::audit::insert(&tx, &[event]).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
         let name = self.definition_of(&connector)?.name().to_owned();

@@ -164,7 +164,7 @@ impl Hub {
         tx: &Tx,
         actor: &Actor,
         credentials: Vec<Credential>,
-        action: &str,
+        action: &'static str,
         reason: Option<&str>,
     ) -> Result<(), Error> {
         let (mut tellers, mut jobs, mut rows, mut ids) = (HashMap::new(), Vec::new(), Vec::new(), Vec::new());
@@ -190,7 +190,7 @@ impl Hub {
         }
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
         store::revocation::insert(tx, jobs).await?;
-        Ok(store::audit::insert(tx, rows).await?)
+        Ok(store::audit::insert(tx, &rows).await?)
     }
 
     fn wipe(&self, credential: &mut Credential, how: Ended) {
