@@ -5,6 +5,7 @@ pub mod actor;
 pub mod adoption;
 pub mod api_key;
 pub mod audit;
+pub mod check;
 pub mod connector;
 pub mod credential;
 pub mod data_key;

@@ -17,17 +17,20 @@ pub mod idempotency;
 pub mod integrations;
 pub mod keys;
 mod material;
+mod purge;
 mod references;
 pub mod refresh;
 mod revocation;
 pub mod sweep;
 pub mod tokens;
+mod unauthorized;
 pub mod users;
 pub mod validate;
 
 pub use error::{Code, Error, Violation};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -36,7 +39,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
-use vouchsafe_entity::id::EnvironmentId;
+use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
 use crate::clock::Clock;
@@ -94,6 +97,10 @@ pub struct Hub {
     refreshes: refresh::SingleFlight,
     progress: connect::Signals,
     standing: adoption::Standing,
+    /// Keys that were asked about because of a 401, and when.
+    asked: Cache<CredentialId, Millis>,
+    /// Whether something secret was wiped that may still lie in a journal.
+    wiped: AtomicBool,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -124,6 +131,8 @@ impl Hub {
             refreshes: refresh::SingleFlight::default(),
             progress: connect::Signals::default(),
             standing: adoption::Standing::default(),
+            asked: Cache::builder().max_capacity(10_000).build(),
+            wiped: AtomicBool::new(true),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

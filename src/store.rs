@@ -118,6 +118,21 @@ impl Store {
         Ok(self.reader.ping().await?)
     }
 
+    /// Moves everything from the journal of an embedded database into its file and empties the journal; false where a
+    /// reader stands in the way. A server has its own housekeeping.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn checkpoint(&self) -> Result<bool, StoreError> {
+        if self.writer.get_database_backend() == DbBackend::Postgres {
+            return Ok(true);
+        }
+        let emptied = statement(&self.writer, "PRAGMA wal_checkpoint(TRUNCATE)", []);
+        let row = self.writer.query_one_raw(emptied).await?;
+        let busy: i64 = row.map(|row| row.try_get("", "busy")).transpose()?.unwrap_or(0);
+        Ok(busy == 0)
+    }
+
     /// The present moment by the database's own clock, which all replicas share.
     ///
     /// # Errors

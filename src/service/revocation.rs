@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -336,6 +337,7 @@ impl Hub {
             }
             None => {
                 if store::revocation::delete(&tx, job.environment, job.id).await? {
+                    self.wiped.store(true, Ordering::Relaxed);
                     self.record_outcome(&tx, actor, job.remains.credential, outcome.as_str()).await?;
                 }
             }

@@ -2,6 +2,7 @@
 //! the provider is what the provider said.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::{BrokenCause, Method};
@@ -95,6 +96,7 @@ impl Hub {
             self.record_outcome(&tx, actor, id, outcome.as_str()).await?;
         }
         tx.commit().await?;
+        self.wiped.store(true, Ordering::Relaxed);
         Ok(farewell)
     }
 
@@ -190,6 +192,10 @@ impl Hub {
         }
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
         store::revocation::insert(tx, jobs).await?;
+        self.wiped.store(true, Ordering::Relaxed);
+        if rows.is_empty() {
+            return Ok(());
+        }
         Ok(store::audit::insert(tx, rows).await?)
     }
 
