@@ -3,6 +3,9 @@
 mod adoption;
 mod api_key;
 mod authorization_code;
+mod expiry;
+mod purge;
 mod reconnect;
 mod refresh;
 mod revocation;
+mod unauthorized;
