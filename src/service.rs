@@ -26,11 +26,14 @@ pub mod tokens;
 mod unauthorized;
 pub mod users;
 pub mod validate;
+mod warnings;
+pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -49,6 +52,7 @@ use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
 use crate::ids::Ids;
+use crate::journal::Journal;
 use crate::provider::Registry;
 use crate::random::Random;
 use crate::store::{self, Store};
@@ -76,6 +80,10 @@ pub struct Parts {
     pub audit: AuditMode,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// Times of deliveries.
+    pub pace: webhooks::Pace,
+    /// Where token answers are written down; without one, no token is spent.
+    pub journal: Option<Journal>,
 }
 
 /// The use cases.
@@ -95,16 +103,23 @@ pub struct Hub {
     keys: keys::KeyCache,
     environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
     refreshes: refresh::SingleFlight,
+    throttle: refresh::Throttle,
+    journal: Option<Journal>,
+    /// Entries of the journal that no definition could read.
+    held: Mutex<HashSet<u64>>,
+    /// Names this run of this node.
+    boot: String,
     progress: connect::Signals,
     standing: adoption::Standing,
     /// Keys that were asked about because of a 401, and when.
     asked: Cache<CredentialId, Millis>,
     /// Whether something secret was wiped that may still lie in a journal.
     wiped: AtomicBool,
+    pace: webhooks::Pace,
+    line: webhooks::Line,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
-    node: String,
 }
 
 impl Hub {
@@ -113,7 +128,7 @@ impl Hub {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
         let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
         Self {
-            node: ids.next().to_string(),
+            boot: ids.next().simple().to_string(),
             ids,
             store: parts.store,
             vault: parts.vault,
@@ -129,10 +144,15 @@ impl Hub {
             keys: keys::KeyCache::new(),
             environments: short(10_000).build(),
             refreshes: refresh::SingleFlight::default(),
+            throttle: refresh::Throttle::default(),
+            journal: parts.journal,
+            held: Mutex::default(),
             progress: connect::Signals::default(),
             standing: adoption::Standing::default(),
             asked: Cache::builder().max_capacity(10_000).build(),
             wiped: AtomicBool::new(true),
+            pace: parts.pace,
+            line: webhooks::Line::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

@@ -12,6 +12,7 @@ use crate::service::{Error, Hub};
 pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     let tracker = TaskTracker::new();
     tracker.spawn(Arc::clone(hub).run_refreshes());
+    tracker.spawn(Arc::clone(hub).run_deliveries());
     spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
     spawn(&tracker, hub, "write audit events", Duration::from_secs(1), Hub::flush_audit);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);

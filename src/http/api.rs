@@ -11,6 +11,7 @@ pub(super) mod providers;
 pub(super) mod service;
 pub(super) mod sessions;
 pub(super) mod users;
+pub(super) mod webhooks;
 
 use axum::Json;
 use http::StatusCode;

@@ -272,6 +272,8 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ConfirmationExpired
         | Code::AccountChanged
         | Code::TooManyKeys
+        | Code::TooManyEndpoints
+        | Code::EndpointDisabled
         | Code::IdempotencyMismatch
         | Code::IdempotencyInProgress => StatusCode::CONFLICT,
         Code::RateLimited | Code::RefreshTooSoon => StatusCode::TOO_MANY_REQUESTS,

@@ -11,7 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    api_keys, connectors, credentials, environment, events, integrations, providers, service, sessions, users,
+    api_keys, connectors, credentials, environment, events, integrations, providers, service, sessions,
+    users, webhooks,
 };
 use super::openapi::Described;
 use super::{HttpState, Problem, assets, connect, idempotency, layers};
@@ -60,6 +61,17 @@ fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(sessions::get_connect_session, sessions::cancel_connect_session))
         .routes(routes!(sessions::confirm_connect_session))
         .routes(routes!(events::list_events))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver_event))
+        .routes(routes!(webhooks::list_webhook_endpoints, webhooks::create_webhook_endpoint))
+        .routes(routes!(
+            webhooks::get_webhook_endpoint,
+            webhooks::update_webhook_endpoint,
+            webhooks::delete_webhook_endpoint
+        ))
+        .routes(routes!(webhooks::rotate_webhook_secret))
+        .routes(routes!(webhooks::test_webhook_endpoint))
+        .routes(routes!(webhooks::replay_webhook_endpoint))
         .routes(routes!(events::list_audit_events))
 }
 

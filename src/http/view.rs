@@ -13,6 +13,7 @@ mod scalar;
 mod session;
 mod token;
 mod user;
+mod webhook;
 
 pub(super) use connector::{ConnectorIn, ConnectorOut};
 pub(super) use credential::{
@@ -23,10 +24,14 @@ pub(super) use event::{AuditEventOut, EventOut};
 pub(super) use integration::{IntegrationIn, IntegrationOut};
 pub(super) use key::{ApiKeyIn, ApiKeyOut, ApiKeyPatch, NewApiKeyOut};
 pub(super) use provider::ProviderOut;
-pub(super) use scalar::{BindingWord, MethodWord, StatusWord, Time};
+pub(super) use scalar::{BindingWord, DeliveryStatusWord, DisabledReasonWord, MethodWord, StatusWord, Time};
 pub(super) use session::{ConfirmationIn, NewSessionOut, SessionIn, SessionOut};
 pub(super) use token::{TokenOut, TokenShape};
 pub(super) use user::{BatchIn, BatchOut, UserIn, UserOut, UserPatch};
+pub(super) use webhook::{
+    DeliveryOut, NewWebhookEndpointOut, RedeliveryOut, ReplayIn, ReplayOut, WebhookEndpointIn,
+    WebhookEndpointOut, WebhookEndpointPatch,
+};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};

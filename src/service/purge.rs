@@ -14,6 +14,8 @@ use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 const BATCH: u64 = 200;
 /// Late answers find the tombstone of their credential for so long.
 const TOMBSTONE_SECONDS: i64 = 30 * 86_400;
+/// An answer that lost a race is kept so long after the next success.
+const ORPHAN_SECONDS: i64 = 86_400;
 /// What an event of a purge says.
 const PURGED: &str = "purged";
 
@@ -26,6 +28,7 @@ impl Hub {
         while self.purge_keys().await? {}
         while self.wipe_ended().await? {}
         while self.drop_tombstones().await? {}
+        self.drop_orphans().await?;
         self.shred().await
     }
 
@@ -51,6 +54,9 @@ impl Hub {
         let wiped = store::credential::wipe_ended(&tx, self.now(), BATCH).await?;
         let more = wiped.len() as u64 == BATCH;
         let mut rows = Vec::new();
+        for (environment, ids) in by_environment(wiped.clone()) {
+            store::credential::forget_orphans(&tx, environment, &ids).await?;
+        }
         for (environment, id) in wiped {
             let (_, tenant) = *self.environment_in(&tx, environment).await?;
             let target = Target::new("credential", id);
@@ -63,6 +69,16 @@ impl Hub {
         }
         tx.commit().await?;
         Ok(more)
+    }
+
+    /// Removes answers that lost a race, a day after the credential was renewed: whoever was to need one has had it.
+    async fn drop_orphans(&self) -> Result<(), Error> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        if store::credential::drop_orphans(&tx, now, now.plus_seconds(-ORPHAN_SECONDS)).await? > 0 {
+            self.wiped.store(true, Ordering::Relaxed);
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Removes old tombstones; true where there may be more.

@@ -18,12 +18,16 @@ impl Hub {
         let now = self.now();
         self.drop_unconfirmed().await?;
         self.write_down_changes().await?;
+        self.warn_of_ends().await?;
+        self.purge_events().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;
         store::idempotency::sweep(&tx, now).await?;
         tx.commit().await?;
         self.trim_limits();
+        self.sweep_refreshes().await?;
+        self.replay_held().await?;
         self.shred().await
     }
 
@@ -34,6 +38,7 @@ impl Hub {
             let now = self.now();
             let mut found = store::credential::ended(&self.store, now, BATCH).await?;
             found.extend(store::credential::run_out(&self.store, now, BATCH).await?);
+            found.extend(store::credential::run_out_behind(&self.store, now, BATCH).await?);
             let more = found.len() as u64 >= BATCH;
             let mut changed = 0;
             for (environment, ids) in by_environment(found) {

@@ -1,12 +1,14 @@
 //! Opening a database: pools, pragmas, migrations.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait as _, SchemaManager};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::Notify;
 use vouchsafe_migration as migration;
 
 use super::{Store, StoreError};
@@ -101,7 +103,7 @@ async fn open_sqlite(url: &DatabaseUrl) -> Result<Store, StoreError> {
     let mut reader = url.options();
     pool(&mut reader, SQLITE_READERS)
         .map_sqlx_sqlite_opts(|options| pragmas(options).pragma("query_only", "on"));
-    Ok(Store { reader: Database::connect(reader).await?, writer })
+    Ok(Store { reader: Database::connect(reader).await?, writer, outbox: Arc::new(Notify::new()) })
 }
 
 fn pragmas(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -129,5 +131,5 @@ async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
         .test_before_acquire_if_idle_for(Duration::from_secs(30));
     let pool: Result<DatabaseConnection, DbErr> = Database::connect(options).await;
     let pool = pool?;
-    Ok(Store { reader: pool.clone(), writer: pool })
+    Ok(Store { reader: pool.clone(), writer: pool, outbox: Arc::new(Notify::new()) })
 }

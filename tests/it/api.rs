@@ -13,3 +13,4 @@ mod service;
 mod sessions;
 mod tokens;
 mod users;
+mod webhook_endpoints;

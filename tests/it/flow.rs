@@ -3,9 +3,11 @@
 mod adoption;
 mod api_key;
 mod authorization_code;
+mod control_plane;
 mod expiry;
 mod purge;
 mod reconnect;
 mod refresh;
 mod revocation;
 mod unauthorized;
+mod webhook;

@@ -54,6 +54,7 @@ needs!(
     CredentialsWrite,
     CredentialsReveal,
     EventsRead,
+    WebhooksWrite,
     AuditRead,
     KeysWrite
 );

@@ -90,6 +90,7 @@ impl Hub {
             }
         };
         self.write(&tx, environment, &credential, guard).await?;
+        store::credential::forget_orphans(&tx, environment, &[id]).await?;
         self.record(&tx, actor, action, Target::new("credential", id), None).await?;
         let farewell = self.part_from(&tx, actor, &before, first).await?;
         if let Farewell::Known(outcome) = farewell {
@@ -125,6 +126,7 @@ impl Hub {
         actor: &Actor,
         before: &Credential,
     ) -> Result<(), Error> {
+        store::credential::forget_orphans(tx, actor.environment(), &[before.id]).await?;
         if let Farewell::Job(_) = self.part_from(tx, actor, before, First::Worker).await? {
             tracing::info!(credential.id = %before.id, "the grant before is given back");
         }
@@ -191,6 +193,7 @@ impl Hub {
             ids.push(credential.id);
         }
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
+        store::credential::forget_orphans(tx, actor.environment(), &ids).await?;
         store::revocation::insert(tx, jobs).await?;
         self.wiped.store(true, Ordering::Relaxed);
         if rows.is_empty() {

@@ -1,9 +1,10 @@
 //! What is kept for a while after its end, and then no more (`refresh.md`, section 9).
 
 use crate::store::{Reads, StoreError, Tx, statement};
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Value};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::orphan_token;
 
 const DAY: i64 = 86_400_000;
 
@@ -60,6 +61,33 @@ pub async fn wipe_ended(
     let connection = tx.connection();
     let rows = connection.query_all_raw(statement(connection, sql, bounds(now, limit))).await?;
     rows.iter().map(|row| Ok(Found::from_query_result(row, "")?.into())).collect()
+}
+
+/// Notes answers that lost a race and whose credential was renewed since, and removes those that were noted before
+/// `before`; gives how many went.
+pub async fn drop_orphans(tx: &Tx, now: Millis, before: Millis) -> Result<u64, StoreError> {
+    const NOTE: &str = "UPDATE orphan_token SET superseded_at = $1 WHERE superseded_at IS NULL AND EXISTS \
+        (SELECT 1 FROM credential c WHERE c.environment_id = orphan_token.environment_id \
+        AND c.id = orphan_token.credential_id AND c.last_refreshed_at > orphan_token.got_at)";
+    const DROP: &str = "DELETE FROM orphan_token WHERE superseded_at <= $1";
+    let connection = tx.connection();
+    connection.execute_raw(statement(connection, NOTE, [now.into()])).await?;
+    let gone = connection.execute_raw(statement(connection, DROP, [before.into()])).await?;
+    Ok(gone.rows_affected())
+}
+
+/// Removes the answers that lost a race of credentials whose grant has ended.
+pub async fn forget_orphans(
+    tx: &Tx,
+    environment: EnvironmentId,
+    ids: &[CredentialId],
+) -> Result<(), StoreError> {
+    orphan_token::Entity::delete_many()
+        .filter(orphan_token::Column::EnvironmentId.eq(environment))
+        .filter(orphan_token::Column::CredentialId.is_in(ids.iter().copied()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Removes up to `limit` tombstones of credentials that were deleted before `before`; gives how many went.

@@ -38,6 +38,20 @@ pub async fn run_out(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key
     keys(db, &sql, now, limit).await
 }
 
+/// Up to `limit` credentials that were told to be active and whose access token has run out at `now`, while the app
+/// refuses the client of their connector, so that nobody asks for another. Such connectors are few.
+pub async fn run_out_behind(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    let sql = format!(
+        "SELECT t.environment_id, t.credential_id FROM connector k \
+        JOIN credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
+        JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+        WHERE k.failing_since IS NOT NULL AND t.announced_status = 'active' \
+        AND t.access_expires_at <= $1 + {MARGIN} AND {} LIMIT $2",
+        status_condition(Status::Error, "$1")
+    );
+    keys(db, &sql, now, limit).await
+}
+
 async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
     #[derive(FromQueryResult)]
     struct Found {

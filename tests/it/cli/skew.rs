@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vouchsafe::app::{BuildError, Deps, Running, ServeError};
@@ -19,11 +20,15 @@ impl Clock for Ahead {
     fn now(&self) -> DateTime<Utc> {
         SystemClock.now() + TimeDelta::seconds(self.0)
     }
+
+    fn uptime(&self) -> Duration {
+        SystemClock.uptime()
+    }
 }
 
 #[tokio::test]
 async fn r9_more_than_30_seconds_of_skew_refuse_the_start() {
-    let Some(fresh) = Fresh::of_this_run().await else { return };
+    let Some(fresh) = Fresh::postgres().await else { return };
     let variables = BTreeMap::from([
         ("VOUCHSAFE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
         ("VOUCHSAFE_DATA_DIR".to_owned(), fresh.folder.path().display().to_string()),

@@ -20,9 +20,11 @@ use vouchsafe::domain::refresh::Times;
 use vouchsafe::egress::{Egress, EgressConfig};
 use vouchsafe::http::HttpState;
 use vouchsafe::http::render::Renderer;
+use vouchsafe::journal::Journal;
 use vouchsafe::provider::{Registry, Sources};
 use vouchsafe::random::{Random, SystemRandom};
 use vouchsafe::service::keys::NewApiKey;
+use vouchsafe::service::webhooks::Pace;
 use vouchsafe::service::{Hub, Parts};
 use vouchsafe::store::{DatabaseUrl, Store};
 use vouchsafe::vault::{MasterKey, MasterKeys, Vault};
@@ -45,8 +47,18 @@ pub(crate) struct TestApp {
     pub(crate) client: reqwest::Client,
     keys: [String; 3],
     tasks: Vec<JoinHandle<()>>,
+    world: World,
     folder: TempDir,
     database_url: String,
+}
+
+/// What every hub of a test shares.
+struct World {
+    database: DatabaseUrl,
+    master_key: String,
+    providers: PathBuf,
+    public_url: Url,
+    clock: Arc<ManualClock>,
 }
 
 impl TestApp {
@@ -67,8 +79,16 @@ impl TestApp {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
-        let parsed = DatabaseUrl::parse(&url).unwrap();
-        let hub = Arc::new(hub(&parsed, public_url, &clock, definitions(&fake, &folder)).await);
+        let world = World {
+            database: DatabaseUrl::parse(&url).unwrap(),
+            master_key: MasterKey::random("test", &SystemRandom).to_text().to_string(),
+            providers: definitions(&fake, &folder),
+            public_url,
+            clock: Arc::clone(&clock),
+        };
+        let path = world.providers.with_file_name("journal");
+        let journal = Journal::open(&path, || "node_test".to_owned()).unwrap();
+        let hub = Arc::new(Hub::new(world.parts(Some(journal)).await));
         hub.bootstrap().await.unwrap();
         hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active).await.unwrap();
         let keys = [
@@ -93,9 +113,15 @@ impl TestApp {
             client: outside::client(),
             keys,
             tasks,
+            world,
             folder,
             database_url: url,
         })
+    }
+
+    /// What another hub on the same database would be made of.
+    pub(crate) async fn parts(&self) -> Parts {
+        self.world.parts(None).await
     }
 
     /// Nobody.
@@ -234,29 +260,33 @@ fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
     dir
 }
 
-async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, providers: PathBuf) -> Hub {
-    let store = Store::open(url).await.unwrap();
-    store.migrate().await.unwrap();
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let master = MasterKeys::one(MasterKey::random("test", &SystemRandom));
-    let egress = EgressConfig {
-        allow: vec!["127.0.0.0/8".parse().unwrap()],
-        allow_http: true,
-        ..EgressConfig::default()
-    };
-    let sources = Sources { builtin: true, dir: Some(providers), allow_http: true };
-    Hub::new(Parts {
-        store,
-        vault: Vault::new(master, Arc::clone(&random)),
-        egress: Egress::new(egress).unwrap(),
-        providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
-        clock: Arc::<ManualClock>::clone(clock),
-        random,
-        public_url,
-        times: Times { confirm_after: 60_000, lease: 90_000 },
-        audit: AuditMode::Strict,
-        check_waits: Vec::new(),
-    })
+impl World {
+    async fn parts(&self, journal: Option<Journal>) -> Parts {
+        let store = Store::open(&self.database).await.unwrap();
+        store.migrate().await.unwrap();
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let master = MasterKeys::parse(&self.master_key.clone().into()).unwrap();
+        let sources = Sources { builtin: true, dir: Some(self.providers.clone()), allow_http: true };
+        Parts {
+            store,
+            vault: Vault::new(master, Arc::clone(&random)),
+            egress: Egress::new(egress_config()).unwrap(),
+            providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            random,
+            public_url: self.public_url.clone(),
+            times: Times { confirm_after: 60_000, lease: 90_000 },
+            audit: AuditMode::Strict,
+            check_waits: Vec::new(),
+            pace: Pace::default(),
+            journal,
+        }
+    }
+}
+
+/// Calls may reach this machine, and by plain http.
+pub(crate) fn egress_config() -> EgressConfig {
+    EgressConfig { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true, ..EgressConfig::default() }
 }
 
 async fn key(hub: &Hub, workspace: &str, environment: &str) -> String {
