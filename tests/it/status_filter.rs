@@ -250,6 +250,7 @@ async fn a_sweep_finds_exactly_what_time_has_changed() {
 
     let mut found = store::credential::ended(&store, NOW, 100_000).await.unwrap();
     found.extend(store::credential::run_out(&store, NOW, 100_000).await.unwrap());
+    found.extend(store::credential::run_out_behind(&store, NOW, 100_000).await.unwrap());
     let found: std::collections::BTreeSet<String> = found.iter().map(|(_, id)| id.to_string()).collect();
     let changed = |c: &&Credential| {
         // A date is set on keys alone, and a pending credential is given back instead.

@@ -51,7 +51,7 @@ enum Asked {
 
 /// Where an attempt goes.
 struct Course {
-    connector: Connector,
+    connector: Arc<Connector>,
     definition: Arc<Definition>,
     pass: Pass,
 }
@@ -122,7 +122,7 @@ impl Hub {
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
         match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
-            Ok(pass) => Ok(Some(Course { connector, definition, pass })),
+            Ok(pass) => Ok(Some(Course { connector: connector.into(), definition, pass })),
             Err(_) => {
                 self.postpone(tenant, credential).await?;
                 Ok(None)
@@ -263,7 +263,7 @@ impl Hub {
                 version: token.version,
                 sent_at,
                 number,
-                remains: Some(Remains::of(credential)),
+                remains: Some((Arc::clone(&course.connector), Remains::of(credential))),
             },
             answer,
         }))

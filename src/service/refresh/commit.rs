@@ -66,8 +66,9 @@ impl Hub {
         let tx = self.store.begin().await?;
         let Some(row) = store::credential::lock_any(&tx, tenant.environment, spent.id).await? else {
             // Gone with its user or connector.
-            if let Some(remains) = spent.remains.clone() {
-                self.give_back(&tx, tenant, remains, &Material::of_answer(answer)).await?;
+            if let Some((connector, remains)) = &spent.remains {
+                let material = Material::of_answer(answer);
+                self.give_back_by(&tx, tenant, connector, remains.clone(), &material).await?;
                 tx.commit().await?;
             }
             return Ok(());

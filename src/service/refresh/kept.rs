@@ -1,6 +1,8 @@
 //! Answers in the journal: written down before they are read, and landed after a crash or once a definition that
 //! could not read them was mended (`refresh.md`, section 5).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,6 +12,7 @@ use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 use zeroize::Zeroizing;
 
+use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::refresh::{Landing, is_minted};
 use crate::domain::revocation::Remains;
@@ -35,8 +38,8 @@ pub(super) struct Spent {
     pub(super) sent_at: Millis,
     /// The entry of the journal, where there is one.
     pub(super) number: Option<u64>,
-    /// What the app is told of where the credential is gone with its row; not known after a restart.
-    pub(super) remains: Option<Remains>,
+    /// Whom to tell, and of what, where the credential is gone with its row; not known after a restart.
+    pub(super) remains: Option<(Arc<Connector>, Remains)>,
 }
 
 /// An answer, not yet read.
