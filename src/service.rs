@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod integrations;
 pub mod keys;
 mod material;
+mod purge;
 mod recent;
 mod references;
 pub mod refresh;
@@ -24,6 +25,7 @@ mod revocation;
 pub mod secrets;
 pub mod sweep;
 pub mod tokens;
+mod unauthorized;
 pub mod users;
 pub mod validate;
 mod warnings;
@@ -32,6 +34,7 @@ pub mod webhooks;
 pub use error::{Code, Error, Violation};
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,7 +43,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
-use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
 use crate::clock::Clock;
@@ -113,6 +116,10 @@ pub struct Hub {
     boot: String,
     progress: connect::Signals,
     standing: adoption::Standing,
+    /// Keys that were asked about because of a 401, and when.
+    asked: Cache<CredentialId, Millis>,
+    /// Whether something secret was wiped that may still lie in a journal.
+    wiped: AtomicBool,
     pace: webhooks::Pace,
     line: webhooks::Line,
     /// Work that outlives the request that began it.
@@ -148,6 +155,8 @@ impl Hub {
             held: Mutex::default(),
             progress: connect::Signals::default(),
             standing: adoption::Standing::default(),
+            asked: Cache::builder().max_capacity(10_000).build(),
+            wiped: AtomicBool::new(true),
             pace: parts.pace,
             line: webhooks::Line::default(),
             tasks: TaskTracker::new(),

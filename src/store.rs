@@ -39,8 +39,6 @@ use sea_orm::{
 };
 use tokio::sync::Notify;
 
-use vouchsafe_entity::millis::Millis;
-
 /// The database: one writer and several readers on SQLite, one pool on PostgreSQL.
 #[derive(Clone)]
 pub struct Store {
@@ -149,20 +147,19 @@ impl Store {
         Ok(self.reader.ping().await?)
     }
 
-    /// The present moment by the database's own clock, which all replicas share.
+    /// Moves everything from the journal of an embedded database into its file and empties the journal; false where a
+    /// reader stands in the way. A server has its own housekeeping.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn now(&self) -> Result<Millis, StoreError> {
-        let sql = match self.reader.get_database_backend() {
-            DbBackend::Postgres => {
-                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
-            }
-            _ => "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now",
-        };
-        let row = self.reader.query_one_raw(statement(&self.reader, sql, [])).await?;
-        let row = row.ok_or(DbErr::RecordNotFound("the database's clock".to_owned()))?;
-        Ok(Millis(row.try_get("", "now")?))
+    pub async fn checkpoint(&self) -> Result<bool, StoreError> {
+        if self.writer.get_database_backend() == DbBackend::Postgres {
+            return Ok(true);
+        }
+        let emptied = statement(&self.writer, "PRAGMA wal_checkpoint(TRUNCATE)", []);
+        let row = self.writer.query_one_raw(emptied).await?;
+        let busy: i64 = row.map(|row| row.try_get("", "busy")).transpose()?.unwrap_or(0);
+        Ok(busy == 0)
     }
 
     /// Finishes what is under way and closes all connections.

@@ -307,6 +307,30 @@ impl Credential {
         self.expires_at.or(self.token.refresh_expires_at).or(unrenewable)
     }
 
+    /// When somebody must look at a credential that nothing renews, to write down its end.
+    pub fn looked_at_by(&self) -> Option<Millis> {
+        match (self.expires_at, self.token.access_expires_at) {
+            (Some(date), Some(end)) => Some(date.min(end)),
+            (date, end) => date.or(end),
+        }
+    }
+
+    /// Ends a credential whose time is over at `now`, as of that time; false where it is not, or has ended already.
+    pub fn end(&mut self, now: Millis) -> bool {
+        let Some(cause) =
+            self.broken_cause(now).filter(|_| !matches!(self.token.machine, Machine::Broken(_)))
+        else {
+            return false;
+        };
+        let end =
+            if cause == BrokenCause::ExpiryDate { self.expires_at } else { self.token.access_expires_at };
+        self.token.machine = Machine::Broken(cause);
+        self.token.state_since = end.unwrap_or(now).min(now);
+        self.token.attempt = None;
+        self.token.due_at = None;
+        true
+    }
+
     /// Why it must be connected again at `now`, whether or not a sweep has written it down.
     pub fn broken_cause(&self, now: Millis) -> Option<BrokenCause> {
         self.standing().broken_cause(now)

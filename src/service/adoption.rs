@@ -158,9 +158,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn clock_skew(&self) -> Result<i64, Error> {
-        let before = self.now();
-        let there = self.store.now().await?;
-        let waited = self.now().since(before);
-        Ok(before.plus(waited / 2).since(there))
+        let there = store::refresh::database_now(&self.store).await?;
+        Ok(there.map_or(0, |there| -self.clock.behind(there.into()).num_milliseconds()))
     }
 }

@@ -3,8 +3,12 @@
 mod adoption;
 mod api_key;
 mod authorization_code;
+mod control_plane;
+mod expiry;
+mod purge;
 mod reconnect;
 mod refresh;
 mod revocation;
 mod secret_settings;
+mod unauthorized;
 mod webhook;

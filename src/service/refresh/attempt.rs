@@ -12,6 +12,7 @@ use super::throttle::Pass;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine, Resting};
 use crate::domain::refresh::{Claim, Failure, NotClaimed, Reuse, is_minted};
+use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
 use crate::oauth::{Received, TokenError};
@@ -50,7 +51,7 @@ enum Asked {
 
 /// Where an attempt goes.
 struct Course {
-    connector: Connector,
+    connector: Arc<Connector>,
     definition: Arc<Definition>,
     pass: Pass,
 }
@@ -121,7 +122,7 @@ impl Hub {
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
         match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
-            Ok(pass) => Ok(Some(Course { connector, definition, pass })),
+            Ok(pass) => Ok(Some(Course { connector: connector.into(), definition, pass })),
             Err(_) => {
                 self.postpone(tenant, credential).await?;
                 Ok(None)
@@ -257,7 +258,14 @@ impl Hub {
         };
         let (id, token) = (credential.id, &credential.token);
         Ok(Some(Kept {
-            spent: Spent { id, epoch: token.epoch, version: token.version, sent_at, number },
+            spent: Spent {
+                id,
+                epoch: token.epoch,
+                version: token.version,
+                sent_at,
+                number,
+                remains: Some((Arc::clone(&course.connector), Remains::of(credential))),
+            },
             answer,
         }))
     }

@@ -52,6 +52,7 @@ pub(crate) struct TestApp {
     tasks: Vec<JoinHandle<()>>,
     world: World,
     folder: TempDir,
+    database_url: String,
 }
 
 /// What every hub of a test shares.
@@ -82,7 +83,7 @@ impl TestApp {
         let address = listener.local_addr().unwrap();
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
         let world = World {
-            database: url,
+            database: DatabaseUrl::parse(&url).unwrap(),
             master_key: MasterKey::random("test", &SystemRandom).to_text().to_string(),
             providers: definitions(&fake, &folder),
             public_url,
@@ -117,6 +118,7 @@ impl TestApp {
             tasks,
             world,
             folder,
+            database_url: url,
         })
     }
 
@@ -169,6 +171,13 @@ impl TestApp {
         self.as_key().post("/credentials", &body).await.ok(201)
     }
 
+    /// The same with another key; its id.
+    pub(crate) async fn credential_with(&self, username: &str, key: &str) -> String {
+        let body = json!({"userId": username, "connector": QUILLPOST, "data": {"key": key}});
+        let made = self.as_key().post("/credentials", &body).await.ok(201);
+        made["credentialId"].as_str().unwrap().to_owned()
+    }
+
     /// Gives a user of production a client of their own, whose tokens are renewed; the credential.
     pub(crate) async fn renewable(&self, username: &str) -> Value {
         let data = json!({"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET});
@@ -184,6 +193,20 @@ impl TestApp {
         let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
         let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
         self.hub.set_providers(registry);
+    }
+
+    /// Where an embedded database has its files.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The rows of a statement, asked of the database past the hub.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
+        let database = sea_orm::Database::connect(&self.database_url).await.unwrap();
+        let statement = sea_orm::Statement::from_string(database.get_database_backend(), sql);
+        let rows = database.query_all_raw(statement).await.unwrap();
+        database.close().await.unwrap();
+        rows
     }
 
     /// Sets the subscription of the default workspace, once the keys that remember the old one are forgotten.
@@ -204,7 +227,7 @@ impl Drop for TestApp {
     }
 }
 
-async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
+async fn database(folder: &TempDir) -> Option<String> {
     if std::env::var("TEST_DB").is_ok_and(|kind| kind == "postgres") {
         let cluster = require(Component::Postgres)?;
         let bytes = (&SystemRandom as &dyn Random).bytes::<8>();
@@ -212,9 +235,9 @@ async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
         let admin = sea_orm::Database::connect(&cluster).await.unwrap();
         admin.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         admin.close().await.unwrap();
-        return DatabaseUrl::parse(&format!("{cluster}?options=-c%20search_path%3D{schema}"));
+        return Some(format!("{cluster}?options=-c%20search_path%3D{schema}"));
     }
-    Some(DatabaseUrl::file(&folder.path().join("vouchsafe.db")))
+    Some(format!("sqlite://{}?mode=rwc", folder.path().join("vouchsafe.db").display()))
 }
 
 async fn fake_provider(clock: &Arc<ManualClock>) -> FakeProvider {
