@@ -11,6 +11,7 @@ pub mod data_key;
 pub mod event;
 pub mod flow;
 pub mod integration;
+pub mod mail;
 pub mod origin;
 pub mod page;
 pub mod period;

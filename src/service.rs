@@ -15,6 +15,7 @@ pub mod events;
 pub mod idempotency;
 pub mod integrations;
 pub mod keys;
+pub mod mail;
 mod material;
 mod references;
 pub mod refresh;
@@ -77,6 +78,8 @@ pub struct Parts {
     pub check_waits: Vec<Duration>,
     /// Times of deliveries.
     pub pace: webhooks::Pace,
+    /// Sends mails; none where the operator names no mail server.
+    pub mailer: Option<mail::Mailer>,
     /// Where token answers are written down; without one, no token is spent.
     pub journal: Option<Journal>,
 }
@@ -107,6 +110,7 @@ pub struct Hub {
     progress: connect::Signals,
     pace: webhooks::Pace,
     line: webhooks::Line,
+    mailer: Option<mail::Mailer>,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -140,6 +144,7 @@ impl Hub {
             progress: connect::Signals::default(),
             pace: parts.pace,
             line: webhooks::Line::default(),
+            mailer: parts.mailer,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

@@ -17,6 +17,7 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     spawn(&tracker, hub, "write audit events", Duration::from_secs(1), Hub::flush_audit);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
     spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);
+    spawn(&tracker, hub, "send mails", Duration::from_secs(2), Hub::send_mails);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
     tracker.close();
     tracker

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod authorization_code;
+mod mail;
 mod reconnect;
 mod refresh;
 mod webhook;
