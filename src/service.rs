@@ -16,6 +16,7 @@ pub mod events;
 pub mod idempotency;
 pub mod integrations;
 pub mod keys;
+pub mod mail;
 mod material;
 mod purge;
 mod recent;
@@ -85,6 +86,8 @@ pub struct Parts {
     pub check_waits: Vec<Duration>,
     /// Times of deliveries.
     pub pace: webhooks::Pace,
+    /// Sends mails; none where the operator names no mail server.
+    pub mailer: Option<mail::Mailer>,
     /// Where token answers are written down; without one, no token is spent.
     pub journal: Option<Journal>,
 }
@@ -122,6 +125,7 @@ pub struct Hub {
     wiped: AtomicBool,
     pace: webhooks::Pace,
     line: webhooks::Line,
+    mailer: Option<mail::Mailer>,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -159,6 +163,7 @@ impl Hub {
             wiped: AtomicBool::new(true),
             pace: parts.pace,
             line: webhooks::Line::default(),
+            mailer: parts.mailer,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

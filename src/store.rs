@@ -16,6 +16,7 @@ pub mod expiry;
 pub mod flow;
 pub mod idempotency;
 pub mod integration;
+pub mod mail;
 pub mod refresh;
 pub mod revocation;
 pub mod secret;

@@ -21,6 +21,7 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     spawn(&tracker, hub, "tell apps of revocations", Duration::from_secs(1), Hub::work_off_revocations);
     spawn(&tracker, hub, "see whose the database is", Duration::from_secs(3), Hub::review_adoption);
     spawn(&tracker, hub, "purge", Duration::from_hours(1), Hub::purge);
+    spawn(&tracker, hub, "send mails", Duration::from_secs(2), Hub::send_mails);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
     tracker.close();
     tracker

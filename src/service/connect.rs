@@ -123,6 +123,14 @@ impl Hub {
         Ok(Some(Visit { session, user, actor, environment: found.0.clone() }))
     }
 
+    /// A session that is over connects nothing more.
+    fn ensure_not_over(&self, visit: &Visit) -> Result<(), Error> {
+        if visit.session.is_over(self.now()) {
+            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
+        }
+        Ok(())
+    }
+
     /// Tells of changes of sessions in this process.
     pub fn session_changes(&self) -> broadcast::Receiver<SessionId> {
         self.progress.0.subscribe()

@@ -247,7 +247,7 @@ impl SettingsChange {
             settings.theme = theme;
         }
         if let Some(mail) = self.mail {
-            checker.metadata("/mail", &mail);
+            super::mail::check_settings(&mut checker, &mail);
             settings.mail = mail;
         }
         if let Some(days) = self.purge_after_days {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 use vouchsafe_entity::id::{ConnectorId, CredentialId, FlowId};
-use vouchsafe_entity::kind::{Binding, FailClass, Method, SessionStatus};
+use vouchsafe_entity::kind::{Binding, FailClass, Method};
 
 use super::Visit;
 use super::flows::{FLOW, Kept};
@@ -174,13 +174,13 @@ impl Hub {
     /// off meanwhile.
     fn hindrance(&self, flow: &Flow, visit: &Visit, connector: &Connector) -> Option<&'static str> {
         let now = self.now();
-        match visit.session.status(now) {
-            SessionStatus::Expired | SessionStatus::Cancelled => Some(Code::SessionExpired.as_str()),
-            SessionStatus::Open | SessionStatus::Completed if now >= flow.expires_at => Some("flow_expired"),
-            SessionStatus::Open | SessionStatus::Completed => {
-                (!connector.enabled).then(|| Code::ConnectorDisabled.as_str())
-            }
+        if visit.session.is_over(now) {
+            return Some(Code::SessionExpired.as_str());
         }
+        if now >= flow.expires_at {
+            return Some("flow_expired");
+        }
+        (!connector.enabled).then(|| Code::ConnectorDisabled.as_str())
     }
 
     /// The names of the callback's parameters hang on the connector's definition, so the flow is found without being

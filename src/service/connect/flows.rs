@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 use vouchsafe_entity::id::FlowId;
-use vouchsafe_entity::kind::{Binding, Method, SessionStatus};
+use vouchsafe_entity::kind::{Binding, Method};
 
 use super::Visit;
 use crate::domain::actor::Origin;
@@ -102,6 +102,7 @@ impl Hub {
         data: &Map<String, Value>,
         hosted: bool,
     ) -> Result<NewTicket, Error> {
+        self.ensure_not_over(visit)?;
         visit.session.need(key).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let (connector, definition) = self.oauth_connector(visit, key).await?;
         let values =
@@ -172,9 +173,7 @@ impl Hub {
             .visit_of(ticket.session, origin)
             .await?
             .ok_or_else(|| refused("There is no such session."))?;
-        if matches!(visit.session.status(now), SessionStatus::Expired | SessionStatus::Cancelled) {
-            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
-        }
+        self.ensure_not_over(&visit)?;
         let (connector, definition) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
         let json: SecretString =
@@ -342,9 +341,7 @@ impl Hub {
         })?;
         let visit =
             self.visit_of(flow.session, origin).await?.ok_or_else(|| refused("There is no such session."))?;
-        if matches!(visit.session.status(self.now()), SessionStatus::Expired | SessionStatus::Cancelled) {
-            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
-        }
+        self.ensure_not_over(&visit)?;
         Ok((flow, visit))
     }
 

@@ -83,7 +83,7 @@ impl Hub {
         method: Method,
         material: &mut Material,
     ) -> Result<TokenAnswer, Error> {
-        let values = self.all_values(actor.tenant, connector, material)?;
+        let values = self.all_values(actor.tenant, connector, material).await?;
         let now = self.clock.now();
         let scopes = &connector.scopes;
         let minted = crate::oauth::mint::mint(&self.egress, definition, method, &values, scopes, now).await;
