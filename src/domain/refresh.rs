@@ -4,7 +4,7 @@
 use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass, Method, TokenState};
 use vouchsafe_entity::millis::Millis;
 
-use super::credential::{Credential, Machine, Standing, Token};
+use super::credential::{Condition, Credential, Machine, Token};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -61,9 +61,9 @@ pub enum Readiness {
     NotBefore(Millis),
 }
 
-impl Standing {
+impl Condition {
     /// Whether the access token may be served at `now`, and whether it wants renewing. Says nothing of overlays:
-    /// ask [`Standing::health`] first.
+    /// ask [`Condition::health`] first.
     pub fn readiness(&self, now: Millis) -> Readiness {
         match (self.is_usable(now), self.next_try_at) {
             (true, Some(at)) if now < at => Readiness::Ready,
@@ -78,7 +78,7 @@ impl Standing {
 impl Credential {
     /// The same, of a whole credential.
     pub fn readiness(&self, now: Millis) -> Readiness {
-        self.standing().readiness(now)
+        self.condition().readiness(now)
     }
 }
 
