@@ -20,6 +20,7 @@ use crate::domain::refresh::Times;
 use crate::egress::{Egress, EgressConfig, EgressHooks};
 use crate::http::HttpState;
 use crate::http::render::Renderer;
+use crate::journal::{Journal, JournalError};
 use crate::provider::{Registry, Report, Sources};
 use crate::random::{Random, SystemRandom};
 use crate::service::check::CHECK_WAITS;
@@ -74,6 +75,9 @@ pub enum BuildError {
     /// The database can't be reached or refuses.
     #[error("the database can't be used")]
     Store(#[from] StoreError),
+    /// Token answers can't be written down.
+    #[error("the token journal can't be opened")]
+    Journal(#[from] JournalError),
     /// Pages can't be made.
     #[error("the pages can't be made")]
     Pages(#[from] crate::http::render::RenderError),
@@ -93,9 +97,12 @@ impl BuildError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Providers(_) | Self::Key(_) | Self::Pages(_) | Self::Address(_) => 78,
-            Self::DataDir { .. } | Self::InUse(_) | Self::Store(_) | Self::Egress(_) | Self::Bootstrap(_) => {
-                1
-            }
+            Self::DataDir { .. }
+            | Self::InUse(_)
+            | Self::Store(_)
+            | Self::Journal(_)
+            | Self::Egress(_)
+            | Self::Bootstrap(_) => 1,
         }
     }
 }
@@ -117,11 +124,16 @@ pub fn provider_sources(config: &Config) -> Sources {
 }
 
 impl App {
-    /// Builds a hub that will listen at `address`.
+    /// Builds a hub that will listen at `address`. Without a journal it spends no token.
     ///
     /// # Errors
     /// [`BuildError`].
-    pub async fn build(config: &Config, deps: Deps, address: SocketAddr) -> Result<Self, BuildError> {
+    pub async fn build(
+        config: &Config,
+        deps: Deps,
+        address: SocketAddr,
+        journal: Option<Journal>,
+    ) -> Result<Self, BuildError> {
         let providers = Registry::load(&provider_sources(config))
             .map_err(|report| BuildError::Providers(Box::new(report)))?;
         let renderer = Arc::new(Renderer::load()?);
@@ -146,6 +158,7 @@ impl App {
             times: times(config),
             audit: config.audit,
             check_waits: deps.check_waits,
+            journal,
         }));
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
         let mut state = HttpState::new(Arc::clone(&hub), renderer);
@@ -187,7 +200,7 @@ pub async fn migrate(config: &Config) -> Result<(), BuildError> {
 /// # Errors
 /// [`BuildError`].
 pub async fn offline(config: &Config) -> Result<App, BuildError> {
-    App::build(config, Deps::default(), config.server.listen).await
+    App::build(config, Deps::default(), config.server.listen, None).await
 }
 
 fn make_data_dir(path: &Path) -> Result<(), BuildError> {

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod api_key;
 pub mod audit;
+pub mod breaker;
 pub mod connector;
 pub mod credential;
 pub mod data_key;

@@ -26,7 +26,8 @@ pub mod validate;
 
 pub use error::{Code, Error, Violation};
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -45,6 +46,7 @@ use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
 use crate::ids::Ids;
+use crate::journal::Journal;
 use crate::provider::Registry;
 use crate::random::Random;
 use crate::store::{self, Store};
@@ -72,6 +74,8 @@ pub struct Parts {
     pub audit: AuditMode,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// Where token answers are written down; without one, no token is spent.
+    pub journal: Option<Journal>,
 }
 
 /// The use cases.
@@ -92,11 +96,16 @@ pub struct Hub {
     keys: keys::KeyCache,
     environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
     refreshes: refresh::SingleFlight,
+    throttle: refresh::Throttle,
+    journal: Option<Journal>,
+    /// Entries of the journal that no definition could read.
+    held: Mutex<HashSet<u64>>,
+    /// Names this run of this node.
+    boot: String,
     progress: connect::Signals,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
-    node: String,
 }
 
 impl Hub {
@@ -105,7 +114,7 @@ impl Hub {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
         let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
         Self {
-            node: ids.next().to_string(),
+            boot: ids.next().simple().to_string(),
             ids,
             store: parts.store,
             vault: parts.vault,
@@ -122,6 +131,9 @@ impl Hub {
             keys: keys::KeyCache::new(),
             environments: short(10_000).build(),
             refreshes: refresh::SingleFlight::default(),
+            throttle: refresh::Throttle::default(),
+            journal: parts.journal,
+            held: Mutex::default(),
             progress: connect::Signals::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),

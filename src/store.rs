@@ -13,6 +13,7 @@ pub mod event;
 pub mod flow;
 pub mod idempotency;
 pub mod integration;
+pub mod refresh;
 pub mod secret;
 pub mod secret_reference;
 pub mod session;

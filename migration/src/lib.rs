@@ -8,6 +8,7 @@ mod m20261121_000002_create_catalogue;
 mod m20261121_000003_create_credential;
 mod m20261121_000004_create_connect;
 mod m20261121_000005_create_record;
+mod m20261122_000006_guard_refreshes;
 mod m20261122_000008_create_secret;
 
 /// Every step, oldest first.
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_create_credential::Migration),
             Box::new(m20261121_000004_create_connect::Migration),
             Box::new(m20261121_000005_create_record::Migration),
+            Box::new(m20261122_000006_guard_refreshes::Migration),
             Box::new(m20261122_000008_create_secret::Migration),
         ]
     }

@@ -19,6 +19,8 @@ use super::lock::DirLock;
 use super::{App, BuildError, Deps};
 use crate::config::Config;
 use crate::http::{self, MetricsText};
+use crate::journal::Journal;
+use crate::random::Random;
 use crate::service::Hub;
 use crate::worker;
 
@@ -86,7 +88,8 @@ impl Running {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let mut app = App::build(config, deps, address).await?;
+        let journal = open_journal(config, deps.random.as_ref())?;
+        let mut app = App::build(config, deps, address, Some(journal)).await?;
         let own_metrics = metrics_listener.is_some();
         app.state.metrics = metrics.clone().filter(|_| !own_metrics);
         write_address(&config.database.data_dir, address);
@@ -100,6 +103,8 @@ impl Running {
         app.set_listeners(listeners);
         servers.spawn(serve(listener, http::router(app.state.clone()), Arc::clone(&app.hub)));
         servers.close();
+        // Before anything is claimed: what the last run left in the journal comes first.
+        app.hub.replay().await.map_err(BuildError::Bootstrap)?;
         let workers = worker::start(&app.hub);
         Ok(Self { address, hub: app.hub, first_start: app.first_start, servers, workers, _lock: lock })
     }
@@ -119,6 +124,11 @@ impl Running {
         }
         worker::finish(&self.hub).await;
     }
+}
+
+fn open_journal(config: &Config, random: &dyn Random) -> Result<Journal, BuildError> {
+    let directory = config.database.data_dir.join("journal");
+    Ok(Journal::open(&directory, || format!("node_{}", hex::encode(random.bytes::<16>())))?)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -37,6 +37,8 @@ pub struct Credential {
     pub connector: String,
     /// Whether the connector is switched on.
     pub connector_enabled: bool,
+    /// Whether the app refuses the connector's client.
+    pub connector_failing: bool,
     /// The provider's slug.
     pub provider: String,
     /// How it was given.
@@ -126,8 +128,8 @@ pub enum Machine {
     Active,
     /// A node holds the claim.
     Refreshing {
-        /// The state it was claimed from, which goes on being shown.
-        from: TokenState,
+        /// What it was claimed from, which goes on being shown.
+        from: Resting,
         /// Who may start.
         owner: String,
         /// Until when.
@@ -156,6 +158,37 @@ pub enum Machine {
     Deleted,
 }
 
+/// What a claim is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resting {
+    /// Nothing was under way.
+    Active,
+    /// The attempt before failed in passing.
+    Waiting,
+    /// The outcome of the attempt before isn't known.
+    Unknown,
+    /// The attempt before was refused.
+    Suspect {
+        /// When it was first refused.
+        since: Millis,
+    },
+    /// It was unusable already, and the app is asked once more.
+    Broken(BrokenCause),
+}
+
+impl Resting {
+    /// The word as stored.
+    pub const fn state(self) -> TokenState {
+        match self {
+            Self::Active => TokenState::Active,
+            Self::Waiting => TokenState::Waiting,
+            Self::Unknown => TokenState::Unknown,
+            Self::Suspect { .. } => TokenState::Suspect,
+            Self::Broken(_) => TokenState::Broken,
+        }
+    }
+}
+
 impl Machine {
     /// The word as stored.
     pub const fn state(&self) -> TokenState {
@@ -174,7 +207,7 @@ impl Machine {
     /// The state that is shown: while a claim is held, the one it was claimed from.
     const fn shown(&self) -> TokenState {
         match self {
-            Self::Refreshing { from, .. } => *from,
+            Self::Refreshing { from, .. } => from.state(),
             other => other.state(),
         }
     }
@@ -253,7 +286,7 @@ impl Credential {
     /// Why it must be connected again at `now`, whether or not a sweep has written it down.
     pub fn broken_cause(&self, now: Millis) -> Option<BrokenCause> {
         match self.token.machine {
-            Machine::Broken(cause) => Some(cause),
+            Machine::Broken(cause) | Machine::Refreshing { from: Resting::Broken(cause), .. } => Some(cause),
             _ if self.expires_at.is_some_and(|end| now >= end) => Some(BrokenCause::ExpiryDate),
             _ if !self.is_renewable() && self.token.access_expires_at.is_some_and(|end| now >= end) => {
                 Some(BrokenCause::NoRefreshToken)
@@ -290,7 +323,7 @@ impl Credential {
         };
         match self.token.machine.shown() {
             TokenState::Pending => Health::new(S::Pending, Some("awaiting_confirmation"), None),
-            TokenState::Waiting if self.token.fail_class == Some(FailClass::Client) && !usable => {
+            _ if self.connector_failing && !usable => {
                 Health::new(S::Error, Some("connector_rejected"), Some(NextStep::FixConnector))
             }
             TokenState::Waiting => troubled(if usable { "refresh_delayed" } else { self.waiting_reason() }),

@@ -88,6 +88,39 @@ impl Hub {
         Ok(store::event::insert(tx, tenant.environment, event).await?)
     }
 
+    /// Tells what became of the connector of `credential`.
+    pub(super) async fn tell_of_connector(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &Credential,
+        kind: EventType,
+        reason: Option<&str>,
+    ) -> Result<(), Error> {
+        let (environment, _) = &*self.environment_in(tx, tenant.environment).await?;
+        let id = EventId::new(self.ids.next());
+        let now = self.now();
+        let body = EventBody {
+            id: id.to_string(),
+            kind: kind.as_str().to_owned(),
+            timestamp: now.to_string(),
+            environment: environment.name.clone(),
+            user_id: None,
+            user_email: None,
+            credential_id: None,
+            credential_name: None,
+            connector: Some(credential.connector.clone()),
+            provider: Some(credential.provider.clone()),
+            reason: reason.map(str::to_owned),
+            reconnect_url: None,
+            secret_key: None,
+        };
+        let sealed = self.vault.seal(&place(tenant, PLACE, &body.id, (0, 0)), &body)?;
+        let unique_key = format!("{}/{}/{id}", credential.connector_id, kind.as_str());
+        let event = StoredEvent { id, kind, credential: None, unique_key, sealed, created_at: now };
+        Ok(store::event::insert(tx, tenant.environment, event).await?)
+    }
+
     /// The events of the actor's environment, newest first.
     ///
     /// # Errors

@@ -52,6 +52,13 @@ impl Material {
         Self { access_token: None, token_type: None, refresh_token: None, values }
     }
 
+    /// The tokens of an answer alone.
+    pub(super) fn of_answer(answer: &TokenAnswer) -> Self {
+        let mut material = Self::of_values(&Values::new());
+        material.take(answer);
+        material
+    }
+
     /// Takes the tokens of an answer; a missing refresh token leaves the old one.
     pub(super) fn take(&mut self, answer: &TokenAnswer) {
         self.access_token = Some(answer.access_token.clone());

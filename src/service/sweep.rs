@@ -22,7 +22,8 @@ impl Hub {
         store::idempotency::sweep(&tx, now).await?;
         tx.commit().await?;
         self.trim_limits();
-        Ok(())
+        self.sweep_refreshes().await?;
+        self.replay_held().await
     }
 
     /// Writes down credentials whose end has passed, with their event.

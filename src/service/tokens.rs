@@ -11,6 +11,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
 use super::material::Material;
+use super::refresh::PROBE_EVERY;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Health};
@@ -167,8 +168,8 @@ impl Hub {
         match renewed.readiness(now) {
             Readiness::Ready | Readiness::Due => Ok(renewed),
             Readiness::NotBefore(at) => Err(not_before(&renewed, at, now)),
-            // Renewed, and over again at once: a provider that gives tokens of no length.
-            Readiness::Spent => Err(pending(5)),
+            // Not renewed yet, or over again at once: a provider that gives tokens of no length.
+            Readiness::Spent => Err(self.not_renewed(&renewed)),
         }
     }
 
@@ -180,6 +181,7 @@ impl Hub {
         }
         match credential.token.next_try_at() {
             Some(at) => not_before(credential, at, now),
+            None if credential.connector_failing => not_before(credential, now.plus(PROBE_EVERY), now),
             None => pending(5),
         }
     }

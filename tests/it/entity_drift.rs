@@ -52,8 +52,8 @@ async fn entities(database: &DatabaseConnection) -> BTreeMap<String, Columns> {
     }
     ask_all!(
         api_key audit_event connect_result connect_session connect_ticket connector credential credential_token
-        data_key environment event flow idempotent_answer integration secret secret_environment secret_reference user
-        workspace
+        data_key environment event flow idempotent_answer integration orphan_token provider_pause refresh_failure
+        secret secret_environment secret_reference user workspace
     );
     said
 }

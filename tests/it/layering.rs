@@ -29,8 +29,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "worker", "service", "store", "vault", "egress", "provider", "domain", "config", "clock",
-            "random",
+            "http", "worker", "service", "store", "vault", "egress", "journal", "provider", "domain",
+            "config", "clock", "random",
         ],
     ),
     // Somebody else's servers: they know nothing of the hub and speak HTTP to it.
@@ -57,6 +57,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oauth",
             "vault",
             "egress",
+            "journal",
+            "failpoint",
             "provider",
             "domain",
             "config::AuditMode",
@@ -76,7 +78,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vault", &["domain", "random", "entity::id", "entity::millis", "entity::sealed"]),
     ("domain", &["entity::id", "entity::json", "entity::kind", "entity::millis", "entity::sealed"]),
     ("provider", &["entity::kind"]),
-    ("egress", &[]),
+    ("egress", &["failpoint"]),
+    ("journal", &["failpoint"]),
+    ("failpoint", &[]),
     ("config", &["domain::origin", "store::DatabaseUrl"]),
     ("ids", &["clock", "random"]),
     ("secret", &["random"]),

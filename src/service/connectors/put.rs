@@ -74,6 +74,7 @@ impl Hub {
             secret_variables: secrets.variables.keys().cloned().collect(),
             sealed: None,
             version: before.as_ref().map_or(1, |before| before.version + 1),
+            failing: before.as_ref().and_then(|before| before.failing),
             created_at: before.as_ref().and_then(|before| before.created_at),
             updated_at: None,
         };
@@ -84,6 +85,8 @@ impl Hub {
         let tx = self.store.begin().await?;
         store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
         store::secret_reference::replace(&tx, actor.environment(), connector.id, &references).await?;
+        // Its client may have been mended: one credential tries it at once.
+        store::connector::probe_soon(&tx, actor.environment(), connector.id, self.now()).await?;
         let changed = Some(format!("provider {}", connector.provider));
         self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
         tx.commit().await?;

@@ -20,6 +20,7 @@ use vouchsafe::domain::refresh::Times;
 use vouchsafe::egress::{Egress, EgressConfig};
 use vouchsafe::http::HttpState;
 use vouchsafe::http::render::Renderer;
+use vouchsafe::journal::Journal;
 use vouchsafe::provider::{Registry, Sources};
 use vouchsafe::random::{Random, SystemRandom};
 use vouchsafe::service::keys::NewApiKey;
@@ -256,6 +257,7 @@ async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, provi
     let store = Store::open(url).await.unwrap();
     store.migrate().await.unwrap();
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let journal = Journal::open(&providers.with_file_name("journal"), || "node_test".to_owned()).unwrap();
     let master = MasterKeys::one(MasterKey::random("test", &SystemRandom));
     let egress = EgressConfig {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
@@ -274,6 +276,7 @@ async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, provi
         times: Times { confirm_after: 60_000, lease: 90_000 },
         audit: AuditMode::Strict,
         check_waits: Vec::new(),
+        journal: Some(journal),
     })
 }
 
