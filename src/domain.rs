@@ -5,6 +5,7 @@ pub mod actor;
 pub mod api_key;
 pub mod audit;
 pub mod breaker;
+pub mod call_path;
 pub mod connector;
 pub mod credential;
 pub mod data_key;

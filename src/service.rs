@@ -15,7 +15,9 @@ pub mod events;
 pub mod idempotency;
 pub mod integrations;
 pub mod keys;
+mod limits;
 mod material;
+pub mod proxy;
 mod references;
 pub mod refresh;
 pub mod secrets;
@@ -93,6 +95,7 @@ pub struct Hub {
     audit: audit::Recorder,
     uses: tokens::Uses,
     secret_uses: references::SecretUses,
+    call_limits: limits::CallLimits,
     keys: keys::KeyCache,
     environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
     refreshes: refresh::SingleFlight,
@@ -128,6 +131,7 @@ impl Hub {
             audit: audit::Recorder::new(parts.audit),
             uses: tokens::Uses::default(),
             secret_uses: references::SecretUses::default(),
+            call_limits: limits::CallLimits::new(),
             keys: keys::KeyCache::new(),
             environments: short(10_000).build(),
             refreshes: refresh::SingleFlight::default(),

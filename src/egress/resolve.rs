@@ -54,7 +54,7 @@ impl Resolver {
         if found.is_empty() { Err(Unresolved) } else { Ok(found) }
     }
 
-    async fn resolve_checked(&self, name: &str, target: &Target) -> Result<Addrs, Failure> {
+    pub(super) async fn resolve_checked(&self, name: &str, target: &Target) -> Result<Addrs, Failure> {
         let found = self.look_up(name).await?;
         for address in &found {
             let port = if address.port() == 0 { target.port } else { address.port() };

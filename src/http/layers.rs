@@ -20,11 +20,17 @@ use super::HttpState;
 use super::problem::{Problem, complete};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VOUCHSAFE_REQUEST_ID: HeaderName = HeaderName::from_static("vouchsafe-request-id");
+const VOUCHSAFE_ERROR: HeaderName = HeaderName::from_static("vouchsafe-error");
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id of a request, as sent in `X-Request-Id` or made here; among the extensions of every request.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub Arc<str>);
+
+/// Among the extensions of an answer that an app gave: it is passed on as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FromApp;
 
 /// Takes or makes the request's id, answers with it, and writes it into problems.
 pub(super) async fn identify(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
@@ -36,9 +42,17 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
         .map(Arc::from);
     let id: Arc<str> = sent.unwrap_or_else(|| state.hub.new_request_id().into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = complete(next.run(request).await, &id);
+    let response = next.run(request).await;
+    let from_app = response.extensions().get::<FromApp>().is_some();
+    let mut response = if from_app { response } else { complete(response, &id) };
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(X_REQUEST_ID, value);
+        // The id of an app's own is what its support asks for.
+        let name = if from_app && response.headers().contains_key(&X_REQUEST_ID) {
+            VOUCHSAFE_REQUEST_ID
+        } else {
+            X_REQUEST_ID
+        };
+        response.headers_mut().insert(name, value);
     }
     response
 }
@@ -59,7 +73,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     let span = tracing::info_span!(
         "request",
         %method,
-        path = request.uri().path(),
+        path = logged(request.uri().path()),
         request_id = id.as_deref(),
     );
     let response = next.run(request).instrument(span.clone()).await;
@@ -75,9 +89,17 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     response
 }
 
+/// The path for the log; that of an app's API may hold anything.
+fn logged(path: &str) -> &str {
+    if path.starts_with("/proxy/") { "/proxy/…" } else { path }
+}
+
 /// Adds what every answer carries, where a handler has not said otherwise.
 pub(super) async fn secure(State(state): State<HttpState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    if response.extensions().get::<FromApp>().is_some() {
+        return response;
+    }
     let headers = response.headers_mut();
     let mut add = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -88,6 +110,16 @@ pub(super) async fn secure(State(state): State<HttpState>, request: Request, nex
     add(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
     if state.hub.public_url().scheme() == "https" {
         add(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+    response
+}
+
+/// Marks refusals of the hub on paths where an app answers too, so that they cannot be taken for the app's.
+pub(super) async fn mark_refusals(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let code = response.extensions().get::<Problem>().map(Problem::code);
+    if let Some(code) = code {
+        response.headers_mut().insert(VOUCHSAFE_ERROR, HeaderValue::from_static(code));
     }
     response
 }

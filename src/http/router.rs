@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{any, get};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    api_keys, connectors, credentials, environment, events, integrations, providers, secrets, service,
+    api_keys, connectors, credentials, environment, events, integrations, providers, proxy, secrets, service,
     sessions, users,
 };
 use super::openapi::Described;
@@ -81,6 +81,16 @@ fn pages() -> Router<HttpState> {
         .merge(connect::routes())
 }
 
+/// Calls to apps. They stream, so neither the time nor the size of other requests bounds them.
+fn calls() -> Router<HttpState> {
+    Router::new()
+        .route("/proxy", any(proxy::call_app))
+        .route("/proxy/", any(proxy::call_app))
+        .route("/proxy/{*path}", any(proxy::call_app))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::mark_refusals))
+}
+
 /// What the handlers say of themselves.
 pub(super) fn described() -> utoipa::openapi::OpenApi {
     api().into_openapi()
@@ -95,11 +105,14 @@ pub fn router(state: HttpState) -> Router {
         .layer(from_fn_with_state(state.clone(), layers::identify))
         .layer(from_fn(layers::trace))
         .layer(from_fn_with_state(state.clone(), layers::secure))
-        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(CatchPanicLayer::custom(layers::panicked));
+    let bounded = ServiceBuilder::new()
         .layer(from_fn_with_state(state.clone(), layers::limit_time))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     api.route_layer(carry)
         .merge(pages())
+        .layer(bounded)
+        .merge(calls())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(around)

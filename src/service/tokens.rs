@@ -45,7 +45,7 @@ pub enum Token {
 pub(super) struct Uses(Mutex<HashMap<(EnvironmentId, CredentialId), Millis>>);
 
 impl Uses {
-    fn note(&self, environment: EnvironmentId, credential: &Credential, now: Millis) {
+    pub(super) fn note(&self, environment: EnvironmentId, credential: &Credential, now: Millis) {
         // Seen within a minute: nothing to write, and nothing to lock.
         if credential.last_used_at.is_some_and(|last| now.since(last) < USE_SECONDS * 1_000) {
             return;
