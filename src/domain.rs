@@ -2,6 +2,7 @@
 //! knows no database, no network and no HTTP.
 
 pub mod actor;
+pub mod adoption;
 pub mod api_key;
 pub mod audit;
 pub mod breaker;
@@ -17,10 +18,12 @@ pub mod origin;
 pub mod page;
 pub mod period;
 pub mod refresh;
+pub mod revocation;
 pub mod role;
 pub mod scope;
 pub mod secret;
 pub mod secret_reference;
 pub mod session;
 pub mod user;
+pub mod webhook;
 pub mod workspace;

@@ -3,6 +3,7 @@
 //!
 //! It knows no HTTP: callers arrive as [`Actor`], refusals leave as [`Error`].
 
+pub mod adoption;
 pub mod audit;
 pub mod bootstrap;
 pub mod check;
@@ -20,11 +21,14 @@ mod material;
 pub mod proxy;
 mod references;
 pub mod refresh;
+mod revocation;
 pub mod secrets;
 pub mod sweep;
 pub mod tokens;
 pub mod users;
 pub mod validate;
+mod warnings;
+pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
@@ -76,6 +80,8 @@ pub struct Parts {
     pub audit: AuditMode,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// Times of deliveries.
+    pub pace: webhooks::Pace,
     /// Where token answers are written down; without one, no token is spent.
     pub journal: Option<Journal>,
 }
@@ -106,6 +112,9 @@ pub struct Hub {
     /// Names this run of this node.
     boot: String,
     progress: connect::Signals,
+    standing: adoption::Standing,
+    pace: webhooks::Pace,
+    line: webhooks::Line,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -139,6 +148,9 @@ impl Hub {
             journal: parts.journal,
             held: Mutex::default(),
             progress: connect::Signals::default(),
+            standing: adoption::Standing::default(),
+            pace: parts.pace,
+            line: webhooks::Line::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

@@ -210,6 +210,42 @@ kind! {
 }
 
 kind! {
+    /// How far one attempt to tell an endpoint of an event is.
+    DeliveryStatus {
+        /// To be made, or under way.
+        Pending = "pending",
+        /// The endpoint took it.
+        Succeeded = "succeeded",
+        /// It did not.
+        Failed = "failed",
+        /// The endpoint was switched off before it was made.
+        Cancelled = "cancelled",
+    }
+}
+
+kind! {
+    /// Why the hub switched a webhook endpoint off.
+    DisabledReason {
+        /// The endpoint answered that it is gone (410).
+        Gone = "gone",
+        /// It took nothing for five days.
+        Failing = "failing",
+    }
+}
+
+kind! {
+    /// How far a mail is.
+    MailStatus {
+        /// To be sent, or being sent.
+        Pending = "pending",
+        /// The mail server took it.
+        Sent = "sent",
+        /// It was tried as often as it may be.
+        Failed = "failed",
+    }
+}
+
+kind! {
     /// What kind of value a secret is.
     SecretType {
         /// A login or another whole credential.

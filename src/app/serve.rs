@@ -88,8 +88,11 @@ impl Running {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let journal = open_journal(config, deps.random.as_ref())?;
+        let random = Arc::clone(&deps.random);
+        let journal = open_journal(config, random.as_ref())?;
         let mut app = App::build(config, deps, address, Some(journal)).await?;
+        super::compare_clocks(&app.hub).await?;
+        super::home::move_in(config, &app.hub, random.as_ref()).await?;
         let own_metrics = metrics_listener.is_some();
         app.state.metrics = metrics.clone().filter(|_| !own_metrics);
         write_address(&config.database.data_dir, address);

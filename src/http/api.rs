@@ -13,6 +13,7 @@ pub(super) mod secrets;
 pub(super) mod service;
 pub(super) mod sessions;
 pub(super) mod users;
+pub(super) mod webhooks;
 
 use axum::Json;
 use http::StatusCode;

@@ -14,7 +14,7 @@ pub use caller::client_address;
 pub(super) use caller::{
     AuditRead, Caller, ConnectorsRead, ConnectorsWrite, CredentialsRead, CredentialsReveal, CredentialsWrite,
     EventsRead, Everything, KeysWrite, ProvidersRead, Proxy, SecretsRead, SecretsReveal, SecretsWrite,
-    SessionsWrite, UsersRead, UsersWrite, authenticate,
+    SessionsWrite, UsersRead, UsersWrite, WebhooksWrite, authenticate,
 };
 pub(super) use object::Object;
 pub(super) use path::{InPath, Segment};

@@ -294,6 +294,8 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ConfirmationExpired
         | Code::AccountChanged
         | Code::TooManyKeys
+        | Code::TooManyEndpoints
+        | Code::EndpointDisabled
         | Code::IdempotencyMismatch
         | Code::IdempotencyInProgress => StatusCode::CONFLICT,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     api_keys, connectors, credentials, environment, events, integrations, providers, proxy, secrets, service,
-    sessions, users,
+    sessions, users, webhooks,
 };
 use super::openapi::Described;
 use super::{HttpState, Problem, assets, connect, idempotency, layers};
@@ -67,6 +67,17 @@ fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(secrets::revoke_secret))
         .routes(routes!(secrets::reveal_secret))
         .routes(routes!(events::list_events))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver_event))
+        .routes(routes!(webhooks::list_webhook_endpoints, webhooks::create_webhook_endpoint))
+        .routes(routes!(
+            webhooks::get_webhook_endpoint,
+            webhooks::update_webhook_endpoint,
+            webhooks::delete_webhook_endpoint
+        ))
+        .routes(routes!(webhooks::rotate_webhook_secret))
+        .routes(routes!(webhooks::test_webhook_endpoint))
+        .routes(routes!(webhooks::replay_webhook_endpoint))
         .routes(routes!(events::list_audit_events))
 }
 

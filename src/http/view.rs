@@ -14,6 +14,7 @@ mod secret;
 mod session;
 mod token;
 mod user;
+mod webhook;
 
 pub(super) use connector::{ConnectorIn, ConnectorOut};
 pub(super) use credential::{
@@ -24,11 +25,18 @@ pub(super) use event::{AuditEventOut, EventOut};
 pub(super) use integration::{IntegrationIn, IntegrationOut};
 pub(super) use key::{ApiKeyIn, ApiKeyOut, ApiKeyPatch, NewApiKeyOut};
 pub(super) use provider::ProviderOut;
-pub(super) use scalar::{BindingWord, MethodWord, SecretTypeWord, StatusWord, Time, VisibilityWord};
+pub(super) use scalar::{
+    BindingWord, DeliveryStatusWord, DisabledReasonWord, MethodWord, SecretTypeWord, StatusWord, Time,
+    VisibilityWord,
+};
 pub(super) use secret::{RevealedOut, SecretIn, SecretOut, SecretPatch};
 pub(super) use session::{ConfirmationIn, NewSessionOut, SessionIn, SessionOut};
 pub(super) use token::{TokenOut, TokenShape};
 pub(super) use user::{BatchIn, BatchOut, UserIn, UserOut, UserPatch};
+pub(super) use webhook::{
+    DeliveryOut, NewWebhookEndpointOut, RedeliveryOut, ReplayIn, ReplayOut, WebhookEndpointIn,
+    WebhookEndpointOut, WebhookEndpointPatch,
+};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -114,6 +114,10 @@ codes! {
     BindingTooWeak = "binding_too_weak",
     /// A key can't give what it lacks.
     ScopeExceeded = "scope_exceeded",
+    /// An environment has as many webhook endpoints as it may.
+    TooManyEndpoints = "too_many_endpoints",
+    /// The webhook endpoint is switched off.
+    EndpointDisabled = "endpoint_disabled",
     /// An environment has as many keys as it may.
     TooManyKeys = "too_many_keys",
     /// The same `Idempotency-Key` with another body.

@@ -15,6 +15,8 @@ impl Hub {
         let now = self.now();
         self.drop_unconfirmed().await?;
         self.write_down_ends().await?;
+        self.warn_of_ends().await?;
+        self.purge_events().await?;
         self.sweep_secrets().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;

@@ -1,7 +1,9 @@
 //! Credentials and their tokens.
 
+mod ends;
 mod list;
 
+pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
 pub use list::{CredentialFilter, list};
 
 use sea_orm::{
@@ -95,17 +97,6 @@ pub async fn of_user(
     many(db, sql, values).await
 }
 
-/// The live credentials of a connector, for its deletion.
-pub async fn of_connector(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    connector: ConnectorId,
-) -> Result<Vec<Credential>, StoreError> {
-    let sql =
-        format!("{SELECT} WHERE c.environment_id = $1 AND c.connector_id = $2 AND t.state <> 'deleted'");
-    many(db, sql, vec![environment.into(), connector.into()]).await
-}
-
 /// Stores a new credential.
 pub async fn insert(tx: &Tx, environment: EnvironmentId, credential: &Credential) -> Result<(), StoreError> {
     Entity::insert(credential_row(environment, credential)).exec_without_returning(tx.connection()).await?;
@@ -171,7 +162,8 @@ pub async fn save_token(
     previous: Option<Sealed>,
 ) -> Result<bool, StoreError> {
     let mut row = token_row(token);
-    if previous.is_some() || token.sealed.is_none() {
+    // A new grant has nothing before it.
+    if previous.is_some() || token.sealed.is_none() || token.epoch != guard.epoch {
         row.prev_sealed = Set(previous);
     }
     let changed = credential_token::Entity::update_many()

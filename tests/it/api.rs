@@ -14,3 +14,4 @@ mod service;
 mod sessions;
 mod tokens;
 mod users;
+mod webhook_endpoints;

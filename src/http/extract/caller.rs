@@ -58,6 +58,7 @@ needs!(
     SecretsWrite,
     SecretsReveal,
     EventsRead,
+    WebhooksWrite,
     AuditRead,
     KeysWrite
 );

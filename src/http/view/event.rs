@@ -38,7 +38,7 @@ pub(in crate::http) struct EventOut {
     reason: Option<String>,
     /// Where the user can mend it.
     reconnect_url: Option<String>,
-    /// Which secret; only in events of secrets.
+    /// Which secret; events of others leave it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_key: Option<String>,
 }

@@ -84,9 +84,9 @@ impl Hub {
 
         let tx = self.store.begin().await?;
         store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
-        store::secret_reference::replace(&tx, actor.environment(), connector.id, &references).await?;
         // Its client may have been mended: one credential tries it at once.
         store::connector::probe_soon(&tx, actor.environment(), connector.id, self.now()).await?;
+        store::secret_reference::replace(&tx, actor.environment(), connector.id, &references).await?;
         let changed = Some(format!("provider {}", connector.provider));
         self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
         tx.commit().await?;

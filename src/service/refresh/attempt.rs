@@ -83,7 +83,7 @@ impl Hub {
         failpoint!("refresh::after_claim");
         let kept = match self.carry_out(tenant, &claimed, &course).await {
             Ok(Some(kept)) => kept,
-            Ok(None) => return self.give_back(tenant, &claimed.credential).await,
+            Ok(None) => return self.return_claim(tenant, &claimed.credential).await,
             Err(error) => {
                 course.pass.report(Some(error.class), self.now());
                 return self.commit_failure(tenant, &claimed.credential, &error).await;
@@ -108,7 +108,7 @@ impl Hub {
 
     /// Connector, definition and a place among the calls; none where no call may be made now.
     async fn course(&self, tenant: Tenant, credential: &Credential) -> Result<Option<Course>, Error> {
-        if !self.journal_takes() {
+        if !self.may_refresh() || !self.journal_takes() {
             return Ok(None);
         }
         let connector = self.connector_of(tenant.environment, credential).await?;
@@ -285,7 +285,7 @@ impl Hub {
     }
 
     /// Gives a claim back: nothing was sent.
-    async fn give_back(&self, tenant: Tenant, claimed: &Credential) -> Result<(), Error> {
+    async fn return_claim(&self, tenant: Tenant, claimed: &Credential) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
             return Ok(());

@@ -1,13 +1,11 @@
 //! What only time does to secrets: their end is told of ahead and when it comes, and some days later they are gone.
 
-use vouchsafe_entity::id::{EventId, SecretId, WorkspaceId};
+use vouchsafe_entity::id::{SecretId, WorkspaceId};
 
-use crate::domain::event::{EventBody, EventType, StoredEvent};
+use crate::domain::event::EventType;
 use crate::domain::secret::{Notice, Secret};
 use crate::domain::workspace::Tenant;
 use crate::service::audit::Target;
-use crate::service::events::PLACE;
-use crate::service::material::place;
 use crate::service::refresh::hub_actor;
 use crate::service::{Error, Hub};
 use crate::store::{self, Tx};
@@ -63,29 +61,12 @@ impl Hub {
         kind: EventType,
         days: u16,
     ) -> Result<(), Error> {
-        let (environment, _) = &*self.environment_in(tx, tenant.environment).await?;
-        let id = EventId::new(self.ids.next());
-        let now = self.now();
-        let body = EventBody {
-            id: id.to_string(),
-            kind: kind.as_str().to_owned(),
-            timestamp: now.to_string(),
-            environment: environment.name.clone(),
-            user_id: None,
-            user_email: None,
-            credential_id: None,
-            credential_name: None,
-            connector: None,
-            provider: None,
-            reason: None,
-            reconnect_url: None,
-            secret_key: Some(secret.key.clone()),
-        };
-        let sealed = self.vault.seal(&place(tenant, PLACE, &body.id, (0, 0)), &body)?;
+        let mut news = self.news(tx, tenant, kind).await?;
         let end = secret.expires_at.map_or(0, |end| end.0);
-        let unique_key = format!("{}/{end}/{}/{days}", secret.id, kind.as_str());
-        let event = StoredEvent { id, kind, credential: None, unique_key, sealed, created_at: now };
-        Ok(store::event::insert(tx, tenant.environment, event).await?)
+        news.unique_key = format!("{}/{end}/{}/{days}", secret.id, kind.as_str());
+        news.body.secret_key = Some(secret.key.clone());
+        self.emit(tx, tenant, news).await?;
+        Ok(())
     }
 
     async fn purge_secret(&self, workspace: WorkspaceId, id: SecretId) -> Result<(), Error> {

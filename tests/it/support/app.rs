@@ -24,6 +24,7 @@ use vouchsafe::journal::Journal;
 use vouchsafe::provider::{Registry, Sources};
 use vouchsafe::random::{Random, SystemRandom};
 use vouchsafe::service::keys::NewApiKey;
+use vouchsafe::service::webhooks::Pace;
 use vouchsafe::service::{Hub, Parts};
 use vouchsafe::store::{DatabaseUrl, Store};
 use vouchsafe::vault::{MasterKey, MasterKeys, Vault};
@@ -49,7 +50,17 @@ pub(crate) struct TestApp {
     pub(crate) client: reqwest::Client,
     keys: [String; 3],
     tasks: Vec<JoinHandle<()>>,
-    _folder: TempDir,
+    world: World,
+    folder: TempDir,
+}
+
+/// What every hub of a test shares.
+struct World {
+    database: DatabaseUrl,
+    master_key: String,
+    providers: PathBuf,
+    public_url: Url,
+    clock: Arc<ManualClock>,
 }
 
 impl TestApp {
@@ -70,7 +81,16 @@ impl TestApp {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
-        let hub = Arc::new(hub(&url, public_url, &clock, definitions(&fake, &folder)).await);
+        let world = World {
+            database: url,
+            master_key: MasterKey::random("test", &SystemRandom).to_text().to_string(),
+            providers: definitions(&fake, &folder),
+            public_url,
+            clock: Arc::clone(&clock),
+        };
+        let path = world.providers.with_file_name("journal");
+        let journal = Journal::open(&path, || "node_test".to_owned()).unwrap();
+        let hub = Arc::new(Hub::new(world.parts(Some(journal)).await));
         hub.bootstrap().await.unwrap();
         hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active).await.unwrap();
         let keys = [
@@ -95,8 +115,14 @@ impl TestApp {
             client: outside::client(),
             keys,
             tasks,
-            _folder: folder,
+            world,
+            folder,
         })
+    }
+
+    /// What another hub on the same database would be made of.
+    pub(crate) async fn parts(&self) -> Parts {
+        self.world.parts(None).await
     }
 
     /// Nobody.
@@ -148,6 +174,16 @@ impl TestApp {
         let data = json!({"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET});
         let body = json!({"userId": username, "connector": OWN_CLIENT, "data": data});
         self.as_key().post("/credentials", &body).await.ok(201)
+    }
+
+    /// Reads the definitions again, that of Fernhill with the fake's present habits and changed by `change`.
+    pub(crate) fn redefine(&self, change: impl FnOnce(String) -> String) {
+        let dir = self.folder.path().join("providers");
+        let text = change(self.fake.definition_toml(FERNHILL));
+        std::fs::write(dir.join(format!("{FERNHILL}.toml")), text).unwrap();
+        let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
+        let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
+        self.hub.set_providers(registry);
     }
 
     /// Sets the subscription of the default workspace, once the keys that remember the old one are forgotten.
@@ -253,31 +289,33 @@ path = "/me"
     .to_owned()
 }
 
-async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, providers: PathBuf) -> Hub {
-    let store = Store::open(url).await.unwrap();
-    store.migrate().await.unwrap();
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let journal = Journal::open(&providers.with_file_name("journal"), || "node_test".to_owned()).unwrap();
-    let master = MasterKeys::one(MasterKey::random("test", &SystemRandom));
-    let egress = EgressConfig {
-        allow: vec!["127.0.0.0/8".parse().unwrap()],
-        allow_http: true,
-        ..EgressConfig::default()
-    };
-    let sources = Sources { builtin: true, dir: Some(providers), allow_http: true };
-    Hub::new(Parts {
-        store,
-        vault: Vault::new(master, Arc::clone(&random)),
-        egress: Egress::new(egress).unwrap(),
-        providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
-        clock: Arc::<ManualClock>::clone(clock),
-        random,
-        public_url,
-        times: Times { confirm_after: 60_000, lease: 90_000 },
-        audit: AuditMode::Strict,
-        check_waits: Vec::new(),
-        journal: Some(journal),
-    })
+impl World {
+    async fn parts(&self, journal: Option<Journal>) -> Parts {
+        let store = Store::open(&self.database).await.unwrap();
+        store.migrate().await.unwrap();
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let master = MasterKeys::parse(&self.master_key.clone().into()).unwrap();
+        let sources = Sources { builtin: true, dir: Some(self.providers.clone()), allow_http: true };
+        Parts {
+            store,
+            vault: Vault::new(master, Arc::clone(&random)),
+            egress: Egress::new(egress_config()).unwrap(),
+            providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            random,
+            public_url: self.public_url.clone(),
+            times: Times { confirm_after: 60_000, lease: 90_000 },
+            audit: AuditMode::Strict,
+            check_waits: Vec::new(),
+            pace: Pace::default(),
+            journal,
+        }
+    }
+}
+
+/// Calls may reach this machine, and by plain http.
+pub(crate) fn egress_config() -> EgressConfig {
+    EgressConfig { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true, ..EgressConfig::default() }
 }
 
 async fn key(hub: &Hub, workspace: &str, environment: &str) -> String {
