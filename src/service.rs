@@ -21,6 +21,7 @@ mod purge;
 mod references;
 pub mod refresh;
 mod revocation;
+pub mod secrets;
 pub mod sweep;
 pub mod tokens;
 mod unauthorized;
@@ -100,6 +101,7 @@ pub struct Hub {
     check_waits: Vec<Duration>,
     audit: audit::Recorder,
     uses: tokens::Uses,
+    secret_uses: references::SecretUses,
     keys: keys::KeyCache,
     environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
     refreshes: refresh::SingleFlight,
@@ -141,6 +143,7 @@ impl Hub {
             check_waits: parts.check_waits,
             audit: audit::Recorder::new(parts.audit),
             uses: tokens::Uses::default(),
+            secret_uses: references::SecretUses::default(),
             keys: keys::KeyCache::new(),
             environments: short(10_000).build(),
             refreshes: refresh::SingleFlight::default(),

@@ -18,6 +18,8 @@ pub mod idempotency;
 pub mod integration;
 pub mod refresh;
 pub mod revocation;
+pub mod secret;
+pub mod secret_reference;
 pub mod session;
 pub mod user;
 pub mod webhook;

@@ -20,6 +20,7 @@ impl Hub {
         self.write_down_changes().await?;
         self.warn_of_ends().await?;
         self.purge_events().await?;
+        self.sweep_secrets().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;

@@ -89,7 +89,7 @@ impl Hub {
         let connector = self.connector_of(tenant.environment, credential).await?;
         let definition = self.definition_of(&connector)?;
         let material = self.open_material(tenant, credential)?;
-        let values = self.all_values(tenant, &connector, &material)?;
+        let values = self.all_values(tenant, &connector, &material).await?;
         match self.run_check(&definition, credential.method, &values).await? {
             Some(checked) => self.note_check(tenant, credential, checked.outcome).await.map(drop),
             None => Ok(()),

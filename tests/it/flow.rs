@@ -9,5 +9,6 @@ mod purge;
 mod reconnect;
 mod refresh;
 mod revocation;
+mod secret_settings;
 mod unauthorized;
 mod webhook;

@@ -111,6 +111,7 @@ const NAMES_A_PROVIDER: &[(&str, &str)] = &[
     ("http/view/credential.rs", "an example of the API's document"),
     ("http/view/integration.rs", "an example of the API's document"),
     ("http/view/provider.rs", "an example of the API's document"),
+    ("http/view/secret.rs", "an example of the API's document"),
 ];
 
 const MOST_LINES: usize = 400;

@@ -111,7 +111,7 @@ impl Hub {
                 };
                 Error::Invalid(errors.into_iter().map(violation).collect())
             })?;
-        let mut all = self.connector_values(visit.actor.tenant, &connector)?;
+        let mut all = self.connector_values(visit.actor.tenant, &connector).await?;
         for (name, value) in values.iter() {
             all.set(name, value.clone());
         }
@@ -179,7 +179,7 @@ impl Hub {
         let tenant = visit.actor.tenant;
         let json: SecretString =
             self.vault.open(&place(tenant, TICKET, &ticket.hash, (0, 0)), &ticket.sealed)?;
-        let mut values = self.connector_values(tenant, &connector)?;
+        let mut values = self.connector_values(tenant, &connector).await?;
         let typed = {
             use secrecy::ExposeSecret as _;
             Values::from_exposed_json(json.expose_secret())
@@ -363,7 +363,7 @@ impl Hub {
         };
         let definition = self.definition_of(&connector)?;
         let kept: Kept = self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
-        let mut values = self.connector_values(tenant, &connector)?;
+        let mut values = self.connector_values(tenant, &connector).await?;
         for (name, value) in kept.values()?.iter() {
             values.set(name, value.clone());
         }

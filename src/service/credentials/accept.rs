@@ -59,7 +59,7 @@ impl Hub {
                 other => other?,
             };
         }
-        let values = self.all_values(actor.tenant, connector, &material)?;
+        let values = self.all_values(actor.tenant, connector, &material).await?;
         let account =
             definition.account(&values).map(|account| Account { id: account.id, label: account.label });
         Ok(Accepted {
@@ -83,7 +83,7 @@ impl Hub {
         method: Method,
         material: &mut Material,
     ) -> Result<TokenAnswer, Error> {
-        let values = self.all_values(actor.tenant, connector, material)?;
+        let values = self.all_values(actor.tenant, connector, material).await?;
         let now = self.clock.now();
         let scopes = &connector.scopes;
         let minted = crate::oauth::mint::mint(&self.egress, definition, method, &values, scopes, now).await;
@@ -103,7 +103,7 @@ impl Hub {
         material: &mut Material,
     ) -> Result<Vec<&'static str>, Error> {
         self.look_up(actor, connector, definition, method, material).await?;
-        let values = self.all_values(actor.tenant, connector, material)?;
+        let values = self.all_values(actor.tenant, connector, material).await?;
         let Some(checked) = self.run_check(definition, method, &values).await? else {
             return Ok(Vec::new());
         };
@@ -128,7 +128,7 @@ impl Hub {
         material: &mut Material,
     ) -> Result<(), Error> {
         for (variable, lookup) in definition.lookups(method) {
-            let values = self.all_values(actor.tenant, connector, material)?;
+            let values = self.all_values(actor.tenant, connector, material).await?;
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;

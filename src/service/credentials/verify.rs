@@ -38,14 +38,14 @@ impl Hub {
             return Err(Error::refused(Code::NoCheck, detail));
         }
         let (mut credential, material) = self.usable_material(actor, credential).await?;
-        let values = self.all_values(actor.tenant, &connector, &material)?;
+        let values = self.all_values(actor.tenant, &connector, &material).await?;
         let mut checked = self.run_check(&definition, credential.method, &values).await?;
         let refused = checked.as_ref().is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
         if refused && credential.is_renewable() {
             // The app may have ended the access token early: one refresh, one repeat.
             let version = credential.token.version;
             if let Some((renewed, material)) = self.after_unauthorized(actor.tenant, id, version).await? {
-                let values = self.all_values(actor.tenant, &connector, &material)?;
+                let values = self.all_values(actor.tenant, &connector, &material).await?;
                 checked = self.run_check(&definition, renewed.method, &values).await?;
                 credential = renewed;
             }

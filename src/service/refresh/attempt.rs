@@ -240,6 +240,7 @@ impl Hub {
         let credential = &claimed.credential;
         let values = self
             .all_values(tenant, &course.connector, &claimed.material)
+            .await
             .map(|values| values.with("redirect_uri", self.redirect_uri(course.connector.id)))
             .map_err(|_| TokenError::local())?;
         #[cfg(feature = "failpoints")]
@@ -284,7 +285,7 @@ impl Hub {
             let scopes = &connector.scopes;
             return crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await;
         }
-        let client = self.client(tenant, connector).map_err(|_| TokenError::local())?;
+        let client = self.client(tenant, connector).await.map_err(|_| TokenError::local())?;
         let (Some(client), Some(refresh_token)) = (client, &claimed.material.refresh_token) else {
             return Err(TokenError::local());
         };
