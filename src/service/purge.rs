@@ -1,7 +1,7 @@
 //! What is kept for a while after its end, and then no more: keys that expired, tokens that nothing renews, tombstones
 //! (`refresh.md`, section 9). Each step is small, so that nobody waits for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 
 use super::audit::Target;
@@ -42,7 +42,8 @@ impl Hub {
             // Somebody may have given one a new value since.
             let mut credentials = store::credential::lock_many(&tx, environment, &ids).await?;
             credentials.retain(|credential| credential.broken_cause(self.now()).is_some());
-            self.bury(&tx, &hub_actor(tenant), credentials, "credential.purge", Some(PURGED)).await?;
+            let how = ("credential.purge", Some(PURGED));
+            self.bury(&tx, &hub_actor(tenant), credentials, &mut HashMap::new(), how).await?;
             tx.commit().await?;
         }
         Ok(more)
