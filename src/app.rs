@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes a running hub. Tests build theirs here too, with other [`Deps`].
 
+mod home;
 mod keys;
 mod lock;
 mod serve;
@@ -31,6 +32,11 @@ use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
 use crate::store::{Store, StoreError};
 use crate::vault::Vault;
+
+/// Seconds by which the clock of a replica may differ from the database's.
+const MOST_SKEW: i64 = 30;
+/// Seconds from which the operator is warned.
+const WARN_SKEW: i64 = 5;
 
 /// What tests put in the place of the world.
 pub struct Deps {
@@ -91,6 +97,14 @@ pub enum BuildError {
     /// No HTTP client.
     #[error("outbound calls can't be made")]
     Egress(#[from] crate::egress::SetupError),
+    /// Times would be compared that mean different moments.
+    #[error(
+        "the clock of this machine is {} s {} that of the database, and at most {MOST_SKEW} s are allowed: \
+         set it (NTP) and start again",
+        .0.abs() / 1_000,
+        if *.0 > 0 { "ahead of" } else { "behind" }
+    )]
+    Skew(i64),
     /// The first start failed.
     #[error("the database could not be set up")]
     Bootstrap(#[source] crate::service::Error),
@@ -106,6 +120,7 @@ impl BuildError {
             | Self::Store(_)
             | Self::Journal(_)
             | Self::Egress(_)
+            | Self::Skew(_)
             | Self::Bootstrap(_) => 1,
         }
     }
@@ -199,6 +214,50 @@ async fn open(config: &Config, random: &dyn Random) -> Result<Opened, BuildError
 /// [`BuildError`].
 pub async fn migrate(config: &Config) -> Result<(), BuildError> {
     Ok(open(config, &SystemRandom).await?.store.close().await?)
+}
+
+/// Gives the database to the deployment of this configuration, or with `ask` only says whether it is its own already.
+///
+/// # Errors
+/// [`BuildError`].
+pub async fn adopt(config: &Config, ask: bool) -> Result<Adopted, BuildError> {
+    let app = offline(config).await?;
+    let random: &dyn Random = &SystemRandom;
+    let home = home::home(config, &app.hub, (!ask).then_some(random)).await?;
+    if ask {
+        let difference = app.hub.difference(&home).await.map_err(BuildError::Bootstrap)?;
+        return Ok(difference.map_or(Adopted::Already, Adopted::NotYet));
+    }
+    let suspect = app.hub.adopt(home.clone()).await.map_err(BuildError::Bootstrap)?;
+    Ok(Adopted::Now { public_url: home.public_url, suspect })
+}
+
+/// Whose a database is.
+#[derive(Debug)]
+pub enum Adopted {
+    /// This deployment's since now.
+    Now {
+        /// Its address, where that is known.
+        public_url: Option<String>,
+        /// Grants that are looked at again before they are trusted.
+        suspect: usize,
+    },
+    /// This deployment's, or nobody's yet.
+    Already,
+    /// Another one's: what differs, in words.
+    NotYet(String),
+}
+
+/// Refuses a clock that leases and ends can't be compared by.
+async fn compare_clocks(hub: &Hub) -> Result<(), BuildError> {
+    let skew = hub.clock_skew().await.map_err(BuildError::Bootstrap)?;
+    if skew.abs() > MOST_SKEW * 1_000 {
+        return Err(BuildError::Skew(skew));
+    }
+    if skew.abs() >= WARN_SKEW * 1_000 {
+        tracing::warn!(skew_ms = skew, "the clock of this machine differs from that of the database");
+    }
+    Ok(())
 }
 
 /// A hub without listener and loops, for commands that work on the database directly.

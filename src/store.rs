@@ -3,6 +3,7 @@
 //!
 //! Every method that touches rows of an environment takes the environment first.
 
+pub mod adoption;
 pub mod api_key;
 pub mod audit;
 pub mod connector;
@@ -17,6 +18,9 @@ pub mod idempotency;
 pub mod integration;
 pub mod mail;
 pub mod refresh;
+pub mod revocation;
+pub mod secret;
+pub mod secret_reference;
 pub mod session;
 pub mod user;
 pub mod webhook;
@@ -42,6 +46,15 @@ pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     outbox: Arc<Notify>,
+    /// The connections of `reader`.
+    direct: Direct,
+}
+
+/// The driver's own pool, for the few statements that every call needs.
+#[derive(Clone)]
+enum Direct {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
 }
 
 /// Why the database gave no answer.
@@ -133,6 +146,21 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn ping(&self) -> Result<(), StoreError> {
         Ok(self.reader.ping().await?)
+    }
+
+    /// Moves everything from the journal of an embedded database into its file and empties the journal; false where a
+    /// reader stands in the way. A server has its own housekeeping.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn checkpoint(&self) -> Result<bool, StoreError> {
+        if self.writer.get_database_backend() == DbBackend::Postgres {
+            return Ok(true);
+        }
+        let emptied = statement(&self.writer, "PRAGMA wal_checkpoint(TRUNCATE)", []);
+        let row = self.writer.query_one_raw(emptied).await?;
+        let busy: i64 = row.map(|row| row.try_get("", "busy")).transpose()?.unwrap_or(0);
+        Ok(busy == 0)
     }
 
     /// Finishes what is under way and closes all connections.

@@ -111,6 +111,10 @@ ids! {
     IntegrationId, IntegrationTag, "int";
     /// A mail on its way.
     MailId, MailTag, "mail";
+    /// Something that an app is still to be told: that a token is to die.
+    RevocationJobId, RevocationJobTag, "rev";
+    /// A secret.
+    SecretId, SecretTag, "sec";
     /// An end user.
     UserId, UserTag, "user";
     /// A webhook endpoint.

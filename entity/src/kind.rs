@@ -244,3 +244,49 @@ kind! {
         Failed = "failed",
     }
 }
+
+kind! {
+    /// What kind of value a secret is.
+    SecretType {
+        /// A login or another whole credential.
+        Credential = "credential",
+        /// An API key.
+        ApiKey = "api_key",
+        /// A bearer token.
+        BearerToken = "bearer_token",
+        /// A token of OAuth, of whichever kind.
+        OAuthToken = "oauth_token",
+        /// What buys the next access token.
+        RefreshToken = "refresh_token",
+        /// What is presented to an API.
+        AccessToken = "access_token",
+        /// A token of a request that is not finished.
+        RequestToken = "request_token",
+        /// A token of the client itself.
+        ClientToken = "client_token",
+    }
+}
+
+kind! {
+    /// Whether a secret's value may ever be shown.
+    Visibility {
+        /// Only by a reveal that is audited.
+        Masked = "masked",
+        /// To nobody.
+        Restricted = "restricted",
+    }
+}
+
+kind! {
+    /// What a person may do in a workspace; the words are in falling order of rights.
+    Role {
+        /// Everything.
+        Owner = "owner",
+        /// Everything but what concerns the workspace itself.
+        Admin = "admin",
+        /// Day-to-day settings and users; secrets are seen, not changed.
+        Editor = "editor",
+        /// Looks only.
+        Viewer = "viewer",
+    }
+}

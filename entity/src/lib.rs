@@ -7,6 +7,7 @@ pub mod kind;
 pub mod millis;
 pub mod sealed;
 
+pub mod adoption;
 pub mod api_key;
 pub mod audit_event;
 pub mod connect_result;
@@ -27,6 +28,10 @@ pub mod mail;
 pub mod orphan_token;
 pub mod provider_pause;
 pub mod refresh_failure;
+pub mod revocation_job;
+pub mod secret;
+pub mod secret_environment;
+pub mod secret_reference;
 pub mod user;
 pub mod webhook_endpoint;
 pub mod workspace;

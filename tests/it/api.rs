@@ -9,6 +9,7 @@ mod idempotency;
 mod input;
 mod integrations;
 mod providers;
+pub(crate) mod secrets;
 mod service;
 mod sessions;
 mod tokens;

@@ -73,6 +73,15 @@ const ROUTES: &[Route] = &[
     route("get_connect_session", "sessions:write", NotFound),
     route("cancel_connect_session", "sessions:write", NotFound),
     route("confirm_connect_session", "sessions:write", NotFound),
+    route("list_secrets", "secrets:read", Own),
+    route("create_secret", "secrets:write", Own),
+    route("get_secret", "secrets:read", NotFound),
+    route("update_secret", "secrets:write", NotFound),
+    route("delete_secret", "secrets:write", NotFound),
+    route("deactivate_secret", "secrets:write", NotFound),
+    route("reactivate_secret", "secrets:write", NotFound),
+    route("revoke_secret", "secrets:write", NotFound),
+    route("reveal_secret", "secrets:reveal", NotFound),
     route("list_events", "events:read", Own),
     route("list_deliveries", "events:read", NotFound),
     route("redeliver_event", "webhooks:write", NotFound),
@@ -134,9 +143,12 @@ async fn names(app: &TestApp) -> BTreeMap<&'static str, String> {
     let endpoint = json!({"url": "https://hooks.test/"});
     let endpoint = app.as_key().post("/webhook-endpoints", &endpoint).await.ok(201);
     let events = app.as_key().get("/events").await.ok(200);
+    let secret = json!({"key": "K", "value": "v", "type": "api_key", "visibility": "masked"});
+    app.as_key().post("/secrets", &secret).await.ok(201);
     BTreeMap::from([
         ("eventId", events["data"][0]["id"].as_str().unwrap().to_owned()),
         ("webhookEndpointId", endpoint["webhookEndpointId"].as_str().unwrap().to_owned()),
+        ("secretKey", "K".to_owned()),
         ("sessionId", session["sessionId"].as_str().unwrap().to_owned()),
         ("userId", "u".to_owned()),
         ("connector", "quillpost".to_owned()),
@@ -236,9 +248,15 @@ async fn the_other_environment_and_the_other_workspace_see_nothing() {
             problem["requestId"] = absent["requestId"].clone();
             assert_eq!(problem, absent, "{}", route.operation);
         }
-        for list in
-            ["/users", "/credentials", "/connectors", "/integrations", "/events", "/webhook-endpoints"]
-        {
+        for list in [
+            "/users",
+            "/credentials",
+            "/connectors",
+            "/integrations",
+            "/events",
+            "/webhook-endpoints",
+            "/secrets",
+        ] {
             assert_eq!(caller.get(list).await.ok(200)["data"], json!([]), "{list}");
         }
     }
@@ -249,6 +267,7 @@ async fn the_other_environment_and_the_other_workspace_see_nothing() {
         ("slug", "/integrations/"),
         ("apiKeyId", "/api-keys/"),
         ("webhookEndpointId", "/webhook-endpoints/"),
+        ("secretKey", "/secrets/"),
     ] {
         app.as_key().get(&format!("{path}{}", names[name])).await.ok(200);
     }

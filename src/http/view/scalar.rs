@@ -6,7 +6,9 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vouchsafe_entity::kind::{Binding, DeliveryStatus, DisabledReason, Method, Status};
+use vouchsafe_entity::kind::{
+    Binding, DeliveryStatus, DisabledReason, Method, SecretType, Status, Visibility,
+};
 use vouchsafe_entity::millis::Millis;
 
 /// A time, RFC 3339 in UTC with milliseconds.
@@ -73,4 +75,8 @@ words! {
     DeliveryStatusWord of DeliveryStatus,
     /// Why the hub switched a webhook endpoint off.
     DisabledReasonWord of DisabledReason,
+    /// What kind of value a secret is.
+    SecretTypeWord of SecretType,
+    /// Whether a secret may ever be shown.
+    VisibilityWord of Visibility,
 }

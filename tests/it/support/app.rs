@@ -37,6 +37,9 @@ use super::outside;
 pub(crate) const BASIC: &str = "fern-basic";
 pub(crate) const SESSION: &str = "fern-session";
 pub(crate) const OWN_CLIENT: &str = "fern-client";
+/// An app that wants something of the embedder too, at two hosts, and one whose host the embedder names.
+pub(crate) const PARTNER: &str = "fern-partner";
+pub(crate) const HOSTED: &str = "fern-hosted";
 
 /// A running hub.
 pub(crate) struct TestApp {
@@ -48,7 +51,8 @@ pub(crate) struct TestApp {
     keys: [String; 3],
     tasks: Vec<JoinHandle<()>>,
     world: World,
-    _folder: TempDir,
+    folder: TempDir,
+    database_url: String,
 }
 
 /// What every hub of a test shares.
@@ -87,7 +91,7 @@ impl TestApp {
         let address = listener.local_addr().unwrap();
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
         let world = World {
-            database: url,
+            database: DatabaseUrl::parse(&url).unwrap(),
             master_key: MasterKey::random("test", &SystemRandom).to_text().to_string(),
             providers: definitions(&fake, &folder),
             public_url,
@@ -123,7 +127,8 @@ impl TestApp {
             keys,
             tasks,
             world,
-            _folder: folder,
+            folder,
+            database_url: url,
         })
     }
 
@@ -176,11 +181,42 @@ impl TestApp {
         self.as_key().post("/credentials", &body).await.ok(201)
     }
 
+    /// The same with another key; its id.
+    pub(crate) async fn credential_with(&self, username: &str, key: &str) -> String {
+        let body = json!({"userId": username, "connector": QUILLPOST, "data": {"key": key}});
+        let made = self.as_key().post("/credentials", &body).await.ok(201);
+        made["credentialId"].as_str().unwrap().to_owned()
+    }
+
     /// Gives a user of production a client of their own, whose tokens are renewed; the credential.
     pub(crate) async fn renewable(&self, username: &str) -> Value {
         let data = json!({"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET});
         let body = json!({"userId": username, "connector": OWN_CLIENT, "data": data});
         self.as_key().post("/credentials", &body).await.ok(201)
+    }
+
+    /// Reads the definitions again, that of Fernhill with the fake's present habits and changed by `change`.
+    pub(crate) fn redefine(&self, change: impl FnOnce(String) -> String) {
+        let dir = self.folder.path().join("providers");
+        let text = change(self.fake.definition_toml(FERNHILL));
+        std::fs::write(dir.join(format!("{FERNHILL}.toml")), text).unwrap();
+        let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
+        let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
+        self.hub.set_providers(registry);
+    }
+
+    /// Where an embedded database has its files.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The rows of a statement, asked of the database past the hub.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
+        let database = sea_orm::Database::connect(&self.database_url).await.unwrap();
+        let statement = sea_orm::Statement::from_string(database.get_database_backend(), sql);
+        let rows = database.query_all_raw(statement).await.unwrap();
+        database.close().await.unwrap();
+        rows
     }
 
     /// Sets the subscription of the default workspace, once the keys that remember the old one are forgotten.
@@ -201,7 +237,7 @@ impl Drop for TestApp {
     }
 }
 
-async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
+async fn database(folder: &TempDir) -> Option<String> {
     if std::env::var("TEST_DB").is_ok_and(|kind| kind == "postgres") {
         let cluster = require(Component::Postgres)?;
         let bytes = (&SystemRandom as &dyn Random).bytes::<8>();
@@ -209,9 +245,9 @@ async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
         let admin = sea_orm::Database::connect(&cluster).await.unwrap();
         admin.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         admin.close().await.unwrap();
-        return DatabaseUrl::parse(&format!("{cluster}?options=-c%20search_path%3D{schema}"));
+        return Some(format!("{cluster}?options=-c%20search_path%3D{schema}"));
     }
-    Some(DatabaseUrl::file(&folder.path().join("vouchsafe.db")))
+    Some(format!("sqlite://{}?mode=rwc", folder.path().join("vouchsafe.db").display()))
 }
 
 async fn fake_provider(clock: &Arc<ManualClock>) -> FakeProvider {
@@ -231,10 +267,59 @@ fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
         (BASIC, fake::basic_definition_toml(BASIC, base_url)),
         (SESSION, fake::session_definition_toml(SESSION, base_url)),
         (OWN_CLIENT, fake::client_credentials_definition_toml(OWN_CLIENT, base_url)),
+        (PARTNER, partner_definition(base_url)),
+        (HOSTED, hosted_definition()),
     ] {
         std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
     }
     dir
+}
+
+/// An API-key app with a key in the query, a fixed header, and three values of the connector.
+fn partner_definition(base_url: &str) -> String {
+    let port = Url::parse(base_url).unwrap().port().unwrap();
+    format!(
+        r#"name = "Fern Partner"
+documentation = "https://fern.example/docs"
+base_url = "{base_url}/api"
+allowed_hosts = ["localhost:{port}"]
+headers = {{ X-Version = "2030-01-01" }}
+account = "{{account_id}}"
+
+[variables]
+key = {{ label = "API key", secret = true }}
+partner_token = {{ from = "connector", label = "Partner token", secret = true, optional = true, pattern = 'pt-\S+' }}
+tier = {{ from = "connector", label = "Tier", optional = true }}
+region = {{ from = "connector", label = "Region", optional = true, default = "eu" }}
+account_id = {{ from = "check.id", optional = true }}
+
+[api_key]
+headers = {{ X-Api-Key = "{{key}}", X-Partner = "{{partner_token}}", X-Tier = "{{tier}} {{region}}" }}
+query = {{ api_key = "{{key}}" }}
+
+[check]
+path = "/me"
+"#
+    )
+}
+
+fn hosted_definition() -> String {
+    r#"name = "Fern Hosted"
+documentation = "https://fern.example/docs"
+base_url = "{server}/api"
+
+[variables]
+key = { label = "API key", secret = true }
+server = { from = "connector", label = "Server", pattern = 'https://[a-z0-9.-]+' }
+token = { from = "connector", label = "Token", secret = true, optional = true }
+
+[api_key]
+headers = { X-Api-Key = "{key}", X-Token = "{token}" }
+
+[check]
+path = "/me"
+"#
+    .to_owned()
 }
 
 impl World {
