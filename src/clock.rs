@@ -1,6 +1,7 @@
 //! Where the time comes from. Nothing else in the hub reads a clock, so tests can hold time in their hand.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
@@ -12,6 +13,14 @@ pub trait Clock: Send + Sync + 'static {
     /// The present moment in milliseconds since 1970, as rows keep it.
     fn now_ms(&self) -> i64 {
         self.now().timestamp_millis()
+    }
+
+    /// Time since a fixed moment: it never jumps, and it goes on while the machine sleeps.
+    fn uptime(&self) -> Duration;
+
+    /// How far `other`, the present moment on another machine's clock, is ahead of this clock.
+    fn behind(&self, other: DateTime<Utc>) -> TimeDelta {
+        other - self.now()
     }
 }
 
@@ -27,6 +36,15 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of the machine")]
     fn now(&self) -> DateTime<Utc> {
         to_micros(Utc::now())
+    }
+
+    fn uptime(&self) -> Duration {
+        // Unlike `Instant`, which stops while a machine is suspended.
+        #[cfg(target_os = "linux")]
+        let clock = rustix::time::ClockId::Boottime;
+        #[cfg(not(target_os = "linux"))]
+        let clock = rustix::time::ClockId::Monotonic;
+        Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
     }
 }
 
@@ -57,10 +75,27 @@ impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+
+    fn uptime(&self) -> Duration {
+        (self.now() - DateTime::UNIX_EPOCH).to_std().unwrap_or_default()
+    }
+
+    /// A clock in a test's hand is the only time there is.
+    fn behind(&self, _other: DateTime<Utc>) -> TimeDelta {
+        TimeDelta::zero()
+    }
 }
 
 impl<C: Clock> Clock for std::sync::Arc<C> {
     fn now(&self) -> DateTime<Utc> {
         self.as_ref().now()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.as_ref().uptime()
+    }
+
+    fn behind(&self, other: DateTime<Utc>) -> TimeDelta {
+        self.as_ref().behind(other)
     }
 }

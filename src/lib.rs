@@ -17,10 +17,12 @@
 //! | [`egress`] | the only way out to the network |
 //! | [`vault`] | the only sealing and opening |
 //! | [`store`] | the only SQL |
+//! | [`journal`] | token answers on disk before anybody reads them |
 //! | [`domain`] | pure state and its transitions |
 //! | [`config`] | what an operator may set |
 //! | [`telemetry`] | logs and metrics |
 //! | [`clock`], [`random`] | time and randomness, so that tests can decide them |
+//! | [`failpoint`] | places at which fault tests stop the process; nothing without the feature |
 //! | [`ids`] | ids of new rows, made of clock and random source |
 //! | [`secret`] | the hub's own keys and tokens |
 //! | [`demo`] | a fake provider with faults and a small host app; knows nothing of the hub |
@@ -34,8 +36,10 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod egress;
+pub mod failpoint;
 pub mod http;
 pub mod ids;
+pub mod journal;
 pub mod oauth;
 pub mod provider;
 pub mod random;

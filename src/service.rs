@@ -3,6 +3,7 @@
 //!
 //! It knows no HTTP: callers arrive as [`Actor`], refusals leave as [`Error`].
 
+pub mod adoption;
 pub mod audit;
 pub mod bootstrap;
 pub mod check;
@@ -19,14 +20,19 @@ mod material;
 mod recent;
 mod references;
 pub mod refresh;
+mod revocation;
+pub mod secrets;
 pub mod sweep;
 pub mod tokens;
 pub mod users;
 pub mod validate;
+mod warnings;
+pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -45,6 +51,7 @@ use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
 use crate::ids::Ids;
+use crate::journal::Journal;
 use crate::provider::Registry;
 use crate::random::Random;
 use crate::store::{self, Store};
@@ -73,6 +80,10 @@ pub struct Parts {
     pub audit: AuditMode,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// Times of deliveries.
+    pub pace: webhooks::Pace,
+    /// Where token answers are written down; without one, no token is spent.
+    pub journal: Option<Journal>,
 }
 
 /// The use cases.
@@ -89,15 +100,24 @@ pub struct Hub {
     check_waits: Vec<Duration>,
     audit: audit::Recorder,
     uses: tokens::Uses,
+    secret_uses: references::SecretUses,
     keys: keys::KeyCache,
     environments: Recent<EnvironmentId, (Environment, Tenant)>,
     connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
+    throttle: refresh::Throttle,
+    journal: Option<Journal>,
+    /// Entries of the journal that no definition could read.
+    held: Mutex<HashSet<u64>>,
+    /// Names this run of this node.
+    boot: String,
     progress: connect::Signals,
+    standing: adoption::Standing,
+    pace: webhooks::Pace,
+    line: webhooks::Line,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
-    node: String,
 }
 
 impl Hub {
@@ -105,7 +125,7 @@ impl Hub {
     pub fn new(parts: Parts) -> Self {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
         Self {
-            node: ids.next().to_string(),
+            boot: ids.next().simple().to_string(),
             ids,
             store: parts.store,
             vault: parts.vault,
@@ -118,11 +138,18 @@ impl Hub {
             check_waits: parts.check_waits,
             audit: audit::Recorder::new(parts.audit),
             uses: tokens::Uses::default(),
+            secret_uses: references::SecretUses::default(),
             keys: keys::KeyCache::new(),
             environments: Recent::default(),
             connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),
+            throttle: refresh::Throttle::default(),
+            journal: parts.journal,
+            held: Mutex::default(),
             progress: connect::Signals::default(),
+            standing: adoption::Standing::default(),
+            pace: parts.pace,
+            line: webhooks::Line::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

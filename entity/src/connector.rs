@@ -50,6 +50,10 @@ pub struct Model {
     pub secret_variables: Strings,
     /// +1 on each change; bound into the seal.
     pub version: i64,
+    /// Since when the app refuses its client.
+    pub failing_since: Option<Millis>,
+    /// When one credential may try again.
+    pub probe_at: Option<Millis>,
     /// When it was made.
     pub created_at: Millis,
     /// When it last changed.

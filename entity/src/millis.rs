@@ -32,6 +32,14 @@ impl From<DateTime<Utc>> for Millis {
     }
 }
 
+impl From<Millis> for DateTime<Utc> {
+    /// Moments that no calendar has become the nearest end of it.
+    fn from(at: Millis) -> Self {
+        let end = if at.0 < 0 { Self::MIN_UTC } else { Self::MAX_UTC };
+        Self::from_timestamp_millis(at.0).unwrap_or(end)
+    }
+}
+
 impl std::fmt::Display for Millis {
     /// RFC 3339 in UTC with milliseconds, as the HTTP contract has it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

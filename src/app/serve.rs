@@ -20,6 +20,8 @@ use super::lock::DirLock;
 use super::{App, BuildError, Deps};
 use crate::config::Config;
 use crate::http::{self, MetricsText};
+use crate::journal::Journal;
+use crate::random::Random;
 use crate::service::Hub;
 use crate::worker;
 
@@ -87,7 +89,11 @@ impl Running {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let mut app = App::build(config, deps, address).await?;
+        let random = Arc::clone(&deps.random);
+        let journal = open_journal(config, random.as_ref())?;
+        let mut app = App::build(config, deps, address, Some(journal)).await?;
+        super::compare_clocks(&app.hub).await?;
+        super::home::move_in(config, &app.hub, random.as_ref()).await?;
         let own_metrics = metrics_listener.is_some();
         app.state.metrics = metrics.clone().filter(|_| !own_metrics);
         write_address(&config.database.data_dir, address);
@@ -101,6 +107,8 @@ impl Running {
         app.set_listeners(listeners);
         servers.spawn(serve(listener, http::router(app.state.clone()), Arc::clone(&app.hub)));
         servers.close();
+        // Before anything is claimed: what the last run left in the journal comes first.
+        app.hub.replay().await.map_err(BuildError::Bootstrap)?;
         let workers = worker::start(&app.hub);
         Ok(Self { address, hub: app.hub, first_start: app.first_start, servers, workers, _lock: lock })
     }
@@ -120,6 +128,11 @@ impl Running {
         }
         worker::finish(&self.hub).await;
     }
+}
+
+fn open_journal(config: &Config, random: &dyn Random) -> Result<Journal, BuildError> {
+    let directory = config.database.data_dir.join("journal");
+    Ok(Journal::open(&directory, || format!("node_{}", hex::encode(random.bytes::<16>())))?)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

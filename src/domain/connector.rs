@@ -39,13 +39,38 @@ pub struct Connector {
     pub sealed: Option<Sealed>,
     /// +1 on each change; bound into the seal.
     pub version: i64,
+    /// The app refuses its client.
+    pub failing: Option<Failing>,
     /// When it was made; none while it exists by default.
     pub created_at: Option<Millis>,
     /// When it last changed.
     pub updated_at: Option<Millis>,
 }
 
+/// The app refuses a connector's client: no credential of it is renewed, but for one probe at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// Since when.
+    pub since: Millis,
+    /// When one credential may try again.
+    pub probe_at: Millis,
+}
+
+/// Whether the credentials of a connector may be used and renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Availability {
+    /// Somebody switched it on.
+    pub enabled: bool,
+    /// The app refuses its client.
+    pub failing: bool,
+}
+
 impl Connector {
+    /// Whether its credentials may be used and renewed.
+    pub const fn availability(&self) -> Availability {
+        Availability { enabled: self.enabled, failing: self.failing.is_some() }
+    }
+
     /// The connector that exists without a PUT, for a provider that needs no client.
     pub fn by_default(environment: EnvironmentId, provider: &str) -> Self {
         Self {
@@ -63,6 +88,7 @@ impl Connector {
             secret_variables: Vec::new(),
             sealed: None,
             version: 0,
+            failing: None,
             created_at: None,
             updated_at: None,
         }

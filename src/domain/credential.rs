@@ -14,6 +14,8 @@ use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass, Method, Statu
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
+use super::connector::Availability;
+
 /// The account at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -40,6 +42,8 @@ pub struct Credential {
     pub connector: String,
     /// Whether the connector is switched on.
     pub connector_enabled: bool,
+    /// Whether the app refuses the connector's client.
+    pub connector_failing: bool,
     /// The provider's slug.
     pub provider: String,
     /// How it was given.
@@ -129,8 +133,8 @@ pub enum Machine {
     Active,
     /// A node holds the claim.
     Refreshing {
-        /// The state it was claimed from, which goes on being shown.
-        from: TokenState,
+        /// What it was claimed from, which goes on being shown.
+        from: Resting,
         /// Who may start.
         owner: String,
         /// Until when.
@@ -159,6 +163,37 @@ pub enum Machine {
     Deleted,
 }
 
+/// What a claim is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resting {
+    /// Nothing was under way.
+    Active,
+    /// The attempt before failed in passing.
+    Waiting,
+    /// The outcome of the attempt before isn't known.
+    Unknown,
+    /// The attempt before was refused.
+    Suspect {
+        /// When it was first refused.
+        since: Millis,
+    },
+    /// It was unusable already, and the app is asked once more.
+    Broken(BrokenCause),
+}
+
+impl Resting {
+    /// The word as stored.
+    pub const fn state(self) -> TokenState {
+        match self {
+            Self::Active => TokenState::Active,
+            Self::Waiting => TokenState::Waiting,
+            Self::Unknown => TokenState::Unknown,
+            Self::Suspect { .. } => TokenState::Suspect,
+            Self::Broken(_) => TokenState::Broken,
+        }
+    }
+}
+
 impl Machine {
     /// The word as stored.
     pub const fn state(&self) -> TokenState {
@@ -174,10 +209,18 @@ impl Machine {
         }
     }
 
+    /// Why it is unusable until somebody acts; a last try that is under way changes nothing of it.
+    const fn broken(&self) -> Option<BrokenCause> {
+        match self {
+            Self::Broken(cause) | Self::Refreshing { from: Resting::Broken(cause), .. } => Some(*cause),
+            _ => None,
+        }
+    }
+
     /// The state that is shown: while a claim is held, the one it was claimed from.
     const fn shown(&self) -> TokenState {
         match self {
-            Self::Refreshing { from, .. } => *from,
+            Self::Refreshing { from, .. } => from.state(),
             other => other.state(),
         }
     }
@@ -238,7 +281,7 @@ impl Credential {
             deactivated_at: self.deactivated_at,
             expires_at: self.expires_at,
             shown: token.machine.shown(),
-            broken: if let Machine::Broken(cause) = token.machine { Some(cause) } else { None },
+            broken: token.machine.broken(),
             next_try_at: token.next_try_at(),
             fail_class: token.fail_class,
             access_expires_at: token.access_expires_at,
@@ -269,9 +312,14 @@ impl Credential {
         self.condition().broken_cause(now)
     }
 
+    /// What its connector allows.
+    pub const fn availability(&self) -> Availability {
+        Availability { enabled: self.connector_enabled, failing: self.connector_failing }
+    }
+
     /// What people see at `now`.
     pub fn health(&self, now: Millis) -> Health {
-        self.condition().health(self.connector_enabled, now)
+        self.condition().health(self.availability(), now)
     }
 }
 

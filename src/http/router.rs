@@ -9,7 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    api_keys, connectors, credentials, environment, events, integrations, providers, service, sessions, users,
+    api_keys, connectors, credentials, environment, events, integrations, providers, secrets, service,
+    sessions, users, webhooks,
 };
 use super::openapi::Described;
 use super::{HttpState, Problem, assets, connect, idempotency, layers};
@@ -57,7 +58,24 @@ fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(sessions::create_connect_session))
         .routes(routes!(sessions::get_connect_session, sessions::cancel_connect_session))
         .routes(routes!(sessions::confirm_connect_session))
+        .routes(routes!(secrets::list_secrets, secrets::create_secret))
+        .routes(routes!(secrets::get_secret, secrets::update_secret, secrets::delete_secret))
+        .routes(routes!(secrets::deactivate_secret))
+        .routes(routes!(secrets::reactivate_secret))
+        .routes(routes!(secrets::revoke_secret))
+        .routes(routes!(secrets::reveal_secret))
         .routes(routes!(events::list_events))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver_event))
+        .routes(routes!(webhooks::list_webhook_endpoints, webhooks::create_webhook_endpoint))
+        .routes(routes!(
+            webhooks::get_webhook_endpoint,
+            webhooks::update_webhook_endpoint,
+            webhooks::delete_webhook_endpoint
+        ))
+        .routes(routes!(webhooks::rotate_webhook_secret))
+        .routes(routes!(webhooks::test_webhook_endpoint))
+        .routes(routes!(webhooks::replay_webhook_endpoint))
         .routes(routes!(events::list_audit_events))
 }
 

@@ -59,7 +59,7 @@ impl TokenError {
     }
 
     /// G: the request could not be built from definition and values.
-    pub(super) fn local() -> Self {
+    pub fn local() -> Self {
         Self::of(FailClass::Local)
     }
 

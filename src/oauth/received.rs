@@ -12,7 +12,7 @@ use oauth2::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
-use vouchsafe_entity::kind::FailClass;
+use vouchsafe_entity::kind::{FailClass, Method};
 use zeroize::Zeroizing;
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     egress::Answer,
-    provider::{Path, TokenRequest},
+    provider::{Definition, Path, RenderError, TokenRequest},
 };
 
 const MAX_TOKEN: usize = 16 * 1024;
@@ -74,6 +74,11 @@ impl Received {
     /// When the request was sent.
     pub fn sent_at(&self) -> DateTime<Utc> {
         self.sent_at
+    }
+
+    /// Reads the answer to a token request of `method`.
+    pub fn read_for(&self, definition: &Definition, method: Method) -> Result<TokenAnswer, TokenError> {
+        self.read(definition.token_request_of(method).ok_or(RenderError::Undeclared)?)
     }
 
     /// Reads the answer as the definition's `token` request describes it.

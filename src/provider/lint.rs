@@ -18,8 +18,12 @@ pub(super) struct Rules {
     pub(super) allow_http: bool,
 }
 
-/// Checks a draft and completes it: where values end up, and what each method reaches.
-pub(super) fn lint(mut draft: Draft, rules: Rules) -> Result<Definition, Vec<Flaw>> {
+/// Checks a draft and completes it: where values end up, and what each method reaches. Only what `is_own` counts.
+pub(super) fn lint(
+    mut draft: Draft,
+    rules: Rules,
+    is_own: impl Fn(&Flaw) -> bool,
+) -> Result<Definition, Vec<Flaw>> {
     let mut flaws = Vec::new();
     place_variables(&mut draft);
     names::check(&draft, &mut flaws);
@@ -31,6 +35,7 @@ pub(super) fn lint(mut draft: Draft, rules: Rules) -> Result<Definition, Vec<Fla
         flaws.retain(|flaw| !matches!(flaw.code, "unused-variable" | "no-credential"));
     }
     hosts::check(&draft, rules, &mut flaws);
+    flaws.retain(is_own);
     if !flaws.is_empty() {
         return Err(flaws);
     }

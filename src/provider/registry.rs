@@ -153,13 +153,10 @@ impl Files {
             if flaws.is_empty() { blame() } else { flaws }
         })?;
         let draft = build(&source.slug, &hash(source, parent), &file, source.trust)?;
-        lint(draft, rules).map_err(|flaws| {
-            // What a parent declares for its own use is no mistake of the child.
-            let own =
-                |flaw: &Flaw| flaw.code != "unused-variable" || parent.is_none() || source.owns(&flaw.place);
-            let kept: Vec<Flaw> = flaws.into_iter().filter(own).collect();
-            kept
-        })
+        // What a parent declares for its own use is no mistake of the child.
+        let is_own =
+            |flaw: &Flaw| flaw.code != "unused-variable" || parent.is_none() || source.owns(&flaw.place);
+        lint(draft, rules, is_own)
     }
 
     fn parent(&self, source: &Source, slug: &str) -> Result<&Source, Vec<Flaw>> {

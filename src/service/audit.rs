@@ -130,7 +130,11 @@ impl Hub {
         action: &'static str,
         target: Target,
     ) -> Result<(), Error> {
-        let event = self.audit_event(actor, action, target, "ok", None);
+        self.record_later(self.audit_event(actor, action, target, "ok", None)).await
+    }
+
+    /// Writes down what is not a change: within a second, or at once where the operator asks for it.
+    pub(super) async fn record_later(&self, event: AuditEvent) -> Result<(), Error> {
         let event = match self.audit.mode {
             AuditMode::Strict => event,
             AuditMode::Batched => match self.audit.push(event) {

@@ -6,6 +6,7 @@ mod confirm;
 mod flows;
 mod grant;
 mod page;
+mod reconnect;
 mod sessions;
 mod typed;
 

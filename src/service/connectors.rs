@@ -17,6 +17,7 @@ use crate::domain::connector::Connector;
 use crate::domain::page::{Page, PageRequest};
 use crate::provider::Definition;
 use crate::store;
+use crate::store::credential::Owner;
 
 /// A connector with what a caller may want to know beside it.
 #[derive(Clone, Debug)]
@@ -177,22 +178,17 @@ impl Hub {
         let environment = actor.environment();
         let connector =
             store::connector::by_key(&self.store, environment, key).await?.ok_or(Error::NotFound)?;
-        let credentials = store::credential::of_connector(&self.store, environment, connector.id).await?;
-        if !credentials.is_empty() && !force {
-            let count = credentials.len();
+        let ids = vec![connector.id];
+        let counts = store::connector::count_credentials(&self.store, environment, ids).await?;
+        if let Some((_, count)) = counts.first().filter(|_| !force) {
             let detail = format!("{count} credentials use this connector; ?force=true deletes them too.");
             return Err(Error::refused(Code::InUse, detail));
         }
-        for credential in credentials {
-            match self.delete_credential(actor, credential.id).await {
-                Ok(_) | Err(Error::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let tx = self.store.begin().await?;
-        store::connector::delete(&tx, environment, connector.id).await?;
-        self.record(&tx, actor, "connector.delete", Target::new("connector", key), None).await?;
-        tx.commit().await?;
+        self.delete_all_of(actor, Owner::Connector(connector.id), async |tx| {
+            store::connector::delete(tx, environment, connector.id).await?;
+            self.record(tx, actor, "connector.delete", Target::new("connector", key), None).await
+        })
+        .await?;
         self.connectors.forget(&(environment, connector.id));
         Ok(())
     }

@@ -6,9 +6,9 @@ mod end;
 mod value;
 mod verify;
 
+pub use super::revocation::Upstream;
 pub(super) use accept::{Accepted, capture};
 pub use create::{NewCredential, Stored};
-pub use end::{Ended, Upstream};
 pub use verify::Verification;
 
 use serde_json::{Map, Value};

@@ -59,9 +59,13 @@ impl Hub {
     ) -> Result<Environment, Error> {
         let settings = self.get_environment(actor).await?.settings;
         let names = change.names();
+        let warns_anew = change.expiry_warning_days.is_some();
         let settings = change.apply(settings)?;
         let tx = self.store.begin().await?;
         store::environment::save_settings(&tx, actor.environment(), settings, self.now()).await?;
+        if warns_anew {
+            store::secret::notice_again(&tx, actor.environment(), self.now()).await?;
+        }
         let target = Target::new("environment", actor.environment());
         self.record(&tx, actor, "environment.update", target, Some(names)).await?;
         tx.commit().await?;

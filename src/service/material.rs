@@ -52,6 +52,13 @@ impl Material {
         Self { access_token: None, token_type: None, refresh_token: None, values }
     }
 
+    /// The tokens of an answer alone.
+    pub(super) fn of_answer(answer: &TokenAnswer) -> Self {
+        let mut material = Self::of_values(&Values::new());
+        material.take(answer);
+        material
+    }
+
     /// Takes the tokens of an answer; a missing refresh token leaves the old one.
     pub(super) fn take(&mut self, answer: &TokenAnswer) {
         self.access_token = Some(answer.access_token.clone());
@@ -210,15 +217,19 @@ impl Hub {
         Ok(self.vault.open(&place(tenant, ("connector", "sealed"), &row, (0, connector.version)), sealed)?)
     }
 
-    /// The values that a connector gives to every request: its variables, its client.
-    pub(super) fn connector_values(&self, tenant: Tenant, connector: &Connector) -> Result<Values, Error> {
+    /// The values that a connector gives to every request: its variables, with references to secrets replaced, and
+    /// its client.
+    pub(super) async fn connector_values(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+    ) -> Result<Values, Error> {
         let secrets = self.open_connector(tenant, connector)?;
+        let plain = connector.variables.iter().map(|(name, value)| (name, value.as_str().into()));
+        let sealed = secrets.variables.iter().map(|(name, value)| (name, value.clone()));
         let mut values = Values::new();
-        for (name, value) in &connector.variables {
-            values.set(name.as_str(), value.as_str());
-        }
-        for (name, value) in &secrets.variables {
-            values.set(name.as_str(), value.clone());
+        for (name, value) in plain.chain(sealed) {
+            values.set(name.as_str(), self.resolve_setting_in_use(tenant, connector, &value).await?);
         }
         if let Some(client_id) = &connector.client_id {
             values.set("client_id", client_id.as_str());
@@ -227,22 +238,29 @@ impl Hub {
     }
 
     /// The OAuth client of a connector, where it has one.
-    pub(super) fn client(&self, tenant: Tenant, connector: &Connector) -> Result<Option<ClientAuth>, Error> {
+    pub(super) async fn client(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+    ) -> Result<Option<ClientAuth>, Error> {
         let Some(client_id) = connector.client_id.clone() else {
             return Ok(None);
         };
-        let client_secret = self.open_connector(tenant, connector)?.client_secret;
+        let client_secret = match self.open_connector(tenant, connector)?.client_secret {
+            Some(text) => Some(self.resolve_setting_in_use(tenant, connector, &text).await?),
+            None => None,
+        };
         Ok(Some(ClientAuth { client_id, client_secret }))
     }
 
     /// Everything that a request with this credential may use: connector first, then what the user gave.
-    pub(super) fn all_values(
+    pub(super) async fn all_values(
         &self,
         tenant: Tenant,
         connector: &Connector,
         material: &Material,
     ) -> Result<Values, Error> {
-        let mut values = self.connector_values(tenant, connector)?;
+        let mut values = self.connector_values(tenant, connector).await?;
         for (name, value) in material.values().iter() {
             values.set(name, value.clone());
         }

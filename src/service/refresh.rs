@@ -3,37 +3,44 @@
 //! A claim proves that database and key work before a token is spent; the answer is committed by comparing the
 //! version that was spent, never the lease.
 
+mod attempt;
+mod burst;
 mod commit;
+mod kept;
 mod single_flight;
+mod throttle;
 
+pub(super) use attempt::PROBE_EVERY;
 pub(super) use single_flight::SingleFlight;
+pub(super) use throttle::Throttle;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
-use vouchsafe_entity::kind::{FailClass, TokenState};
+use vouchsafe_entity::kind::TokenState;
 use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
-use super::material::{CURRENT, Material};
 use super::tokens::pending;
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::credential::Credential;
-use crate::domain::refresh::{NotClaimed, is_minted};
+use crate::domain::refresh::is_minted;
 use crate::domain::workspace::Tenant;
-use crate::oauth::{TokenAnswer, TokenError};
-use crate::provider;
 use crate::store;
-use crate::store::credential::Guard;
 
 /// A caller waits so long for a new token.
 const WAIT: Duration = Duration::from_secs(25);
 /// `POST …/refresh` is taken so often.
 const MANUAL_SECONDS: i64 = 60;
-/// How many due credentials a sweep takes at once.
-const BATCH: u64 = 100;
+/// How many due credentials are looked at at once: of one environment, and of all.
+const EACH: u64 = 200;
+const BATCH: u64 = 2_000;
+/// Nobody waits longer for one attempt.
+const LONGEST: Duration = Duration::from_mins(2);
+/// Refusals are counted for so many milliseconds.
+const REFUSALS_KEPT: i64 = 86_400_000;
 
 impl Hub {
     /// Renews at once, whoever else does, and says how the credential stands.
@@ -85,6 +92,9 @@ impl Hub {
 
     /// Joins the one attempt for this version, beginning it where there is none.
     async fn join(&self, tenant: Tenant, credential: &Credential, forced: bool) -> Result<(), Error> {
+        if let Some(refusal) = self.not_adopted() {
+            return Err(refusal);
+        }
         let mut done = self.refreshes.join(tenant, credential.id, credential.token.version, forced);
         match tokio::time::timeout(WAIT, done.changed()).await {
             Ok(_) => Ok(()),
@@ -98,16 +108,23 @@ impl Hub {
         while let Some(request) = self.refreshes.next().await {
             let hub = Arc::clone(&self);
             self.tasks.spawn(async move {
-                let attempt =
-                    hub.attempt(request.tenant, request.credential, request.version, request.forced);
-                if let Err(error) = attempt.await {
+                let work = hub.attempt(request.tenant, request.credential, request.version, request.forced);
+                tokio::pin!(work);
+                // An attempt that can't be written down for long goes on, and others may begin to wait anew.
+                let done = tokio::time::timeout(LONGEST, &mut work).await;
+                let id = request.credential;
+                drop(request);
+                let done = match done {
+                    Ok(done) => done,
+                    Err(_) => work.await,
+                };
+                if let Err(error) = done {
                     tracing::error!(
-                        credential.id = %request.credential,
+                        credential.id = %id,
                         error = &error as &dyn std::error::Error,
                         "a refresh could not be carried out"
                     );
                 }
-                drop(request);
             });
         }
     }
@@ -117,13 +134,16 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn work_off_due(&self) -> Result<(), Error> {
-        for due in store::credential::due(&self.store, self.now(), BATCH).await? {
+        let mut page = store::refresh::due(&self.store, self.now(), EACH, BATCH).await?;
+        // Replicas read the same page; begun at different ends, they seldom meet.
+        if !page.is_empty() {
+            let turn = usize::from(self.random.bytes::<1>()[0]) % page.len();
+            page.rotate_left(turn);
+        }
+        for due in page {
             let (_, tenant) = *self.environment_of(due.environment_id).await?;
             if due.state == TokenState::Pending {
-                match self.delete_credential(&hub_actor(tenant), due.credential_id).await {
-                    Ok(_) | Err(Error::NotFound) => {}
-                    Err(error) => return Err(error),
-                }
+                self.drop_credential(&hub_actor(tenant), due.credential_id).await?;
             } else if due.has_refresh_token || is_minted(due.method) {
                 self.refreshes.nudge(tenant, due.credential_id, due.token_version);
             } else {
@@ -133,122 +153,32 @@ impl Hub {
         Ok(())
     }
 
-    /// One attempt: claim, call, commit.
-    async fn attempt(
-        &self,
-        tenant: Tenant,
-        id: CredentialId,
-        version: i64,
-        forced: bool,
-    ) -> Result<(), Error> {
-        let Some((credential, material)) = self.claim(tenant, id, version, forced).await? else {
-            return Ok(());
-        };
-        let sent_at = self.now();
-        let outcome = self.call(tenant, &credential, &material).await;
-        match outcome {
-            Ok(answer) => self.commit(tenant, credential, material, &answer, sent_at).await,
-            Err(error) => self.commit_failure(tenant, &credential, &error).await,
-        }
-    }
-
-    /// Claims a version, in one short transaction that opens and writes back its sealed object. None where somebody
-    /// else has it, or nothing may be done now.
-    async fn claim(
-        &self,
-        tenant: Tenant,
-        id: CredentialId,
-        version: i64,
-        forced: bool,
-    ) -> Result<Option<(Credential, Material)>, Error> {
+    /// Forgets refusals that no burst counts any more, and hosts that nobody calls.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn sweep_refreshes(&self) -> Result<(), Error> {
         let tx = self.store.begin().await?;
-        let Some(mut credential) = store::credential::lock(&tx, tenant.environment, id).await? else {
-            return Ok(None);
-        };
-        if !credential.is_renewable() || credential.broken_cause(self.now()).is_some() {
-            return Ok(None);
-        }
-        let claimed = credential.token.clone().claim(version, &self.node, self.now(), self.times, forced);
-        credential.token = match claimed {
-            Ok(token) => token,
-            Err(NotClaimed::Moved | NotClaimed::Held(_) | NotClaimed::NotBefore(_) | NotClaimed::Ended) => {
-                return Ok(None);
-            }
-        };
-        let material = self.open_material(tenant, &credential)?;
-        let at = (credential.token.epoch, version);
-        credential.token.sealed = Some(self.seal_material(tenant, CURRENT, id, at, &material)?);
-        let guard = Guard { epoch: credential.token.epoch, version };
-        if !store::credential::save_token(&tx, tenant.environment, id, &credential.token, guard, None).await?
-        {
-            return Ok(None);
-        }
+        store::refresh::sweep(&tx, self.now().plus(-REFUSALS_KEPT)).await?;
         tx.commit().await?;
-        Ok(Some((credential, material)))
+        self.throttle.trim();
+        Ok(())
     }
 
-    /// Asks the app for new tokens. No database connection is held meanwhile.
-    async fn call(
-        &self,
-        tenant: Tenant,
-        credential: &Credential,
-        material: &Material,
-    ) -> Result<TokenAnswer, TokenError> {
-        let prepared = self.prepare(tenant, credential, material).await;
-        let Ok((connector, definition, values)) = prepared else {
-            return Err(local_fault());
-        };
-        let now = self.clock.now();
-        if is_minted(credential.method) {
-            let scopes = &connector.scopes;
-            return crate::oauth::mint::mint(
-                &self.egress,
-                &definition,
-                credential.method,
-                &values,
-                scopes,
-                now,
-            )
-            .await;
-        }
-        let (Ok(Some(client)), Some(refresh_token)) =
-            (self.client(tenant, &connector), &material.refresh_token)
-        else {
-            return Err(local_fault());
-        };
-        crate::oauth::refresh::refresh(&self.egress, &definition, &values, &client, refresh_token, now).await
+    /// This run of this node, as claims name it.
+    pub(super) fn owner(&self) -> String {
+        format!("{}/{}", self.journal.as_ref().map_or("", crate::journal::Journal::node), self.boot)
     }
 
-    async fn prepare(
-        &self,
-        tenant: Tenant,
-        credential: &Credential,
-        material: &Material,
-    ) -> Result<(crate::domain::connector::Connector, Arc<provider::Definition>, provider::Values), Error>
-    {
-        let connector = self.connector_of(tenant.environment, credential).await?;
-        let definition = self.definition_of(&connector)?;
-        let mut values = self.all_values(tenant, &connector, material)?;
-        values.set("redirect_uri", self.redirect_uri(connector.id));
-        Ok((connector, definition, values))
+    /// A random part of `millis`.
+    pub(super) fn spread(&self, millis: i64) -> i64 {
+        i64::from(u32::from_be_bytes(self.random.bytes())) * millis / i64::from(u32::MAX)
     }
 }
 
 /// The hub acting by itself.
 pub(super) fn hub_actor(tenant: Tenant) -> Actor {
     Actor { author: Author::Hub, tenant, origin: Origin::default() }
-}
-
-/// A request that could not be built from what is here.
-fn local_fault() -> TokenError {
-    TokenError {
-        class: FailClass::Local,
-        code: None,
-        description: None,
-        status: None,
-        retry_after: None,
-        cause: None,
-    }
 }
 
 /// When a refresh last succeeded or failed.

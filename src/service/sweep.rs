@@ -15,13 +15,17 @@ impl Hub {
         let now = self.now();
         self.drop_unconfirmed().await?;
         self.write_down_ends().await?;
+        self.warn_of_ends().await?;
+        self.purge_events().await?;
+        self.sweep_secrets().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;
         store::idempotency::sweep(&tx, now).await?;
         tx.commit().await?;
         self.trim_limits();
-        Ok(())
+        self.sweep_refreshes().await?;
+        self.replay_held().await
     }
 
     /// Writes down credentials whose end has passed, with their event.

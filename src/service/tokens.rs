@@ -11,6 +11,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
 use super::material::Material;
+use super::refresh::PROBE_EVERY;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
@@ -133,7 +134,7 @@ impl Hub {
         };
         let connector = self.connector_of_use(environment, credential.connector).await?;
         let now = self.now();
-        if credential.condition.health(connector.enabled, now).status != Status::Active {
+        if credential.condition.health(connector.availability(), now).status != Status::Active {
             return Ok(None);
         }
         match credential.condition.readiness(now) {
@@ -212,8 +213,8 @@ impl Hub {
         match renewed.readiness(now) {
             Readiness::Ready | Readiness::Due => Ok(renewed),
             Readiness::NotBefore(at) => Err(not_before(&renewed, at, now)),
-            // Renewed, and over again at once: a provider that gives tokens of no length.
-            Readiness::Spent => Err(pending(5)),
+            // Not renewed yet, or over again at once: a provider that gives tokens of no length.
+            Readiness::Spent => Err(self.not_renewed(&renewed)),
         }
     }
 
@@ -225,6 +226,7 @@ impl Hub {
         }
         match credential.token.next_try_at() {
             Some(at) => not_before(credential, at, now),
+            None if credential.connector_failing => not_before(credential, now.plus(PROBE_EVERY), now),
             None => pending(5),
         }
     }

@@ -13,7 +13,7 @@ use vouchsafe_entity::kind::{Method, TokenState};
 use vouchsafe_entity::{credential, millis::Millis};
 
 use super::{Reads, StoreError, Tx};
-use crate::domain::connector::Connector;
+use crate::domain::connector::{Connector, Failing};
 use crate::domain::page::{Page, PageRequest};
 
 fn connector(row: Model) -> Result<Connector, StoreError> {
@@ -34,6 +34,7 @@ fn connector(row: Model) -> Result<Connector, StoreError> {
         secret_variables: row.secret_variables.0,
         sealed: row.sealed,
         version: row.version,
+        failing: row.failing_since.zip(row.probe_at).map(|(since, probe_at)| Failing { since, probe_at }),
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
         id: row.id,
@@ -60,7 +61,58 @@ fn row(environment: EnvironmentId, connector: &Connector, now: Millis) -> Active
         version: Set(connector.version),
         created_at: Set(connector.created_at.unwrap_or(now)),
         updated_at: Set(now),
+        ..Default::default()
     }
+}
+
+/// The app refuses the connector's client since now; false where that was known.
+pub async fn begin_failing(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: ConnectorId,
+    failing: Failing,
+) -> Result<bool, StoreError> {
+    let row = ActiveModel {
+        failing_since: Set(Some(failing.since)),
+        probe_at: Set(Some(failing.probe_at)),
+        ..Default::default()
+    };
+    let of = Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::FailingSince.is_null());
+    Ok(Entity::update_many().set(row).filter(of).exec(tx.connection()).await?.rows_affected == 1)
+}
+
+/// Takes the one probe that is allowed at `now`, and sets when the next is; false where it is not yet time.
+pub async fn take_probe(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: ConnectorId,
+    now: Millis,
+    next: Millis,
+) -> Result<bool, StoreError> {
+    let row = ActiveModel { probe_at: Set(Some(next)), ..Default::default() };
+    let of = Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::ProbeAt.lte(now));
+    Ok(Entity::update_many().set(row).filter(of).exec(tx.connection()).await?.rows_affected == 1)
+}
+
+/// Lets a failing connector be tried at `now`: its client was changed.
+pub async fn probe_soon(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: ConnectorId,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let row = ActiveModel { probe_at: Set(Some(now)), ..Default::default() };
+    let of = Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::ProbeAt.is_not_null());
+    Entity::update_many().set(row).filter(of).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// The app takes the connector's client again; false where it never refused it.
+pub async fn end_failing(tx: &Tx, environment: EnvironmentId, id: ConnectorId) -> Result<bool, StoreError> {
+    let row = ActiveModel { failing_since: Set(None), probe_at: Set(None), ..Default::default() };
+    let of =
+        Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::FailingSince.is_not_null());
+    Ok(Entity::update_many().set(row).filter(of).exec(tx.connection()).await?.rows_affected == 1)
 }
 
 /// One connector by key.

@@ -1,8 +1,10 @@
 //! Credentials and their tokens.
 
+mod ends;
 mod list;
 mod served;
 
+pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
 pub use list::{CredentialFilter, list};
 pub use served::served;
 
@@ -13,13 +15,13 @@ use vouchsafe_entity::credential::{ActiveModel, Column, Entity};
 use vouchsafe_entity::credential_token::{self, ActiveModel as TokenModel, Column as TokenColumn};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::json::{Object, Strings, Texts};
-use vouchsafe_entity::kind::{Method, TokenState};
+use vouchsafe_entity::kind::TokenState;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
 use super::credential_row::{Row, SELECT};
 use super::{Reads, StoreError, Tx, statement};
-use crate::domain::credential::{Credential, Machine, Token};
+use crate::domain::credential::{Credential, Machine, Resting, Token};
 
 const BY_ID: &str = " WHERE c.environment_id = $1 AND c.id = $2 AND t.state <> 'deleted'";
 
@@ -41,6 +43,27 @@ pub async fn lock(
     // SQLite needs no lock: a writing transaction is alone.
     let lock = if tx.is_postgres() { " FOR UPDATE OF c, t" } else { "" };
     one(tx, format!("{SELECT}{BY_ID}{lock}"), [environment.into(), id.into()]).await
+}
+
+/// The same, ended or not: a late answer finds its tombstone.
+pub async fn lock_any(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let lock = if tx.is_postgres() { " FOR UPDATE OF c, t" } else { "" };
+    let sql = format!("{SELECT} WHERE c.environment_id = $1 AND c.id = $2{lock}");
+    one(tx, sql, [environment.into(), id.into()]).await
+}
+
+/// One credential, ended or not: a late answer finds its tombstone.
+pub async fn find_any(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let sql = format!("{SELECT} WHERE c.environment_id = $1 AND c.id = $2");
+    one(db, sql, [environment.into(), id.into()]).await
 }
 
 async fn one(
@@ -74,17 +97,6 @@ pub async fn of_user(
     }
     sql.push_str(" ORDER BY c.id DESC LIMIT 1000");
     many(db, sql, values).await
-}
-
-/// The live credentials of a connector, for its deletion.
-pub async fn of_connector(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    connector: ConnectorId,
-) -> Result<Vec<Credential>, StoreError> {
-    let sql =
-        format!("{SELECT} WHERE c.environment_id = $1 AND c.connector_id = $2 AND t.state <> 'deleted'");
-    many(db, sql, vec![environment.into(), connector.into()]).await
 }
 
 /// Stores a new credential.
@@ -152,7 +164,8 @@ pub async fn save_token(
     previous: Option<Sealed>,
 ) -> Result<bool, StoreError> {
     let mut row = token_row(token);
-    if previous.is_some() || token.sealed.is_none() {
+    // A new grant has nothing before it.
+    if previous.is_some() || token.sealed.is_none() || token.epoch != guard.epoch {
         row.prev_sealed = Set(previous);
     }
     let changed = credential_token::Entity::update_many()
@@ -168,15 +181,21 @@ pub async fn save_token(
 }
 
 fn token_row(token: &Token) -> TokenModel {
-    let (claimed_from, lease_owner, lease_until) = match &token.machine {
+    let (resting, lease_owner, lease_until) = match &token.machine {
         Machine::Refreshing { from, owner, until } => (Some(*from), Some(owner.clone()), Some(*until)),
         _ => (None, None, None),
     };
-    let broken_cause = if let Machine::Broken(cause) = token.machine { Some(cause) } else { None };
-    let suspect_since = if let Machine::Suspect { since, .. } = token.machine { Some(since) } else { None };
+    let broken_cause = match (&token.machine, resting) {
+        (&Machine::Broken(cause), _) | (_, Some(Resting::Broken(cause))) => Some(cause),
+        _ => None,
+    };
+    let suspect_since = match (&token.machine, resting) {
+        (&Machine::Suspect { since, .. }, _) | (_, Some(Resting::Suspect { since })) => Some(since),
+        _ => None,
+    };
     TokenModel {
         state: Set(token.machine.state()),
-        claimed_from: Set(claimed_from),
+        claimed_from: Set(resting.map(Resting::state)),
         broken_cause: Set(broken_cause),
         state_since: Set(token.state_since),
         grant_epoch: Set(token.epoch),
@@ -201,38 +220,6 @@ fn token_row(token: &Token) -> TokenModel {
         event_ordinal: Set(token.event_ordinal),
         ..Default::default()
     }
-}
-
-/// A credential whose time has come.
-#[derive(Debug, FromQueryResult)]
-pub struct DueCredential {
-    /// Where it is.
-    pub environment_id: EnvironmentId,
-    /// Which one.
-    pub credential_id: CredentialId,
-    /// The version to spend.
-    pub token_version: i64,
-    /// Its state.
-    pub state: TokenState,
-    /// How it was given.
-    pub method: Method,
-    /// Whether a refresh token is there.
-    pub has_refresh_token: bool,
-}
-
-/// Credentials due at `now`, those that wait longest first: to be renewed, to be ended because nothing renews them,
-/// or to be given back because nobody confirmed them.
-pub async fn due(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<DueCredential>, StoreError> {
-    let sql = "SELECT t.environment_id, t.credential_id, t.token_version, t.state, c.method, t.has_refresh_token \
-        FROM credential_token t \
-        JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
-        WHERE t.due_at <= $1 AND t.state NOT IN ('broken', 'deleted') \
-        AND COALESCE(t.next_try_at, 0) <= $1 AND COALESCE(t.lease_until, 0) <= $1 \
-        ORDER BY t.due_at LIMIT $2";
-    let connection = db.connection();
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = connection.query_all_raw(statement(connection, sql, [now.into(), limit.into()])).await?;
-    rows.iter().map(|row| Ok(DueCredential::from_query_result(row, "")?)).collect()
 }
 
 /// Notes when credentials were last used.

@@ -8,11 +8,12 @@ use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
 use super::StoreError;
-use crate::domain::credential::{Account, Attempt, Credential, Machine, Token};
+use crate::domain::credential::{Account, Attempt, Credential, Machine, Resting, Token};
 
 /// The four tables, joined by their keys.
 pub(super) const SELECT: &str = r#"SELECT c.id, c.user_id, u.username, u.email AS user_email, c.connector_id,
- k.key AS connector, k.enabled AS connector_enabled, c.provider, c.method, c.name, c.account_id, c.account_label,
+ k.key AS connector, k.enabled AS connector_enabled,
+ k.failing_since IS NOT NULL AS connector_failing, c.provider, c.method, c.name, c.account_id, c.account_label,
  c.variables, c.scopes, c.metadata, c.deactivated_at, c.expires_at, c.issued_at, c.last_used_at,
  c.last_refreshed_at, c.created_at, c.updated_at,
  t.state, t.claimed_from, t.broken_cause, t.state_since, t.grant_epoch, t.token_version, t.sealed,
@@ -33,6 +34,7 @@ pub(super) struct Row {
     connector_id: ConnectorId,
     connector: String,
     connector_enabled: bool,
+    connector_failing: bool,
     provider: String,
     method: Method,
     name: String,
@@ -94,6 +96,7 @@ impl TryFrom<Row> for Credential {
             connector_id: row.connector_id,
             connector: row.connector,
             connector_enabled: row.connector_enabled,
+            connector_failing: row.connector_failing,
             provider: row.provider,
             method: row.method,
             name: row.name,
@@ -135,7 +138,7 @@ fn machine(row: &Row) -> Result<Machine, StoreError> {
     Ok(match row.state {
         TokenState::Pending => Machine::Pending,
         TokenState::Active => Machine::Active,
-        TokenState::Refreshing => match (row.claimed_from, row.lease_owner.clone(), row.lease_until) {
+        TokenState::Refreshing => match (resting(row)?, row.lease_owner.clone(), row.lease_until) {
             (Some(from), Some(owner), Some(until)) => Machine::Refreshing { from, owner, until },
             _ => return Err(inconsistent(row, "a claim without a lease")),
         },
@@ -150,6 +153,26 @@ fn machine(row: &Row) -> Result<Machine, StoreError> {
         }
         TokenState::Deleted => Machine::Deleted,
     })
+}
+
+/// What a claim was taken from.
+fn resting(row: &Row) -> Result<Option<Resting>, StoreError> {
+    Ok(match row.claimed_from {
+        Some(TokenState::Active) => Some(Resting::Active),
+        Some(TokenState::Waiting) => Some(Resting::Waiting),
+        Some(TokenState::Unknown) => Some(Resting::Unknown),
+        Some(TokenState::Suspect) => Some(Resting::Suspect { since: suspect_since(row)? }),
+        Some(TokenState::Broken) => Some(Resting::Broken(broken_cause(row)?)),
+        Some(TokenState::Pending | TokenState::Refreshing | TokenState::Deleted) | None => None,
+    })
+}
+
+fn suspect_since(row: &Row) -> Result<Millis, StoreError> {
+    row.suspect_since.ok_or_else(|| inconsistent(row, "a suspicion without a beginning"))
+}
+
+fn broken_cause(row: &Row) -> Result<BrokenCause, StoreError> {
+    row.broken_cause.ok_or_else(|| inconsistent(row, "broken without a cause"))
 }
 
 fn inconsistent(row: &Row, what: &'static str) -> StoreError {

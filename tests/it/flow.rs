@@ -1,6 +1,10 @@
 //! Whole stories: a user connects an app, and the product uses it.
 
+mod adoption;
 mod api_key;
 mod authorization_code;
 mod reconnect;
 mod refresh;
+mod revocation;
+mod secret_settings;
+mod webhook;

@@ -29,8 +29,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "worker", "service", "store", "vault", "egress", "provider", "domain", "config", "clock",
-            "random",
+            "http", "worker", "service", "store", "vault", "egress", "journal", "provider", "domain",
+            "config", "clock", "random",
         ],
     ),
     // Somebody else's servers: they know nothing of the hub and speak HTTP to it.
@@ -57,6 +57,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oauth",
             "vault",
             "egress",
+            "journal",
+            "failpoint",
             "provider",
             "domain",
             "config::AuditMode",
@@ -76,7 +78,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vault", &["domain", "random", "entity::id", "entity::millis", "entity::sealed"]),
     ("domain", &["entity::id", "entity::json", "entity::kind", "entity::millis", "entity::sealed"]),
     ("provider", &["entity::kind"]),
-    ("egress", &[]),
+    ("egress", &["failpoint"]),
+    ("journal", &["failpoint"]),
+    ("failpoint", &[]),
     ("config", &["domain::origin", "store::DatabaseUrl"]),
     ("ids", &["clock", "random"]),
     ("secret", &["random"]),
@@ -107,6 +111,7 @@ const NAMES_A_PROVIDER: &[(&str, &str)] = &[
     ("http/view/credential.rs", "an example of the API's document"),
     ("http/view/integration.rs", "an example of the API's document"),
     ("http/view/provider.rs", "an example of the API's document"),
+    ("http/view/secret.rs", "an example of the API's document"),
 ];
 
 const MOST_LINES: usize = 400;

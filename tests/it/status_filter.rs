@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
-use vouchsafe::domain::connector::Connector;
-use vouchsafe::domain::credential::{Attempt, Credential, Machine, Token};
+use vouchsafe::domain::connector::{Connector, Failing};
+use vouchsafe::domain::credential::{Attempt, Credential, Machine, Resting, Token};
 use vouchsafe::domain::page::PageRequest;
 use vouchsafe::domain::user::User;
 use vouchsafe::domain::workspace::{Environment, Workspace};
@@ -13,9 +13,7 @@ use vouchsafe::store::credential::CredentialFilter;
 use vouchsafe::store::{self, DatabaseUrl, Store};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId, WorkspaceId};
 use vouchsafe_entity::json::Settings;
-use vouchsafe_entity::kind::{
-    AttemptState, BrokenCause, FailClass, Method, Status, TokenState, WorkspaceState,
-};
+use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass, Method, Status, WorkspaceState};
 use vouchsafe_entity::millis::Millis;
 
 const NOW: Millis = Millis(1_893_456_000_000);
@@ -30,9 +28,15 @@ fn machines() -> Vec<Machine> {
         Machine::Unknown { next_try_at: later },
         Machine::Suspect { since: NOW, next_try_at: later },
     ];
-    all.extend(
-        [TokenState::Active, TokenState::Waiting, TokenState::Unknown, TokenState::Suspect].map(refreshing),
-    );
+    let resting = [
+        Resting::Active,
+        Resting::Waiting,
+        Resting::Unknown,
+        Resting::Suspect { since: NOW },
+        Resting::Broken(BrokenCause::GrantRefused),
+        Resting::Broken(BrokenCause::RevokedUpstream),
+    ];
+    all.extend(resting.map(refreshing));
     all.extend(BrokenCause::ALL.iter().map(|cause| Machine::Broken(*cause)));
     all
 }
@@ -54,7 +58,7 @@ fn lives() -> Vec<(Option<Millis>, Option<i64>)> {
 struct Place {
     environment: EnvironmentId,
     user: UserId,
-    connectors: [Connector; 2],
+    connectors: [Connector; 3],
 }
 
 async fn lay_ground(store: &Store) -> Place {
@@ -84,15 +88,21 @@ async fn lay_ground(store: &Store) -> Place {
     };
     let on = Connector::by_default(environment.id, "on");
     let off = Connector { enabled: false, ..Connector::by_default(environment.id, "off") };
+    let failing = Connector {
+        failing: Some(Failing { since: NOW, probe_at: NOW }),
+        ..Connector::by_default(environment.id, "failing")
+    };
     let tx = store.begin().await.unwrap();
     store::workspace::insert(&tx, &workspace).await.unwrap();
     store::environment::insert(&tx, &environment).await.unwrap();
     store::user::insert(&tx, environment.id, &user).await.unwrap();
-    for connector in [&on, &off] {
+    for connector in [&on, &off, &failing] {
         store::connector::save(&tx, environment.id, connector, NOW).await.unwrap();
     }
+    let since = failing.failing.unwrap();
+    assert!(store::connector::begin_failing(&tx, environment.id, failing.id, since).await.unwrap());
     tx.commit().await.unwrap();
-    Place { environment: environment.id, user: user.id, connectors: [on, off] }
+    Place { environment: environment.id, user: user.id, connectors: [on, off, failing] }
 }
 
 fn credential(
@@ -110,6 +120,7 @@ fn credential(
         connector_id: connector.id,
         connector: connector.key.clone(),
         connector_enabled: connector.enabled,
+        connector_failing: connector.failing.is_some(),
         provider: connector.provider.clone(),
         method,
         name: "A credential".to_owned(),
@@ -163,7 +174,8 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
                 };
                 let number = all.len() as u128 + 1_000;
                 // Overlays take turns, so that each meets each state without a table of hundreds of thousands.
-                let connector = &place.connectors[usize::from(number.is_multiple_of(5))];
+                let connector = &place.connectors
+                    [if number.is_multiple_of(5) { 1 } else { 2 * usize::from(number.is_multiple_of(3)) }];
                 let mut credential = credential(number, place, connector, method, token);
                 credential.deactivated_at = number.is_multiple_of(7).then_some(NOW);
                 credential.expires_at =

@@ -5,6 +5,7 @@ use vouchsafe_entity::kind::{BrokenCause, FailClass, Method, Status, TokenState}
 use vouchsafe_entity::millis::Millis;
 
 use super::{Health, NextStep};
+use crate::domain::connector::Availability;
 
 /// An access token is served while it lives at least so long (a quarter of its lifetime if that is less).
 const USABLE_MILLIS: i64 = 30_000;
@@ -73,7 +74,7 @@ impl Condition {
 
     /// What people see at `now`. Where several states fit, the first of: revoked, expired, inactive, error,
     /// pending, active.
-    pub fn health(&self, connector_enabled: bool, now: Millis) -> Health {
+    pub fn health(&self, connector: Availability, now: Millis) -> Health {
         use Status as S;
         if let Some(cause) = self.broken_cause(now) {
             let status = match cause {
@@ -89,7 +90,7 @@ impl Condition {
         if self.deactivated_at.is_some() {
             return Health::new(S::Inactive, Some("deactivated"), Some(NextStep::Reactivate));
         }
-        if !connector_enabled {
+        if !connector.enabled {
             return Health::new(S::Inactive, Some("connector_disabled"), Some(NextStep::FixConnector));
         }
         let usable = self.is_usable(now);
@@ -99,7 +100,7 @@ impl Condition {
         };
         match self.shown {
             TokenState::Pending => Health::new(S::Pending, Some("awaiting_confirmation"), None),
-            TokenState::Waiting if self.fail_class == Some(FailClass::Client) && !usable => {
+            _ if connector.failing && !usable => {
                 Health::new(S::Error, Some("connector_rejected"), Some(NextStep::FixConnector))
             }
             TokenState::Waiting => troubled(if usable { "refresh_delayed" } else { self.waiting_reason() }),

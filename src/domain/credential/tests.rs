@@ -14,6 +14,7 @@ pub(crate) fn credential() -> Credential {
         connector_id: ConnectorId::new(Uuid::from_u128(3)),
         connector: "fernhill".into(),
         connector_enabled: true,
+        connector_failing: false,
         provider: "fernhill".into(),
         method: Method::OAuth2,
         name: "Fernhill".into(),
@@ -70,10 +71,10 @@ fn each_row_of_the_state_table_is_shown_as_it_says() {
     let cases = [
         (in_state(Machine::Pending, None), fresh, ("pending", Some("awaiting_confirmation"), None)),
         (in_state(Machine::Active, None), fresh, ("active", None, None)),
-        (in_state(refreshing(TokenState::Active), None), fresh, ("active", None, None)),
-        (in_state(refreshing(TokenState::Active), None), spent, ("active", Some("refreshing"), None)),
+        (in_state(refreshing(Resting::Active), None), fresh, ("active", None, None)),
+        (in_state(refreshing(Resting::Active), None), spent, ("active", Some("refreshing"), None)),
         (
-            in_state(refreshing(TokenState::Suspect), None),
+            in_state(refreshing(Resting::Suspect { since: at }), None),
             spent,
             ("error", Some("refusal_unconfirmed"), None),
         ),
@@ -82,9 +83,9 @@ fn each_row_of_the_state_table_is_shown_as_it_says() {
         (in_state(waiting(), Some(FailClass::Throttled)), spent, ("error", Some("throttled"), None)),
         (in_state(waiting(), Some(FailClass::Other)), spent, ("error", Some("unexpected_response"), None)),
         (
-            in_state(waiting(), Some(FailClass::Client)),
-            spent,
-            ("error", Some("connector_rejected"), Some("fix_connector")),
+            in_state(refreshing(Resting::Broken(BrokenCause::GrantRefused)), None),
+            fresh,
+            ("expired", Some("grant_refused"), Some("reconnect")),
         ),
         (
             in_state(Machine::Unknown { next_try_at: at }, None),
@@ -105,6 +106,20 @@ fn each_row_of_the_state_table_is_shown_as_it_says() {
     for (credential, now, expected) in cases {
         assert_eq!(shown(&credential, now), expected, "{:?}", credential.token.machine);
     }
+}
+
+#[test]
+fn a_refused_client_is_the_connectors_fault_once_the_token_is_spent() {
+    let mut credential = credential();
+    credential.connector_failing = true;
+    assert_eq!(shown(&credential, NOW), ("active", None, None));
+    let spent = NOW.plus_seconds(3600);
+    assert_eq!(shown(&credential, spent), ("error", Some("connector_rejected"), Some("fix_connector")));
+    credential.token.machine = Machine::Waiting { next_try_at: NOW };
+    credential.token.fail_class = Some(FailClass::Client);
+    assert_eq!(shown(&credential, spent), ("error", Some("connector_rejected"), Some("fix_connector")));
+    credential.token.machine = Machine::Broken(BrokenCause::GrantRefused);
+    assert_eq!(shown(&credential, spent).0, "expired");
 }
 
 #[test]

@@ -1,25 +1,63 @@
 use proptest::prelude::*;
+use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass};
 
 use super::*;
 use crate::domain::credential::tests::{NOW, credential};
+use crate::domain::credential::{Attempt, Resting};
 
 const TIMES: Times = Times { confirm_after: MINUTE, lease: 90_000 };
 
+fn claim(now: Millis) -> Claim<'static> {
+    Claim { version: 1, owner: "node", now, times: TIMES, reuse: Reuse::Strict, forced: false }
+}
+
 fn claimed(token: Token) -> Token {
-    token.claim(1, "node", NOW, TIMES, false).unwrap()
+    token.claim(&claim(NOW)).unwrap()
+}
+
+fn failed_at(now: Millis, token: Token, class: FailClass, reuse: Reuse) -> Token {
+    token.after_failure(&Failure::new(class, reuse, false), now, TIMES, 0.5)
 }
 
 fn failed(token: Token, class: FailClass, reuse: Reuse) -> Token {
-    token.after_failure(&Failure { class, reuse, minted: false, retry_after: None }, NOW, TIMES, 0.5)
+    failed_at(NOW, token, class, reuse)
 }
 
 #[test]
 fn a_version_is_claimed_once_until_its_lease_ends() {
     let token = claimed(credential().token);
     let until = NOW.plus(90_000);
-    assert_eq!(token.clone().claim(1, "other", NOW, TIMES, false).unwrap_err(), NotClaimed::Held(until));
-    assert_eq!(token.clone().claim(2, "other", NOW, TIMES, false).unwrap_err(), NotClaimed::Moved);
-    assert_eq!(token.claim(1, "other", until, TIMES, false).unwrap().lease_seq, 2);
+    assert_eq!(token.clone().claim(&claim(NOW)).unwrap_err(), NotClaimed::Held(until));
+    let another = Claim { version: 2, ..claim(NOW) };
+    assert_eq!(token.clone().claim(&another).unwrap_err(), NotClaimed::Moved);
+    let fixed = Claim { reuse: Reuse::Static, ..claim(until) };
+    assert_eq!(token.claim(&fixed).unwrap().lease_seq, 2);
+}
+
+#[test]
+fn the_version_of_a_silent_holder_is_left_alone_where_sending_it_twice_costs_the_grant() {
+    let token = claimed(credential().token);
+    let until = NOW.plus(90_000);
+    let quarantine = until.plus(10 * MINUTE);
+    assert_eq!(token.clone().claim(&claim(until)).unwrap_err(), NotClaimed::Quarantined(quarantine));
+    // By hand no earlier.
+    let forced = Claim { forced: true, ..claim(until) };
+    assert_eq!(token.clone().claim(&forced).unwrap_err(), NotClaimed::Quarantined(quarantine));
+    let quiet = token.clone().quarantined(quarantine, until);
+    assert_eq!(quiet.clone().claim(&forced).unwrap_err(), NotClaimed::NotBefore(quarantine));
+    let taken = quiet.claim(&claim(quarantine)).unwrap();
+    assert!(matches!(taken.machine, Machine::Refreshing { from: Resting::Unknown, .. }));
+
+    // Nothing is served any more: waiting saves nothing.
+    let mut spent = token.clone();
+    spent.access_expires_at = Some(until.plus(MINUTE));
+    assert_eq!(spent.claim(&claim(until)).unwrap_err(), NotClaimed::Quarantined(until.plus(MINUTE)));
+
+    let grace = Claim { reuse: Reuse::Grace(200_000), ..claim(until) };
+    let taken = token.clone().claim(&grace).unwrap();
+    assert!(matches!(taken.machine, Machine::Refreshing { from: Resting::Unknown, .. }));
+    let over = Claim { reuse: Reuse::Grace(100_000), ..claim(until) };
+    assert!(matches!(token.claim(&over).unwrap_err(), NotClaimed::Quarantined(_)));
 }
 
 #[test]
@@ -27,15 +65,29 @@ fn one_refusal_is_a_suspicion_and_two_are_an_end() {
     let suspect = failed(claimed(credential().token), FailClass::Refused, Reuse::Strict);
     let Machine::Suspect { next_try_at, .. } = suspect.machine else { panic!("{:?}", suspect.machine) };
     assert!(next_try_at >= NOW.plus(MINUTE));
-    assert_eq!(
-        suspect.clone().claim(1, "node", NOW, TIMES, false).unwrap_err(),
-        NotClaimed::NotBefore(next_try_at)
-    );
-    let again = suspect.claim(1, "node", next_try_at, TIMES, false).unwrap();
-    let broken = failed(again.clone(), FailClass::Refused, Reuse::Strict);
+    assert_eq!(suspect.clone().claim(&claim(NOW)).unwrap_err(), NotClaimed::NotBefore(next_try_at));
+    let again = suspect.clone().claim(&claim(next_try_at)).unwrap();
+    let broken = failed_at(next_try_at, again.clone(), FailClass::Refused, Reuse::Strict);
     assert_eq!(broken.machine, Machine::Broken(BrokenCause::GrantRefused));
-    let revoked = failed(again, FailClass::Revoked, Reuse::Strict);
+    let revoked = failed_at(next_try_at, again, FailClass::Revoked, Reuse::Strict);
     assert_eq!(revoked.machine, Machine::Broken(BrokenCause::RevokedUpstream));
+
+    // Asked for by hand within the minute: the second refusal is the same incident.
+    let hasty = suspect.claim(&Claim { forced: true, ..claim(NOW.plus(1)) }).unwrap();
+    let hasty = failed_at(NOW.plus(2), hasty, FailClass::Refused, Reuse::Strict);
+    assert!(matches!(hasty.machine, Machine::Suspect { since: NOW, .. }));
+}
+
+#[test]
+fn no_refusal_counts_while_too_many_come() {
+    let suspect = failed(claimed(credential().token), FailClass::Refused, Reuse::Strict);
+    let later = NOW.plus(2 * MINUTE);
+    let again = suspect.claim(&claim(later)).unwrap();
+    let until = later.plus(30 * MINUTE);
+    let failure =
+        Failure { paused_until: Some(until), ..Failure::new(FailClass::Refused, Reuse::Strict, false) };
+    let still = again.after_failure(&failure, later, TIMES, 0.0);
+    assert_eq!(still.machine, Machine::Suspect { since: NOW, next_try_at: until });
 }
 
 #[test]
@@ -43,14 +95,95 @@ fn a_lost_answer_is_retried_late_where_tokens_rotate_and_its_refusal_is_a_lost_g
     let unknown = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Strict);
     assert_eq!(unknown.machine, Machine::Unknown { next_try_at: NOW.plus(10 * MINUTE) });
     assert_eq!(unknown.attempt.unwrap().state, AttemptState::Unresolved);
-    let retry = unknown.claim(1, "node", NOW.plus(10 * MINUTE), TIMES, false).unwrap();
-    let lost = failed(retry, FailClass::Refused, Reuse::Strict);
+    let retry = unknown.claim(&claim(NOW.plus(10 * MINUTE))).unwrap();
+    let lost = failed(retry.clone(), FailClass::Refused, Reuse::Strict);
     assert_eq!(lost.machine, Machine::Broken(BrokenCause::GrantLost));
+    // Not sent: still unknown what became of the first.
+    let unsent = failed(retry, FailClass::NotSent, Reuse::Strict);
+    assert!(matches!(unsent.machine, Machine::Unknown { .. }));
 
     let grace = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Grace(10_000));
     assert_eq!(grace.machine, Machine::Unknown { next_try_at: NOW });
     let fixed = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Static);
     assert!(matches!(fixed.machine, Machine::Waiting { .. }));
+}
+
+#[test]
+fn an_unread_answer_is_not_asked_for_again_for_a_day() {
+    let held = failed(claimed(credential().token), FailClass::Unreadable, Reuse::Strict);
+    assert_eq!(held.machine, Machine::Unknown { next_try_at: NOW.plus(DAY) });
+    assert_eq!(held.attempt, Some(Attempt { version: 1, state: AttemptState::Held, started_at: NOW }));
+    let fixed = failed(claimed(credential().token), FailClass::Unreadable, Reuse::Static);
+    assert!(matches!(fixed.machine, Machine::Waiting { .. }));
+}
+
+#[test]
+fn a_refused_grant_is_asked_for_after_an_hour_a_day_and_a_week() {
+    let mut token = failed(claimed(credential().token), FailClass::Refused, Reuse::Strict);
+    let mut now = NOW.plus(2 * MINUTE);
+    token = failed_at(now, token.claim(&claim(now)).unwrap(), FailClass::Refused, Reuse::Strict);
+    let broken_at = now;
+    let mut asked = Vec::new();
+    while let Some(due) = token.due_at {
+        assert_eq!(token.clone().claim(&claim(due.plus(-1))).unwrap_err(), NotClaimed::NotBefore(due));
+        now = due;
+        asked.push(now.since(broken_at) / HOUR);
+        token = failed_at(now, token.claim(&claim(now)).unwrap(), FailClass::Refused, Reuse::Strict);
+        assert_eq!(token.machine, Machine::Broken(BrokenCause::GrantRefused));
+    }
+    assert_eq!(asked, [1, 24, 168]);
+    assert_eq!(token.clone().claim(&claim(now.plus(DAY))).unwrap_err(), NotClaimed::Ended);
+    // By hand, still.
+    assert!(token.claim(&Claim { forced: true, ..claim(now.plus(DAY)) }).is_ok());
+}
+
+#[test]
+fn an_outage_uses_up_no_probe() {
+    let mut token = failed(claimed(credential().token), FailClass::Refused, Reuse::Strict);
+    let at = NOW.plus(2 * MINUTE);
+    token = failed_at(at, token.claim(&claim(at)).unwrap(), FailClass::Refused, Reuse::Strict);
+    let due = token.due_at.unwrap();
+    token = failed_at(due, token.claim(&claim(due)).unwrap(), FailClass::Ambiguous, Reuse::Strict);
+    assert_eq!(token.fail_count, 0);
+    assert!(token.due_at.is_some_and(|next| next < due.plus(HOUR)));
+}
+
+#[test]
+fn the_end_of_a_process_is_an_answer_that_nobody_heard() {
+    let now = NOW.plus(MINUTE);
+    let lost = claimed(credential().token).abandoned(Reuse::Strict, false, now, TIMES);
+    assert!(matches!(lost.machine, Machine::Unknown { next_try_at } if next_try_at > now));
+    assert_eq!(lost.fail_count, 0);
+    let fixed = claimed(credential().token).abandoned(Reuse::Static, false, now, TIMES);
+    assert!(matches!(fixed.machine, Machine::Waiting { .. }));
+}
+
+#[test]
+fn an_answer_lands_by_the_version_that_it_was_bought_with() {
+    let token = claimed(credential().token);
+    assert_eq!(token.landing(1, 1), Landing::Current);
+    let mut moved = token.clone();
+    moved.version = 2;
+    assert_eq!(moved.landing(1, 1), Landing::Superseded);
+    moved.epoch = 2;
+    assert_eq!(moved.landing(1, 1), Landing::OldGrant);
+    moved.machine = Machine::Broken(BrokenCause::RevokedByRequest);
+    assert_eq!(moved.landing(1, 1), Landing::Gone);
+    moved.machine = Machine::Deleted;
+    assert_eq!(moved.landing(1, 1), Landing::Gone);
+    // A late answer wins over every failure of its own version.
+    for cause in [BrokenCause::GrantLost, BrokenCause::GrantRefused] {
+        let mut broken = token.clone();
+        broken.machine = Machine::Broken(cause);
+        assert_eq!(broken.landing(1, 1), Landing::Current);
+    }
+}
+
+#[test]
+fn a_claim_is_given_back_as_it_was_found() {
+    let found = credential().token;
+    let back = claimed(found.clone()).given_back(NOW);
+    assert_eq!((back.machine, back.attempt), (found.machine, None));
 }
 
 #[test]
@@ -61,29 +194,39 @@ fn no_outage_ends_a_credential() {
         let mut token = credential().token;
         let mut now = NOW;
         for _ in 0..200 {
-            token = token.claim(1, "node", now, TIMES, true).unwrap();
-            token = token.after_failure(
-                &Failure { class, reuse: Reuse::Strict, minted: false, retry_after: None },
-                now,
-                TIMES,
-                1.0,
-            );
+            token = token.claim(&claim(now)).unwrap();
+            token = token.after_failure(&Failure::new(class, Reuse::Strict, false), now, TIMES, 1.0);
             now = token.next_try_at().unwrap().max(now);
         }
         assert!(!matches!(token.machine, Machine::Broken(_)), "{class}");
     }
 }
 
+#[test]
+fn what_nobody_uses_is_renewed_once_a_day_and_what_dies_unused_is_kept_alive() {
+    let hour = Lifetimes { access: Some(HOUR), ..Lifetimes::default() };
+    assert!(due_at(NOW, hour, 0.5).since(NOW) < HOUR);
+    let unused = Lifetimes { unused: true, ..hour };
+    assert!((23 * HOUR..=DAY).contains(&due_at(NOW, unused, 0.5).since(NOW)));
+    let dying = Lifetimes { idle_expiry: Some(10 * HOUR), ..unused };
+    assert_eq!(due_at(NOW, dying, 0.5).since(NOW), 5 * HOUR);
+    let long = Lifetimes { access: Some(90 * DAY), idle_expiry: Some(30 * DAY), ..Lifetimes::default() };
+    assert_eq!(due_at(NOW, long, 0.0).since(NOW), 15 * DAY);
+
+    let mut credential = credential();
+    assert!(!credential.is_idle(NOW.plus(30 * DAY)));
+    assert!(credential.is_idle(NOW.plus(30 * DAY + 1)));
+    credential.last_used_at = Some(NOW.plus(DAY));
+    assert!(!credential.is_idle(NOW.plus(30 * DAY + 1)));
+    credential.deactivated_at = Some(NOW);
+    assert!(credential.is_idle(NOW));
+}
+
 proptest! {
     #[test]
     fn a_token_is_due_before_its_end_and_after_half_its_life(life in 1_i64..100_000_000_000, jitter in 0.0..1.0) {
-        let due = due_at(NOW, Some(life), None, jitter).since(NOW);
+        let due = due_at(NOW, Lifetimes { access: Some(life), ..Lifetimes::default() }, jitter).since(NOW);
         prop_assert!(due <= life, "{due}");
         prop_assert!(due >= life / 2 - life / 10 - 1, "{due}");
-    }
-
-    #[test]
-    fn back_off_stays_in_its_bounds(failures in 0..1_000_000, jitter in 0.0..1.0) {
-        prop_assert!((1_000..=15 * MINUTE).contains(&back_off(failures, jitter)));
     }
 }

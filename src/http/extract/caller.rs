@@ -53,7 +53,11 @@ needs!(
     CredentialsRead,
     CredentialsWrite,
     CredentialsReveal,
+    SecretsRead,
+    SecretsWrite,
+    SecretsReveal,
     EventsRead,
+    WebhooksWrite,
     AuditRead,
     KeysWrite
 );

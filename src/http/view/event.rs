@@ -38,6 +38,9 @@ pub(in crate::http) struct EventOut {
     reason: Option<String>,
     /// Where the user can mend it.
     reconnect_url: Option<String>,
+    /// Which secret; events of others leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_key: Option<String>,
 }
 
 impl From<EventBody> for EventOut {
@@ -55,6 +58,7 @@ impl From<EventBody> for EventOut {
             provider: body.provider,
             reason: body.reason,
             reconnect_url: body.reconnect_url,
+            secret_key: body.secret_key,
         }
     }
 }

@@ -93,6 +93,16 @@ fn a_directory_adds_replaces_and_extends() {
 }
 
 #[test]
+fn a_child_that_leaves_a_variable_of_its_parent_unused_is_there() {
+    let parent = minimal("Parent").replace("https://api.a.example", "https://{shop}.a.example")
+        + "[variables]\nshop = { label = \"Shop\" }\n";
+    let child = "extends = \"parent\"\nname = \"Child\"\nbase_url = \"https://api.b.example\"\n";
+    let dir = dir(&[("parent.toml", &parent), ("child.toml", child)]);
+    let registry = Registry::load(&with_dir(dir.path())).unwrap();
+    assert!(registry.get("child").is_some());
+}
+
+#[test]
 fn an_empty_string_drops_what_was_inherited() {
     let parent = minimal("Parent")
         + "headers = { X-A = \"{access_token}\", X-B = \"b\" }\ntoken_params = { a = \"1\" }\n";

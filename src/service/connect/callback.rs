@@ -64,7 +64,7 @@ impl Hub {
         };
         let kept: Kept =
             self.vault.open(&place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
-        let mut values = self.connector_values(visit.actor.tenant, &connector)?;
+        let mut values = self.connector_values(visit.actor.tenant, &connector).await?;
         let typed = kept.values()?;
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
@@ -195,7 +195,7 @@ impl Hub {
             retry_after: None,
             cause: None,
         };
-        let client = self.client(visit.actor.tenant, connector).ok().flatten().ok_or_else(local)?;
+        let client = self.client(visit.actor.tenant, connector).await.ok().flatten().ok_or_else(local)?;
         let now = self.clock.now();
         let answer = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
         Ok((answer, now.into()))

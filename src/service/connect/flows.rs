@@ -94,7 +94,7 @@ impl Hub {
         let (connector, definition) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
         let typed = self.ticket_values(tenant, &ticket)?;
-        let mut values = self.connector_values(tenant, &connector)?;
+        let mut values = self.connector_values(tenant, &connector).await?;
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
         }

@@ -3,12 +3,13 @@
 use super::ConnectorView;
 use crate::domain::actor::Actor;
 use crate::domain::connector::{Connector, connector_id, is_key};
+use crate::domain::secret_reference::is_dynamic;
 use crate::provider::{Definition, FieldSource};
 use crate::service::audit::Target;
 use crate::service::material::ConnectorSecrets;
-use crate::service::references::first_reference;
+use crate::service::references::placed_references;
 use crate::service::validate::Checker;
-use crate::service::{Code, Error, Hub};
+use crate::service::{Error, Hub};
 use crate::store;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -42,7 +43,7 @@ impl Hub {
     /// Makes or replaces a connector; true where it is new.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Code::SubscriptionRequired`], [`Code::SecretMissing`].
+    /// [`Error::Invalid`], [`crate::service::Code::SubscriptionRequired`], and those of a reference that can't be used.
     pub async fn put_connector(
         &self,
         actor: &Actor,
@@ -57,7 +58,7 @@ impl Hub {
             None => false,
         };
         let definition = self.checked_definition(key, &new, settled)?;
-        refuse_references(&new)?;
+        self.check_references(actor, key, &new, &definition).await?;
         let secrets = match &before {
             Some(before) => self.open_connector(actor.tenant, before)?,
             None => ConnectorSecrets::default(),
@@ -79,14 +80,19 @@ impl Hub {
             secret_variables: secrets.variables.keys().cloned().collect(),
             sealed: None,
             version: before.as_ref().map_or(1, |before| before.version + 1),
+            failing: before.as_ref().and_then(|before| before.failing),
             created_at: before.as_ref().and_then(|before| before.created_at),
             updated_at: None,
         };
         connector.sealed = self.seal_connector(actor.tenant, &connector, &secrets)?;
+        let references = placed_references(&connector, &secrets);
         let fresh = before.is_none_or(|before| !before.explicit);
 
         let tx = self.store.begin().await?;
         store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
+        // Its client may have been mended: one credential tries it at once.
+        store::connector::probe_soon(&tx, actor.environment(), connector.id, self.now()).await?;
+        store::secret_reference::replace(&tx, actor.environment(), connector.id, &references).await?;
         let changed = Some(format!("provider {}", connector.provider));
         self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
         tx.commit().await?;
@@ -159,26 +165,65 @@ impl Hub {
     }
 }
 
-/// A reference to a secret that isn't there is refused on save, so that it cannot fail first in a user's hands.
-fn refuse_references(new: &NewConnector) -> Result<(), Error> {
-    let refuse = |pointer: &str, text: &str| match first_reference(text) {
-        Some(key) => {
-            let detail = format!("There is no secret `{key}` in this environment.");
-            Err(Error::refused_at(Code::SecretMissing, pointer, detail))
+impl Hub {
+    /// Refuses references that can't be used, so that they cannot fail first in a user's hands.
+    async fn check_references(
+        &self,
+        actor: &Actor,
+        key: &str,
+        new: &NewConnector,
+        definition: &Definition,
+    ) -> Result<(), Error> {
+        let sent = new.variables.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+        let (dynamic, plain): (Vec<_>, Vec<_>) = sent.partition(|(_, text)| is_dynamic(text.as_bytes()));
+        let mut connector = Connector::by_default(actor.environment(), key);
+        connector.provider.clone_from(&new.provider);
+        connector.variables =
+            plain.into_iter().map(|(name, text)| (name.clone(), text.trim().to_owned())).collect();
+        if let Some(Some(secret)) = &new.client_secret {
+            self.checked_reference(actor, &connector, "/clientSecret", secret).await?;
         }
-        None => Ok(()),
-    };
-    if let Some(Some(secret)) = &new.client_secret {
-        refuse("/clientSecret", secret.expose_secret())?;
+        let mut checker = Checker::default();
+        for (name, text) in dynamic {
+            let pointer = format!("/variables/{name}");
+            if !definition.connector_fields().iter().any(|field| field.name == *name) {
+                checker.add(pointer, "unknown_field", "This field is not asked for.");
+                continue;
+            }
+            if definition.shows_variable(name) {
+                let message = "This value is seen by others than the app, so it can be no secret.";
+                checker.add(pointer, "reference_not_allowed", message);
+                continue;
+            }
+            let value = self.checked_reference(actor, &connector, &pointer, &text.into()).await?;
+            if let Err(error) = definition.check_value(name, value.expose_secret()) {
+                checker.add(pointer, error.code, error.message);
+            }
+        }
+        checker.finish()
     }
-    for (name, value) in &new.variables {
-        refuse(&format!("/variables/{name}"), value.as_str().unwrap_or_default())?;
+
+    /// What a setting stands for; a refusal points at it and is written down.
+    async fn checked_reference(
+        &self,
+        actor: &Actor,
+        connector: &Connector,
+        pointer: &str,
+        text: &SecretString,
+    ) -> Result<SecretString, Error> {
+        match self.resolve_setting(actor.tenant, connector, text).await {
+            Err(Error::Refused { code, detail, .. }) => {
+                let target = Target::new("connector", &connector.key);
+                self.record_refusal(actor, "secret.use", target, code.as_str()).await?;
+                Err(Error::refused_at(code, pointer, detail))
+            }
+            other => other,
+        }
     }
-    Ok(())
 }
 
 /// Checks the variables of a connector and splits them into plain ones and secrets. Secret ones that were left out
-/// stay as they were.
+/// stay as they were. References stay as they are written; what they stand for was checked before.
 fn split_variables(
     definition: &Definition,
     new: &NewConnector,
@@ -199,6 +244,15 @@ fn split_variables(
     for (name, value) in &secrets.variables {
         given.entry(name.clone()).or_insert_with(|| Value::String(value.expose_secret().to_owned()));
     }
+    let is_reference = |text: &Value| text.as_str().is_some_and(|text| is_dynamic(text.as_bytes()));
+    let mut references = Map::new();
+    given.retain(|name, text| {
+        let kept = !is_reference(text);
+        if !kept {
+            references.insert(name.clone(), text.clone());
+        }
+        kept
+    });
     // `{provider}` alone is enough to learn the redirect URI, so what is missing is told when somebody connects.
     let method = definition.methods().first().copied().unwrap_or(Method::OAuth2);
     let values = match definition.validate_fields(method, &given, FieldSource::Connector) {
@@ -218,13 +272,15 @@ fn split_variables(
     };
     let mut plain = BTreeMap::new();
     for field in fields {
-        let Some(value) = values.get(&field.name) else {
+        let reference = references.get(&field.name).and_then(Value::as_str);
+        let Some(value) = reference.or_else(|| values.get(&field.name).map(SecretString::expose_secret))
+        else {
             continue;
         };
         if field.secret {
-            secrets.variables.insert(field.name, value.clone());
+            secrets.variables.insert(field.name, value.into());
         } else {
-            plain.insert(field.name, value.expose_secret().to_owned());
+            plain.insert(field.name, value.to_owned());
         }
     }
     Ok((plain, secrets))

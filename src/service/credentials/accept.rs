@@ -42,7 +42,7 @@ impl Hub {
         let mut material = Material::of_values(typed);
         let sent_at = self.now();
         let answer = if is_minted(method) && verify {
-            let values = self.all_values(actor.tenant, connector, &material)?;
+            let values = self.all_values(actor.tenant, connector, &material).await?;
             let minted = crate::oauth::mint::mint(
                 &self.egress,
                 definition,
@@ -63,7 +63,7 @@ impl Hub {
         } else {
             Vec::new()
         };
-        let values = self.all_values(actor.tenant, connector, &material)?;
+        let values = self.all_values(actor.tenant, connector, &material).await?;
         let account =
             definition.account(&values).map(|account| Account { id: account.id, label: account.label });
         Ok(Accepted {
@@ -88,7 +88,7 @@ impl Hub {
         material: &mut Material,
     ) -> Result<Vec<&'static str>, Error> {
         self.look_up(actor, connector, definition, method, material).await?;
-        let values = self.all_values(actor.tenant, connector, material)?;
+        let values = self.all_values(actor.tenant, connector, material).await?;
         let Some(checked) = self.run_check(definition, method, &values).await? else {
             return Ok(Vec::new());
         };
@@ -113,7 +113,7 @@ impl Hub {
         material: &mut Material,
     ) -> Result<(), Error> {
         for (variable, lookup) in definition.lookups(method) {
-            let values = self.all_values(actor.tenant, connector, material)?;
+            let values = self.all_values(actor.tenant, connector, material).await?;
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;

@@ -129,6 +129,7 @@ impl Hub {
             connector_id: connector.id,
             connector: connector.key.clone(),
             connector_enabled: connector.enabled,
+            connector_failing: connector.failing.is_some(),
             provider: connector.provider.clone(),
             method: accepted.method,
             name: label.map_or_else(

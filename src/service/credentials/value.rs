@@ -3,7 +3,7 @@
 use super::accept::Accepted;
 use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Machine};
-use crate::domain::refresh::{due_at, is_minted};
+use crate::domain::refresh::{Lifetimes, due_at, is_minted};
 use crate::provider::{FieldSource, Refresh};
 use crate::service::material::CURRENT;
 use crate::service::{Error, Hub};
@@ -44,13 +44,14 @@ impl Hub {
         let lifetime = expires_in
             .and_then(|seconds| i64::try_from(seconds).ok())
             .map(|seconds| seconds.saturating_mul(1_000));
-        let ends_in =
-            self.refresh_policy(credential, |policy| policy.lifetime.or(policy.idle_expiry)).flatten();
+        let by_consent = self.refresh_policy(credential, |policy| policy.lifetime).flatten().map(in_millis);
+        let by_use = self.refresh_policy(credential, |policy| policy.idle_expiry).flatten().map(in_millis);
+        let ends =
+            [by_consent.map(|time| credential.issued_at.plus(time)), by_use.map(|time| sent_at.plus(time))];
         let token = &mut credential.token;
         token.access_lifetime = lifetime;
         token.access_expires_at = lifetime.map(|lifetime| sent_at.plus(lifetime));
-        token.refresh_expires_at =
-            ends_in.filter(|_| token.has_refresh_token).map(|time| sent_at.plus(in_millis(time)));
+        token.refresh_expires_at = ends.into_iter().flatten().min().filter(|_| token.has_refresh_token);
         credential.token.due_at = self.due_of(credential, sent_at);
     }
 
@@ -59,8 +60,16 @@ impl Hub {
         if !credential.is_renewable() {
             return credential.token.access_expires_at;
         }
-        let early = self.refresh_policy(credential, |policy| policy.early).flatten().map(in_millis);
-        Some(due_at(sent_at, credential.token.access_lifetime, early, self.jitter()))
+        let policy = |read: fn(&Refresh) -> Option<Duration>| {
+            self.refresh_policy(credential, read).flatten().map(in_millis)
+        };
+        let lifetimes = Lifetimes {
+            access: credential.token.access_lifetime,
+            early: policy(|policy| policy.early),
+            idle_expiry: policy(|policy| policy.idle_expiry),
+            unused: credential.is_idle(self.now()),
+        };
+        Some(due_at(sent_at, lifetimes, self.jitter()))
     }
 
     fn refresh_policy<T>(&self, credential: &Credential, read: impl Fn(&Refresh) -> T) -> Option<T> {

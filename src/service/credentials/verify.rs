@@ -37,7 +37,7 @@ impl Hub {
             return Err(Error::refused(Code::NoCheck, detail));
         }
         let (mut credential, material) = self.usable_material(actor, credential).await?;
-        let values = self.all_values(actor.tenant, &connector, &material)?;
+        let values = self.all_values(actor.tenant, &connector, &material).await?;
         let mut checked = self.run_check(&definition, credential.method, &values).await?;
         let refused = checked.as_ref().is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
         if refused && credential.is_renewable() {
@@ -46,7 +46,7 @@ impl Hub {
                 Ok(()) => {
                     let renewed = self.get_credential(actor, id).await?;
                     let (renewed, material) = self.usable_material(actor, renewed).await?;
-                    let values = self.all_values(actor.tenant, &connector, &material)?;
+                    let values = self.all_values(actor.tenant, &connector, &material).await?;
                     checked = self.run_check(&definition, renewed.method, &values).await?;
                     credential = renewed;
                 }

@@ -1,114 +1,176 @@
-//! Writing down what came of an attempt, by comparing the version that was spent.
+//! Writing down what came of an attempt, by comparing the version that was spent, never the lease.
+
+use std::time::Duration;
+
+use vouchsafe_entity::kind::{FailClass, Method};
 
 use super::hub_actor;
-use crate::domain::credential::{Credential, Machine};
-use crate::domain::refresh::{Failure, Reuse, is_minted};
+use super::kept::Spent;
+use crate::domain::credential::Credential;
+use crate::domain::event::EventType;
+use crate::domain::refresh::{Failure, Landing, Reuse, is_minted};
+use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
+use crate::failpoint::failpoint;
 use crate::oauth::{TokenAnswer, TokenError};
-use crate::provider;
+use crate::provider::{self, Definition, RevokeScope};
 use crate::service::audit::Target;
-use crate::service::material::{CURRENT, Material, PREVIOUS};
+use crate::service::material::{CURRENT, Material, PREVIOUS, place};
 use crate::service::{Error, Hub};
-use crate::store;
 use crate::store::credential::Guard;
-use std::time::Duration;
-use vouchsafe_entity::kind::Method;
-use vouchsafe_entity::millis::Millis;
+use crate::store::refresh::Orphan;
+use crate::store::{self, StoreError, Tx};
+
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const ORPHAN: (&str, &str) = ("orphan_token", "sealed");
 
 impl Hub {
-    /// Writes new tokens, if the version that was spent is still the one there. It is retried until the database
-    /// takes it: the answer may be the only live grant.
-    pub(super) async fn commit(
+    /// Writes new tokens where they belong. It is retried until the database takes it: the answer may be the only
+    /// live grant.
+    pub(super) async fn land(
         &self,
         tenant: Tenant,
-        credential: Credential,
-        mut material: Material,
+        spent: &Spent,
+        definition: &Definition,
         answer: &TokenAnswer,
-        sent_at: Millis,
     ) -> Result<(), Error> {
-        let at = (credential.token.epoch, credential.token.version);
-        let previous = self.seal_material(tenant, PREVIOUS, credential.id, at, &material)?;
-        if let Some(definition) = self.providers().get(&credential.provider) {
-            let captured = provider::Captured::Token(answer.raw.expose());
-            // What a refresh does not repeat stays as it was captured on connecting.
-            if let Ok(captured) = definition.captures(credential.method, captured) {
-                for (name, value) in captured {
-                    material.set(&name, value);
-                }
-            }
-        }
-        material.take(answer);
-        let mut wait = Duration::from_millis(50);
+        let mut wait = FIRST_WAIT;
         loop {
-            match self.write_tokens(tenant, &credential, &material, &previous, answer, sent_at).await {
-                Err(Error::Store(error)) => {
+            failpoint!("refresh::before_commit");
+            match self.try_landing(tenant, spent, definition, answer).await {
+                Err(Error::Store(error @ StoreError::Database(_))) => {
                     tracing::error!(
-                        credential.id = %credential.id,
+                        credential.id = %spent.id,
                         error = &error as &dyn std::error::Error,
                         "new tokens could not be written yet"
                     );
                     tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(Duration::from_secs(5));
+                    wait = (wait * 2).min(LONGEST_WAIT);
                 }
-                other => return other,
+                landed => break landed?,
+            }
+        }
+        failpoint!("refresh::after_commit");
+        self.journal_done(spent.number);
+        Ok(())
+    }
+
+    async fn try_landing(
+        &self,
+        tenant: Tenant,
+        spent: &Spent,
+        definition: &Definition,
+        answer: &TokenAnswer,
+    ) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        let Some(row) = store::credential::lock_any(&tx, tenant.environment, spent.id).await? else {
+            return Ok(());
+        };
+        match row.token.landing(spent.epoch, spent.version) {
+            Landing::Current => self.write_tokens(tx, tenant, row, spent, definition, answer).await,
+            Landing::Superseded => {
+                let material = self.succeeding(tenant, &row, definition, answer)?;
+                self.keep_orphan(&tx, tenant, &row, spent, &material).await?;
+                tracing::warn!(credential.id = %row.id, "two answers came for one version; one is kept aside");
+                Ok(tx.commit().await?)
+            }
+            // Revoked elsewhere than token by token, it would end the new grant as well.
+            Landing::OldGrant
+                if definition.refresh().is_none_or(|policy| policy.revoke_scope != RevokeScope::Token) =>
+            {
+                Ok(())
+            }
+            Landing::OldGrant | Landing::Gone => {
+                let mut material = Material::of_answer(answer);
+                for (name, value) in &row.variables {
+                    material.set(name, value.as_str().into());
+                }
+                let remains = Remains { epoch: spent.epoch, ..Remains::of(&row) };
+                self.give_back(&tx, tenant, remains, &material).await?;
+                tracing::warn!(credential.id = %row.id, "new tokens came for a grant that has ended");
+                Ok(tx.commit().await?)
             }
         }
     }
 
-    async fn write_tokens(
+    /// What a credential holds after `answer`: what a refresh does not repeat stays as it was.
+    fn succeeding(
         &self,
         tenant: Tenant,
-        spent: &Credential,
-        material: &Material,
-        previous: &vouchsafe_entity::sealed::Sealed,
+        row: &Credential,
+        definition: &Definition,
         answer: &TokenAnswer,
-        sent_at: Millis,
+    ) -> Result<Material, Error> {
+        let mut material = self.open_material(tenant, row)?;
+        if let Ok(captured) = definition.captures(row.method, provider::Captured::Token(answer.raw.expose()))
+        {
+            for (name, value) in captured {
+                material.set(&name, value);
+            }
+        }
+        material.take(answer);
+        Ok(material)
+    }
+
+    async fn write_tokens(
+        &self,
+        tx: Tx,
+        tenant: Tenant,
+        mut row: Credential,
+        spent: &Spent,
+        definition: &Definition,
+        answer: &TokenAnswer,
     ) -> Result<(), Error> {
         let environment = tenant.environment;
-        let guard = Guard { epoch: spent.token.epoch, version: spent.token.version };
-        let tx = self.store.begin().await?;
-        let Some(mut row) = store::credential::lock(&tx, environment, spent.id).await? else {
-            return Ok(());
-        };
-        if row.token.epoch != guard.epoch || row.token.version != guard.version {
-            tracing::warn!(credential.id = %spent.id, "new tokens came for a grant that has moved on");
-            return Ok(());
-        }
-        row.token.version += 1;
+        let guard = Guard { epoch: spent.epoch, version: spent.version };
+        let before = self.open_material(tenant, &row)?;
+        let at = (spent.epoch, spent.version);
+        let previous = self.seal_material(tenant, PREVIOUS, row.id, at, &before)?;
+        let material = self.succeeding(tenant, &row, definition, answer)?;
+        row.token = row.token.renewed(self.now());
         let at = (row.token.epoch, row.token.version);
-        row.token.sealed = Some(self.seal_material(tenant, CURRENT, row.id, at, material)?);
-        row.token.machine = Machine::Active;
-        row.token.state_since = self.now();
-        row.token.attempt = None;
-        row.token.fail_class = None;
-        row.token.fail_count = 0;
+        row.token.sealed = Some(self.seal_material(tenant, CURRENT, row.id, at, &material)?);
         row.token.has_refresh_token = material.refresh_token.is_some();
         if let Some(scopes) = &answer.scopes {
             row.scopes.clone_from(scopes);
         }
         row.last_refreshed_at = Some(self.now());
         row.updated_at = self.now();
-        self.date_tokens(&mut row, answer.expires_in, sent_at);
+        self.date_tokens(&mut row, answer.expires_in, spent.sent_at);
+        if row.connector_failing {
+            self.connector_recovered(&tx, tenant, &mut row).await?;
+        }
         self.announce(&tx, tenant, &mut row).await?;
         store::credential::update(&tx, environment, &row).await?;
-        let previous = Some(previous.clone());
-        if !store::credential::save_token(&tx, environment, row.id, &row.token, guard, previous).await? {
+        if !store::credential::save_token(&tx, environment, row.id, &row.token, guard, Some(previous)).await?
+        {
             return Ok(());
         }
-        let outcome = format!("version {} to {}", guard.version, row.token.version);
-        self.record(
-            &tx,
-            &hub_actor(tenant),
-            "credential.refreshed",
-            Target::new("credential", row.id),
-            Some(outcome),
-        )
-        .await?;
+        let outcome = format!("version {} to {}", spent.version, row.token.version);
+        let target = Target::new("credential", row.id);
+        self.record(&tx, &hub_actor(tenant), "credential.refreshed", target, Some(outcome)).await?;
+        failpoint!("refresh::in_commit");
         tx.commit().await?;
         metrics::counter!("vouchsafe_refreshes_total", "outcome" => "ok").increment(1);
         Ok(())
     }
 
+    async fn keep_orphan(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        row: &Credential,
+        spent: &Spent,
+        material: &Material,
+    ) -> Result<(), Error> {
+        let id = self.ids.next().to_string();
+        let sealed = self.vault.seal(&place(tenant, ORPHAN, &id, (spent.epoch, 0)), &material.parts())?;
+        let orphan = Orphan { id, epoch: spent.epoch, sealed, got_at: self.now() };
+        Ok(store::refresh::keep_orphan(tx, tenant.environment, row.id, orphan).await?)
+    }
+
+    /// Writes down a failed attempt, unless somebody else has moved on.
     pub(super) async fn commit_failure(
         &self,
         tenant: Tenant,
@@ -122,38 +184,98 @@ impl Hub {
             "a refresh failed"
         );
         metrics::counter!("vouchsafe_refreshes_total", "outcome" => error.class.as_str()).increment(1);
-        let failure = Failure {
-            class: error.class,
-            reuse: self.reuse_of(claimed),
-            minted: is_minted(claimed.method),
-            retry_after: error.retry_after.and_then(|wait| i64::try_from(wait.as_millis()).ok()),
-        };
         let guard = Guard { epoch: claimed.token.epoch, version: claimed.token.version };
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
             return Ok(());
         };
-        if row.token.epoch != guard.epoch || row.token.version != guard.version {
+        let ours = row.token.landing(guard.epoch, guard.version) == Landing::Current
+            && row.token.lease_seq == claimed.token.lease_seq;
+        if !ours {
             return Ok(());
         }
-        let jitter = self.jitter();
-        row.token = row.token.after_failure(&failure, self.now(), self.times, jitter);
+        let refused = matches!(error.class, FailClass::Refused | FailClass::Revoked);
+        if refused && self.promote_orphan(&tx, tenant, &mut row).await? {
+            tx.commit().await?;
+            self.refreshes.nudge(tenant, row.id, row.token.version);
+            return Ok(());
+        }
+        let paused_until =
+            if refused { self.note_refusal(&tx, tenant, &row, error.class).await? } else { None };
+        let failure = Failure {
+            retry_after: error.retry_after.and_then(|wait| i64::try_from(wait.as_millis()).ok()),
+            paused_until,
+            ..Failure::new(error.class, self.reuse_of(&row), is_minted(row.method))
+        };
+        row.token = row.token.after_failure(&failure, self.now(), self.times, self.jitter());
+        if error.class == FailClass::Client {
+            self.connector_failed(&tx, tenant, &mut row, error.code.as_deref()).await?;
+        }
+        alert(&row, error.class);
         self.announce(&tx, tenant, &mut row).await?;
         store::credential::save_token(&tx, tenant.environment, row.id, &row.token, guard, None).await?;
-        let code = error.code.as_deref().unwrap_or("no code");
-        let reason = Some(format!("{} ({code})", error.class));
-        self.record(
-            &tx,
-            &hub_actor(tenant),
-            "credential.refresh_failed",
-            Target::new("credential", row.id),
-            reason,
-        )
-        .await?;
+        let reason = Some(format!("{} ({})", error.class, error.code.as_deref().unwrap_or("no code")));
+        let target = Target::new("credential", row.id);
+        self.record(&tx, &hub_actor(tenant), "credential.refresh_failed", target, reason).await?;
         Ok(tx.commit().await?)
     }
 
-    fn reuse_of(&self, credential: &Credential) -> Reuse {
+    /// Puts the newest answer that lost a race in the place of the refused one: perhaps it is the one that lives.
+    async fn promote_orphan(&self, tx: &Tx, tenant: Tenant, row: &mut Credential) -> Result<bool, Error> {
+        let (environment, epoch) = (tenant.environment, row.token.epoch);
+        let Some(orphan) = store::refresh::take_orphan(tx, environment, row.id, epoch).await? else {
+            return Ok(false);
+        };
+        let at = place(tenant, ORPHAN, &orphan.id, (orphan.epoch, 0));
+        let material: Material = self.vault.open(&at, &orphan.sealed)?;
+        let guard = Guard { epoch, version: row.token.version };
+        row.token = row.token.clone().renewed(self.now());
+        let at = (row.token.epoch, row.token.version);
+        row.token.sealed = Some(self.seal_material(tenant, CURRENT, row.id, at, &material)?);
+        row.token.has_refresh_token = material.refresh_token.is_some();
+        row.token.due_at = Some(self.now());
+        let target = Target::new("credential", row.id);
+        self.record(tx, &hub_actor(tenant), "credential.orphan_promoted", target, None).await?;
+        Ok(store::credential::save_token(tx, environment, row.id, &row.token, guard, None).await?)
+    }
+
+    /// The app refuses the client: a fault of the connector, told once, not on each of its credentials.
+    async fn connector_failed(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        row: &mut Credential,
+        code: Option<&str>,
+    ) -> Result<(), Error> {
+        use crate::domain::connector::Failing;
+        let now = self.now();
+        let failing = Failing { since: now, probe_at: now.plus(super::attempt::PROBE_EVERY) };
+        row.connector_failing = true;
+        if store::connector::begin_failing(tx, tenant.environment, row.connector_id, failing).await? {
+            let reason = code.unwrap_or("invalid_client");
+            tracing::error!(
+                connector.key = row.connector,
+                reason,
+                "the app refuses the client of a connector"
+            );
+            self.tell_of_connector(tx, tenant, row, EventType::ConnectorFailing, Some(reason)).await?;
+        }
+        Ok(())
+    }
+
+    async fn connector_recovered(&self, tx: &Tx, tenant: Tenant, row: &mut Credential) -> Result<(), Error> {
+        row.connector_failing = false;
+        if store::connector::end_failing(tx, tenant.environment, row.connector_id).await? {
+            self.tell_of_connector(tx, tenant, row, EventType::ConnectorRecovered, None).await?;
+        }
+        Ok(())
+    }
+
+    /// What the provider of a credential does with a token that is sent twice.
+    pub(super) fn reuse_of(&self, credential: &Credential) -> Reuse {
+        if credential.method != Method::OAuth2 {
+            return Reuse::Static;
+        }
         let definition = self.providers().get(&credential.provider);
         let stated =
             definition.as_ref().and_then(|definition| definition.refresh()).map(|policy| policy.reuse);
@@ -162,10 +284,27 @@ impl Hub {
             Some(provider::Reuse::Grace(window)) => {
                 Reuse::Grace(i64::try_from(window.as_millis()).unwrap_or(i64::MAX))
             }
-            None if credential.method != Method::OAuth2 => Reuse::Static,
             Some(provider::Reuse::Reject | provider::Reuse::Strict | provider::Reuse::Unknown) | None => {
                 Reuse::Strict
             }
         }
     }
+}
+
+/// Failures that an operator must see at once.
+fn alert(row: &Credential, class: FailClass) {
+    let told = match class {
+        FailClass::Unreadable => "an answer holds no token where its definition looks; it is kept",
+        FailClass::Local => "a token request could not be built",
+        FailClass::Other if row.token.fail_count == 5 => "an app goes on refusing without saying why",
+        FailClass::NotSent
+        | FailClass::Ambiguous
+        | FailClass::Throttled
+        | FailClass::Refused
+        | FailClass::Revoked
+        | FailClass::Client
+        | FailClass::Other => return,
+    };
+    tracing::error!(credential.id = %row.id, provider.slug = row.provider, "{told}");
+    metrics::counter!("vouchsafe_alerts_total", "kind" => class.as_str()).increment(1);
 }

@@ -92,6 +92,11 @@ impl SingleFlight {
         }
     }
 
+    /// Whether no more is taken: the node shuts down.
+    pub(in crate::service) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
     /// Takes no more; what was asked for already is still carried out.
     pub(in crate::service) fn close(&self) {
         self.closed.cancel();

@@ -97,9 +97,10 @@ const ACTS_BY: &str = "COALESCE(c.expires_at, t.refresh_expires_at, \
 
 /// [`Credential::health`] in SQL, for filters: true for rows whose status at the moment bound as `now` is `status`.
 fn status_condition(status: Status, now: &str) -> String {
-    let revoked = "(t.state = 'broken' AND t.broken_cause IN ('revoked_by_request', 'revoked_upstream'))";
+    let broken = "(t.state = 'broken' OR COALESCE(t.claimed_from, '') = 'broken')";
+    let revoked = format!("({broken} AND t.broken_cause IN ('revoked_by_request', 'revoked_upstream'))");
     let ended = format!(
-        "(t.state = 'broken' OR COALESCE(c.expires_at <= {now}, FALSE) OR (c.method IN ('oauth2', 'api_key', 'basic') \
+        "({broken} OR COALESCE(c.expires_at <= {now}, FALSE) OR (c.method IN ('oauth2', 'api_key', 'basic') \
          AND NOT t.has_refresh_token AND COALESCE(t.access_expires_at <= {now}, FALSE)))"
     );
     let off = "(c.deactivated_at IS NOT NULL OR NOT k.enabled)";
@@ -108,10 +109,12 @@ fn status_condition(status: Status, now: &str) -> String {
          THEN t.access_lifetime / 4 ELSE 30000 END, FALSE)"
     );
     let shown = "CASE WHEN t.state = 'refreshing' THEN t.claimed_from ELSE t.state END";
-    let troubled = format!("({spent} AND {shown} IN ('waiting', 'unknown', 'suspect'))");
+    let troubled = format!(
+        "({spent} AND {shown} <> 'pending' AND (k.failing_since IS NOT NULL OR {shown} IN ('waiting', 'unknown', 'suspect')))"
+    );
     let pending = format!("({shown} = 'pending')");
     match status {
-        Status::Revoked => revoked.to_owned(),
+        Status::Revoked => revoked,
         Status::Expired => format!("({ended} AND NOT {revoked})"),
         Status::Inactive => format!("(NOT {ended} AND {off})"),
         Status::Error => format!("(NOT {ended} AND NOT {off} AND {troubled})"),

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -43,6 +44,10 @@ struct ForwardClock(AtomicI64);
 impl Clock for ForwardClock {
     fn now(&self) -> DateTime<Utc> {
         SystemClock.now() + TimeDelta::seconds(self.0.load(Ordering::Relaxed))
+    }
+
+    fn uptime(&self) -> Duration {
+        SystemClock.uptime()
     }
 }
 

@@ -47,7 +47,7 @@ impl Hub {
             }
             Err(error) => return Err(error),
         };
-        let values = self.all_values(visit.actor.tenant, &connector, &material)?;
+        let values = self.all_values(visit.actor.tenant, &connector, &material).await?;
         let account =
             definition.account(&values).map(|account| Account { id: account.id, label: account.label });
         let granted = answer.scopes.clone().unwrap_or_else(|| {
@@ -187,27 +187,15 @@ impl Hub {
         let grant = held.into_grant();
         let tx = self.store.begin().await?;
         store::flow::delete(&tx, flow.id).await?;
+        if !accept {
+            self.discard(&tx, visit.actor.tenant, &flow, &grant).await?;
+        }
         tx.commit().await?;
-        let connector = self.connector_of_flow(&flow, &visit).await?;
-        let definition = self.definition_of(&connector)?;
         if accept {
+            let connector = self.connector_of_flow(&flow, &visit).await?;
+            let definition = self.definition_of(&connector)?;
             return self.settle_in(flow, visit, &connector, &definition, grant, Some(target)).await;
         }
-        self.discard(&visit, target, grant).await?;
         self.fail_flow(&flow, visit, Code::AccountChanged.as_str(), None).await
-    }
-
-    /// Revokes upstream what nobody wants.
-    pub(in crate::service::connect) async fn discard(
-        &self,
-        visit: &Visit,
-        target: CredentialId,
-        grant: Grant,
-    ) -> Result<(), Error> {
-        let mut credential = self.get_credential(&visit.actor, target).await?;
-        credential.account.clone_from(&grant.accepted.account);
-        let outcome = self.revoke_upstream(&visit.actor, &credential, grant.accepted.material).await?;
-        tracing::info!(outcome = outcome.as_str(), "a grant that nobody wanted was given back");
-        Ok(())
     }
 }

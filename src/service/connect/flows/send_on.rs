@@ -106,7 +106,7 @@ impl Hub {
         };
         let definition = self.definition_of(&connector)?;
         let kept: Kept = self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
-        let mut values = self.connector_values(tenant, &connector)?;
+        let mut values = self.connector_values(tenant, &connector).await?;
         for (name, value) in kept.values()?.iter() {
             values.set(name, value.clone());
         }

@@ -49,7 +49,7 @@ impl Hub {
                 };
                 Error::Invalid(errors.into_iter().map(violation).collect())
             })?;
-        let mut all = self.connector_values(visit.actor.tenant, &connector)?;
+        let mut all = self.connector_values(visit.actor.tenant, &connector).await?;
         for (name, value) in values.iter() {
             all.set(name, value.clone());
         }

@@ -1,0 +1,160 @@
+//! Who may spend a token version. A claim says only who may *start*: what comes of it is committed by comparing the
+//! version, whoever held the lease.
+
+use vouchsafe_entity::kind::{AttemptState, BrokenCause};
+use vouchsafe_entity::millis::Millis;
+
+use super::{DAY, MINUTE, Reuse, SECOND, Times};
+use crate::domain::credential::{Attempt, Machine, Resting, Token};
+
+/// A lost answer inside a grace is retried while the grace lasts so much longer.
+const GRACE_MARGIN: i64 = 20 * SECOND;
+/// A version whose holder fell silent is left alone for so long after its lease.
+const QUARANTINE: i64 = 10 * MINUTE;
+
+/// Somebody wants to spend a version.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The version.
+    pub version: i64,
+    /// Who: node and boot.
+    pub owner: &'a str,
+    /// The database's present moment.
+    pub now: Millis,
+    /// Times that an operator may set.
+    pub times: Times,
+    /// What the provider does with a token that is sent twice.
+    pub reuse: Reuse,
+    /// Whether somebody asked for it by hand: the time that a failure in passing set is then ignored.
+    pub forced: bool,
+}
+
+/// Why a token can't be claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotClaimed {
+    /// Another version is there: somebody else renewed it.
+    Moved,
+    /// Another node holds it until then.
+    Held(Millis),
+    /// No attempt before then.
+    NotBefore(Millis),
+    /// The holder fell silent with an attempt under way: it is left alone until then, and the state says so.
+    Quarantined(Millis),
+    /// Its state allows no attempt.
+    Ended,
+}
+
+impl Token {
+    /// Claims a version.
+    ///
+    /// # Errors
+    /// [`NotClaimed`].
+    pub fn claim(mut self, claim: &Claim<'_>) -> Result<Self, NotClaimed> {
+        if self.version != claim.version {
+            return Err(NotClaimed::Moved);
+        }
+        let from = self.resting(claim)?;
+        self.machine = Machine::Refreshing {
+            from,
+            owner: claim.owner.to_owned(),
+            until: claim.now.plus(claim.times.lease),
+        };
+        self.lease_seq += 1;
+        self.attempt =
+            Some(Attempt { version: claim.version, state: AttemptState::Reserved, started_at: claim.now });
+        self.state_since = claim.now;
+        Ok(self)
+    }
+
+    /// The state that a claim would be taken from.
+    fn resting(&self, claim: &Claim<'_>) -> Result<Resting, NotClaimed> {
+        let not_before = |at: Millis| if claim.now < at { Err(NotClaimed::NotBefore(at)) } else { Ok(()) };
+        let in_passing = |at| if claim.forced { Ok(()) } else { not_before(at) };
+        match &self.machine {
+            Machine::Pending | Machine::Deleted => Err(NotClaimed::Ended),
+            Machine::Active => Ok(Resting::Active),
+            Machine::Waiting { next_try_at } => in_passing(*next_try_at).map(|()| Resting::Waiting),
+            Machine::Suspect { since, next_try_at } => {
+                in_passing(*next_try_at).map(|()| Resting::Suspect { since: *since })
+            }
+            // Not even by hand: a token that is sent twice too early costs the whole grant.
+            Machine::Unknown { next_try_at } => not_before(*next_try_at).map(|()| Resting::Unknown),
+            Machine::Broken(cause @ (BrokenCause::GrantRefused | BrokenCause::GrantLost)) => {
+                match self.due_at {
+                    Some(due) if !claim.forced => not_before(due)?,
+                    None if !claim.forced => return Err(NotClaimed::Ended),
+                    _ => {}
+                }
+                Ok(Resting::Broken(*cause))
+            }
+            Machine::Broken(_) => Err(NotClaimed::Ended),
+            Machine::Refreshing { until, .. } if claim.now < *until => Err(NotClaimed::Held(*until)),
+            Machine::Refreshing { from, until, .. } => self.after_silence(*from, *until, claim),
+        }
+    }
+
+    /// What a claim finds whose predecessor fell silent.
+    fn after_silence(
+        &self,
+        from: Resting,
+        lease_until: Millis,
+        claim: &Claim<'_>,
+    ) -> Result<Resting, NotClaimed> {
+        let Some(attempt) = self.attempt.filter(|attempt| attempt.version == self.version) else {
+            return Ok(from);
+        };
+        let free_at = match claim.reuse {
+            Reuse::Static => lease_until,
+            Reuse::Grace(window) if claim.now < attempt.started_at.plus(window - GRACE_MARGIN) => lease_until,
+            Reuse::Grace(_) | Reuse::Strict => self.quarantined_until(lease_until),
+        };
+        if attempt.state == AttemptState::Held {
+            return Err(NotClaimed::Quarantined(attempt.started_at.plus(DAY)));
+        }
+        if claim.now < free_at {
+            return Err(NotClaimed::Quarantined(free_at));
+        }
+        Ok(match (from, claim.reuse) {
+            (from, Reuse::Static) => from,
+            // It may have been spent: a refusal now means that its answer was lost.
+            (_, Reuse::Grace(_) | Reuse::Strict) => Resting::Unknown,
+        })
+    }
+
+    fn quarantined_until(&self, lease_until: Millis) -> Millis {
+        let longest = lease_until.plus(QUARANTINE);
+        let end = self.access_expires_at.map_or(longest, |end| end.min(longest));
+        end.max(lease_until)
+    }
+
+    /// Leaves the version of a silent holder alone until `until`. Its answer may still land.
+    #[must_use]
+    pub fn quarantined(mut self, until: Millis, now: Millis) -> Self {
+        self.machine = Machine::Unknown { next_try_at: until };
+        self.attempt = self.attempt.map(|attempt| match attempt.state {
+            AttemptState::Held => attempt,
+            AttemptState::Reserved | AttemptState::Unresolved => {
+                Attempt { state: AttemptState::Unresolved, ..attempt }
+            }
+        });
+        self.state_since = now;
+        self
+    }
+
+    /// Gives a claim back: nothing was sent.
+    #[must_use]
+    pub fn given_back(mut self, now: Millis) -> Self {
+        if let Machine::Refreshing { from, .. } = self.machine {
+            self.machine = match from {
+                Resting::Active => Machine::Active,
+                Resting::Waiting => Machine::Waiting { next_try_at: now },
+                Resting::Unknown => Machine::Unknown { next_try_at: now },
+                Resting::Suspect { since } => Machine::Suspect { since, next_try_at: now },
+                Resting::Broken(cause) => Machine::Broken(cause),
+            };
+            self.attempt = None;
+            self.state_since = now;
+        }
+        self
+    }
+}

@@ -1,0 +1,103 @@
+use std::fs::OpenOptions;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn open(directory: &TempDir) -> Journal {
+    Journal::open(&directory.path().join("journal"), || "node_1".to_owned()).expect("a journal")
+}
+
+fn numbers(journal: &Journal) -> Vec<u64> {
+    journal.waiting().iter().map(|entry| entry.number).collect()
+}
+
+#[tokio::test]
+async fn what_is_not_done_is_there_after_a_restart() {
+    let directory = TempDir::new().expect("a directory");
+    let journal = open(&directory);
+    assert!(journal.takes() && journal.waiting().is_empty());
+    let first = journal.append(b"first".to_vec()).await.expect("written");
+    let second = journal.append(b"second".to_vec()).await.expect("written");
+    journal.done(first);
+    drop(journal);
+
+    let journal = Journal::open(&directory.path().join("journal"), || unreachable!("the node has its id"));
+    let journal = journal.expect("a journal");
+    assert_eq!(journal.node(), "node_1");
+    // The mark may still have been on its way when the journal closed; the entry that waits must be there.
+    assert!(journal.waiting().contains(&Entry { number: second, bytes: b"second".to_vec() }));
+    let third = journal.append(b"third".to_vec()).await.expect("written");
+    assert!(third > second, "numbers are not used twice");
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_ignored_and_written_over() {
+    let directory = TempDir::new().expect("a directory");
+    let journal = open(&directory);
+    journal.append(b"whole".to_vec()).await.expect("written");
+    journal.append(b"torn by the crash".to_vec()).await.expect("written");
+    drop(journal);
+    let path = directory.path().join("journal/segment-0");
+    let file = OpenOptions::new().read(true).write(true).open(&path).expect("a segment");
+    assert_eq!(file.metadata().expect("metadata").permissions().mode() & 0o777, 0o600);
+    let torn = (16 + segment::size(5) + segment::size(9)) as u64;
+    file.write_all_at(b"#", torn).expect("damage");
+
+    let journal = open(&directory);
+    assert_eq!(journal.waiting(), [Entry { number: 1, bytes: b"whole".to_vec() }]);
+    journal.append(b"next".to_vec()).await.expect("written");
+    drop(journal);
+    assert_eq!(open(&directory).waiting().len(), 2);
+}
+
+#[tokio::test]
+async fn segments_are_used_in_turn_and_what_waits_moves_along() {
+    let directory = TempDir::new().expect("a directory");
+    let journal = open(&directory);
+    let held = journal.append(b"held".to_vec()).await.expect("written");
+    // Three segments' worth, each done at once.
+    for _ in 0..3 * (segment::ROOM / 100_000) {
+        let number = journal.append(vec![7; 100_000]).await.expect("written");
+        journal.done(number);
+    }
+    assert!(journal.takes());
+    drop(journal);
+    let journal = open(&directory);
+    assert!(numbers(&journal).contains(&held), "{:?}", numbers(&journal));
+    assert_eq!(journal.waiting()[0].bytes, b"held");
+}
+
+#[tokio::test]
+async fn a_journal_full_of_what_waits_takes_no_more() {
+    let directory = TempDir::new().expect("a directory");
+    let journal = open(&directory);
+    let mut kept = Vec::new();
+    let refused = loop {
+        match journal.append(vec![1; MAX_ENTRY]).await {
+            Ok(number) => kept.push(number),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, JournalError::Full), "{refused}");
+    assert!(!journal.takes());
+    assert!(kept.len() >= 8, "{} entries", kept.len());
+    drop(journal);
+    let journal = open(&directory);
+    assert_eq!(numbers(&journal), kept, "nothing was written over");
+    // Done is done, and there is room again.
+    for number in kept {
+        journal.done(number);
+    }
+    journal.append(b"again".to_vec()).await.expect("room");
+    assert!(journal.takes());
+}
+
+#[tokio::test]
+async fn too_large_an_answer_is_refused() {
+    let directory = TempDir::new().expect("a directory");
+    let journal = open(&directory);
+    assert!(matches!(journal.append(vec![0; MAX_ENTRY + 1]).await, Err(JournalError::Full)));
+    assert!(journal.takes());
+}

@@ -1,0 +1,339 @@
+//! One attempt to renew a token: pass, claim, send, journal, land (`refresh.md`, section 5).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vouchsafe_entity::id::CredentialId;
+use vouchsafe_entity::kind::{FailClass, Method, TokenState};
+use vouchsafe_entity::millis::Millis;
+
+use super::kept::{Kept, Spent};
+use super::throttle::Pass;
+use crate::domain::connector::Connector;
+use crate::domain::credential::{Credential, Machine, Resting};
+use crate::domain::refresh::{Claim, Failure, NotClaimed, Reuse, is_minted};
+use crate::domain::workspace::Tenant;
+use crate::failpoint::failpoint;
+use crate::oauth::{Received, TokenError};
+use crate::provider::{Definition, Values};
+use crate::service::material::{CURRENT, Material};
+use crate::service::{Error, Hub};
+use crate::store::credential::Guard;
+use crate::store::{self, Tx};
+
+/// A request goes out within so long of its claim, or not at all: a machine may have slept in between.
+const START_WITHIN: Duration = Duration::from_secs(10);
+/// A connector whose client is refused is tried so often.
+pub(in crate::service) const PROBE_EVERY: i64 = 300_000;
+/// How long an attempt of another node is waited for, and how often it is looked at.
+const ELSEWHERE: Duration = Duration::from_secs(25);
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What a claim gives to its holder.
+pub(super) struct Claimed {
+    pub(super) credential: Credential,
+    pub(super) material: Material,
+    /// The database's present moment, when it was claimed.
+    at: Millis,
+    /// The same on a clock that never jumps.
+    uptime: Duration,
+}
+
+/// What comes of asking for a claim.
+enum Asked {
+    Claimed(Box<Claimed>),
+    /// Another node is at it.
+    Elsewhere,
+    /// Nothing is to be done now.
+    Nothing,
+}
+
+/// Where an attempt goes.
+struct Course {
+    connector: Connector,
+    definition: Arc<Definition>,
+    pass: Pass,
+}
+
+impl Hub {
+    /// One attempt to renew `version`.
+    pub(super) async fn attempt(
+        &self,
+        tenant: Tenant,
+        id: CredentialId,
+        version: i64,
+        forced: bool,
+    ) -> Result<(), Error> {
+        let found = store::credential::find(&self.store, tenant.environment, id).await?;
+        let Some(credential) = found.filter(|credential| credential.token.version == version) else {
+            return Ok(());
+        };
+        let Some(course) = self.course(tenant, &credential).await? else {
+            return Ok(());
+        };
+        failpoint!("refresh::before_claim");
+        let claimed = match self.claim(tenant, id, version, forced).await? {
+            Asked::Claimed(claimed) => claimed,
+            Asked::Elsewhere => {
+                drop(course);
+                return self.wait_elsewhere(tenant, id, version).await;
+            }
+            Asked::Nothing => return Ok(()),
+        };
+        failpoint!("refresh::after_claim");
+        let kept = match self.carry_out(tenant, &claimed, &course).await {
+            Ok(Some(kept)) => kept,
+            Ok(None) => return self.return_claim(tenant, &claimed.credential).await,
+            Err(error) => {
+                course.pass.report(Some(error.class), self.now());
+                return self.commit_failure(tenant, &claimed.credential, &error).await;
+            }
+        };
+        let read = kept.answer.read_for(&course.definition, claimed.credential.method);
+        failpoint!("refresh::parsed");
+        course.pass.report(read.as_ref().err().map(|error| error.class), self.now());
+        match read {
+            Ok(answer) => self.land(tenant, &kept.spent, &course.definition, &answer).await,
+            Err(error) => {
+                self.commit_failure(tenant, &claimed.credential, &error).await?;
+                let held = error.class == FailClass::Unreadable
+                    && self.reuse_of(&claimed.credential) != Reuse::Static;
+                if !held {
+                    self.journal_done(kept.spent.number);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Connector, definition and a place among the calls; none where no call may be made now.
+    async fn course(&self, tenant: Tenant, credential: &Credential) -> Result<Option<Course>, Error> {
+        if !self.may_refresh() || !self.journal_takes() {
+            return Ok(None);
+        }
+        let connector = self.connector_of(tenant.environment, credential).await?;
+        if connector.failing.is_some_and(|failing| self.now() < failing.probe_at) {
+            return Ok(None);
+        }
+        let Ok(definition) = self.definition_of(&connector) else {
+            return Ok(None);
+        };
+        let host = token_host(&definition, &connector, credential);
+        let now = || self.now();
+        match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
+            Ok(pass) => Ok(Some(Course { connector, definition, pass })),
+            Err(_) => {
+                self.postpone(tenant, credential).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Claims a version, in one short transaction that opens its sealed object and writes it back: key, disk and
+    /// database are proven before anything is spent.
+    async fn claim(
+        &self,
+        tenant: Tenant,
+        id: CredentialId,
+        version: i64,
+        forced: bool,
+    ) -> Result<Asked, Error> {
+        let tx = self.store.begin().await?;
+        let Some(mut credential) = store::credential::lock(&tx, tenant.environment, id).await? else {
+            return Ok(Asked::Nothing);
+        };
+        let now = self.database_now(&tx).await?;
+        let ended =
+            credential.broken_cause(now).is_some() && !matches!(credential.token.machine, Machine::Broken(_));
+        if !credential.is_renewable() || ended {
+            return Ok(Asked::Nothing);
+        }
+        let uptime = self.clock.uptime();
+        let owner = self.owner();
+        let claim = Claim {
+            version,
+            owner: &owner,
+            now,
+            times: self.times,
+            reuse: self.reuse_of(&credential),
+            forced,
+        };
+        let guard = Guard { epoch: credential.token.epoch, version };
+        credential.token = match credential.token.clone().claim(&claim) {
+            Ok(token) => token,
+            Err(NotClaimed::Held(_)) => return Ok(Asked::Elsewhere),
+            Err(NotClaimed::Quarantined(until)) => {
+                credential.token = credential.token.quarantined(until, now);
+                self.announce(&tx, tenant, &mut credential).await?;
+                return self.put_off(tx, tenant, &credential, guard).await;
+            }
+            Err(NotClaimed::Moved | NotClaimed::NotBefore(_) | NotClaimed::Ended) => {
+                return Ok(Asked::Nothing);
+            }
+        };
+        if let Machine::Refreshing { from: Resting::Suspect { since }, .. } = credential.token.machine
+            && let Some(until) = self.paused_until(&tx, &credential.provider, now).await?
+        {
+            let next_try_at = until.plus(self.spread(60_000));
+            credential.token.machine = Machine::Suspect { since, next_try_at };
+            credential.token.attempt = None;
+            return self.put_off(tx, tenant, &credential, guard).await;
+        }
+        if credential.connector_failing {
+            let next = now.plus(PROBE_EVERY);
+            let (environment, connector) = (tenant.environment, credential.connector_id);
+            if !store::connector::take_probe(&tx, environment, connector, now, next).await? {
+                return Ok(Asked::Nothing);
+            }
+        }
+        let material = self.open_material(tenant, &credential)?;
+        let at = (credential.token.epoch, version);
+        credential.token.sealed = Some(self.seal_material(tenant, CURRENT, id, at, &material)?);
+        if !store::credential::save_token(&tx, tenant.environment, id, &credential.token, guard, None).await?
+        {
+            return Ok(Asked::Nothing);
+        }
+        tx.commit().await?;
+        Ok(Asked::Claimed(Box::new(Claimed { credential, material, at: now, uptime })))
+    }
+
+    /// Writes down that nothing is sent now.
+    async fn put_off(
+        &self,
+        tx: Tx,
+        tenant: Tenant,
+        credential: &Credential,
+        guard: Guard,
+    ) -> Result<Asked, Error> {
+        let token = &credential.token;
+        store::credential::save_token(&tx, tenant.environment, credential.id, token, guard, None).await?;
+        tx.commit().await?;
+        Ok(Asked::Nothing)
+    }
+
+    /// The circuit of the token host is open: nothing was sent, and the row waits like any other that failed.
+    async fn postpone(&self, tenant: Tenant, credential: &Credential) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        let Some(mut row) = store::credential::lock(&tx, tenant.environment, credential.id).await? else {
+            return Ok(());
+        };
+        let idle = matches!(row.token.machine, Machine::Active | Machine::Waiting { .. });
+        if !idle || row.token.version != credential.token.version {
+            return Ok(());
+        }
+        let guard = Guard { epoch: row.token.epoch, version: row.token.version };
+        let failure = Failure::new(FailClass::NotSent, self.reuse_of(&row), is_minted(row.method));
+        row.token = row.token.after_failure(&failure, self.now(), self.times, self.jitter());
+        self.announce(&tx, tenant, &mut row).await?;
+        self.put_off(tx, tenant, &row, guard).await?;
+        Ok(())
+    }
+
+    /// Sends the request and writes its answer down, unread. None where it is too late to begin.
+    async fn carry_out(
+        &self,
+        tenant: Tenant,
+        claimed: &Claimed,
+        course: &Course,
+    ) -> Result<Option<Kept>, TokenError> {
+        let credential = &claimed.credential;
+        let values = self
+            .all_values(tenant, &course.connector, &claimed.material)
+            .await
+            .map(|values| values.with("redirect_uri", self.redirect_uri(course.connector.id)))
+            .map_err(|_| TokenError::local())?;
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach("refresh::after_open").map_err(|_| TokenError::local())?;
+        let since_claim = self.clock.uptime().saturating_sub(claimed.uptime);
+        if since_claim > START_WITHIN || self.refreshes.is_closed() {
+            return Ok(None);
+        }
+        let sent_at = claimed.at.plus(i64::try_from(since_claim.as_millis()).unwrap_or(0));
+        let answer = self.send(tenant, claimed, course, &values, sent_at).await?;
+        let number = if answer.is_success() && !is_minted(credential.method) {
+            self.keep(tenant, credential, sent_at, &answer).await
+        } else {
+            None
+        };
+        let (id, token) = (credential.id, &credential.token);
+        Ok(Some(Kept {
+            spent: Spent { id, epoch: token.epoch, version: token.version, sent_at, number },
+            answer,
+        }))
+    }
+
+    async fn send(
+        &self,
+        tenant: Tenant,
+        claimed: &Claimed,
+        course: &Course,
+        values: &Values,
+        sent_at: Millis,
+    ) -> Result<Received, TokenError> {
+        let (definition, connector) = (&course.definition, &course.connector);
+        let method = claimed.credential.method;
+        let at = sent_at.into();
+        if is_minted(method) {
+            let scopes = &connector.scopes;
+            return crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await;
+        }
+        let client = self.client(tenant, connector).await.map_err(|_| TokenError::local())?;
+        let (Some(client), Some(refresh_token)) = (client, &claimed.material.refresh_token) else {
+            return Err(TokenError::local());
+        };
+        crate::oauth::refresh::send(&self.egress, definition, values, &client, refresh_token, at).await
+    }
+
+    /// Gives a claim back: nothing was sent.
+    async fn return_claim(&self, tenant: Tenant, claimed: &Credential) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
+            return Ok(());
+        };
+        if row.token.lease_seq != claimed.token.lease_seq {
+            return Ok(());
+        }
+        let guard = Guard { epoch: row.token.epoch, version: row.token.version };
+        row.token = row.token.given_back(self.now());
+        self.put_off(tx, tenant, &row, guard).await?;
+        Ok(())
+    }
+
+    /// Waits until another node's attempt is over.
+    async fn wait_elsewhere(&self, tenant: Tenant, id: CredentialId, version: i64) -> Result<(), Error> {
+        let over = async {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let found = store::credential::find(&self.store, tenant.environment, id).await?;
+                let under_way = found.is_some_and(|credential| {
+                    credential.token.version == version
+                        && credential.token.machine.state() == TokenState::Refreshing
+                });
+                if !under_way {
+                    return Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(ELSEWHERE, over).await.unwrap_or(Ok(()))
+    }
+
+    /// The present moment on the database's clock, asked inside a claim.
+    pub(super) async fn database_now(&self, tx: &Tx) -> Result<Millis, Error> {
+        let there = store::refresh::database_now(tx).await?;
+        let ahead = there.map_or(0, |there| self.clock.behind(there.into()).num_milliseconds());
+        Ok(self.now().plus(ahead))
+    }
+}
+
+/// The host that tokens come from, as far as it shows without opening anything.
+fn token_host(definition: &Definition, connector: &Connector, credential: &Credential) -> String {
+    let mut values = Values::new();
+    for (name, value) in connector.variables.iter().chain(&credential.variables) {
+        values.set(name.as_str(), value.as_str());
+    }
+    let endpoint = match credential.method {
+        Method::OAuth2 => definition.refresh_endpoint(&values),
+        method => definition.token_endpoint(method, &values),
+    };
+    endpoint.ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}

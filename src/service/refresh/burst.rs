@@ -1,0 +1,88 @@
+//! The burst guard: fifteen grants refused in a minute are an incident at the provider, not fifteen users
+//! (`refresh.md`, section 6).
+
+use vouchsafe_entity::kind::FailClass;
+use vouchsafe_entity::millis::Millis;
+
+use crate::domain::credential::Credential;
+use crate::domain::workspace::Tenant;
+use crate::service::{Error, Hub};
+use crate::store::refresh::{Pause, Refusal};
+use crate::store::{self, Reads, Tx};
+
+const MINUTE: i64 = 60_000;
+const WINDOW: i64 = 10 * MINUTE;
+const MANY: i64 = 5;
+/// So many of a hundred of a provider's credentials are a burst within one workspace too.
+const PERCENT: i64 = 5;
+const PAUSE: i64 = 30 * MINUTE;
+const LONGEST: i64 = 24 * 60 * MINUTE;
+
+impl Hub {
+    /// Until when no refusal of `provider` counts; none where each does.
+    pub(super) async fn paused_until(
+        &self,
+        db: &impl Reads,
+        provider: &str,
+        now: Millis,
+    ) -> Result<Option<Millis>, Error> {
+        let pause = store::refresh::pause(db, provider).await?;
+        Ok(pause.map(|pause| pause.until).filter(|until| now < *until))
+    }
+
+    /// Counts a refusal, and says until when none counts, this one included.
+    pub(super) async fn note_refusal(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &Credential,
+        class: FailClass,
+    ) -> Result<Option<Millis>, Error> {
+        let now = self.now();
+        let provider = &credential.provider;
+        let refusal = Refusal {
+            id: self.ids.next().to_string(),
+            provider: provider.clone(),
+            workspace: tenant.workspace,
+            environment: tenant.environment,
+            credential: credential.id,
+            class,
+            at: now,
+        };
+        store::refresh::note_refusal(tx, refusal).await?;
+        let before = store::refresh::pause(tx, provider).await?;
+        if let Some(pause) = before.filter(|pause| now < pause.until) {
+            return Ok(Some(pause.until));
+        }
+        if !self.is_burst(tx, provider, now).await? {
+            return Ok(None);
+        }
+        // One that follows closely on another goes on; after a day of them, refusals count again.
+        let since = before.filter(|pause| now.since(pause.until) < WINDOW).map_or(now, |pause| pause.since);
+        if now.since(since) >= LONGEST {
+            return Ok(None);
+        }
+        let until = now.plus(PAUSE);
+        store::refresh::set_pause(tx, provider, Pause { since, until }).await?;
+        if since == now {
+            tracing::error!(
+                provider.slug = provider,
+                "many grants are refused at once: no refusal of this provider ends a credential for now"
+            );
+            metrics::counter!("vouchsafe_alerts_total", "kind" => "refusal_burst").increment(1);
+        }
+        Ok(Some(until))
+    }
+
+    async fn is_burst(&self, tx: &Tx, provider: &str, now: Millis) -> Result<bool, Error> {
+        let burst = store::refresh::burst(tx, provider, now.plus(-WINDOW)).await?;
+        if burst.credentials < MANY {
+            return Ok(false);
+        }
+        if burst.workspaces >= 2 {
+            return Ok(true);
+        }
+        let active = store::refresh::live_credentials(tx, provider).await?;
+        Ok(burst.credentials * 100 > active * PERCENT)
+    }
+}

@@ -1,0 +1,251 @@
+//! What the refresher asks of the database beside the tokens themselves: which are due, which were left behind, what
+//! lost a race, and how many refusals came of late.
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Set,
+    sea_query::OnConflict,
+};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId, WorkspaceId};
+use vouchsafe_entity::kind::{FailClass, Method, TokenState};
+use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::sealed::Sealed;
+use vouchsafe_entity::{orphan_token, provider_pause, refresh_failure};
+
+use super::{Reads, StoreError, Tx, statement};
+
+/// A credential whose time has come.
+#[derive(Debug, FromQueryResult)]
+pub struct DueCredential {
+    /// Where it is.
+    pub environment_id: EnvironmentId,
+    /// Which one.
+    pub credential_id: CredentialId,
+    /// The version to spend.
+    pub token_version: i64,
+    /// Its state.
+    pub state: TokenState,
+    /// How it was given.
+    pub method: Method,
+    /// Whether a refresh token is there.
+    pub has_refresh_token: bool,
+}
+
+/// For each environment the `each` credentials that wait longest, `limit` in all: to be renewed, to be ended because
+/// nothing renews them, or to be given back because nobody confirmed them. A full environment starves no other.
+pub async fn due(
+    db: &impl Reads,
+    now: Millis,
+    each: u64,
+    limit: u64,
+) -> Result<Vec<DueCredential>, StoreError> {
+    const DUE: &str = "SELECT t.environment_id, t.credential_id, t.token_version, t.state, c.method, t.has_refresh_token \
+        FROM environment e \
+        JOIN credential_token t ON t.environment_id = e.id AND t.credential_id IN ( \
+            SELECT d.credential_id FROM credential_token d \
+            JOIN credential dc ON dc.environment_id = d.environment_id AND dc.id = d.credential_id \
+            JOIN connector k ON k.environment_id = dc.environment_id AND k.id = dc.connector_id \
+            WHERE d.environment_id = e.id AND d.due_at <= $1 AND d.state <> 'deleted' \
+            AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
+            AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
+            AND (k.probe_at IS NULL OR k.probe_at <= $1 OR d.state = 'pending') \
+            ORDER BY d.due_at LIMIT $2) \
+        JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+        ORDER BY t.due_at LIMIT $3";
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let connection = db.connection();
+    let values = [now.into(), number(each).into(), number(limit).into()];
+    let rows = connection.query_all_raw(statement(connection, DUE, values)).await?;
+    rows.iter().map(|row| Ok(DueCredential::from_query_result(row, "")?)).collect()
+}
+
+/// Credentials claimed by `node` in another of its runs than `boot`.
+pub async fn left_behind(
+    db: &impl Reads,
+    node: &str,
+    boot: &str,
+) -> Result<Vec<(EnvironmentId, CredentialId)>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Left {
+        environment_id: EnvironmentId,
+        credential_id: CredentialId,
+    }
+    // Owners are `node/boot`, and `0` comes after `/`.
+    let sql = "SELECT environment_id, credential_id FROM credential_token \
+        WHERE lease_owner >= $1 AND lease_owner < $2 AND lease_owner <> $3 AND lease_owner IS NOT NULL LIMIT 1000";
+    let connection = db.connection();
+    let values = [format!("{node}/").into(), format!("{node}0").into(), format!("{node}/{boot}").into()];
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    let left = rows.iter().map(|row| Left::from_query_result(row, ""));
+    left.map(|row| row.map(|row| (row.environment_id, row.credential_id)).map_err(Into::into)).collect()
+}
+
+/// The database's own present moment; none on SQLite, whose clock is the machine's.
+pub async fn database_now(db: &impl Reads) -> Result<Option<Millis>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Now {
+        now: i64,
+    }
+    let connection = db.connection();
+    if connection.get_database_backend() != sea_orm::DbBackend::Postgres {
+        return Ok(None);
+    }
+    let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint AS now";
+    let row = connection.query_one_raw(statement(connection, sql, [])).await?;
+    let now = row.map(|row| Now::from_query_result(&row, "")).transpose()?;
+    Ok(now.map(|row| Millis(row.now)))
+}
+
+/// An answer that lost a race.
+#[derive(Clone, Debug)]
+pub struct Orphan {
+    /// Names it beside others of the credential.
+    pub id: String,
+    /// The grant that it belongs to.
+    pub epoch: i64,
+    /// The tokens.
+    pub sealed: Sealed,
+    /// When they came.
+    pub got_at: Millis,
+}
+
+/// Keeps an answer that lost a race.
+pub async fn keep_orphan(
+    tx: &Tx,
+    environment: EnvironmentId,
+    credential: CredentialId,
+    orphan: Orphan,
+) -> Result<(), StoreError> {
+    let row = orphan_token::ActiveModel {
+        environment_id: Set(environment),
+        credential_id: Set(credential),
+        id: Set(orphan.id),
+        grant_epoch: Set(orphan.epoch),
+        sealed: Set(orphan.sealed),
+        got_at: Set(orphan.got_at),
+    };
+    orphan_token::Entity::insert(row).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// Takes the newest answer that lost a race in the grant `epoch` of a credential.
+pub async fn take_orphan(
+    tx: &Tx,
+    environment: EnvironmentId,
+    credential: CredentialId,
+    epoch: i64,
+) -> Result<Option<Orphan>, StoreError> {
+    use orphan_token::Column;
+    let newest = orphan_token::Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::CredentialId.eq(credential))
+        .filter(Column::GrantEpoch.eq(epoch))
+        .order_by_desc(Column::Id)
+        .one(tx.connection())
+        .await?;
+    let Some(row) = newest else { return Ok(None) };
+    let key = (environment, credential, row.id.clone());
+    orphan_token::Entity::delete_by_id(key).exec(tx.connection()).await?;
+    Ok(Some(Orphan { id: row.id, epoch: row.grant_epoch, sealed: row.sealed, got_at: row.got_at }))
+}
+
+/// A refusal of a grant.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// A UUID, ordered by time.
+    pub id: String,
+    /// The provider's slug.
+    pub provider: String,
+    /// Whose credential.
+    pub workspace: WorkspaceId,
+    /// In which environment.
+    pub environment: EnvironmentId,
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Refused or revoked.
+    pub class: FailClass,
+    /// When.
+    pub at: Millis,
+}
+
+/// Counts a refusal.
+pub async fn note_refusal(tx: &Tx, refusal: Refusal) -> Result<(), StoreError> {
+    let row = refresh_failure::ActiveModel {
+        id: Set(refusal.id),
+        provider: Set(refusal.provider),
+        workspace_id: Set(refusal.workspace),
+        environment_id: Set(refusal.environment),
+        credential_id: Set(refusal.credential),
+        class: Set(refusal.class),
+        at: Set(refusal.at),
+    };
+    refresh_failure::Entity::insert(row).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// How many refusals a provider gave of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+pub struct Burst {
+    /// Different credentials.
+    pub credentials: i64,
+    /// In so many workspaces.
+    pub workspaces: i64,
+}
+
+/// The refusals of `provider` since `since`.
+pub async fn burst(db: &impl Reads, provider: &str, since: Millis) -> Result<Burst, StoreError> {
+    let sql = "SELECT COUNT(DISTINCT credential_id) AS credentials, COUNT(DISTINCT workspace_id) AS workspaces \
+        FROM refresh_failure WHERE provider = $1 AND at >= $2";
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, sql, [provider.into(), since.into()])).await?;
+    Ok(row.map(|row| Burst::from_query_result(&row, "")).transpose()?.unwrap_or_default())
+}
+
+/// How many credentials of `provider` may be refused.
+pub async fn live_credentials(db: &impl Reads, provider: &str) -> Result<i64, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Count {
+        live: i64,
+    }
+    let sql = "SELECT COUNT(*) AS live FROM credential c \
+        JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+        WHERE c.provider = $1 AND t.state NOT IN ('broken', 'deleted')";
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, sql, [provider.into()])).await?;
+    Ok(row.map(|row| Count::from_query_result(&row, "")).transpose()?.map_or(0, |count| count.live))
+}
+
+/// A time in which no refusal of a provider counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When it began.
+    pub since: Millis,
+    /// When it ends.
+    pub until: Millis,
+}
+
+/// The pause of `provider`, over or not.
+pub async fn pause(db: &impl Reads, provider: &str) -> Result<Option<Pause>, StoreError> {
+    let row = provider_pause::Entity::find_by_id(provider).one(db.connection()).await?;
+    Ok(row.map(|row| Pause { since: row.since, until: row.until }))
+}
+
+/// Begins a pause of `provider`, or makes one longer.
+pub async fn set_pause(tx: &Tx, provider: &str, pause: Pause) -> Result<(), StoreError> {
+    use provider_pause::Column;
+    let row = provider_pause::ActiveModel {
+        provider: Set(provider.to_owned()),
+        since: Set(pause.since),
+        until: Set(pause.until),
+    };
+    let replace =
+        OnConflict::column(Column::Provider).update_columns([Column::Since, Column::Until]).to_owned();
+    provider_pause::Entity::insert(row).on_conflict(replace).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// Forgets refusals from before `before`.
+pub async fn sweep(tx: &Tx, before: Millis) -> Result<(), StoreError> {
+    use refresh_failure::Column;
+    refresh_failure::Entity::delete_many().filter(Column::At.lt(before)).exec(tx.connection()).await?;
+    Ok(())
+}
