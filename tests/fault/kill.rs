@@ -31,6 +31,7 @@ impl fmt::Display for Tally {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r02_killed_at_each_point_on_sqlite() {
+    let Some(_) = require(Component::FaultBuild) else { return };
     let mut all = Tally::default();
     for _ in 0..times(1, 50) {
         let (first, second, third, fourth) = tokio::join!(
@@ -49,6 +50,7 @@ async fn r02_killed_at_each_point_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r02_killed_at_each_point_on_postgresql() {
+    let Some(_) = require(Component::FaultBuild) else { return };
     let Some(cluster) = require(Component::Postgres) else { return };
     let mut all = Tally::default();
     for _ in 0..times(1, 50) {
