@@ -5,6 +5,8 @@
 mod connect;
 pub mod guard;
 mod message;
+#[cfg(feature = "failpoints")]
+mod points;
 mod resolve;
 pub mod smtp;
 mod stream;
@@ -15,6 +17,8 @@ use arc_swap::ArcSwap;
 use http::StatusCode;
 use ipnet::IpNet;
 use url::Url;
+
+use crate::failpoint::failpoint;
 
 pub use self::message::{Answer, Class, OutboundRequest};
 pub use self::stream::{BodyError, BodyIdle, StreamBody, StreamError};
@@ -176,7 +180,10 @@ impl Egress {
             None => None,
         };
         let client = || client(&resolver, config.connect_timeout, roots.clone());
-        let fresh = client().http1_only().pool_max_idle_per_host(0).build().map_err(SetupError::Client)?;
+        let fresh = client().http1_only().pool_max_idle_per_host(0);
+        #[cfg(feature = "failpoints")]
+        let fresh = fresh.connector_layer(points::Connected);
+        let fresh = fresh.build().map_err(SetupError::Client)?;
         let pooled =
             client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
         let (idle_timeout, connect_timeout) = (config.idle_timeout, config.connect_timeout);
@@ -228,10 +235,15 @@ impl Egress {
             Class::Token => &self.fresh,
             Class::Check | Class::Webhook => &self.pooled,
         };
-        let max_body = request.max_body;
+        let (class, max_body) = (request.class, request.max_body);
+        #[cfg(not(feature = "failpoints"))]
         let answer = client.execute(request.into_reqwest()).await.map_err(|error| classify(&error))?;
+        #[cfg(feature = "failpoints")]
+        let answer = points::execute(client, request).await?;
+        failpoint!("refresh::headers" if class == Class::Token);
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = message::read_body(answer, max_body, self.idle_timeout).await?;
+        let body = message::read_body(answer, class, max_body, self.idle_timeout).await?;
+        failpoint!("refresh::body_read" if class == Class::Token);
         Ok(Answer { status, headers, body })
     }
 }

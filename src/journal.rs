@@ -239,7 +239,9 @@ impl Writer {
 
     fn sync(&self) -> io::Result<()> {
         failpoint!("refresh::journal_written");
-        self.segments[self.active].sync()
+        self.segments[self.active].sync()?;
+        failpoint!("refresh::journal_synced");
+        Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<u64, JournalError> {

@@ -233,6 +233,13 @@ impl From<StoreError> for Error {
     }
 }
 
+#[cfg(feature = "failpoints")]
+impl From<crate::failpoint::Injected> for Error {
+    fn from(_: crate::failpoint::Injected) -> Self {
+        Self::internal("a failure point")
+    }
+}
+
 impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "a value could not be sealed");

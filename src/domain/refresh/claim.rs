@@ -54,6 +54,8 @@ impl Token {
             return Err(NotClaimed::Moved);
         }
         let from = self.resting(claim)?;
+        // Begun early, by hand or after a 401, what comes of it is still followed up in time.
+        self.due_at = self.due_at.map(|due| due.min(claim.now));
         self.machine = Machine::Refreshing {
             from,
             owner: claim.owner.to_owned(),

@@ -61,6 +61,17 @@ fn the_version_of_a_silent_holder_is_left_alone_where_sending_it_twice_costs_the
 }
 
 #[test]
+fn an_attempt_that_begins_early_is_followed_up_in_time() {
+    let mut token = credential().token;
+    token.due_at = Some(NOW.plus(DAY));
+    let lost = failed(claimed(token), FailClass::Ambiguous, Reuse::Strict);
+    assert!(
+        lost.due_at.unwrap() <= lost.next_try_at().unwrap(),
+        "or nobody would look before the day is over"
+    );
+}
+
+#[test]
 fn one_refusal_is_a_suspicion_and_two_are_an_end() {
     let suspect = failed(claimed(credential().token), FailClass::Refused, Reuse::Strict);
     let Machine::Suspect { next_try_at, .. } = suspect.machine else { panic!("{:?}", suspect.machine) };
