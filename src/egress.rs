@@ -32,6 +32,8 @@ pub struct EgressConfig {
     pub connect_timeout: Duration,
     /// How long an answer's body may pause.
     pub idle_timeout: Duration,
+    /// How long a whole token request may take ([`Class::Token`]).
+    pub token_timeout: Duration,
 }
 
 impl Default for EgressConfig {
@@ -42,6 +44,7 @@ impl Default for EgressConfig {
             own_listeners: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(5),
+            token_timeout: Class::Token.timeout(),
         }
     }
 }
@@ -135,6 +138,7 @@ pub struct Egress {
     /// Pooled connections.
     pooled: reqwest::Client,
     idle_timeout: Duration,
+    token_timeout: Duration,
 }
 
 impl Egress {
@@ -157,7 +161,8 @@ impl Egress {
         let client = || client(&resolver, config.connect_timeout, roots.clone());
         let fresh = client().http1_only().pool_max_idle_per_host(0).build().map_err(SetupError)?;
         let pooled = client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError)?;
-        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout: config.idle_timeout }))
+        let (idle_timeout, token_timeout) = (config.idle_timeout, config.token_timeout);
+        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, token_timeout }))
     }
 
     /// Replaces the hub's own listeners, once their ports are known.
@@ -179,7 +184,10 @@ impl Egress {
         let target = self
             .check_url(&request.url, &request.allowed_ports)
             .map_err(|refusal| EgressError::NotSent(NotSent::Guard(refusal)))?;
-        let timeout = request.timeout.unwrap_or_else(|| request.class.timeout());
+        let timeout = request.timeout.unwrap_or_else(|| match request.class {
+            Class::Token => self.token_timeout,
+            class @ (Class::Check | Class::Webhook) => class.timeout(),
+        });
         // The limits of a definition (calls in flight and per second for each token host) are to be awaited here, before
         // the timeout starts.
         let call = TARGET.scope(target, self.call(request));

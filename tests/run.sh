@@ -39,6 +39,7 @@ main() {
 
   install_packages "${requested[@]}"
   needs real browser -- "${requested[@]}" && install_npm
+  needs real -- "${requested[@]}" && install_python
   needs unit it real browser -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION"
   for layer in "${requested[@]}"; do
     "layer_$layer"
@@ -213,6 +214,21 @@ install_npm() {
     echo "$wanted" >"$stamp"
   else
     echo "npm packages are missing: the tests that need them will say so" >&2
+  fi
+}
+
+# An environment of its own, with nothing but what requirements.txt pins.
+install_python() {
+  local venv=tests/tools/.venv wanted
+  wanted=$(sha256sum tests/tools/requirements.txt)
+  [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$wanted" ] || return 0
+  headline "pip install"
+  rm -rf "$venv"
+  if command -v python3 >/dev/null && python3 -m venv "$venv" &&
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r tests/tools/requirements.txt; then
+    echo "$wanted" >"$venv/.stamp"
+  else
+    echo "Python packages are missing: the tests that need them will say so" >&2
   fi
 }
 

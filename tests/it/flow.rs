@@ -5,4 +5,5 @@ mod api_key;
 mod authorization_code;
 mod reconnect;
 mod refresh;
+mod refresh_errors;
 mod revocation;

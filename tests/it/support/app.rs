@@ -15,6 +15,7 @@ use vouchsafe::clock::ManualClock;
 use vouchsafe::config::AuditMode;
 use vouchsafe::demo::fake::{
     self, Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, FakeConfig, FakeProvider, QUILLPOST,
+    RefreshKind, Settings,
 };
 use vouchsafe::domain::refresh::Times;
 use vouchsafe::egress::{Egress, EgressConfig};
@@ -46,7 +47,48 @@ pub(crate) struct TestApp {
     pub(crate) client: reqwest::Client,
     keys: [String; 3],
     tasks: Vec<JoinHandle<()>>,
+    world: World,
     folder: TempDir,
+}
+
+/// What a test wants otherwise than usual.
+pub(crate) struct Setup {
+    /// Habits of the fake, as Fernhill's definition states them.
+    pub(crate) settings: Settings,
+    /// What stands at the end of Fernhill's definition.
+    pub(crate) definition: String,
+    /// The way out.
+    pub(crate) egress: EgressConfig,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { settings: Settings::default(), definition: String::new(), egress: egress_config() }
+    }
+}
+
+impl Setup {
+    /// A provider of this kind.
+    pub(crate) fn of(kind: RefreshKind) -> Self {
+        Self { settings: Settings { kind, ..Settings::default() }, ..Self::default() }
+    }
+
+    /// As fast as anybody asks: the limits of a provider are real time.
+    #[must_use]
+    pub(crate) fn unhurried(mut self) -> Self {
+        self.definition.push_str("\n[limits]\nconcurrency = 64\nrate = 10000\n");
+        self
+    }
+}
+
+/// What every hub of a test shares.
+struct World {
+    database: DatabaseUrl,
+    master_key: String,
+    providers: PathBuf,
+    public_url: Url,
+    clock: Arc<ManualClock>,
+    egress: EgressConfig,
 }
 
 impl TestApp {
@@ -60,14 +102,33 @@ impl TestApp {
 
     /// The same with another state.
     pub(crate) async fn start_with(change: impl FnOnce(&mut HttpState)) -> Option<Self> {
+        Self::start_in(Setup::default(), change).await
+    }
+
+    /// The same with another set-up.
+    pub(crate) async fn start_as(setup: Setup) -> Option<Self> {
+        Self::start_in(setup, |_| ()).await
+    }
+
+    async fn start_in(setup: Setup, change: impl FnOnce(&mut HttpState)) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = database(&folder).await?;
         let clock = Arc::new(ManualClock::default());
-        let fake = fake_provider(&clock).await;
+        let fake = fake_provider(&clock, setup.settings).await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
-        let hub = Arc::new(hub(&url, public_url, &clock, definitions(&fake, &folder)).await);
+        let world = World {
+            database: url,
+            master_key: MasterKey::random("test", &SystemRandom).to_text().to_string(),
+            providers: definitions(&fake, &folder, &setup.definition),
+            public_url,
+            clock: Arc::clone(&clock),
+            egress: setup.egress,
+        };
+        let path = world.providers.with_file_name("journal");
+        let journal = Journal::open(&path, || "node_test".to_owned()).unwrap();
+        let hub = Arc::new(Hub::new(world.parts(Some(journal)).await));
         hub.bootstrap().await.unwrap();
         hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active).await.unwrap();
         let keys = [
@@ -92,8 +153,24 @@ impl TestApp {
             client: outside::client(),
             keys,
             tasks,
+            world,
             folder,
         })
+    }
+
+    /// What another hub on the same database would be made of.
+    pub(crate) async fn parts(&self, journal: Option<Journal>) -> Parts {
+        self.world.parts(journal).await
+    }
+
+    /// The key of [`TestApp::as_key`].
+    pub(crate) fn key(&self) -> &str {
+        &self.keys[0]
+    }
+
+    /// A key with every scope in an environment of any workspace.
+    pub(crate) async fn key_of(&self, workspace: &str, environment: &str) -> String {
+        key(&self.hub, workspace, environment).await
     }
 
     /// Nobody.
@@ -149,9 +226,13 @@ impl TestApp {
 
     /// Reads the definitions again, that of Fernhill with the fake's present habits and changed by `change`.
     pub(crate) fn redefine(&self, change: impl FnOnce(String) -> String) {
+        self.define(FERNHILL, &change(self.fake.definition_toml(FERNHILL)));
+    }
+
+    /// Writes a definition and reads all of them again.
+    pub(crate) fn define(&self, slug: &str, text: &str) {
         let dir = self.folder.path().join("providers");
-        let text = change(self.fake.definition_toml(FERNHILL));
-        std::fs::write(dir.join(format!("{FERNHILL}.toml")), text).unwrap();
+        std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
         let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
         let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
         self.hub.set_providers(registry);
@@ -188,19 +269,20 @@ async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
     Some(DatabaseUrl::file(&folder.path().join("vouchsafe.db")))
 }
 
-async fn fake_provider(clock: &Arc<ManualClock>) -> FakeProvider {
+async fn fake_provider(clock: &Arc<ManualClock>, settings: Settings) -> FakeProvider {
     let mut config = FakeConfig::on_loopback().await.unwrap();
     config.clock = Arc::<ManualClock>::clone(clock);
+    config.settings = settings;
     config.clients = vec![Client::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)];
     FakeProvider::start(config).unwrap()
 }
 
-fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
+fn definitions(fake: &FakeProvider, folder: &TempDir, more: &str) -> PathBuf {
     let dir = folder.path().join("providers");
     std::fs::create_dir(&dir).unwrap();
     let base_url = fake.base_url();
     for (slug, text) in [
-        (FERNHILL, fake.definition_toml(FERNHILL)),
+        (FERNHILL, fake.definition_toml(FERNHILL) + more),
         (QUILLPOST, fake.api_key_definition_toml(QUILLPOST)),
         (BASIC, fake::basic_definition_toml(BASIC, base_url)),
         (SESSION, fake::session_definition_toml(SESSION, base_url)),
@@ -211,31 +293,32 @@ fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
     dir
 }
 
-async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, providers: PathBuf) -> Hub {
-    let store = Store::open(url).await.unwrap();
-    store.migrate().await.unwrap();
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let journal = Journal::open(&providers.with_file_name("journal"), || "node_test".to_owned()).unwrap();
-    let master = MasterKeys::one(MasterKey::random("test", &SystemRandom));
-    let egress = EgressConfig {
-        allow: vec!["127.0.0.0/8".parse().unwrap()],
-        allow_http: true,
-        ..EgressConfig::default()
-    };
-    let sources = Sources { builtin: true, dir: Some(providers), allow_http: true };
-    Hub::new(Parts {
-        store,
-        vault: Vault::new(master, Arc::clone(&random)),
-        egress: Egress::new(egress).unwrap(),
-        providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
-        clock: Arc::<ManualClock>::clone(clock),
-        random,
-        public_url,
-        times: Times { confirm_after: 60_000, lease: 90_000 },
-        audit: AuditMode::Strict,
-        check_waits: Vec::new(),
-        journal: Some(journal),
-    })
+impl World {
+    async fn parts(&self, journal: Option<Journal>) -> Parts {
+        let store = Store::open(&self.database).await.unwrap();
+        store.migrate().await.unwrap();
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let master = MasterKeys::parse(&self.master_key.clone().into()).unwrap();
+        let sources = Sources { builtin: true, dir: Some(self.providers.clone()), allow_http: true };
+        Parts {
+            store,
+            vault: Vault::new(master, Arc::clone(&random)),
+            egress: Egress::new(self.egress.clone()).unwrap(),
+            providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            random,
+            public_url: self.public_url.clone(),
+            times: Times { confirm_after: 60_000, lease: 90_000 },
+            audit: AuditMode::Strict,
+            check_waits: Vec::new(),
+            journal,
+        }
+    }
+}
+
+/// Calls may reach this machine, and by plain http.
+pub(crate) fn egress_config() -> EgressConfig {
+    EgressConfig { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true, ..EgressConfig::default() }
 }
 
 async fn key(hub: &Hub, workspace: &str, environment: &str) -> String {

@@ -16,6 +16,8 @@ pub(crate) enum Component {
     Postgres,
     /// The pinned Node with the packages of `tests/tools`.
     Node,
+    /// The Python environment with the packages of `tests/tools/requirements.txt`.
+    Python,
 }
 
 impl Component {
@@ -26,6 +28,7 @@ impl Component {
             Self::Chromedriver => on_path("chromedriver"),
             Self::Postgres => std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()),
             Self::Node => pinned_node(),
+            Self::Python => pinned_python(),
         }
     }
 
@@ -35,6 +38,7 @@ impl Component {
             Self::Chromedriver => "apt-get install chromium-driver",
             Self::Postgres => "bash tests/run.sh it",
             Self::Node => "npm ci in tests/tools",
+            Self::Python => "bash tests/run.sh real",
         }
     }
 }
@@ -46,6 +50,7 @@ impl fmt::Display for Component {
             Self::Chromedriver => "chromedriver",
             Self::Postgres => "postgres",
             Self::Node => "node",
+            Self::Python => "python",
         })
     }
 }
@@ -96,6 +101,13 @@ fn pinned_node() -> Option<String> {
     let node = node_modules().join(package).join("bin/node");
     let complete = node.is_file() && node_modules().join("oidc-provider").is_dir();
     complete.then(|| node.to_str().map(str::to_owned)).flatten()
+}
+
+fn pinned_python() -> Option<String> {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/.venv/bin/python");
+    // Written once everything is installed.
+    let complete = python.is_file() && python.with_file_name("../.stamp").is_file();
+    complete.then(|| python.to_str().map(str::to_owned)).flatten()
 }
 
 fn skip_file() -> PathBuf {
