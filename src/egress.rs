@@ -5,6 +5,7 @@
 pub mod guard;
 mod message;
 mod resolve;
+pub mod smtp;
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -138,6 +139,7 @@ pub struct Egress {
     /// Pooled connections.
     pooled: reqwest::Client,
     idle_timeout: Duration,
+    connect_timeout: Duration,
     token_timeout: Duration,
 }
 
@@ -161,8 +163,8 @@ impl Egress {
         let client = || client(&resolver, config.connect_timeout, roots.clone());
         let fresh = client().http1_only().pool_max_idle_per_host(0).build().map_err(SetupError)?;
         let pooled = client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError)?;
-        let (idle_timeout, token_timeout) = (config.idle_timeout, config.token_timeout);
-        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, token_timeout }))
+        let EgressConfig { idle_timeout, connect_timeout, token_timeout, .. } = config;
+        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, connect_timeout, token_timeout }))
     }
 
     /// Replaces the hub's own listeners, once their ports are known.
@@ -177,6 +179,18 @@ impl Egress {
             self.resolver.check(&target, SocketAddr::new(ip, target.port))?;
         }
         Ok(target)
+    }
+
+    /// Checks `url` as a call would: names are resolved, and none of their addresses may be refused. A name that has
+    /// no address yet passes, unless the URL is one that only allowed networks may have.
+    pub async fn check_reachable(&self, url: &Url) -> Result<(), Refusal> {
+        let target = self.check_url(url, &[])?;
+        let Some(url::Host::Domain(name)) = url.host() else {
+            return Ok(());
+        };
+        tokio::time::timeout(self.connect_timeout, self.resolver.check_name(name, &target))
+            .await
+            .unwrap_or_else(|_| target.unproven())
     }
 
     /// Sends `request` once and reads its answer, whatever the status. Nothing is retried here.

@@ -1,7 +1,7 @@
 //! How credentials end: revocations that wait for their app, what is purged, and which deployment may refresh.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, blob, integer, text, text_null};
+use sea_orm_migration::schema::{big_integer, big_integer_null, blob, integer, text, text_null};
 
 use crate::index::index;
 
@@ -36,10 +36,15 @@ impl MigrationTrait for Migration {
             connection.execute_unprepared(&format!("CREATE INDEX {name} ON credential_token {rest}")).await?;
         }
         connection.execute_unprepared(DATE_KEYS).await?;
+        let superseded =
+            Table::alter().table("orphan_token").add_column(big_integer_null("superseded_at")).to_owned();
+        manager.alter_table(superseded).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let superseded = Table::alter().table("orphan_token").drop_column("superseded_at").to_owned();
+        manager.alter_table(superseded).await?;
         let connection = manager.get_connection();
         for (name, _) in PARTIAL {
             connection.execute_unprepared(&format!("DROP INDEX {name}")).await?;

@@ -258,11 +258,25 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::FlowRefused
         | Code::AccessDenied
         | Code::BindingTooWeak
-        | Code::SecretMissing => StatusCode::BAD_REQUEST,
+        | Code::WrongEnvironment
+        | Code::ImmutableField
+        | Code::SecretMissing
+        | Code::ReferenceInactive
+        | Code::ReferenceExpired
+        | Code::ReferenceRevoked
+        | Code::ReferenceOutOfScope
+        | Code::ReferenceWrongEnvironment
+        | Code::ReferenceWrongIssuer
+        | Code::ReferenceHostNotAllowed => StatusCode::BAD_REQUEST,
         Code::Unauthenticated | Code::SessionExpired => StatusCode::UNAUTHORIZED,
-        Code::ScopeMissing | Code::SubscriptionRequired | Code::ScopeExceeded => StatusCode::FORBIDDEN,
+        Code::ScopeMissing | Code::SubscriptionRequired | Code::ScopeExceeded | Code::Restricted => {
+            StatusCode::FORBIDDEN
+        }
         Code::UsernameTaken
         | Code::InUse
+        | Code::KeyTaken
+        | Code::SecretExpired
+        | Code::SecretRevoked
         | Code::ProviderMissing
         | Code::CredentialExpired
         | Code::CredentialInactive
@@ -272,6 +286,8 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ConfirmationExpired
         | Code::AccountChanged
         | Code::TooManyKeys
+        | Code::TooManyEndpoints
+        | Code::EndpointDisabled
         | Code::IdempotencyMismatch
         | Code::IdempotencyInProgress => StatusCode::CONFLICT,
         Code::RateLimited | Code::RefreshTooSoon => StatusCode::TOO_MANY_REQUESTS,

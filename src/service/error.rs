@@ -100,14 +100,44 @@ codes! {
     BindingTooWeak = "binding_too_weak",
     /// A key can't give what it lacks.
     ScopeExceeded = "scope_exceeded",
+    /// An environment has as many webhook endpoints as it may.
+    TooManyEndpoints = "too_many_endpoints",
+    /// The webhook endpoint is switched off.
+    EndpointDisabled = "endpoint_disabled",
     /// An environment has as many keys as it may.
     TooManyKeys = "too_many_keys",
     /// The same `Idempotency-Key` with another body.
     IdempotencyMismatch = "idempotency_mismatch",
     /// The first request with this `Idempotency-Key` is under way.
     IdempotencyInProgress = "idempotency_in_progress",
-    /// No secret of this key here.
+    /// One of the environments has a secret of this key.
+    KeyTaken = "key_taken",
+    /// Another environment than the key's own.
+    WrongEnvironment = "wrong_environment",
+    /// A member that never changes.
+    ImmutableField = "immutable_field",
+    /// A value that nobody is shown.
+    Restricted = "restricted",
+    /// The secret has ended; only a new value brings it back.
+    SecretExpired = "secret_expired",
+    /// The secret's value is gone.
+    SecretRevoked = "secret_revoked",
+    /// A reference to a secret that is not there.
     SecretMissing = "secret_missing",
+    /// A reference to a secret that is switched off.
+    ReferenceInactive = "secret_inactive",
+    /// A reference to a secret that has ended.
+    ReferenceExpired = "secret_expired",
+    /// A reference to a secret whose value is gone.
+    ReferenceRevoked = "secret_revoked",
+    /// A reference to a secret that is for something else.
+    ReferenceOutOfScope = "secret_out_of_scope",
+    /// A reference to a secret of another environment.
+    ReferenceWrongEnvironment = "secret_wrong_environment",
+    /// A reference to a secret that another app issued.
+    ReferenceWrongIssuer = "secret_wrong_issuer",
+    /// A reference to a secret that may not go to this host.
+    ReferenceHostNotAllowed = "secret_host_not_allowed",
 }
 
 /// Why a use case gave nothing.

@@ -187,7 +187,7 @@ pub(super) fn hub_actor(tenant: Tenant) -> Actor {
 }
 
 /// When a refresh last succeeded or failed.
-fn last_attempt(credential: &Credential) -> Option<Millis> {
+pub(super) fn last_attempt(credential: &Credential) -> Option<Millis> {
     let failed = credential.token.next_try_at().map(|_| credential.token.state_since);
     credential.last_refreshed_at.max(failed)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -16,6 +17,7 @@ use super::material::{Material, place};
 use super::refresh::hub_actor;
 use super::{Error, Hub};
 use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
 use crate::domain::revocation::{Remains, RevocationJob};
 use crate::domain::workspace::Tenant;
 use crate::oauth::ClientAuth;
@@ -112,19 +114,23 @@ impl Hub {
         tenant: Tenant,
         connector: ConnectorId,
     ) -> Result<Option<Teller>, Error> {
-        let Some(connector) = store::connector::find(db, tenant.environment, connector).await? else {
-            return Ok(None);
-        };
+        match store::connector::find(db, tenant.environment, connector).await? {
+            Some(connector) => self.teller_of(tenant, &connector),
+            None => Ok(None),
+        }
+    }
+
+    fn teller_of(&self, tenant: Tenant, connector: &Connector) -> Result<Option<Teller>, Error> {
         let Some(definition) = self.providers().get(&connector.provider) else {
             return Ok(None);
         };
         if definition.oauth2().is_none_or(|oauth2| oauth2.revocation_endpoint.is_none()) {
             return Ok(None);
         }
-        let Some(client) = self.client(tenant, &connector)? else {
+        let Some(client) = self.client(tenant, connector).await? else {
             return Ok(None);
         };
-        let values = self.connector_values(tenant, &connector)?;
+        let values = self.connector_values(tenant, connector).await?;
         Ok(Some(Teller { definition, client, values }))
     }
 
@@ -193,15 +199,27 @@ impl Hub {
             // A connector that does not open holds up no end.
             Err(_) => return Ok(Farewell::Known(Upstream::Failed)),
         };
-        let Some(teller) = teller else {
-            return Ok(Farewell::Known(Upstream::Unsupported));
-        };
+        match teller {
+            Some(teller) => self.part_by(tx, tenant, &teller, remains, material, first).await,
+            None => Ok(Farewell::Known(Upstream::Unsupported)),
+        }
+    }
+
+    async fn part_by(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        teller: &Teller,
+        remains: Remains,
+        material: &Material,
+        first: First,
+    ) -> Result<Farewell, Error> {
         if ends_grant(&teller.definition)
             && store::revocation::is_shared(tx, tenant.environment, &remains).await?
         {
             return Ok(Farewell::Known(Upstream::Unsupported));
         }
-        let Some(job) = self.order(tenant, &teller, remains, material, first)? else {
+        let Some(job) = self.order(tenant, teller, remains, material, first)? else {
             return Ok(Farewell::Known(Upstream::Unsupported));
         };
         store::revocation::insert(tx, vec![job.clone()]).await?;
@@ -224,6 +242,22 @@ impl Hub {
                 self.record_outcome(tx, &hub_actor(tenant), credential, outcome.as_str()).await
             }
         }
+    }
+
+    /// The same for tokens whose credential is gone with its row, and perhaps with `connector`.
+    pub(super) async fn give_back_by(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        connector: &Connector,
+        remains: Remains,
+        material: &Material,
+    ) -> Result<(), Error> {
+        if let Some(teller) = self.teller_of(tenant, connector)?.filter(|_| remains.method == Method::OAuth2)
+        {
+            self.part_by(tx, tenant, &teller, remains, material, First::Worker).await?;
+        }
+        Ok(())
     }
 
     /// Tells the app now, for whoever waits for the answer. A failure is tried again for a day.
@@ -315,7 +349,7 @@ impl Hub {
         let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&then.client_id)) else {
             return Ok(then);
         };
-        Ok(self.client(tenant, &connector)?.unwrap_or(then))
+        Ok(self.client(tenant, &connector).await?.unwrap_or(then))
     }
 
     /// Writes down what the app said: the end of a job wipes its tokens.
@@ -336,6 +370,7 @@ impl Hub {
             }
             None => {
                 if store::revocation::delete(&tx, job.environment, job.id).await? {
+                    self.wiped.store(true, Ordering::Relaxed);
                     self.record_outcome(&tx, actor, job.remains.credential, outcome.as_str()).await?;
                 }
             }

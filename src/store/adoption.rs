@@ -111,7 +111,7 @@ pub async fn suspect(
         let from = values.len();
         values.extend(unchanging.iter().map(|slug| Value::from(slug.as_str())));
         let names: Vec<String> = (from + 1..=values.len()).map(|at| format!("${at}")).collect();
-        condition.push_str(&format!(" AND c.provider NOT IN ({})", names.join(", ")));
+        condition.extend([" AND c.provider NOT IN (", &names.join(", "), ")"]);
     }
     // The claim of a node elsewhere goes; one of this deployment commits by version, whatever the state is.
     let sql = format!(

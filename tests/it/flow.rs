@@ -3,7 +3,14 @@
 mod adoption;
 mod api_key;
 mod authorization_code;
+mod control_plane;
+mod expiry;
+mod mail;
+mod purge;
 mod reconnect;
 mod refresh;
 mod refresh_errors;
 mod revocation;
+mod secret_settings;
+mod unauthorized;
+mod webhook;

@@ -81,7 +81,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("egress", &["failpoint"]),
     ("journal", &["failpoint"]),
     ("failpoint", &[]),
-    ("config", &["domain::origin", "store::DatabaseUrl"]),
+    ("config", &["domain::origin", "egress::smtp", "store::DatabaseUrl"]),
     ("ids", &["clock", "random"]),
     ("secret", &["random"]),
     ("clock", &[]),
@@ -93,6 +93,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("sea_orm", &["store"]),
     ("sqlx", &["store"]),
     ("aes_gcm", &["vault"]),
+    ("lettre", &["egress"]),
     ("reqwest", &["egress", "demo"]),
     ("hyper_util::client", &["egress", "demo"]),
     ("tera", &["http", "demo"]),
@@ -111,6 +112,7 @@ const NAMES_A_PROVIDER: &[(&str, &str)] = &[
     ("http/view/credential.rs", "an example of the API's document"),
     ("http/view/integration.rs", "an example of the API's document"),
     ("http/view/provider.rs", "an example of the API's document"),
+    ("http/view/secret.rs", "an example of the API's document"),
 ];
 
 const MOST_LINES: usize = 400;

@@ -9,7 +9,7 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
-mod api;
+pub(crate) mod api;
 mod canary;
 mod cli;
 mod config;

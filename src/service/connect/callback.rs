@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 use vouchsafe_entity::id::{ConnectorId, CredentialId, FlowId};
-use vouchsafe_entity::kind::{Binding, FailClass, Method, SessionStatus};
+use vouchsafe_entity::kind::{Binding, FailClass, Method};
 
 use super::Visit;
 use super::flows::{FLOW, Kept};
@@ -100,7 +100,7 @@ impl Hub {
         };
         let kept: Kept =
             self.vault.open(&place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
-        let mut values = self.connector_values(visit.actor.tenant, &connector)?;
+        let mut values = self.connector_values(visit.actor.tenant, &connector).await?;
         let typed = kept.values()?;
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
@@ -174,13 +174,13 @@ impl Hub {
     /// off meanwhile.
     fn hindrance(&self, flow: &Flow, visit: &Visit, connector: &Connector) -> Option<&'static str> {
         let now = self.now();
-        match visit.session.status(now) {
-            SessionStatus::Expired | SessionStatus::Cancelled => Some(Code::SessionExpired.as_str()),
-            SessionStatus::Open | SessionStatus::Completed if now >= flow.expires_at => Some("flow_expired"),
-            SessionStatus::Open | SessionStatus::Completed => {
-                (!connector.enabled).then(|| Code::ConnectorDisabled.as_str())
-            }
+        if visit.session.is_over(now) {
+            return Some(Code::SessionExpired.as_str());
         }
+        if now >= flow.expires_at {
+            return Some("flow_expired");
+        }
+        (!connector.enabled).then(|| Code::ConnectorDisabled.as_str())
     }
 
     /// The names of the callback's parameters hang on the connector's definition, so the flow is found without being
@@ -240,7 +240,7 @@ impl Hub {
             retry_after: None,
             cause: None,
         };
-        let client = self.client(visit.actor.tenant, connector).ok().flatten().ok_or_else(local)?;
+        let client = self.client(visit.actor.tenant, connector).await.ok().flatten().ok_or_else(local)?;
         let now = self.clock.now();
         let answer = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
         Ok((answer, now.into()))
@@ -274,7 +274,7 @@ impl Hub {
             }
             Err(error) => return Err(error),
         };
-        let values = self.all_values(visit.actor.tenant, &connector, &material)?;
+        let values = self.all_values(visit.actor.tenant, &connector, &material).await?;
         let account =
             definition.account(&values).map(|account| Account { id: account.id, label: account.label });
         let granted = answer.scopes.clone().unwrap_or_else(|| {
@@ -388,7 +388,7 @@ impl Hub {
             "refused",
             Some(reason.into()),
         );
-        store::audit::insert(&tx, vec![event]).await?;
+        store::audit::insert(&tx, &[event]).await?;
         tx.commit().await?;
         let name = self.definition_of(connector)?.name().to_owned();
         Ok(Self::returned(&held, visit, connector.key.clone(), &name, answer, None))
@@ -472,7 +472,7 @@ impl Hub {
             "refused",
             Some(format!("{}: {code}", connector.key)),
         );
-        store::audit::insert(&tx, vec![event]).await?;
+        store::audit::insert(&tx, &[event]).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
         let name = self.definition_of(&connector)?.name().to_owned();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 use vouchsafe_entity::id::FlowId;
-use vouchsafe_entity::kind::{Binding, Method, SessionStatus};
+use vouchsafe_entity::kind::{Binding, Method};
 
 use super::Visit;
 use crate::domain::actor::Origin;
@@ -102,6 +102,7 @@ impl Hub {
         data: &Map<String, Value>,
         hosted: bool,
     ) -> Result<NewTicket, Error> {
+        self.ensure_not_over(visit)?;
         visit.session.need(key).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let (connector, definition) = self.oauth_connector(visit, key).await?;
         let values =
@@ -111,7 +112,7 @@ impl Hub {
                 };
                 Error::Invalid(errors.into_iter().map(violation).collect())
             })?;
-        let mut all = self.connector_values(visit.actor.tenant, &connector)?;
+        let mut all = self.connector_values(visit.actor.tenant, &connector).await?;
         for (name, value) in values.iter() {
             all.set(name, value.clone());
         }
@@ -172,14 +173,12 @@ impl Hub {
             .visit_of(ticket.session, origin)
             .await?
             .ok_or_else(|| refused("There is no such session."))?;
-        if matches!(visit.session.status(now), SessionStatus::Expired | SessionStatus::Cancelled) {
-            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
-        }
+        self.ensure_not_over(&visit)?;
         let (connector, definition) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
         let json: SecretString =
             self.vault.open(&place(tenant, TICKET, &ticket.hash, (0, 0)), &ticket.sealed)?;
-        let mut values = self.connector_values(tenant, &connector)?;
+        let mut values = self.connector_values(tenant, &connector).await?;
         let typed = {
             use secrecy::ExposeSecret as _;
             Values::from_exposed_json(json.expose_secret())
@@ -342,9 +341,7 @@ impl Hub {
         })?;
         let visit =
             self.visit_of(flow.session, origin).await?.ok_or_else(|| refused("There is no such session."))?;
-        if matches!(visit.session.status(self.now()), SessionStatus::Expired | SessionStatus::Cancelled) {
-            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
-        }
+        self.ensure_not_over(&visit)?;
         Ok((flow, visit))
     }
 
@@ -363,7 +360,7 @@ impl Hub {
         };
         let definition = self.definition_of(&connector)?;
         let kept: Kept = self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
-        let mut values = self.connector_values(tenant, &connector)?;
+        let mut values = self.connector_values(tenant, &connector).await?;
         for (name, value) in kept.values()?.iter() {
             values.set(name, value.clone());
         }

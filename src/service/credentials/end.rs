@@ -2,6 +2,7 @@
 //! the provider is what the provider said.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::{BrokenCause, Method};
@@ -89,12 +90,14 @@ impl Hub {
             }
         };
         self.write(&tx, environment, &credential, guard).await?;
+        store::credential::forget_orphans(&tx, environment, &[id]).await?;
         self.record(&tx, actor, action, Target::new("credential", id), None).await?;
         let farewell = self.part_from(&tx, actor, &before, first).await?;
         if let Farewell::Known(outcome) = farewell {
             self.record_outcome(&tx, actor, id, outcome.as_str()).await?;
         }
         tx.commit().await?;
+        self.wiped.store(true, Ordering::Relaxed);
         Ok(farewell)
     }
 
@@ -123,6 +126,7 @@ impl Hub {
         actor: &Actor,
         before: &Credential,
     ) -> Result<(), Error> {
+        store::credential::forget_orphans(tx, actor.environment(), &[before.id]).await?;
         if let Farewell::Job(_) = self.part_from(tx, actor, before, First::Worker).await? {
             tracing::info!(credential.id = %before.id, "the grant before is given back");
         }
@@ -164,7 +168,7 @@ impl Hub {
         tx: &Tx,
         actor: &Actor,
         credentials: Vec<Credential>,
-        action: &str,
+        action: &'static str,
         reason: Option<&str>,
     ) -> Result<(), Error> {
         let (mut tellers, mut jobs, mut rows, mut ids) = (HashMap::new(), Vec::new(), Vec::new(), Vec::new());
@@ -189,8 +193,13 @@ impl Hub {
             ids.push(credential.id);
         }
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
+        store::credential::forget_orphans(tx, actor.environment(), &ids).await?;
         store::revocation::insert(tx, jobs).await?;
-        Ok(store::audit::insert(tx, rows).await?)
+        self.wiped.store(true, Ordering::Relaxed);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        Ok(store::audit::insert(tx, &rows).await?)
     }
 
     fn wipe(&self, credential: &mut Credential, how: Ended) {

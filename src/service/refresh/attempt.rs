@@ -12,6 +12,7 @@ use super::throttle::Pass;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine, Resting};
 use crate::domain::refresh::{Claim, Failure, NotClaimed, Reuse, is_minted};
+use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
 use crate::oauth::{Received, TokenError};
@@ -50,7 +51,7 @@ enum Asked {
 
 /// Where an attempt goes.
 struct Course {
-    connector: Connector,
+    connector: Arc<Connector>,
     definition: Arc<Definition>,
     pass: Pass,
 }
@@ -121,7 +122,7 @@ impl Hub {
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
         match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
-            Ok(pass) => Ok(Some(Course { connector, definition, pass })),
+            Ok(pass) => Ok(Some(Course { connector: connector.into(), definition, pass })),
             Err(_) => {
                 self.postpone(tenant, credential).await?;
                 Ok(None)
@@ -239,6 +240,7 @@ impl Hub {
         let credential = &claimed.credential;
         let values = self
             .all_values(tenant, &course.connector, &claimed.material)
+            .await
             .map(|values| values.with("redirect_uri", self.redirect_uri(course.connector.id)))
             .map_err(|_| TokenError::local())?;
         #[cfg(feature = "failpoints")]
@@ -256,7 +258,14 @@ impl Hub {
         };
         let (id, token) = (credential.id, &credential.token);
         Ok(Some(Kept {
-            spent: Spent { id, epoch: token.epoch, version: token.version, sent_at, number },
+            spent: Spent {
+                id,
+                epoch: token.epoch,
+                version: token.version,
+                sent_at,
+                number,
+                remains: Some((Arc::clone(&course.connector), Remains::of(credential))),
+            },
             answer,
         }))
     }
@@ -276,7 +285,7 @@ impl Hub {
             let scopes = &connector.scopes;
             return crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await;
         }
-        let client = self.client(tenant, connector).map_err(|_| TokenError::local())?;
+        let client = self.client(tenant, connector).await.map_err(|_| TokenError::local())?;
         let (Some(client), Some(refresh_token)) = (client, &claimed.material.refresh_token) else {
             return Err(TokenError::local());
         };

@@ -65,6 +65,12 @@ impl Hub {
     ) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let Some(row) = store::credential::lock_any(&tx, tenant.environment, spent.id).await? else {
+            // Gone with its user or connector.
+            if let Some((connector, remains)) = &spent.remains {
+                let material = Material::of_answer(answer);
+                self.give_back_by(&tx, tenant, connector, remains.clone(), &material).await?;
+                tx.commit().await?;
+            }
             return Ok(());
         };
         match row.token.landing(spent.epoch, spent.version) {

@@ -28,7 +28,7 @@ impl Clock for Ahead {
 
 #[tokio::test]
 async fn r9_more_than_30_seconds_of_skew_refuse_the_start() {
-    let Some(fresh) = Fresh::of_this_run().await else { return };
+    let Some(fresh) = Fresh::postgres().await else { return };
     let variables = BTreeMap::from([
         ("VOUCHSAFE_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
         ("VOUCHSAFE_DATA_DIR".to_owned(), fresh.folder.path().display().to_string()),

@@ -41,7 +41,7 @@ pub(crate) struct Copier<'a> {
 impl<'a> Copier<'a> {
     /// Copies of `credential`, which is one of production of the default workspace.
     pub(crate) async fn of(app: &'a TestApp, credential: &str) -> Self {
-        let parts = app.parts(None).await;
+        let parts = app.parts().await;
         for key in store::data_key::all(&parts.store).await.unwrap() {
             parts.vault.install(&key).unwrap();
         }

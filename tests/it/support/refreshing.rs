@@ -23,7 +23,7 @@ fn word(value: &Value) -> String {
 impl TestApp {
     /// A hub with Fernhill connected for `u-17`, and that credential.
     pub(crate) async fn connected(setup: Setup) -> Option<(Self, String)> {
-        let app = Self::start_as(setup).await?;
+        let app = Self::start_set_up(setup).await?;
         app.put_fernhill().await;
         let credential = app.connect("u-17").await;
         Some((app, credential))

@@ -18,7 +18,7 @@ fn refusal() -> Plan {
 async fn a_refusal_counts_once_it_is_confirmed_whatever_status_it_comes_with() {
     let mut setup = Setup::of(RefreshKind::Strict);
     setup.definition = MAP.to_owned();
-    let Some(app) = TestApp::start_as(setup).await else { return };
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
     app.put_fernhill().await;
     let (refused, revoked) = (("expired", "grant_refused"), ("revoked", "revoked_upstream"));
     for (status, code, (state, cause)) in [

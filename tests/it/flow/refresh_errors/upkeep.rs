@@ -62,7 +62,7 @@ async fn a_credential_that_was_not_used_for_a_month_is_renewed_once_a_day() {
 async fn a_refresh_token_that_dies_unused_is_kept_alive_at_half_its_time() {
     let mut setup = Setup::of(RefreshKind::Strict);
     setup.settings.access_token_lifetime = 30 * 86_400;
-    let Some(app) = TestApp::start_as(setup).await else { return };
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
     app.redefine(|text| text.replace("\nreuse = ", "\nidle_expiry = 86400\nreuse = "));
     app.put_fernhill().await;
     let credential = app.connect("u-17").await;
