@@ -1,11 +1,11 @@
 //! Credentials: the machine of their tokens, and the status that people see, computed from machine, clock and
 //! overlays so that the two can't disagree.
 
+mod condition;
 mod served;
-mod standing;
 
+pub use condition::Condition;
 pub use served::ServedCredential;
-pub use standing::Standing;
 
 use std::collections::BTreeMap;
 
@@ -268,15 +268,15 @@ impl Health {
 impl Token {
     /// Whether the access token may be served at `now`, or there is none to run out.
     pub fn is_usable(&self, now: Millis) -> bool {
-        standing::is_usable(self.access_expires_at, self.access_lifetime, now)
+        condition::is_usable(self.access_expires_at, self.access_lifetime, now)
     }
 }
 
 impl Credential {
     /// What decides whether it may be used.
-    pub fn standing(&self) -> Standing {
+    pub fn condition(&self) -> Condition {
         let token = &self.token;
-        Standing {
+        Condition {
             method: self.method,
             deactivated_at: self.deactivated_at,
             expires_at: self.expires_at,
@@ -293,7 +293,7 @@ impl Credential {
 
     /// Whether a new access token can be had without the user: by refresh token, or by asking again.
     pub fn is_renewable(&self) -> bool {
-        self.standing().is_renewable()
+        self.condition().is_renewable()
     }
 
     /// Whether an end can be set by hand: where nothing renews it.
@@ -333,7 +333,7 @@ impl Credential {
 
     /// Why it must be connected again at `now`, whether or not a sweep has written it down.
     pub fn broken_cause(&self, now: Millis) -> Option<BrokenCause> {
-        self.standing().broken_cause(now)
+        self.condition().broken_cause(now)
     }
 
     /// What its connector allows.
@@ -343,7 +343,7 @@ impl Credential {
 
     /// What people see at `now`.
     pub fn health(&self, now: Millis) -> Health {
-        self.standing().health(self.availability(), now)
+        self.condition().health(self.availability(), now)
     }
 }
 

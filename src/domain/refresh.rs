@@ -12,7 +12,7 @@ pub use failure::Failure;
 use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
-use super::credential::{Credential, Machine, Standing, Token};
+use super::credential::{Condition, Credential, Machine, Token};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -92,9 +92,9 @@ pub enum Readiness {
     NotBefore(Millis),
 }
 
-impl Standing {
+impl Condition {
     /// Whether the access token may be served at `now`, and whether it wants renewing. Says nothing of overlays:
-    /// ask [`Standing::health`] first.
+    /// ask [`Condition::health`] first.
     pub fn readiness(&self, now: Millis) -> Readiness {
         match (self.is_usable(now), self.next_try_at) {
             (true, Some(at)) if now < at => Readiness::Ready,
@@ -120,7 +120,7 @@ impl Credential {
 
     /// Whether the access token may be served at `now`. Says nothing of overlays: ask [`Credential::health`] first.
     pub fn readiness(&self, now: Millis) -> Readiness {
-        self.standing().readiness(now)
+        self.condition().readiness(now)
     }
 }
 

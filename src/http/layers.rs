@@ -137,11 +137,8 @@ mod tests {
     async fn a_panic_is_a_problem_that_repeats_nothing() {
         use http_body_util::BodyExt as _;
 
-        async fn fail() -> Response {
-            panic!("hunter2")
-        }
-
-        let answer = AssertUnwindSafe(in_time(Duration::from_secs(1), fail())).catch_unwind().await;
+        let failing = std::future::poll_fn::<Response, _>(|_| panic!("hunter2"));
+        let answer = AssertUnwindSafe(in_time(Duration::from_secs(1), failing)).catch_unwind().await;
         let answer = complete(answer.unwrap_or_else(panicked), "r");
         assert_eq!(answer.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
         let body = answer.into_body().collect().await.unwrap().to_bytes();

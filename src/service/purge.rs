@@ -64,7 +64,7 @@ impl Hub {
             rows.push(self.audit_event(&hub_actor(tenant), "credential.purge", target, "ok", reason));
         }
         if !rows.is_empty() {
-            store::audit::insert(&tx, rows).await?;
+            store::audit::insert(&tx, &rows).await?;
             self.wiped.store(true, Ordering::Relaxed);
         }
         tx.commit().await?;

@@ -115,12 +115,12 @@ impl Hub {
         connector: ConnectorId,
     ) -> Result<Option<Teller>, Error> {
         match store::connector::find(db, tenant.environment, connector).await? {
-            Some(connector) => self.teller_of(tenant, &connector),
+            Some(connector) => self.teller_of(tenant, &connector).await,
             None => Ok(None),
         }
     }
 
-    fn teller_of(&self, tenant: Tenant, connector: &Connector) -> Result<Option<Teller>, Error> {
+    async fn teller_of(&self, tenant: Tenant, connector: &Connector) -> Result<Option<Teller>, Error> {
         let Some(definition) = self.providers().get(&connector.provider) else {
             return Ok(None);
         };
@@ -253,7 +253,8 @@ impl Hub {
         remains: Remains,
         material: &Material,
     ) -> Result<(), Error> {
-        if let Some(teller) = self.teller_of(tenant, connector)?.filter(|_| remains.method == Method::OAuth2)
+        if let Some(teller) =
+            self.teller_of(tenant, connector).await?.filter(|_| remains.method == Method::OAuth2)
         {
             self.part_by(tx, tenant, &teller, remains, material, First::Worker).await?;
         }

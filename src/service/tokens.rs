@@ -134,10 +134,10 @@ impl Hub {
         };
         let connector = self.connector_of_use(environment, credential.connector).await?;
         let now = self.now();
-        if credential.standing.health(connector.availability(), now).status != Status::Active {
+        if credential.condition.health(connector.availability(), now).status != Status::Active {
             return Ok(None);
         }
-        match credential.standing.readiness(now) {
+        match credential.condition.readiness(now) {
             Readiness::Ready => {}
             Readiness::Due => self.refreshes.nudge(actor.tenant, id, credential.version),
             Readiness::Spent | Readiness::NotBefore(_) => return Ok(None),
@@ -156,14 +156,14 @@ impl Hub {
         let Served { credential, connector, mut material } = served;
         self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
-        if matches!(credential.standing.method, Method::ApiKey | Method::Basic) {
+        if matches!(credential.condition.method, Method::ApiKey | Method::Basic) {
             return Ok(Token::Fields(self.typed_values(&connector.provider, material)));
         }
         let missing = Error::internal("a token credential without an access token");
         Ok(Token::Access {
             access_token: material.access_token.take().ok_or(missing)?,
             token_type: material.token_type.take().unwrap_or_else(|| "Bearer".to_owned()),
-            expires_at: credential.standing.access_expires_at,
+            expires_at: credential.condition.access_expires_at,
             scopes: credential.scopes,
         })
     }

@@ -4,7 +4,7 @@ use vouchsafe_entity::id::{ConnectorId, CredentialId};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
-use super::{Credential, Standing};
+use super::{Condition, Credential};
 
 /// A credential as it is served.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct ServedCredential {
     /// What it is for.
     pub connector: ConnectorId,
     /// Whether it may be used.
-    pub standing: Standing,
+    pub condition: Condition,
     /// What was granted.
     pub scopes: Vec<String>,
     /// Last use, to the minute.
@@ -32,7 +32,7 @@ impl From<Credential> for ServedCredential {
         Self {
             id: credential.id,
             connector: credential.connector_id,
-            standing: credential.standing(),
+            condition: credential.condition(),
             scopes: credential.scopes,
             last_used_at: credential.last_used_at,
             epoch: credential.token.epoch,

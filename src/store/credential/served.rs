@@ -1,6 +1,6 @@
 //! The read behind every token and every call to an app: one constant statement over two primary keys, with no column
-//! that serving does not need. It goes to the driver directly, as a query through SeaORM copies its state, some
-//! hundred kilobytes, more than once.
+//! that serving does not need. It goes to the driver directly: what the object mapper does around a query costs more than
+//! this one.
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::types::Json;
@@ -9,7 +9,7 @@ use vouchsafe_entity::kind::TokenState;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
-use crate::domain::credential::{ServedCredential, Standing};
+use crate::domain::credential::{Condition, ServedCredential};
 use crate::store::{Direct, Store, StoreError};
 
 const SERVED: &str = "SELECT c.connector_id, c.method, c.expires_at, c.last_used_at, c.scopes, \
@@ -69,7 +69,7 @@ fn credential(id: CredentialId, columns: Columns) -> Result<ServedCredential, St
     Ok(ServedCredential {
         id,
         connector: connector.parse().map_err(|_| inconsistent("an unreadable connector"))?,
-        standing: Standing {
+        condition: Condition {
             method: method.parse().map_err(|_| inconsistent("an unknown method"))?,
             deactivated_at: None,
             expires_at: expires_at.map(Millis),

@@ -12,7 +12,7 @@ const USABLE_MILLIS: i64 = 30_000;
 
 /// The facts that decide.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct Condition {
     /// How it was given.
     pub method: Method,
     /// Since when it is switched off.
@@ -45,7 +45,7 @@ pub(super) fn is_usable(expires_at: Option<Millis>, lifetime: Option<i64>, now: 
     })
 }
 
-impl Standing {
+impl Condition {
     /// Whether the access token may be served at `now`, or there is none to run out.
     pub fn is_usable(&self, now: Millis) -> bool {
         is_usable(self.access_expires_at, self.access_lifetime, now)
