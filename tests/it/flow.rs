@@ -10,6 +10,7 @@ mod purge;
 mod reconnect;
 mod refresh;
 mod refresh_errors;
+mod replicas;
 mod revocation;
 mod secret_settings;
 mod unauthorized;

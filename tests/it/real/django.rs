@@ -44,7 +44,7 @@ async fn q09_many_credentials_at_once_lose_none_though_its_database_has_one_writ
         app.clock.advance(LIFETIME);
         let answers = join_all(credentials.iter().map(|credential| app.read(credential))).await;
         assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)), "{answers:?}");
-        app.passes(3, LIFETIME).await;
+        app.rounds(3, LIFETIME).await;
     }
     for credential in &credentials {
         renew(&app, &server, credential, 1).await;

@@ -81,10 +81,14 @@ impl<'a> Copier<'a> {
 
     async fn write(&self, tenant: Tenant, mut model: Credential, count: usize) -> Vec<Member> {
         let mut members = Vec::with_capacity(count);
+        let due_at = model.token.due_at.unwrap();
         while members.len() < count {
             let tx = self.parts.store.begin().await.unwrap();
             for _ in members.len()..count.min(members.len() + BATCH) {
                 model.id = CredentialId::new(self.ids.next());
+                // Spread over a minute, as if they had been connected one after the other.
+                let later = 60_000 * members.len() / count;
+                model.token.due_at = Some(due_at.plus(i64::try_from(later).unwrap()));
                 let (material, grant) = self.granted();
                 let id = model.id.to_string();
                 let vault: &Vault = &self.parts.vault;

@@ -15,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod raw_server;
 pub(crate) mod receiver;
 pub(crate) mod refreshing;
+pub(crate) mod replicas;
 pub(crate) mod servers;
 pub(crate) mod smtp;
 pub(crate) mod wait;

@@ -1,4 +1,4 @@
-//! What stories of renewal share: a credential whose token ran out, the worker's passes, and how a credential stands.
+//! What stories of renewal share: a credential whose token ran out, the worker's rounds, and how a credential stands.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -56,17 +56,17 @@ impl TestApp {
         .await;
     }
 
-    /// One pass of the worker, to its end.
-    pub(crate) async fn pass(&self) {
+    /// One round of the worker, to its end.
+    pub(crate) async fn round(&self) {
         self.hub.work_off_due().await.unwrap();
         self.settle().await;
     }
 
-    /// So many passes, each after `step` more.
-    pub(crate) async fn passes(&self, count: usize, step: TimeDelta) {
+    /// So many rounds, each after `step` more.
+    pub(crate) async fn rounds(&self, count: usize, step: TimeDelta) {
         for _ in 0..count {
             self.clock.advance(step);
-            self.pass().await;
+            self.round().await;
         }
     }
 

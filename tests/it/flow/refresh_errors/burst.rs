@@ -29,9 +29,9 @@ async fn r11_a_burst_of_false_refusals_ends_nobody_and_alerts_once() {
     let fault = Fault::oauth_error(StatusCode::BAD_REQUEST, "invalid_grant");
     app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
     app.clock.advance(TimeDelta::hours(2));
-    app.passes(20, TimeDelta::seconds(15)).await;
+    app.rounds(20, TimeDelta::seconds(15)).await;
     app.fake.clear_faults();
-    app.passes(24, TimeDelta::minutes(5)).await;
+    app.rounds(24, TimeDelta::minutes(5)).await;
 
     for name in &names {
         assert_eq!(active(&app, name).await, 10, "{name}");
@@ -53,14 +53,14 @@ async fn a_burst_within_one_workspace_is_a_burst_too_and_goes_on_as_long_as_it_l
     let fault = Fault::oauth_error(StatusCode::BAD_REQUEST, "invalid_grant");
     app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
     app.clock.advance(TimeDelta::hours(2));
-    app.passes(60, TimeDelta::minutes(5)).await;
+    app.rounds(60, TimeDelta::minutes(5)).await;
     for member in &members {
         let stands = app.standing(&member.credential).await;
         assert_eq!(stands, standing("error", "refusal_unconfirmed", ""), "five hours later");
     }
     assert_eq!(alerts.count("many grants are refused at once"), 1, "one incident, one alert");
 
-    app.passes(20 * 2, TimeDelta::minutes(30)).await;
+    app.rounds(20 * 2, TimeDelta::minutes(30)).await;
     for member in &members {
         assert_eq!(app.standing(&member.credential).await.0, "expired", "after a day of it, refusals count");
     }
@@ -71,7 +71,7 @@ async fn withdrawn(app: &TestApp, member: &Member) -> i64 {
     app.fake.withdraw(member.grant);
     app.clock.advance(TimeDelta::hours(1));
     for minutes in 0..=10 {
-        app.pass().await;
+        app.round().await;
         if app.standing(&member.credential).await.0 == "expired" {
             return minutes;
         }
@@ -92,7 +92,7 @@ async fn r12_a_grant_that_its_user_took_back_is_known_within_five_minutes_and_to
         let stands = app.standing(&member.credential).await;
         assert_eq!(stands, standing("expired", "grant_refused", "reconnect"));
     }
-    app.passes(10, TimeDelta::days(1)).await;
+    app.rounds(10, TimeDelta::days(1)).await;
     for member in &members {
         assert_eq!(app.count_events(&member.credential, "credential.expired").await, 1);
         app.read(&member.credential).await.assert_problem(409, "credential_expired");

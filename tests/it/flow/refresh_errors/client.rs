@@ -18,7 +18,7 @@ async fn a_wrong_client_is_told_once_probed_by_one_and_tried_at_once_when_it_was
     let fault = Fault::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client");
     app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
     app.clock.advance(TimeDelta::hours(2));
-    app.pass().await;
+    app.round().await;
     assert_eq!(app.reasons("connector.failing").await, ["invalid_client"]);
     for member in &members {
         let stands = app.standing(&member.credential).await;
@@ -27,10 +27,10 @@ async fn a_wrong_client_is_told_once_probed_by_one_and_tried_at_once_when_it_was
     }
     let first = app.refreshes();
     assert!(first <= 20, "{first}");
-    app.passes(4, TimeDelta::minutes(1)).await;
+    app.rounds(4, TimeDelta::minutes(1)).await;
     assert_eq!(app.refreshes(), first, "nobody tries in between");
     for probe in 1..=3 {
-        app.passes(5, TimeDelta::minutes(1)).await;
+        app.rounds(5, TimeDelta::minutes(1)).await;
         assert_eq!(app.refreshes(), first + probe, "one credential tries each five minutes");
     }
 
@@ -43,9 +43,9 @@ async fn a_wrong_client_is_told_once_probed_by_one_and_tried_at_once_when_it_was
     let client =
         json!({"provider": "fernhill", "clientId": DEMO_CLIENT_ID, "clientSecret": DEMO_CLIENT_SECRET});
     app.as_key().put("/connectors/fernhill", &client).await.ok(200);
-    app.pass().await;
+    app.round().await;
     assert!(app.refreshes() > before, "a changed client is tried at once");
-    app.passes(2, TimeDelta::minutes(5)).await;
+    app.rounds(2, TimeDelta::minutes(5)).await;
     for member in &members {
         assert_eq!(app.standing(&member.credential).await, standing("active", "", ""));
         let told = app.events(&member.credential).await;

@@ -41,7 +41,7 @@ async fn a_deleted_credential_stays_deleted_and_the_late_tokens_die() {
     app.as_key().get(&path).await.assert_problem(404, "not_found");
     app.read(&credential).await.assert_problem(404, "not_found");
     assert_eq!(app.events(&credential).await, ["credential.created", "credential.deleted"]);
-    app.passes(3, TimeDelta::days(1)).await;
+    app.rounds(3, TimeDelta::days(1)).await;
     assert_eq!(app.refreshes(), 1);
 }
 

@@ -67,13 +67,13 @@ async fn an_app_that_is_down_is_left_alone_after_twenty_calls_and_comes_back_in_
     let members = Copier::of(&app, &credential).await.here(39).await;
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)).always());
     app.clock.advance(TimeDelta::hours(2));
-    app.pass().await;
+    app.round().await;
     assert_eq!(app.refreshes(), 20, "the circuit opens");
     for member in [&members[0], &members[38]] {
         let stands = app.standing(&member.credential).await;
         assert_eq!(stands, standing("error", "provider_unreachable", ""));
     }
-    app.passes(2, TimeDelta::seconds(10)).await;
+    app.rounds(2, TimeDelta::seconds(10)).await;
     assert_eq!(app.refreshes(), 20, "and stays open for half a minute");
 
     app.fake.clear_faults();
@@ -81,14 +81,14 @@ async fn an_app_that_is_down_is_left_alone_after_twenty_calls_and_comes_back_in_
     let mut seen = Vec::new();
     for _ in 0..4 {
         let before = app.refreshes();
-        app.pass().await;
+        app.round().await;
         seen.push(app.refreshes() - before);
         app.clock.advance(TimeDelta::seconds(1));
     }
     for (got, most) in seen.iter().zip([1, 2, 4, 8]) {
         assert!(*got <= most, "{seen:?}");
     }
-    app.passes(40, TimeDelta::minutes(1)).await;
+    app.rounds(40, TimeDelta::minutes(1)).await;
     for member in &members {
         assert_eq!(app.standing(&member.credential).await, standing("active", "", ""));
     }

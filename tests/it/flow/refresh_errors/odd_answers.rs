@@ -165,7 +165,7 @@ async fn every_odd_answer(kind: RefreshKind) {
         app.clock.advance(TimeDelta::seconds(31));
     }
 
-    app.passes(27, TimeDelta::hours(1)).await;
+    app.rounds(27, TimeDelta::hours(1)).await;
     for member in &members {
         let stands = app.standing(&member.credential).await;
         assert_eq!(stands, standing("active", "", ""), "{:?}", app.fake.grant(member.grant));

@@ -25,15 +25,15 @@ async fn after_five_tries_an_operator_is_told_and_one_try_a_day_goes_on() {
             let reason =
                 if kind == RefreshKind::Static { "unexpected_response" } else { "refresh_unconfirmed" };
             assert_eq!(app.standing(&credential).await, standing("error", reason, ""), "{kind} {fault:?}");
-            app.passes(47, TimeDelta::minutes(30)).await;
+            app.rounds(47, TimeDelta::minutes(30)).await;
             assert_eq!(app.refreshes(), 5, "{kind} {fault:?}: in the first day");
             assert_eq!(alerts.count("refusing without saying why"), 1, "{kind} {fault:?}");
-            app.passes(72, TimeDelta::hours(1)).await;
+            app.rounds(72, TimeDelta::hours(1)).await;
             assert_eq!(app.refreshes(), 8, "{kind} {fault:?}: in three days more");
             assert_eq!(app.standing(&credential).await, standing("error", reason, ""));
 
             app.fake.clear_faults();
-            app.passes(25, TimeDelta::hours(1)).await;
+            app.rounds(25, TimeDelta::hours(1)).await;
             assert_eq!(app.standing(&credential).await, standing("active", "", ""), "{kind} {fault:?}");
         }
     }

@@ -28,7 +28,7 @@ async fn inside_a_grace_a_lost_answer_is_asked_for_at_once_and_nothing_is_lost()
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::close_after()));
     assert_eq!(pending(&app.read(&credential).await), 1);
     assert_eq!(app.standing(&credential).await, standing("error", "refresh_unconfirmed", ""));
-    app.pass().await;
+    app.round().await;
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
     let grant = &app.fake.grants()[0];
     assert_eq!((grant.alive, grant.at(1).requests, grant.at(1).reuse), (true, 2, 1));
@@ -56,7 +56,7 @@ async fn loses_one(kind: RefreshKind, processed: bool) -> Option<(TestApp, Strin
     let fault = if processed { Fault::close_after() } else { Fault::close_before() };
     app.fake.program(Plan::next(Endpoint::Refresh, fault));
     app.clock.advance(TimeDelta::minutes(50));
-    app.pass().await;
+    app.round().await;
     assert_eq!(app.fake.grants()[0].at(1).requests, 1);
     Some((app, credential))
 }
@@ -67,12 +67,12 @@ async fn where_reuse_is_refused_the_one_retry_comes_late_and_callers_are_served_
         let Some((app, credential)) = loses_one(kind, false).await else { return };
         let requests = || app.fake.grants()[0].at(1).requests;
         assert_eq!(app.standing(&credential).await, standing("active", "refresh_unconfirmed", ""));
-        app.passes(8, TimeDelta::minutes(1)).await;
+        app.rounds(8, TimeDelta::minutes(1)).await;
         app.refresh_now(&credential).await.assert_problem(503, "refresh_pending");
         assert_eq!(requests(), 1, "{kind}: not even by hand");
         app.read(&credential).await.ok(200);
 
-        app.passes(3, TimeDelta::minutes(1)).await;
+        app.rounds(3, TimeDelta::minutes(1)).await;
         assert_eq!(requests(), 2, "{kind}: a minute before its end");
         assert_eq!(app.standing(&credential).await, standing("active", "", ""));
         assert_eq!(app.fake.grants()[0].version, 2);
@@ -84,12 +84,12 @@ async fn where_reuse_is_refused_the_one_retry_comes_late_and_callers_are_served_
 async fn an_answer_lost_on_the_wire_is_the_loss_that_no_client_can_avoid() {
     for (kind, end) in [(RefreshKind::Reject, None), (RefreshKind::Strict, Some(GrantEnd::Reuse))] {
         let Some((app, credential)) = loses_one(kind, true).await else { return };
-        app.passes(12, TimeDelta::minutes(1)).await;
+        app.rounds(12, TimeDelta::minutes(1)).await;
         assert_eq!(app.fake.grants()[0].at(1).requests, 2, "{kind}: exactly one retry");
         assert_eq!(app.fake.grants()[0].end, end);
         assert_eq!(app.standing(&credential).await, standing("expired", "grant_lost", "reconnect"));
         app.read(&credential).await.assert_problem(409, "credential_expired");
-        app.passes(24, TimeDelta::hours(10)).await;
+        app.rounds(24, TimeDelta::hours(10)).await;
         assert_eq!(app.fake.grants()[0].at(1).requests, 2, "{kind}: and none after it");
         assert_eq!(app.reasons("credential.expired").await, ["grant_lost"]);
 
@@ -109,12 +109,12 @@ async fn an_app_that_is_down_for_six_hours_ends_nothing_whatever_its_answers_say
             app.fake.clear_faults();
             app.fake
                 .program(Plan::next(Endpoint::Refresh, Fault::oauth_error(status, "invalid_grant")).always());
-            app.passes(1, TimeDelta::minutes(10)).await;
+            app.rounds(1, TimeDelta::minutes(10)).await;
             assert_eq!(app.standing(&credential).await.0, "error", "{kind} {status}");
             pending(&app.read(&credential).await);
         }
         app.fake.clear_faults();
-        app.passes(2, TimeDelta::minutes(15)).await;
+        app.rounds(2, TimeDelta::minutes(15)).await;
         assert_eq!(app.standing(&credential).await, standing("active", "", ""), "{kind}");
         let events = app.events(&credential).await;
         assert_eq!(events, ["credential.created", "credential.failing", "credential.recovered"], "{kind}");

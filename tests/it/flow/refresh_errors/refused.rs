@@ -39,11 +39,11 @@ async fn a_refusal_counts_once_it_is_confirmed_whatever_status_it_comes_with() {
         app.clock.advance(TimeDelta::hours(2));
         pending(&app.read(&credential).await);
         assert_eq!(app.standing(&credential).await, standing("error", "refusal_unconfirmed", ""));
-        app.passes(1, TimeDelta::seconds(59)).await;
+        app.rounds(1, TimeDelta::seconds(59)).await;
         pending(&app.read(&credential).await);
         assert_eq!(requests(), 1, "{status} {code}");
 
-        app.passes(1, TimeDelta::seconds(32)).await;
+        app.rounds(1, TimeDelta::seconds(32)).await;
         assert_eq!(requests(), 2, "{status} {code}");
         assert_eq!(app.standing(&credential).await, standing(state, cause, "reconnect"), "{status} {code}");
         app.read(&credential).await.assert_problem(409, &format!("credential_{state}"));
@@ -58,10 +58,10 @@ async fn a_code_that_nobody_knows_ends_nothing() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
     let fault = Fault::oauth_error(StatusCode::BAD_REQUEST, "grant_has_a_cold");
     app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
-    app.passes(20, TimeDelta::hours(12)).await;
+    app.rounds(20, TimeDelta::hours(12)).await;
     assert_eq!(app.standing(&credential).await, standing("error", "refresh_unconfirmed", ""));
     app.fake.clear_faults();
-    app.passes(2, TimeDelta::hours(24)).await;
+    app.rounds(2, TimeDelta::hours(24)).await;
     app.read(&credential).await.ok(200);
 }
 
@@ -70,10 +70,10 @@ async fn a_single_refusal_is_forgotten_when_the_app_takes_the_token_after_all() 
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
     app.fake.program(refusal());
     app.clock.advance(TimeDelta::minutes(50));
-    app.pass().await;
+    app.round().await;
     assert_eq!(app.standing(&credential).await, standing("active", "refusal_unconfirmed", ""));
     app.read(&credential).await.ok(200);
-    app.passes(1, TimeDelta::seconds(91)).await;
+    app.rounds(1, TimeDelta::seconds(91)).await;
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
     assert_eq!(app.events(&credential).await, ["credential.created"]);
 }
@@ -83,7 +83,7 @@ async fn asking_by_hand_does_not_make_two_refusals_of_one_incident() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
     app.fake.program(refusal().always());
     app.clock.advance(TimeDelta::minutes(50));
-    app.pass().await;
+    app.round().await;
     app.refresh_now(&credential).await.assert_problem(429, "refresh_too_soon");
     app.clock.advance(TimeDelta::seconds(59));
     app.refresh_now(&credential).await.assert_problem(429, "refresh_too_soon");
@@ -98,12 +98,12 @@ async fn a_refused_grant_is_asked_for_three_times_more_in_a_week() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
     app.fake.program(refusal().always());
     pending(&app.read(&credential).await);
-    app.passes(1, TimeDelta::seconds(91)).await;
+    app.rounds(1, TimeDelta::seconds(91)).await;
     assert_eq!(app.standing(&credential).await.0, "expired");
     let mut probes = Vec::new();
     for hour in 1..=24 * 30 {
         let before = app.refreshes();
-        app.passes(1, TimeDelta::hours(1)).await;
+        app.rounds(1, TimeDelta::hours(1)).await;
         if app.refreshes() > before {
             probes.push(hour);
         }
@@ -119,13 +119,13 @@ async fn an_outage_that_outlived_the_guard_heals_by_itself() {
         let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
         app.fake.program(refusal().always());
         pending(&app.read(&credential).await);
-        app.passes(1, TimeDelta::seconds(91)).await;
+        app.rounds(1, TimeDelta::seconds(91)).await;
         assert_eq!(app.standing(&credential).await, standing("expired", "grant_refused", "reconnect"));
         for hour in 1..=hours {
             if hour == hours {
                 app.fake.clear_faults();
             }
-            app.passes(1, TimeDelta::hours(1)).await;
+            app.rounds(1, TimeDelta::hours(1)).await;
         }
         assert_eq!(app.standing(&credential).await, standing("active", "", ""), "after {hours} h");
         app.read(&credential).await.ok(200);
@@ -142,9 +142,9 @@ async fn a_probe_that_fails_in_passing_is_not_used_up() {
     app.fake.program(refusal().times(2));
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)).times(3));
     pending(&app.read(&credential).await);
-    app.passes(1, TimeDelta::seconds(91)).await;
+    app.rounds(1, TimeDelta::seconds(91)).await;
     assert_eq!(app.standing(&credential).await.0, "expired");
-    app.passes(8, TimeDelta::minutes(16)).await;
+    app.rounds(8, TimeDelta::minutes(16)).await;
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
     assert_eq!(app.refreshes(), 6);
 }

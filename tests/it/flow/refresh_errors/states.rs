@@ -74,7 +74,7 @@ async fn renewing_shows_the_state_that_it_was_claimed_from() {
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)));
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()));
     app.clock.advance(TimeDelta::hours(2));
-    app.pass().await;
+    app.round().await;
     let waiting = standing("error", "provider_unreachable", "");
     assert_eq!(app.standing(&credential).await, waiting);
     app.clock.advance(TimeDelta::minutes(1));
@@ -102,12 +102,12 @@ async fn waiting_unknown_and_suspect_serve_what_still_lives() {
         let Some((app, credential)) = TestApp::connected(Setup::of(kind)).await else { return };
         app.fake.program(Plan::next(Endpoint::Refresh, fault.clone()));
         app.clock.advance(TimeDelta::minutes(50));
-        app.pass().await;
+        app.round().await;
         assert_eq!(seen(&app, &credential).await, served(usable), "{fault:?}");
 
         let Some((app, credential)) = TestApp::spent(Setup::of(kind)).await else { return };
         app.fake.program(Plan::next(Endpoint::Refresh, fault.clone()));
-        app.pass().await;
+        app.round().await;
         assert_eq!(seen(&app, &credential).await, waits(spent), "{fault:?}");
     }
 }
@@ -123,7 +123,7 @@ async fn q14_broken_says_why_and_what_would_help() {
     app.clock.advance(TimeDelta::minutes(60));
     let ended = over("expired", "no_refresh_token", "reconnect");
     assert_eq!(seen(&app, &credential).await, ended, "the clock says it before any sweep");
-    app.pass().await;
+    app.round().await;
     assert_eq!(seen(&app, &credential).await, ended);
     assert_eq!(app.reasons("credential.expired").await, ["no_refresh_token"]);
     app.reconnect(&credential).await;
@@ -164,7 +164,7 @@ async fn a_refused_client_shows_only_where_the_token_has_run_out() {
     let fault = Fault::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client");
     app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
     app.clock.advance(TimeDelta::minutes(50));
-    app.pass().await;
+    app.round().await;
     assert_eq!(seen(&app, &credential).await, served("refresh_delayed"));
     app.clock.advance(TimeDelta::minutes(10));
     let rejected = standing("error", "connector_rejected", "fix_connector");
@@ -176,9 +176,9 @@ async fn what_is_expired_or_revoked_stays_so_when_it_is_switched_off_as_well() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
     app.change(&credential, json!({"active": false})).await;
     app.fake.withdraw(app.fake.grants()[0].id);
-    app.pass().await;
+    app.round().await;
     assert_eq!(app.standing(&credential).await, standing("inactive", "deactivated", "reactivate"));
-    app.passes(1, TimeDelta::seconds(91)).await;
+    app.rounds(1, TimeDelta::seconds(91)).await;
     assert_eq!(seen(&app, &credential).await, over("expired", "grant_refused", "reconnect"));
     assert_eq!(app.shown(&credential).await["active"], false);
     app.as_key().act(&format!("/credentials/{credential}/revoke")).await.ok(200);
@@ -193,7 +193,7 @@ async fn what_is_expired_or_revoked_stays_so_when_it_is_switched_off_as_well() {
 async fn a_token_that_runs_out_while_the_app_is_down_waits() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Static)).await else { return };
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)).always());
-    app.passes(5, TimeDelta::minutes(11)).await;
+    app.rounds(5, TimeDelta::minutes(11)).await;
     assert_eq!(seen(&app, &credential).await, served("refresh_delayed"));
     app.clock.advance(TimeDelta::minutes(5));
     pending(&app.read(&credential).await);

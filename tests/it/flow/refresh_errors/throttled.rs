@@ -52,7 +52,7 @@ async fn wait_for(app: &TestApp, credential: &str, fault: Fault, seconds: std::o
     assert!(seconds.contains(&wait), "{fault:?}: {wait} s");
     assert_eq!(app.standing(credential).await, standing("error", "throttled", ""));
     if wait > 2 {
-        app.passes(1, TimeDelta::seconds(wait - 2)).await;
+        app.rounds(1, TimeDelta::seconds(wait - 2)).await;
         pending(&app.read(credential).await);
         assert_eq!(app.refreshes(), before + 1, "{fault:?}");
     }

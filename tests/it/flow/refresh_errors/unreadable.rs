@@ -26,14 +26,14 @@ async fn a_mended_definition_finds_the_tokens_that_were_kept() {
         let members = Copier::of(&app, &credential).await.here(9).await;
         app.clock.advance(TimeDelta::hours(2));
         app.redefine(|text| misled(&text) + LIMITS);
-        app.pass().await;
+        app.round().await;
         assert_eq!(app.refreshes(), 10);
         assert_eq!(alerts.count("holds no token"), 10);
         for id in members.iter().map(|member| &member.credential).chain([&credential]) {
             assert_eq!(app.standing(id).await, standing("error", "refresh_unconfirmed", ""));
             pending(&app.read(id).await);
         }
-        app.passes(4, TimeDelta::minutes(15)).await;
+        app.rounds(4, TimeDelta::minutes(15)).await;
         app.hub.sweep().await.unwrap();
         assert_eq!(app.refreshes(), 10, "{kind}: what is spent is not sent again");
 
@@ -44,7 +44,7 @@ async fn a_mended_definition_finds_the_tokens_that_were_kept() {
             assert_eq!(app.count_events(id, "credential.expired").await, 0, "{kind}");
         }
         // An hour old by now, so they are renewed with the token that was found.
-        app.pass().await;
+        app.round().await;
         for member in &members {
             assert_eq!(app.standing(&member.credential).await, standing("active", "", ""), "{kind}");
             let grant = app.fake.grant(member.grant).unwrap();
@@ -59,10 +59,10 @@ async fn what_nobody_mends_is_asked_for_again_after_a_day() {
     let odd = Fault::answer(StatusCode::OK, "application/json", "{\"ok\":true}");
     app.fake.program(Plan::next(Endpoint::Refresh, odd));
     pending(&app.read(&credential).await);
-    app.passes(23, TimeDelta::hours(1)).await;
+    app.rounds(23, TimeDelta::hours(1)).await;
     app.hub.sweep().await.unwrap();
     assert_eq!(app.refreshes(), 1);
-    app.passes(2, TimeDelta::hours(1)).await;
+    app.rounds(2, TimeDelta::hours(1)).await;
     assert_eq!(app.fake.grants()[0].at(1).requests, 2);
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
 }

@@ -12,15 +12,15 @@ async fn a_switched_off_credential_is_renewed_once_a_day_and_its_end_is_noticed(
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
     app.change(&credential, json!({"active": false})).await;
     // What is due by then was set while it was in use.
-    app.passes(2, TimeDelta::hours(1)).await;
+    app.rounds(2, TimeDelta::hours(1)).await;
     let before = app.refreshes();
-    app.passes(96, TimeDelta::hours(1)).await;
+    app.rounds(96, TimeDelta::hours(1)).await;
     let renewed = app.refreshes() - before;
     assert!((3..=4).contains(&renewed), "{renewed} times in four days");
     app.read(&credential).await.assert_problem(409, "credential_inactive");
 
     app.fake.withdraw(app.fake.grants()[0].id);
-    app.passes(26, TimeDelta::hours(1)).await;
+    app.rounds(26, TimeDelta::hours(1)).await;
     assert_eq!(app.standing(&credential).await, standing("expired", "grant_refused", "reconnect"));
     let body = json!({"active": true});
     let path = format!("/credentials/{credential}");
@@ -31,7 +31,7 @@ async fn a_switched_off_credential_is_renewed_once_a_day_and_its_end_is_noticed(
 async fn a_switched_off_credential_works_at_once_when_it_is_switched_on() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
     app.change(&credential, json!({"active": false})).await;
-    app.passes(40, TimeDelta::hours(1)).await;
+    app.rounds(40, TimeDelta::hours(1)).await;
     app.change(&credential, json!({"active": true})).await;
     app.read(&credential).await.ok(200);
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
@@ -40,11 +40,11 @@ async fn a_switched_off_credential_works_at_once_when_it_is_switched_on() {
 #[tokio::test]
 async fn a_credential_that_was_not_used_for_a_month_is_renewed_once_a_day() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
-    app.passes(1, TimeDelta::days(31)).await;
+    app.rounds(1, TimeDelta::days(31)).await;
     assert_eq!(app.refreshes(), 1);
-    app.passes(22, TimeDelta::hours(1)).await;
+    app.rounds(22, TimeDelta::hours(1)).await;
     assert_eq!(app.refreshes(), 1, "not per lifetime");
-    app.passes(3, TimeDelta::hours(1)).await;
+    app.rounds(3, TimeDelta::hours(1)).await;
     assert_eq!(app.refreshes(), 2);
 
     // Somebody uses it again: from the next renewal on it is kept fresh.
@@ -54,7 +54,7 @@ async fn a_credential_that_was_not_used_for_a_month_is_renewed_once_a_day() {
         app.hub.flush_uses().await.unwrap();
     }
     assert_eq!(app.refreshes(), 4);
-    app.passes(10, TimeDelta::hours(1)).await;
+    app.rounds(10, TimeDelta::hours(1)).await;
     assert_eq!(app.refreshes(), 14);
 }
 
@@ -68,14 +68,14 @@ async fn a_refresh_token_that_dies_unused_is_kept_alive_at_half_its_time() {
     let credential = app.connect("u-17").await;
     assert_eq!(app.shown(&credential).await["expiresAt"], "2030-01-02T00:00:00.000Z");
     for day in 1..=3 {
-        app.passes(11, TimeDelta::hours(1)).await;
+        app.rounds(11, TimeDelta::hours(1)).await;
         assert_eq!(app.refreshes(), day - 1);
-        app.passes(1, TimeDelta::hours(1)).await;
+        app.rounds(1, TimeDelta::hours(1)).await;
         assert_eq!(app.refreshes(), day, "though the access token lives a month");
     }
     assert_eq!(app.shown(&credential).await["expiresAt"], "2030-01-03T12:00:00.000Z");
     app.change(&credential, json!({"active": false})).await;
-    app.passes(24, TimeDelta::hours(1)).await;
+    app.rounds(24, TimeDelta::hours(1)).await;
     assert_eq!(app.refreshes(), 5, "switched off as well");
 }
 
@@ -85,7 +85,7 @@ async fn an_unknown_lifetime_is_renewed_once_a_day() {
     setup.settings.announce_lifetime = false;
     let Some((app, credential)) = TestApp::connected(setup).await else { return };
     assert!(app.token(&credential).await["expiresAt"].is_null());
-    app.passes(3 * 25, TimeDelta::hours(1)).await;
+    app.rounds(3 * 25, TimeDelta::hours(1)).await;
     assert_eq!(app.refreshes(), 3);
 }
 

@@ -24,7 +24,7 @@ async fn q11_a_bad_client_is_told_by_its_error_and_not_by_a_header() {
     assert_eq!(app.reasons("connector.failing").await, ["invalid_client"]);
 
     app.put_real_client(&id, &secret).await;
-    app.passes(2, TimeDelta::minutes(5)).await;
+    app.rounds(2, TimeDelta::minutes(5)).await;
     assert_eq!(app.reasons("connector.recovered").await.len(), 1);
     renew(&app, &server, &credential, 2).await;
 }

@@ -73,12 +73,12 @@ async fn q02_a_lost_answer_is_not_asked_for_again_at_once_where_reuse_kills() {
     app.clock.advance(LIFETIME);
     app.read(&credential).await.assert_problem(503, "refresh_pending");
     let sent = front.requests().len();
-    app.passes(3, TimeDelta::seconds(13)).await;
+    app.rounds(3, TimeDelta::seconds(13)).await;
     assert_eq!(front.requests().len(), sent, "for forty seconds");
     assert_eq!(app.standing(&credential).await, standing("error", "refresh_unconfirmed", ""));
     assert!(server.events("grant.revoked").is_empty());
     // The one retry of a token that was spent: the server ends the grant, and the hub says what happened.
-    app.passes(1, TimeDelta::seconds(2)).await;
+    app.rounds(1, TimeDelta::seconds(2)).await;
     assert_eq!(front.requests().len(), sent + 1);
     server.reported("grant.revoked", 1).await;
     assert_eq!(app.standing(&credential).await, standing("expired", "grant_lost", "reconnect"));
@@ -104,9 +104,9 @@ async fn q02_a_lost_answer_twin() {
         let Some((app, credential)) = TestApp::spent(Setup::of(kind)).await else { return };
         app.fake.program(Plan::next(Endpoint::Refresh, Fault::close_after()));
         app.read(&credential).await.assert_problem(503, "refresh_pending");
-        app.pass().await;
+        app.round().await;
         assert_eq!(app.refreshes(), if alive { 2 } else { 1 }, "{kind}");
-        app.passes(1, TimeDelta::seconds(41)).await;
+        app.rounds(1, TimeDelta::seconds(41)).await;
         assert_eq!((app.refreshes(), app.fake.grants()[0].alive), (2, alive), "{kind}");
     }
 }
@@ -146,7 +146,7 @@ async fn q04_an_empty_error_body_is_not_a_revocation_twin() {
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_REQUEST)));
     app.read(&credential).await.assert_problem(503, "refresh_pending");
     assert_eq!(app.standing(&credential).await, standing("error", "refresh_unconfirmed", ""));
-    app.passes(1, TimeDelta::seconds(41)).await;
+    app.rounds(1, TimeDelta::seconds(41)).await;
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
 }
 
@@ -168,14 +168,14 @@ async fn q09_a_page_instead_of_an_answer_changes_nothing_twin() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
     app.fake.program(Plan::next(Endpoint::Refresh, fault));
     app.clock.advance(TimeDelta::minutes(50));
-    app.pass().await;
+    app.round().await;
     assert_eq!(app.standing(&credential).await, standing("active", "refresh_unconfirmed", ""));
     app.read(&credential).await.ok(200);
     for path in ["/events", "/audit-events", &format!("/credentials/{credential}")] {
         let seen = app.as_key().get(path).await.json().to_string();
         assert!(!seen.contains("canary-page"), "{seen}");
     }
-    app.passes(1, TimeDelta::minutes(10)).await;
+    app.rounds(1, TimeDelta::minutes(10)).await;
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
 }
 
@@ -203,7 +203,7 @@ async fn q14_without_a_refresh_token_the_user_is_asked_to_come_back() {
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
     assert_eq!(app.shown(&credential).await["expiresAt"], "2030-01-01T00:00:05.000Z");
     app.refresh_now(&credential).await.assert_problem(400, "not_refreshable");
-    app.passes(1, LIFETIME).await;
+    app.rounds(1, LIFETIME).await;
     assert_eq!(app.standing(&credential).await, standing("expired", "no_refresh_token", "reconnect"));
     assert_eq!(app.reasons("credential.expired").await, ["no_refresh_token"]);
 }
