@@ -18,13 +18,16 @@ use url::Url;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::refresh::Times;
+use crate::egress::smtp::Smtp;
 use crate::egress::{Egress, EgressConfig, EgressHooks};
 use crate::http::HttpState;
+use crate::http::mail::MailWords;
 use crate::http::render::Renderer;
 use crate::journal::{Journal, JournalError};
 use crate::provider::{Registry, Report, Sources};
 use crate::random::{Random, SystemRandom};
 use crate::service::check::CHECK_WAITS;
+use crate::service::mail::Mailer;
 use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
 use crate::store::{Store, StoreError};
@@ -175,6 +178,7 @@ impl App {
             audit: config.audit,
             check_waits: deps.check_waits,
             pace: Pace::default(),
+            mailer: mailer(config, &renderer),
             journal,
         }));
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
@@ -280,6 +284,12 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, BuildError> {
         Some(url) => Ok(url.clone()),
         None => Url::parse(&format!("http://{address}/")).map_err(|_| BuildError::Address(address)),
     }
+}
+
+fn mailer(config: &Config, renderer: &Arc<Renderer>) -> Option<Mailer> {
+    let mail = config.mail.as_ref()?;
+    let smtp = Smtp::new(mail.server.clone(), mail.from.clone());
+    Some(Mailer { smtp, words: Arc::new(MailWords::new(Arc::clone(renderer))) })
 }
 
 fn times(config: &Config) -> Times {

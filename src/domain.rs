@@ -14,6 +14,7 @@ pub mod event;
 pub mod flow;
 pub mod host_pattern;
 pub mod integration;
+pub mod mail;
 pub mod origin;
 pub mod page;
 pub mod period;

@@ -5,6 +5,7 @@
 pub mod guard;
 mod message;
 mod resolve;
+pub mod smtp;
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 

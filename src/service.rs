@@ -16,8 +16,10 @@ pub mod events;
 pub mod idempotency;
 pub mod integrations;
 pub mod keys;
+pub mod mail;
 mod material;
 mod purge;
+mod recent;
 mod references;
 pub mod refresh;
 mod revocation;
@@ -43,12 +45,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
-use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
 use crate::clock::Clock;
 use crate::config::AuditMode;
 use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
 use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
@@ -58,6 +61,7 @@ use crate::provider::Registry;
 use crate::random::Random;
 use crate::store::{self, Store};
 use crate::vault::Vault;
+use recent::Recent;
 
 /// What the hub is made of.
 pub struct Parts {
@@ -83,6 +87,8 @@ pub struct Parts {
     pub check_waits: Vec<Duration>,
     /// Times of deliveries.
     pub pace: webhooks::Pace,
+    /// Sends mails; none where the operator names no mail server.
+    pub mailer: Option<mail::Mailer>,
     /// Where token answers are written down; without one, no token is spent.
     pub journal: Option<Journal>,
 }
@@ -103,7 +109,8 @@ pub struct Hub {
     uses: tokens::Uses,
     secret_uses: references::SecretUses,
     keys: keys::KeyCache,
-    environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
+    environments: Recent<EnvironmentId, (Environment, Tenant)>,
+    connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
     throttle: refresh::Throttle,
     journal: Option<Journal>,
@@ -119,6 +126,7 @@ pub struct Hub {
     wiped: AtomicBool,
     pace: webhooks::Pace,
     line: webhooks::Line,
+    mailer: Option<mail::Mailer>,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -128,7 +136,6 @@ impl Hub {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
-        let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
         Self {
             boot: ids.next().simple().to_string(),
             ids,
@@ -145,7 +152,8 @@ impl Hub {
             uses: tokens::Uses::default(),
             secret_uses: references::SecretUses::default(),
             keys: keys::KeyCache::new(),
-            environments: short(10_000).build(),
+            environments: Recent::default(),
+            connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),
             throttle: refresh::Throttle::default(),
             journal: parts.journal,
@@ -156,6 +164,7 @@ impl Hub {
             wiped: AtomicBool::new(true),
             pace: parts.pace,
             line: webhooks::Line::default(),
+            mailer: parts.mailer,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }
@@ -192,13 +201,8 @@ impl Hub {
         db: &impl store::Reads,
         id: EnvironmentId,
     ) -> Result<Arc<(Environment, Tenant)>, Error> {
-        if let Some(found) = self.environments.get(&id).await {
-            return Ok(found);
-        }
-        let found = store::environment::find(db, id).await?.ok_or(Error::NotFound)?;
-        let found = Arc::new(found);
-        self.environments.insert(id, Arc::clone(&found)).await;
-        Ok(found)
+        let read = async { Ok(store::environment::find(db, id).await?) };
+        self.environments.get(&id, read).await?.ok_or(Error::NotFound)
     }
 
     /// Refuses changes in a workspace whose subscription has ended. Reading, use, deactivation, revocation and

@@ -16,6 +16,7 @@ pub mod expiry;
 pub mod flow;
 pub mod idempotency;
 pub mod integration;
+pub mod mail;
 pub mod refresh;
 pub mod revocation;
 pub mod secret;
@@ -45,6 +46,15 @@ pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     outbox: Arc<Notify>,
+    /// The connections of `reader`.
+    direct: Direct,
+}
+
+/// The driver's own pool, for the few statements that every call needs.
+#[derive(Clone)]
+enum Direct {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
 }
 
 /// Why the database gave no answer.

@@ -14,13 +14,14 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     tracker.spawn(Arc::clone(hub).run_refreshes());
     tracker.spawn(Arc::clone(hub).run_deliveries());
     spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
-    spawn(&tracker, hub, "write audit events", Duration::from_secs(1), Hub::flush_audit);
+    spawn(&tracker, hub, "write audit events", Duration::from_millis(250), Hub::flush_audit);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
     spawn(&tracker, hub, "write last uses of secrets", Duration::from_secs(10), Hub::flush_secret_uses);
     spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);
     spawn(&tracker, hub, "tell apps of revocations", Duration::from_secs(1), Hub::work_off_revocations);
     spawn(&tracker, hub, "see whose the database is", Duration::from_secs(3), Hub::review_adoption);
     spawn(&tracker, hub, "purge", Duration::from_hours(1), Hub::purge);
+    spawn(&tracker, hub, "send mails", Duration::from_secs(2), Hub::send_mails);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
     tracker.close();
     tracker

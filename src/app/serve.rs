@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tower::Layer as _;
 
 use super::lock::DirLock;
 use super::{App, BuildError, Deps};
@@ -202,7 +203,8 @@ fn connect(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let service = router.clone().layer(Extension(ConnectInfo(peer)));
+    // Around the router, not inside it: a layer of the router would be put around each of its routes.
+    let service = Extension(ConnectInfo(peer)).layer(router.clone());
     builder
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
         .into_owned()

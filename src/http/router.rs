@@ -2,10 +2,8 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -90,6 +88,7 @@ fn pages() -> Router<HttpState> {
         .route("/connect.js", get(assets::get_embed_script))
         .route("/assets/{file}", get(assets::get_asset))
         .merge(connect::routes())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
 /// What the handlers say of themselves.
@@ -102,13 +101,7 @@ pub(super) fn described() -> utoipa::openapi::OpenApi {
 pub fn router(state: HttpState) -> Router {
     let (api, _) = api().split_for_parts();
     let carry = from_fn_with_state(state.clone(), idempotency::carry_through);
-    let around = ServiceBuilder::new()
-        .layer(from_fn_with_state(state.clone(), layers::identify))
-        .layer(from_fn(layers::trace))
-        .layer(from_fn_with_state(state.clone(), layers::secure))
-        .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn_with_state(state.clone(), layers::limit_time))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let around = from_fn_with_state(state.clone(), layers::surround);
     api.route_layer(carry)
         .merge(pages())
         .fallback(|| async { Problem::not_found() })

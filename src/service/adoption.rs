@@ -118,7 +118,7 @@ impl Hub {
         // Last, so that nobody spends a token that is not marked yet.
         let tx = self.store.begin().await?;
         store::adoption::save(&tx, &home, self.now()).await?;
-        store::audit::insert(&tx, vec![self.adoption_event(marked)]).await?;
+        store::audit::insert(&tx, &[self.adoption_event(marked)]).await?;
         tx.commit().await?;
         self.review_adoption().await?;
         Ok(marked)
@@ -141,12 +141,12 @@ impl Hub {
             workspace: None,
             environment: None,
             at: self.now(),
-            action: "database.adopt".to_owned(),
-            actor_type: author.kind().to_owned(),
+            action: "database.adopt".into(),
+            actor_type: author.kind().into(),
             actor_id: author.id(),
-            target_type: target.kind.to_owned(),
+            target_type: target.kind.into(),
             target_id: target.id,
-            result: "ok".to_owned(),
+            result: "ok".into(),
             reason: Some(format!("{marked} grants are suspect")),
             request_id: None,
             address: None,

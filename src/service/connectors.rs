@@ -7,7 +7,7 @@ pub use put::NewConnector;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use vouchsafe_entity::id::ConnectorId;
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
 use vouchsafe_entity::kind::Method;
 
 use super::audit::Target;
@@ -98,6 +98,17 @@ impl Hub {
         Ok(found)
     }
 
+    /// The connector of a credential, by its id. It may be five seconds old; see [`super::recent`].
+    pub(super) async fn connector_of_use(
+        &self,
+        environment: EnvironmentId,
+        id: ConnectorId,
+    ) -> Result<Arc<Connector>, Error> {
+        let read = async { Ok(store::connector::find(&self.store, environment, id).await?) };
+        let found = self.connectors.get(&(environment, id), read).await?;
+        found.ok_or(Error::internal("a credential without its connector"))
+    }
+
     fn default_connector(&self, actor: &Actor, key: &str) -> Option<Connector> {
         let definition = self.providers().get(key)?;
         (!definition.needs_client()).then(|| Connector::by_default(actor.environment(), key))
@@ -179,7 +190,9 @@ impl Hub {
             store::connector::delete(tx, environment, connector.id).await?;
             self.record(tx, actor, "connector.delete", Target::new("connector", key), None).await
         })
-        .await
+        .await?;
+        self.connectors.forget(&(environment, connector.id));
+        Ok(())
     }
 }
 

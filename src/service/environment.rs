@@ -69,7 +69,7 @@ impl Hub {
         let target = Target::new("environment", actor.environment());
         self.record(&tx, actor, "environment.update", target, Some(names)).await?;
         tx.commit().await?;
-        self.environments.invalidate(&actor.environment()).await;
+        self.environments.forget(&actor.environment());
         self.get_environment(actor).await
     }
 
@@ -198,7 +198,7 @@ impl Hub {
             return Err(Error::NotFound);
         }
         tx.commit().await?;
-        self.environments.invalidate_all();
+        self.environments.forget_all();
         Ok(())
     }
 }
@@ -247,7 +247,7 @@ impl SettingsChange {
             settings.theme = theme;
         }
         if let Some(mail) = self.mail {
-            checker.metadata("/mail", &mail);
+            super::mail::check_settings(&mut checker, &mail);
             settings.mail = mail;
         }
         if let Some(days) = self.purge_after_days {

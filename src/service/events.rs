@@ -23,7 +23,8 @@ const MOST_BATCHES: usize = 20;
 
 /// Something to be told.
 pub(super) struct News {
-    id: EventId,
+    /// Their id.
+    pub(super) id: EventId,
     kind: EventType,
     /// The credential it is about.
     pub(super) credential: Option<CredentialId>,
@@ -99,7 +100,10 @@ impl Hub {
         news.body.provider = Some(credential.provider.clone());
         news.body.reason = reason.map(str::to_owned);
         news.body.reconnect_url = self.link_for(tx, tenant, credential, kind).await?;
-        self.emit(tx, tenant, news).await?;
+        let (event, body) = ((news.id, kind), news.body.clone());
+        if self.emit(tx, tenant, news).await? {
+            self.write_mail(tx, tenant, credential, event, &body).await?;
+        }
         Ok(())
     }
 
@@ -112,16 +116,16 @@ impl Hub {
         Ok(News { id, kind, credential: None, unique_key: id.to_string(), body })
     }
 
-    /// Writes news down with whom they go to, in the transaction of the change; nothing where they were told before.
-    /// Gives their id.
-    pub(super) async fn emit(&self, tx: &Tx, tenant: Tenant, news: News) -> Result<EventId, Error> {
+    /// Writes news down with whom they go to, in the transaction of the change; false where they were told before.
+    pub(super) async fn emit(&self, tx: &Tx, tenant: Tenant, news: News) -> Result<bool, Error> {
         let News { id, kind, credential, unique_key, body } = news;
         let sealed = self.seal_event(tenant, &body)?;
         let event = StoredEvent { id, kind, credential, unique_key, sealed, created_at: self.now() };
-        if store::event::insert(tx, tenant.environment, event).await? {
+        let is_new = store::event::insert(tx, tenant.environment, event).await?;
+        if is_new {
             self.post(tx, tenant.environment, id, kind).await?;
         }
-        Ok(id)
+        Ok(is_new)
     }
 
     fn seal_event(&self, tenant: Tenant, body: &EventBody) -> Result<Sealed, Error> {

@@ -9,7 +9,7 @@ use vouchsafe_entity::sealed::Sealed;
 
 use super::{Error, Hub};
 use crate::domain::connector::Connector;
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, ServedCredential};
 use crate::domain::workspace::Tenant;
 use crate::oauth::{ClientAuth, TokenAnswer};
 use crate::provider::Values;
@@ -85,6 +85,11 @@ impl Material {
         values
     }
 
+    /// The variables alone.
+    pub(super) fn into_values(self) -> BTreeMap<String, SecretString> {
+        self.values
+    }
+
     /// The parts to be sealed.
     pub(super) fn parts(&self) -> MaterialParts<'_> {
         MaterialParts {
@@ -157,14 +162,29 @@ impl Hub {
 
     /// Opens what a credential holds.
     pub(super) fn open_material(&self, tenant: Tenant, credential: &Credential) -> Result<Material, Error> {
-        let sealed = credential
-            .token
-            .sealed
-            .as_ref()
-            .ok_or(Error::internal("a live credential without a sealed object"))?;
-        let row = credential.id.to_string();
-        let at = (credential.token.epoch, credential.token.version);
-        Ok(self.vault.open(&place(tenant, CURRENT, &row, at), sealed)?)
+        let token = &credential.token;
+        self.open_current(tenant, credential.id, (token.epoch, token.version), token.sealed.as_ref())
+    }
+
+    /// Opens what a credential holds that is only served.
+    pub(super) fn open_served(
+        &self,
+        tenant: Tenant,
+        credential: &ServedCredential,
+    ) -> Result<Material, Error> {
+        let at = (credential.epoch, credential.version);
+        self.open_current(tenant, credential.id, at, credential.sealed.as_ref())
+    }
+
+    fn open_current(
+        &self,
+        tenant: Tenant,
+        id: CredentialId,
+        at: (i64, i64),
+        sealed: Option<&Sealed>,
+    ) -> Result<Material, Error> {
+        let sealed = sealed.ok_or(Error::internal("a live credential without a sealed object"))?;
+        Ok(self.vault.open(&place(tenant, CURRENT, &id.to_string(), at), sealed)?)
     }
 
     pub(super) fn seal_connector(

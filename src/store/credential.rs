@@ -3,11 +3,13 @@
 mod ends;
 mod list;
 mod purge;
+mod served;
 mod turning;
 
 pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
 pub use list::{CredentialFilter, list};
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
+pub use served::served;
 pub use turning::{Key, ended, run_out, run_out_behind};
 
 use sea_orm::{
@@ -27,7 +29,7 @@ use crate::domain::credential::{Credential, Machine, Resting, Token};
 
 const BY_ID: &str = " WHERE c.environment_id = $1 AND c.id = $2 AND t.state <> 'deleted'";
 
-/// One credential. A constant statement over primary keys: the hot path reads through it.
+/// One credential, whole.
 pub async fn find(
     db: &impl Reads,
     environment: EnvironmentId,

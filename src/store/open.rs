@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Notify;
 use vouchsafe_migration as migration;
 
-use super::{Store, StoreError};
+use super::{Direct, Store, StoreError};
 
 /// Readers beside the one writer of a SQLite database.
 const SQLITE_READERS: u32 = 8;
@@ -103,7 +103,13 @@ async fn open_sqlite(url: &DatabaseUrl) -> Result<Store, StoreError> {
     let mut reader = url.options();
     pool(&mut reader, SQLITE_READERS)
         .map_sqlx_sqlite_opts(|options| pragmas(options).pragma("query_only", "on"));
-    Ok(Store { reader: Database::connect(reader).await?, writer, outbox: Arc::new(Notify::new()) })
+    let reader = Database::connect(reader).await?;
+    Ok(Store {
+        direct: Direct::Sqlite(reader.get_sqlite_connection_pool().clone()),
+        reader,
+        writer,
+        outbox: Arc::new(Notify::new()),
+    })
 }
 
 fn pragmas(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -131,5 +137,6 @@ async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
         .test_before_acquire_if_idle_for(Duration::from_secs(30));
     let pool: Result<DatabaseConnection, DbErr> = Database::connect(options).await;
     let pool = pool?;
-    Ok(Store { reader: pool.clone(), writer: pool, outbox: Arc::new(Notify::new()) })
+    let direct = Direct::Postgres(pool.get_postgres_connection_pool().clone());
+    Ok(Store { reader: pool.clone(), writer: pool, outbox: Arc::new(Notify::new()), direct })
 }

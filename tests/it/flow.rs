@@ -5,6 +5,7 @@ mod api_key;
 mod authorization_code;
 mod control_plane;
 mod expiry;
+mod mail;
 mod purge;
 mod reconnect;
 mod refresh;

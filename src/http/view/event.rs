@@ -106,12 +106,12 @@ impl From<AuditEvent> for AuditEventOut {
         Self {
             audit_event_id: event.id.to_string(),
             at: event.at.into(),
-            action: event.action,
-            actor: PartyOut { kind: event.actor_type, id: event.actor_id },
-            target: PartyOut { kind: event.target_type, id: event.target_id },
-            result: event.result,
+            action: event.action.into_owned(),
+            actor: PartyOut { kind: event.actor_type.into_owned(), id: event.actor_id },
+            target: PartyOut { kind: event.target_type.into_owned(), id: event.target_id },
+            result: event.result.into_owned(),
             reason: event.reason,
-            request_id: event.request_id,
+            request_id: event.request_id.map(|id| id.to_string()),
             address: event.address,
         }
     }

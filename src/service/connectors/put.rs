@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use vouchsafe_entity::id::ConnectorId;
 use vouchsafe_entity::kind::Method;
 
 /// A connector as it is PUT. The outer none of a secret keeps what is there, the inner none removes it.
@@ -51,7 +52,12 @@ impl Hub {
     ) -> Result<(ConnectorView, bool), Error> {
         Self::gate(actor)?;
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
-        let definition = self.checked_definition(key, &new, before.as_ref())?;
+        let moves = before.as_ref().filter(|before| before.provider != new.provider);
+        let settled = match moves {
+            Some(before) => before.explicit || self.has_credentials(actor, before.id).await?,
+            None => false,
+        };
+        let definition = self.checked_definition(key, &new, settled)?;
         self.check_references(actor, key, &new, &definition).await?;
         let secrets = match &before {
             Some(before) => self.open_connector(actor.tenant, before)?,
@@ -90,14 +96,21 @@ impl Hub {
         let changed = Some(format!("provider {}", connector.provider));
         self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
         tx.commit().await?;
+        self.connectors.forget(&(actor.environment(), connector.id));
         Ok((self.get_connector(actor, key).await?, fresh))
     }
 
+    async fn has_credentials(&self, actor: &Actor, id: ConnectorId) -> Result<bool, Error> {
+        let counts = store::connector::count_credentials(&self.store, actor.environment(), vec![id]).await?;
+        Ok(!counts.is_empty())
+    }
+
+    /// `settled`: the connector has another provider, and somebody relies on it.
     fn checked_definition(
         &self,
         key: &str,
         new: &NewConnector,
-        before: Option<&Connector>,
+        settled: bool,
     ) -> Result<Arc<Definition>, Error> {
         let mut checker = Checker::default();
         checker.ensure(
@@ -110,10 +123,8 @@ impl Hub {
             checker.add("/provider", "unknown", "There is no such provider; see GET /providers.");
             return checker.finish().and(Err(Error::NotFound));
         };
-        if before.is_some_and(|before| before.provider != new.provider && before.explicit) {
-            let message = "The provider of a connector cannot change; make another connector.";
-            checker.add("/provider", "immutable_field", message);
-        }
+        let message = "The provider of a connector cannot change; make another connector.";
+        checker.ensure(!settled, "/provider", "immutable_field", message);
         for (at, method) in new.methods.iter().flatten().enumerate() {
             let known = definition.methods().contains(method);
             let message = format!("{} has no such method.", definition.name());

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::Ordering;
 
 use vouchsafe_entity::id::{ConnectorId, CredentialId};
 use vouchsafe_entity::kind::{BrokenCause, Method};
@@ -101,7 +100,7 @@ impl Hub {
             self.record_outcome(&tx, actor, id, outcome.as_str()).await?;
         }
         tx.commit().await?;
-        self.wiped.store(true, Ordering::Relaxed);
+        self.note_wiped();
         Ok(farewell)
     }
 
@@ -174,7 +173,7 @@ impl Hub {
         actor: &Actor,
         credentials: Vec<Credential>,
         tellers: &mut Tellers,
-        (action, reason): (&str, Option<&str>),
+        (action, reason): (&'static str, Option<&str>),
     ) -> Result<(), Error> {
         let (mut jobs, mut rows, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for mut credential in credentials {
@@ -200,11 +199,11 @@ impl Hub {
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
         store::credential::forget_orphans(tx, actor.environment(), &ids).await?;
         store::revocation::insert(tx, jobs).await?;
-        self.wiped.store(true, Ordering::Relaxed);
+        self.note_wiped();
         if rows.is_empty() {
             return Ok(());
         }
-        Ok(store::audit::insert(tx, rows).await?)
+        Ok(store::audit::insert(tx, &rows).await?)
     }
 
     fn wipe(&self, credential: &mut Credential, how: Ended) {

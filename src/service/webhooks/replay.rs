@@ -57,7 +57,8 @@ impl Hub {
         ensure_enabled(&endpoint)?;
         let tx = self.store.begin().await?;
         let news = self.news(&tx, actor.tenant, EventType::WebhookTest).await?;
-        let event = self.emit(&tx, actor.tenant, news).await?;
+        let event = news.id;
+        self.emit(&tx, actor.tenant, news).await?;
         store::delivery::insert(&tx, actor.environment(), &[self.first_delivery(id, event)]).await?;
         self.record(&tx, actor, "webhook_endpoint.test", target(id), None).await?;
         tx.commit().await?;

@@ -1,6 +1,7 @@
 //! Webhooks: what arrives, that it is genuine, and what happens when it does not arrive.
 
 mod failing;
+mod link;
 mod sharing;
 mod warning;
 

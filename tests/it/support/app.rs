@@ -75,6 +75,14 @@ impl TestApp {
 
     /// The same with another state.
     pub(crate) async fn start_with(change: impl FnOnce(&mut HttpState)) -> Option<Self> {
+        Self::start_as(|_| (), change).await
+    }
+
+    /// The same made of other parts.
+    pub(crate) async fn start_as(
+        change_parts: impl FnOnce(&mut Parts),
+        change: impl FnOnce(&mut HttpState),
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = database(&folder).await?;
         let clock = Arc::new(ManualClock::default());
@@ -91,7 +99,9 @@ impl TestApp {
         };
         let path = world.providers.with_file_name("journal");
         let journal = Journal::open(&path, || "node_test".to_owned()).unwrap();
-        let hub = Arc::new(Hub::new(world.parts(Some(journal)).await));
+        let mut parts = world.parts(Some(journal)).await;
+        change_parts(&mut parts);
+        let hub = Arc::new(Hub::new(parts));
         hub.bootstrap().await.unwrap();
         hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active).await.unwrap();
         let keys = [
@@ -331,6 +341,7 @@ impl World {
             audit: AuditMode::Strict,
             check_waits: Vec::new(),
             pace: Pace::default(),
+            mailer: None,
             journal,
         }
     }

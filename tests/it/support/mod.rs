@@ -13,4 +13,5 @@ pub(crate) mod outside;
 pub(crate) mod process;
 pub(crate) mod receiver;
 pub(crate) mod servers;
+pub(crate) mod smtp;
 pub(crate) mod wait;
