@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes a running hub. Tests build theirs here too, with other [`Deps`].
 
+mod home;
 mod keys;
 mod lock;
 mod serve;
@@ -17,16 +18,25 @@ use url::Url;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::refresh::Times;
+use crate::egress::smtp::Smtp;
 use crate::egress::{Egress, EgressConfig, EgressHooks};
 use crate::http::HttpState;
+use crate::http::mail::MailWords;
 use crate::http::render::Renderer;
 use crate::journal::{Journal, JournalError};
 use crate::provider::{Registry, Report, Sources};
 use crate::random::{Random, SystemRandom};
 use crate::service::check::CHECK_WAITS;
+use crate::service::mail::Mailer;
+use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
 use crate::store::{Store, StoreError};
 use crate::vault::Vault;
+
+/// Seconds by which the clock of a replica may differ from the database's.
+const MOST_SKEW: i64 = 30;
+/// Seconds from which the operator is warned.
+const WARN_SKEW: i64 = 5;
 
 /// What tests put in the place of the world.
 pub struct Deps {
@@ -87,6 +97,14 @@ pub enum BuildError {
     /// No HTTP client.
     #[error("outbound calls can't be made")]
     Egress(#[from] crate::egress::SetupError),
+    /// Times would be compared that mean different moments.
+    #[error(
+        "the clock of this machine is {} s {} that of the database, and at most {MOST_SKEW} s are allowed: \
+         set it (NTP) and start again",
+        .0.abs() / 1_000,
+        if *.0 > 0 { "ahead of" } else { "behind" }
+    )]
+    Skew(i64),
     /// The first start failed.
     #[error("the database could not be set up")]
     Bootstrap(#[source] crate::service::Error),
@@ -102,6 +120,7 @@ impl BuildError {
             | Self::Store(_)
             | Self::Journal(_)
             | Self::Egress(_)
+            | Self::Skew(_)
             | Self::Bootstrap(_) => 1,
         }
     }
@@ -158,6 +177,8 @@ impl App {
             times: times(config),
             audit: config.audit,
             check_waits: deps.check_waits,
+            pace: Pace::default(),
+            mailer: mailer(config, &renderer),
             journal,
         }));
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
@@ -195,6 +216,50 @@ pub async fn migrate(config: &Config) -> Result<(), BuildError> {
     Ok(open(config, &SystemRandom).await?.store.close().await?)
 }
 
+/// Gives the database to the deployment of this configuration, or with `ask` only says whether it is its own already.
+///
+/// # Errors
+/// [`BuildError`].
+pub async fn adopt(config: &Config, ask: bool) -> Result<Adopted, BuildError> {
+    let app = offline(config).await?;
+    let random: &dyn Random = &SystemRandom;
+    let home = home::home(config, &app.hub, (!ask).then_some(random)).await?;
+    if ask {
+        let difference = app.hub.difference(&home).await.map_err(BuildError::Bootstrap)?;
+        return Ok(difference.map_or(Adopted::Already, Adopted::NotYet));
+    }
+    let suspect = app.hub.adopt(home.clone()).await.map_err(BuildError::Bootstrap)?;
+    Ok(Adopted::Now { public_url: home.public_url, suspect })
+}
+
+/// Whose a database is.
+#[derive(Debug)]
+pub enum Adopted {
+    /// This deployment's since now.
+    Now {
+        /// Its address, where that is known.
+        public_url: Option<String>,
+        /// Grants that are looked at again before they are trusted.
+        suspect: usize,
+    },
+    /// This deployment's, or nobody's yet.
+    Already,
+    /// Another one's: what differs, in words.
+    NotYet(String),
+}
+
+/// Refuses a clock that leases and ends can't be compared by.
+async fn compare_clocks(hub: &Hub) -> Result<(), BuildError> {
+    let skew = hub.clock_skew().await.map_err(BuildError::Bootstrap)?;
+    if skew.abs() > MOST_SKEW * 1_000 {
+        return Err(BuildError::Skew(skew));
+    }
+    if skew.abs() >= WARN_SKEW * 1_000 {
+        tracing::warn!(skew_ms = skew, "the clock of this machine differs from that of the database");
+    }
+    Ok(())
+}
+
 /// A hub without listener and loops, for commands that work on the database directly.
 ///
 /// # Errors
@@ -219,6 +284,12 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, BuildError> {
         Some(url) => Ok(url.clone()),
         None => Url::parse(&format!("http://{address}/")).map_err(|_| BuildError::Address(address)),
     }
+}
+
+fn mailer(config: &Config, renderer: &Arc<Renderer>) -> Option<Mailer> {
+    let mail = config.mail.as_ref()?;
+    let smtp = Smtp::new(mail.server.clone(), mail.from.clone());
+    Some(Mailer { smtp, words: Arc::new(MailWords::new(Arc::clone(renderer))) })
 }
 
 fn times(config: &Config) -> Times {

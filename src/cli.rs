@@ -59,6 +59,12 @@ enum Command {
     Check,
     /// Bring the database's schema up to date
     Migrate,
+    /// Let this deployment refresh what is in a database that was restored, copied or moved
+    Adopt {
+        /// Change nothing; fail where another deployment has adopted the database
+        #[arg(long)]
+        check: bool,
+    },
     /// Make master keys
     #[command(subcommand, name = "master-key")]
     MasterKey(MasterKeys),
@@ -276,6 +282,7 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
                     Command::Environments(environments) => {
                         commands::environments(&config, environments).await
                     }
+                    Command::Adopt { check } => commands::adopt(&config, check).await,
                     _ => Ok(crate::app::migrate(&config).await?),
                 }
             })

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::egress::smtp::{Sender, SmtpServer};
 use raw::Raw;
 
 /// The variables that the hub reads; the key in `vouchsafe.toml` is the same without `VOUCHSAFE_`, in lower case.
@@ -79,9 +80,9 @@ pub enum AuditMode {
 #[derive(Clone, Debug)]
 pub struct MailConfig {
     /// The server, with its login.
-    pub smtp_url: SecretString,
+    pub server: SmtpServer,
     /// The sender.
-    pub from: String,
+    pub from: Sender,
 }
 
 /// Why a configuration is none.
@@ -136,7 +137,7 @@ impl Config {
             secret(raw.smtp_url.as_ref(), raw.smtp_url_file.as_deref(), "VOUCHSAFE_SMTP_URL")?,
             &raw.mail_from,
         ) {
-            (Some(smtp_url), Some(from)) => Some(MailConfig { smtp_url, from: from.clone() }),
+            (Some(url), Some(from)) => Some(mail(&url, from)?),
             (None, None) => None,
             _ => {
                 return Err(ConfigError::value(
@@ -164,6 +165,15 @@ impl Config {
     pub fn from_variables(env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         Self::from_raw(raw::read_variables(env)?)
     }
+}
+
+fn mail(url: &SecretString, from: &str) -> Result<MailConfig, ConfigError> {
+    let server = SmtpServer::parse(url)
+        .map_err(|error| ConfigError::value("VOUCHSAFE_SMTP_URL", error.to_string()))?;
+    let from = Sender::parse(from).ok_or_else(|| {
+        ConfigError::value("VOUCHSAFE_MAIL_FROM", "write an address such as Acme <hub@acme.test>")
+    })?;
+    Ok(MailConfig { server, from })
 }
 
 /// A secret value given directly or as a file; both is an error.

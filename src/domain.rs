@@ -2,20 +2,30 @@
 //! knows no database, no network and no HTTP.
 
 pub mod actor;
+pub mod adoption;
 pub mod api_key;
 pub mod audit;
 pub mod breaker;
+pub mod call_path;
+pub mod check;
 pub mod connector;
 pub mod credential;
 pub mod data_key;
 pub mod event;
 pub mod flow;
+pub mod host_pattern;
 pub mod integration;
+pub mod mail;
 pub mod origin;
 pub mod page;
 pub mod period;
 pub mod refresh;
+pub mod revocation;
+pub mod role;
 pub mod scope;
+pub mod secret;
+pub mod secret_reference;
 pub mod session;
 pub mod user;
+pub mod webhook;
 pub mod workspace;

@@ -2,11 +2,14 @@
 //! environment and keeps no cookie (`security.md`, section 5). It must not know what it carries: neither OAuth nor
 //! providers, nor whether an answer is good news.
 
+mod connect;
 pub mod guard;
 mod message;
 #[cfg(feature = "failpoints")]
 mod points;
 mod resolve;
+pub mod smtp;
+mod stream;
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,6 +21,7 @@ use url::Url;
 use crate::failpoint::failpoint;
 
 pub use self::message::{Answer, Class, OutboundRequest};
+pub use self::stream::{BodyError, BodyIdle, StreamBody, StreamError};
 use self::{
     guard::{Guard, Refusal, Target},
     resolve::{Guarded, Resolver, TARGET, Unresolved},
@@ -36,6 +40,8 @@ pub struct EgressConfig {
     pub connect_timeout: Duration,
     /// How long an answer's body may pause.
     pub idle_timeout: Duration,
+    /// How long a streamed call may stand still, in either direction or before its answer.
+    pub stream_idle_timeout: Duration,
 }
 
 impl Default for EgressConfig {
@@ -46,6 +52,7 @@ impl Default for EgressConfig {
             own_listeners: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(5),
+            stream_idle_timeout: Duration::from_mins(1),
         }
     }
 }
@@ -128,8 +135,17 @@ pub enum EgressError {
 
 /// The TLS set-up of the machine is unusable: no client could be built.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be built")]
-pub struct SetupError(#[source] reqwest::Error);
+pub enum SetupError {
+    /// By the client of plain calls.
+    #[error("no HTTP client could be built")]
+    Client(#[source] reqwest::Error),
+    /// By the client of streamed calls.
+    #[error("no TLS client could be built")]
+    Tls(#[source] rustls::Error),
+    /// The roots of a test are no certificates.
+    #[error("the given roots can't be read")]
+    Roots,
+}
 
 /// The HTTP clients of the hub and the guard before them.
 pub struct Egress {
@@ -139,6 +155,9 @@ pub struct Egress {
     /// Pooled connections.
     pooled: reqwest::Client,
     idle_timeout: Duration,
+    /// The client of streamed calls.
+    streams: stream::Streams,
+    connect_timeout: Duration,
 }
 
 impl Egress {
@@ -154,17 +173,21 @@ impl Egress {
             own: ArcSwap::from_pointee(config.own_listeners),
             names: hooks.names,
         });
+        let (connect, idle) = (config.connect_timeout, config.stream_idle_timeout);
+        let streams = stream::Streams::new(&resolver, connect, idle, hooks.roots.as_deref())?;
         let roots = match hooks.roots {
-            Some(pem) => Some(reqwest::Certificate::from_pem_bundle(&pem).map_err(SetupError)?),
+            Some(pem) => Some(reqwest::Certificate::from_pem_bundle(&pem).map_err(SetupError::Client)?),
             None => None,
         };
         let client = || client(&resolver, config.connect_timeout, roots.clone());
         let fresh = client().http1_only().pool_max_idle_per_host(0);
         #[cfg(feature = "failpoints")]
         let fresh = fresh.connector_layer(points::Connected);
-        let fresh = fresh.build().map_err(SetupError)?;
-        let pooled = client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError)?;
-        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout: config.idle_timeout }))
+        let fresh = fresh.build().map_err(SetupError::Client)?;
+        let pooled =
+            client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
+        let (idle_timeout, connect_timeout) = (config.idle_timeout, config.connect_timeout);
+        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, connect_timeout, streams }))
     }
 
     /// Replaces the hub's own listeners, once their ports are known.
@@ -179,6 +202,18 @@ impl Egress {
             self.resolver.check(&target, SocketAddr::new(ip, target.port))?;
         }
         Ok(target)
+    }
+
+    /// Checks `url` as a call would: names are resolved, and none of their addresses may be refused. A name that has
+    /// no address yet passes, unless the URL is one that only allowed networks may have.
+    pub async fn check_reachable(&self, url: &Url) -> Result<(), Refusal> {
+        let target = self.check_url(url, &[])?;
+        let Some(url::Host::Domain(name)) = url.host() else {
+            return Ok(());
+        };
+        tokio::time::timeout(self.connect_timeout, self.resolver.check_name(name, &target))
+            .await
+            .unwrap_or_else(|_| target.unproven())
     }
 
     /// Sends `request` once and reads its answer, whatever the status. Nothing is retried here.
@@ -248,13 +283,21 @@ fn classify(error: &reqwest::Error) -> EgressError {
         let cause = if error.is_timeout() { Ambiguity::Timeout } else { Ambiguity::Cut };
         return EgressError::Ambiguous { cause, head: None };
     }
-    let mut not_sent = if error.is_timeout() { NotSent::ConnectTimeout } else { NotSent::Connect };
+    let usual = if error.is_timeout() { NotSent::ConnectTimeout } else { NotSent::Connect };
+    EgressError::NotSent(not_sent(error, usual))
+}
+
+/// Why no connection was made, as the layers below tell it.
+fn not_sent(error: &(dyn std::error::Error + 'static), usual: NotSent) -> NotSent {
+    let mut not_sent = usual;
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(layer) = source {
         if let Some(refusal) = layer.downcast_ref::<Refusal>() {
             not_sent = NotSent::Guard(*refusal);
         } else if layer.is::<Unresolved>() {
             not_sent = NotSent::Dns;
+        } else if layer.is::<connect::TimedOut>() {
+            not_sent = NotSent::ConnectTimeout;
         } else if let Some(io) = layer.downcast_ref::<io::Error>() {
             not_sent = match io.kind() {
                 io::ErrorKind::ConnectionRefused => NotSent::Refused,
@@ -268,7 +311,7 @@ fn classify(error: &reqwest::Error) -> EgressError {
             None => layer.source(),
         };
     }
-    EgressError::NotSent(not_sent)
+    not_sent
 }
 
 #[cfg(test)]

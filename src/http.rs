@@ -10,6 +10,7 @@ mod extract;
 mod files;
 mod idempotency;
 mod layers;
+pub mod mail;
 mod openapi;
 mod problem;
 pub mod render;

@@ -42,6 +42,13 @@ impl Ids {
     }
 }
 
+impl Ids {
+    /// The earliest UUID of the millisecond `at` since 1970, to begin a search of ids by time with.
+    pub fn earliest(at: i64) -> Uuid {
+        Builder::from_unix_timestamp_millis(u64::try_from(at).unwrap_or_default(), &[0; 10]).into_uuid()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

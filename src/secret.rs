@@ -2,6 +2,10 @@
 //! plain (shown once, never stored) and hashed (what the database keeps). Credentials of apps live in
 //! [`crate::vault`], not here.
 
+mod webhook;
+
+pub use webhook::WebhookSecret;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};

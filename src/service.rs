@@ -3,6 +3,7 @@
 //!
 //! It knows no HTTP: callers arrive as [`Actor`], refusals leave as [`Error`].
 
+pub mod adoption;
 pub mod audit;
 pub mod bootstrap;
 pub mod check;
@@ -15,17 +16,28 @@ pub mod events;
 pub mod idempotency;
 pub mod integrations;
 pub mod keys;
+mod limits;
+pub mod mail;
 mod material;
+pub mod proxy;
+mod purge;
+mod recent;
 mod references;
 pub mod refresh;
+mod revocation;
+pub mod secrets;
 pub mod sweep;
 pub mod tokens;
+mod unauthorized;
 pub mod users;
 pub mod validate;
+mod warnings;
+pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,12 +47,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
-use vouchsafe_entity::id::EnvironmentId;
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
 use crate::clock::Clock;
 use crate::config::AuditMode;
 use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
 use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
@@ -50,6 +63,7 @@ use crate::provider::Registry;
 use crate::random::Random;
 use crate::store::{self, Store};
 use crate::vault::Vault;
+use recent::Recent;
 
 /// What the hub is made of.
 pub struct Parts {
@@ -73,6 +87,10 @@ pub struct Parts {
     pub audit: AuditMode,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// Times of deliveries.
+    pub pace: webhooks::Pace,
+    /// Sends mails; none where the operator names no mail server.
+    pub mailer: Option<mail::Mailer>,
     /// Where token answers are written down; without one, no token is spent.
     pub journal: Option<Journal>,
 }
@@ -91,8 +109,11 @@ pub struct Hub {
     check_waits: Vec<Duration>,
     audit: audit::Recorder,
     uses: tokens::Uses,
+    secret_uses: references::SecretUses,
+    call_limits: limits::CallLimits,
     keys: keys::KeyCache,
-    environments: Cache<EnvironmentId, Arc<(Environment, Tenant)>>,
+    environments: Recent<EnvironmentId, (Environment, Tenant)>,
+    connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
     throttle: refresh::Throttle,
     journal: Option<Journal>,
@@ -101,6 +122,14 @@ pub struct Hub {
     /// Names this run of this node.
     boot: String,
     progress: connect::Signals,
+    standing: adoption::Standing,
+    /// Keys that were asked about because of a 401, and when.
+    asked: Cache<CredentialId, Millis>,
+    /// Whether something secret was wiped that may still lie in a journal.
+    wiped: AtomicBool,
+    pace: webhooks::Pace,
+    line: webhooks::Line,
+    mailer: Option<mail::Mailer>,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -110,7 +139,6 @@ impl Hub {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.random));
-        let short = |entries| Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(5));
         Self {
             boot: ids.next().simple().to_string(),
             ids,
@@ -125,13 +153,22 @@ impl Hub {
             check_waits: parts.check_waits,
             audit: audit::Recorder::new(parts.audit),
             uses: tokens::Uses::default(),
+            secret_uses: references::SecretUses::default(),
+            call_limits: limits::CallLimits::new(),
             keys: keys::KeyCache::new(),
-            environments: short(10_000).build(),
+            environments: Recent::default(),
+            connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),
             throttle: refresh::Throttle::default(),
             journal: parts.journal,
             held: Mutex::default(),
             progress: connect::Signals::default(),
+            standing: adoption::Standing::default(),
+            asked: Cache::builder().max_capacity(10_000).build(),
+            wiped: AtomicBool::new(true),
+            pace: parts.pace,
+            line: webhooks::Line::default(),
+            mailer: parts.mailer,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }
@@ -168,13 +205,8 @@ impl Hub {
         db: &impl store::Reads,
         id: EnvironmentId,
     ) -> Result<Arc<(Environment, Tenant)>, Error> {
-        if let Some(found) = self.environments.get(&id).await {
-            return Ok(found);
-        }
-        let found = store::environment::find(db, id).await?.ok_or(Error::NotFound)?;
-        let found = Arc::new(found);
-        self.environments.insert(id, Arc::clone(&found)).await;
-        Ok(found)
+        let read = async { Ok(store::environment::find(db, id).await?) };
+        self.environments.get(&id, read).await?.ok_or(Error::NotFound)
     }
 
     /// Refuses changes in a workspace whose subscription has ended. Reading, use, deactivation, revocation and

@@ -3,19 +3,27 @@
 //!
 //! Every method that touches rows of an environment takes the environment first.
 
+pub mod adoption;
 pub mod api_key;
 pub mod audit;
 pub mod connector;
 pub mod credential;
 pub mod data_key;
+pub mod delivery;
 pub mod environment;
 pub mod event;
+pub mod expiry;
 pub mod flow;
 pub mod idempotency;
 pub mod integration;
+pub mod mail;
 pub mod refresh;
+pub mod revocation;
+pub mod secret;
+pub mod secret_reference;
 pub mod session;
 pub mod user;
+pub mod webhook;
 pub mod workspace;
 
 mod credential_row;
@@ -23,16 +31,30 @@ mod open;
 
 pub use open::DatabaseUrl;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
+use tokio::sync::Notify;
 
 /// The database: one writer and several readers on SQLite, one pool on PostgreSQL.
 #[derive(Clone)]
 pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    outbox: Arc<Notify>,
+    /// The connections of `reader`.
+    direct: Direct,
+}
+
+/// The driver's own pool, for the few statements that every call needs.
+#[derive(Clone)]
+enum Direct {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
 }
 
 /// Why the database gave no answer.
@@ -84,13 +106,18 @@ impl Reads for Store {
 }
 
 /// A writing transaction. Dropped without [`Tx::commit`], it undoes everything.
-pub struct Tx(DatabaseTransaction);
+pub struct Tx {
+    transaction: DatabaseTransaction,
+    outbox: Arc<Notify>,
+    /// Whether something was put into the outbox.
+    posted: AtomicBool,
+}
 
 impl Reads for Tx {
     type Connection = DatabaseTransaction;
 
     fn connection(&self) -> &DatabaseTransaction {
-        &self.0
+        &self.transaction
     }
 }
 
@@ -104,7 +131,13 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(Tx(self.writer.begin_with_options(options).await?))
+        let transaction = self.writer.begin_with_options(options).await?;
+        Ok(Tx { transaction, outbox: Arc::clone(&self.outbox), posted: AtomicBool::new(false) })
+    }
+
+    /// Wakes after a transaction of this process has put something into the outbox and lasts.
+    pub fn outbox(&self) -> &Notify {
+        &self.outbox
     }
 
     /// Asks the database for nothing, to see that it answers.
@@ -113,6 +146,21 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn ping(&self) -> Result<(), StoreError> {
         Ok(self.reader.ping().await?)
+    }
+
+    /// Moves everything from the journal of an embedded database into its file and empties the journal; false where a
+    /// reader stands in the way. A server has its own housekeeping.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn checkpoint(&self) -> Result<bool, StoreError> {
+        if self.writer.get_database_backend() == DbBackend::Postgres {
+            return Ok(true);
+        }
+        let emptied = statement(&self.writer, "PRAGMA wal_checkpoint(TRUNCATE)", []);
+        let row = self.writer.query_one_raw(emptied).await?;
+        let busy: i64 = row.map(|row| row.try_get("", "busy")).transpose()?.unwrap_or(0);
+        Ok(busy == 0)
     }
 
     /// Finishes what is under way and closes all connections.
@@ -131,11 +179,20 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.0.commit().await?)
+        self.transaction.commit().await?;
+        if self.posted.into_inner() {
+            self.outbox.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Notes that there is something to send once this lasts.
+    fn note_post(&self) {
+        self.posted.store(true, Ordering::Relaxed);
     }
 
     fn is_postgres(&self) -> bool {
-        self.0.get_database_backend() == DbBackend::Postgres
+        self.transaction.get_database_backend() == DbBackend::Postgres
     }
 }
 
@@ -146,4 +203,33 @@ fn statement<C: ConnectionTrait>(
     values: impl IntoIterator<Item = Value>,
 ) -> Statement {
     Statement::from_sql_and_values(connection.get_database_backend(), sql, values)
+}
+
+/// A statement in the making: its text, and the values bound in it.
+#[derive(Default)]
+struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    /// Binds `value`; what stands for it in the text.
+    fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// The ids of rows in their environments, as what follows `(environment_id, id) IN`.
+    fn rows<E, I>(&mut self, rows: impl IntoIterator<Item = (E, I)>) -> String
+    where
+        E: Into<Value>,
+        I: Into<Value>,
+    {
+        let pairs: Vec<String> = rows
+            .into_iter()
+            .map(|(environment, id)| format!("({}, {})", self.bind(environment), self.bind(id)))
+            .collect();
+        // A list of rows that both databases take.
+        format!("(VALUES {})", pairs.join(", "))
+    }
 }

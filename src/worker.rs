@@ -12,10 +12,16 @@ use crate::service::{Error, Hub};
 pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     let tracker = TaskTracker::new();
     tracker.spawn(Arc::clone(hub).run_refreshes());
+    tracker.spawn(Arc::clone(hub).run_deliveries());
     spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
-    spawn(&tracker, hub, "write audit events", Duration::from_secs(1), Hub::flush_audit);
+    spawn(&tracker, hub, "write audit events", Duration::from_millis(250), Hub::flush_audit);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
+    spawn(&tracker, hub, "write last uses of secrets", Duration::from_secs(10), Hub::flush_secret_uses);
     spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);
+    spawn(&tracker, hub, "tell apps of revocations", Duration::from_secs(1), Hub::work_off_revocations);
+    spawn(&tracker, hub, "see whose the database is", Duration::from_secs(3), Hub::review_adoption);
+    spawn(&tracker, hub, "purge", Duration::from_hours(1), Hub::purge);
+    spawn(&tracker, hub, "send mails", Duration::from_secs(2), Hub::send_mails);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
     tracker.close();
     tracker
@@ -26,6 +32,7 @@ pub async fn finish(hub: &Hub) {
     let written = [
         ("write audit events", hub.flush_audit().await),
         ("write last uses", hub.flush_uses().await),
+        ("write last uses of secrets", hub.flush_secret_uses().await),
         ("write last uses of keys", hub.flush_key_uses().await),
         ("close the database", hub.close_store().await),
     ];

@@ -99,6 +99,8 @@ ids! {
     SessionId, SessionTag, "cs";
     /// A data key.
     DataKeyId, DataKeyTag, "dek";
+    /// One attempt to tell a webhook endpoint of an event.
+    DeliveryId, DeliveryTag, "dlv";
     /// An environment.
     EnvironmentId, EnvironmentTag, "env";
     /// An event.
@@ -107,8 +109,16 @@ ids! {
     FlowId, FlowTag, "flow";
     /// An integration.
     IntegrationId, IntegrationTag, "int";
+    /// A mail on its way.
+    MailId, MailTag, "mail";
+    /// Something that an app is still to be told: that a token is to die.
+    RevocationJobId, RevocationJobTag, "rev";
+    /// A secret.
+    SecretId, SecretTag, "sec";
     /// An end user.
     UserId, UserTag, "user";
+    /// A webhook endpoint.
+    WebhookEndpointId, WebhookEndpointTag, "webhook";
     /// A workspace.
     WorkspaceId, WorkspaceTag, "ws";
 }

@@ -208,3 +208,85 @@ kind! {
         Backend = "backend",
     }
 }
+
+kind! {
+    /// How far one attempt to tell an endpoint of an event is.
+    DeliveryStatus {
+        /// To be made, or under way.
+        Pending = "pending",
+        /// The endpoint took it.
+        Succeeded = "succeeded",
+        /// It did not.
+        Failed = "failed",
+        /// The endpoint was switched off before it was made.
+        Cancelled = "cancelled",
+    }
+}
+
+kind! {
+    /// Why the hub switched a webhook endpoint off.
+    DisabledReason {
+        /// The endpoint answered that it is gone (410).
+        Gone = "gone",
+        /// It took nothing for five days.
+        Failing = "failing",
+    }
+}
+
+kind! {
+    /// How far a mail is.
+    MailStatus {
+        /// To be sent, or being sent.
+        Pending = "pending",
+        /// The mail server took it.
+        Sent = "sent",
+        /// It was tried as often as it may be.
+        Failed = "failed",
+    }
+}
+
+kind! {
+    /// What kind of value a secret is.
+    SecretType {
+        /// A login or another whole credential.
+        Credential = "credential",
+        /// An API key.
+        ApiKey = "api_key",
+        /// A bearer token.
+        BearerToken = "bearer_token",
+        /// A token of OAuth, of whichever kind.
+        OAuthToken = "oauth_token",
+        /// What buys the next access token.
+        RefreshToken = "refresh_token",
+        /// What is presented to an API.
+        AccessToken = "access_token",
+        /// A token of a request that is not finished.
+        RequestToken = "request_token",
+        /// A token of the client itself.
+        ClientToken = "client_token",
+    }
+}
+
+kind! {
+    /// Whether a secret's value may ever be shown.
+    Visibility {
+        /// Only by a reveal that is audited.
+        Masked = "masked",
+        /// To nobody.
+        Restricted = "restricted",
+    }
+}
+
+kind! {
+    /// What a person may do in a workspace; the words are in falling order of rights.
+    Role {
+        /// Everything.
+        Owner = "owner",
+        /// Everything but what concerns the workspace itself.
+        Admin = "admin",
+        /// Day-to-day settings and users; secrets are seen, not changed.
+        Editor = "editor",
+        /// Looks only.
+        Viewer = "viewer",
+    }
+}

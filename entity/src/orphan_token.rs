@@ -27,6 +27,8 @@ pub struct Model {
     pub sealed: Sealed,
     /// When they came.
     pub got_at: Millis,
+    /// Since when a later success is known, after which nobody will want them.
+    pub superseded_at: Option<Millis>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -9,6 +9,9 @@ mod m20261121_000003_create_credential;
 mod m20261121_000004_create_connect;
 mod m20261121_000005_create_record;
 mod m20261122_000006_guard_refreshes;
+mod m20261122_000007_create_webhook;
+mod m20261122_000008_create_secret;
+mod m20261122_000009_end_credentials;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -23,6 +26,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_create_connect::Migration),
             Box::new(m20261121_000005_create_record::Migration),
             Box::new(m20261122_000006_guard_refreshes::Migration),
+            Box::new(m20261122_000007_create_webhook::Migration),
+            Box::new(m20261122_000008_create_secret::Migration),
+            Box::new(m20261122_000009_end_credentials::Migration),
         ]
     }
 }

@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tower::Layer as _;
 
 use super::lock::DirLock;
 use super::{App, BuildError, Deps};
@@ -88,8 +89,11 @@ impl Running {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let journal = open_journal(config, deps.random.as_ref())?;
+        let random = Arc::clone(&deps.random);
+        let journal = open_journal(config, random.as_ref())?;
         let mut app = App::build(config, deps, address, Some(journal)).await?;
+        super::compare_clocks(&app.hub).await?;
+        super::home::move_in(config, &app.hub, random.as_ref()).await?;
         let own_metrics = metrics_listener.is_some();
         app.state.metrics = metrics.clone().filter(|_| !own_metrics);
         write_address(&config.database.data_dir, address);
@@ -199,7 +203,8 @@ fn connect(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let service = router.clone().layer(Extension(ConnectInfo(peer)));
+    // Around the router, not inside it: a layer of the router would be put around each of its routes.
+    let service = Extension(ConnectInfo(peer)).layer(router.clone());
     builder
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
         .into_owned()

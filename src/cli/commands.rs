@@ -1,6 +1,6 @@
 //! Commands on the database: keys, workspaces, environments; and the check of a configuration.
 
-use crate::app::{self, App};
+use crate::app::{self, Adopted, App};
 use crate::config::Config;
 use crate::http::render::Renderer;
 use crate::random::SystemRandom;
@@ -21,6 +21,26 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
         .map_err(|report| app::BuildError::Providers(Box::new(report)))?;
     Renderer::load().map_err(app::BuildError::from)?;
     say(format!("configuration, {} providers and templates are in order", registry.len()))
+}
+
+pub(super) async fn adopt(config: &Config, check: bool) -> Result<(), CliError> {
+    if config.database.url.is_absent_file() {
+        return Err(CliError::Said("there is no database here yet; `vouchsafe serve` makes one".to_owned()));
+    }
+    match app::adopt(config, check).await? {
+        Adopted::Already => say("this deployment may refresh what is in its database"),
+        Adopted::NotYet(difference) => Err(CliError::Said(format!(
+            "nothing is refreshed here: {difference}; if no other hub works with these credentials, run \
+             `vouchsafe adopt`"
+        ))),
+        Adopted::Now { public_url, suspect } => {
+            let address = public_url.map(|url| format!(" as {url}")).unwrap_or_default();
+            say(format!(
+                "the database is adopted{address}; {suspect} credentials have refresh tokens that may be too old, \
+                 which shows when they are refreshed"
+            ))
+        }
+    }
 }
 
 async fn hub(config: &Config) -> Result<App, CliError> {

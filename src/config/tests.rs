@@ -73,3 +73,15 @@ fn an_unknown_key_of_the_file_is_refused() {
     assert!(config.egress.http);
     assert!(Config::load(Some(&dir.path().join("absent.toml")), &env).is_err());
 }
+
+#[test]
+fn mail_needs_a_server_and_a_sender_that_are_some() {
+    let url = ("VOUCHSAFE_SMTP_URL", "smtps://hub:hunter2@mail.acme.test");
+    let from = ("VOUCHSAFE_MAIL_FROM", "Acme <hub@acme.test>");
+    let mail = load(&[url, from]).unwrap().mail.unwrap();
+    assert!(!format!("{mail:?}").contains("hunter2"));
+    assert!(problem(&[url]).contains("VOUCHSAFE_MAIL_FROM"));
+    assert!(problem(&[url, ("VOUCHSAFE_MAIL_FROM", "nobody")]).starts_with("VOUCHSAFE_MAIL_FROM: write"));
+    let wrong = problem(&[("VOUCHSAFE_SMTP_URL", "https://u:hunter2@mail.acme.test"), from]);
+    assert!(wrong.starts_with("VOUCHSAFE_SMTP_URL: write smtp://") && !wrong.contains("hunter2"), "{wrong}");
+}

@@ -1,5 +1,8 @@
 //! Who acts: what the audit log says of the author of a change, and in which environment.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use vouchsafe_entity::id::{ApiKeyId, EnvironmentId, SessionId, UserId, WorkspaceId};
 
 use super::workspace::Tenant;
@@ -42,9 +45,9 @@ impl Author {
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// Its id, as answered in `X-Request-Id`.
-    pub request_id: Option<String>,
+    pub request_id: Option<Arc<str>>,
     /// The caller's address.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
 }
 
 /// Somebody acting in an environment. Every service call in an environment takes one.

@@ -56,7 +56,21 @@ pub struct Failing {
     pub probe_at: Millis,
 }
 
+/// Whether the credentials of a connector may be used and renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Availability {
+    /// Somebody switched it on.
+    pub enabled: bool,
+    /// The app refuses its client.
+    pub failing: bool,
+}
+
 impl Connector {
+    /// Whether its credentials may be used and renewed.
+    pub const fn availability(&self) -> Availability {
+        Availability { enabled: self.enabled, failing: self.failing.is_some() }
+    }
+
     /// The connector that exists without a PUT, for a provider that needs no client.
     pub fn by_default(environment: EnvironmentId, provider: &str) -> Self {
         Self {

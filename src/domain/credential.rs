@@ -1,6 +1,12 @@
 //! Credentials: the machine of their tokens, and the status that people see, computed from machine, clock and
 //! overlays so that the two can't disagree.
 
+mod condition;
+mod served;
+
+pub use condition::Condition;
+pub use served::ServedCredential;
+
 use std::collections::BTreeMap;
 
 use vouchsafe_entity::id::{ConnectorId, CredentialId, UserId};
@@ -8,8 +14,7 @@ use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass, Method, Statu
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
-/// An access token is served while it lives at least so long (a quarter of its lifetime if that is less).
-const USABLE_MILLIS: i64 = 30_000;
+use super::connector::Availability;
 
 /// The account at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,6 +209,14 @@ impl Machine {
         }
     }
 
+    /// Why it is unusable until somebody acts; a last try that is under way changes nothing of it.
+    const fn broken(&self) -> Option<BrokenCause> {
+        match self {
+            Self::Broken(cause) | Self::Refreshing { from: Resting::Broken(cause), .. } => Some(*cause),
+            _ => None,
+        }
+    }
+
     /// The state that is shown: while a claim is held, the one it was claimed from.
     const fn shown(&self) -> TokenState {
         match self {
@@ -255,21 +268,32 @@ impl Health {
 impl Token {
     /// Whether the access token may be served at `now`, or there is none to run out.
     pub fn is_usable(&self, now: Millis) -> bool {
-        self.access_expires_at.is_none_or(|end| {
-            let margin = self.access_lifetime.map_or(USABLE_MILLIS, |life| USABLE_MILLIS.min(life / 4));
-            now.plus(margin) <= end
-        })
+        condition::is_usable(self.access_expires_at, self.access_lifetime, now)
     }
 }
 
 impl Credential {
+    /// What decides whether it may be used.
+    pub fn condition(&self) -> Condition {
+        let token = &self.token;
+        Condition {
+            method: self.method,
+            deactivated_at: self.deactivated_at,
+            expires_at: self.expires_at,
+            shown: token.machine.shown(),
+            broken: token.machine.broken(),
+            next_try_at: token.next_try_at(),
+            fail_class: token.fail_class,
+            access_expires_at: token.access_expires_at,
+            access_lifetime: token.access_lifetime,
+            has_refresh_token: token.has_refresh_token,
+            due_at: token.due_at,
+        }
+    }
+
     /// Whether a new access token can be had without the user: by refresh token, or by asking again.
     pub fn is_renewable(&self) -> bool {
-        match self.method {
-            Method::OAuth2 => self.token.has_refresh_token,
-            Method::ClientCredentials | Method::Session | Method::Jwt => true,
-            Method::ApiKey | Method::Basic => false,
-        }
+        self.condition().is_renewable()
     }
 
     /// Whether an end can be set by hand: where nothing renews it.
@@ -283,72 +307,43 @@ impl Credential {
         self.expires_at.or(self.token.refresh_expires_at).or(unrenewable)
     }
 
+    /// When somebody must look at a credential that nothing renews, to write down its end.
+    pub fn looked_at_by(&self) -> Option<Millis> {
+        match (self.expires_at, self.token.access_expires_at) {
+            (Some(date), Some(end)) => Some(date.min(end)),
+            (date, end) => date.or(end),
+        }
+    }
+
+    /// Ends a credential whose time is over at `now`, as of that time; false where it is not, or has ended already.
+    pub fn end(&mut self, now: Millis) -> bool {
+        let Some(cause) =
+            self.broken_cause(now).filter(|_| !matches!(self.token.machine, Machine::Broken(_)))
+        else {
+            return false;
+        };
+        let end =
+            if cause == BrokenCause::ExpiryDate { self.expires_at } else { self.token.access_expires_at };
+        self.token.machine = Machine::Broken(cause);
+        self.token.state_since = end.unwrap_or(now).min(now);
+        self.token.attempt = None;
+        self.token.due_at = None;
+        true
+    }
+
     /// Why it must be connected again at `now`, whether or not a sweep has written it down.
     pub fn broken_cause(&self, now: Millis) -> Option<BrokenCause> {
-        match self.token.machine {
-            Machine::Broken(cause) | Machine::Refreshing { from: Resting::Broken(cause), .. } => Some(cause),
-            _ if self.expires_at.is_some_and(|end| now >= end) => Some(BrokenCause::ExpiryDate),
-            _ if !self.is_renewable() && self.token.access_expires_at.is_some_and(|end| now >= end) => {
-                Some(BrokenCause::NoRefreshToken)
-            }
-            _ => None,
-        }
+        self.condition().broken_cause(now)
     }
 
-    /// What people see at `now`. Where several states fit, the first of: revoked, expired, inactive, error,
-    /// pending, active.
+    /// What its connector allows.
+    pub const fn availability(&self) -> Availability {
+        Availability { enabled: self.connector_enabled, failing: self.connector_failing }
+    }
+
+    /// What people see at `now`.
     pub fn health(&self, now: Millis) -> Health {
-        use Status as S;
-        if let Some(cause) = self.broken_cause(now) {
-            let status = match cause {
-                BrokenCause::RevokedByRequest | BrokenCause::RevokedUpstream => S::Revoked,
-                BrokenCause::GrantRefused
-                | BrokenCause::GrantLost
-                | BrokenCause::NoRefreshToken
-                | BrokenCause::RejectedByProvider
-                | BrokenCause::ExpiryDate => S::Expired,
-            };
-            return Health::new(status, Some(cause.as_str()), Some(NextStep::Reconnect));
-        }
-        if self.deactivated_at.is_some() {
-            return Health::new(S::Inactive, Some("deactivated"), Some(NextStep::Reactivate));
-        }
-        if !self.connector_enabled {
-            return Health::new(S::Inactive, Some("connector_disabled"), Some(NextStep::FixConnector));
-        }
-        let usable = self.token.is_usable(now);
-        let troubled = |reason: &'static str| {
-            let status = if usable { S::Active } else { S::Error };
-            Health::new(status, Some(reason), None)
-        };
-        match self.token.machine.shown() {
-            TokenState::Pending => Health::new(S::Pending, Some("awaiting_confirmation"), None),
-            _ if self.connector_failing && !usable => {
-                Health::new(S::Error, Some("connector_rejected"), Some(NextStep::FixConnector))
-            }
-            TokenState::Waiting => troubled(if usable { "refresh_delayed" } else { self.waiting_reason() }),
-            TokenState::Unknown => troubled("refresh_unconfirmed"),
-            TokenState::Suspect => troubled("refusal_unconfirmed"),
-            TokenState::Active | TokenState::Refreshing | TokenState::Broken | TokenState::Deleted => {
-                Health::new(S::Active, (!usable).then_some("refreshing"), None)
-            }
-        }
-    }
-
-    fn waiting_reason(&self) -> &'static str {
-        match self.token.fail_class {
-            Some(FailClass::Throttled) => "throttled",
-            Some(FailClass::Unreadable | FailClass::Other) => "unexpected_response",
-            Some(
-                FailClass::NotSent
-                | FailClass::Ambiguous
-                | FailClass::Refused
-                | FailClass::Revoked
-                | FailClass::Client
-                | FailClass::Local,
-            )
-            | None => "provider_unreachable",
-        }
+        self.condition().health(self.availability(), now)
     }
 }
 

@@ -59,10 +59,19 @@ event_types! {
     SecretExpiring = "secret.expiring",
     /// A secret's end has come.
     SecretExpired = "secret.expired",
+    /// Nothing: somebody tries out a webhook endpoint, which alone is told.
+    WebhookTest = "webhook.test",
+}
+
+impl EventType {
+    /// Whether a webhook endpoint can ask for it.
+    pub const fn is_subscribable(self) -> bool {
+        !matches!(self, Self::WebhookTest)
+    }
 }
 
 /// The body of an event, as `GET /events` shows it and webhooks carry it. Members that don't apply are null.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventBody {
     /// `evt_…`, the same on every delivery.
@@ -90,6 +99,37 @@ pub struct EventBody {
     pub reason: Option<String>,
     /// Where the user can mend it.
     pub reconnect_url: Option<String>,
+    /// Which secret; events of others leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<String>,
+}
+
+impl std::fmt::Debug for EventBody {
+    /// Addresses and links stay out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventBody").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl EventBody {
+    /// A body that says what, when and where, and nothing more.
+    pub fn new(id: EventId, kind: EventType, at: Millis, environment: &str) -> Self {
+        Self {
+            id: id.to_string(),
+            kind: kind.as_str().to_owned(),
+            timestamp: at.to_string(),
+            environment: environment.to_owned(),
+            user_id: None,
+            user_email: None,
+            credential_id: None,
+            credential_name: None,
+            connector: None,
+            provider: None,
+            reason: None,
+            reconnect_url: None,
+            secret_key: None,
+        }
+    }
 }
 
 /// An event as stored: its body is sealed, since it carries an address and perhaps a link.

@@ -12,7 +12,7 @@ pub use failure::Failure;
 use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
-use super::credential::{Credential, Machine, Token};
+use super::credential::{Condition, Credential, Machine, Token};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -94,17 +94,14 @@ pub enum Readiness {
     NotBefore(Millis),
 }
 
-impl Credential {
+impl Condition {
     /// Whether the access token may be served at `now`, and whether it wants renewing. Says nothing of overlays:
-    /// ask [`Credential::health`] first.
+    /// ask [`Condition::health`] first.
     pub fn readiness(&self, now: Millis) -> Readiness {
-        let usable = self.token.is_usable(now) && !self.token.is_from_later(now);
-        let next_try = self.token.next_try_at();
-        match (usable, next_try) {
+        let usable = self.is_usable(now) && !(self.is_renewable() && self.is_from_later(now));
+        match (usable, self.next_try_at) {
             (true, Some(at)) if now < at => Readiness::Ready,
-            (true, _) if self.is_renewable() && self.token.due_at.is_some_and(|due| now >= due) => {
-                Readiness::Due
-            }
+            (true, _) if self.is_renewable() && self.due_at.is_some_and(|due| now >= due) => Readiness::Due,
             (true, _) => Readiness::Ready,
             (false, Some(at)) if now < at => Readiness::NotBefore(at),
             (false, _) => Readiness::Spent,
@@ -112,7 +109,7 @@ impl Credential {
     }
 }
 
-impl Token {
+impl Condition {
     /// Whether it came at a moment that is still to come: a clock was set back since, and its end is not where it
     /// seems to be.
     fn is_from_later(&self, now: Millis) -> bool {
@@ -131,6 +128,11 @@ impl Credential {
     pub fn is_idle(&self, now: Millis) -> bool {
         let last = self.last_used_at.map_or(self.issued_at, |used| used.max(self.issued_at));
         self.deactivated_at.is_some() || now.since(last) > IDLE_AFTER
+    }
+
+    /// Whether the access token may be served at `now`. Says nothing of overlays: ask [`Credential::health`] first.
+    pub fn readiness(&self, now: Millis) -> Readiness {
+        self.condition().readiness(now)
     }
 }
 

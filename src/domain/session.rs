@@ -48,6 +48,16 @@ impl Session {
         }
     }
 
+    /// Whether nothing more can be connected with it at `now`: it has ended, or it was made to reconnect one credential
+    /// and has done so.
+    pub fn is_over(&self, now: Millis) -> bool {
+        match self.status(now) {
+            SessionStatus::Open => false,
+            SessionStatus::Completed => self.credential.is_some(),
+            SessionStatus::Expired | SessionStatus::Cancelled => true,
+        }
+    }
+
     /// What is asked of `connector`, where it belongs to the session.
     pub fn need(&self, connector: &str) -> Option<&Need> {
         self.needs.iter().find(|need| need.connector == connector)

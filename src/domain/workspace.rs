@@ -35,6 +35,15 @@ pub struct Environment {
     pub created_at: Millis,
 }
 
+impl Environment {
+    /// What the host app is called in mails: the theme's `appName`, else the workspace's name.
+    pub fn app_name(&self) -> String {
+        let themed = self.settings.theme.get("appName").and_then(serde_json::Value::as_str);
+        let themed = themed.map(str::trim).filter(|name| !name.is_empty());
+        themed.unwrap_or(&self.workspace_name).to_owned()
+    }
+}
+
 /// The environment that something happens in, and its workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tenant {

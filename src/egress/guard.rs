@@ -91,6 +91,13 @@ pub struct Target {
     only_inside: Option<Refusal>,
 }
 
+impl Target {
+    /// What is to be thought of a target whose addresses nobody knows.
+    pub(super) fn unproven(&self) -> Result<(), Refusal> {
+        self.only_inside.map_or(Ok(()), Err)
+    }
+}
+
 /// The operator's decisions, on top of the table of blocked ranges.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {

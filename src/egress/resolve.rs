@@ -54,11 +54,23 @@ impl Resolver {
         if found.is_empty() { Err(Unresolved) } else { Ok(found) }
     }
 
-    async fn resolve_checked(&self, name: &str, target: &Target) -> Result<Addrs, Failure> {
+    /// Checks every address that `name` has now.
+    pub(super) async fn check_name(&self, name: &str, target: &Target) -> Result<(), Refusal> {
+        match self.look_up(name).await {
+            Ok(found) => found.iter().try_for_each(|address| self.check_found(target, *address)),
+            Err(Unresolved) => target.unproven(),
+        }
+    }
+
+    fn check_found(&self, target: &Target, found: SocketAddr) -> Result<(), Refusal> {
+        let port = if found.port() == 0 { target.port } else { found.port() };
+        self.check(target, SocketAddr::new(found.ip(), port))
+    }
+
+    pub(super) async fn resolve_checked(&self, name: &str, target: &Target) -> Result<Addrs, Failure> {
         let found = self.look_up(name).await?;
         for address in &found {
-            let port = if address.port() == 0 { target.port } else { address.port() };
-            self.check(target, SocketAddr::new(address.ip(), port))?;
+            self.check_found(target, *address)?;
         }
         Ok(Box::new(found.into_iter()))
     }

@@ -13,7 +13,8 @@ pub(super) use body::{JsonBody, NoBody, read_body};
 pub use caller::client_address;
 pub(super) use caller::{
     AuditRead, Caller, ConnectorsRead, ConnectorsWrite, CredentialsRead, CredentialsReveal, CredentialsWrite,
-    EventsRead, Everything, KeysWrite, ProvidersRead, SessionsWrite, UsersRead, UsersWrite, authenticate,
+    EventsRead, Everything, KeysWrite, ProvidersRead, Proxy, SecretsRead, SecretsReveal, SecretsWrite,
+    SessionsWrite, UsersRead, UsersWrite, WebhooksWrite, authenticate,
 };
 pub(super) use object::Object;
 pub(super) use path::{InPath, Segment};

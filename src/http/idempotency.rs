@@ -28,6 +28,10 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const LONGEST_KEY: usize = 255;
 
+/// Among the extensions of an answer that must not be given again from what was kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotKept;
+
 /// Carries a change through, once.
 pub(super) async fn carry_through(State(state): State<HttpState>, request: Request, next: Next) -> Response {
     if request.method().is_safe() {
@@ -89,6 +93,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
 /// Keeps the answer for repetitions. One that says to try again is not final, so it is forgotten.
 async fn keep(hub: &Hub, actor: &Actor, begun: Begun, response: Response) -> Response {
     let (parts, body) = response.into_parts();
+    let final_answer = parts.extensions.get::<NotKept>().is_none();
     let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
         note(hub.finish_request(actor, begun, None).await);
         return Problem::internal().into_response();
@@ -96,7 +101,7 @@ async fn keep(hub: &Hub, actor: &Actor, begun: Begun, response: Response) -> Res
     let passing = parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS;
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kept = match std::str::from_utf8(&body) {
-        Ok(text) if !passing => Some((parts.status.as_u16(), content_type, text)),
+        Ok(text) if !passing && final_answer => Some((parts.status.as_u16(), content_type, text)),
         _ => None,
     };
     note(hub.finish_request(actor, begun, kept).await);

@@ -1,84 +1,143 @@
 //! What happens around every request, from outside in: its id, its line in the log, security headers, panics, time.
+//! It is one layer, as each costs every request a box and a copy of all that lies inside it.
 //!
-//! It must not know routes.
+//! It must not know routes, but for one thing: a call to an app streams, and its path and answer are the app's.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tracing::Instrument as _;
 
 use super::HttpState;
 use super::problem::{Problem, complete};
+use crate::service::Hub;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VOUCHSAFE_REQUEST_ID: HeaderName = HeaderName::from_static("vouchsafe-request-id");
+const VOUCHSAFE_ERROR: HeaderName = HeaderName::from_static("vouchsafe-error");
+/// Where calls to apps go in.
+const CALLS: &str = "/proxy";
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id of a request, as sent in `X-Request-Id` or made here; among the extensions of every request.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub Arc<str>);
 
-/// Takes or makes the request's id, answers with it, and writes it into problems.
-pub(super) async fn identify(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
-    let sent = request
-        .headers()
-        .get(&X_REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| is_request_id(id))
-        .map(Arc::from);
-    let id: Arc<str> = sent.unwrap_or_else(|| state.hub.new_request_id().into());
+/// Among the extensions of an answer that an app gave: it is passed on as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FromApp;
+
+/// Carries a request through, with all that belongs around it.
+pub(super) async fn surround(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
+    let id = request_id(&state.hub, request.headers());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = complete(next.run(request).await, &id);
+    let is_call = is_call(request.uri().path());
+    // Headers and query never appear in the log.
+    let span = tracing::info_span!(
+        "request",
+        method = %request.method(),
+        path = if is_call { CALLS } else { request.uri().path() },
+        request_id = &*id,
+    );
+    let measured = Measured::begin(&request);
+    let limit = (!is_call).then_some(state.handler_timeout);
+    let answer = AssertUnwindSafe(in_time(limit, next.run(request))).catch_unwind();
+    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(panicked);
+    span.in_scope(|| measured.end(&response));
+    if response.extensions().get::<FromApp>().is_some() {
+        return named_beside(response, &id);
+    }
+    secure(response.headers_mut(), state.hub.public_url().scheme() == "https");
+    if is_call && let Some(code) = response.extensions().get::<Problem>().map(Problem::code) {
+        // So that it cannot be taken for the app's.
+        response.headers_mut().insert(VOUCHSAFE_ERROR, HeaderValue::from_static(code));
+    }
+    let mut response = complete(response, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
 }
 
+/// What an app answered is passed on as it is; the app's own request id is what its support asks for.
+fn named_beside(mut response: Response, id: &str) -> Response {
+    let headers = response.headers_mut();
+    let name = if headers.contains_key(&X_REQUEST_ID) { VOUCHSAFE_REQUEST_ID } else { X_REQUEST_ID };
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(name, value);
+    }
+    response
+}
+
+/// Whether a path is that of a call to an app.
+fn is_call(path: &str) -> bool {
+    path.strip_prefix(CALLS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The id that was sent, where it can be one, or a new one.
+fn request_id(hub: &Hub, headers: &HeaderMap) -> Arc<str> {
+    let sent = headers.get(&X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    sent.filter(|id| is_request_id(id)).map_or_else(|| hub.new_request_id().into(), Arc::from)
+}
+
 fn is_request_id(id: &str) -> bool {
     (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Writes one line for each request. Headers and query never appear in it.
-pub(super) async fn trace(request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
-    let span = tracing::info_span!(
-        "request",
-        %method,
-        path = request.uri().path(),
-        request_id = id.as_deref(),
-    );
-    let response = next.run(request).instrument(span.clone()).await;
-    let status = response.status().as_u16();
-    let took = began.elapsed();
-    metrics::histogram!(
-        "vouchsafe_http_request_seconds",
-        "method" => method.to_string(), "route" => route, "status" => status.to_string()
-    )
-    .record(took.as_secs_f64());
-    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(status, duration_ms, "answered"));
-    response
+/// A request whose time runs, for its line in the log and for the metrics.
+struct Measured {
+    began: Instant,
+    method: Method,
+    route: Option<MatchedPath>,
+}
+
+impl Measured {
+    fn begin(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        Self { began: Instant::now(), method: request.method().clone(), route }
+    }
+
+    fn end(self, response: &Response) {
+        let status = response.status().as_u16();
+        let took = self.began.elapsed();
+        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        metrics::histogram!(
+            "vouchsafe_http_request_seconds",
+            "method" => method_label(&self.method), "route" => route.to_owned(), "status" => status.to_string()
+        )
+        .record(took.as_secs_f64());
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(status, duration_ms, "answered");
+    }
+}
+
+/// Methods that nobody defined share a label: callers must not decide how many series there are.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Adds what every answer carries, where a handler has not said otherwise.
-pub(super) async fn secure(State(state): State<HttpState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+fn secure(headers: &mut HeaderMap, https: bool) {
     let mut add = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
@@ -86,24 +145,21 @@ pub(super) async fn secure(State(state): State<HttpState>, request: Request, nex
     add(REFERRER_POLICY, "no-referrer");
     add(CACHE_CONTROL, "no-store");
     add(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-    if state.hub.public_url().scheme() == "https" {
+    if https {
         add(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
-    response
 }
 
 /// The answer after a panic. What it said may hold anything, so it is not repeated.
-pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked");
     Problem::internal().into_response()
 }
 
 /// Ends the wait for a handler. What it began goes on where it changes something (see [`super::idempotency`]).
-pub(super) async fn limit_time(State(state): State<HttpState>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(state.handler_timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::timeout().into_response(),
-    }
+async fn in_time(limit: Option<Duration>, answer: impl Future<Output = Response>) -> Response {
+    let Some(limit) = limit else { return answer.await };
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Problem::timeout().into_response())
 }
 
 #[cfg(test)]
@@ -113,21 +169,20 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_problem_that_repeats_nothing() {
         use http_body_util::BodyExt as _;
-        use tower::ServiceExt as _;
-        use tower_http::catch_panic::CatchPanicLayer;
 
-        async fn fail() -> Response {
-            panic!("hunter2")
-        }
-
-        let router: axum::Router =
-            axum::Router::new().route("/", axum::routing::get(fail)).layer(CatchPanicLayer::custom(panicked));
-        let answer = router.oneshot(Request::new(axum::body::Body::empty())).await.unwrap();
-        let answer = complete(answer, "r");
+        let failing = std::future::poll_fn::<Response, _>(|_| panic!("hunter2"));
+        let answer = AssertUnwindSafe(in_time(Some(Duration::from_secs(1)), failing)).catch_unwind().await;
+        let answer = complete(answer.unwrap_or_else(panicked), "r");
         assert_eq!(answer.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();
         assert!(body.contains("\"internal_error\"") && !body.contains("hunter2"), "{body}");
+    }
+
+    #[test]
+    fn an_invented_method_makes_no_series_of_its_own() {
+        assert_eq!(method_label(&Method::PATCH), "PATCH");
+        assert_eq!(method_label(&Method::from_bytes(b"BREW").unwrap()), "other");
     }
 
     #[test]

@@ -151,6 +151,11 @@ impl Problem {
         }
     }
 
+    /// The code.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -249,7 +254,10 @@ impl From<Error> for Problem {
 /// they name, 429 for too much, 500 for the hub, 502 and 503 for the app behind it.
 const fn status_of(code: Code) -> StatusCode {
     match code {
-        Code::OAuthConnector
+        Code::TargetMissing
+        | Code::PathRefused
+        | Code::UpgradeNotSupported
+        | Code::OAuthConnector
         | Code::CredentialRejected
         | Code::ConnectorIncomplete
         | Code::ConnectorDisabled
@@ -258,11 +266,27 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::FlowRefused
         | Code::AccessDenied
         | Code::BindingTooWeak
-        | Code::SecretMissing => StatusCode::BAD_REQUEST,
+        | Code::WrongEnvironment
+        | Code::ImmutableField
+        | Code::SecretMissing
+        | Code::ReferenceInactive
+        | Code::ReferenceExpired
+        | Code::ReferenceRevoked
+        | Code::ReferenceOutOfScope
+        | Code::ReferenceWrongEnvironment
+        | Code::ReferenceWrongIssuer
+        | Code::ReferenceHostNotAllowed => StatusCode::BAD_REQUEST,
         Code::Unauthenticated | Code::SessionExpired => StatusCode::UNAUTHORIZED,
-        Code::ScopeMissing | Code::SubscriptionRequired | Code::ScopeExceeded => StatusCode::FORBIDDEN,
+        Code::ScopeMissing
+        | Code::SubscriptionRequired
+        | Code::ScopeExceeded
+        | Code::Restricted
+        | Code::HostNotAllowed => StatusCode::FORBIDDEN,
         Code::UsernameTaken
         | Code::InUse
+        | Code::KeyTaken
+        | Code::SecretExpired
+        | Code::SecretRevoked
         | Code::ProviderMissing
         | Code::CredentialExpired
         | Code::CredentialInactive
@@ -272,11 +296,16 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ConfirmationExpired
         | Code::AccountChanged
         | Code::TooManyKeys
+        | Code::TooManyEndpoints
+        | Code::EndpointDisabled
         | Code::IdempotencyMismatch
         | Code::IdempotencyInProgress => StatusCode::CONFLICT,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::RateLimited | Code::RefreshTooSoon => StatusCode::TOO_MANY_REQUESTS,
         Code::KeyUnavailable => StatusCode::INTERNAL_SERVER_ERROR,
         Code::ProviderUnreachable => StatusCode::BAD_GATEWAY,
+        Code::ProviderTimeout => StatusCode::GATEWAY_TIMEOUT,
         Code::ConnectorFailing | Code::RefreshPending => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

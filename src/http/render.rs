@@ -96,7 +96,7 @@ fn engine(locale: Locale, assets: &Arc<Assets>) -> Result<Tera, RenderError> {
     tera.global_context().insert("lang", locale.tag());
 
     let mut sources = Vec::new();
-    for path in files::list("", ".html") {
+    for path in files::list("", ".html").into_iter().chain(files::list("mail/", ".txt")) {
         let text = files::read_text(&path).ok_or_else(|| RenderError::Unreadable(path.clone()))?;
         sources.push((path, text));
     }

@@ -2,16 +2,15 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    api_keys, connectors, credentials, environment, events, integrations, providers, service, sessions, users,
+    api_keys, connectors, credentials, environment, events, integrations, providers, proxy, secrets, service,
+    sessions, users, webhooks,
 };
 use super::openapi::Described;
 use super::{HttpState, Problem, assets, connect, idempotency, layers};
@@ -59,7 +58,24 @@ fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(sessions::create_connect_session))
         .routes(routes!(sessions::get_connect_session, sessions::cancel_connect_session))
         .routes(routes!(sessions::confirm_connect_session))
+        .routes(routes!(secrets::list_secrets, secrets::create_secret))
+        .routes(routes!(secrets::get_secret, secrets::update_secret, secrets::delete_secret))
+        .routes(routes!(secrets::deactivate_secret))
+        .routes(routes!(secrets::reactivate_secret))
+        .routes(routes!(secrets::revoke_secret))
+        .routes(routes!(secrets::reveal_secret))
         .routes(routes!(events::list_events))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver_event))
+        .routes(routes!(webhooks::list_webhook_endpoints, webhooks::create_webhook_endpoint))
+        .routes(routes!(
+            webhooks::get_webhook_endpoint,
+            webhooks::update_webhook_endpoint,
+            webhooks::delete_webhook_endpoint
+        ))
+        .routes(routes!(webhooks::rotate_webhook_secret))
+        .routes(routes!(webhooks::test_webhook_endpoint))
+        .routes(routes!(webhooks::replay_webhook_endpoint))
         .routes(routes!(events::list_audit_events))
 }
 
@@ -74,6 +90,14 @@ fn pages() -> Router<HttpState> {
         .merge(connect::routes())
 }
 
+/// Calls to apps. They stream, so neither the time nor the size of other requests bounds them.
+fn calls() -> Router<HttpState> {
+    Router::new()
+        .route("/proxy", any(proxy::call_app))
+        .route("/proxy/", any(proxy::call_app))
+        .route("/proxy/{*path}", any(proxy::call_app))
+}
+
 /// What the handlers say of themselves.
 pub(super) fn described() -> utoipa::openapi::OpenApi {
     api().into_openapi()
@@ -84,15 +108,11 @@ pub(super) fn described() -> utoipa::openapi::OpenApi {
 pub fn router(state: HttpState) -> Router {
     let (api, _) = api().split_for_parts();
     let carry = from_fn_with_state(state.clone(), idempotency::carry_through);
-    let around = ServiceBuilder::new()
-        .layer(from_fn_with_state(state.clone(), layers::identify))
-        .layer(from_fn(layers::trace))
-        .layer(from_fn_with_state(state.clone(), layers::secure))
-        .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn_with_state(state.clone(), layers::limit_time))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let around = from_fn_with_state(state.clone(), layers::surround);
     api.route_layer(carry)
         .merge(pages())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .merge(calls())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(around)

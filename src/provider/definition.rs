@@ -6,6 +6,7 @@ mod capture;
 mod check;
 mod endpoint;
 mod fields;
+mod hosts;
 mod method;
 mod params;
 mod placement;
@@ -19,6 +20,7 @@ pub use self::capture::{CaptureError, Captured};
 pub(in crate::provider) use self::check::Target;
 pub use self::check::{Check, CheckOutcome, CheckRequest};
 pub use self::fields::{FieldError, FieldSource};
+pub use self::hosts::HostOwner;
 pub use self::method::{
     ApiKey, AuthMethod, AuthorizationResponse, Basic, ClientCredentials, CodeChallenge, Jwt, JwtAlgorithm,
     OAuth2, Refresh, Reuse, RevokeScope, Session, TokenRequest, TokenRequestFormat, TokenResponse,

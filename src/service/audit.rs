@@ -1,7 +1,9 @@
 //! Writing down who did what. Changes write their row in their own transaction: no row, no change. Reads of values
 //! are written within a second, many at once, unless the operator asks for `strict`.
 
-use std::sync::Mutex;
+use std::borrow::Cow;
+
+use tokio::sync::{Mutex, mpsc};
 
 use crate::config::AuditMode;
 use crate::domain::actor::Actor;
@@ -15,29 +17,43 @@ use super::{Error, Hub};
 /// The most rows that wait to be written; beyond, a read writes its own.
 const MOST_WAITING: usize = 10_000;
 
-/// Audit rows that wait to be written together.
+/// The most rows written together.
+const MOST_AT_ONCE: usize = 1_000;
+
+/// Audit rows that wait to be written together. Those who add to them take no lock.
 pub(super) struct Recorder {
     mode: AuditMode,
-    waiting: Mutex<Vec<AuditEvent>>,
+    send: mpsc::Sender<AuditEvent>,
+    waiting: Mutex<Waiting>,
+}
+
+struct Waiting {
+    receive: mpsc::Receiver<AuditEvent>,
+    /// Taken to be written, and not written yet.
+    taken: Vec<AuditEvent>,
 }
 
 impl Recorder {
     pub(super) fn new(mode: AuditMode) -> Self {
-        Self { mode, waiting: Mutex::default() }
+        let (send, receive) = mpsc::channel(MOST_WAITING);
+        Self { mode, send, waiting: Mutex::new(Waiting { receive, taken: Vec::new() }) }
     }
 
     /// Gives the event back where too many wait.
     fn push(&self, event: AuditEvent) -> Option<AuditEvent> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if waiting.len() >= MOST_WAITING {
-            return Some(event);
-        }
-        waiting.push(event);
-        None
+        self.send.try_send(event).err().map(mpsc::error::TrySendError::into_inner)
     }
+}
 
-    fn take(&self) -> Vec<AuditEvent> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+impl Waiting {
+    /// Takes the next rows to be written; none where none wait.
+    fn next(&mut self) -> &[AuditEvent] {
+        while self.taken.len() < MOST_AT_ONCE
+            && let Ok(event) = self.receive.try_recv()
+        {
+            self.taken.push(event);
+        }
+        &self.taken
     }
 }
 
@@ -61,9 +77,9 @@ impl Hub {
     pub(super) fn audit_event(
         &self,
         actor: &Actor,
-        action: &str,
+        action: &'static str,
         target: Target,
-        result: &str,
+        result: &'static str,
         reason: Option<String>,
     ) -> AuditEvent {
         AuditEvent {
@@ -71,15 +87,15 @@ impl Hub {
             workspace: Some(actor.workspace()),
             environment: Some(actor.environment()),
             at: self.now(),
-            action: action.to_owned(),
-            actor_type: actor.author.kind().to_owned(),
+            action: Cow::Borrowed(action),
+            actor_type: Cow::Borrowed(actor.author.kind()),
             actor_id: actor.author.id(),
-            target_type: target.kind.to_owned(),
+            target_type: Cow::Borrowed(target.kind),
             target_id: target.id,
-            result: result.to_owned(),
+            result: Cow::Borrowed(result),
             reason,
             request_id: actor.origin.request_id.clone(),
-            address: actor.origin.address.clone(),
+            address: actor.origin.address.map(|address| address.to_string()),
         }
     }
 
@@ -88,30 +104,49 @@ impl Hub {
         &self,
         tx: &Tx,
         actor: &Actor,
-        action: &str,
+        action: &'static str,
         target: Target,
         reason: Option<String>,
     ) -> Result<(), Error> {
-        Ok(store::audit::insert(tx, vec![self.audit_event(actor, action, target, "ok", reason)]).await?)
+        Ok(store::audit::insert(tx, &[self.audit_event(actor, action, target, "ok", reason)]).await?)
     }
 
     /// Writes down a refusal by itself.
     pub(super) async fn record_refusal(
         &self,
         actor: &Actor,
-        action: &str,
+        action: &'static str,
         target: Target,
         reason: &str,
     ) -> Result<(), Error> {
         let event = self.audit_event(actor, action, target, "refused", Some(reason.to_owned()));
-        let tx = self.store.begin().await?;
-        store::audit::insert(&tx, vec![event]).await?;
-        Ok(tx.commit().await?)
+        self.write_audit(&[event]).await
     }
 
     /// Writes down a read of a value: within a second, or before the answer where the operator asks for it.
-    pub(super) async fn record_read(&self, actor: &Actor, action: &str, target: Target) -> Result<(), Error> {
-        let event = self.audit_event(actor, action, target, "ok", None);
+    pub(super) async fn record_read(
+        &self,
+        actor: &Actor,
+        action: &'static str,
+        target: Target,
+    ) -> Result<(), Error> {
+        self.record_later(self.audit_event(actor, action, target, "ok", None)).await
+    }
+
+    /// When reads are written down.
+    pub(super) fn audit_mode(&self) -> AuditMode {
+        self.audit.mode
+    }
+
+    /// Writes down what is over, within a second.
+    pub(super) fn record_soon(&self, event: AuditEvent) {
+        if let Some(event) = self.audit.push(event) {
+            tracing::error!(action = &*event.action, "an audit event could not be kept");
+        }
+    }
+
+    /// Writes down what is not a change: within a second, or at once where the operator asks for it.
+    pub(super) async fn record_later(&self, event: AuditEvent) -> Result<(), Error> {
         let event = match self.audit.mode {
             AuditMode::Strict => event,
             AuditMode::Batched => match self.audit.push(event) {
@@ -119,9 +154,7 @@ impl Hub {
                 Some(event) => event,
             },
         };
-        let tx = self.store.begin().await?;
-        store::audit::insert(&tx, vec![event]).await?;
-        Ok(tx.commit().await?)
+        self.write_audit(&[event]).await
     }
 
     /// Writes the audit rows that wait.
@@ -129,22 +162,18 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`]; the rows then wait on.
     pub async fn flush_audit(&self) -> Result<(), Error> {
-        let waiting = self.audit.take();
-        for chunk in waiting.chunks(1_000) {
-            if let Err(error) = self.write_audit(chunk.to_vec()).await {
-                for event in chunk {
-                    // Rows beyond the cap are reported rather than dropped in silence.
-                    if self.audit.push(event.clone()).is_some() {
-                        tracing::error!(action = event.action, "an audit event could not be kept");
-                    }
-                }
-                return Err(error);
-            }
+        let mut waiting = self.audit.waiting.lock().await;
+        // Those that come meanwhile wait for the next time, so that there are many to write at once again.
+        let mut rounds = waiting.receive.len() / MOST_AT_ONCE + 1;
+        while rounds > 0 && !waiting.next().is_empty() {
+            self.write_audit(&waiting.taken).await?;
+            waiting.taken.clear();
+            rounds -= 1;
         }
         Ok(())
     }
 
-    async fn write_audit(&self, events: Vec<AuditEvent>) -> Result<(), Error> {
+    async fn write_audit(&self, events: &[AuditEvent]) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         store::audit::insert(&tx, events).await?;
         Ok(tx.commit().await?)

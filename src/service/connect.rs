@@ -6,6 +6,7 @@ mod confirm;
 mod flows;
 mod grant;
 mod page;
+mod reconnect;
 mod sessions;
 mod typed;
 
@@ -120,6 +121,14 @@ impl Hub {
         let author = Author::User(user.id, session.id);
         let actor = Actor { author, tenant: found.1, origin };
         Ok(Some(Visit { session, user, actor, environment: found.0.clone() }))
+    }
+
+    /// A session that is over connects nothing more.
+    fn ensure_not_over(&self, visit: &Visit) -> Result<(), Error> {
+        if visit.session.is_over(self.now()) {
+            return Err(Error::refused(Code::SessionExpired, "This connect session is over."));
+        }
+        Ok(())
     }
 
     /// Tells of changes of sessions in this process.

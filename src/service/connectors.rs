@@ -7,7 +7,7 @@ pub use put::NewConnector;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use vouchsafe_entity::id::ConnectorId;
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
 use vouchsafe_entity::kind::Method;
 
 use super::audit::Target;
@@ -17,6 +17,7 @@ use crate::domain::connector::Connector;
 use crate::domain::page::{Page, PageRequest};
 use crate::provider::Definition;
 use crate::store;
+use crate::store::credential::Owner;
 
 /// A connector with what a caller may want to know beside it.
 #[derive(Clone, Debug)]
@@ -97,6 +98,17 @@ impl Hub {
         Ok(found)
     }
 
+    /// The connector of a credential, by its id. It may be five seconds old; see [`super::recent`].
+    pub(super) async fn connector_of_use(
+        &self,
+        environment: EnvironmentId,
+        id: ConnectorId,
+    ) -> Result<Arc<Connector>, Error> {
+        let read = async { Ok(store::connector::find(&self.store, environment, id).await?) };
+        let found = self.connectors.get(&(environment, id), read).await?;
+        found.ok_or(Error::internal("a credential without its connector"))
+    }
+
     fn default_connector(&self, actor: &Actor, key: &str) -> Option<Connector> {
         let definition = self.providers().get(key)?;
         (!definition.needs_client()).then(|| Connector::by_default(actor.environment(), key))
@@ -166,22 +178,20 @@ impl Hub {
         let environment = actor.environment();
         let connector =
             store::connector::by_key(&self.store, environment, key).await?.ok_or(Error::NotFound)?;
-        let credentials = store::credential::of_connector(&self.store, environment, connector.id).await?;
-        if !credentials.is_empty() && !force {
-            let count = credentials.len();
+        let ids = vec![connector.id];
+        let counts = store::connector::count_credentials(&self.store, environment, ids).await?;
+        if let Some((_, count)) = counts.first().filter(|_| !force) {
             let detail = format!("{count} credentials use this connector; ?force=true deletes them too.");
             return Err(Error::refused(Code::InUse, detail));
         }
-        for credential in credentials {
-            match self.delete_credential(actor, credential.id).await {
-                Ok(_) | Err(Error::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let tx = self.store.begin().await?;
-        store::connector::delete(&tx, environment, connector.id).await?;
-        self.record(&tx, actor, "connector.delete", Target::new("connector", key), None).await?;
-        tx.commit().await?;
+        let teller = self.last_teller(actor.tenant, &connector).await.ok().flatten();
+        let mut tellers = HashMap::from([(connector.id, teller)]);
+        self.delete_all_of(actor, Owner::Connector(connector.id), &mut tellers, async |tx| {
+            store::connector::delete(tx, environment, connector.id).await?;
+            self.record(tx, actor, "connector.delete", Target::new("connector", key), None).await
+        })
+        .await?;
+        self.connectors.forget(&(environment, connector.id));
         Ok(())
     }
 }

@@ -6,9 +6,9 @@ mod end;
 mod value;
 mod verify;
 
+pub use super::revocation::Upstream;
 pub(super) use accept::{Accepted, capture};
 pub use create::{NewCredential, Stored};
-pub use end::{Ended, Upstream};
 pub use verify::Verification;
 
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ use super::validate::Checker;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
-use crate::domain::credential::{Credential, Machine};
+use crate::domain::credential::Credential;
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential::{CredentialFilter, Guard};
@@ -172,6 +172,7 @@ impl Hub {
         let mut credential =
             store::credential::lock(&tx, actor.environment(), id).await?.ok_or(Error::NotFound)?;
         let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        refuse_revival(&credential, &change, self.now())?;
         let fields = self.apply(&mut credential, &change)?;
         let mut warnings = Vec::new();
         if let Some(replacement) = replacement {
@@ -204,23 +205,7 @@ impl Hub {
         checker.ensure(change.data.is_none() || by_hand, "/data", "not_settable", message);
         checker.finish()?;
 
-        let ended = match current.broken_cause(self.now()) {
-            None => return Ok(()),
-            Some(BrokenCause::RevokedByRequest | BrokenCause::RevokedUpstream) => Code::CredentialRevoked,
-            Some(
-                BrokenCause::GrantRefused
-                | BrokenCause::GrantLost
-                | BrokenCause::NoRefreshToken
-                | BrokenCause::RejectedByProvider
-                | BrokenCause::ExpiryDate,
-            ) => Code::CredentialExpired,
-        };
-        let revives = change.active == Some(true) || change.expires_at.is_some();
-        if revives && change.data.is_none() {
-            let detail = "This credential has ended; only a new value or a reconnect brings it back.";
-            return Err(Error::refused(ended, detail));
-        }
-        Ok(())
+        refuse_revival(current, change, self.now())
     }
 
     /// Applies what needs no app, and names it.
@@ -243,6 +228,7 @@ impl Hub {
             let mut checker = Checker::default();
             credential.expires_at = checker.end(date.as_deref(), None, now);
             checker.finish()?;
+            credential.token.due_at = credential.looked_at_by();
             fields.push("expiresAt");
         }
         if change.data.is_some() {
@@ -268,28 +254,61 @@ impl Hub {
         Err(Error::internal("a held credential has moved"))
     }
 
-    /// Writes down that the date set by hand, or the end of an access token that nothing renews, has passed.
+    /// Writes down what time has made of a credential.
     pub(super) async fn write_down_end(
         &self,
         environment: EnvironmentId,
         id: CredentialId,
     ) -> Result<(), Error> {
-        let (_, tenant) = *self.environment_of(environment).await?;
-        let tx = self.store.begin().await?;
-        let Some(mut credential) = store::credential::lock(&tx, environment, id).await? else {
-            return Ok(());
-        };
-        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
-        let Some(cause) = credential.broken_cause(self.now()) else {
-            return Ok(());
-        };
-        if !matches!(credential.token.machine, Machine::Broken(_)) {
-            credential.token.machine = Machine::Broken(cause);
-            credential.token.state_since = self.now();
-            credential.token.attempt = None;
-        }
-        self.announce(&tx, tenant, &mut credential).await?;
-        self.write(&tx, environment, &credential, guard).await?;
-        Ok(tx.commit().await?)
+        self.write_down(environment, &[id]).await.map(drop)
     }
+
+    /// Writes down what time has made of credentials: that a date set by hand has passed, or the end of an access token
+    /// that nothing renews; and tells of each change once. Gives how many had changed.
+    pub(super) async fn write_down(
+        &self,
+        environment: EnvironmentId,
+        ids: &[CredentialId],
+    ) -> Result<usize, Error> {
+        let (_, tenant) = *self.environment_of(environment).await?;
+        let now = self.now();
+        let mut changed = 0;
+        let tx = self.store.begin().await?;
+        for mut credential in store::credential::lock_many(&tx, environment, ids).await? {
+            let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+            let told = credential.token.event_ordinal;
+            let ends = credential.end(now);
+            self.announce(&tx, tenant, &mut credential).await?;
+            if !ends && credential.token.event_ordinal == told {
+                continue;
+            }
+            let (id, token) = (credential.id, &credential.token);
+            if store::credential::save_token(&tx, environment, id, token, guard, None).await? {
+                changed += 1;
+            }
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+/// Only a new value or a reconnect brings back what has ended.
+fn refuse_revival(current: &Credential, change: &CredentialChange, now: Millis) -> Result<(), Error> {
+    let revives = change.active == Some(true) || change.expires_at.is_some();
+    if !revives || change.data.is_some() {
+        return Ok(());
+    }
+    let code = match current.broken_cause(now) {
+        None => return Ok(()),
+        Some(BrokenCause::RevokedByRequest | BrokenCause::RevokedUpstream) => Code::CredentialRevoked,
+        Some(
+            BrokenCause::GrantRefused
+            | BrokenCause::GrantLost
+            | BrokenCause::NoRefreshToken
+            | BrokenCause::RejectedByProvider
+            | BrokenCause::ExpiryDate,
+        ) => Code::CredentialExpired,
+    };
+    let detail = "This credential has ended; only a new value or a reconnect brings it back.";
+    Err(Error::refused(code, detail))
 }

@@ -59,13 +59,17 @@ impl Hub {
     ) -> Result<Environment, Error> {
         let settings = self.get_environment(actor).await?.settings;
         let names = change.names();
+        let warns_anew = change.expiry_warning_days.is_some();
         let settings = change.apply(settings)?;
         let tx = self.store.begin().await?;
         store::environment::save_settings(&tx, actor.environment(), settings, self.now()).await?;
+        if warns_anew {
+            store::secret::notice_again(&tx, actor.environment(), self.now()).await?;
+        }
         let target = Target::new("environment", actor.environment());
         self.record(&tx, actor, "environment.update", target, Some(names)).await?;
         tx.commit().await?;
-        self.environments.invalidate(&actor.environment()).await;
+        self.environments.forget(&actor.environment());
         self.get_environment(actor).await
     }
 
@@ -194,7 +198,7 @@ impl Hub {
             return Err(Error::NotFound);
         }
         tx.commit().await?;
-        self.environments.invalidate_all();
+        self.environments.forget_all();
         Ok(())
     }
 }
@@ -243,7 +247,7 @@ impl SettingsChange {
             settings.theme = theme;
         }
         if let Some(mail) = self.mail {
-            checker.metadata("/mail", &mail);
+            super::mail::check_settings(&mut checker, &mail);
             settings.mail = mail;
         }
         if let Some(days) = self.purge_after_days {

@@ -58,6 +58,20 @@ codes! {
     CredentialRejected = "credential_rejected",
     /// The app gave no answer, or one that says nothing.
     ProviderUnreachable = "provider_unreachable",
+    /// The app took too long.
+    ProviderTimeout = "provider_timeout",
+    /// A call names nothing that it goes with, or two things.
+    TargetMissing = "target_missing",
+    /// A call may not go to this host.
+    HostNotAllowed = "host_not_allowed",
+    /// A path that could lead elsewhere.
+    PathRefused = "path_refused",
+    /// A connection that is to become another protocol.
+    UpgradeNotSupported = "upgrade_not_supported",
+    /// A body of another media type.
+    UnsupportedMediaType = "unsupported_media_type",
+    /// A body beyond the limit.
+    BodyTooLarge = "body_too_large",
     /// The definition of the connector's provider is not loaded.
     ProviderMissing = "provider_missing",
     /// The connector lacks settings that it cannot work without.
@@ -100,14 +114,44 @@ codes! {
     BindingTooWeak = "binding_too_weak",
     /// A key can't give what it lacks.
     ScopeExceeded = "scope_exceeded",
+    /// An environment has as many webhook endpoints as it may.
+    TooManyEndpoints = "too_many_endpoints",
+    /// The webhook endpoint is switched off.
+    EndpointDisabled = "endpoint_disabled",
     /// An environment has as many keys as it may.
     TooManyKeys = "too_many_keys",
     /// The same `Idempotency-Key` with another body.
     IdempotencyMismatch = "idempotency_mismatch",
     /// The first request with this `Idempotency-Key` is under way.
     IdempotencyInProgress = "idempotency_in_progress",
-    /// No secret of this key here.
+    /// One of the environments has a secret of this key.
+    KeyTaken = "key_taken",
+    /// Another environment than the key's own.
+    WrongEnvironment = "wrong_environment",
+    /// A member that never changes.
+    ImmutableField = "immutable_field",
+    /// A value that nobody is shown.
+    Restricted = "restricted",
+    /// The secret has ended; only a new value brings it back.
+    SecretExpired = "secret_expired",
+    /// The secret's value is gone.
+    SecretRevoked = "secret_revoked",
+    /// A reference to a secret that is not there.
     SecretMissing = "secret_missing",
+    /// A reference to a secret that is switched off.
+    ReferenceInactive = "secret_inactive",
+    /// A reference to a secret that has ended.
+    ReferenceExpired = "secret_expired",
+    /// A reference to a secret whose value is gone.
+    ReferenceRevoked = "secret_revoked",
+    /// A reference to a secret that is for something else.
+    ReferenceOutOfScope = "secret_out_of_scope",
+    /// A reference to a secret of another environment.
+    ReferenceWrongEnvironment = "secret_wrong_environment",
+    /// A reference to a secret that another app issued.
+    ReferenceWrongIssuer = "secret_wrong_issuer",
+    /// A reference to a secret that may not go to this host.
+    ReferenceHostNotAllowed = "secret_host_not_allowed",
 }
 
 /// Why a use case gave nothing.

@@ -1,8 +1,8 @@
 //! Events: written in the transaction of the change they tell of, one for each change of status.
 
-use vouchsafe_entity::id::EventId;
+use vouchsafe_entity::id::{CredentialId, EventId};
 use vouchsafe_entity::kind::Status;
-use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::sealed::Sealed;
 
 use super::material::place;
 use super::{Error, Hub};
@@ -10,11 +10,29 @@ use crate::domain::actor::Actor;
 use crate::domain::credential::Credential;
 use crate::domain::event::{EventBody, EventType, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::workspace::{Environment, Tenant};
+use crate::domain::workspace::Tenant;
 pub use crate::store::event::EventFilter;
 use crate::store::{self, Tx};
 
 const PLACE: (&str, &str) = ("event", "sealed");
+/// Events and deliveries are kept for 30 days.
+const KEPT_SECONDS: i64 = 30 * 86_400;
+/// Events removed in one transaction, and how many of those a sweep makes.
+const BATCH: i64 = 500;
+const MOST_BATCHES: usize = 20;
+
+/// Something to be told.
+pub(super) struct News {
+    /// Their id.
+    pub(super) id: EventId,
+    kind: EventType,
+    /// The credential it is about.
+    pub(super) credential: Option<CredentialId>,
+    /// What is told once.
+    pub(super) unique_key: String,
+    /// What is said.
+    pub(super) body: EventBody,
+}
 
 /// What a change of status is called; none where there is nothing to tell.
 fn told_as(before: Option<Status>, after: Status) -> Option<EventType> {
@@ -57,34 +75,71 @@ impl Hub {
         reason: Option<&str>,
     ) -> Result<(), Error> {
         credential.token.event_ordinal += 1;
+        let ordinal = credential.token.event_ordinal.to_string();
+        self.tell_once(tx, tenant, credential, kind, reason, &ordinal).await
+    }
+
+    /// The same, once for each `ordinal` that the caller gives within the grant.
+    pub(super) async fn tell_once(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &Credential,
+        kind: EventType,
+        reason: Option<&str>,
+        ordinal: &str,
+    ) -> Result<(), Error> {
+        let mut news = self.news(tx, tenant, kind).await?;
+        news.unique_key = format!("{}/{}/{}/{ordinal}", credential.id, credential.token.epoch, kind.as_str());
+        news.credential = Some(credential.id);
+        news.body.user_id = Some(credential.user.to_string());
+        news.body.user_email.clone_from(&credential.user_email);
+        news.body.credential_id = Some(credential.id.to_string());
+        news.body.credential_name = Some(credential.name.clone());
+        news.body.connector = Some(credential.connector.clone());
+        news.body.provider = Some(credential.provider.clone());
+        news.body.reason = reason.map(str::to_owned);
+        news.body.reconnect_url = self.link_for(tx, tenant, credential, kind).await?;
+        let (event, body) = ((news.id, kind), news.body.clone());
+        if self.emit(tx, tenant, news).await? {
+            self.write_mail(tx, tenant, credential, event, &body).await?;
+        }
+        Ok(())
+    }
+
+    /// News of `kind` that say no more than what, when and where. They are told once for each unique key, which is
+    /// their id until the caller gives another.
+    pub(super) async fn news(&self, tx: &Tx, tenant: Tenant, kind: EventType) -> Result<News, Error> {
         let (environment, _) = &*self.environment_in(tx, tenant.environment).await?;
         let id = EventId::new(self.ids.next());
-        let now = self.now();
-        let body = EventBody {
-            id: id.to_string(),
-            kind: kind.as_str().to_owned(),
-            timestamp: now.to_string(),
-            environment: environment.name.clone(),
-            user_id: Some(credential.user.to_string()),
-            user_email: credential.user_email.clone(),
-            credential_id: Some(credential.id.to_string()),
-            credential_name: Some(credential.name.clone()),
-            connector: Some(credential.connector.clone()),
-            provider: Some(credential.provider.clone()),
-            reason: reason.map(str::to_owned),
-            reconnect_url: reconnect_url(environment, credential, now),
-        };
-        let sealed = self.vault.seal(&place(tenant, PLACE, &body.id, (0, 0)), &body)?;
-        let unique_key = format!(
-            "{}/{}/{}/{}",
-            credential.id,
-            credential.token.epoch,
-            kind.as_str(),
-            credential.token.event_ordinal
-        );
-        let event =
-            StoredEvent { id, kind, credential: Some(credential.id), unique_key, sealed, created_at: now };
-        Ok(store::event::insert(tx, tenant.environment, event).await?)
+        let body = EventBody::new(id, kind, self.now(), &environment.name);
+        Ok(News { id, kind, credential: None, unique_key: id.to_string(), body })
+    }
+
+    /// Writes news down with whom they go to, in the transaction of the change; false where they were told before.
+    pub(super) async fn emit(&self, tx: &Tx, tenant: Tenant, news: News) -> Result<bool, Error> {
+        let News { id, kind, credential, unique_key, body } = news;
+        let sealed = self.seal_event(tenant, &body)?;
+        let event = StoredEvent { id, kind, credential, unique_key, sealed, created_at: self.now() };
+        let is_new = store::event::insert(tx, tenant.environment, event).await?;
+        if is_new {
+            self.post(tx, tenant.environment, id, kind).await?;
+        }
+        Ok(is_new)
+    }
+
+    fn seal_event(&self, tenant: Tenant, body: &EventBody) -> Result<Sealed, Error> {
+        Ok(self.vault.seal(&place(tenant, PLACE, &body.id, (0, 0)), body)?)
+    }
+
+    /// The body of an event, open.
+    pub(super) fn open_event(
+        &self,
+        tenant: Tenant,
+        id: EventId,
+        sealed: &Sealed,
+    ) -> Result<EventBody, Error> {
+        Ok(self.vault.open(&place(tenant, PLACE, &id.to_string(), (0, 0)), sealed)?)
     }
 
     /// Tells what became of the connector of `credential`.
@@ -96,27 +151,12 @@ impl Hub {
         kind: EventType,
         reason: Option<&str>,
     ) -> Result<(), Error> {
-        let (environment, _) = &*self.environment_in(tx, tenant.environment).await?;
-        let id = EventId::new(self.ids.next());
-        let now = self.now();
-        let body = EventBody {
-            id: id.to_string(),
-            kind: kind.as_str().to_owned(),
-            timestamp: now.to_string(),
-            environment: environment.name.clone(),
-            user_id: None,
-            user_email: None,
-            credential_id: None,
-            credential_name: None,
-            connector: Some(credential.connector.clone()),
-            provider: Some(credential.provider.clone()),
-            reason: reason.map(str::to_owned),
-            reconnect_url: None,
-        };
-        let sealed = self.vault.seal(&place(tenant, PLACE, &body.id, (0, 0)), &body)?;
-        let unique_key = format!("{}/{}/{id}", credential.connector_id, kind.as_str());
-        let event = StoredEvent { id, kind, credential: None, unique_key, sealed, created_at: now };
-        Ok(store::event::insert(tx, tenant.environment, event).await?)
+        let mut news = self.news(tx, tenant, kind).await?;
+        news.body.connector = Some(credential.connector.clone());
+        news.body.provider = Some(credential.provider.clone());
+        news.body.reason = reason.map(str::to_owned);
+        self.emit(tx, tenant, news).await?;
+        Ok(())
     }
 
     /// The events of the actor's environment, newest first.
@@ -131,39 +171,24 @@ impl Hub {
     ) -> Result<Page<EventBody>, Error> {
         let stored = store::event::list(&self.store, actor.environment(), filter, page).await?;
         let next_cursor = stored.next_cursor;
-        let open = |event: StoredEvent| {
-            let row = event.id.to_string();
-            self.vault.open(&place(actor.tenant, PLACE, &row, (0, 0)), &event.sealed)
-        };
+        let open = |event: StoredEvent| self.open_event(actor.tenant, event.id, &event.sealed);
         let items = stored.items.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor })
     }
 
-    /// Where the user of a credential can mend it, where that would help.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn reconnect_url_of(
-        &self,
-        actor: &Actor,
-        credential: &Credential,
-    ) -> Result<Option<String>, Error> {
-        let (environment, _) = &*self.environment_of(actor.environment()).await?;
-        Ok(reconnect_url(environment, credential, self.now()))
+    /// Removes events that are older than a month, with their deliveries, a batch at a time.
+    pub(super) async fn purge_events(&self) -> Result<(), Error> {
+        let before = self.now().plus_seconds(-KEPT_SECONDS);
+        for _ in 0..MOST_BATCHES {
+            let tx = self.store.begin().await?;
+            let removed = store::event::purge(&tx, before, BATCH).await?;
+            tx.commit().await?;
+            if removed < BATCH.unsigned_abs() {
+                break;
+            }
+        }
+        Ok(())
     }
-}
-
-/// The environment's template with the credential filled in; null where reconnecting would not help.
-fn reconnect_url(environment: &Environment, credential: &Credential, now: Millis) -> Option<String> {
-    use crate::domain::credential::NextStep;
-    if credential.health(now).next_step != Some(NextStep::Reconnect) {
-        return None;
-    }
-    let template = environment.settings.reconnect_url.as_ref()?;
-    let filled = template
-        .replace("{credentialId}", &credential.id.to_string())
-        .replace("{userId}", &credential.user.to_string());
-    Some(filled)
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
-use moka::future::Cache;
+use moka::sync::Cache;
 use vouchsafe_entity::id::ApiKeyId;
 
 use super::audit::Target;
+use super::recent::Recent;
 use super::validate::Checker;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
@@ -22,8 +22,6 @@ use crate::domain::scope::Scopes;
 use crate::secret::PlainApiKey;
 use crate::store;
 
-/// A revocation reaches all replicas within this time.
-const CACHE_TIME: Duration = Duration::from_secs(5);
 /// Refused credentials that one address may send a second.
 const REFUSED_PER_SECOND: u32 = 20;
 /// Keys of one environment.
@@ -33,8 +31,8 @@ const OVERLAP_DAYS: i64 = 7;
 
 /// Keys seen lately, and how often each may be used.
 pub(super) struct KeyCache {
-    keys: Cache<String, Arc<ApiKey>>,
-    limits: moka::sync::Cache<(ApiKeyId, u32), Arc<governor::DefaultDirectRateLimiter>>,
+    keys: Recent<String, ApiKey>,
+    limits: Cache<(ApiKeyId, u32), Arc<governor::DefaultDirectRateLimiter>>,
     refused: DefaultKeyedRateLimiter<IpAddr>,
     used: Mutex<HashSet<ApiKeyId>>,
 }
@@ -43,8 +41,8 @@ impl KeyCache {
     pub(super) fn new() -> Self {
         let per_second = NonZeroU32::new(REFUSED_PER_SECOND).unwrap_or(NonZeroU32::MIN);
         Self {
-            keys: Cache::builder().max_capacity(10_000).time_to_live(CACHE_TIME).build(),
-            limits: moka::sync::Cache::builder().max_capacity(10_000).build(),
+            keys: Recent::default(),
+            limits: Cache::builder().max_capacity(10_000).build(),
             refused: RateLimiter::keyed(Quota::per_second(per_second)),
             used: Mutex::default(),
         }
@@ -115,16 +113,9 @@ impl Hub {
             return Ok(None);
         };
         let hash = self.hash_key(&plain)?;
-        let key = match self.keys.keys.get(&hash).await {
-            Some(key) => key,
-            None => match store::api_key::by_hash(&self.store, &hash).await? {
-                Some(key) => {
-                    let key = Arc::new(key);
-                    self.keys.keys.insert(hash.clone(), Arc::clone(&key)).await;
-                    key
-                }
-                None => return Ok(None),
-            },
+        let read = async { Ok(store::api_key::by_hash(&self.store, &hash).await?) };
+        let Some(key) = self.keys.keys.get(&hash, read).await? else {
+            return Ok(None);
         };
         let from =
             |address: IpAddr| key.allowed_cidrs.iter().any(|net| net.contains(&address.to_canonical()));
@@ -306,12 +297,12 @@ impl Hub {
         Ok((key, plain))
     }
 
-    async fn save_key(&self, actor: &Actor, key: &ApiKey, action: &str) -> Result<(), Error> {
+    async fn save_key(&self, actor: &Actor, key: &ApiKey, action: &'static str) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         store::api_key::update(&tx, key).await?;
         self.record(&tx, actor, action, Target::new("api_key", key.id), None).await?;
         tx.commit().await?;
-        self.keys.keys.invalidate_all();
+        self.keys.keys.forget_all();
         Ok(())
     }
 
@@ -326,7 +317,7 @@ impl Hub {
         }
         self.record(&tx, actor, "api_key.delete", Target::new("api_key", id), None).await?;
         tx.commit().await?;
-        self.keys.keys.invalidate_all();
+        self.keys.keys.forget_all();
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use vouchsafe_entity::sealed::Sealed;
 
 use super::{Error, Hub};
 use crate::domain::connector::Connector;
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, ServedCredential};
 use crate::domain::workspace::Tenant;
 use crate::oauth::{ClientAuth, TokenAnswer};
 use crate::provider::Values;
@@ -85,6 +85,11 @@ impl Material {
         values
     }
 
+    /// The variables alone.
+    pub(super) fn into_values(self) -> BTreeMap<String, SecretString> {
+        self.values
+    }
+
     /// The parts to be sealed.
     pub(super) fn parts(&self) -> MaterialParts<'_> {
         MaterialParts {
@@ -157,14 +162,29 @@ impl Hub {
 
     /// Opens what a credential holds.
     pub(super) fn open_material(&self, tenant: Tenant, credential: &Credential) -> Result<Material, Error> {
-        let sealed = credential
-            .token
-            .sealed
-            .as_ref()
-            .ok_or(Error::internal("a live credential without a sealed object"))?;
-        let row = credential.id.to_string();
-        let at = (credential.token.epoch, credential.token.version);
-        Ok(self.vault.open(&place(tenant, CURRENT, &row, at), sealed)?)
+        let token = &credential.token;
+        self.open_current(tenant, credential.id, (token.epoch, token.version), token.sealed.as_ref())
+    }
+
+    /// Opens what a credential holds that is only served.
+    pub(super) fn open_served(
+        &self,
+        tenant: Tenant,
+        credential: &ServedCredential,
+    ) -> Result<Material, Error> {
+        let at = (credential.epoch, credential.version);
+        self.open_current(tenant, credential.id, at, credential.sealed.as_ref())
+    }
+
+    fn open_current(
+        &self,
+        tenant: Tenant,
+        id: CredentialId,
+        at: (i64, i64),
+        sealed: Option<&Sealed>,
+    ) -> Result<Material, Error> {
+        let sealed = sealed.ok_or(Error::internal("a live credential without a sealed object"))?;
+        Ok(self.vault.open(&place(tenant, CURRENT, &id.to_string(), at), sealed)?)
     }
 
     pub(super) fn seal_connector(
@@ -197,15 +217,19 @@ impl Hub {
         Ok(self.vault.open(&place(tenant, ("connector", "sealed"), &row, (0, connector.version)), sealed)?)
     }
 
-    /// The values that a connector gives to every request: its variables, its client.
-    pub(super) fn connector_values(&self, tenant: Tenant, connector: &Connector) -> Result<Values, Error> {
+    /// The values that a connector gives to every request: its variables, with references to secrets replaced, and
+    /// its client.
+    pub(super) async fn connector_values(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+    ) -> Result<Values, Error> {
         let secrets = self.open_connector(tenant, connector)?;
+        let plain = connector.variables.iter().map(|(name, value)| (name, value.as_str().into()));
+        let sealed = secrets.variables.iter().map(|(name, value)| (name, value.clone()));
         let mut values = Values::new();
-        for (name, value) in &connector.variables {
-            values.set(name.as_str(), value.as_str());
-        }
-        for (name, value) in &secrets.variables {
-            values.set(name.as_str(), value.clone());
+        for (name, value) in plain.chain(sealed) {
+            values.set(name.as_str(), self.resolve_setting_in_use(tenant, connector, &value).await?);
         }
         if let Some(client_id) = &connector.client_id {
             values.set("client_id", client_id.as_str());
@@ -214,22 +238,29 @@ impl Hub {
     }
 
     /// The OAuth client of a connector, where it has one.
-    pub(super) fn client(&self, tenant: Tenant, connector: &Connector) -> Result<Option<ClientAuth>, Error> {
+    pub(super) async fn client(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+    ) -> Result<Option<ClientAuth>, Error> {
         let Some(client_id) = connector.client_id.clone() else {
             return Ok(None);
         };
-        let client_secret = self.open_connector(tenant, connector)?.client_secret;
+        let client_secret = match self.open_connector(tenant, connector)?.client_secret {
+            Some(text) => Some(self.resolve_setting_in_use(tenant, connector, &text).await?),
+            None => None,
+        };
         Ok(Some(ClientAuth { client_id, client_secret }))
     }
 
     /// Everything that a request with this credential may use: connector first, then what the user gave.
-    pub(super) fn all_values(
+    pub(super) async fn all_values(
         &self,
         tenant: Tenant,
         connector: &Connector,
         material: &Material,
     ) -> Result<Values, Error> {
-        let mut values = self.connector_values(tenant, connector)?;
+        let mut values = self.connector_values(tenant, connector).await?;
         for (name, value) in material.values().iter() {
             values.set(name, value.clone());
         }

@@ -1,46 +1,140 @@
-//! References to secrets of the workspace, `$Secret{KEY}` (alias `$Token{KEY}`), in settings.
+//! References to secrets at run time: looked up with one query, each checked for where it is used, and put in.
+//!
+//! What a value is worth is decided here alone: environment, state, end, scope, issuer, host. A refusal names the key
+//! and never the value.
 
-/// The key of the first reference in `text`. `$$Secret{` is a literal.
-pub(super) fn first_reference(text: &str) -> Option<&str> {
-    let mut rest = text;
-    let mut escaped = false;
-    while let Some(at) = rest.find('$') {
-        let tail = &rest[at..];
-        let opened = tail.strip_prefix("$Secret{").or_else(|| tail.strip_prefix("$Token{"));
-        if let Some(opened) = opened
-            && !escaped
-            && let Some(end) = opened.find('}')
-        {
-            return Some(&opened[..end]);
+mod rules;
+mod settings;
+
+pub(super) use rules::{Destination, Usage};
+pub(super) use settings::placed_references;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use secrecy::{ExposeSecret, SecretString};
+use vouchsafe_entity::id::{SecretId, WorkspaceId};
+use vouchsafe_entity::millis::Millis;
+use zeroize::Zeroizing;
+
+use super::{Code, Error, Hub};
+use crate::domain::secret::Secret;
+use crate::domain::secret_reference as reference;
+use crate::domain::workspace::Tenant;
+use crate::store;
+
+/// Last uses are written so far apart.
+const USE_MILLIS: i64 = 60_000;
+/// So many different secrets one call may use.
+const MOST_SECRETS: usize = 50;
+
+/// Secrets used since the last write of uses.
+#[derive(Default)]
+pub(super) struct SecretUses(Mutex<HashMap<(WorkspaceId, SecretId), Millis>>);
+
+impl SecretUses {
+    fn note(&self, secret: &Secret, now: Millis) {
+        // Seen within a minute: nothing to write, and nothing to lock.
+        if secret.last_used_at.is_some_and(|last| now.since(last) < USE_MILLIS) {
+            return;
         }
-        escaped = tail.starts_with("$$") && !escaped;
-        rest = &tail[1..];
-        if !rest.starts_with('$') && opened.is_none() {
-            escaped = false;
-        }
+        let mut uses = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        uses.insert((secret.workspace, secret.id), now);
     }
-    None
+
+    fn take(&self) -> HashMap<(WorkspaceId, SecretId), Millis> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The values of the secrets that one use refers to, while they are open.
+#[derive(Default)]
+pub(super) struct OpenSecrets(HashMap<String, SecretString>);
 
-    #[test]
-    fn references_are_found_and_escaped_ones_are_not() {
-        for (text, key) in [
-            ("$Secret{STRIPE_KEY}", Some("STRIPE_KEY")),
-            ("Bearer $Token{A}", Some("A")),
-            ("$$Secret{A}", None),
-            ("$$Secret{A} $Secret{B}", Some("B")),
-            ("$$$Secret{A}", Some("A")),
-            ("$5 and $Secret{A}", Some("A")),
-            ("$Secret{A", None),
-            ("Secret{A}", None),
-            ("$", None),
-            ("", None),
-        ] {
-            assert_eq!(first_reference(text), key, "{text}");
+impl OpenSecrets {
+    /// `text` with its references replaced and its escapes taken away.
+    pub(super) fn fill(&self, text: &str) -> Result<Zeroizing<String>, Error> {
+        reference::fill(text, |key| {
+            let value = self.0.get(key).map(SecretString::expose_secret);
+            value.ok_or(Error::internal("a reference that was not looked up"))
+        })
+    }
+
+    /// Whether no secret is used.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Hub {
+    /// Opens the secrets that `texts` refer to, if each may be used so.
+    ///
+    /// # Errors
+    /// [`Code::SecretMissing`], [`Code::ReferenceInactive`], [`Code::ReferenceExpired`], [`Code::ReferenceRevoked`],
+    /// [`Code::ReferenceOutOfScope`], [`Code::ReferenceWrongEnvironment`], [`Code::ReferenceWrongIssuer`],
+    /// [`Code::ReferenceHostNotAllowed`].
+    pub(super) async fn open_references<'t>(
+        &self,
+        tenant: Tenant,
+        texts: impl IntoIterator<Item = &'t str>,
+        usage: &Usage<'_>,
+    ) -> Result<OpenSecrets, Error> {
+        let mut keys: Vec<&str> = texts.into_iter().flat_map(reference::keys).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        if keys.is_empty() {
+            return Ok(OpenSecrets::default());
         }
+        if keys.len() > MOST_SECRETS {
+            let detail = format!("At most {MOST_SECRETS} secrets can be used at once.");
+            return Err(Error::invalid("", "too_many", detail));
+        }
+        let found = store::secret::by_keys(&self.store, tenant.environment, &keys).await?;
+        if let Some(missing) = keys.iter().find(|key| !found.iter().any(|secret| secret.key == **key)) {
+            return Err(self.missing(tenant, missing).await?);
+        }
+        let now = self.now();
+        for secret in &found {
+            self.check_use(secret, usage, now)?;
+        }
+        let mut open = HashMap::with_capacity(found.len());
+        for secret in found {
+            self.secret_uses.note(&secret, now);
+            open.insert(secret.key.clone(), self.open_secret(&secret)?);
+        }
+        Ok(OpenSecrets(open))
+    }
+
+    /// The refusal of a key that stands for nothing here.
+    async fn missing(&self, tenant: Tenant, key: &str) -> Result<Error, Error> {
+        let shown: String = key.chars().filter(|c| !c.is_control()).take(128).collect();
+        if store::secret::is_anywhere(&self.store, tenant.workspace, key).await? {
+            let detail = format!("The secret `{shown}` does not cover this environment.");
+            return Ok(Error::refused(Code::ReferenceWrongEnvironment, detail));
+        }
+        let detail = format!("There is no secret `{shown}` in this environment.");
+        Ok(Error::refused(Code::SecretMissing, detail))
+    }
+
+    /// Writes when secrets were last used.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn flush_secret_uses(&self) -> Result<(), Error> {
+        let uses = self.secret_uses.take();
+        let Some(latest) = uses.values().max().copied() else {
+            return Ok(());
+        };
+        let mut by_workspace: HashMap<WorkspaceId, Vec<SecretId>> = HashMap::new();
+        for (workspace, secret) in uses.into_keys() {
+            by_workspace.entry(workspace).or_default().push(secret);
+        }
+        let tx = self.store.begin().await?;
+        for (workspace, ids) in by_workspace {
+            for chunk in ids.chunks(1_000) {
+                store::secret::touch(&tx, workspace, chunk.to_vec(), latest).await?;
+            }
+        }
+        Ok(tx.commit().await?)
     }
 }

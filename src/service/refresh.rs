@@ -92,6 +92,9 @@ impl Hub {
 
     /// Joins the one attempt for this version, beginning it where there is none.
     async fn join(&self, tenant: Tenant, credential: &Credential, forced: bool) -> Result<(), Error> {
+        if let Some(refusal) = self.not_adopted() {
+            return Err(refusal);
+        }
         let mut done = self.refreshes.join(tenant, credential.id, credential.token.version, forced);
         match tokio::time::timeout(WAIT, done.changed()).await {
             Ok(_) => Ok(()),
@@ -140,10 +143,7 @@ impl Hub {
         for due in page {
             let (_, tenant) = *self.environment_of(due.environment_id).await?;
             if due.state == TokenState::Pending {
-                match self.delete_credential(&hub_actor(tenant), due.credential_id).await {
-                    Ok(_) | Err(Error::NotFound) => {}
-                    Err(error) => return Err(error),
-                }
+                self.drop_credential(&hub_actor(tenant), due.credential_id).await?;
             } else if due.has_refresh_token || is_minted(due.method) {
                 self.refreshes.nudge(tenant, due.credential_id, due.token_version);
             } else {
@@ -182,7 +182,7 @@ pub(super) fn hub_actor(tenant: Tenant) -> Actor {
 }
 
 /// When a refresh last succeeded or failed.
-fn last_attempt(credential: &Credential) -> Option<Millis> {
+pub(super) fn last_attempt(credential: &Credential) -> Option<Millis> {
     let failed = credential.token.next_try_at().map(|_| credential.token.state_since);
     credential.last_refreshed_at.max(failed)
 }

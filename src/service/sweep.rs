@@ -1,8 +1,11 @@
 //! What only time changes: ends that pass, confirmations that nobody gave, rows that are not needed any more.
 
+use super::purge::by_environment;
 use super::{Error, Hub};
 use crate::store;
 
+/// Credentials that one transaction looks at.
+const BATCH: u64 = 100;
 /// Sessions are kept so long after their end, for whoever asks what became of them.
 const SESSION_SECONDS: i64 = 7 * 86_400;
 
@@ -14,7 +17,10 @@ impl Hub {
     pub async fn sweep(&self) -> Result<(), Error> {
         let now = self.now();
         self.drop_unconfirmed().await?;
-        self.write_down_ends().await?;
+        self.write_down_changes().await?;
+        self.warn_of_ends().await?;
+        self.purge_events().await?;
+        self.sweep_secrets().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;
@@ -22,14 +28,27 @@ impl Hub {
         tx.commit().await?;
         self.trim_limits();
         self.sweep_refreshes().await?;
-        self.replay_held().await
+        self.replay_held().await?;
+        self.shred().await
     }
 
-    /// Writes down credentials whose end has passed, with their event.
-    async fn write_down_ends(&self) -> Result<(), Error> {
-        for (environment, id) in store::credential::ended(&self.store, self.now(), 100).await? {
-            self.write_down_end(environment, id).await?;
+    /// Writes down, and tells once, what time alone has changed: ends that passed, tokens that ran out while nothing
+    /// could renew them.
+    async fn write_down_changes(&self) -> Result<(), Error> {
+        loop {
+            let now = self.now();
+            let mut found = store::credential::ended(&self.store, now, BATCH).await?;
+            found.extend(store::credential::run_out(&self.store, now, BATCH).await?);
+            found.extend(store::credential::run_out_behind(&self.store, now, BATCH).await?);
+            let more = found.len() as u64 >= BATCH;
+            let mut changed = 0;
+            for (environment, ids) in by_environment(found) {
+                changed += self.write_down(environment, &ids).await?;
+            }
+            // What another replica has written down meanwhile is not ours to wait for.
+            if !more || changed == 0 {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 }

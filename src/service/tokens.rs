@@ -2,7 +2,7 @@
 //! renewed in the background; a spent one is renewed first.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
@@ -14,7 +14,8 @@ use super::material::Material;
 use super::refresh::PROBE_EVERY;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
-use crate::domain::credential::{Credential, Health};
+use crate::domain::connector::Connector;
+use crate::domain::credential::{Credential, Health, ServedCredential};
 use crate::domain::refresh::Readiness;
 use crate::domain::workspace::Tenant;
 use crate::provider::ValueSource;
@@ -45,7 +46,7 @@ pub enum Token {
 pub(super) struct Uses(Mutex<HashMap<(EnvironmentId, CredentialId), Millis>>);
 
 impl Uses {
-    fn note(&self, environment: EnvironmentId, credential: &Credential, now: Millis) {
+    pub(super) fn note(&self, environment: EnvironmentId, credential: &ServedCredential, now: Millis) {
         // Seen within a minute: nothing to write, and nothing to lock.
         if credential.last_used_at.is_some_and(|last| now.since(last) < USE_SECONDS * 1_000) {
             return;
@@ -57,6 +58,16 @@ impl Uses {
     fn take(&self) -> HashMap<(EnvironmentId, CredentialId), Millis> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
+}
+
+/// A credential that may be used, open.
+pub(super) struct Served {
+    /// The credential.
+    pub(super) credential: ServedCredential,
+    /// What it is for.
+    pub(super) connector: Arc<Connector>,
+    /// What it holds.
+    pub(super) material: Material,
 }
 
 /// The refusal that a status means for whoever wants to use the credential; none where it may be used.
@@ -92,8 +103,8 @@ impl Hub {
     /// [`Code::CredentialExpired`], [`Code::CredentialInactive`], [`Code::CredentialPending`],
     /// [`Code::CredentialRevoked`], [`Code::RefreshPending`], [`Code::ConnectorFailing`], [`Code::KeyUnavailable`].
     pub async fn read_token(&self, actor: &Actor, id: CredentialId) -> Result<Token, Error> {
-        let credential = self.get_credential(actor, id).await?;
-        self.token_of(actor, credential).await
+        let served = self.serve(actor, id).await?;
+        self.token_of(actor, served).await
     }
 
     /// The same, by user and connector.
@@ -102,35 +113,69 @@ impl Hub {
     /// Those of [`Hub::read_token`].
     pub async fn read_user_token(&self, actor: &Actor, user: &str, connector: &str) -> Result<Token, Error> {
         let credential = self.credential_of(actor, user, connector).await?;
-        self.token_of(actor, credential).await
+        let served = self.serve_whole(actor, credential).await?;
+        self.token_of(actor, served).await
     }
 
-    async fn token_of(&self, actor: &Actor, credential: Credential) -> Result<Token, Error> {
-        let (credential, mut material) = self.usable_material(actor, credential).await?;
+    /// The credential `id` in a state that may be used, open. What nothing stands in the way of costs one read; for
+    /// anything else the whole of it is looked at.
+    pub(super) async fn serve(&self, actor: &Actor, id: CredentialId) -> Result<Served, Error> {
+        if let Some(served) = self.serve_at_once(actor, id).await? {
+            return Ok(served);
+        }
+        let credential = self.get_credential(actor, id).await?;
+        self.serve_whole(actor, credential).await
+    }
+
+    async fn serve_at_once(&self, actor: &Actor, id: CredentialId) -> Result<Option<Served>, Error> {
+        let environment = actor.environment();
+        let Some(credential) = store::credential::served(&self.store, environment, id).await? else {
+            return Ok(None);
+        };
+        let connector = self.connector_of_use(environment, credential.connector).await?;
+        let now = self.now();
+        if credential.condition.health(connector.availability(), now).status != Status::Active {
+            return Ok(None);
+        }
+        match credential.condition.readiness(now) {
+            Readiness::Ready => {}
+            Readiness::Due => self.refreshes.nudge(actor.tenant, id, credential.version),
+            Readiness::Spent | Readiness::NotBefore(_) => return Ok(None),
+        }
+        let material = self.open_served(actor.tenant, &credential)?;
+        Ok(Some(Served { credential, connector, material }))
+    }
+
+    pub(super) async fn serve_whole(&self, actor: &Actor, credential: Credential) -> Result<Served, Error> {
+        let (credential, material) = self.usable_material(actor, credential).await?;
+        let connector = self.connector_of_use(actor.environment(), credential.connector_id).await?;
+        Ok(Served { credential: credential.into(), connector, material })
+    }
+
+    async fn token_of(&self, actor: &Actor, served: Served) -> Result<Token, Error> {
+        let Served { credential, connector, mut material } = served;
         self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
-        if matches!(credential.method, Method::ApiKey | Method::Basic) {
-            return Ok(Token::Fields(self.typed_values(&credential, &material)));
+        if matches!(credential.condition.method, Method::ApiKey | Method::Basic) {
+            return Ok(Token::Fields(self.typed_values(&connector.provider, material)));
         }
         let missing = Error::internal("a token credential without an access token");
         Ok(Token::Access {
             access_token: material.access_token.take().ok_or(missing)?,
             token_type: material.token_type.take().unwrap_or_else(|| "Bearer".to_owned()),
-            expires_at: credential.token.access_expires_at,
+            expires_at: credential.condition.access_expires_at,
             scopes: credential.scopes,
         })
     }
 
     /// The values that the user gave, without those that the hub learned.
-    fn typed_values(&self, credential: &Credential, material: &Material) -> Vec<(String, SecretString)> {
-        let definition = self.providers().get(&credential.provider);
+    fn typed_values(&self, provider: &str, material: Material) -> Vec<(String, SecretString)> {
+        let definition = self.providers().get(provider);
         let typed = |name: &str| {
             let variable = definition.as_ref().and_then(|definition| definition.variable(name));
             variable.is_none_or(|variable| variable.source == ValueSource::User)
         };
-        let values = material.values();
-        let kept = values.iter().filter(|(name, _)| typed(name));
-        kept.map(|(name, value)| (name.to_owned(), value.clone())).collect()
+        material.into_values().into_iter().filter(|(name, _)| typed(name)).collect()
     }
 
     /// The credential in a state that may be used, and its open content; renewed first where that is needed.

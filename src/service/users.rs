@@ -1,6 +1,6 @@
 //! End users: made, found by either name, changed, deleted with everything of theirs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use vouchsafe_entity::id::UserId;
 
@@ -10,6 +10,7 @@ use super::{Code, Error, Hub, Violation};
 use crate::domain::actor::Actor;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::User;
+use crate::store::credential::Owner;
 use crate::store::{self, StoreError};
 
 /// A user to be made.
@@ -203,25 +204,16 @@ impl Hub {
         Ok(user)
     }
 
-    /// Deletes a user with their credentials, revoking those upstream where the app can.
+    /// Deletes a user with their credentials; the worker tells the apps, where they can be told.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<(), Error> {
         let user = self.get_user(actor, name).await?;
-        let credentials = store::credential::of_user(&self.store, actor.environment(), user.id, None).await?;
-        for credential in credentials {
-            match self.delete_credential(actor, credential.id).await {
-                Ok(_) | Err(Error::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let tx = self.store.begin().await?;
-        if !store::user::delete(&tx, actor.environment(), user.id).await? {
-            return Err(Error::NotFound);
-        }
-        self.record(&tx, actor, "user.delete", Target::new("user", user.id), None).await?;
-        tx.commit().await?;
-        Ok(())
+        self.delete_all_of(actor, Owner::User(user.id), &mut HashMap::new(), async |tx| {
+            store::user::delete(tx, actor.environment(), user.id).await?;
+            self.record(tx, actor, "user.delete", Target::new("user", user.id), None).await
+        })
+        .await
     }
 }

@@ -1,10 +1,13 @@
 //! Audit events. Nothing here changes or removes one.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
-use vouchsafe_entity::audit_event::{ActiveModel, Column, Entity, Model};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use vouchsafe_entity::audit_event::{Column, Entity, Model};
 use vouchsafe_entity::id::EnvironmentId;
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, StoreError, Tx, statement};
 use crate::domain::audit::AuditEvent;
 use crate::domain::page::{Page, PageRequest};
 
@@ -15,37 +18,85 @@ impl From<Model> for AuditEvent {
             workspace: row.workspace_id,
             environment: row.environment_id,
             at: row.at,
-            action: row.action,
-            actor_type: row.actor_type,
+            action: row.action.into(),
+            actor_type: row.actor_type.into(),
             actor_id: row.actor_id,
-            target_type: row.target_type,
+            target_type: row.target_type.into(),
             target_id: row.target_id,
-            result: row.result,
+            result: row.result.into(),
             reason: row.reason,
-            request_id: row.request_id,
+            request_id: row.request_id.map(Into::into),
             address: row.address,
         }
     }
 }
 
+/// The columns, in the order of [`values`].
+const COLUMNS: [&str; 13] = [
+    "id",
+    "workspace_id",
+    "environment_id",
+    "at",
+    "action",
+    "actor_type",
+    "actor_id",
+    "target_type",
+    "target_id",
+    "result",
+    "reason",
+    "request_id",
+    "address",
+];
+
+/// Rows of one statement; what is left over goes in smaller ones. The sizes are few, so that each statement is built
+/// and prepared once: reads write a row each, thousands in a second.
+const SIZES: [usize; 3] = [100, 10, 1];
+
+/// The statements of [`SIZES`], with the placeholders of SQLite and of PostgreSQL.
+static INSERTS: LazyLock<[(String, String); 3]> = LazyLock::new(|| {
+    SIZES
+        .map(|rows| (insert_statement(rows, |_| "?".to_owned()), insert_statement(rows, |n| format!("${n}"))))
+});
+
+fn insert_statement(rows: usize, placeholder: impl Fn(usize) -> String) -> String {
+    let row = |row: usize| {
+        let numbers = row * COLUMNS.len() + 1..=(row + 1) * COLUMNS.len();
+        format!("({})", numbers.map(&placeholder).collect::<Vec<_>>().join(", "))
+    };
+    let rows: Vec<_> = (0..rows).map(row).collect();
+    format!("INSERT INTO audit_event ({}) VALUES {}", COLUMNS.join(", "), rows.join(", "))
+}
+
+fn values(event: &AuditEvent) -> [Value; 13] {
+    let word = |word: &Cow<'static, str>| Value::from(word.as_ref());
+    [
+        event.id.into(),
+        event.workspace.into(),
+        event.environment.into(),
+        event.at.into(),
+        word(&event.action),
+        word(&event.actor_type),
+        event.actor_id.clone().into(),
+        word(&event.target_type),
+        event.target_id.clone().into(),
+        word(&event.result),
+        event.reason.clone().into(),
+        event.request_id.as_deref().map(str::to_owned).into(),
+        event.address.clone().into(),
+    ]
+}
+
 /// Stores audit events.
-pub async fn insert(tx: &Tx, events: Vec<AuditEvent>) -> Result<(), StoreError> {
-    let rows = events.into_iter().map(|event| ActiveModel {
-        id: Set(event.id),
-        workspace_id: Set(event.workspace),
-        environment_id: Set(event.environment),
-        at: Set(event.at),
-        action: Set(event.action),
-        actor_type: Set(event.actor_type),
-        actor_id: Set(event.actor_id),
-        target_type: Set(event.target_type),
-        target_id: Set(event.target_id),
-        result: Set(event.result),
-        reason: Set(event.reason),
-        request_id: Set(event.request_id),
-        address: Set(event.address),
-    });
-    Entity::insert_many(rows).exec_without_returning(tx.connection()).await?;
+pub async fn insert(tx: &Tx, events: &[AuditEvent]) -> Result<(), StoreError> {
+    let mut left = events;
+    for (size, (sqlite, postgres)) in SIZES.iter().zip(INSERTS.iter()) {
+        let sql = if tx.is_postgres() { postgres } else { sqlite };
+        while let Some((rows, rest)) = left.split_at_checked(*size) {
+            let insert = statement(tx.connection(), sql, rows.iter().flat_map(values));
+            tx.connection().execute_raw(insert).await?;
+            left = rest;
+        }
+    }
     Ok(())
 }
 

@@ -1,8 +1,16 @@
 //! Credentials and their tokens.
 
+mod ends;
 mod list;
+mod purge;
+mod served;
+mod turning;
 
+pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
 pub use list::{CredentialFilter, list};
+pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
+pub use served::served;
+pub use turning::{Key, ended, run_out, run_out_behind};
 
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
@@ -21,7 +29,7 @@ use crate::domain::credential::{Credential, Machine, Resting, Token};
 
 const BY_ID: &str = " WHERE c.environment_id = $1 AND c.id = $2 AND t.state <> 'deleted'";
 
-/// One credential. A constant statement over primary keys: the hot path reads through it.
+/// One credential, whole.
 pub async fn find(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -95,17 +103,6 @@ pub async fn of_user(
     many(db, sql, values).await
 }
 
-/// The live credentials of a connector, for its deletion.
-pub async fn of_connector(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    connector: ConnectorId,
-) -> Result<Vec<Credential>, StoreError> {
-    let sql =
-        format!("{SELECT} WHERE c.environment_id = $1 AND c.connector_id = $2 AND t.state <> 'deleted'");
-    many(db, sql, vec![environment.into(), connector.into()]).await
-}
-
 /// Stores a new credential.
 pub async fn insert(tx: &Tx, environment: EnvironmentId, credential: &Credential) -> Result<(), StoreError> {
     Entity::insert(credential_row(environment, credential)).exec_without_returning(tx.connection()).await?;
@@ -171,7 +168,8 @@ pub async fn save_token(
     previous: Option<Sealed>,
 ) -> Result<bool, StoreError> {
     let mut row = token_row(token);
-    if previous.is_some() || token.sealed.is_none() {
+    // A new grant has nothing before it.
+    if previous.is_some() || token.sealed.is_none() || token.epoch != guard.epoch {
         row.prev_sealed = Set(previous);
     }
     let changed = credential_token::Entity::update_many()
@@ -242,25 +240,4 @@ pub async fn touch(
         .exec(tx.connection())
         .await?;
     Ok(())
-}
-
-/// Keys whose end, set by hand, has passed without anybody writing it down.
-pub async fn ended(
-    db: &impl Reads,
-    now: Millis,
-    limit: u64,
-) -> Result<Vec<(EnvironmentId, CredentialId)>, StoreError> {
-    #[derive(FromQueryResult)]
-    struct Ended {
-        environment_id: EnvironmentId,
-        id: CredentialId,
-    }
-    let sql = "SELECT c.environment_id, c.id FROM credential c \
-        JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
-        WHERE c.expires_at <= $1 AND t.state NOT IN ('broken', 'deleted') LIMIT $2";
-    let connection = db.connection();
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = connection.query_all_raw(statement(connection, sql, [now.into(), limit.into()])).await?;
-    let ended = rows.iter().map(|row| Ended::from_query_result(row, ""));
-    ended.map(|row| row.map(|row| (row.environment_id, row.id)).map_err(Into::into)).collect()
 }

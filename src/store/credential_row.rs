@@ -10,7 +10,7 @@ use vouchsafe_entity::sealed::Sealed;
 use super::StoreError;
 use crate::domain::credential::{Account, Attempt, Credential, Machine, Resting, Token};
 
-/// The four tables, joined by their keys. Constant, because the hot path reads through it.
+/// The four tables, joined by their keys.
 pub(super) const SELECT: &str = r#"SELECT c.id, c.user_id, u.username, u.email AS user_email, c.connector_id,
  k.key AS connector, k.enabled AS connector_enabled,
  k.failing_since IS NOT NULL AS connector_failing, c.provider, c.method, c.name, c.account_id, c.account_label,

@@ -1,10 +1,13 @@
 //! Events.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, TryInsertResult,
+};
 use vouchsafe_entity::event::{ActiveModel, Column, Entity, Model};
-use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId, EventId};
+use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, StoreError, Tx, statement};
 use crate::domain::event::{EventType, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 
@@ -25,8 +28,8 @@ fn event(row: Model) -> Result<StoredEvent, StoreError> {
     })
 }
 
-/// Stores a new event.
-pub async fn insert(tx: &Tx, environment: EnvironmentId, event: StoredEvent) -> Result<(), StoreError> {
+/// Stores a new event; false where it was told before.
+pub async fn insert(tx: &Tx, environment: EnvironmentId, event: StoredEvent) -> Result<bool, StoreError> {
     let row = ActiveModel {
         environment_id: Set(environment),
         id: Set(event.id),
@@ -36,8 +39,49 @@ pub async fn insert(tx: &Tx, environment: EnvironmentId, event: StoredEvent) -> 
         sealed: Set(event.sealed),
         created_at: Set(event.created_at),
     };
-    Entity::insert(row).exec_without_returning(tx.connection()).await?;
-    Ok(())
+    let inserted = Entity::insert(row)
+        .on_conflict_do_nothing_on([Column::EnvironmentId, Column::UniqueKey])
+        .exec_without_returning(tx.connection())
+        .await?;
+    // The number of rows; a conflict that does nothing is no error here.
+    Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
+}
+
+/// One event of an environment.
+pub async fn find(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    id: EventId,
+) -> Result<Option<StoredEvent>, StoreError> {
+    Entity::find_by_id((environment, id)).one(db.connection()).await?.map(event).transpose()
+}
+
+/// The events of an environment after `after`, oldest first, that are not younger than `until`.
+pub async fn following(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    after: EventId,
+    until: Millis,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Id.gt(after))
+        .filter(Column::CreatedAt.lte(until))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(db.connection())
+        .await?;
+    rows.into_iter().map(event).collect()
+}
+
+/// Removes at most `limit` events that are older than `before`, with their deliveries and mails; how many.
+pub async fn purge(tx: &Tx, before: Millis, limit: i64) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM event WHERE (environment_id, id) IN \
+        (SELECT environment_id, id FROM event WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+    let connection = tx.connection();
+    let removed = connection.execute_raw(statement(connection, sql, [before.into(), limit.into()])).await?;
+    Ok(removed.rows_affected())
 }
 
 /// Which events are wanted.

@@ -1,15 +1,17 @@
 //! Opening a database: pools, pragmas, migrations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait as _, SchemaManager};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::Notify;
 use vouchsafe_migration as migration;
 
-use super::{Store, StoreError};
+use super::{Direct, Store, StoreError};
 
 /// Readers beside the one writer of a SQLite database.
 const SQLITE_READERS: u32 = 8;
@@ -40,13 +42,13 @@ impl DatabaseUrl {
 
     /// Whether it is a file that does not exist yet.
     pub fn is_absent_file(&self) -> bool {
-        let text = self.0.expose_secret();
-        let Some(path) = text.strip_prefix("sqlite:") else {
-            return false;
-        };
-        let path = path.trim_start_matches("//");
-        let path = path.split('?').next().unwrap_or(path);
-        !Path::new(path).exists()
+        self.path().is_some_and(|path| !path.exists())
+    }
+
+    /// The file of the embedded database; none for a server.
+    pub fn path(&self) -> Option<PathBuf> {
+        let path = self.0.expose_secret().strip_prefix("sqlite:")?.trim_start_matches("//");
+        Some(path.split('?').next().unwrap_or(path).into())
     }
 
     fn options(&self) -> ConnectOptions {
@@ -101,7 +103,13 @@ async fn open_sqlite(url: &DatabaseUrl) -> Result<Store, StoreError> {
     let mut reader = url.options();
     pool(&mut reader, SQLITE_READERS)
         .map_sqlx_sqlite_opts(|options| pragmas(options).pragma("query_only", "on"));
-    Ok(Store { reader: Database::connect(reader).await?, writer })
+    let reader = Database::connect(reader).await?;
+    Ok(Store {
+        direct: Direct::Sqlite(reader.get_sqlite_connection_pool().clone()),
+        reader,
+        writer,
+        outbox: Arc::new(Notify::new()),
+    })
 }
 
 fn pragmas(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -129,5 +137,6 @@ async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
         .test_before_acquire_if_idle_for(Duration::from_secs(30));
     let pool: Result<DatabaseConnection, DbErr> = Database::connect(options).await;
     let pool = pool?;
-    Ok(Store { reader: pool.clone(), writer: pool })
+    let direct = Direct::Postgres(pool.get_postgres_connection_pool().clone());
+    Ok(Store { reader: pool.clone(), writer: pool, outbox: Arc::new(Notify::new()), direct })
 }

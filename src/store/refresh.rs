@@ -122,6 +122,7 @@ pub async fn keep_orphan(
         grant_epoch: Set(orphan.epoch),
         sealed: Set(orphan.sealed),
         got_at: Set(orphan.got_at),
+        superseded_at: Set(None),
     };
     orphan_token::Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())

@@ -146,7 +146,10 @@ async fn b13_forms_with_several_fields_keep_what_is_no_secret() {
         let shown = stage.api.token(credential).await;
         match credential["connector"].as_str() {
             Some("mailroom") => {
-                assert_eq!(shown["fields"], json!({ "username": "ops@acme.test", "password": DEMO_PASSWORD }))
+                assert_eq!(
+                    shown["fields"],
+                    json!({ "username": "ops@acme.test", "password": DEMO_PASSWORD })
+                );
             }
             _ => assert!(matches!(shown["accessToken"], Value::String(_)), "{credential}"),
         }

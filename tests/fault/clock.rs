@@ -94,7 +94,8 @@ async fn r09_a_database_with_another_clock_serves_nothing_dead() {
             stage.place().set_clock(*skew).await;
             let (status, shown) = replica.renew(&credential.id).await.unwrap().unwrap();
             assert_eq!(status, 200, "{skew}: {shown}");
-            let (_, token) = replica.ask("GET", &format!("/credentials/{}/token", credential.id)).await.unwrap();
+            let (_, token) =
+                replica.ask("GET", &format!("/credentials/{}/token", credential.id)).await.unwrap();
             let said: chrono::DateTime<chrono::Utc> = token["expiresAt"].as_str().unwrap().parse().unwrap();
             let real = vouchsafe::clock::Clock::now(&vouchsafe::clock::SystemClock);
             let left = (said - real).num_seconds();

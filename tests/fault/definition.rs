@@ -61,7 +61,11 @@ async fn held(stage: &Stage, replica: &Replica, credentials: &[Connected]) {
         assert_ne!(status, 200);
         let shown = replica.shown(&credential.id).await;
         let told = (&shown["status"], &shown["statusReason"]);
-        assert_eq!(told, (&json!("active"), &json!("refresh_unconfirmed")), "the old token is served meanwhile");
+        assert_eq!(
+            told,
+            (&json!("active"), &json!("refresh_unconfirmed")),
+            "the old token is served meanwhile"
+        );
         assert_eq!(stage.grant(credential).version, 2, "it is spent");
     }
 }

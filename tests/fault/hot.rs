@@ -38,7 +38,10 @@ async fn r17_a_hot_credential_is_renewed_once_a_round() {
         assert!(grant.alive && grant.at(u64::try_from(round).unwrap() + 1).requests == 1, "{grant:?}");
         assert_eq!(stage.fake.counters().refreshes, u64::try_from(round).unwrap() + 1);
     }
-    println!("R17: {rounds} rounds of {callers} callers on 2 replicas: {} token requests", stage.fake.counters().refreshes);
+    println!(
+        "R17: {rounds} rounds of {callers} callers on 2 replicas: {} token requests",
+        stage.fake.counters().refreshes
+    );
     for replica in replicas {
         replica.hub.stop().await;
     }

@@ -25,7 +25,10 @@ struct Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { killed, whole, lost_in_the_window } = self;
-        write!(out, "killed {killed} times: {whole} whole, {lost_in_the_window} lost in the declared window, 0 others")
+        write!(
+            out,
+            "killed {killed} times: {whole} whole, {lost_in_the_window} lost in the declared window, 0 others"
+        )
     }
 }
 

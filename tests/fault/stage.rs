@@ -78,8 +78,7 @@ impl Stage {
         config.clock = Arc::<Shifted>::clone(&clock);
         config.settings = Settings { access_token_lifetime: LIFETIME, ..Settings::default() };
         let fake = FakeProvider::start(config).unwrap();
-        let stage =
-            Self { fake, folder, place, clock, key: String::new(), build, more: BTreeMap::default() };
+        let stage = Self { fake, folder, place, clock, key: String::new(), build, more: BTreeMap::default() };
         for (slug, kind) in KINDS {
             stage.define(slug, kind, "");
         }

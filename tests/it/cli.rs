@@ -1,6 +1,8 @@
 //! The binary as an operator meets it: what it prints, what it leaves on disk, how it ends.
 
+mod adopt;
 mod commands;
 mod master_key;
 mod postgres;
 mod serve;
+mod skew;

@@ -1,6 +1,15 @@
 //! Whole stories: a user connects an app, and the product uses it.
 
+mod adoption;
 mod api_key;
 mod authorization_code;
+mod control_plane;
+mod expiry;
+mod mail;
+mod purge;
 mod reconnect;
 mod refresh;
+mod revocation;
+mod secret_settings;
+mod unauthorized;
+mod webhook;

@@ -9,10 +9,11 @@
     reason = "a test fails by panicking and says why on the terminal"
 )]
 
-mod api;
+pub(crate) mod api;
 mod canary;
 mod cli;
 mod config;
+mod contract;
 mod entity_drift;
 mod flow;
 mod harness;

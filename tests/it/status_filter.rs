@@ -228,3 +228,49 @@ async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
     }
     assert_eq!(found, all.len(), "every credential has one status");
 }
+
+/// What only time changes is found without looking at everything; the two must agree here as well.
+#[tokio::test]
+async fn a_sweep_finds_exactly_what_time_has_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
+    store.migrate().await.unwrap();
+    let place = lay_ground(&store).await;
+    let before = NOW.plus(-40_000);
+    let mut all = all_credentials(&place);
+    let tx = store.begin().await.unwrap();
+    for credential in &mut all {
+        credential.token.announced = Some(credential.health(before).status);
+        if !credential.is_renewable() && credential.token.machine != Machine::Pending {
+            credential.token.due_at = credential.looked_at_by();
+        }
+        store::credential::insert(&tx, place.environment, credential).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let mut found = store::credential::ended(&store, NOW, 100_000).await.unwrap();
+    found.extend(store::credential::run_out(&store, NOW, 100_000).await.unwrap());
+    found.extend(store::credential::run_out_behind(&store, NOW, 100_000).await.unwrap());
+    let found: std::collections::BTreeSet<String> = found.iter().map(|(_, id)| id.to_string()).collect();
+    let changed = |c: &&Credential| {
+        // A date is set on keys alone, and a pending credential is given back instead.
+        let unreal =
+            (c.expires_at.is_some() && !c.may_expire_by_hand()) || c.token.machine == Machine::Pending;
+        !unreal && c.token.announced != Some(c.health(NOW).status)
+    };
+    let expected: Vec<&Credential> = all.iter().filter(changed).collect();
+    assert!(expected.len() > 50, "{} changes", expected.len());
+    let missed: Vec<_> = expected.iter().filter(|c| !found.contains(&c.id.to_string())).take(3).collect();
+    assert!(missed.is_empty(), "{missed:#?}");
+    // A date that passed unseen before is found too; nothing else is.
+    let ends = |c: &Credential| {
+        c.broken_cause(NOW).is_some() && !matches!(c.token.machine, Machine::Broken(_) | Machine::Pending)
+    };
+    let spare: Vec<_> = all
+        .iter()
+        .filter(|c| found.contains(&c.id.to_string()) && !ends(c))
+        .filter(|c| c.token.announced == Some(c.health(NOW).status))
+        .take(3)
+        .collect();
+    assert!(spare.is_empty(), "{spare:#?}");
+}

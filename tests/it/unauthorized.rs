@@ -73,7 +73,26 @@ const ROUTES: &[Route] = &[
     route("get_connect_session", "sessions:write", NotFound),
     route("cancel_connect_session", "sessions:write", NotFound),
     route("confirm_connect_session", "sessions:write", NotFound),
+    route("list_secrets", "secrets:read", Own),
+    route("create_secret", "secrets:write", Own),
+    route("get_secret", "secrets:read", NotFound),
+    route("update_secret", "secrets:write", NotFound),
+    route("delete_secret", "secrets:write", NotFound),
+    route("deactivate_secret", "secrets:write", NotFound),
+    route("reactivate_secret", "secrets:write", NotFound),
+    route("revoke_secret", "secrets:write", NotFound),
+    route("reveal_secret", "secrets:reveal", NotFound),
     route("list_events", "events:read", Own),
+    route("list_deliveries", "events:read", NotFound),
+    route("redeliver_event", "webhooks:write", NotFound),
+    route("list_webhook_endpoints", "webhooks:write", Own),
+    route("create_webhook_endpoint", "webhooks:write", Own),
+    route("get_webhook_endpoint", "webhooks:write", NotFound),
+    route("update_webhook_endpoint", "webhooks:write", NotFound),
+    route("delete_webhook_endpoint", "webhooks:write", NotFound),
+    route("rotate_webhook_secret", "webhooks:write", NotFound),
+    route("test_webhook_endpoint", "webhooks:write", NotFound),
+    route("replay_webhook_endpoint", "webhooks:write", NotFound),
     route("list_audit_events", "audit:read", Own),
 ];
 
@@ -121,7 +140,15 @@ async fn names(app: &TestApp) -> BTreeMap<&'static str, String> {
     let key = app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);
     let session = json!({"userId": "u", "connectors": ["quillpost"]});
     let session = app.as_key().post("/connect/sessions", &session).await.ok(201);
+    let endpoint = json!({"url": "https://hooks.test/"});
+    let endpoint = app.as_key().post("/webhook-endpoints", &endpoint).await.ok(201);
+    let events = app.as_key().get("/events").await.ok(200);
+    let secret = json!({"key": "K", "value": "v", "type": "api_key", "visibility": "masked"});
+    app.as_key().post("/secrets", &secret).await.ok(201);
     BTreeMap::from([
+        ("eventId", events["data"][0]["id"].as_str().unwrap().to_owned()),
+        ("webhookEndpointId", endpoint["webhookEndpointId"].as_str().unwrap().to_owned()),
+        ("secretKey", "K".to_owned()),
         ("sessionId", session["sessionId"].as_str().unwrap().to_owned()),
         ("userId", "u".to_owned()),
         ("connector", "quillpost".to_owned()),
@@ -136,6 +163,8 @@ async fn call(caller: &Persona<'_>, call: &Call, query: &str) -> crate::support:
     let changes = call.method == Method::PATCH || call.method == Method::PUT;
     let body = if call.path.ends_with("/confirm") {
         Some(json!({"userId": "u", "confirmationCode": "c"}))
+    } else if call.path.ends_with("/replay") {
+        Some(json!({"since": "2029-12-31T00:00:00Z"}))
     } else {
         changes.then(|| json!({}))
     };
@@ -219,7 +248,15 @@ async fn the_other_environment_and_the_other_workspace_see_nothing() {
             problem["requestId"] = absent["requestId"].clone();
             assert_eq!(problem, absent, "{}", route.operation);
         }
-        for list in ["/users", "/credentials", "/connectors", "/integrations", "/events"] {
+        for list in [
+            "/users",
+            "/credentials",
+            "/connectors",
+            "/integrations",
+            "/events",
+            "/webhook-endpoints",
+            "/secrets",
+        ] {
             assert_eq!(caller.get(list).await.ok(200)["data"], json!([]), "{list}");
         }
     }
@@ -229,6 +266,8 @@ async fn the_other_environment_and_the_other_workspace_see_nothing() {
         ("key", "/connectors/"),
         ("slug", "/integrations/"),
         ("apiKeyId", "/api-keys/"),
+        ("webhookEndpointId", "/webhook-endpoints/"),
+        ("secretKey", "/secrets/"),
     ] {
         app.as_key().get(&format!("{path}{}", names[name])).await.ok(200);
     }

@@ -65,7 +65,10 @@ fn an_attempt_that_begins_early_is_followed_up_in_time() {
     let mut token = credential().token;
     token.due_at = Some(NOW.plus(DAY));
     let lost = failed(claimed(token), FailClass::Ambiguous, Reuse::Strict);
-    assert!(lost.due_at.unwrap() <= lost.next_try_at().unwrap(), "or nobody would look before the day is over");
+    assert!(
+        lost.due_at.unwrap() <= lost.next_try_at().unwrap(),
+        "or nobody would look before the day is over"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Who visits: a modal by its session token, or a browser by its flow cookies.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
@@ -20,9 +22,8 @@ const FLOW_COOKIE: &str = "vs_flow_";
 /// Where a request came from.
 pub(super) fn origin(headers: &HeaderMap, extensions: &Extensions, state: &HttpState) -> Origin {
     Origin {
-        request_id: extensions.get::<RequestId>().map(|id| id.0.to_string()),
-        address: client_address(headers, extensions, &state.trusted_proxies)
-            .map(|address| address.to_string()),
+        request_id: extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)),
+        address: client_address(headers, extensions, &state.trusted_proxies),
     }
 }
 

@@ -53,7 +53,12 @@ needs!(
     CredentialsRead,
     CredentialsWrite,
     CredentialsReveal,
+    Proxy,
+    SecretsRead,
+    SecretsWrite,
+    SecretsReveal,
     EventsRead,
+    WebhooksWrite,
     AuditRead,
     KeysWrite
 );
@@ -114,10 +119,8 @@ pub(in crate::http) async fn authenticate(
         return Err(Error::refused(Code::Unauthenticated, detail).into());
     };
     let key = state.hub.authenticate(presented, address).await?;
-    let origin = Origin {
-        request_id: parts.extensions.get::<RequestId>().map(|id| id.0.to_string()),
-        address: address.map(|address| address.to_string()),
-    };
+    let origin =
+        Origin { request_id: parts.extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)), address };
     let caller =
         Authenticated { actor: Actor { author: Author::ApiKey(key.id), tenant: key.tenant, origin }, key };
     parts.extensions.insert(caller.clone());

@@ -38,6 +38,9 @@ pub(in crate::http) struct EventOut {
     reason: Option<String>,
     /// Where the user can mend it.
     reconnect_url: Option<String>,
+    /// Which secret; events of others leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_key: Option<String>,
 }
 
 impl From<EventBody> for EventOut {
@@ -55,6 +58,7 @@ impl From<EventBody> for EventOut {
             provider: body.provider,
             reason: body.reason,
             reconnect_url: body.reconnect_url,
+            secret_key: body.secret_key,
         }
     }
 }
@@ -102,12 +106,12 @@ impl From<AuditEvent> for AuditEventOut {
         Self {
             audit_event_id: event.id.to_string(),
             at: event.at.into(),
-            action: event.action,
-            actor: PartyOut { kind: event.actor_type, id: event.actor_id },
-            target: PartyOut { kind: event.target_type, id: event.target_id },
-            result: event.result,
+            action: event.action.into_owned(),
+            actor: PartyOut { kind: event.actor_type.into_owned(), id: event.actor_id },
+            target: PartyOut { kind: event.target_type.into_owned(), id: event.target_id },
+            result: event.result.into_owned(),
             reason: event.reason,
-            request_id: event.request_id,
+            request_id: event.request_id.map(|id| id.to_string()),
             address: event.address,
         }
     }

@@ -6,7 +6,9 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vouchsafe_entity::kind::{Binding, Method, Status};
+use vouchsafe_entity::kind::{
+    Binding, DeliveryStatus, DisabledReason, Method, SecretType, Status, Visibility,
+};
 use vouchsafe_entity::millis::Millis;
 
 /// A time, RFC 3339 in UTC with milliseconds.
@@ -69,4 +71,12 @@ words! {
     StatusWord of Status,
     /// How strongly browser and user are bound.
     BindingWord of Binding,
+    /// How far a delivery is.
+    DeliveryStatusWord of DeliveryStatus,
+    /// Why the hub switched a webhook endpoint off.
+    DisabledReasonWord of DisabledReason,
+    /// What kind of value a secret is.
+    SecretTypeWord of SecretType,
+    /// Whether a secret may ever be shown.
+    VisibilityWord of Visibility,
 }

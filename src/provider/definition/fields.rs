@@ -18,8 +18,7 @@ const MAX_VALUE: usize = 64 * 1024;
 pub enum FieldSource {
     /// The user, in the form of a method.
     User,
-    /// The embedder, with the connector. A value may be a reference `$Secret{KEY}`, which is taken as it is: what it
-    /// stands for is checked with [`Definition::check_value`] once it is known.
+    /// The embedder, with the connector. What a reference stands for is checked with [`Definition::check_value`].
     Connector,
 }
 
@@ -92,7 +91,7 @@ impl Definition {
             .collect();
         let mut values = Values::new();
         for field in &fields {
-            match self.accept_field(field, given.get(&field.name), source) {
+            match self.accept_field(field, given.get(&field.name)) {
                 Ok(Some(value)) => values.set(field.name.as_str(), value),
                 Ok(None) => {}
                 Err(error) => errors.push(error),
@@ -101,12 +100,7 @@ impl Definition {
         if errors.is_empty() { Ok(values) } else { Err(errors) }
     }
 
-    fn accept_field(
-        &self,
-        field: &Field,
-        given: Option<&Value>,
-        source: FieldSource,
-    ) -> Result<Option<SecretString>, FieldError> {
+    fn accept_field(&self, field: &Field, given: Option<&Value>) -> Result<Option<SecretString>, FieldError> {
         let text = match given {
             None | Some(Value::Null) => "",
             Some(Value::String(text)) => text,
@@ -114,9 +108,6 @@ impl Definition {
                 return Err(FieldError::new(&field.name, "not_a_string", "Text is expected here."));
             }
         };
-        if source == FieldSource::Connector && text.starts_with("$Secret{") && text.ends_with('}') {
-            return Ok(Some(text.into()));
-        }
         match self.check_value(&field.name, text)? {
             Some(value) => Ok(Some(value)),
             None if field.required => {

@@ -110,17 +110,12 @@ impl Hub {
             let held = store::flow::awaiting_confirmation(&tx, session, id).await?;
             if let Some(flow) = &held {
                 store::flow::delete(&tx, flow.id).await?;
+                let grant = self.open_held(tenant, flow)?.into_grant();
+                self.discard(&tx, tenant, flow, &grant).await?;
             }
             tx.commit().await?;
-            match held {
-                Some(flow) => {
-                    let grant = self.open_held(tenant, &flow)?.into_grant();
-                    self.discard(&visit, id, grant).await?;
-                }
-                None => match self.delete_credential(&visit.actor, id).await {
-                    Ok(_) | Err(Error::NotFound) => {}
-                    Err(error) => return Err(error),
-                },
+            if held.is_none() {
+                self.drop_credential(&visit.actor, id).await?;
             }
         }
         result.progress = Progress::Failed;

@@ -15,6 +15,7 @@ use crate::domain::connector::Connector;
 use crate::domain::credential::{Account, Credential, Machine};
 use crate::domain::event::EventType;
 use crate::domain::flow::{CONFIRMATION_SECONDS, Flow};
+use crate::domain::revocation::Remains;
 use crate::domain::session::{Confirmation, ConnectResult, Progress};
 use crate::domain::workspace::Tenant;
 use crate::provider::Definition;
@@ -166,7 +167,8 @@ impl Hub {
     ) -> Result<Credential, Error> {
         let environment = visit.actor.environment();
         let mut credential = store::credential::lock(tx, environment, id).await?.ok_or(Error::NotFound)?;
-        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        let before = credential.clone();
+        let guard = Guard { epoch: before.token.epoch, version: before.token.version };
         let never_active = credential.token.announced.is_none();
         self.renew_grant(&mut credential);
         credential.method = grant.accepted.method;
@@ -189,6 +191,7 @@ impl Hub {
         let what = Some(Self::describe(&credential));
         let target = Target::new("credential", credential.id);
         self.record(tx, &visit.actor, "credential.reconnect", target, what).await?;
+        self.part_from_replaced(tx, &visit.actor, &before).await?;
         Ok(credential)
     }
 
@@ -224,6 +227,25 @@ impl Hub {
 
     pub(super) fn open_held(&self, tenant: Tenant, flow: &Flow) -> Result<Held, Error> {
         Ok(self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 1)), &flow.sealed)?)
+    }
+
+    /// Writes in `tx` that the app is to be told of a grant that nobody wants.
+    pub(super) async fn discard(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        flow: &Flow,
+        grant: &Grant,
+    ) -> Result<(), Error> {
+        let target = flow.credential.ok_or(Error::internal("a held grant without a credential"))?;
+        let remains = Remains {
+            credential: target,
+            connector: flow.connector,
+            method: grant.accepted.method,
+            account: grant.accepted.account.as_ref().map(|account| account.id.clone()),
+            epoch: 0,
+        };
+        self.give_back(tx, tenant, remains, &grant.accepted.material).await
     }
 
     /// Writes that a connector is connected, with a code to show where the back end must confirm, and completes the

@@ -167,7 +167,7 @@ impl Hub {
         let token = PlainToken::presented(&format!("{}.{}", session.id, secret.expose()));
         let returns = session.return_url.is_some() || environment.settings.default_return_url.is_some();
         let unconfirmable = Self::needs_code(&session, &environment.settings, true, None) && !returns;
-        let link = format!("{}connect?session={}&hosted=1#{}", self.public_url, session.id, token.expose());
+        let link = self.hosted_link(session.id, &secret).expose().to_owned();
         Ok(CreatedSession { connect_url: (!unconfirmable).then_some(link), session, token })
     }
 

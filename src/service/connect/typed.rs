@@ -59,6 +59,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`], [`super::Code::CredentialRejected`], [`super::Code::ProviderUnreachable`].
     pub async fn connect_typed(&self, visit: &Visit, typed: Typed) -> Result<TypedOutcome, Error> {
+        self.ensure_not_over(visit)?;
         visit.session.need(&typed.connector).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let offer = self.offer(visit, &typed.connector, Some(typed.method)).await?;
         if offer.method != typed.method || typed.method == Method::OAuth2 {

@@ -3,17 +3,19 @@
 use super::ConnectorView;
 use crate::domain::actor::Actor;
 use crate::domain::connector::{Connector, connector_id, is_key};
+use crate::domain::secret_reference::is_dynamic;
 use crate::provider::{Definition, FieldSource};
 use crate::service::audit::Target;
 use crate::service::material::ConnectorSecrets;
-use crate::service::references::first_reference;
+use crate::service::references::placed_references;
 use crate::service::validate::Checker;
-use crate::service::{Code, Error, Hub};
+use crate::service::{Error, Hub};
 use crate::store;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use vouchsafe_entity::id::ConnectorId;
 use vouchsafe_entity::kind::Method;
 
 /// A connector as it is PUT. The outer none of a secret keeps what is there, the inner none removes it.
@@ -41,7 +43,7 @@ impl Hub {
     /// Makes or replaces a connector; true where it is new.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Code::SubscriptionRequired`], [`Code::SecretMissing`].
+    /// [`Error::Invalid`], [`crate::service::Code::SubscriptionRequired`], and those of a reference that can't be used.
     pub async fn put_connector(
         &self,
         actor: &Actor,
@@ -50,8 +52,13 @@ impl Hub {
     ) -> Result<(ConnectorView, bool), Error> {
         Self::gate(actor)?;
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
-        let definition = self.checked_definition(key, &new, before.as_ref())?;
-        refuse_references(&new)?;
+        let moves = before.as_ref().filter(|before| before.provider != new.provider);
+        let settled = match moves {
+            Some(before) => before.explicit || self.has_credentials(actor, before.id).await?,
+            None => false,
+        };
+        let definition = self.checked_definition(key, &new, settled)?;
+        self.check_references(actor, key, &new, &definition).await?;
         let secrets = match &before {
             Some(before) => self.open_connector(actor.tenant, before)?,
             None => ConnectorSecrets::default(),
@@ -78,23 +85,32 @@ impl Hub {
             updated_at: None,
         };
         connector.sealed = self.seal_connector(actor.tenant, &connector, &secrets)?;
+        let references = placed_references(&connector, &secrets);
         let fresh = before.is_none_or(|before| !before.explicit);
 
         let tx = self.store.begin().await?;
         store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
         // Its client may have been mended: one credential tries it at once.
         store::connector::probe_soon(&tx, actor.environment(), connector.id, self.now()).await?;
+        store::secret_reference::replace(&tx, actor.environment(), connector.id, &references).await?;
         let changed = Some(format!("provider {}", connector.provider));
         self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
         tx.commit().await?;
+        self.connectors.forget(&(actor.environment(), connector.id));
         Ok((self.get_connector(actor, key).await?, fresh))
     }
 
+    async fn has_credentials(&self, actor: &Actor, id: ConnectorId) -> Result<bool, Error> {
+        let counts = store::connector::count_credentials(&self.store, actor.environment(), vec![id]).await?;
+        Ok(!counts.is_empty())
+    }
+
+    /// `settled`: the connector has another provider, and somebody relies on it.
     fn checked_definition(
         &self,
         key: &str,
         new: &NewConnector,
-        before: Option<&Connector>,
+        settled: bool,
     ) -> Result<Arc<Definition>, Error> {
         let mut checker = Checker::default();
         checker.ensure(
@@ -107,10 +123,8 @@ impl Hub {
             checker.add("/provider", "unknown", "There is no such provider; see GET /providers.");
             return checker.finish().and(Err(Error::NotFound));
         };
-        if before.is_some_and(|before| before.provider != new.provider && before.explicit) {
-            let message = "The provider of a connector cannot change; make another connector.";
-            checker.add("/provider", "immutable_field", message);
-        }
+        let message = "The provider of a connector cannot change; make another connector.";
+        checker.ensure(!settled, "/provider", "immutable_field", message);
         for (at, method) in new.methods.iter().flatten().enumerate() {
             let known = definition.methods().contains(method);
             let message = format!("{} has no such method.", definition.name());
@@ -151,26 +165,65 @@ impl Hub {
     }
 }
 
-/// A reference to a secret that isn't there is refused on save, so that it cannot fail first in a user's hands.
-fn refuse_references(new: &NewConnector) -> Result<(), Error> {
-    let refuse = |pointer: &str, text: &str| match first_reference(text) {
-        Some(key) => {
-            let detail = format!("There is no secret `{key}` in this environment.");
-            Err(Error::refused_at(Code::SecretMissing, pointer, detail))
+impl Hub {
+    /// Refuses references that can't be used, so that they cannot fail first in a user's hands.
+    async fn check_references(
+        &self,
+        actor: &Actor,
+        key: &str,
+        new: &NewConnector,
+        definition: &Definition,
+    ) -> Result<(), Error> {
+        let sent = new.variables.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+        let (dynamic, plain): (Vec<_>, Vec<_>) = sent.partition(|(_, text)| is_dynamic(text.as_bytes()));
+        let mut connector = Connector::by_default(actor.environment(), key);
+        connector.provider.clone_from(&new.provider);
+        connector.variables =
+            plain.into_iter().map(|(name, text)| (name.clone(), text.trim().to_owned())).collect();
+        if let Some(Some(secret)) = &new.client_secret {
+            self.checked_reference(actor, &connector, "/clientSecret", secret).await?;
         }
-        None => Ok(()),
-    };
-    if let Some(Some(secret)) = &new.client_secret {
-        refuse("/clientSecret", secret.expose_secret())?;
+        let mut checker = Checker::default();
+        for (name, text) in dynamic {
+            let pointer = format!("/variables/{name}");
+            if !definition.connector_fields().iter().any(|field| field.name == *name) {
+                checker.add(pointer, "unknown_field", "This field is not asked for.");
+                continue;
+            }
+            if definition.shows_variable(name) {
+                let message = "This value is seen by others than the app, so it can be no secret.";
+                checker.add(pointer, "reference_not_allowed", message);
+                continue;
+            }
+            let value = self.checked_reference(actor, &connector, &pointer, &text.into()).await?;
+            if let Err(error) = definition.check_value(name, value.expose_secret()) {
+                checker.add(pointer, error.code, error.message);
+            }
+        }
+        checker.finish()
     }
-    for (name, value) in &new.variables {
-        refuse(&format!("/variables/{name}"), value.as_str().unwrap_or_default())?;
+
+    /// What a setting stands for; a refusal points at it and is written down.
+    async fn checked_reference(
+        &self,
+        actor: &Actor,
+        connector: &Connector,
+        pointer: &str,
+        text: &SecretString,
+    ) -> Result<SecretString, Error> {
+        match self.resolve_setting(actor.tenant, connector, text).await {
+            Err(Error::Refused { code, detail, .. }) => {
+                let target = Target::new("connector", &connector.key);
+                self.record_refusal(actor, "secret.use", target, code.as_str()).await?;
+                Err(Error::refused_at(code, pointer, detail))
+            }
+            other => other,
+        }
     }
-    Ok(())
 }
 
 /// Checks the variables of a connector and splits them into plain ones and secrets. Secret ones that were left out
-/// stay as they were.
+/// stay as they were. References stay as they are written; what they stand for was checked before.
 fn split_variables(
     definition: &Definition,
     new: &NewConnector,
@@ -191,6 +244,15 @@ fn split_variables(
     for (name, value) in &secrets.variables {
         given.entry(name.clone()).or_insert_with(|| Value::String(value.expose_secret().to_owned()));
     }
+    let is_reference = |text: &Value| text.as_str().is_some_and(|text| is_dynamic(text.as_bytes()));
+    let mut references = Map::new();
+    given.retain(|name, text| {
+        let kept = !is_reference(text);
+        if !kept {
+            references.insert(name.clone(), text.clone());
+        }
+        kept
+    });
     // `{provider}` alone is enough to learn the redirect URI, so what is missing is told when somebody connects.
     let method = definition.methods().first().copied().unwrap_or(Method::OAuth2);
     let values = match definition.validate_fields(method, &given, FieldSource::Connector) {
@@ -210,13 +272,15 @@ fn split_variables(
     };
     let mut plain = BTreeMap::new();
     for field in fields {
-        let Some(value) = values.get(&field.name) else {
+        let reference = references.get(&field.name).and_then(Value::as_str);
+        let Some(value) = reference.or_else(|| values.get(&field.name).map(SecretString::expose_secret))
+        else {
             continue;
         };
         if field.secret {
-            secrets.variables.insert(field.name, value.clone());
+            secrets.variables.insert(field.name, value.into());
         } else {
-            plain.insert(field.name, value.expose_secret().to_owned());
+            plain.insert(field.name, value.to_owned());
         }
     }
     Ok((plain, secrets))

@@ -4,7 +4,7 @@ use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::Account;
 use crate::domain::refresh::is_minted;
-use crate::oauth::TokenError;
+use crate::oauth::{TokenAnswer, TokenError};
 use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, Values};
 use crate::service::check::{Checked, refusal};
 use crate::service::material::Material;
@@ -41,29 +41,25 @@ impl Hub {
     ) -> Result<Accepted, Error> {
         let mut material = Material::of_values(typed);
         let sent_at = self.now();
-        let answer = if is_minted(method) && verify {
-            let values = self.all_values(actor.tenant, connector, &material)?;
-            let minted = crate::oauth::mint::mint(
-                &self.egress,
-                definition,
-                method,
-                &values,
-                &connector.scopes,
-                self.clock.now(),
-            );
-            let answer = minted.await.map_err(|error| rejected(definition, &error))?;
-            capture(definition, method, Captured::Token(answer.raw.expose()), &mut material)?;
-            material.take(&answer);
-            Some(answer)
-        } else {
-            None
-        };
-        let warnings = if verify {
-            self.check_and_learn(actor, connector, definition, method, &mut material).await?
-        } else {
-            Vec::new()
-        };
-        let values = self.all_values(actor.tenant, connector, &material)?;
+        let mints = is_minted(method) && verify;
+        let mut answer = None;
+        if mints {
+            answer = Some(self.mint_into(actor, connector, definition, method, &mut material).await?);
+        }
+        let mut warnings = Vec::new();
+        if verify {
+            let learned = self.check_and_learn(actor, connector, definition, method, &mut material).await;
+            let refused = |error: &Error| error.code() == Some(Code::CredentialRejected);
+            warnings = match learned {
+                // An app that has just given a token may not know it everywhere yet: one more, one repeat.
+                Err(error) if mints && refused(&error) => {
+                    answer = Some(self.mint_into(actor, connector, definition, method, &mut material).await?);
+                    self.check_and_learn(actor, connector, definition, method, &mut material).await?
+                }
+                other => other?,
+            };
+        }
+        let values = self.all_values(actor.tenant, connector, &material).await?;
         let account =
             definition.account(&values).map(|account| Account { id: account.id, label: account.label });
         Ok(Accepted {
@@ -78,6 +74,25 @@ impl Hub {
         })
     }
 
+    /// Asks the app for a token with what was typed, and takes it.
+    async fn mint_into(
+        &self,
+        actor: &Actor,
+        connector: &Connector,
+        definition: &Definition,
+        method: Method,
+        material: &mut Material,
+    ) -> Result<TokenAnswer, Error> {
+        let values = self.all_values(actor.tenant, connector, material).await?;
+        let now = self.clock.now();
+        let scopes = &connector.scopes;
+        let minted = crate::oauth::mint::mint(&self.egress, definition, method, &values, scopes, now).await;
+        let answer = minted.map_err(|error| rejected(definition, &error))?;
+        capture(definition, method, Captured::Token(answer.raw.expose()), material)?;
+        material.take(&answer);
+        Ok(answer)
+    }
+
     /// Looks up what the definition wants to know, runs its check, and captures from both.
     pub(in crate::service) async fn check_and_learn(
         &self,
@@ -88,7 +103,7 @@ impl Hub {
         material: &mut Material,
     ) -> Result<Vec<&'static str>, Error> {
         self.look_up(actor, connector, definition, method, material).await?;
-        let values = self.all_values(actor.tenant, connector, material)?;
+        let values = self.all_values(actor.tenant, connector, material).await?;
         let Some(checked) = self.run_check(definition, method, &values).await? else {
             return Ok(Vec::new());
         };
@@ -113,7 +128,7 @@ impl Hub {
         material: &mut Material,
     ) -> Result<(), Error> {
         for (variable, lookup) in definition.lookups(method) {
-            let values = self.all_values(actor.tenant, connector, material)?;
+            let values = self.all_values(actor.tenant, connector, material).await?;
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;

@@ -1,44 +1,32 @@
 //! The end of a credential by somebody's wish: revoked (the row stays) or deleted (a tombstone). What the hub says of
 //! the provider is what the provider said.
 
-use vouchsafe_entity::id::CredentialId;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::Ordering;
+
+use vouchsafe_entity::id::{ConnectorId, CredentialId};
 use vouchsafe_entity::kind::{BrokenCause, Method};
 
 use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
-use crate::oauth::revoke::{Revocable, Revocation, revoke};
+use crate::domain::revocation::Remains;
 use crate::service::audit::Target;
-use crate::service::material::Material;
+use crate::service::revocation::{Farewell, First, Teller, Upstream};
 use crate::service::{Error, Hub};
-use crate::store;
-use crate::store::credential::Guard;
+use crate::store::credential::{Guard, Owner};
+use crate::store::{self, Tx};
 
-/// What became of the tokens at the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upstream {
-    /// Dead there.
-    Revoked,
-    /// The app has no way to be told, or another credential lives by the same grant.
-    Unsupported,
-    /// It was told and did not say yes.
-    Failed,
-}
+/// Credentials that end in one transaction.
+const PAGE: u64 = 100;
 
-impl Upstream {
-    /// The word as shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::Unsupported => "unsupported",
-            Self::Failed => "failed",
-        }
-    }
-}
+/// What tells the apps of connectors, as far as it is known; none for those that can't be told.
+pub(in crate::service) type Tellers = HashMap<ConnectorId, Option<Teller>>;
 
 /// How a credential ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+enum Ended {
     /// The row and its history stay.
     Revoked,
     /// A tombstone stays.
@@ -51,7 +39,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn revoke_credential(&self, actor: &Actor, id: CredentialId) -> Result<Upstream, Error> {
-        self.end_credential(actor, id, Ended::Revoked).await
+        self.end_and_tell(actor, id, Ended::Revoked).await
     }
 
     /// Removes a credential and tells the app.
@@ -59,21 +47,41 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_credential(&self, actor: &Actor, id: CredentialId) -> Result<Upstream, Error> {
-        self.end_credential(actor, id, Ended::Deleted).await
+        self.end_and_tell(actor, id, Ended::Deleted).await
     }
 
     /// The hub's own end comes first and never waits for the app.
-    async fn end_credential(&self, actor: &Actor, id: CredentialId, how: Ended) -> Result<Upstream, Error> {
+    async fn end_and_tell(&self, actor: &Actor, id: CredentialId, how: Ended) -> Result<Upstream, Error> {
+        match self.end(actor, id, how, First::Caller).await? {
+            Farewell::Known(upstream) => Ok(upstream),
+            Farewell::Job(job) => self.tell_now(actor, &job).await,
+        }
+    }
+
+    /// Removes a credential, if it is still there, and leaves it to the worker to tell the app.
+    pub(in crate::service) async fn drop_credential(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+    ) -> Result<(), Error> {
+        match self.end(actor, id, Ended::Deleted, First::Worker).await {
+            Ok(_) | Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn end(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+        how: Ended,
+        first: First,
+    ) -> Result<Farewell, Error> {
         let environment = actor.environment();
         let tx = self.store.begin().await?;
         let mut credential = store::credential::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
-        // A row that no key opens can still be ended; its tokens then can't be revoked.
-        let material = match &credential.token.sealed {
-            Some(_) => self.open_material(actor.tenant, &credential).ok(),
-            None => None,
-        };
         let before = credential.clone();
-        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        let guard = Guard { epoch: before.token.epoch, version: before.token.version };
         self.wipe(&mut credential, how);
         let action = match how {
             Ended::Revoked => {
@@ -86,18 +94,117 @@ impl Hub {
             }
         };
         self.write(&tx, environment, &credential, guard).await?;
+        store::credential::forget_orphans(&tx, environment, &[id]).await?;
         self.record(&tx, actor, action, Target::new("credential", id), None).await?;
+        let farewell = self.part_from(&tx, actor, &before, first).await?;
+        if let Farewell::Known(outcome) = farewell {
+            self.record_outcome(&tx, actor, id, outcome.as_str()).await?;
+        }
         tx.commit().await?;
+        self.wiped.store(true, Ordering::Relaxed);
+        Ok(farewell)
+    }
 
-        let upstream = match material {
-            Some(material) => self.revoke_upstream(actor, &before, material).await?,
-            None => Upstream::Unsupported,
-        };
-        let outcome = Some(upstream.as_str().to_owned());
-        let tx = self.store.begin().await?;
-        self.record(&tx, actor, "credential.revoke_upstream", Target::new("credential", id), outcome).await?;
-        tx.commit().await?;
-        Ok(upstream)
+    /// Writes in `tx`, in which the grant of `before` has ended, that its app is to be told.
+    async fn part_from(
+        &self,
+        tx: &Tx,
+        actor: &Actor,
+        before: &Credential,
+        first: First,
+    ) -> Result<Farewell, Error> {
+        if before.method != Method::OAuth2 || before.token.sealed.is_none() {
+            return Ok(Farewell::Known(Upstream::Unsupported));
+        }
+        match self.open_material(actor.tenant, before) {
+            Ok(material) => self.part(tx, actor.tenant, Remains::of(before), &material, first).await,
+            // A row that no key opens can still be ended; its tokens can't be revoked then.
+            Err(_) => Ok(Farewell::Known(Upstream::Failed)),
+        }
+    }
+
+    /// Gives back the grant that `before` had and that `tx` has replaced by another, where that ends nothing new.
+    pub(in crate::service) async fn part_from_replaced(
+        &self,
+        tx: &Tx,
+        actor: &Actor,
+        before: &Credential,
+    ) -> Result<(), Error> {
+        store::credential::forget_orphans(tx, actor.environment(), &[before.id]).await?;
+        if let Farewell::Job(_) = self.part_from(tx, actor, before, First::Worker).await? {
+            tracing::info!(credential.id = %before.id, "the grant before is given back");
+        }
+        Ok(())
+    }
+
+    /// Deletes every credential of `owner`, a page at a time, and in the last transaction what `last` does. It is left
+    /// to the worker to tell the apps: there may be thousands.
+    pub(in crate::service) async fn delete_all_of<F>(
+        &self,
+        actor: &Actor,
+        owner: Owner,
+        tellers: &mut Tellers,
+        last: F,
+    ) -> Result<(), Error>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<(), Error>,
+    {
+        let environment = actor.environment();
+        loop {
+            let tx = self.store.begin().await?;
+            // Nobody adds one while the owner is held.
+            if !store::credential::lock_owner(&tx, environment, owner).await? {
+                return Err(Error::NotFound);
+            }
+            let page = store::credential::lock_page(&tx, environment, owner, PAGE).await?;
+            if page.is_empty() {
+                last(&tx).await?;
+                return Ok(tx.commit().await?);
+            }
+            self.bury(&tx, actor, page, tellers, ("credential.delete", None)).await?;
+            tx.commit().await?;
+        }
+    }
+
+    /// Deletes credentials that `tx` holds, with their events and audit rows, and leaves it to the worker to tell the
+    /// apps.
+    pub(in crate::service) async fn bury(
+        &self,
+        tx: &Tx,
+        actor: &Actor,
+        credentials: Vec<Credential>,
+        tellers: &mut Tellers,
+        (action, reason): (&'static str, Option<&str>),
+    ) -> Result<(), Error> {
+        let (mut jobs, mut rows, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for mut credential in credentials {
+            let before = credential.clone();
+            if before.method == Method::OAuth2 && before.token.sealed.is_some() {
+                let connector = before.connector_id;
+                if let Entry::Vacant(place) = tellers.entry(connector) {
+                    // A connector that does not open holds up no end.
+                    place.insert(self.teller(tx, actor.tenant, connector).await.ok().flatten());
+                }
+                let material = self.open_material(actor.tenant, &before).ok();
+                if let (Some(Some(teller)), Some(material)) = (tellers.get(&connector), material) {
+                    let remains = Remains::of(&before);
+                    jobs.extend(self.order(actor.tenant, teller, remains, &material, First::Worker)?);
+                }
+            }
+            self.wipe(&mut credential, Ended::Deleted);
+            self.tell(tx, actor.tenant, &mut credential, EventType::CredentialDeleted, reason).await?;
+            let target = Target::new("credential", credential.id);
+            rows.push(self.audit_event(actor, action, target, "ok", reason.map(str::to_owned)));
+            ids.push(credential.id);
+        }
+        store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
+        store::credential::forget_orphans(tx, actor.environment(), &ids).await?;
+        store::revocation::insert(tx, jobs).await?;
+        self.wiped.store(true, Ordering::Relaxed);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        Ok(store::audit::insert(tx, &rows).await?)
     }
 
     fn wipe(&self, credential: &mut Credential, how: Ended) {
@@ -112,61 +219,5 @@ impl Hub {
         credential.token.access_lifetime = None;
         credential.token.refresh_expires_at = None;
         credential.token.due_at = None;
-    }
-
-    pub(in crate::service) async fn revoke_upstream(
-        &self,
-        actor: &Actor,
-        credential: &Credential,
-        material: Material,
-    ) -> Result<Upstream, Error> {
-        use crate::provider::RevokeScope;
-        if credential.method != Method::OAuth2 {
-            return Ok(Upstream::Unsupported);
-        }
-        let connector = self.connector_of(actor.environment(), credential).await?;
-        let (Ok(definition), Some(client)) =
-            (self.definition_of(&connector), self.client(actor.tenant, &connector)?)
-        else {
-            return Ok(Upstream::Unsupported);
-        };
-        let ends_grant = definition.refresh().is_some_and(|policy| policy.revoke_scope == RevokeScope::Grant);
-        if ends_grant && self.shares_account(actor, credential).await? {
-            return Ok(Upstream::Unsupported);
-        }
-        let values = self.all_values(actor.tenant, &connector, &material)?;
-        let token = match (material.refresh_token, material.access_token) {
-            (Some(token), _) => Revocable::RefreshToken(token),
-            (None, Some(token)) => Revocable::AccessToken(token),
-            (None, None) => return Ok(Upstream::Unsupported),
-        };
-        let revoked = revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await;
-        Ok(match revoked {
-            Revocation::Revoked => Upstream::Revoked,
-            Revocation::Unsupported => Upstream::Unsupported,
-            Revocation::Failed(error) => {
-                tracing::warn!(
-                    credential.id = %credential.id,
-                    error = &error as &dyn std::error::Error,
-                    "the app did not confirm a revocation"
-                );
-                Upstream::Failed
-            }
-        })
-    }
-
-    /// Whether another live credential of the same user and connector stands for the same account: revoking the
-    /// grant would end that one too.
-    async fn shares_account(&self, actor: &Actor, credential: &Credential) -> Result<bool, Error> {
-        let Some(account) = &credential.account else {
-            return Ok(false);
-        };
-        let others =
-            store::credential::of_connector(&self.store, actor.environment(), credential.connector_id)
-                .await?;
-        Ok(others.iter().any(|other| {
-            let live = !matches!(other.token.machine, Machine::Broken(_) | Machine::Deleted);
-            other.id != credential.id && live && other.account.as_ref().is_some_and(|a| a.id == account.id)
-        }))
     }
 }

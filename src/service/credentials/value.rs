@@ -30,6 +30,8 @@ impl Hub {
             credential.token.access_expires_at = Some(self.now());
             credential.token.access_lifetime = Some(0);
             credential.token.due_at = Some(self.now());
+        } else {
+            credential.token.due_at = credential.looked_at_by();
         }
         Ok(())
     }
@@ -58,7 +60,7 @@ impl Hub {
     /// When somebody must look at the tokens that came at `sent_at`: to renew them, or to write down their end.
     pub(in crate::service) fn due_of(&self, credential: &Credential, sent_at: Millis) -> Option<Millis> {
         if !credential.is_renewable() {
-            return credential.token.access_expires_at;
+            return credential.looked_at_by();
         }
         let policy = |read: fn(&Refresh) -> Option<Duration>| {
             self.refresh_policy(credential, read).flatten().map(in_millis)

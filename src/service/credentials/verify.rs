@@ -23,7 +23,8 @@ pub struct Verification {
 }
 
 impl Hub {
-    /// Asks the app whether a credential works. A key that it refuses is not ended by that: an outage may lie.
+    /// Asks the app whether a credential works. One refusal does not end a key, since the app may be wrong for a moment;
+    /// a second one a minute later does.
     ///
     /// # Errors
     /// [`Code::NoCheck`], and those of a token read.
@@ -37,27 +38,20 @@ impl Hub {
             return Err(Error::refused(Code::NoCheck, detail));
         }
         let (mut credential, material) = self.usable_material(actor, credential).await?;
-        let values = self.all_values(actor.tenant, &connector, &material)?;
+        let values = self.all_values(actor.tenant, &connector, &material).await?;
         let mut checked = self.run_check(&definition, credential.method, &values).await?;
         let refused = checked.as_ref().is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
         if refused && credential.is_renewable() {
             // The app may have ended the access token early: one refresh, one repeat.
-            match self.refresh_now(actor.tenant, &credential).await {
-                Ok(()) => {
-                    let renewed = self.get_credential(actor, id).await?;
-                    let (renewed, material) = self.usable_material(actor, renewed).await?;
-                    let values = self.all_values(actor.tenant, &connector, &material)?;
-                    checked = self.run_check(&definition, renewed.method, &values).await?;
-                    credential = renewed;
-                }
-                Err(error) => tracing::info!(
-                    credential.id = %id,
-                    error = &error as &dyn std::error::Error,
-                    "no new token for a check"
-                ),
+            let version = credential.token.version;
+            if let Some((renewed, material)) = self.after_unauthorized(actor.tenant, id, version).await? {
+                let values = self.all_values(actor.tenant, &connector, &material).await?;
+                checked = self.run_check(&definition, renewed.method, &values).await?;
+                credential = renewed;
             }
         }
         let outcome = checked.map_or(CheckOutcome::Unexpected, |checked| checked.outcome);
+        let credential = self.note_check(actor.tenant, &credential, outcome).await?;
         self.record_read(actor, "credential.verify", Target::new("credential", id)).await?;
         Ok(Verification {
             ok: matches!(outcome, CheckOutcome::Ok | CheckOutcome::MissingPermission),

@@ -12,6 +12,7 @@ use super::throttle::Pass;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine, Resting};
 use crate::domain::refresh::{Claim, Failure, NotClaimed, Reuse, is_minted};
+use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
 use crate::oauth::{Received, TokenError};
@@ -50,7 +51,7 @@ enum Asked {
 
 /// Where an attempt goes.
 struct Course {
-    connector: Connector,
+    connector: Arc<Connector>,
     definition: Arc<Definition>,
     pass: Pass,
 }
@@ -83,7 +84,7 @@ impl Hub {
         failpoint!("refresh::after_claim");
         let kept = match self.carry_out(tenant, &claimed, &course).await {
             Ok(Some(kept)) => kept,
-            Ok(None) => return self.give_back(tenant, &claimed.credential).await,
+            Ok(None) => return self.return_claim(tenant, &claimed.credential).await,
             Err(error) => {
                 course.pass.report(Some(error.class), self.now());
                 return self.commit_failure(tenant, &claimed.credential, &error).await;
@@ -110,7 +111,7 @@ impl Hub {
 
     /// Connector, definition and a place among the calls; none where no call may be made now.
     async fn course(&self, tenant: Tenant, credential: &Credential) -> Result<Option<Course>, Error> {
-        if !self.journal_takes() {
+        if !self.may_refresh() || !self.journal_takes() {
             return Ok(None);
         }
         let connector = self.connector_of(tenant.environment, credential).await?;
@@ -123,7 +124,7 @@ impl Hub {
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
         match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
-            Ok(pass) => Ok(Some(Course { connector, definition, pass })),
+            Ok(pass) => Ok(Some(Course { connector: connector.into(), definition, pass })),
             Err(_) => {
                 self.postpone(tenant, credential).await?;
                 Ok(None)
@@ -241,6 +242,7 @@ impl Hub {
         let credential = &claimed.credential;
         let values = self
             .all_values(tenant, &course.connector, &claimed.material)
+            .await
             .map(|values| values.with("redirect_uri", self.redirect_uri(course.connector.id)))
             .map_err(|_| TokenError::local())?;
         #[cfg(feature = "failpoints")]
@@ -258,7 +260,14 @@ impl Hub {
         };
         let (id, token) = (credential.id, &credential.token);
         Ok(Some(Kept {
-            spent: Spent { id, epoch: token.epoch, version: token.version, sent_at, number },
+            spent: Spent {
+                id,
+                epoch: token.epoch,
+                version: token.version,
+                sent_at,
+                number,
+                remains: Some((Arc::clone(&course.connector), Remains::of(credential))),
+            },
             answer,
         }))
     }
@@ -278,7 +287,7 @@ impl Hub {
             let scopes = &connector.scopes;
             return crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await;
         }
-        let client = self.client(tenant, connector).map_err(|_| TokenError::local())?;
+        let client = self.client(tenant, connector).await.map_err(|_| TokenError::local())?;
         let (Some(client), Some(refresh_token)) = (client, &claimed.material.refresh_token) else {
             return Err(TokenError::local());
         };
@@ -286,7 +295,7 @@ impl Hub {
     }
 
     /// Gives a claim back: nothing was sent.
-    async fn give_back(&self, tenant: Tenant, claimed: &Credential) -> Result<(), Error> {
+    async fn return_claim(&self, tenant: Tenant, claimed: &Credential) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
             return Ok(());

@@ -9,6 +9,7 @@ use super::kept::Spent;
 use crate::domain::credential::Credential;
 use crate::domain::event::EventType;
 use crate::domain::refresh::{Failure, Landing, Reuse, is_minted};
+use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
 use crate::oauth::{TokenAnswer, TokenError};
@@ -35,7 +36,7 @@ impl Hub {
         answer: &TokenAnswer,
     ) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
-        let unwanted = loop {
+        loop {
             failpoint!("refresh::before_commit");
             match self.try_landing(tenant, spent, definition, answer).await {
                 Err(Error::Store(error @ StoreError::Database(_))) => {
@@ -47,53 +48,55 @@ impl Hub {
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
-                other => break other?,
+                landed => break landed?,
             }
-        };
-        failpoint!("refresh::after_commit");
-        if let Some((credential, material)) = unwanted {
-            let revoked = self.revoke_upstream(&hub_actor(tenant), &credential, material).await?;
-            tracing::warn!(
-                credential.id = %spent.id,
-                outcome = revoked.as_str(),
-                "new tokens came for a grant that has ended"
-            );
         }
+        failpoint!("refresh::after_commit");
         self.journal_done(spent.number);
         Ok(())
     }
 
-    /// One try. What is given back must die at the provider: nobody wants it any more.
     async fn try_landing(
         &self,
         tenant: Tenant,
         spent: &Spent,
         definition: &Definition,
         answer: &TokenAnswer,
-    ) -> Result<Option<(Credential, Material)>, Error> {
+    ) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let Some(row) = store::credential::lock_any(&tx, tenant.environment, spent.id).await? else {
-            return Ok(None);
+            // Gone with its user or connector.
+            if let Some((connector, remains)) = &spent.remains {
+                let material = Material::of_answer(answer);
+                self.give_back_by(&tx, tenant, connector, remains.clone(), &material).await?;
+                tx.commit().await?;
+            }
+            return Ok(());
         };
         match row.token.landing(spent.epoch, spent.version) {
-            Landing::Current => {
-                self.write_tokens(tx, tenant, row, spent, definition, answer).await?;
-                Ok(None)
-            }
+            Landing::Current => self.write_tokens(tx, tenant, row, spent, definition, answer).await,
             Landing::Superseded => {
                 let material = self.succeeding(tenant, &row, definition, answer)?;
                 self.keep_orphan(&tx, tenant, &row, spent, &material).await?;
-                tx.commit().await?;
                 tracing::warn!(credential.id = %row.id, "two answers came for one version; one is kept aside");
-                Ok(None)
+                Ok(tx.commit().await?)
             }
-            Landing::OldGrant => {
-                // Elsewhere it would end the new grant as well.
-                let alone =
-                    definition.refresh().is_some_and(|policy| policy.revoke_scope == RevokeScope::Token);
-                Ok(alone.then(|| (row, Material::of_answer(answer))))
+            // Revoked elsewhere than token by token, it would end the new grant as well.
+            Landing::OldGrant
+                if definition.refresh().is_none_or(|policy| policy.revoke_scope != RevokeScope::Token) =>
+            {
+                Ok(())
             }
-            Landing::Gone => Ok(Some((row, Material::of_answer(answer)))),
+            Landing::OldGrant | Landing::Gone => {
+                let mut material = Material::of_answer(answer);
+                for (name, value) in &row.variables {
+                    material.set(name, value.as_str().into());
+                }
+                let remains = Remains { epoch: spent.epoch, ..Remains::of(&row) };
+                self.give_back(&tx, tenant, remains, &material).await?;
+                tracing::warn!(credential.id = %row.id, "new tokens came for a grant that has ended");
+                Ok(tx.commit().await?)
+            }
         }
     }
 

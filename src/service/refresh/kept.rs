@@ -1,6 +1,8 @@
 //! Answers in the journal: written down before they are read, and landed after a crash or once a definition that
 //! could not read them was mended (`refresh.md`, section 5).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,8 +12,10 @@ use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 use zeroize::Zeroizing;
 
+use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::refresh::{Landing, is_minted};
+use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::journal::Entry;
 use crate::oauth::{Received, TokenAnswer};
@@ -25,7 +29,7 @@ const PLACE: (&str, &str) = ("journal", "body");
 const HELD: i64 = 86_400_000;
 
 /// What was spent for an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Spent {
     pub(super) id: CredentialId,
     pub(super) epoch: i64,
@@ -34,6 +38,8 @@ pub(super) struct Spent {
     pub(super) sent_at: Millis,
     /// The entry of the journal, where there is one.
     pub(super) number: Option<u64>,
+    /// Whom to tell, and of what, where the credential is gone with its row; not known after a restart.
+    pub(super) remains: Option<(Arc<Connector>, Remains)>,
 }
 
 /// An answer, not yet read.
@@ -186,6 +192,7 @@ impl Hub {
             version: written.version,
             sent_at: Millis(written.sent_at),
             number: Some(number),
+            remains: None,
         };
         let tenant = match self.environment_of(written.environment).await {
             Ok(found) => found.1,

@@ -96,7 +96,7 @@ const ACTS_BY: &str = "COALESCE(c.expires_at, t.refresh_expires_at, \
  CASE WHEN c.method = 'oauth2' AND NOT t.has_refresh_token THEN t.access_expires_at END)";
 
 /// [`Credential::health`] in SQL, for filters: true for rows whose status at the moment bound as `now` is `status`.
-fn status_condition(status: Status, now: &str) -> String {
+pub(super) fn status_condition(status: Status, now: &str) -> String {
     let broken = "(t.state = 'broken' OR COALESCE(t.claimed_from, '') = 'broken')";
     let revoked = format!("({broken} AND t.broken_cause IN ('revoked_by_request', 'revoked_upstream'))");
     let ended = format!(

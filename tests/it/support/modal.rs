@@ -47,9 +47,14 @@ impl TestApp {
 
     /// Connects Fernhill for a user, from session to credential; its id.
     pub(crate) async fn connect(&self, username: &str) -> String {
+        self.connect_as(username, "jo@acme.test").await
+    }
+
+    /// The same with an account of the app.
+    pub(crate) async fn connect_as(&self, username: &str, account: &str) -> String {
         let modal = self.modal(&json!({"userId": username, "connectors": ["fernhill"]})).await;
         let popup = modal.popup("fernhill").await;
-        popup.allow(self, "jo@acme.test").await;
+        popup.allow(self, account).await;
         modal.result("fernhill").await["credentialId"].as_str().unwrap().to_owned()
     }
 

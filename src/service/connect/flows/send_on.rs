@@ -1,0 +1,152 @@
+//! Sending the browser on to the app, once it is bound to the user: by its opener, or by the page that says who asks.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+use vouchsafe_entity::id::FlowId;
+use vouchsafe_entity::kind::Binding;
+
+use super::{FLOW, Kept, cannot_start, refused};
+use crate::domain::actor::Origin;
+use crate::domain::connector::Connector;
+use crate::domain::flow::Flow;
+use crate::oauth::authorize::{AuthorizeInput, authorization_url};
+use crate::oauth::{Pkce, new_state};
+use crate::provider::{CodeChallenge, Definition, Values};
+use crate::secret::PlainToken;
+use crate::service::audit::Target;
+use crate::service::connect::{Returned, Visit};
+use crate::service::material::place;
+use crate::service::{Code, Error, Hub};
+use crate::store;
+
+/// A flow on its way.
+#[derive(Debug)]
+pub struct Begun {
+    /// Where the browser goes. Carries `state`: never logged.
+    pub location: Url,
+}
+
+impl Hub {
+    /// Sends the browser on, bound by the nonce that its opener gave.
+    ///
+    /// # Errors
+    /// [`Code::FlowRefused`].
+    pub async fn shake_hands(
+        &self,
+        flow: FlowId,
+        cookie: &str,
+        nonce: &str,
+        origin: Origin,
+    ) -> Result<Begun, Error> {
+        let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
+        let nonce = PlainToken::presented(nonce).hash();
+        if flow.redirect || !flow.nonce_hash.as_ref().is_some_and(|stored| nonce.matches(stored)) {
+            let target = Target::new("flow", flow.id);
+            self.record_refusal(&visit.actor, "connect.handshake", target, "wrong nonce").await?;
+            return Err(refused("The window that opened this one could not prove that it is ours."));
+        }
+        self.send_on(flow, visit, Binding::Opener, cookie).await
+    }
+
+    /// Sends the browser on after the user read who asks.
+    ///
+    /// # Errors
+    /// [`Code::FlowRefused`], [`Code::BindingTooWeak`].
+    pub async fn go_on(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Begun, Error> {
+        let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
+        if visit.environment.settings.minimum_binding == Binding::Opener {
+            let target = Target::new("flow", flow.id);
+            self.record_refusal(&visit.actor, "connect.continue", target, "binding too weak").await?;
+            let detail = "This app can only be connected from the page that asked for it.";
+            return Err(Error::refused(Code::BindingTooWeak, detail));
+        }
+        self.send_on(flow, visit, Binding::Interstitial, cookie).await
+    }
+
+    /// The user said no on our own page.
+    ///
+    /// # Errors
+    /// [`Code::FlowRefused`].
+    pub async fn decline(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Returned, Error> {
+        let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
+        self.fail_flow(&flow, visit, Code::AccessDenied.as_str(), None).await
+    }
+
+    pub(in crate::service::connect) async fn held_flow(
+        &self,
+        id: FlowId,
+        cookie: &str,
+        origin: Origin,
+    ) -> Result<(Flow, Visit), Error> {
+        let hash = PlainToken::presented(cookie).hash();
+        let found = store::flow::find(&self.store, id, hash.as_str()).await?;
+        let flow = found.filter(|flow| self.now() < flow.expires_at).ok_or_else(|| {
+            refused("This sign-in is over, or was begun in another browser. Go back and try again.")
+        })?;
+        let visit =
+            self.visit_of(flow.session, origin).await?.ok_or_else(|| refused("There is no such session."))?;
+        self.ensure_not_over(&visit)?;
+        Ok((flow, visit))
+    }
+
+    async fn send_on(
+        &self,
+        flow: Flow,
+        visit: Visit,
+        binding: Binding,
+        cookie: &str,
+    ) -> Result<Begun, Error> {
+        let tenant = visit.actor.tenant;
+        let found = store::connector::find(&self.store, tenant.environment, flow.connector).await?;
+        let connector = match found {
+            Some(connector) => connector,
+            None => Self::default_connector_of(&visit, flow.connector).ok_or_else(cannot_start)?,
+        };
+        let definition = self.definition_of(&connector)?;
+        let kept: Kept = self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
+        let mut values = self.connector_values(tenant, &connector).await?;
+        for (name, value) in kept.values()?.iter() {
+            values.set(name, value.clone());
+        }
+        let state = new_state(self.random.as_ref());
+        let location = authorize(&connector, &definition, &values, &flow, &kept, &state)?;
+        let state_hash = PlainToken::presented(state.expose_secret()).hash();
+        let cookie_hash = PlainToken::presented(cookie).hash();
+        let tx = self.store.begin().await?;
+        let sent =
+            store::flow::send_on(&tx, flow.id, cookie_hash.as_str(), binding, state_hash.as_str()).await?;
+        if !sent {
+            return Err(refused("This sign-in went on already in this browser."));
+        }
+        tx.commit().await?;
+        Ok(Begun { location })
+    }
+}
+
+fn authorize(
+    connector: &Connector,
+    definition: &Definition,
+    values: &Values,
+    flow: &Flow,
+    kept: &Kept,
+    state: &SecretString,
+) -> Result<Url, Error> {
+    let oauth2 = definition.oauth2().ok_or_else(cannot_start)?;
+    let client_id = connector.client_id.as_deref().ok_or_else(cannot_start)?;
+    let challenge =
+        (oauth2.code_challenge == CodeChallenge::S256).then(|| Pkce::challenge_of(&kept.verifier));
+    let extra: Vec<(String, String)> =
+        connector.authorization_params.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let input = AuthorizeInput {
+        client_id,
+        redirect_uri: &flow.redirect_uri,
+        state,
+        scopes: &flow.scopes,
+        code_challenge: challenge.as_ref(),
+        extra_params: &extra,
+    };
+    authorization_url(definition, values, &input).map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "an authorization URL could not be built");
+        cannot_start()
+    })
+}

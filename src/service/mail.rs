@@ -1,0 +1,178 @@
+//! Mails to people who should connect again, where an environment asks for them and the operator names a mail server.
+//! They wait in the database, written in the transaction of the event that they tell of.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use vouchsafe_entity::id::{EventId, MailId};
+
+use super::material::place;
+use super::validate::Checker;
+use super::{Error, Hub};
+use crate::domain::credential::Credential;
+use crate::domain::event::{EventBody, EventType};
+use crate::domain::mail::{ClaimedMail, LEASE_SECONDS, Letter, MailSettings, Occasion, Recipient};
+use crate::domain::workspace::{Environment, Tenant};
+use crate::egress::smtp::{OutboundMail, Smtp};
+use crate::store::{self, Tx};
+
+const PLACE: (&str, &str) = ("mail", "sealed");
+/// Mails sent at once.
+const BATCH: u64 = 10;
+
+/// A letter in words.
+pub struct Worded {
+    /// One line.
+    pub subject: String,
+    /// For those who read no HTML.
+    pub text: String,
+    /// The same for the others.
+    pub html: String,
+}
+
+/// Puts letters into words, in the language of whoever reads them.
+pub trait Words: Send + Sync + 'static {
+    /// The letter in words; none where that fails, which it has logged.
+    fn word(&self, letter: &Letter) -> Option<Worded>;
+}
+
+/// What it takes to send mails.
+pub struct Mailer {
+    /// The mail server.
+    pub smtp: Smtp,
+    /// The words.
+    pub words: Arc<dyn Words>,
+}
+
+impl Hub {
+    /// Writes the mail that tells of an event, where somebody is to be told.
+    pub(super) async fn write_mail(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &Credential,
+        event: (EventId, EventType),
+        body: &EventBody,
+    ) -> Result<(), Error> {
+        let (id, kind) = event;
+        let Some(occasion) = Occasion::of(kind, body.reason.as_deref()).filter(|_| self.mailer.is_some())
+        else {
+            return Ok(());
+        };
+        let (environment, _) = &*self.environment_in(tx, tenant.environment).await?;
+        let Some(letter) = self.letter(environment, credential, occasion, body) else {
+            return Ok(());
+        };
+        let mail = MailId::new(self.ids.next());
+        let sealed = self.vault.seal(&place(tenant, PLACE, &mail.to_string(), (0, 0)), &letter)?;
+        Ok(store::mail::insert(tx, tenant.environment, mail, id, sealed, self.now()).await?)
+    }
+
+    fn letter(
+        &self,
+        environment: &Environment,
+        credential: &Credential,
+        occasion: Occasion,
+        body: &EventBody,
+    ) -> Option<Letter> {
+        let settings = MailSettings::parse(&environment.settings.mail)?;
+        let (to, user) = match settings.to {
+            Recipient::Nobody => return None,
+            Recipient::User => (body.user_email.clone()?, None),
+            Recipient::Admin => (settings.admin_address?, Some(credential.username.clone())),
+        };
+        let definition = self.providers().get(&credential.provider);
+        Some(Letter {
+            to,
+            locale: settings.locale,
+            occasion,
+            user,
+            app: environment.app_name(),
+            name: definition.map_or_else(|| credential.provider.clone(), |known| known.name().to_owned()),
+            credential: credential.name.clone(),
+            single_use: environment.settings.reconnect_url.is_none(),
+            link: body.reconnect_url.clone(),
+        })
+    }
+
+    /// Sends the mails that are due.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn send_mails(&self) -> Result<(), Error> {
+        let Some(mailer) = &self.mailer else {
+            return Ok(());
+        };
+        while !self.closing.is_cancelled() && store::mail::is_anything_due(&self.store, self.now()).await? {
+            let now = self.now();
+            let tx = self.store.begin().await?;
+            let claimed = store::mail::claim(&tx, now, now.plus_seconds(LEASE_SECONDS), BATCH).await?;
+            tx.commit().await?;
+            let sent = join_all(claimed.iter().map(|mail| self.send_mail(mailer, mail))).await;
+            sent.into_iter().collect::<Result<(), Error>>()?;
+        }
+        Ok(())
+    }
+
+    async fn send_mail(&self, mailer: &Mailer, claimed: &ClaimedMail) -> Result<(), Error> {
+        let (_, tenant) = *self.environment_of(claimed.environment).await?;
+        let row = claimed.id.to_string();
+        let letter: Letter = self.vault.open(&place(tenant, PLACE, &row, (0, 0)), &claimed.sealed)?;
+        let outcome = match mailer.words.word(&letter) {
+            None => Err(("the mail could not be worded".to_owned(), true)),
+            Some(worded) => {
+                let mail = OutboundMail {
+                    to: letter.to.clone(),
+                    subject: worded.subject,
+                    text: worded.text,
+                    html: worded.html,
+                    id: claimed.id.to_string(),
+                    at: self.clock.now().into(),
+                };
+                mailer.smtp.send(mail).await.map_err(|error| (error.to_string(), error.is_final()))
+            }
+        };
+        let word = if outcome.is_ok() { "ok" } else { "failed" };
+        metrics::counter!("vouchsafe_mails_total", "outcome" => word).increment(1);
+        let (error, next_try) = match outcome {
+            Ok(()) => (None, None),
+            Err((error, is_final)) => {
+                tracing::warn!(mail.id = %claimed.id, error, "a mail was not sent");
+                (Some(error), claimed.next_try(self.now()).filter(|_| !is_final))
+            }
+        };
+        let tx = self.store.begin().await?;
+        store::mail::finish(&tx, claimed, error, next_try).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Points at what is wrong with the `mail` object of the settings.
+pub(super) fn check_settings(checker: &mut Checker, object: &serde_json::Map<String, serde_json::Value>) {
+    for name in object.keys() {
+        if !["to", "adminAddress", "locale"].contains(&name.as_str()) {
+            let at = format!("/mail/{}", name.replace('~', "~0").replace('/', "~1"));
+            checker.add(at, "unknown_field", "There is no such member here.");
+        }
+    }
+    let text = |name: &str| match object.get(name) {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(serde_json::Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(()),
+    };
+    let to = text("to");
+    let known = matches!(to, Ok(None | Some("nobody" | "user" | "admin")));
+    checker.ensure(known, "/mail/to", "unknown", "Write `nobody`, `user` or `admin`.");
+    match text("adminAddress") {
+        Ok(address) => {
+            checker.email("/mail/adminAddress", address);
+            let needed = to == Ok(Some("admin")) && address.is_none();
+            checker.ensure(!needed, "/mail/adminAddress", "required", "Write the address that is told.");
+        }
+        Err(()) => checker.add("/mail/adminAddress", "invalid_type", "Write a text."),
+    }
+    match text("locale") {
+        Ok(locale) => checker.optional_text("/mail/locale", locale, 35),
+        Err(()) => checker.add("/mail/locale", "invalid_type", "Write a text."),
+    }
+}

@@ -1,0 +1,105 @@
+//! Whether a secret may be used where a reference stands: one function for calls and settings.
+
+use std::sync::Arc;
+
+use vouchsafe_entity::millis::Millis;
+
+use crate::domain::secret::{Secret, SecretEnd};
+use crate::provider::{Authority, Definition, HostOwner};
+use crate::service::{Code, Error, Hub};
+
+/// What a secret is used for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::service) struct Usage<'a> {
+    /// The integration that the use is for.
+    pub(in crate::service) product: Option<&'a str>,
+    /// The connector, and its provider's slug; none in a call to an address of the caller's.
+    pub(in crate::service) app: Option<(&'a str, &'a str)>,
+    /// Where the value goes.
+    pub(in crate::service) destination: Destination<'a>,
+}
+
+/// Where a value goes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::service) enum Destination<'a> {
+    /// With a call to this host.
+    Call(&'a Authority),
+    /// Into a connector, whose definition decides about hosts; these the connector names itself.
+    Setting(&'a [Authority]),
+}
+
+impl Hub {
+    /// Refuses a use that the secret is not for.
+    pub(super) fn check_use(&self, secret: &Secret, usage: &Usage<'_>, now: Millis) -> Result<(), Error> {
+        let key = &secret.key;
+        let refuse = |code, what: String| Err(Error::refused(code, format!("The secret `{key}` {what}.")));
+        match secret.end(now) {
+            Some(SecretEnd::Revoked) => return refuse(Code::ReferenceRevoked, "was revoked".to_owned()),
+            Some(SecretEnd::Expired) => return refuse(Code::ReferenceExpired, "has expired".to_owned()),
+            None => {}
+        }
+        if !secret.active {
+            return refuse(Code::ReferenceInactive, "is switched off".to_owned());
+        }
+        if !secret.scope.covers(usage.product, usage.app.map(|(connector, _)| connector)) {
+            let what = "is for other integrations or connectors; see its scope".to_owned();
+            return refuse(Code::ReferenceOutOfScope, what);
+        }
+        let issuer = self.issuing_provider(secret);
+        if let Some(issuer) = &issuer
+            && !is_app_of(issuer, usage)
+        {
+            let what = format!("was issued by {} and goes nowhere else", issuer.name());
+            return refuse(Code::ReferenceWrongIssuer, what);
+        }
+        match usage.destination {
+            Destination::Call(to) if !may_go(secret, issuer.as_deref(), usage, to) => {
+                let what = format!("may not go to `{}`; see its allowedHosts", to.host);
+                refuse(Code::ReferenceHostNotAllowed, what)
+            }
+            Destination::Setting(hosts) => match hosts.iter().find(|host| !is_listed(secret, host)) {
+                Some(host) => {
+                    let what = format!(
+                        "may not go to `{}`, which this connector names; put it into its allowedHosts",
+                        host.host
+                    );
+                    refuse(Code::ReferenceHostNotAllowed, what)
+                }
+                None => Ok(()),
+            },
+            Destination::Call(_) => Ok(()),
+        }
+    }
+
+    /// The provider that the issuer of a secret names, by slug or in words that make one.
+    fn issuing_provider(&self, secret: &Secret) -> Option<Arc<Definition>> {
+        let slug = secret.issuer.as_ref()?.trim().to_lowercase().replace([' ', '_', '.'], "-");
+        self.providers().get(&slug)
+    }
+}
+
+/// Whether the use is for the app that issued the secret.
+fn is_app_of(issuer: &Definition, usage: &Usage<'_>) -> bool {
+    match (usage.app, usage.destination) {
+        (Some((_, provider)), _) => provider == issuer.slug(),
+        (None, Destination::Call(to)) => issuer.host_owner(&to.host, to.port) != HostOwner::Another,
+        (None, Destination::Setting(_)) => false,
+    }
+}
+
+/// Whether a call may take the secret to a host: one that it lists, or where it lists none, one of its issuer's.
+fn may_go(secret: &Secret, issuer: Option<&Definition>, usage: &Usage<'_>, to: &Authority) -> bool {
+    if !secret.allowed_hosts.is_empty() {
+        return is_listed(secret, to);
+    }
+    match (issuer, usage.app) {
+        (None, _) => false,
+        // The call goes to one of the provider's allowed hosts, or it would not be made.
+        (Some(_), Some(_)) => true,
+        (Some(issuer), None) => issuer.host_owner(&to.host, to.port) == HostOwner::Provider,
+    }
+}
+
+fn is_listed(secret: &Secret, to: &Authority) -> bool {
+    secret.allowed_hosts.iter().any(|host| host.matches(&to.host, to.port))
+}

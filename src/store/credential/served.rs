@@ -1,0 +1,91 @@
+//! The read behind every token and every call to an app: one constant statement over two primary keys, with no column
+//! that serving does not need. It goes to the driver directly: what the object mapper does around a query costs more than
+//! this one.
+
+use sea_orm::{DbErr, RuntimeErr};
+use sqlx::types::Json;
+use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::kind::TokenState;
+use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::sealed::Sealed;
+
+use crate::domain::credential::{Condition, ServedCredential};
+use crate::store::{Direct, Store, StoreError};
+
+const SERVED: &str = "SELECT c.connector_id, c.method, c.expires_at, c.last_used_at, c.scopes, \
+ t.grant_epoch, t.token_version, t.sealed, t.access_expires_at, t.access_lifetime, t.has_refresh_token, t.due_at \
+ FROM credential c \
+ JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+ WHERE c.environment_id = $1 AND c.id = $2 AND t.state = 'active' AND c.deactivated_at IS NULL";
+
+/// In the order of [`SERVED`].
+type Columns = (
+    String,
+    String,
+    Option<i64>,
+    Option<i64>,
+    Json<Vec<String>>,
+    i64,
+    i64,
+    Option<Vec<u8>>,
+    Option<i64>,
+    Option<i64>,
+    bool,
+    Option<i64>,
+);
+
+/// A credential to be served, where nothing keeps it from that: it is switched on, and nothing is under way with its
+/// tokens. None says only that [`super::find`] must be asked.
+pub async fn served(
+    store: &Store,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<ServedCredential>, StoreError> {
+    let (place, row) = (environment.to_string(), id.to_string());
+    let found: Result<Option<Columns>, sqlx::Error> = match &store.direct {
+        Direct::Sqlite(pool) => sqlx::query_as(SERVED).bind(place).bind(row).fetch_optional(pool).await,
+        Direct::Postgres(pool) => sqlx::query_as(SERVED).bind(place).bind(row).fetch_optional(pool).await,
+    };
+    let found = found.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
+    found.map(|columns| credential(id, columns)).transpose()
+}
+
+fn credential(id: CredentialId, columns: Columns) -> Result<ServedCredential, StoreError> {
+    let inconsistent = |what| StoreError::Inconsistent { table: "credential", id: id.to_string(), what };
+    let (
+        connector,
+        method,
+        expires_at,
+        last_used_at,
+        Json(scopes),
+        epoch,
+        version,
+        sealed,
+        ends,
+        lifetime,
+        renews,
+        due,
+    ) = columns;
+    Ok(ServedCredential {
+        id,
+        connector: connector.parse().map_err(|_| inconsistent("an unreadable connector"))?,
+        condition: Condition {
+            method: method.parse().map_err(|_| inconsistent("an unknown method"))?,
+            deactivated_at: None,
+            expires_at: expires_at.map(Millis),
+            shown: TokenState::Active,
+            broken: None,
+            next_try_at: None,
+            fail_class: None,
+            access_expires_at: ends.map(Millis),
+            access_lifetime: lifetime,
+            has_refresh_token: renews,
+            due_at: due.map(Millis),
+        },
+        scopes,
+        last_used_at: last_used_at.map(Millis),
+        epoch,
+        version,
+        sealed: sealed.map(Sealed::new),
+    })
+}

@@ -1,0 +1,67 @@
+//! Credentials that only time has changed, found by the few ways in which it does, so that a sweep costs what has
+//! changed and not what is there.
+
+use super::list::status_condition;
+use crate::store::{Reads, StoreError, statement};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::kind::Status;
+use vouchsafe_entity::millis::Millis;
+
+/// A credential by its key.
+pub type Key = (EnvironmentId, CredentialId);
+
+/// An access token is served no longer than so many milliseconds before its end.
+const MARGIN: i64 = 30_000;
+
+/// Up to `limit` credentials whose end has passed at `now` without anybody writing it down: a date set by hand, or the
+/// end of an access token that nothing renews. Those that wait longest come first.
+pub async fn ended(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    let sql = "SELECT t.environment_id, t.credential_id FROM credential_token t \
+        JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+        WHERE t.due_at <= $1 AND t.state NOT IN ('pending', 'broken', 'deleted') AND NOT t.has_refresh_token \
+        AND c.method IN ('oauth2', 'api_key', 'basic') ORDER BY t.due_at LIMIT $2";
+    keys(db, sql, now, limit).await
+}
+
+/// Up to `limit` credentials that were told to be active, are being renewed in vain, and whose access token has run out
+/// at `now`.
+pub async fn run_out(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    let sql = format!(
+        "SELECT t.environment_id, t.credential_id FROM credential_token t \
+        JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+        JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
+        WHERE t.state IN ('refreshing', 'waiting', 'unknown', 'suspect') AND t.announced_status = 'active' \
+        AND t.access_expires_at <= $1 + {MARGIN} AND {} ORDER BY t.access_expires_at LIMIT $2",
+        status_condition(Status::Error, "$1")
+    );
+    keys(db, &sql, now, limit).await
+}
+
+/// Up to `limit` credentials that were told to be active and whose access token has run out at `now`, while the app
+/// refuses the client of their connector, so that nobody asks for another. Such connectors are few.
+pub async fn run_out_behind(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    let sql = format!(
+        "SELECT t.environment_id, t.credential_id FROM connector k \
+        JOIN credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
+        JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+        WHERE k.failing_since IS NOT NULL AND t.announced_status = 'active' \
+        AND t.access_expires_at <= $1 + {MARGIN} AND {} LIMIT $2",
+        status_condition(Status::Error, "$1")
+    );
+    keys(db, &sql, now, limit).await
+}
+
+async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        environment_id: EnvironmentId,
+        credential_id: CredentialId,
+    }
+    let connection = db.connection();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values: [Value; 2] = [now.into(), limit.into()];
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    let found = rows.iter().map(|row| Found::from_query_result(row, ""));
+    found.map(|row| row.map(|row| (row.environment_id, row.credential_id)).map_err(Into::into)).collect()
+}

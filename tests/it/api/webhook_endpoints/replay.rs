@@ -1,0 +1,83 @@
+//! Telling an endpoint again of what happened between two moments.
+
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::receiver::Receiver;
+
+#[tokio::test]
+async fn a_replay_sends_what_happened_in_its_range_and_was_asked_for() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = Receiver::start().await;
+    app.user("u").await;
+    for _ in 0..3 {
+        app.pass(60);
+        let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+        app.as_key().act(&format!("/credentials/{id}/revoke")).await.ok(200);
+    }
+    app.pass(60);
+    let body = json!({"url": receiver.url, "events": ["credential.revoked"]});
+    let made = app.as_key().post("/webhook-endpoints", &body).await.ok(201);
+    let path = format!("/webhook-endpoints/{}/replay", made["webhookEndpointId"].as_str().unwrap());
+    assert_eq!(app.deliver().await, 0, "an endpoint begins with what comes after it");
+
+    let range = json!({"since": "2030-01-01T00:02:00Z", "until": "2030-01-01T00:02:59.999Z"});
+    let answer = app.as_key().post(&path, &range).await.ok(202);
+    assert_eq!(answer, json!({"since": "2030-01-01T00:02:00.000Z", "until": "2030-01-01T00:02:59.999Z"}));
+    assert_eq!(app.deliver().await, 1);
+    let second = receiver.take().remove(0).json();
+    assert_eq!(
+        (&second["type"], &second["timestamp"]),
+        (&json!("credential.revoked"), &json!("2030-01-01T00:02:00.000Z"))
+    );
+
+    app.as_key().post(&path, &json!({"since": "2030-01-01T01:01:00+01:00"})).await.ok(202);
+    assert_eq!(app.deliver().await, 3, "all that were asked for, the one sent before among them");
+    let ids: Vec<_> = receiver.take().iter().map(|one| one.json()["id"].clone()).collect();
+    assert!(ids.contains(&second["id"]), "{ids:?}");
+    assert_eq!(app.deliver().await, 0);
+}
+
+#[tokio::test]
+async fn a_long_replay_goes_on_in_batches_and_survives_its_hub() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = Receiver::start().await;
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    for active in (0..520).map(|n| n % 2 == 1) {
+        app.as_key().patch(&format!("/credentials/{id}"), &json!({"active": active})).await.ok(200);
+    }
+    app.pass(1);
+    let made = app.endpoint(&receiver).await;
+    let path = format!("/webhook-endpoints/{}/replay", made["webhookEndpointId"].as_str().unwrap());
+    app.as_key().post(&path, &json!({"since": "2029-01-01T00:00:00Z"})).await.ok(202);
+    let begun = app.hub.begin_deliveries().await.unwrap();
+    assert!(!begun.is_empty() && begun.len() < 521);
+    for delivery in begun {
+        delivery.await.unwrap();
+    }
+    let other = app.another_hub(|_| ()).await;
+    crate::support::events::deliver(&other).await;
+    let mut ids: Vec<_> = receiver.take().iter().map(|one| one.header("webhook-id").to_owned()).collect();
+    assert_eq!(ids.len(), 521);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 521, "each once");
+}
+
+#[tokio::test]
+async fn every_mistake_of_a_range_is_pointed_at() {
+    let Some(app) = TestApp::start().await else { return };
+    let made = app.as_key().post("/webhook-endpoints", &json!({"url": "https://hooks.test/"})).await.ok(201);
+    let path = format!("/webhook-endpoints/{}/replay", made["webhookEndpointId"].as_str().unwrap());
+    for (body, pointer) in [
+        (json!({}), "/since"),
+        (json!({"since": "yesterday"}), "/since"),
+        (json!({"since": "2031-01-01T00:00:00Z"}), "/since"),
+        (json!({"since": "2029-01-02T00:00:00Z", "until": "2029-01-01T00:00:00Z"}), "/since"),
+        (json!({"since": "2029-01-02T00:00:00Z", "until": "soon"}), "/until"),
+        (json!({"since": "2029-01-02T00:00:00Z", "from": "x"}), "/from"),
+    ] {
+        app.as_key().post(&path, &body).await.assert_invalid(&[pointer]);
+    }
+}

@@ -1,0 +1,190 @@
+//! What is kept for a while after its end, and what is left in the files afterwards.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use vouchsafe::clock::Clock as _;
+use vouchsafe::demo::fake::VALID_KEY;
+
+use crate::support::app::TestApp;
+use crate::support::database::is_postgres;
+
+impl TestApp {
+    async fn key_for_a_day(&self) -> String {
+        let body = json!({
+            "userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}, "verify": false, "period": "P1D",
+        });
+        let made = self.as_key().post("/credentials", &body).await.ok(201);
+        made["credentialId"].as_str().unwrap().to_owned()
+    }
+
+    /// The sealed objects that credentials hold now.
+    async fn sealed(&self) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        for column in ["sealed", "prev_sealed"] {
+            let sql = format!("SELECT {column} AS s FROM credential_token WHERE {column} IS NOT NULL");
+            found.extend(self.rows(&sql).await.iter().map(|row| row.try_get("", "s").unwrap()));
+        }
+        found
+    }
+
+    async fn count(&self, sql: &str) -> usize {
+        self.rows(sql).await.len()
+    }
+}
+
+/// How many of `needles` stand in a file below `folder`, by any 32 bytes of their ciphertext.
+fn found_in_files(folder: &Path, needles: &[Vec<u8>]) -> usize {
+    let mut text = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            text.extend(std::fs::read(path).unwrap());
+        }
+    }
+    let pieces = |needle: &Vec<u8>| needle[30..].chunks_exact(32).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    // Few windows begin as a piece does, and only those are looked up.
+    let begins = |window: &[u8]| usize::from(u16::from_be_bytes([window[0], window[1]]));
+    let mut beginnings = vec![false; 1 << 16];
+    for piece in needles.iter().flat_map(pieces) {
+        beginnings[begins(&piece)] = true;
+    }
+    let windows: std::collections::HashSet<&[u8]> =
+        text.windows(32).filter(|window| beginnings[begins(window)]).collect();
+    needles
+        .iter()
+        .filter(|needle| pieces(needle).iter().any(|piece| windows.contains(piece.as_slice())))
+        .count()
+}
+
+#[tokio::test]
+async fn r21_a_key_goes_as_long_after_its_end_as_the_environment_says() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    for (setting, days) in [(None, 30), (Some(json!(1)), 1), (Some(json!(365)), 365)] {
+        if let Some(days) = setting {
+            app.as_key().patch("/environment", &json!({"purgeAfterDays": days})).await.ok(200);
+        }
+        let credential = app.key_for_a_day().await;
+        let path = format!("/credentials/{credential}");
+        let end = app.clock.now() + TimeDelta::days(1);
+        app.clock.set(end);
+        // The sweep comes late, which moves nothing.
+        app.clock.advance(TimeDelta::seconds(50));
+        app.hub.sweep().await.unwrap();
+        app.clock.set(end + TimeDelta::days(days) - TimeDelta::milliseconds(1));
+        app.hub.purge().await.unwrap();
+        assert_eq!(app.as_key().get(&path).await.ok(200)["status"], "expired", "{days} days");
+        app.clock.advance(TimeDelta::milliseconds(1));
+        app.hub.purge().await.unwrap();
+        app.as_key().get(&path).await.assert_problem(404, "not_found");
+        let told = app.events(&credential).await;
+        assert_eq!(told, ["credential.created", "credential.expired", "credential.deleted"]);
+        let page = app.as_key().get(&format!("/events?credentialId={credential}")).await.ok(200);
+        assert_eq!(page["data"][0]["reason"], "purged");
+        let audit = app.as_key().get(&format!("/audit-events?target={credential}")).await.ok(200);
+        assert_eq!(audit["data"][0]["action"], "credential.purge");
+
+        // Its tombstone stays for late answers, and goes.
+        let tombstones = "SELECT credential_id FROM credential_token WHERE state = 'deleted'";
+        app.clock.advance(TimeDelta::days(30) - TimeDelta::milliseconds(1));
+        app.hub.purge().await.unwrap();
+        assert_eq!(app.count(tombstones).await, 1);
+        app.clock.advance(TimeDelta::milliseconds(1));
+        app.hub.purge().await.unwrap();
+        assert_eq!(app.count("SELECT id FROM credential").await, 0);
+        assert_eq!(app.count(tombstones).await, 0);
+    }
+    app.as_key().patch("/environment", &json!({"purgeAfterDays": null})).await.ok(200);
+    let kept = app.key_for_a_day().await;
+    app.clock.advance(TimeDelta::days(2));
+    app.hub.sweep().await.unwrap();
+    app.clock.advance(TimeDelta::days(3_000));
+    app.hub.purge().await.unwrap();
+    assert_eq!(app.shown(&kept).await["status"], "expired", "never is never");
+    for days in [json!(0), json!(366), json!("x")] {
+        let change = json!({"purgeAfterDays": days});
+        app.as_key().patch("/environment", &change).await.assert_invalid(&["/purgeAfterDays"]);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_grant_loses_its_tokens_and_keeps_its_row() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    app.fake.withdraw(app.fake.grants()[0].id);
+    let path = format!("/credentials/{credential}/token");
+    app.clock.advance(TimeDelta::hours(2));
+    app.as_key().get(&path).await.assert_problem(503, "refresh_pending");
+    app.clock.advance(TimeDelta::minutes(2));
+    app.as_key().get(&path).await.assert_problem(409, "credential_expired");
+    app.clock.advance(TimeDelta::days(29));
+    app.hub.purge().await.unwrap();
+    assert!(!app.sealed().await.is_empty(), "an outage may have lied");
+    app.clock.advance(TimeDelta::days(9));
+    app.hub.purge().await.unwrap();
+    assert_eq!(app.sealed().await, Vec::<Vec<u8>>::new());
+    let shown = app.shown(&credential).await;
+    assert_eq!((&shown["status"], &shown["statusReason"]), (&json!("expired"), &json!("grant_refused")));
+    assert_eq!(shown["account"]["label"], "jo@acme.test");
+    assert_eq!(app.events(&credential).await.last().unwrap(), "credential.expired", "nothing to tell");
+
+    let modal = app.modal(&json!({"userId": "u-17", "credentialId": credential})).await;
+    modal.popup("fernhill").await.allow(&app, "jo@acme.test").await;
+    app.token(&credential).await;
+    assert_eq!(modal.result("fernhill").await["credentialId"], credential.as_str());
+}
+
+#[tokio::test]
+async fn s2_of_what_was_deleted_or_purged_no_file_keeps_the_ciphertext() {
+    if is_postgres() {
+        return;
+    }
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    app.put_fernhill().await;
+    let mut ended: Vec<String> = Vec::new();
+    for number in 0..6 {
+        ended.push(app.connect_as(&format!("u-{number}"), &format!("{number}@acme.test")).await);
+    }
+    // A rotation, so that there are previous ones.
+    app.clock.advance(TimeDelta::hours(2));
+    for credential in &ended {
+        app.token(credential).await;
+    }
+    for _ in 0..4 {
+        ended.push(app.credential("u").await["credentialId"].as_str().unwrap().to_owned());
+    }
+    for _ in 0..4 {
+        app.key_for_a_day().await;
+    }
+    let kept = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    let before = app.sealed().await;
+    assert!(before.len() >= 20, "{} rows", before.len());
+    assert_eq!(found_in_files(app.folder(), &before), before.len(), "they are there before");
+
+    for (number, credential) in ended.iter().enumerate() {
+        let path = format!("/credentials/{credential}");
+        if number % 2 == 0 {
+            app.as_key().delete(&path).await.ok(200);
+        } else {
+            app.as_key().act(&format!("{path}/revoke")).await.ok(200);
+        }
+    }
+    app.clock.advance(TimeDelta::days(1));
+    app.hub.sweep().await.unwrap();
+    app.clock.advance(TimeDelta::days(30));
+    app.hub.purge().await.unwrap();
+    app.hub.work_off_revocations().await.unwrap();
+    app.hub.sweep().await.unwrap();
+    let left = app.sealed().await;
+    assert_eq!(left.len(), 1, "one was not ended");
+    let gone: Vec<Vec<u8>> = before.iter().filter(|sealed| !left.contains(sealed)).cloned().collect();
+    assert!(gone.len() >= 20);
+    assert_eq!(found_in_files(app.folder(), &gone), 0, "of {} ciphertexts", gone.len());
+    assert_eq!(found_in_files(app.folder(), &left), 1, "the search finds what is there");
+    let read: Value = app.as_key().get(&format!("/credentials/{kept}/token")).await.ok(200);
+    assert_eq!(read["fields"]["key"], VALID_KEY);
+}

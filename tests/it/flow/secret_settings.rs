@@ -1,0 +1,191 @@
+//! Secrets in the settings of connectors: referred to by key, looked up when they are used.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL};
+
+use crate::api::secrets::{masked, with};
+use crate::support::app::{HOSTED, PARTNER, TestApp};
+use crate::support::http::assert_pointers;
+
+fn client_secret(text: &str) -> Value {
+    json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": text})
+}
+
+fn holding(key: &str, value: &str) -> Value {
+    with(masked(key), "value", json!(value))
+}
+
+#[tokio::test]
+async fn a_client_secret_is_looked_up_each_time_it_is_used() {
+    let Some(app) = TestApp::start().await else { return };
+    app.secret(&holding("FERN", DEMO_CLIENT_SECRET)).await;
+    app.put_fernhill().await;
+    let put = app.as_key().put("/connectors/fernhill", &client_secret("$Secret{FERN}")).await.ok(200);
+    assert_eq!(put["hasClientSecret"], true);
+    app.user("u-17").await;
+    let credential = app.connect("u-17").await;
+    app.token(&credential).await;
+
+    let redirect = put["redirectUri"].as_str().unwrap();
+    app.fake.register(Client::new(DEMO_CLIENT_ID, "another-client-secret").redirect(redirect));
+    let changed = json!({"value": "another-client-secret"});
+    app.as_key().patch("/secrets/FERN", &changed).await.ok(200);
+    app.clock.advance(TimeDelta::hours(2));
+    app.token(&credential).await;
+    assert_eq!(app.fake.counters().refreshes, 1);
+
+    app.as_key().act("/secrets/FERN/deactivate").await.ok(200);
+    app.clock.advance(TimeDelta::hours(2));
+    app.as_key()
+        .get(&format!("/credentials/{credential}/token"))
+        .await
+        .assert_problem(503, "refresh_pending");
+    assert_eq!(app.fake.counters().refreshes, 1, "nothing was sent");
+    let audit = app.as_key().get("/audit-events?action=secret.use").await.ok(200);
+    assert_eq!(
+        (&audit["data"][0]["result"], &audit["data"][0]["reason"]),
+        (&json!("refused"), &json!("secret_inactive"))
+    );
+    app.as_key().act("/secrets/FERN/reactivate").await.ok(200);
+    app.clock.advance(TimeDelta::hours(1));
+    app.token(&credential).await;
+    app.hub.flush_secret_uses().await.unwrap();
+    let shown = app.as_key().get("/secrets/FERN").await.ok(200);
+    assert!(shown["lastUsedAt"].as_str().unwrap() > "2030-01-01T04", "{shown}");
+}
+
+#[tokio::test]
+async fn each_reference_that_can_not_be_used_has_a_code_of_its_own() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.as_sandbox_key().post("/secrets", &masked("ELSEWHERE")).await.ok(201);
+    for name in ["OFF", "OLD", "GONE"] {
+        app.secret(&masked(name)).await;
+    }
+    key.act("/secrets/OFF/deactivate").await.ok(200);
+    key.act("/secrets/GONE/revoke").await.ok(200);
+    key.patch("/secrets/OLD", &json!({"period": "P1D"})).await.ok(200);
+    app.secret(&with(masked("APP"), "scope", json!({"apps": ["quillpost"]}))).await;
+    app.secret(&with(masked("PRODUCT"), "scope", json!({"products": ["sync"]}))).await;
+    app.secret(&with(masked("ISSUER"), "issuer", json!("Quillpost"))).await;
+    app.clock.advance(TimeDelta::days(2));
+    for (text, code) in [
+        ("$Secret{NOWHERE}", "secret_missing"),
+        ("$Token{NOWHERE}", "secret_missing"),
+        ("x$Secret{}", "secret_missing"),
+        ("$Secret{ELSEWHERE}", "secret_wrong_environment"),
+        ("$Secret{OFF}", "secret_inactive"),
+        ("$Secret{OLD}", "secret_expired"),
+        ("$Secret{GONE}", "secret_revoked"),
+        ("$Secret{APP}", "secret_out_of_scope"),
+        ("$Secret{PRODUCT}", "secret_out_of_scope"),
+        ("$Secret{ISSUER}", "secret_wrong_issuer"),
+    ] {
+        let answer = key.put("/connectors/fernhill", &client_secret(text)).await;
+        let problem = answer.assert_problem(400, code);
+        assert_pointers(&problem, &["/clientSecret"]);
+        let name = text.split(['{', '}']).nth(1).unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(name), "{problem}");
+    }
+    key.get("/connectors/fernhill").await.assert_problem(404, "not_found");
+    for text in ["$$Secret{NOWHERE}", "$Secret{NOWHERE", "$SECRET{X}"] {
+        let status = key.put("/connectors/fernhill", &client_secret(text)).await.status;
+        assert!(status == 200 || status == 201, "{text} is a literal");
+    }
+    let audit = key.get("/audit-events?action=secret.use&limit=200").await.ok(200);
+    assert_eq!(audit["data"].as_array().unwrap().len(), 10, "each refusal is written down");
+}
+
+#[tokio::test]
+async fn an_issuer_and_a_scope_that_fit_let_a_secret_through() {
+    let Some(app) = TestApp::start().await else { return };
+    let scope = json!({"apps": ["fernhill", "other"]});
+    let body = with(with(masked("FIT"), "issuer", json!("Fernhill")), "scope", scope);
+    app.secret(&body).await;
+    app.as_key().put("/connectors/fernhill", &client_secret("$Secret{FIT}")).await.ok(201);
+    app.as_key()
+        .put("/connectors/third", &client_secret("$Secret{FIT}"))
+        .await
+        .assert_problem(400, "secret_out_of_scope");
+}
+
+#[tokio::test]
+async fn variables_may_refer_to_secrets_where_only_the_app_sees_them() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.secret(&holding("PT", "pt-partner-value")).await;
+    app.secret(&holding("ODD", "no partner token")).await;
+    app.secret(&holding("BROKEN", "pt-two\nlines")).await;
+    let put = |variables: Value| json!({"provider": PARTNER, "variables": variables});
+    let made = key
+        .put("/connectors/fern-partner", &put(json!({"partner_token": "$Secret{PT}", "tier": "$Token{PT}!"})))
+        .await
+        .ok(201);
+    assert_eq!(made["variables"], json!({"tier": "$Token{PT}!", "region": "eu"}), "as it was written");
+    // A value must be one that could have been typed.
+    for name in ["ODD", "BROKEN"] {
+        let body = put(json!({"partner_token": format!("$Secret{{{name}}}")}));
+        let problem =
+            key.put("/connectors/fern-partner", &body).await.assert_invalid(&["/variables/partner_token"]);
+        assert!(!problem.to_string().contains("no partner") && !problem.to_string().contains("pt-two"));
+    }
+    let missing = put(json!({"tier": "$Secret{NOWHERE}"}));
+    let problem = key.put("/connectors/fern-partner", &missing).await.assert_problem(400, "secret_missing");
+    assert_pointers(&problem, &["/variables/tier"]);
+    let unknown = put(json!({"colour": "$Secret{PT}"}));
+    key.put("/connectors/fern-partner", &unknown).await.assert_invalid(&["/variables/colour"]);
+    // What is left out stays, also while what it refers to is off.
+    key.act("/secrets/PT/deactivate").await.ok(200);
+    let kept = key.put("/connectors/fern-partner", &put(json!({}))).await.ok(200);
+    assert_eq!(kept["variables"], json!({"region": "eu"}));
+    let problem = key.delete("/secrets/PT").await.assert_problem(409, "in_use");
+    assert!(problem["detail"].as_str().unwrap().contains("variables/partner_token"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_secret_goes_to_a_host_that_the_connector_names_only_by_its_own_list() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.secret(&masked("T")).await;
+    let put = |server: &str, token: &str| json!({"provider": HOSTED, "variables": {"server": server, "token": token}});
+    let to_example = put("https://git.example.com", "$Secret{T}");
+    let problem =
+        key.put("/connectors/fern-hosted", &to_example).await.assert_problem(400, "secret_host_not_allowed");
+    assert_pointers(&problem, &["/variables/token"]);
+    key.patch("/secrets/T", &json!({"allowedHosts": ["*.example.com"]})).await.ok(200);
+    key.put("/connectors/fern-hosted", &to_example).await.ok(201);
+    let elsewhere = put("https://git.evil.test", "$Secret{T}");
+    key.put("/connectors/fern-hosted", &elsewhere).await.assert_problem(400, "secret_host_not_allowed");
+    let in_host = put("https://$Secret{T}", "x");
+    key.put("/connectors/fern-hosted", &in_host).await.assert_invalid(&["/variables/server"]);
+}
+
+#[tokio::test]
+async fn a_secret_in_use_says_what_uses_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.secret(&masked("FERN")).await;
+    app.as_sandbox_key().post("/secrets", &masked("FERN")).await.ok(201);
+    key.put("/connectors/fernhill", &client_secret("$Secret{FERN}")).await.ok(201);
+    key.put("/connectors/second", &client_secret("a $Token{FERN} b")).await.ok(201);
+    let problem = key.delete("/secrets/FERN").await.assert_problem(409, "in_use");
+    let detail = problem["detail"].as_str().unwrap();
+    for word in ["`fernhill`", "`second`", "clientSecret", "force=true"] {
+        assert!(detail.contains(word), "{detail}");
+    }
+    app.as_sandbox_key().delete("/secrets/FERN").await.ok(200);
+    key.delete("/connectors/second").await.ok(200);
+    let detail = key.delete("/secrets/FERN").await.assert_problem(409, "in_use")["detail"].to_string();
+    assert!(!detail.contains("second"), "{detail}");
+    key.put("/connectors/fernhill", &client_secret("typed")).await.ok(200);
+    key.delete("/secrets/FERN").await.ok(200);
+
+    app.secret(&masked("FERN")).await;
+    key.put("/connectors/fernhill", &client_secret("$Secret{FERN}")).await.ok(200);
+    key.delete("/secrets/FERN?force=true").await.ok(200);
+    let again = json!({"provider": FERNHILL, "clientId": "x", "clientSecret": "$Secret{FERN}"});
+    key.put("/connectors/fernhill", &again).await.assert_problem(400, "secret_missing");
+    app.secret(&masked("FERN")).await;
+    key.delete("/secrets/FERN").await.assert_problem(409, "in_use");
+}

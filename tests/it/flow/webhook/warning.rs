@@ -1,0 +1,122 @@
+//! Warnings ahead, links to reconnect, and what is forgotten after a month.
+
+use serde_json::{Value, json};
+use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
+
+use crate::support::app::TestApp;
+
+const DAY: i64 = 86_400;
+
+async fn key_for(app: &TestApp, period: &str) -> String {
+    let body = json!({"userId": "u", "connector": QUILLPOST, "data": {"key": VALID_KEY}, "period": period});
+    let made = app.as_key().post("/credentials", &body).await.ok(201);
+    made["credentialId"].as_str().unwrap().to_owned()
+}
+
+/// The reasons of the warnings given of a credential, oldest first.
+async fn warnings(app: &TestApp, id: &str) -> Vec<Value> {
+    let path = format!("/events?type=credential.expiring&credentialId={id}");
+    let page = app.as_key().get(&path).await.ok(200);
+    page["data"].as_array().unwrap().iter().rev().map(|event| event["reason"].clone()).collect()
+}
+
+#[tokio::test]
+async fn an_end_is_warned_of_a_week_and_a_day_ahead_once_each() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let id = key_for(&app, "P30D").await;
+    app.pass(23 * DAY - 1);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, [] as [Value; 0]);
+    app.pass(1);
+    app.sweep().await;
+    app.sweep().await;
+    app.another_hub(|_| ()).await.sweep().await.unwrap();
+    assert_eq!(warnings(&app, &id).await, ["within_7_days"]);
+    app.pass(6 * DAY);
+    app.sweep().await;
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, ["within_7_days", "within_1_day"]);
+    app.pass(DAY);
+    app.sweep().await;
+    assert_eq!(app.events(&id).await.last().unwrap(), "credential.expired");
+    assert_eq!(warnings(&app, &id).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_warning_that_would_come_in_the_first_half_of_a_life_is_left_out() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let short = key_for(&app, "P13D").await;
+    let hours = key_for(&app, "PT36H").await;
+    app.pass(12 * 3_600);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &hours).await, [] as [Value; 0], "a day is more than half of 36 hours");
+    app.pass(12 * DAY);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &short).await, ["within_1_day"], "a week is more than half of 13 days");
+}
+
+#[tokio::test]
+async fn an_environment_says_how_early_and_a_moved_end_is_warned_of_again() {
+    let Some(app) = TestApp::start().await else { return };
+    app.as_key().patch("/environment", &json!({"expiryWarningDays": [60, 3]})).await.ok(200);
+    app.user("u").await;
+    let id = key_for(&app, "P1Y").await;
+    app.pass(305 * DAY);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, ["within_60_days"]);
+    // A month later the event is forgotten, and the warning is not repeated for that.
+    app.pass(31 * DAY);
+    app.sweep().await;
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, [] as [Value; 0]);
+    let later = json!({"expiresAt": "2031-01-20T00:00:00Z"});
+    app.as_key().patch(&format!("/credentials/{id}"), &later).await.ok(200);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, ["within_60_days"]);
+    app.pass(47 * DAY);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await.last().unwrap(), "within_3_days");
+    app.as_key().patch("/environment", &json!({"expiryWarningDays": []})).await.ok(200);
+    app.sweep().await;
+}
+
+#[tokio::test]
+async fn what_is_switched_off_or_ended_is_not_warned_of() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let (off, revoked) = (key_for(&app, "P30D").await, key_for(&app, "P30D").await);
+    app.as_key().patch(&format!("/credentials/{off}"), &json!({"active": false})).await.ok(200);
+    app.as_key().act(&format!("/credentials/{revoked}/revoke")).await.ok(200);
+    app.pass(25 * DAY);
+    app.sweep().await;
+    for id in [&off, &revoked] {
+        assert_eq!(warnings(&app, id).await, [] as [Value; 0]);
+    }
+    app.as_key().patch(&format!("/credentials/{off}"), &json!({"active": true})).await.ok(200);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &off).await, ["within_7_days"]);
+}
+
+#[tokio::test]
+async fn events_and_deliveries_are_kept_for_a_month() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = crate::support::receiver::Receiver::start().await;
+    app.endpoint(&receiver).await;
+    app.user("u").await;
+    app.credential("u").await;
+    app.deliver().await;
+    app.pass(30 * DAY);
+    app.sweep().await;
+    let old = app.all_events().await.remove(0);
+    assert_eq!(app.deliveries(&old).await.len(), 1);
+    app.pass(1);
+    app.credential("u").await;
+    app.sweep().await;
+    let kept = app.all_events().await;
+    assert_eq!(kept.len(), 1);
+    assert_ne!(kept[0]["id"], old["id"]);
+    let path = format!("/events/{}/deliveries", old["id"].as_str().unwrap());
+    app.as_key().get(&path).await.assert_problem(404, "not_found");
+}
