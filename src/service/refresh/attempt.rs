@@ -99,7 +99,9 @@ impl Hub {
                 self.commit_failure(tenant, &claimed.credential, &error).await?;
                 let held = error.class == FailClass::Unreadable
                     && self.reuse_of(&claimed.credential) != Reuse::Static;
-                if !held {
+                if held {
+                    self.keep_unread(kept.spent.number);
+                } else {
                     self.journal_done(kept.spent.number);
                 }
                 Ok(())
