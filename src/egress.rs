@@ -176,7 +176,8 @@ impl Egress {
         };
         let client = || client(&resolver, config.connect_timeout, roots.clone());
         let fresh = client().http1_only().pool_max_idle_per_host(0).build().map_err(SetupError::Client)?;
-        let pooled = client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
+        let pooled =
+            client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
         let (idle_timeout, connect_timeout) = (config.idle_timeout, config.connect_timeout);
         Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, connect_timeout, streams }))
     }

@@ -148,7 +148,8 @@ impl Egress {
         let idle = self.streams.idle;
         let moved = Moved::now();
         let body = Paced { moved: Some(moved.clone()), ..Paced::new(body, idle) };
-        let sending = self.streams.client(port.is_some()).request(Request::from_parts(parts, body.boxed_unsync()));
+        let sending =
+            self.streams.client(port.is_some()).request(Request::from_parts(parts, body.boxed_unsync()));
         let answer = moved.unless_still(idle, sending).await.ok_or(StreamError::Idle)?;
         let answer = answer.map_err(|error| classify(&error))?;
         Ok(answer.map(|body| Paced::new(body, idle).boxed_unsync()))

@@ -277,9 +277,11 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ReferenceWrongIssuer
         | Code::ReferenceHostNotAllowed => StatusCode::BAD_REQUEST,
         Code::Unauthenticated | Code::SessionExpired => StatusCode::UNAUTHORIZED,
-        Code::ScopeMissing | Code::SubscriptionRequired | Code::ScopeExceeded | Code::Restricted | Code::HostNotAllowed => {
-            StatusCode::FORBIDDEN
-        }
+        Code::ScopeMissing
+        | Code::SubscriptionRequired
+        | Code::ScopeExceeded
+        | Code::Restricted
+        | Code::HostNotAllowed => StatusCode::FORBIDDEN,
         Code::UsernameTaken
         | Code::InUse
         | Code::KeyTaken

@@ -115,7 +115,8 @@ mod tests {
         let limits = CallLimits::new();
         let now = Millis(1_000_000);
         limits.pause(id(1), "a.test", Duration::from_secs(30), now);
-        let Some(Error::Refused { retry_after, .. }) = limits.enter(id(1), connector(), "a.test", now).err() else {
+        let Some(Error::Refused { retry_after, .. }) = limits.enter(id(1), connector(), "a.test", now).err()
+        else {
             panic!("not refused");
         };
         assert_eq!(retry_after, Some(30));

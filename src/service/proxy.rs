@@ -86,7 +86,11 @@ impl Hub {
     /// # Errors
     /// [`Code::PathRefused`], [`Code::HostNotAllowed`], [`Code::ProviderUnreachable`], [`Code::ProviderTimeout`],
     /// [`Code::RateLimited`], [`Code::UpgradeNotSupported`], those of a token read and of references.
-    pub async fn proxy_call(self: &Arc<Self>, actor: &Actor, call: Call) -> Result<Response<StreamBody>, Error> {
+    pub async fn proxy_call(
+        self: &Arc<Self>,
+        actor: &Actor,
+        call: Call,
+    ) -> Result<Response<StreamBody>, Error> {
         let mut entry = Entry::new(self, actor, &call);
         let prepared = match self.prepare_call(actor, call, &mut entry).await {
             Ok(prepared) => prepared,

@@ -156,9 +156,7 @@ async fn the_proxy_is_asked_with_user_and_connector() {
         .expect(1)
         .mount(&rig.hub)
         .await;
-    let (status, body) = rig
-        .post("/use", json!({ "connector": "quillpost", "proxy": true }))
-        .await;
+    let (status, body) = rig.post("/use", json!({ "connector": "quillpost", "proxy": true })).await;
     assert!(status == 200 && body.contains("through@acme.test"), "{body}");
 }
 

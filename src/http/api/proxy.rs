@@ -89,7 +89,9 @@ fn read(parts: Parts, body: Body) -> Result<Call, Error> {
     let resolve_body = match one(headers, &RESOLVE)?.as_deref() {
         None => false,
         Some("body") => true,
-        Some(_) => return Err(Error::invalid("/Vouchsafe-Resolve", "unknown", "Write `body`, or leave it out.")),
+        Some(_) => {
+            return Err(Error::invalid("/Vouchsafe-Resolve", "unknown", "Write `body`, or leave it out."));
+        }
     };
     let authorization = match one(headers, &UPSTREAM_AUTHORIZATION)? {
         None => None,
@@ -140,7 +142,9 @@ fn one(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Error> 
             let text = only.to_str().map_err(|_| unreadable(name))?.trim();
             if text.is_empty() { Err(unreadable(name)) } else { Ok(Some(text.to_owned())) }
         }
-        (Some(_), Some(_)) => Err(Error::invalid(format!("/{name}"), "repeated", "This header is there twice.")),
+        (Some(_), Some(_)) => {
+            Err(Error::invalid(format!("/{name}"), "repeated", "This header is there twice."))
+        }
     }
 }
 

@@ -106,7 +106,8 @@ fn text(bytes: &Bytes) -> &str {
 
 fn shape_of(headers: &HeaderMap) -> Result<Shape, Error> {
     let kind = media_type(headers);
-    let json = kind.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"));
+    let json =
+        kind.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"));
     if headers.contains_key(CONTENT_ENCODING) {
         let detail = "References are resolved in bodies that are not compressed.";
         return Err(Error::refused(Code::UnsupportedMediaType, detail));
@@ -122,15 +123,18 @@ fn shape_of(headers: &HeaderMap) -> Result<Shape, Error> {
 }
 
 fn malformed() -> Error {
-    Error::invalid("", "malformed_body", "The body is not what its media type says, so nothing can be resolved.")
+    Error::invalid(
+        "",
+        "malformed_body",
+        "The body is not what its media type says, so nothing can be resolved.",
+    )
 }
 
 async fn read(mut body: StreamBody, most: usize) -> Result<Bytes, Error> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let unreadable = |_: BodyError| {
-            Error::invalid("", "unreadable", "The body could not be read to its end.")
-        };
+        let unreadable =
+            |_: BodyError| Error::invalid("", "unreadable", "The body could not be read to its end.");
         let Ok(data) = frame.map_err(unreadable)?.into_data() else {
             continue;
         };

@@ -58,7 +58,10 @@ fn canonical(name: &HeaderName) -> Cow<'_, str> {
 /// The names that `Connection` adds to those of one connection.
 fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
     let lines = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase().replace('_', "-")).collect()
+    lines
+        .flat_map(|line| line.split(','))
+        .map(|name| name.trim().to_ascii_lowercase().replace('_', "-"))
+        .collect()
 }
 
 /// The headers of the caller that go on: none of one connection, none of the hub's, none that is `injected`.
@@ -90,9 +93,9 @@ pub(super) fn forwarded(headers: &HeaderMap, injected: &[&HeaderName]) -> Header
 /// Whether the caller reads what comes behind a body. It holds for the whole way, since the hub passes it on.
 fn takes_trailers(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|one| {
-        one.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("trailers")
-    })
+    lines
+        .flat_map(|line| line.split(','))
+        .any(|one| one.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("trailers"))
 }
 
 /// The headers of the app that go on. Whatever it sends is shown to no browser as a page of the hub's.
@@ -142,14 +145,17 @@ pub(super) fn resolve(headers: &mut HeaderMap, secrets: &OpenSecrets) -> Result<
 /// A header value of visible ASCII, trimmed, at most [`MAX_HEADER`] bytes: `HeaderValue` alone lets more through.
 fn written(text: &str) -> Option<HeaderValue> {
     let text = text.trim_matches([' ', '\t']);
-    let fits = !text.is_empty() && text.len() <= MAX_HEADER && text.bytes().all(|b| (0x20..=0x7e).contains(&b));
+    let fits =
+        !text.is_empty() && text.len() <= MAX_HEADER && text.bytes().all(|b| (0x20..=0x7e).contains(&b));
     let mut value = HeaderValue::from_str(text).ok().filter(|_| fits)?;
     value.set_sensitive(true);
     Some(value)
 }
 
 fn unfit(name: &HeaderName) -> Error {
-    let message = format!("A header holds 1 to {MAX_HEADER} visible ASCII characters once its references are replaced.");
+    let message = format!(
+        "A header holds 1 to {MAX_HEADER} visible ASCII characters once its references are replaced."
+    );
     Error::invalid(format!("/{name}"), "invalid_characters", message)
 }
 

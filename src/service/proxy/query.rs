@@ -66,7 +66,8 @@ pub(super) fn with(query: Option<&str>, injected: &[(String, SecretString)]) -> 
     if injected.is_empty() {
         return query.map(str::to_owned);
     }
-    let mut pairs: Vec<String> = query.filter(|query| !query.is_empty()).map(str::to_owned).into_iter().collect();
+    let mut pairs: Vec<String> =
+        query.filter(|query| !query.is_empty()).map(str::to_owned).into_iter().collect();
     for (name, value) in injected {
         let name: String = byte_serialize(name.as_bytes()).collect();
         let value: String = byte_serialize(value.expose_secret().as_bytes()).collect();

@@ -51,7 +51,9 @@ impl Entry {
     pub(super) fn new(hub: &Arc<Hub>, actor: &Actor, call: &Call) -> Self {
         let target = match &call.via {
             Via::Credential(id) => Target::new("credential", id.chars().take(64).collect::<String>()),
-            Via::User { connector, .. } => Target::new("connector", connector.chars().take(64).collect::<String>()),
+            Via::User { connector, .. } => {
+                Target::new("connector", connector.chars().take(64).collect::<String>())
+            }
             Via::Address(_) => Target { kind: "address", id: None },
         };
         Self {

@@ -73,11 +73,7 @@ impl Hub {
     }
 
     /// Sends the call; where that fails before an answer, once more if sending it twice is as good as once.
-    async fn send_call(
-        &self,
-        prepared: &mut Prepared,
-        entry: &Entry,
-    ) -> Result<Response<StreamBody>, Error> {
+    async fn send_call(&self, prepared: &mut Prepared, entry: &Entry) -> Result<Response<StreamBody>, Error> {
         let first = self.send_once(prepared, entry).await?;
         let failure = match first {
             Ok(answer) => return Ok(answer),
@@ -187,9 +183,10 @@ fn unanswered(allowed: &Allowed, failure: StreamError) -> Error {
             let detail = format!("`{host}` may not be called from this hub: {refusal}.");
             Error::refused(Code::ProviderUnreachable, detail)
         }
-        StreamError::NotSent(_) => {
-            Error::refused(Code::ProviderUnreachable, format!("`{host}` couldn't be reached. Try again in a moment."))
-        }
+        StreamError::NotSent(_) => Error::refused(
+            Code::ProviderUnreachable,
+            format!("`{host}` couldn't be reached. Try again in a moment."),
+        ),
         StreamError::Broken => Error::refused(
             Code::ProviderUnreachable,
             format!("The connection to `{host}` broke before an answer came; it may have seen the call."),

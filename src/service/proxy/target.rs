@@ -38,8 +38,7 @@ impl Base {
     /// The same at the root of another host.
     pub(super) fn at(&self, to: &Authority) -> Option<Self> {
         let usual = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
-        let written =
-            if to.port == usual { to.host.clone() } else { format!("{}:{}", to.host, to.port) };
+        let written = if to.port == usual { to.host.clone() } else { format!("{}:{}", to.host, to.port) };
         Some(Self { scheme: self.scheme.clone(), authority: written.parse().ok()?, path: "".into() })
     }
 
@@ -76,7 +75,8 @@ impl Base {
 /// An address that the caller gives: its base, where it leads, and its query as it is written.
 pub(super) fn given(text: &str) -> Result<(Base, Authority, Option<String>), Error> {
     let wrong = || {
-        let message = "Write an absolute address such as https://api.acme.test/v1, without user name or fragment.";
+        let message =
+            "Write an absolute address such as https://api.acme.test/v1, without user name or fragment.";
         Error::invalid("/Vouchsafe-Url", "invalid_url", message)
     };
     let (_, rest) = text.split_once("://").ok_or_else(wrong)?;
@@ -88,7 +88,8 @@ pub(super) fn given(text: &str) -> Result<(Base, Authority, Option<String>), Err
         call_path::check(path).map_err(|_| path_refused())?;
     }
     let url = Url::parse(text).map_err(|_| wrong())?;
-    if !url.username().is_empty() || url.password().is_some() || before.contains('@') && !before.contains('/') {
+    if !url.username().is_empty() || url.password().is_some() || before.contains('@') && !before.contains('/')
+    {
         return Err(wrong());
     }
     let (base, to) = Base::of(&url).ok_or_else(wrong)?;
@@ -105,13 +106,10 @@ pub(super) fn picked<'a>(wanted: &str, allowed: &'a [Authority]) -> Result<&'a A
         _ => (wanted.as_str(), None),
     };
     let named_port = host != wanted;
-    allowed
-        .iter()
-        .find(|one| one.host == host && (!named_port || Some(one.port) == port))
-        .ok_or_else(|| {
-            let detail = "This credential may not go to the host that Vouchsafe-Host names.";
-            Error::refused(Code::HostNotAllowed, detail)
-        })
+    allowed.iter().find(|one| one.host == host && (!named_port || Some(one.port) == port)).ok_or_else(|| {
+        let detail = "This credential may not go to the host that Vouchsafe-Host names.";
+        Error::refused(Code::HostNotAllowed, detail)
+    })
 }
 
 #[cfg(test)]
@@ -136,7 +134,10 @@ mod tests {
         ] {
             assert_eq!(base(at).address(path, query).unwrap().to_string(), address);
         }
-        assert_eq!(base("https://api.acme.test/v1").address("a b", None).unwrap_err().code(), Some(Code::PathRefused));
+        assert_eq!(
+            base("https://api.acme.test/v1").address("a b", None).unwrap_err().code(),
+            Some(Code::PathRefused)
+        );
     }
 
     #[test]
@@ -146,9 +147,21 @@ mod tests {
         assert_eq!(to, Authority { host: "api.acme.test".to_owned(), port: 443 });
         assert_eq!(query.as_deref(), Some("x=$Secret{K}"));
         for text in [
-            "", "api.acme.test", "/v1", "//acme.test", "ftp://acme.test", "https://", "https://jo@acme.test/",
-            "https://jo:pw@acme.test", "https://acme.test/#x", "https://acme.test\\@evil.test/", "https://acme test/",
-            "https://acme.test/../x", "https://acme.test/%2e%2e/x", "https://acme.test//x", "javascript://acme.test/x",
+            "",
+            "api.acme.test",
+            "/v1",
+            "//acme.test",
+            "ftp://acme.test",
+            "https://",
+            "https://jo@acme.test/",
+            "https://jo:pw@acme.test",
+            "https://acme.test/#x",
+            "https://acme.test\\@evil.test/",
+            "https://acme test/",
+            "https://acme.test/../x",
+            "https://acme.test/%2e%2e/x",
+            "https://acme.test//x",
+            "javascript://acme.test/x",
         ] {
             assert!(given(text).is_err(), "{text}");
         }

@@ -125,6 +125,13 @@ impl TestApp {
         self.world.parts(None).await
     }
 
+    /// Adds or replaces a provider definition.
+    pub(crate) fn define(&self, slug: &str, text: &str) {
+        std::fs::write(self.world.providers.join(format!("{slug}.toml")), text).unwrap();
+        let sources = Sources { builtin: true, dir: Some(self.world.providers.clone()), allow_http: true };
+        self.hub.set_providers(Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}")));
+    }
+
     /// Nobody.
     pub(crate) fn anonymous(&self) -> Persona<'_> {
         Persona::new(self, None)
@@ -315,7 +322,13 @@ impl World {
 
 /// Calls may reach this machine, and by plain http.
 pub(crate) fn egress_config() -> EgressConfig {
-    EgressConfig { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true, ..EgressConfig::default() }
+    EgressConfig {
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+        allow_http: true,
+        // Far above what a streamed call here needs, and short enough to be waited for.
+        stream_idle_timeout: std::time::Duration::from_secs(3),
+        ..EgressConfig::default()
+    }
 }
 
 async fn key(hub: &Hub, workspace: &str, environment: &str) -> String {

@@ -11,6 +11,8 @@ pub(crate) mod http;
 pub(crate) mod modal;
 pub(crate) mod outside;
 pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod raw_server;
 pub(crate) mod receiver;
 pub(crate) mod servers;
 pub(crate) mod wait;
