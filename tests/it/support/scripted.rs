@@ -93,7 +93,7 @@ impl Connection {
     }
 
     async fn more(&mut self) -> usize {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         let count = self.stream.read(&mut buffer).await.unwrap_or(0);
         self.read.extend_from_slice(&buffer[..count]);
         count
