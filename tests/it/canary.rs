@@ -19,6 +19,7 @@ async fn no_secret_is_left_anywhere_it_does_not_belong() {
     story::refused_input(&mut scene).await;
     story::failing_checks(&mut scene).await;
     story::hub_keys(&mut scene).await;
+    story::webhooks(&mut scene).await;
     story::sign_in(&mut scene).await;
     story::modal_form(&mut scene).await;
     story::token_failures(&mut scene).await;

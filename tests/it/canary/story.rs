@@ -8,6 +8,7 @@ use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_PASSWORD, Endpoint, FER
 use super::scene::{BASIC, OWN_CLIENT, SESSION, Scene};
 use super::searcher::letters;
 use crate::support::outside::{Person, query};
+use crate::support::receiver::{Receiver, Reply};
 
 /// Client settings, replaced, refused, of wrong types.
 pub(super) async fn connectors(scene: &mut Scene) {
@@ -168,6 +169,35 @@ pub(super) async fn hub_keys(scene: &mut Scene) {
     let path = format!("/api-keys/{}/rotate", first["apiKeyId"].as_str().unwrap());
     let rotated = scene.reveal(&bearer, "POST", &path, None).await;
     scene.canaries.watch("rotated hub key", rotated["key"].as_str().unwrap());
+}
+
+/// Endpoints that repeat in their answers what they were told, and a link to reconnect.
+pub(super) async fn webhooks(scene: &mut Scene) {
+    let receiver = Receiver::start().await;
+    let bearer = scene.key.clone();
+    let endpoint = json!({"url": receiver.url});
+    let made = scene.reveal(&bearer, "POST", "/webhook-endpoints", Some(endpoint)).await;
+    scene.canaries.watch("webhook secret", made["secret"].as_str().unwrap());
+    let path = format!("/webhook-endpoints/{}", made["webhookEndpointId"].as_str().unwrap());
+    let rotated = scene.reveal(&bearer, "POST", &format!("{path}/rotate-secret"), None).await;
+    let secret = rotated["secret"].as_str().unwrap();
+    scene.canaries.watch("rotated webhook secret", secret);
+    receiver.then(Reply::status(500).body(format!("you signed with {secret}")));
+    receiver.then(Reply::status(410).body(secret));
+    for _ in 0..2 {
+        let (status, _) = scene.call("POST", &format!("{path}/test"), None).await;
+        assert_eq!(status, 202);
+        receiver.received(1).await;
+        receiver.take();
+    }
+    for path in [path.as_str(), "/webhook-endpoints"] {
+        let (status, _) = scene.call("GET", path, None).await;
+        assert_eq!(status, 200);
+    }
+    let (_, events) = scene.call("GET", "/events?type=webhook.test", None).await;
+    let id = events["data"][0]["id"].as_str().unwrap().to_owned();
+    let (status, _) = scene.call("GET", &format!("/events/{id}/deliveries"), None).await;
+    assert_eq!(status, 200);
 }
 
 /// A sign-in through the popup, with everything that is secret on its way.
