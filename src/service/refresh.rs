@@ -150,6 +150,9 @@ impl Hub {
             if due.state == TokenState::Pending {
                 self.drop_credential(&hub_actor(tenant), due.credential_id).await?;
             } else if due.has_refresh_token || is_minted(due.method) {
+                if !self.may_refresh() {
+                    continue;
+                }
                 self.refreshes.nudge(tenant, due.credential_id, due.token_version);
             } else {
                 self.write_down_end(due.environment_id, due.credential_id).await?;

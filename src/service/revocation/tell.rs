@@ -77,6 +77,10 @@ impl Hub {
             tx.commit().await?;
             futures_util::stream::iter(&jobs)
                 .for_each_concurrent(AT_ONCE, |job| async move {
+                    if self.closing.is_cancelled() {
+                        // Somebody takes it over when its lease ends.
+                        return;
+                    }
                     if let Err(error) = self.tell_again(job).await {
                         tracing::error!(
                             credential.id = %job.remains.credential,

@@ -58,7 +58,7 @@ pub async fn lock_page(
 ) -> Result<Vec<Credential>, StoreError> {
     let lock = if tx.is_postgres() { " FOR UPDATE OF c, t" } else { "" };
     let sql = format!(
-        "{SELECT} WHERE c.environment_id = $1 AND c.{} = $2 AND t.state <> 'deleted' LIMIT $3{lock}",
+        "{SELECT} WHERE c.environment_id = $1 AND c.{} = $2 AND t.state <> 'deleted' ORDER BY c.id LIMIT $3{lock}",
         owner.column()
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -76,8 +76,9 @@ pub async fn lock_many(
     }
     let lock = if tx.is_postgres() { " FOR UPDATE OF c, t" } else { "" };
     let (values, list) = in_list(environment, ids);
-    let sql =
-        format!("{SELECT} WHERE c.environment_id = $1 AND c.id IN ({list}) AND t.state <> 'deleted'{lock}");
+    let sql = format!(
+        "{SELECT} WHERE c.environment_id = $1 AND c.id IN ({list}) AND t.state <> 'deleted' ORDER BY c.id{lock}"
+    );
     many(tx, sql, values).await
 }
 
