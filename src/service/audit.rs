@@ -2,6 +2,7 @@
 //! are written within a second, many at once, unless the operator asks for `strict`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 
@@ -138,11 +139,22 @@ impl Hub {
         self.audit.mode
     }
 
-    /// Writes down what is over, within a second.
-    pub(super) fn record_soon(&self, event: AuditEvent) {
-        if let Some(event) = self.audit.push(event) {
-            tracing::error!(action = &*event.action, "an audit event could not be kept");
+    /// Writes down what is over, within a second; by itself where too many wait.
+    pub(super) fn record_soon(self: &Arc<Self>, event: AuditEvent) {
+        let Some(event) = self.audit.push(event) else {
+            return;
+        };
+        let lost = |action: &str| tracing::error!(action, "an audit event could not be kept");
+        if tokio::runtime::Handle::try_current().is_err() {
+            lost(&event.action);
+            return;
         }
+        let hub = Arc::clone(self);
+        self.spawn(async move {
+            if hub.write_audit(std::slice::from_ref(&event)).await.is_err() {
+                lost(&event.action);
+            }
+        });
     }
 
     /// Writes down what is not a change: within a second, or at once where the operator asks for it.

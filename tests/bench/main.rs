@@ -1,5 +1,5 @@
-//! What `tests/bench/run.sh` needs beside the product: a database with many credentials, and the handler that the
-//! product's token read is compared with.
+//! What `tests/bench/run.sh` needs beside the product: a database with many credentials, and the handlers that the
+//! product's token read and its proxy are compared with.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +7,7 @@
     reason = "a measurement that can't be taken ends here and says why"
 )]
 
+mod forward;
 mod reference;
 mod seed;
 
@@ -19,6 +20,7 @@ async fn main() {
     match words.as_slice() {
         ["seed", folder, count] => seed::seed(Path::new(folder), count.parse().unwrap()).await,
         ["serve", database, id] => reference::serve(Path::new(database), id).await,
-        _ => panic!("seed FOLDER COUNT, or serve DATABASE CREDENTIAL"),
+        ["forward", upstream] => forward::forward(upstream).await,
+        _ => panic!("seed FOLDER COUNT, serve DATABASE CREDENTIAL, or forward HOST:PORT"),
     }
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# What a token read costs: bash tests/bench/run.sh
+# What a token read and a call through the hub cost: bash tests/bench/run.sh
 #
 #   BENCH_ROWS     credentials in the database (100000)
 #   BENCH_SECONDS  length of one round (5)
 #   BENCH_ROUNDS   rounds of each subject (3)
 #
 # Reads of `GET /credentials/{id}/token` (a key, and an OAuth token) at 1, 16 and 64 connections, in turn with a bare
-# axum handler that reads one row of the same file. Absolute numbers do not travel between machines; the ratios do.
-# After that: start time with 1,000 provider files, memory at rest, size of the binary.
+# axum handler that reads one row of the same file. Calls of `/proxy/…` to a server that answers 1 KiB, in turn with that
+# server itself, nginx as a plain reverse proxy before it, and an axum handler that passes on. Absolute numbers do not
+# travel between machines; the ratios do. After that: start time with 1,000 provider files, memory at rest, size of the binary.
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -17,7 +18,10 @@ SCRATCH=$(mktemp -d)
 CHILDREN=()
 
 main() {
-  command -v wrk >/dev/null || { echo "wrk is missing (apt-get install wrk)" >&2 && exit 2; }
+  local tool
+  for tool in wrk nginx; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing (apt-get install wrk nginx-light)" >&2 && exit 2; }
+  done
   trap cleanup EXIT
   cargo build --locked --release --bin vouchsafe --example bench
   echo "commit $(git rev-parse --short HEAD), $(nproc) × $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -1), $ROWS credentials"
@@ -25,6 +29,9 @@ main() {
   local seeded key api_key oauth hub bare
   seeded=$("$HELPER" seed "$SCRATCH" "$ROWS")
   key=$(member key "$seeded") api_key=$(member apiKey "$seeded") oauth=$(member oauth "$seeded")
+  start_nginx
+  # The app behind the key is now the server of the measurement.
+  sed -i "s|^base_url = .*|base_url = \"http://$UPSTREAM\"|" "$SCRATCH/providers/quillpost.toml"
   start_hub "$SCRATCH/data" "$SCRATCH/providers"
   hub=http://$(cat "$SCRATCH/data/address")
   "$HELPER" serve "$SCRATCH/data/vouchsafe.db" "$api_key" >"$SCRATCH/bare" &
@@ -38,7 +45,69 @@ main() {
   for connections in 1 16 64; do
     compare "$connections" "$bare/" "$hub/credentials/$api_key/token" "$hub/credentials/$oauth/token" "$key"
   done
+  proxy "$hub" "$key" "$api_key"
   footprint
+}
+
+# proxy HUB KEY CREDENTIAL: calls through the hub beside the ways around it
+proxy() {
+  local connections round forwarder direct nginx bare hub d n b h
+  "$HELPER" forward "$UPSTREAM" >"$SCRATCH/forward" &
+  CHILDREN+=($!)
+  until [ -s "$SCRATCH/forward" ]; do sleep 0.1; done
+  forwarder=http://$(cat "$SCRATCH/forward")
+  echo
+  printf '%-12s %18s %18s %18s %18s %9s %9s\n' connections 'upstream /s' 'nginx /s' 'bare axum /s' 'hub /s' hub/nginx hub/axum
+  for connections in 1 16 64; do
+    direct=() nginx=() bare=() hub=()
+    load "$connections" "$1/proxy/kib" "$2" 1 "Vouchsafe-Credential: $3" >/dev/null
+    for ((round = 0; round < ROUNDS; round++)); do
+      direct+=("$(load "$connections" "http://$UPSTREAM/kib" "$2" "$SECONDS_EACH")")
+      nginx+=("$(load "$connections" "http://$NGINX/kib" "$2" "$SECONDS_EACH")")
+      bare+=("$(load "$connections" "$forwarder/kib" "$2" "$SECONDS_EACH")")
+      hub+=("$(load "$connections" "$1/proxy/kib" "$2" "$SECONDS_EACH" "Vouchsafe-Credential: $3")")
+    done
+    d=$(median "${direct[@]}") n=$(median "${nginx[@]}") b=$(median "${bare[@]}") h=$(median "${hub[@]}")
+    printf '%-12s %18s %18s %18s %18s %9s %9s\n' "$connections" "$d ($(range "${direct[@]}"))" \
+      "$n ($(range "${nginx[@]}"))" "$b ($(range "${bare[@]}"))" "$h ($(range "${hub[@]}"))" \
+      "$(ratio "$h" "$n")" "$(ratio "$h" "$b")"
+  done
+}
+
+# start_nginx: a server that answers 1 KiB at UPSTREAM, and a plain reverse proxy before it at NGINX
+start_nginx() {
+  local port=$((20000 + RANDOM % 20000)) kib
+  UPSTREAM=127.0.0.1:$port NGINX=127.0.0.1:$((port + 1))
+  kib=$(printf 'x%.0s' {1..1024})
+  mkdir -p "$SCRATCH/nginx"
+  cat >"$SCRATCH/nginx/nginx.conf" <<CONF
+daemon off;
+worker_processes auto;
+pid $SCRATCH/nginx/pid;
+error_log $SCRATCH/nginx/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_requests 10000000;
+  client_body_temp_path $SCRATCH/nginx/body;
+  proxy_temp_path $SCRATCH/nginx/proxy;
+  fastcgi_temp_path $SCRATCH/nginx/fastcgi;
+  uwsgi_temp_path $SCRATCH/nginx/uwsgi;
+  scgi_temp_path $SCRATCH/nginx/scgi;
+  upstream app { server $UPSTREAM; keepalive 256; keepalive_requests 10000000; }
+  server { listen $UPSTREAM; location / { default_type text/plain; return 200 "$kib"; } }
+  server {
+    listen $NGINX;
+    location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }
+}
+CONF
+  nginx -c "$SCRATCH/nginx/nginx.conf" -p "$SCRATCH/nginx" 2>>"$SCRATCH/log" &
+  CHILDREN+=($!)
+  until curl -fs -o /dev/null "http://$NGINX/kib"; do
+    kill -0 "${CHILDREN[-1]}" 2>/dev/null || { cat "$SCRATCH/log" >&2 && return 1; }
+    sleep 0.05
+  done
 }
 
 member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$2"; }
@@ -71,11 +140,12 @@ compare() {
     "$o ($(range "${oauth[@]}"))" "$(ratio "$k" "$b")" "$(ratio "$o" "$b")"
 }
 
-# load CONNECTIONS URL BEARER SECONDS: requests a second; an answer that is no success ends the run
+# load CONNECTIONS URL BEARER SECONDS [HEADER]: requests a second; an answer that is no success ends the run
 load() {
-  local threads=1 out
+  local threads=1 out more=()
+  [ $# -lt 5 ] || more=(-H "$5")
   [ "$1" -lt 2 ] || threads=2
-  out=$(wrk -t "$threads" -c "$1" -d "$4s" -H "Authorization: Bearer $3" "$2")
+  out=$(wrk -t "$threads" -c "$1" -d "$4s" -H "Authorization: Bearer $3" "${more[@]}" "$2")
   if grep -q 'Non-2xx' <<<"$out"; then echo "$2: $out" >&2 && exit 1; fi
   sed -n 's/^Requests\/sec: *\([0-9]*\).*/\1/p' <<<"$out"
 }

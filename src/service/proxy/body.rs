@@ -1,6 +1,8 @@
 //! The caller's body: streamed, or kept where it is small enough to be sent again, or read whole where the references
 //! in it are to be resolved.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -9,7 +11,7 @@ use hyper::body::Body as _;
 use serde::de::IgnoredAny;
 
 use super::{dynamic_text, media_type, query};
-use crate::egress::{BodyError, StreamBody};
+use crate::egress::StreamBody;
 use crate::service::references::OpenSecrets;
 use crate::service::{Code, Error};
 
@@ -17,6 +19,8 @@ use crate::service::{Code, Error};
 const KEPT: u64 = 64 * 1024;
 /// A body whose references are resolved has at most so many bytes.
 const RESOLVED: usize = 1024 * 1024;
+/// A caller may pause so long.
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// A body, and whether it can be sent again.
 pub(super) enum Payload {
@@ -131,11 +135,14 @@ fn malformed() -> Error {
 }
 
 async fn read(mut body: StreamBody, most: usize) -> Result<Bytes, Error> {
+    let unreadable = || Error::invalid("", "unreadable", "The body could not be read to its end.");
     let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let unreadable =
-            |_: BodyError| Error::invalid("", "unreadable", "The body could not be read to its end.");
-        let Ok(data) = frame.map_err(unreadable)?.into_data() else {
+    loop {
+        let next = tokio::time::timeout(PAUSE, body.frame());
+        let Some(frame) = next.await.map_err(|_| unreadable())? else {
+            return Ok(bytes.freeze());
+        };
+        let Ok(data) = frame.map_err(|_| unreadable())?.into_data() else {
             continue;
         };
         if bytes.len() + data.len() > most {
@@ -144,7 +151,6 @@ async fn read(mut body: StreamBody, most: usize) -> Result<Bytes, Error> {
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes.freeze())
 }
 
 /// The string values in valid JSON that hold references, each with its place, quotation marks included. Names of

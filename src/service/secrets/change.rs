@@ -90,6 +90,9 @@ impl Hub {
         self.record(&tx, actor, "secret.update", target, Some(fields.join(", "))).await?;
         let view = self.secret_view(&tx, secret).await?;
         tx.commit().await?;
+        if change.value.is_some() {
+            self.note_wiped();
+        }
         Ok(view)
     }
 
