@@ -129,13 +129,14 @@ impl Hub {
         };
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
-        match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
-            Ok(pass) => Ok(Some(Course { connector: connector.into(), definition, pass })),
+        let pass = match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
+            Ok(pass) => pass,
             Err(until) => {
                 self.postpone(tenant, credential, FailClass::NotSent, until).await?;
-                Ok(None)
+                return Ok(None);
             }
-        }
+        };
+        Ok(Some(Course { connector: connector.into(), definition, pass }))
     }
 
     /// Claims a version, in one short transaction that opens its sealed object and writes it back: key, disk and
