@@ -41,7 +41,9 @@ async fn r07_a_replica_that_is_cut_off_spends_nothing_twice() {
         first.arm(&format!("{point}=stop@1")).await;
         let asked = first.renew(&credential.id);
         first.stopped().await;
-        lines.iter().for_each(|(from, to)| network.cut(*from, *to));
+        for (from, to) in *lines {
+            network.cut(*from, *to);
+        }
         first.arm_next("");
         first.go_on();
         let began = Instant::now();
@@ -53,7 +55,9 @@ async fn r07_a_replica_that_is_cut_off_spends_nothing_twice() {
             if passed > OUTAGE { Ok(()) } else { Err(format!("{passed:?}")) }
         })
         .await;
-        lines.iter().for_each(|(from, to)| network.heal(*from, *to));
+        for (from, to) in *lines {
+            network.heal(*from, *to);
+        }
         let healed = Instant::now();
         asked.await.unwrap();
         elsewhere.await.unwrap();

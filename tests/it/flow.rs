@@ -6,6 +6,7 @@ mod authorization_code;
 mod control_plane;
 mod expiry;
 mod mail;
+mod outage;
 mod proxy;
 mod proxy_hosts;
 mod proxy_refusals;

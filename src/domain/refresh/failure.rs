@@ -79,6 +79,19 @@ impl Token {
         }
     }
 
+    /// No call can be made now: the state and what is known of an attempt stay, until `at`.
+    #[must_use]
+    pub fn postponed(mut self, at: Millis) -> Self {
+        match &mut self.machine {
+            Machine::Waiting { next_try_at }
+            | Machine::Unknown { next_try_at }
+            | Machine::Suspect { next_try_at, .. } => *next_try_at = at.max(*next_try_at),
+            Machine::Broken(_) => self.due_at = self.due_at.map(|due| due.max(at)),
+            Machine::Pending | Machine::Active | Machine::Refreshing { .. } | Machine::Deleted => {}
+        }
+        self
+    }
+
     /// What the end of its holder's process makes of a token: nobody will hear the answer, if there was one.
     #[must_use]
     pub fn abandoned(self, reuse: Reuse, minted: bool, now: Millis, times: Times) -> Self {

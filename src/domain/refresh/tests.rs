@@ -90,6 +90,17 @@ fn one_refusal_is_a_suspicion_and_two_are_an_end() {
 }
 
 #[test]
+fn what_can_not_be_called_now_stands_in_nobodys_way() {
+    let unknown = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Strict);
+    let at = NOW.plus(HOUR);
+    let later = unknown.clone().postponed(at);
+    assert_eq!((later.machine, later.attempt), (Machine::Unknown { next_try_at: at }, unknown.attempt));
+    let mut broken = credential().token;
+    (broken.machine, broken.due_at) = (Machine::Broken(BrokenCause::GrantRefused), Some(NOW));
+    assert_eq!(broken.postponed(at).due_at, Some(at));
+}
+
+#[test]
 fn no_refusal_counts_while_too_many_come() {
     let suspect = failed(claimed(credential().token), FailClass::Refused, Reuse::Strict);
     let later = NOW.plus(2 * MINUTE);

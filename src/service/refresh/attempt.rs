@@ -26,6 +26,10 @@ use crate::store::{self, Tx};
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// A connector whose client is refused is tried so often.
 pub(in crate::service) const PROBE_EVERY: i64 = 300_000;
+/// A credential whose definition is gone is looked at so often, in milliseconds.
+const WITHOUT_DEFINITION: i64 = 900_000;
+/// Those that wait for one host come back spread over so many milliseconds.
+const SPREAD: i64 = 30_000;
 /// How long an attempt of another node is waited for, and how often it is looked at.
 const ELSEWHERE: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_millis(200);
@@ -119,13 +123,18 @@ impl Hub {
             return Ok(None);
         }
         let Ok(definition) = self.definition_of(&connector) else {
+            let until = self.now().plus(WITHOUT_DEFINITION);
+            self.postpone(tenant, credential, FailClass::Local, until).await?;
             return Ok(None);
         };
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
-        let Ok(pass) = self.throttle.pass(definition.slug(), &host, definition.limits(), now).await else {
-            self.postpone(tenant, credential).await?;
-            return Ok(None);
+        let pass = match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
+            Ok(pass) => pass,
+            Err(until) => {
+                self.postpone(tenant, credential, FailClass::NotSent, until).await?;
+                return Ok(None);
+            }
         };
         Ok(Some(Course { connector: connector.into(), definition, pass }))
     }
@@ -212,19 +221,28 @@ impl Hub {
         Ok(Asked::Nothing)
     }
 
-    /// The circuit of the token host is open: nothing was sent, and the row waits like any other that failed.
-    async fn postpone(&self, tenant: Tenant, credential: &Credential) -> Result<(), Error> {
+    /// No call can be made before `until`: the row waits like any other that failed, and stands in nobody's way.
+    async fn postpone(
+        &self,
+        tenant: Tenant,
+        credential: &Credential,
+        class: FailClass,
+        until: Millis,
+    ) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, credential.id).await? else {
             return Ok(());
         };
-        let idle = matches!(row.token.machine, Machine::Active | Machine::Waiting { .. });
-        if !idle || row.token.version != credential.token.version {
+        if row.token.version != credential.token.version {
             return Ok(());
         }
         let guard = Guard { epoch: row.token.epoch, version: row.token.version };
-        let failure = Failure::new(FailClass::NotSent, self.reuse_of(&row), is_minted(row.method));
-        row.token = row.token.after_failure(&failure, self.now(), self.times, self.jitter());
+        row.token = if matches!(row.token.machine, Machine::Active | Machine::Waiting { .. }) {
+            let failure = Failure::new(class, self.reuse_of(&row), is_minted(row.method));
+            row.token.after_failure(&failure, self.now(), self.times, self.jitter())
+        } else {
+            row.token.postponed(until.plus(self.spread(SPREAD)))
+        };
         self.announce(&tx, tenant, &mut row).await?;
         self.put_off(tx, tenant, &row, guard).await?;
         Ok(())
