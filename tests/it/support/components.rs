@@ -18,6 +18,8 @@ pub(crate) enum Component {
     Node,
     /// The Python environment with the packages of `tests/tools/requirements.txt`.
     Python,
+    /// The authorization server of that name.
+    Glewlwyd,
 }
 
 impl Component {
@@ -29,6 +31,7 @@ impl Component {
             Self::Postgres => std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()),
             Self::Node => pinned_node(),
             Self::Python => pinned_python(),
+            Self::Glewlwyd => on_path("glewlwyd"),
         }
     }
 
@@ -39,6 +42,7 @@ impl Component {
             Self::Postgres => "bash tests/run.sh it",
             Self::Node => "npm ci in tests/tools",
             Self::Python => "bash tests/run.sh real",
+            Self::Glewlwyd => "apt-get install glewlwyd",
         }
     }
 }
@@ -51,6 +55,7 @@ impl fmt::Display for Component {
             Self::Postgres => "postgres",
             Self::Node => "node",
             Self::Python => "python",
+            Self::Glewlwyd => "glewlwyd",
         })
     }
 }

@@ -1,8 +1,10 @@
 //! Real authorization servers, started by the test that wants them and ended with it.
 
 mod django;
+mod glewlwyd;
 
 pub(crate) use django::DjangoServer;
+pub(crate) use glewlwyd::Glewlwyd;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
