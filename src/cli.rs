@@ -3,6 +3,8 @@
 
 mod commands;
 mod demo;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod providers;
 mod serve;
 
@@ -193,6 +195,9 @@ enum CliError {
     Demo(#[from] crate::demo::DemoError),
     #[error("{0}")]
     Said(String),
+    #[cfg(feature = "failpoints")]
+    #[error("{0}")]
+    Refused(String),
     #[error("the asynchronous runtime can't start")]
     Runtime(#[source] std::io::Error),
     #[error("cannot write to standard output")]
@@ -206,6 +211,8 @@ impl CliError {
     const fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Telemetry(_) => CONFIGURATION,
+            #[cfg(feature = "failpoints")]
+            Self::Refused(_) => CONFIGURATION,
             Self::Build(error) => error.exit_code(),
             Self::Serve(error) => error.exit_code(),
             Self::Demo(_) | Self::Said(_) | Self::Runtime(_) | Self::Output(_) | Self::Silent => FAILURE,
@@ -260,7 +267,11 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
         Command::Providers(Providers::List { search }) => providers::list(&load()?, search.as_deref()),
         Command::Check => commands::check(&load()?),
         Command::Demo => demo::run(env),
-        Command::Serve => serve::run(&load()?),
+        Command::Serve => serve::run(
+            &load()?,
+            #[cfg(feature = "failpoints")]
+            &faults::Faults::of(env),
+        ),
         command => {
             let config = load()?;
             quiet_logs(&config)?;

@@ -1,6 +1,7 @@
 //! Where the time comes from. Nothing else in the hub reads a clock, so tests can hold time in their hand.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -28,14 +29,18 @@ fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
 }
 
-/// The clock of the machine.
+/// The clock of the machine, which may be set forward and never goes back while the process runs: a token would be
+/// taken for fresh after its end.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
+static STEADY: Steady = Steady::new();
+
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of the machine")]
     fn now(&self) -> DateTime<Utc> {
-        to_micros(Utc::now())
+        let uptime = i64::try_from(self.uptime().as_micros()).unwrap_or(i64::MAX);
+        let now = STEADY.now(wall().timestamp_micros(), uptime);
+        DateTime::from_timestamp_micros(now).unwrap_or_else(wall)
     }
 
     fn uptime(&self) -> Duration {
@@ -45,6 +50,43 @@ impl Clock for SystemClock {
         #[cfg(not(target_os = "linux"))]
         let clock = rustix::time::ClockId::Monotonic;
         Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of the machine")]
+fn wall() -> DateTime<Utc> {
+    #[cfg(feature = "failpoints")]
+    let shifted = TimeDelta::seconds(SHIFT.load(Ordering::Relaxed));
+    #[cfg(not(feature = "failpoints"))]
+    let shifted = TimeDelta::zero();
+    Utc::now() + shifted
+}
+
+#[cfg(feature = "failpoints")]
+static SHIFT: AtomicI64 = AtomicI64::new(0);
+
+/// Shifts the wall clock of this process by `seconds`, and no other clock (`VOUCHSAFE_CLOCK_OFFSET`).
+#[cfg(feature = "failpoints")]
+pub fn shift_wall_clock(seconds: i64) {
+    SHIFT.store(seconds, Ordering::Relaxed);
+}
+
+/// Makes a wall clock steady: it goes on with the clock that never jumps where it was set back.
+#[derive(Debug)]
+struct Steady {
+    /// The most that the wall clock was ever ahead of the other, in microseconds.
+    ahead: AtomicI64,
+}
+
+impl Steady {
+    const fn new() -> Self {
+        Self { ahead: AtomicI64::new(i64::MIN) }
+    }
+
+    /// The present moment, of two clocks that were read together.
+    fn now(&self, wall: i64, uptime: i64) -> i64 {
+        let ahead = wall.saturating_sub(uptime);
+        self.ahead.fetch_max(ahead, Ordering::Relaxed).max(ahead).saturating_add(uptime)
     }
 }
 
@@ -97,5 +139,36 @@ impl<C: Clock> Clock for std::sync::Arc<C> {
 
     fn behind(&self, other: DateTime<Utc>) -> TimeDelta {
         self.as_ref().behind(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    #[test]
+    fn a_clock_that_is_set_back_goes_on() {
+        let clock = Steady::new();
+        let wall = 1_900_000_000 * SECOND;
+        assert_eq!(clock.now(wall, 50 * SECOND), wall);
+        assert_eq!(clock.now(wall - 3_600 * SECOND, 51 * SECOND), wall + SECOND, "an hour back");
+        assert_eq!(clock.now(wall + SECOND, 52 * SECOND), wall + 2 * SECOND, "a leap second");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_is_followed() {
+        let clock = Steady::new();
+        let day = 86_400 * SECOND;
+        assert_eq!(clock.now(10 * day, 5), 10 * day);
+        assert_eq!(clock.now(11 * day, 6), 11 * day);
+        assert_eq!(clock.now(10 * day + 2, 7), 11 * day + 1, "and back again only after the next start");
+    }
+
+    #[test]
+    fn the_machine_is_read() {
+        let (first, second) = (SystemClock.now(), SystemClock.now());
+        assert!(first <= second && (wall() - second).num_seconds() < 60);
     }
 }

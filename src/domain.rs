@@ -6,6 +6,7 @@ pub mod adoption;
 pub mod api_key;
 pub mod audit;
 pub mod breaker;
+pub mod call_path;
 pub mod check;
 pub mod connector;
 pub mod credential;

@@ -2,10 +2,14 @@
 //! environment and keeps no cookie (`security.md`, section 5). It must not know what it carries: neither OAuth nor
 //! providers, nor whether an answer is good news.
 
+mod connect;
 pub mod guard;
 mod message;
+#[cfg(feature = "failpoints")]
+mod points;
 mod resolve;
 pub mod smtp;
+mod stream;
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -14,7 +18,10 @@ use http::StatusCode;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::failpoint::failpoint;
+
 pub use self::message::{Answer, Class, OutboundRequest};
+pub use self::stream::{BodyError, BodyIdle, StreamBody, StreamError};
 use self::{
     guard::{Guard, Refusal, Target},
     resolve::{Guarded, Resolver, TARGET, Unresolved},
@@ -33,6 +40,8 @@ pub struct EgressConfig {
     pub connect_timeout: Duration,
     /// How long an answer's body may pause.
     pub idle_timeout: Duration,
+    /// How long a streamed call may stand still, in either direction or before its answer.
+    pub stream_idle_timeout: Duration,
     /// How long a whole token request may take ([`Class::Token`]).
     pub token_timeout: Duration,
 }
@@ -45,6 +54,7 @@ impl Default for EgressConfig {
             own_listeners: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(5),
+            stream_idle_timeout: Duration::from_mins(1),
             token_timeout: Class::Token.timeout(),
         }
     }
@@ -128,8 +138,17 @@ pub enum EgressError {
 
 /// The TLS set-up of the machine is unusable: no client could be built.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be built")]
-pub struct SetupError(#[source] reqwest::Error);
+pub enum SetupError {
+    /// By the client of plain calls.
+    #[error("no HTTP client could be built")]
+    Client(#[source] reqwest::Error),
+    /// By the client of streamed calls.
+    #[error("no TLS client could be built")]
+    Tls(#[source] rustls::Error),
+    /// The roots of a test are no certificates.
+    #[error("the given roots can't be read")]
+    Roots,
+}
 
 /// The HTTP clients of the hub and the guard before them.
 pub struct Egress {
@@ -139,6 +158,8 @@ pub struct Egress {
     /// Pooled connections.
     pooled: reqwest::Client,
     idle_timeout: Duration,
+    /// The client of streamed calls.
+    streams: stream::Streams,
     connect_timeout: Duration,
     token_timeout: Duration,
 }
@@ -156,15 +177,21 @@ impl Egress {
             own: ArcSwap::from_pointee(config.own_listeners),
             names: hooks.names,
         });
+        let (connect, idle) = (config.connect_timeout, config.stream_idle_timeout);
+        let streams = stream::Streams::new(&resolver, connect, idle, hooks.roots.as_deref())?;
         let roots = match hooks.roots {
-            Some(pem) => Some(reqwest::Certificate::from_pem_bundle(&pem).map_err(SetupError)?),
+            Some(pem) => Some(reqwest::Certificate::from_pem_bundle(&pem).map_err(SetupError::Client)?),
             None => None,
         };
         let client = || client(&resolver, config.connect_timeout, roots.clone());
-        let fresh = client().http1_only().pool_max_idle_per_host(0).build().map_err(SetupError)?;
-        let pooled = client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError)?;
+        let fresh = client().http1_only().pool_max_idle_per_host(0);
+        #[cfg(feature = "failpoints")]
+        let fresh = fresh.connector_layer(points::Connected);
+        let fresh = fresh.build().map_err(SetupError::Client)?;
+        let pooled =
+            client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
         let EgressConfig { idle_timeout, connect_timeout, token_timeout, .. } = config;
-        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, connect_timeout, token_timeout }))
+        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, streams, connect_timeout, token_timeout }))
     }
 
     /// Replaces the hub's own listeners, once their ports are known.
@@ -215,10 +242,15 @@ impl Egress {
             Class::Token => &self.fresh,
             Class::Check | Class::Webhook => &self.pooled,
         };
-        let max_body = request.max_body;
+        let (class, max_body) = (request.class, request.max_body);
+        #[cfg(not(feature = "failpoints"))]
         let answer = client.execute(request.into_reqwest()).await.map_err(|error| classify(&error))?;
+        #[cfg(feature = "failpoints")]
+        let answer = points::execute(client, request).await?;
+        failpoint!("refresh::headers" if class == Class::Token);
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = message::read_body(answer, max_body, self.idle_timeout).await?;
+        let body = message::read_body(answer, class, max_body, self.idle_timeout).await?;
+        failpoint!("refresh::body_read" if class == Class::Token);
         Ok(Answer { status, headers, body })
     }
 }
@@ -258,13 +290,21 @@ fn classify(error: &reqwest::Error) -> EgressError {
         let cause = if error.is_timeout() { Ambiguity::Timeout } else { Ambiguity::Cut };
         return EgressError::Ambiguous { cause, head: None };
     }
-    let mut not_sent = if error.is_timeout() { NotSent::ConnectTimeout } else { NotSent::Connect };
+    let usual = if error.is_timeout() { NotSent::ConnectTimeout } else { NotSent::Connect };
+    EgressError::NotSent(not_sent(error, usual))
+}
+
+/// Why no connection was made, as the layers below tell it.
+fn not_sent(error: &(dyn std::error::Error + 'static), usual: NotSent) -> NotSent {
+    let mut not_sent = usual;
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(layer) = source {
         if let Some(refusal) = layer.downcast_ref::<Refusal>() {
             not_sent = NotSent::Guard(*refusal);
         } else if layer.is::<Unresolved>() {
             not_sent = NotSent::Dns;
+        } else if layer.is::<connect::TimedOut>() {
+            not_sent = NotSent::ConnectTimeout;
         } else if let Some(io) = layer.downcast_ref::<io::Error>() {
             not_sent = match io.kind() {
                 io::ErrorKind::ConnectionRefused => NotSent::Refused,
@@ -278,7 +318,7 @@ fn classify(error: &reqwest::Error) -> EgressError {
             None => layer.source(),
         };
     }
-    EgressError::NotSent(not_sent)
+    not_sent
 }
 
 #[cfg(test)]

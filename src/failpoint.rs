@@ -1,11 +1,19 @@
 //! Named places at which fault tests kill, stop, delay or fail the process. Only the feature `failpoints` compiles
 //! them in, and no release has it. `VOUCHSAFE_FAILPOINTS` sets them: `refresh::after_claim=kill;refresh::parsed=delay(50)@2`.
 
-/// Marks a place. Without the feature it is nothing.
+/// Marks a place, or one that counts where a condition holds. Without the feature it is nothing.
 macro_rules! failpoint {
     ($name:literal) => {
         #[cfg(feature = "failpoints")]
         $crate::failpoint::reach($name)?;
+    };
+    ($name:literal if $condition:expr) => {
+        #[cfg(feature = "failpoints")]
+        if $condition {
+            $crate::failpoint::reach($name)?;
+        }
+        #[cfg(not(feature = "failpoints"))]
+        let _ = $condition;
     };
 }
 
@@ -34,12 +42,15 @@ mod armed {
 
     use super::Injected;
 
-    /// Sets the places that `text` names: `name=kill|stop|error|delay(ms)`, each with `@n` for the n-th time only,
-    /// separated by `;`.
+    /// Sets the places that `text` names, and no other: `name=kill|stop|error|delay(ms)`, each with `@n` for the n-th
+    /// time only, separated by `;`.
     ///
     /// # Errors
     /// The part that can't be read.
     pub fn arm(text: &str) -> Result<(), String> {
+        for (name, _) in fail::list() {
+            fail::remove(name);
+        }
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
             let unreadable = || format!("unreadable failure point: {part}");
             let (name, action) = part.split_once('=').ok_or_else(unreadable)?;
@@ -79,10 +90,15 @@ mod armed {
             match signal {
                 // To itself, so that nothing happens between the place and the end.
                 Some(signal) => drop(rustix::process::kill_process(rustix::process::getpid(), signal)),
-                None => std::thread::sleep(delay),
+                None => wait(delay),
             }
         })
         .ok()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test wants this place to take time")]
+    fn wait(delay: Duration) {
+        std::thread::sleep(delay);
     }
 
     /// Does what a test set for `name`.

@@ -16,8 +16,10 @@ pub mod events;
 pub mod idempotency;
 pub mod integrations;
 pub mod keys;
+mod limits;
 pub mod mail;
 mod material;
+pub mod proxy;
 mod purge;
 mod recent;
 mod references;
@@ -108,6 +110,7 @@ pub struct Hub {
     audit: audit::Recorder,
     uses: tokens::Uses,
     secret_uses: references::SecretUses,
+    call_limits: limits::CallLimits,
     keys: keys::KeyCache,
     environments: Recent<EnvironmentId, (Environment, Tenant)>,
     connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
@@ -151,6 +154,7 @@ impl Hub {
             audit: audit::Recorder::new(parts.audit),
             uses: tokens::Uses::default(),
             secret_uses: references::SecretUses::default(),
+            call_limits: limits::CallLimits::new(),
             keys: keys::KeyCache::new(),
             environments: Recent::default(),
             connectors: Recent::default(),

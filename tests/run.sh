@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one command of the tests: bash tests/run.sh [LAYER...]
 #
-#   LAYER       static, unit, it, real, browser; all of them by default
+#   LAYER       static, unit, it, real, contract, browser, fault; all of them by default
 #   TEST_SCALE  commit (default), nightly or release: how many cases and how much time a test may take
 #   CI=true     a missing component is a failure, otherwise it is a skip that is listed at the end
 #
@@ -10,7 +10,7 @@
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly LAYERS=(static unit it real browser)
+readonly LAYERS=(static unit it real contract browser fault)
 readonly NEXTEST_VERSION=0.9.143 DENY_VERSION=0.20.2
 
 PASSED=0 FAILED=0 SKIPPED=0
@@ -38,9 +38,9 @@ main() {
   trap 'exit 130' INT TERM
 
   install_packages "${requested[@]}"
-  needs real browser -- "${requested[@]}" && install_npm
-  needs real -- "${requested[@]}" && install_python
-  needs unit it real browser -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION"
+  needs real contract browser -- "${requested[@]}" && install_npm
+  needs real contract -- "${requested[@]}" && install_python
+  needs unit it real contract browser fault -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION"
   for layer in "${requested[@]}"; do
     "layer_$layer"
   done
@@ -85,8 +85,24 @@ layer_real() {
   nextest real --test it -E 'test(/^real::/)'
 }
 
+layer_contract() {
+  nextest contract --test it -E 'test(/^contract::/)'
+}
+
 layer_browser() {
   nextest browser --test browser
+}
+
+# The build with failure points has a target directory of its own: the two feature sets would rebuild each other.
+layer_fault() {
+  headline "fault: the build with failure points"
+  if ! cargo build --locked --features failpoints --bin vouchsafe --target-dir target/failpoints; then
+    fail "fault: no build with failure points"
+    return 0
+  fi
+  export TEST_FAULT_BUILD=$PWD/target/failpoints/debug/vouchsafe
+  start_postgres || true
+  nextest fault --test fault --success-output final
 }
 
 # check NAME COMMAND...: a step that passes or fails as a whole
@@ -221,16 +237,15 @@ install_npm() {
   fi
 }
 
-# An environment of its own, with nothing but what requirements.txt pins.
 install_python() {
-  local venv=tests/tools/.venv wanted
+  local environment=tests/tools/.venv wanted
   wanted=$(sha256sum tests/tools/requirements.txt)
-  [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$wanted" ] || return 0
+  [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ] || return 0
   headline "pip install"
-  rm -rf "$venv"
-  if command -v python3 >/dev/null && python3 -m venv "$venv" &&
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r tests/tools/requirements.txt; then
-    echo "$wanted" >"$venv/.stamp"
+  rm -rf "$environment"
+  if python3 -m venv "$environment" &&
+    "$environment/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r tests/tools/requirements.txt; then
+    echo "$wanted" >"$environment/.stamp"
   else
     echo "Python packages are missing: the tests that need them will say so" >&2
   fi

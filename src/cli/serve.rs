@@ -11,9 +11,14 @@ use crate::provider::Registry;
 
 use super::{CliError, block_on, say};
 
-pub(super) fn run(config: &Config) -> Result<(), CliError> {
+pub(super) fn run(
+    config: &Config,
+    #[cfg(feature = "failpoints")] faults: &super::faults::Faults,
+) -> Result<(), CliError> {
     crate::telemetry::start_logs(&config.server)?;
     block_on(async {
+        #[cfg(feature = "failpoints")]
+        faults.watch()?;
         let metrics = crate::telemetry::start_metrics()?;
         let metrics: MetricsText = Arc::new(move || metrics.render());
         let running = Running::start(config, Deps::default(), Some(metrics)).await?;
@@ -55,6 +60,16 @@ fn reload(config: &Config, running: &Running) {
         Ok(registry) => {
             tracing::info!(definitions = registry.len(), "provider definitions were read again");
             running.hub.set_providers(registry);
+            let hub = Arc::clone(&running.hub);
+            running.hub.spawn(async move {
+                // Answers that the old definitions could not read.
+                if let Err(error) = hub.replay_held().await {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "answers that lie unread could not be read again yet"
+                    );
+                }
+            });
         }
         Err(report) => tracing::error!(%report, "provider definitions have mistakes; those in use stay"),
     }

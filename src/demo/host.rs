@@ -48,12 +48,19 @@ pub struct HostConnector {
     pub name: String,
     /// What the back end calls with the credential.
     pub call_url: String,
+    /// The same, as a path for the hub's proxy.
+    pub proxy_path: String,
 }
 
 impl HostConnector {
     /// An app of the fake provider at `fake_url`, called at `/api/me`.
     pub fn at_fake(key: &str, name: &str, fake_url: &str) -> Self {
-        Self { key: key.to_owned(), name: name.to_owned(), call_url: format!("{fake_url}/api/me") }
+        Self {
+            key: key.to_owned(),
+            name: name.to_owned(),
+            call_url: format!("{fake_url}/api/me"),
+            proxy_path: "me".to_owned(),
+        }
     }
 }
 

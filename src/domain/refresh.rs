@@ -18,6 +18,8 @@ const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// Clocks of replicas and database may differ by so much.
+const SKEW: i64 = 30 * SECOND;
 /// A lifetime that the provider does not tell is renewed once a day.
 const UNKNOWN_LIFETIME_DUE: i64 = DAY;
 /// Unused for so long, a credential is renewed once a day: each rotation is a risk and a load.
@@ -96,13 +98,23 @@ impl Condition {
     /// Whether the access token may be served at `now`, and whether it wants renewing. Says nothing of overlays:
     /// ask [`Condition::health`] first.
     pub fn readiness(&self, now: Millis) -> Readiness {
-        match (self.is_usable(now), self.next_try_at) {
+        let usable = self.is_usable(now) && !(self.is_renewable() && self.is_from_later(now));
+        match (usable, self.next_try_at) {
             (true, Some(at)) if now < at => Readiness::Ready,
             (true, _) if self.is_renewable() && self.due_at.is_some_and(|due| now >= due) => Readiness::Due,
             (true, _) => Readiness::Ready,
             (false, Some(at)) if now < at => Readiness::NotBefore(at),
             (false, _) => Readiness::Spent,
         }
+    }
+}
+
+impl Condition {
+    /// Whether it came at a moment that is still to come: a clock was set back since, and its end is not where it
+    /// seems to be.
+    fn is_from_later(&self, now: Millis) -> bool {
+        let came_at = self.access_expires_at.zip(self.access_lifetime).map(|(end, life)| end.plus(-life));
+        came_at.is_some_and(|came_at| came_at > now.plus(SKEW))
     }
 }
 

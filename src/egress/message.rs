@@ -8,6 +8,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::EgressError;
+use crate::failpoint::failpoint;
 
 /// What a call is for. It decides the connection and the default timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// Reads the body of `answer` within `max` bytes, with at most `idle` between two pieces.
 pub(super) async fn read_body(
     mut answer: reqwest::Response,
+    class: Class,
     max: usize,
     idle: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, EgressError> {
@@ -139,6 +141,7 @@ pub(super) async fn read_body(
             .map_err(|_| ambiguous(super::Ambiguity::Timeout))?
             .map_err(|_| ambiguous(super::Ambiguity::Cut))?;
         let Some(piece) = piece else { break };
+        failpoint!("refresh::mid_body" if class == Class::Token && pieces.is_empty());
         total += piece.len();
         if total > max {
             return Err(ambiguous(super::Ambiguity::TooLarge));

@@ -67,7 +67,7 @@ impl Resolver {
         self.check(target, SocketAddr::new(found.ip(), port))
     }
 
-    async fn resolve_checked(&self, name: &str, target: &Target) -> Result<Addrs, Failure> {
+    pub(super) async fn resolve_checked(&self, name: &str, target: &Target) -> Result<Addrs, Failure> {
         let found = self.look_up(name).await?;
         for address in &found {
             self.check_found(target, *address)?;

@@ -8,6 +8,7 @@ pub(super) mod environment;
 pub(super) mod events;
 pub(super) mod integrations;
 pub(super) mod providers;
+pub(super) mod proxy;
 pub(super) mod secrets;
 pub(super) mod service;
 pub(super) mod sessions;

@@ -13,7 +13,7 @@ pub(super) use body::{JsonBody, NoBody, read_body};
 pub use caller::client_address;
 pub(super) use caller::{
     AuditRead, Caller, ConnectorsRead, ConnectorsWrite, CredentialsRead, CredentialsReveal, CredentialsWrite,
-    EventsRead, Everything, KeysWrite, ProvidersRead, SecretsRead, SecretsReveal, SecretsWrite,
+    EventsRead, Everything, KeysWrite, ProvidersRead, Proxy, SecretsRead, SecretsReveal, SecretsWrite,
     SessionsWrite, UsersRead, UsersWrite, WebhooksWrite, authenticate,
 };
 pub(super) use object::Object;

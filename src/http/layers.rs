@@ -1,7 +1,7 @@
 //! What happens around every request, from outside in: its id, its line in the log, security headers, panics, time.
 //! It is one layer, as each costs every request a box and a copy of all that lies inside it.
 //!
-//! It must not know routes.
+//! It must not know routes, but for one thing: a call to an app streams, and its path and answer are the app's.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -24,33 +24,65 @@ use super::problem::{Problem, complete};
 use crate::service::Hub;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VOUCHSAFE_REQUEST_ID: HeaderName = HeaderName::from_static("vouchsafe-request-id");
+const VOUCHSAFE_ERROR: HeaderName = HeaderName::from_static("vouchsafe-error");
+/// Where calls to apps go in.
+const CALLS: &str = "/proxy";
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id of a request, as sent in `X-Request-Id` or made here; among the extensions of every request.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub Arc<str>);
 
+/// Among the extensions of an answer that an app gave: it is passed on as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FromApp;
+
 /// Carries a request through, with all that belongs around it.
 pub(super) async fn surround(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
     let id = request_id(&state.hub, request.headers());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let is_call = is_call(request.uri().path());
     // Headers and query never appear in the log.
     let span = tracing::info_span!(
         "request",
         method = %request.method(),
-        path = request.uri().path(),
+        path = if is_call { CALLS } else { request.uri().path() },
         request_id = &*id,
     );
     let measured = Measured::begin(&request);
-    let answer = AssertUnwindSafe(in_time(state.handler_timeout, next.run(request))).catch_unwind();
+    let limit = (!is_call).then_some(state.handler_timeout);
+    let answer = AssertUnwindSafe(in_time(limit, next.run(request))).catch_unwind();
     let mut response = answer.instrument(span.clone()).await.unwrap_or_else(panicked);
-    secure(response.headers_mut(), state.hub.public_url().scheme() == "https");
     span.in_scope(|| measured.end(&response));
+    if response.extensions().get::<FromApp>().is_some() {
+        return named_beside(response, &id);
+    }
+    secure(response.headers_mut(), state.hub.public_url().scheme() == "https");
+    if is_call && let Some(code) = response.extensions().get::<Problem>().map(Problem::code) {
+        // So that it cannot be taken for the app's.
+        response.headers_mut().insert(VOUCHSAFE_ERROR, HeaderValue::from_static(code));
+    }
     let mut response = complete(response, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
+}
+
+/// What an app answered is passed on as it is; the app's own request id is what its support asks for.
+fn named_beside(mut response: Response, id: &str) -> Response {
+    let headers = response.headers_mut();
+    let name = if headers.contains_key(&X_REQUEST_ID) { VOUCHSAFE_REQUEST_ID } else { X_REQUEST_ID };
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(name, value);
+    }
+    response
+}
+
+/// Whether a path is that of a call to an app.
+fn is_call(path: &str) -> bool {
+    path.strip_prefix(CALLS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The id that was sent, where it can be one, or a new one.
@@ -125,7 +157,8 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 /// Ends the wait for a handler. What it began goes on where it changes something (see [`super::idempotency`]).
-async fn in_time(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+async fn in_time(limit: Option<Duration>, answer: impl Future<Output = Response>) -> Response {
+    let Some(limit) = limit else { return answer.await };
     tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Problem::timeout().into_response())
 }
 
@@ -138,7 +171,7 @@ mod tests {
         use http_body_util::BodyExt as _;
 
         let failing = std::future::poll_fn::<Response, _>(|_| panic!("hunter2"));
-        let answer = AssertUnwindSafe(in_time(Duration::from_secs(1), failing)).catch_unwind().await;
+        let answer = AssertUnwindSafe(in_time(Some(Duration::from_secs(1)), failing)).catch_unwind().await;
         let answer = complete(answer.unwrap_or_else(panicked), "r");
         assert_eq!(answer.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
         let body = answer.into_body().collect().await.unwrap().to_bytes();

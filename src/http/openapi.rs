@@ -15,6 +15,7 @@ use super::problem::ProblemOut;
     ),
     servers((url = "/")),
     components(schemas(ProblemOut)),
+    paths(super::api::proxy::call_app),
     modifiers(&Key)
 )]
 pub(super) struct Described;

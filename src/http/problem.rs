@@ -151,6 +151,11 @@ impl Problem {
         }
     }
 
+    /// The code.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -249,7 +254,10 @@ impl From<Error> for Problem {
 /// they name, 429 for too much, 500 for the hub, 502 and 503 for the app behind it.
 const fn status_of(code: Code) -> StatusCode {
     match code {
-        Code::OAuthConnector
+        Code::TargetMissing
+        | Code::PathRefused
+        | Code::UpgradeNotSupported
+        | Code::OAuthConnector
         | Code::CredentialRejected
         | Code::ConnectorIncomplete
         | Code::ConnectorDisabled
@@ -269,9 +277,11 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ReferenceWrongIssuer
         | Code::ReferenceHostNotAllowed => StatusCode::BAD_REQUEST,
         Code::Unauthenticated | Code::SessionExpired => StatusCode::UNAUTHORIZED,
-        Code::ScopeMissing | Code::SubscriptionRequired | Code::ScopeExceeded | Code::Restricted => {
-            StatusCode::FORBIDDEN
-        }
+        Code::ScopeMissing
+        | Code::SubscriptionRequired
+        | Code::ScopeExceeded
+        | Code::Restricted
+        | Code::HostNotAllowed => StatusCode::FORBIDDEN,
         Code::UsernameTaken
         | Code::InUse
         | Code::KeyTaken
@@ -290,9 +300,12 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::EndpointDisabled
         | Code::IdempotencyMismatch
         | Code::IdempotencyInProgress => StatusCode::CONFLICT,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::RateLimited | Code::RefreshTooSoon => StatusCode::TOO_MANY_REQUESTS,
         Code::KeyUnavailable => StatusCode::INTERNAL_SERVER_ERROR,
         Code::ProviderUnreachable => StatusCode::BAD_GATEWAY,
+        Code::ProviderTimeout => StatusCode::GATEWAY_TIMEOUT,
         Code::ConnectorFailing | Code::RefreshPending => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

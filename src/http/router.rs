@@ -3,13 +3,13 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{any, get};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    api_keys, connectors, credentials, environment, events, integrations, providers, secrets, service,
+    api_keys, connectors, credentials, environment, events, integrations, providers, proxy, secrets, service,
     sessions, users, webhooks,
 };
 use super::openapi::Described;
@@ -88,7 +88,14 @@ fn pages() -> Router<HttpState> {
         .route("/connect.js", get(assets::get_embed_script))
         .route("/assets/{file}", get(assets::get_asset))
         .merge(connect::routes())
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+/// Calls to apps. They stream, so neither the time nor the size of other requests bounds them.
+fn calls() -> Router<HttpState> {
+    Router::new()
+        .route("/proxy", any(proxy::call_app))
+        .route("/proxy/", any(proxy::call_app))
+        .route("/proxy/{*path}", any(proxy::call_app))
 }
 
 /// What the handlers say of themselves.
@@ -104,6 +111,8 @@ pub fn router(state: HttpState) -> Router {
     let around = from_fn_with_state(state.clone(), layers::surround);
     api.route_layer(carry)
         .merge(pages())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .merge(calls())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(around)

@@ -133,6 +133,18 @@ impl Hub {
         self.record_later(self.audit_event(actor, action, target, "ok", None)).await
     }
 
+    /// When reads are written down.
+    pub(super) fn audit_mode(&self) -> AuditMode {
+        self.audit.mode
+    }
+
+    /// Writes down what is over, within a second.
+    pub(super) fn record_soon(&self, event: AuditEvent) {
+        if let Some(event) = self.audit.push(event) {
+            tracing::error!(action = &*event.action, "an audit event could not be kept");
+        }
+    }
+
     /// Writes down what is not a change: within a second, or at once where the operator asks for it.
     pub(super) async fn record_later(&self, event: AuditEvent) -> Result<(), Error> {
         let event = match self.audit.mode {

@@ -184,7 +184,9 @@ impl Hub {
             let detail = format!("{count} credentials use this connector; ?force=true deletes them too.");
             return Err(Error::refused(Code::InUse, detail));
         }
-        self.delete_all_of(actor, Owner::Connector(connector.id), async |tx| {
+        let teller = self.last_teller(actor.tenant, &connector).await.ok().flatten();
+        let mut tellers = HashMap::from([(connector.id, teller)]);
+        self.delete_all_of(actor, Owner::Connector(connector.id), &mut tellers, async |tx| {
             store::connector::delete(tx, environment, connector.id).await?;
             self.record(tx, actor, "connector.delete", Target::new("connector", key), None).await
         })

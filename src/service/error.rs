@@ -58,6 +58,20 @@ codes! {
     CredentialRejected = "credential_rejected",
     /// The app gave no answer, or one that says nothing.
     ProviderUnreachable = "provider_unreachable",
+    /// The app took too long.
+    ProviderTimeout = "provider_timeout",
+    /// A call names nothing that it goes with, or two things.
+    TargetMissing = "target_missing",
+    /// A call may not go to this host.
+    HostNotAllowed = "host_not_allowed",
+    /// A path that could lead elsewhere.
+    PathRefused = "path_refused",
+    /// A connection that is to become another protocol.
+    UpgradeNotSupported = "upgrade_not_supported",
+    /// A body of another media type.
+    UnsupportedMediaType = "unsupported_media_type",
+    /// A body beyond the limit.
+    BodyTooLarge = "body_too_large",
     /// The definition of the connector's provider is not loaded.
     ProviderMissing = "provider_missing",
     /// The connector lacks settings that it cannot work without.
@@ -216,6 +230,13 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+#[cfg(feature = "failpoints")]
+impl From<crate::failpoint::Injected> for Error {
+    fn from(_: crate::failpoint::Injected) -> Self {
+        Self::internal("a failure point")
     }
 }
 

@@ -61,7 +61,6 @@ impl OpenSecrets {
     }
 
     /// Whether no secret is used.
-    #[expect(dead_code, reason = "calls through the hub come next")]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -46,7 +46,7 @@ pub enum Token {
 pub(super) struct Uses(Mutex<HashMap<(EnvironmentId, CredentialId), Millis>>);
 
 impl Uses {
-    fn note(&self, environment: EnvironmentId, credential: &ServedCredential, now: Millis) {
+    pub(super) fn note(&self, environment: EnvironmentId, credential: &ServedCredential, now: Millis) {
         // Seen within a minute: nothing to write, and nothing to lock.
         if credential.last_used_at.is_some_and(|last| now.since(last) < USE_SECONDS * 1_000) {
             return;
@@ -146,7 +146,7 @@ impl Hub {
         Ok(Some(Served { credential, connector, material }))
     }
 
-    async fn serve_whole(&self, actor: &Actor, credential: Credential) -> Result<Served, Error> {
+    pub(super) async fn serve_whole(&self, actor: &Actor, credential: Credential) -> Result<Served, Error> {
         let (credential, material) = self.usable_material(actor, credential).await?;
         let connector = self.connector_of_use(actor.environment(), credential.connector_id).await?;
         Ok(Served { credential: credential.into(), connector, material })

@@ -41,6 +41,16 @@ impl Hub {
         Ok(None)
     }
 
+    /// The same for a call that can't be sent once more: the next one finds a new token.
+    pub(super) async fn renew_behind(&self, tenant: Tenant, id: CredentialId, version_used: i64) {
+        let found = store::credential::find(&self.store, tenant.environment, id).await;
+        let Ok(Some(credential)) = found else { return };
+        let lately = last_attempt(&credential).is_some_and(|last| self.now().since(last) < ONCE_IN);
+        if credential.is_renewable() && credential.token.version == version_used && !lately {
+            self.refresh_in_background(tenant, &credential);
+        }
+    }
+
     async fn renew_unauthorized(
         &self,
         tenant: Tenant,

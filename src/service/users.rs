@@ -1,6 +1,6 @@
 //! End users: made, found by either name, changed, deleted with everything of theirs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use vouchsafe_entity::id::UserId;
 
@@ -210,7 +210,7 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<(), Error> {
         let user = self.get_user(actor, name).await?;
-        self.delete_all_of(actor, Owner::User(user.id), async |tx| {
+        self.delete_all_of(actor, Owner::User(user.id), &mut HashMap::new(), async |tx| {
             store::user::delete(tx, actor.environment(), user.id).await?;
             self.record(tx, actor, "user.delete", Target::new("user", user.id), None).await
         })

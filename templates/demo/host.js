@@ -59,6 +59,7 @@ async function connect(credentialId) {
 const actions = {
   connect: (data) => connect(data.credential),
   use: async (data) => { await ask("/use", { connector: data.connector }); note("good", "It works: the answer is below."); },
+  proxy: async (data) => { await ask("/use", { connector: data.connector, proxy: true }); note("good", "It works: the answer is below."); },
   disconnect: async (data) => { await ask("/disconnect", { credentialId: data.credential }); note("good", "Disconnected."); },
 };
 

@@ -20,6 +20,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http::MetricsText",
             "http::render",
             "domain::page",
+            "clock",
+            "failpoint",
             "vault::MasterKey",
             "random",
             "entity::id",

@@ -13,6 +13,7 @@ pub(crate) mod api;
 mod canary;
 mod cli;
 mod config;
+mod contract;
 mod entity_drift;
 mod flow;
 mod harness;

@@ -29,6 +29,9 @@ pub(super) struct Confirm {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Use {
     connector: String,
+    /// Whether the hub makes the call, so that Acme never sees the credential.
+    #[serde(default)]
+    proxy: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,6 +140,17 @@ pub(super) async fn use_connection(State(host): State<Host>, Json(asked): Json<U
     let Some(app) = host.connectors.iter().find(|app| app.key == asked.connector) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    if asked.proxy {
+        let path = format!("/proxy/{}", app.proxy_path);
+        let headers =
+            [("Vouchsafe-User", host.user.username.as_str()), ("Vouchsafe-Connector", app.key.as_str())];
+        let said = format!(
+            "Acme called {} through the hub, which put the credential in: Acme never saw it.",
+            app.name
+        );
+        let called = host.hub.call(Method::GET, &path, &headers, None, &said).await;
+        return if called.ok() { told(StatusCode::OK, &[&called], json!({})) } else { failed(&[&called]) };
+    }
     let path = format!("/users/{}/connectors/{}/token", segment(&host.user.username), segment(&app.key));
     let said = format!("Acme’s back end fetched Jo’s credential for {}. The hub keeps it fresh.", app.name);
     let fetched = host.hub.call(Method::GET, &path, &[], None, &said).await;

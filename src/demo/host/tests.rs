@@ -146,6 +146,21 @@ async fn using_a_token_or_a_key_calls_the_app_and_shows_neither() {
 }
 
 #[tokio::test]
+async fn the_proxy_is_asked_with_user_and_connector() {
+    let rig = Rig::new().await;
+    Mock::given(method("GET"))
+        .and(path("/proxy/me"))
+        .and(header("vouchsafe-user", "jo@acme.test"))
+        .and(header("vouchsafe-connector", "quillpost"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "email": "through@acme.test" })))
+        .expect(1)
+        .mount(&rig.hub)
+        .await;
+    let (status, body) = rig.post("/use", json!({ "connector": "quillpost", "proxy": true })).await;
+    assert!(status == 200 && body.contains("through@acme.test"), "{body}");
+}
+
+#[tokio::test]
 async fn only_ones_own_connection_can_be_disconnected_or_renewed() {
     let rig = Rig::new().await;
     rig.has("fernhill", "active").await;

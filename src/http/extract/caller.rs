@@ -53,6 +53,7 @@ needs!(
     CredentialsRead,
     CredentialsWrite,
     CredentialsReveal,
+    Proxy,
     SecretsRead,
     SecretsWrite,
     SecretsReveal,

@@ -2,9 +2,9 @@
 //! the provider is what the provider said.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::collections::hash_map::Entry;
 
-use vouchsafe_entity::id::CredentialId;
+use vouchsafe_entity::id::{ConnectorId, CredentialId};
 use vouchsafe_entity::kind::{BrokenCause, Method};
 
 use crate::domain::actor::Actor;
@@ -12,13 +12,16 @@ use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
 use crate::domain::revocation::Remains;
 use crate::service::audit::Target;
-use crate::service::revocation::{Farewell, First, Upstream};
+use crate::service::revocation::{Farewell, First, Teller, Upstream};
 use crate::service::{Error, Hub};
 use crate::store::credential::{Guard, Owner};
 use crate::store::{self, Tx};
 
 /// Credentials that end in one transaction.
 const PAGE: u64 = 100;
+
+/// What tells the apps of connectors, as far as it is known; none for those that can't be told.
+pub(in crate::service) type Tellers = HashMap<ConnectorId, Option<Teller>>;
 
 /// How a credential ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +100,7 @@ impl Hub {
             self.record_outcome(&tx, actor, id, outcome.as_str()).await?;
         }
         tx.commit().await?;
-        self.wiped.store(true, Ordering::Relaxed);
+        self.note_wiped();
         Ok(farewell)
     }
 
@@ -139,6 +142,7 @@ impl Hub {
         &self,
         actor: &Actor,
         owner: Owner,
+        tellers: &mut Tellers,
         last: F,
     ) -> Result<(), Error>
     where
@@ -156,7 +160,7 @@ impl Hub {
                 last(&tx).await?;
                 return Ok(tx.commit().await?);
             }
-            self.bury(&tx, actor, page, "credential.delete", None).await?;
+            self.bury(&tx, actor, page, tellers, ("credential.delete", None)).await?;
             tx.commit().await?;
         }
     }
@@ -168,15 +172,15 @@ impl Hub {
         tx: &Tx,
         actor: &Actor,
         credentials: Vec<Credential>,
-        action: &'static str,
-        reason: Option<&str>,
+        tellers: &mut Tellers,
+        (action, reason): (&'static str, Option<&str>),
     ) -> Result<(), Error> {
-        let (mut tellers, mut jobs, mut rows, mut ids) = (HashMap::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut jobs, mut rows, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for mut credential in credentials {
             let before = credential.clone();
             if before.method == Method::OAuth2 && before.token.sealed.is_some() {
                 let connector = before.connector_id;
-                if let std::collections::hash_map::Entry::Vacant(place) = tellers.entry(connector) {
+                if let Entry::Vacant(place) = tellers.entry(connector) {
                     // A connector that does not open holds up no end.
                     place.insert(self.teller(tx, actor.tenant, connector).await.ok().flatten());
                 }
@@ -195,7 +199,7 @@ impl Hub {
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
         store::credential::forget_orphans(tx, actor.environment(), &ids).await?;
         store::revocation::insert(tx, jobs).await?;
-        self.wiped.store(true, Ordering::Relaxed);
+        self.note_wiped();
         if rows.is_empty() {
             return Ok(());
         }

@@ -23,7 +23,6 @@ pub(in crate::service) struct Usage<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) enum Destination<'a> {
     /// With a call to this host.
-    #[expect(dead_code, reason = "calls through the hub come next")]
     Call(&'a Authority),
     /// Into a connector, whose definition decides about hosts; these the connector names itself.
     Setting(&'a [Authority]),

@@ -22,9 +22,6 @@ enum Deed {
     Deactivate,
 }
 
-const DEEDS: [Deed; 6] =
-    [Deed::Delete, Deed::DeleteUser, Deed::DeleteConnector, Deed::Revoke, Deed::Reconnect, Deed::Deactivate];
-
 impl TestApp {
     async fn carry_out(&self, deed: Deed, credential: &str) {
         let path = format!("/credentials/{credential}");
@@ -55,21 +52,21 @@ impl TestApp {
         let ends: Vec<_> = self.fake.grants().iter().map(|grant| grant.end).collect();
         let left =
             self.rows("SELECT credential_id FROM credential_token WHERE sealed IS NOT NULL").await.len();
-        let dead = Some(GrantEnd::Revoked);
+        let revoked = Some(GrantEnd::Revoked);
         match deed {
             Deed::Delete | Deed::DeleteUser | Deed::DeleteConnector => {
                 self.as_key().get(&token).await.assert_problem(404, "not_found");
-                assert_eq!((ends, left), (vec![dead], 0));
+                assert_eq!((ends, left), (vec![revoked], 0));
             }
             Deed::Revoke => {
                 self.as_key().get(&token).await.assert_problem(409, "credential_revoked");
-                assert_eq!((ends, left), (vec![dead], 0));
+                assert_eq!((ends, left), (vec![revoked], 0));
                 let told = self.events(credential).await;
                 assert_eq!(told, ["credential.created", "credential.revoked"]);
             }
             Deed::Reconnect => {
                 // Where a revocation would end the whole grant, the old one is left alone.
-                let old = if scope == RevokeScope::Token { dead } else { None };
+                let old = if scope == RevokeScope::Token { revoked } else { None };
                 assert_eq!((ends, left), (vec![old, None], 1));
                 let access = self.token(credential).await["accessToken"].as_str().unwrap().to_owned();
                 assert_eq!(self.fake.identify(&access).map(|(grant, _)| grant), Some(2), "the new grant's");
@@ -87,8 +84,14 @@ impl TestApp {
     }
 }
 
-async fn during_a_refresh(scope: RevokeScope, fault: Fault) {
-    for deed in DEEDS {
+/// Before the provider has processed the request; afterwards; and where a token alone dies, so that the late one must.
+async fn while_it_is_renewed(deed: Deed) {
+    let modes = [
+        (RevokeScope::Grant, Fault::delay_before(SLOW)),
+        (RevokeScope::Grant, Fault::delay_after(SLOW)),
+        (RevokeScope::Token, Fault::delay_after(SLOW)),
+    ];
+    for (scope, fault) in modes {
         let Some(app) = TestApp::start().await else { return };
         app.fake.configure(|settings| settings.revoke_scope = scope);
         app.redefine(|text| text);
@@ -132,18 +135,33 @@ async fn during_a_refresh(scope: RevokeScope, fault: Fault) {
 }
 
 #[tokio::test]
-async fn r6_before_the_provider_has_processed_it() {
-    during_a_refresh(RevokeScope::Grant, Fault::delay_before(SLOW)).await;
+async fn r6_deleted_while_it_is_renewed() {
+    while_it_is_renewed(Deed::Delete).await;
 }
 
 #[tokio::test]
-async fn r6_when_the_provider_has_processed_it() {
-    during_a_refresh(RevokeScope::Grant, Fault::delay_after(SLOW)).await;
+async fn r6_deleted_with_its_user_while_it_is_renewed() {
+    while_it_is_renewed(Deed::DeleteUser).await;
 }
 
 #[tokio::test]
-async fn r6_where_a_token_alone_dies_the_late_one_dies_too() {
-    during_a_refresh(RevokeScope::Token, Fault::delay_after(SLOW)).await;
+async fn r6_deleted_with_its_connector_while_it_is_renewed() {
+    while_it_is_renewed(Deed::DeleteConnector).await;
+}
+
+#[tokio::test]
+async fn r6_revoked_while_it_is_renewed() {
+    while_it_is_renewed(Deed::Revoke).await;
+}
+
+#[tokio::test]
+async fn r6_reconnected_while_it_is_renewed() {
+    while_it_is_renewed(Deed::Reconnect).await;
+}
+
+#[tokio::test]
+async fn r6_switched_off_while_it_is_renewed() {
+    while_it_is_renewed(Deed::Deactivate).await;
 }
 
 #[tokio::test]

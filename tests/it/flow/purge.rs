@@ -44,7 +44,14 @@ fn found_in_files(folder: &Path, needles: &[Vec<u8>]) -> usize {
         }
     }
     let pieces = |needle: &Vec<u8>| needle[30..].chunks_exact(32).map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let windows: std::collections::HashSet<&[u8]> = text.windows(32).collect();
+    // Few windows begin as a piece does, and only those are looked up.
+    let begins = |window: &[u8]| usize::from(u16::from_be_bytes([window[0], window[1]]));
+    let mut beginnings = vec![false; 1 << 16];
+    for piece in needles.iter().flat_map(pieces) {
+        beginnings[begins(&piece)] = true;
+    }
+    let windows: std::collections::HashSet<&[u8]> =
+        text.windows(32).filter(|window| beginnings[begins(window)]).collect();
     needles
         .iter()
         .filter(|needle| pieces(needle).iter().any(|piece| windows.contains(piece.as_slice())))

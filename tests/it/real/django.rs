@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::rotation::{LIFETIME, end, renew, turns};
 use crate::support::app::TestApp;
 use crate::support::outside::{self, Person};
-use crate::support::servers::{AuthServer as _, DjangoServer};
+use crate::support::servers::{AuthServer as _, django::DjangoServer};
 
 #[tokio::test]
 async fn rotations_under_several_callers_kill_no_family() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use vouchsafe::demo::fake::{Client, FakeConfig, FakeProvider};
 
 use crate::support::outside::{self, query};
-use crate::support::servers::{AuthServer, DjangoServer, OidcOptions, OidcProvider};
+use crate::support::servers::{AuthServer, OidcOptions, OidcProvider, django::DjangoServer};
 
 pub(super) const CALLBACK: &str = "http://127.0.0.1:1/oauth/callback";
 // RFC 7636, appendix B.

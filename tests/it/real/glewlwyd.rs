@@ -8,7 +8,7 @@ use super::rotation::{LIFETIME, renew, turns};
 use crate::support::app::TestApp;
 use crate::support::outside;
 use crate::support::refreshing::standing;
-use crate::support::servers::{AuthServer as _, Glewlwyd};
+use crate::support::servers::{AuthServer as _, glewlwyd::Glewlwyd};
 
 #[tokio::test]
 async fn rotations_under_several_callers_kill_no_family() {

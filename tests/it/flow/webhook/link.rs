@@ -33,9 +33,12 @@ fn token(link: &Value) -> String {
 
 /// Types a key into the page of a link, as its script would.
 async fn submit(app: &TestApp, token: &str) -> (u16, String) {
-    let body =
-        json!({"connector": "quillpost", "method": "api_key", "data": {"key": VALID_KEY}, "hosted": true});
-    let request = app.client.post(format!("{}/connect/credentials", app.base_url)).bearer_auth(token);
+    let body = json!({"connector": "quillpost", "method": "api_key", "data": {"key": VALID_KEY}});
+    let request = app
+        .client
+        .post(format!("{}/connect/credentials", app.base_url))
+        .bearer_auth(token)
+        .header("vouchsafe-mode", "hosted");
     let answer = request.json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
@@ -86,7 +89,7 @@ async fn there_is_no_link_where_it_could_not_be_used() {
     app.set_state(WorkspaceState::Active).await;
     let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
     let off = json!({"provider": "quillpost", "enabled": false});
-    app.as_key().put("/connectors/quillpost", &off).await.ok(200);
+    app.as_key().put("/connectors/quillpost", &off).await.ok(201);
     app.as_key().act(&format!("/credentials/{id}/revoke")).await.ok(200);
     assert_eq!(app.all_events().await.pop().unwrap()["reconnectUrl"], Value::Null, "the connector is off");
 }

@@ -12,7 +12,7 @@ use super::super::rotation::renew;
 use crate::support::app::TestApp;
 use crate::support::modal::Modal;
 use crate::support::raw_server::RawServer;
-use crate::support::servers::{AuthServer as _, DjangoServer, OidcOptions, OidcProvider, REAL};
+use crate::support::servers::{AuthServer as _, OidcOptions, OidcProvider, REAL, django::DjangoServer};
 
 async fn session<'a>(app: &'a TestApp, connector: &str) -> Modal<'a> {
     app.modal(&json!({"userId": "u-17", "connectors": [connector]})).await

@@ -8,7 +8,7 @@ use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 use super::super::rotation::{LIFETIME, end, renew};
 use crate::support::app::{Setup, TestApp};
 use crate::support::refreshing::standing;
-use crate::support::servers::{AuthServer as _, DjangoServer, OidcOptions, OidcProvider, REAL};
+use crate::support::servers::{AuthServer as _, OidcOptions, OidcProvider, REAL, django::DjangoServer};
 
 #[tokio::test]
 async fn q11_a_bad_client_is_told_by_its_error_and_not_by_a_header() {

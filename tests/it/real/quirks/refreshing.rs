@@ -15,7 +15,7 @@ use super::super::rotation::{LIFETIME, renew};
 use crate::support::app::{Setup, TestApp};
 use crate::support::raw_server::RawServer;
 use crate::support::refreshing::standing;
-use crate::support::servers::{AuthServer, DjangoServer, OidcOptions, OidcProvider};
+use crate::support::servers::{AuthServer, OidcOptions, OidcProvider, django::DjangoServer};
 
 /// 200 callers at once; they must all get the same token.
 async fn crowd_reads(app: &TestApp, credential: &str) {

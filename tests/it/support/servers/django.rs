@@ -15,7 +15,7 @@ use crate::support::components::{Component, require};
 use crate::support::outside::{self, Person};
 
 /// Python, Django and gunicorn on a busy machine take their time.
-const START: std::time::Duration = std::time::Duration::from_secs(60);
+const START: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// A running server. Its database lives as long as the process.
 #[derive(Debug)]

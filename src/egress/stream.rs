@@ -1,0 +1,261 @@
+//! Calls whose bodies stream both ways: pooled connections, HTTP/1.1 and HTTP/2, the same guard before each
+//! connection. Nothing is followed, kept or compressed here, and nothing is held back.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::Uri;
+use http::{Request, Response, Version};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, Sleep};
+use url::Url;
+
+use super::connect::{Guarding, Timed};
+use super::resolve::Resolver;
+use super::{Egress, NotSent, SetupError};
+
+/// Whatever went wrong with a body.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+/// A body on its way.
+pub type StreamBody = UnsyncBoxBody<Bytes, BodyError>;
+
+type Connector = Timed<HttpsConnector<Guarding>>;
+
+/// A connection that nobody uses is kept so long.
+const POOLED: Duration = Duration::from_mins(1);
+/// What one HTTP/2 stream, and one connection, may send ahead of its reader, in bytes.
+const STREAM_WINDOW: u32 = 512 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// Why [`Egress::stream`] has no answer. No message holds a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// The request never left.
+    #[error("request not sent")]
+    NotSent(#[source] NotSent),
+    /// The connection broke before the head of an answer came.
+    #[error("the connection broke before an answer came")]
+    Broken,
+    /// Nothing moved for too long.
+    #[error("no answer came in time")]
+    Idle,
+}
+
+/// A body stood still for too long.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the body paused for too long")]
+pub struct BodyIdle;
+
+/// The clients. A port other than 443 that a definition names is let through for the calls that may use it alone, so
+/// those have a pool of their own.
+pub(super) struct Streams {
+    resolver: Arc<Resolver>,
+    connect_timeout: Duration,
+    idle: Duration,
+    tls: rustls::ClientConfig,
+    usual: OnceLock<Client<Connector, StreamBody>>,
+    named_port: OnceLock<Client<Connector, StreamBody>>,
+}
+
+impl Streams {
+    pub(super) fn new(
+        resolver: &Arc<Resolver>,
+        connect_timeout: Duration,
+        idle: Duration,
+        roots: Option<&[u8]>,
+    ) -> Result<Self, SetupError> {
+        Ok(Self {
+            resolver: Arc::clone(resolver),
+            connect_timeout,
+            idle,
+            tls: tls(roots)?,
+            usual: OnceLock::new(),
+            named_port: OnceLock::new(),
+        })
+    }
+
+    fn client(&self, any_port: bool) -> &Client<Connector, StreamBody> {
+        let slot = if any_port { &self.named_port } else { &self.usual };
+        slot.get_or_init(|| {
+            let guarding = Guarding::new(Arc::clone(&self.resolver), self.connect_timeout, any_port);
+            let tls = HttpsConnectorBuilder::new()
+                .with_tls_config(self.tls.clone())
+                .https_or_http()
+                .enable_all_versions()
+                .wrap_connector(guarding);
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(POOLED)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                .build(Timed::new(tls, self.connect_timeout))
+        })
+    }
+}
+
+/// TLS that is verified always, by the machine's roots or those of a test.
+fn tls(roots: Option<&[u8]>) -> Result<rustls::ClientConfig, SetupError> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let unusable = |error: rustls::Error| SetupError::Tls(error);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?;
+    let builder = match roots {
+        None => builder.try_with_platform_verifier().map_err(unusable)?,
+        Some(pem) => {
+            let mut store = rustls::RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate = certificate.map_err(|_| SetupError::Roots)?;
+                store.add(certificate).map_err(unusable)?;
+            }
+            builder.with_root_certificates(store)
+        }
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+impl Egress {
+    /// Sends `request` to its absolute address and gives the answer once its head is here; both bodies stream.
+    /// `named_port` is the port that the definition writes, where it writes one. A request that met a pooled connection
+    /// at its end, and of which nothing was written, is sent once more; nothing else is.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn stream(
+        &self,
+        request: Request<StreamBody>,
+        named_port: Option<u16>,
+    ) -> Result<Response<StreamBody>, StreamError> {
+        let port = named_port.filter(|port| *port != 443);
+        let url = origin(request.uri()).ok_or(StreamError::NotSent(NotSent::Request))?;
+        self.check_url(&url, port.as_slice())
+            .map_err(|refusal| StreamError::NotSent(NotSent::Guard(refusal)))?;
+        let (mut parts, body) = request.into_parts();
+        // What the connection speaks is decided by its handshake.
+        parts.version = Version::HTTP_11;
+        let idle = self.streams.idle;
+        let moved = Moved::now();
+        let body = Paced { moved: Some(moved.clone()), ..Paced::new(body, idle) };
+        let sending =
+            self.streams.client(port.is_some()).request(Request::from_parts(parts, body.boxed_unsync()));
+        let answer = moved.unless_still(idle, sending).await.ok_or(StreamError::Idle)?;
+        let answer = answer.map_err(|error| classify(&error))?;
+        Ok(answer.map(|body| Paced::new(body, idle).boxed_unsync()))
+    }
+}
+
+/// Scheme and authority alone, for the guard.
+fn origin(uri: &Uri) -> Option<Url> {
+    Url::parse(&format!("{}://{}/", uri.scheme_str()?, uri.authority()?)).ok()
+}
+
+fn classify(error: &hyper_util::client::legacy::Error) -> StreamError {
+    if error.is_connect() {
+        return StreamError::NotSent(super::not_sent(error, NotSent::Connect));
+    }
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(layer) = source {
+        if layer.is::<BodyIdle>() {
+            return StreamError::Idle;
+        }
+        source = layer.source();
+    }
+    StreamError::Broken
+}
+
+/// When something last moved on a call, in milliseconds since it began.
+#[derive(Clone)]
+struct Moved {
+    began: Instant,
+    at: Arc<AtomicU64>,
+}
+
+impl Moved {
+    fn now() -> Self {
+        Self { began: Instant::now(), at: Arc::default() }
+    }
+
+    fn note(&self) {
+        let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at.store(elapsed, Ordering::Relaxed);
+    }
+
+    /// What `work` gives, unless nothing moves for `idle`.
+    async fn unless_still<T>(&self, idle: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            let seen = self.at.load(Ordering::Relaxed);
+            let until = self.began + Duration::from_millis(seen) + idle;
+            match tokio::time::timeout_at(until, &mut work).await {
+                Ok(done) => return Some(done),
+                Err(_) if self.at.load(Ordering::Relaxed) == seen => return None,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// A body that fails when its next piece does not come in time. The timer runs only while it is waited for.
+struct Paced<B> {
+    body: Pin<Box<B>>,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+    moved: Option<Moved>,
+}
+
+impl<B> Paced<B> {
+    fn new(body: B, idle: Duration) -> Self {
+        Self { body: Box::pin(body), idle, timer: None, waiting: false, moved: None }
+    }
+}
+
+impl<B> Body for Paced<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BodyError>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = this.body.as_mut().poll_frame(context) {
+            this.waiting = false;
+            if let Some(moved) = &this.moved {
+                moved.note();
+            }
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let until = Instant::now() + this.idle;
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if !this.waiting {
+            this.waiting = true;
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(context).map(|()| Some(Err(BodyIdle.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,163 @@
+//! Which headers go on and which end here, in both directions. `_` and `-` are one in names, since some servers take
+//! them for one.
+
+use std::borrow::Cow;
+
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+
+use super::dynamic_text;
+use crate::provider::MAX_HEADER;
+use crate::service::Error;
+use crate::service::references::OpenSecrets;
+
+/// How the hub names itself where the caller does not.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("vouchsafe/", env!("CARGO_PKG_VERSION")));
+
+/// They concern one connection (RFC 9110, section 7.6.1). `Trailer` is not among them: it announces what comes at the
+/// end of a body that is passed on.
+const HOP_BY_HOP: &[&str] = &[
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What a caller can't send to an app: the hub's own, who the caller is, and where it came from.
+const NOT_SENT: &[&str] =
+    &["authorization", "cookie", "cookie2", "expect", "forwarded", "host", "via", "x-real-ip"];
+
+/// What an app can't say to whoever looks at the hub's origin.
+const NOT_ANSWERED: &[&str] = &[
+    "alt-svc",
+    "clear-site-data",
+    "content-security-policy",
+    "content-security-policy-report-only",
+    "nel",
+    "origin-agent-cluster",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "set-cookie",
+    "set-cookie2",
+    "strict-transport-security",
+    "x-content-type-options",
+];
+
+/// The name as servers may read it.
+fn canonical(name: &HeaderName) -> Cow<'_, str> {
+    let name = name.as_str();
+    if name.contains('_') { name.replace('_', "-").into() } else { name.into() }
+}
+
+/// The names that `Connection` adds to those of one connection.
+fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+    let lines = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .map(|name| name.trim().to_ascii_lowercase().replace('_', "-"))
+        .collect()
+}
+
+/// The headers of the caller that go on: none of one connection, none of the hub's, none that is `injected`.
+pub(super) fn forwarded(headers: &HeaderMap, injected: &[&HeaderName]) -> HeaderMap {
+    let named = named_by_connection(headers);
+    let injected: Vec<_> = injected.iter().map(|name| canonical(name)).collect();
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let canonical = canonical(name);
+        let word = &*canonical;
+        let ends_here = HOP_BY_HOP.contains(&word)
+            || NOT_SENT.contains(&word)
+            || word.starts_with("vouchsafe-")
+            || word.starts_with("proxy-")
+            || word.starts_with("x-forwarded-")
+            || named.iter().any(|named| named == word)
+            || injected.contains(&canonical);
+        if !ends_here {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    if takes_trailers(headers) {
+        kept.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    kept.entry(USER_AGENT).or_insert(AGENT);
+    kept
+}
+
+/// Whether the caller reads what comes behind a body. It holds for the whole way, since the hub passes it on.
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .any(|one| one.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// The headers of the app that go on. Whatever it sends is shown to no browser as a page of the hub's.
+pub(super) fn answered(headers: &HeaderMap) -> HeaderMap {
+    let named = named_by_connection(headers);
+    let mut kept = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        let canonical = canonical(name);
+        let word = &*canonical;
+        let ends_here = HOP_BY_HOP.contains(&word)
+            || NOT_ANSWERED.contains(&word)
+            || word.starts_with("vouchsafe-")
+            || word.starts_with("access-control-")
+            || named.iter().any(|named| named == word);
+        if !ends_here {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    kept.insert(http::header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    kept.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    kept
+}
+
+/// The values that hold references or escapes.
+pub(super) fn dynamic(headers: &HeaderMap) -> Result<impl Iterator<Item = String>, Error> {
+    let mut texts = Vec::new();
+    for (name, value) in headers {
+        if crate::domain::secret_reference::is_dynamic(value.as_bytes()) {
+            let text = value.to_str().map_err(|_| unfit(name))?;
+            texts.push(text.to_owned());
+        }
+    }
+    Ok(texts.into_iter())
+}
+
+/// Replaces the references in values.
+pub(super) fn resolve(headers: &mut HeaderMap, secrets: &OpenSecrets) -> Result<(), Error> {
+    for (name, value) in headers.iter_mut() {
+        let Some(text) = value.to_str().ok().filter(|text| dynamic_text(text)) else {
+            continue;
+        };
+        *value = written(&secrets.fill(text)?).ok_or_else(|| unfit(name))?;
+    }
+    Ok(())
+}
+
+/// A header value of visible ASCII, trimmed, at most [`MAX_HEADER`] bytes: `HeaderValue` alone lets more through.
+fn written(text: &str) -> Option<HeaderValue> {
+    let text = text.trim_matches([' ', '\t']);
+    let fits =
+        !text.is_empty() && text.len() <= MAX_HEADER && text.bytes().all(|b| (0x20..=0x7e).contains(&b));
+    let mut value = HeaderValue::from_str(text).ok().filter(|_| fits)?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn unfit(name: &HeaderName) -> Error {
+    let message = format!(
+        "A header holds 1 to {MAX_HEADER} visible ASCII characters once its references are replaced."
+    );
+    Error::invalid(format!("/{name}"), "invalid_characters", message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Sending a call: once as a rule; once more where the app refuses a token that can be renewed, or where a connection
+//! fails that changed nothing.
+
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+
+use super::allow::{Allowed, CalledApp};
+use super::record::Entry;
+use super::{Prepared, headers, query};
+use crate::domain::actor::Actor;
+use crate::egress::{NotSent, StreamBody, StreamError};
+use crate::service::tokens::Served;
+use crate::service::{Code, Error, Hub};
+
+impl Hub {
+    /// Makes a prepared call and gives its answer as it comes.
+    pub(super) async fn carry(
+        &self,
+        actor: &Actor,
+        mut prepared: Prepared,
+        mut entry: Entry,
+    ) -> Result<Response<StreamBody>, Error> {
+        if let Some(app) = &prepared.allowed.app {
+            let (id, connector) = (app.credential.id, app.connector_id);
+            match self.call_limits.enter(id, connector, &prepared.allowed.to.host, self.now()) {
+                Ok(place) => entry.hold(place),
+                Err(error) => return Err(entry.refused(error)),
+            }
+        }
+        let mut answer = match self.send_call(&mut prepared, &entry).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(entry.failed(error)),
+        };
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && let Some(app) = &prepared.allowed.app
+            && let Some(renewed) = self.renewed_after_refusal(actor, app, prepared.payload.is_at_hand()).await
+        {
+            match self.send_again(actor, &mut prepared, renewed, &entry).await {
+                Ok(Some(second)) => answer = second,
+                Ok(None) => {}
+                Err(error) => return Err(entry.failed(error)),
+            }
+        }
+        self.note_wait(&prepared.allowed, &answer);
+        let (parts, body) = answer.into_parts();
+        let headers = headers::answered(&parts.headers);
+        let mut response = Response::new(entry.until_end(parts.status, body));
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    async fn send_again(
+        &self,
+        actor: &Actor,
+        prepared: &mut Prepared,
+        renewed: Served,
+        entry: &Entry,
+    ) -> Result<Option<Response<StreamBody>>, Error> {
+        let host = format!("{}:{}", prepared.allowed.to.host, prepared.allowed.to.port);
+        // What it was allowed before, with the new token; whatever forbids it now is the first answer's to tell.
+        let Ok(allowed) = self.allow_with(actor, renewed, Some(&host)).await else {
+            return Ok(None);
+        };
+        prepared.allowed = allowed;
+        self.send_call(prepared, entry).await.map(Some)
+    }
+
+    /// Sends the call; where that fails before an answer, once more if sending it twice is as good as once.
+    async fn send_call(&self, prepared: &mut Prepared, entry: &Entry) -> Result<Response<StreamBody>, Error> {
+        let first = self.send_once(prepared, entry).await?;
+        let failure = match first {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        let passing = match failure {
+            StreamError::Broken => true,
+            StreamError::NotSent(cause) => !matches!(cause, NotSent::Guard(_) | NotSent::Request),
+            StreamError::Idle => false,
+        };
+        let again = passing && is_idempotent(&prepared.method) && prepared.payload.is_at_hand();
+        let second = if again { self.send_once(prepared, entry).await? } else { Err(failure) };
+        second.map_err(|failure| unanswered(&prepared.allowed, failure))
+    }
+
+    async fn send_once(
+        &self,
+        prepared: &mut Prepared,
+        entry: &Entry,
+    ) -> Result<Result<Response<StreamBody>, StreamError>, Error> {
+        let allowed = &prepared.allowed;
+        let query = query::with(prepared.query.as_deref(), &allowed.query);
+        let address = allowed.base.address(&prepared.path, query.as_deref())?;
+        let body = prepared.payload.take().ok_or(Error::internal("a body that was sent already"))?;
+        let mut request = Request::new(entry.counting(body));
+        *request.method_mut() = prepared.method.clone();
+        *request.uri_mut() = address;
+        let headers = request.headers_mut();
+        headers.clone_from(&prepared.headers);
+        for (name, value) in &allowed.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        let port = allowed.named_port;
+        Ok(self.egress.stream(request, port).await)
+    }
+
+    /// The credential with another token than the app has just refused; none where there is none to be had, or where
+    /// the call could not be made again.
+    async fn renewed_after_refusal(&self, actor: &Actor, app: &CalledApp, at_hand: bool) -> Option<Served> {
+        let used = &app.credential;
+        if !at_hand {
+            self.renew_behind(actor.tenant, used.id, used.version).await;
+            return None;
+        }
+        let renewed = self.after_unauthorized(actor.tenant, used.id, used.version).await.ok().flatten();
+        let (credential, material) = renewed?;
+        let connector = self.connector_of_use(actor.environment(), credential.connector_id).await.ok()?;
+        Some(Served { credential: credential.into(), connector, material })
+    }
+
+    /// Remembers that the app wants no more calls for a while, for all who call with this credential.
+    fn note_wait(&self, allowed: &Allowed, answer: &Response<StreamBody>) {
+        let asks = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        if let Some(app) = &allowed.app
+            && asks
+            && let Some(wait) = retry_after(answer.headers(), self.clock.now())
+        {
+            self.call_limits.pause(app.credential.id, &allowed.to.host, wait, self.now());
+        }
+    }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    (at.to_utc() - now).to_std().ok()
+}
+
+/// Whether sending twice is as good as sending once (RFC 9110, section 9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+fn unanswered(allowed: &Allowed, failure: StreamError) -> Error {
+    let host = &allowed.to.host;
+    tracing::info!(
+        host,
+        error = &failure as &dyn std::error::Error,
+        cause = std::error::Error::source(&failure).map(tracing::field::display),
+        "a call through the hub had no answer"
+    );
+    match failure {
+        StreamError::Idle => {
+            Error::refused(Code::ProviderTimeout, format!("`{host}` took too long to answer."))
+        }
+        StreamError::NotSent(NotSent::Guard(refusal)) => {
+            let detail = format!("`{host}` may not be called from this hub: {refusal}.");
+            Error::refused(Code::ProviderUnreachable, detail)
+        }
+        StreamError::NotSent(_) => Error::refused(
+            Code::ProviderUnreachable,
+            format!("`{host}` couldn't be reached. Try again in a moment."),
+        ),
+        StreamError::Broken => Error::refused(
+            Code::ProviderUnreachable,
+            format!("The connection to `{host}` broke before an answer came; it may have seen the call."),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_as_a_date() {
+        let now = chrono::DateTime::from_timestamp(1_893_456_000, 0).unwrap();
+        let wait = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Tue, 01 Jan 2030 00:00:30 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(wait("Mon, 31 Dec 2029 00:00:00 GMT"), None);
+        assert_eq!(wait("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! The calls: at once for whoever waits, later by the worker, each written down with what the app said.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{LEASE_SECONDS, SEALED, Upstream, ends_grant};
+use crate::domain::actor::Actor;
+use crate::domain::revocation::RevocationJob;
+use crate::domain::workspace::Tenant;
+use crate::oauth::ClientAuth;
+use crate::oauth::revoke::{Revocable, Revocation, revoke};
+use crate::provider::Values;
+use crate::service::material::place;
+use crate::service::refresh::hub_actor;
+use crate::service::{Error, Hub};
+use crate::store;
+
+/// Whoever waits for an answer does so for this long.
+const WITHIN: Duration = Duration::from_secs(10);
+const BATCH: u64 = 64;
+const AT_ONCE: usize = 8;
+
+/// What a call needs, open.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    client_id: String,
+    #[serde(default)]
+    client_secret: Option<SecretString>,
+    #[serde(default)]
+    refresh_token: Option<SecretString>,
+    #[serde(default)]
+    access_token: Option<SecretString>,
+    settings: BTreeMap<String, SecretString>,
+    values: BTreeMap<String, SecretString>,
+}
+
+impl Hub {
+    /// Tells the app now, for whoever waits for the answer. A failure is tried again for a day.
+    pub(in crate::service) async fn tell_now(
+        &self,
+        actor: &Actor,
+        job: &RevocationJob,
+    ) -> Result<Upstream, Error> {
+        if !self.may_refresh() {
+            // The credentials may be another deployment's; the job waits until somebody has decided.
+            return Ok(Upstream::Failed);
+        }
+        let outcome = self.tell_app(actor.tenant, job).await;
+        if let Err(error) = self.conclude(actor, job, outcome).await {
+            // The end itself is written down; the worker tells the app once more.
+            tracing::error!(
+                credential.id = %job.remains.credential,
+                error = &error as &dyn std::error::Error,
+                "what an app said of a revocation could not be written down"
+            );
+        }
+        Ok(outcome)
+    }
+
+    /// Tells the apps that are to be told and have not listened yet.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn work_off_revocations(&self) -> Result<(), Error> {
+        while self.may_refresh()
+            && !self.closing.is_cancelled()
+            && store::revocation::is_due(&self.store, self.now()).await?
+        {
+            let now = self.now();
+            let tx = self.store.begin().await?;
+            let jobs = store::revocation::claim(&tx, now, now.plus_seconds(LEASE_SECONDS), BATCH).await?;
+            tx.commit().await?;
+            futures_util::stream::iter(&jobs)
+                .for_each_concurrent(AT_ONCE, |job| async move {
+                    if let Err(error) = self.tell_again(job).await {
+                        tracing::error!(
+                            credential.id = %job.remains.credential,
+                            error = &error as &dyn std::error::Error,
+                            "a revocation could not be worked off"
+                        );
+                    }
+                })
+                .await;
+        }
+        Ok(())
+    }
+
+    async fn tell_again(&self, job: &RevocationJob) -> Result<(), Error> {
+        let (_, tenant) = *self.environment_of(job.environment).await?;
+        let outcome = self.tell_app(tenant, job).await;
+        self.conclude(&hub_actor(tenant), job, outcome).await
+    }
+
+    /// One call, unless the grant has found another use meanwhile.
+    async fn tell_app(&self, tenant: Tenant, job: &RevocationJob) -> Upstream {
+        match tokio::time::timeout(WITHIN, self.call_revocation(tenant, job)).await {
+            Ok(Ok(Revocation::Revoked)) => Upstream::Revoked,
+            Ok(Ok(Revocation::Unsupported)) => Upstream::Unsupported,
+            Ok(Ok(Revocation::Failed(error))) => failed(job, &error),
+            Ok(Err(error)) => failed(job, &error),
+            Err(late) => failed(job, &late),
+        }
+    }
+
+    async fn call_revocation(&self, tenant: Tenant, job: &RevocationJob) -> Result<Revocation, Error> {
+        let definition = self.providers().get(&job.provider);
+        let definition = definition.ok_or(Error::internal("the definition of a revocation is not loaded"))?;
+        if ends_grant(&definition)
+            && store::revocation::is_shared(&self.store, job.environment, &job.remains).await?
+        {
+            return Ok(Revocation::Unsupported);
+        }
+        let row = job.id.to_string();
+        let mut order: Order = self.vault.open(&place(tenant, SEALED, &row, (0, 0)), &job.sealed)?;
+        let token = match (order.refresh_token.take(), order.access_token.take()) {
+            (Some(token), _) => Revocable::RefreshToken(token),
+            (None, Some(token)) => Revocable::AccessToken(token),
+            (None, None) => return Ok(Revocation::Unsupported),
+        };
+        let (client, mut values) = self.settings_now(tenant, job, &mut order).await?;
+        values.extend(order.values);
+        Ok(revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await)
+    }
+
+    /// The client that the tokens were given to and the connector's values: those that it has now, or had when it went.
+    async fn settings_now(
+        &self,
+        tenant: Tenant,
+        job: &RevocationJob,
+        order: &mut Order,
+    ) -> Result<(ClientAuth, Values), Error> {
+        let found = store::connector::find(&self.store, job.environment, job.remains.connector).await?;
+        if let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id))
+            && let Some(client) = self.client(tenant, &connector).await?
+        {
+            return Ok((client, self.connector_values(tenant, &connector).await?));
+        }
+        let client_id = std::mem::take(&mut order.client_id);
+        let mut values = Values::new();
+        values.extend(std::mem::take(&mut order.settings));
+        Ok((ClientAuth { client_id, client_secret: order.client_secret.take() }, values))
+    }
+
+    /// Writes down what the app said: the end of a job wipes its tokens.
+    async fn conclude(&self, actor: &Actor, job: &RevocationJob, outcome: Upstream) -> Result<(), Error> {
+        let again = match outcome {
+            Upstream::Failed => job.next_try(self.now(), self.jitter()),
+            Upstream::Revoked | Upstream::Unsupported => None,
+        };
+        metrics::counter!("vouchsafe_revocations_total", "outcome" => outcome.as_str()).increment(1);
+        let tx = self.store.begin().await?;
+        match again {
+            Some(at) => {
+                store::revocation::postpone(&tx, job.environment, job.id, at).await?;
+                if job.tries <= 1 {
+                    let words = "failed; tried again for a day";
+                    self.record_outcome(&tx, actor, job.remains.credential, words).await?;
+                }
+            }
+            None => {
+                if store::revocation::delete(&tx, job.environment, job.id).await? {
+                    self.note_wiped();
+                    self.record_outcome(&tx, actor, job.remains.credential, outcome.as_str()).await?;
+                }
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+fn failed(job: &RevocationJob, error: &(dyn std::error::Error + 'static)) -> Upstream {
+    tracing::warn!(
+        credential.id = %job.remains.credential,
+        provider.slug = job.provider,
+        tries = job.tries,
+        error,
+        "the app did not confirm a revocation"
+    );
+    Upstream::Failed
+}

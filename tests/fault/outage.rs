@@ -1,0 +1,275 @@
+//! R4 and R5: the database goes away between the answer and its commit, or before the claim; and the disk is full.
+
+use std::path::Path;
+use std::process::Command;
+
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
+use serde_json::Value;
+
+use crate::scale::times;
+use crate::stage::{Cluster, Connected, Place, Replica, Stage};
+use crate::support::components::{Component, require};
+use crate::support::wait::eventually;
+
+const STRICT: &str = "fern-strict";
+/// What a hub says while it can't commit.
+const WAITS: &str = "could not be written yet";
+
+/// What befalls the database while an answer waits to be committed.
+#[derive(Clone, Copy, Debug)]
+enum Outage {
+    Killed,
+    Restarted,
+    ReadOnly,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r04_postgresql_goes_away_between_answer_and_commit() {
+    let Some(cluster) = Cluster::start() else { return };
+    let Some(mut stage) = Stage::set(Place::schema(&cluster.url()).await).await else { return };
+    let rounds = times(3, 200);
+    let outages = [Outage::Killed, Outage::Restarted, Outage::ReadOnly];
+    let credentials = stage.connect("a", &[STRICT], outages.len() * rounds).await.remove(0);
+    let mut replica = stage.start("a").await;
+    for (number, credential) in credentials.iter().enumerate() {
+        let outage = outages[number % outages.len()];
+        replica.arm("refresh::before_commit=stop@1").await;
+        let asked = replica.renew(&credential.id);
+        replica.stopped().await;
+        begin(outage, &cluster).await;
+        replica.arm_next("");
+        replica.go_on();
+        if !matches!(outage, Outage::Restarted) {
+            replica.says(WAITS).await;
+        }
+        // Each third time the hub dies as well, before the database is back.
+        let dies = number / outages.len() % 3 == 2;
+        if dies {
+            replica.hub.signal("KILL");
+            replica.killed().await;
+        }
+        end(outage, &cluster).await;
+        if dies {
+            replica = stage.start("a").await;
+        }
+        asked.await.unwrap();
+        committed(&stage, &replica, credential).await;
+    }
+    println!("R4, PostgreSQL: {} answers committed after the outage, 0 lost", credentials.len());
+}
+
+async fn begin(outage: Outage, cluster: &Cluster) {
+    match outage {
+        Outage::Killed => cluster.kill(),
+        Outage::Restarted => cluster.restart(),
+        Outage::ReadOnly => set_read_only(cluster, true).await,
+    }
+}
+
+async fn end(outage: Outage, cluster: &Cluster) {
+    match outage {
+        Outage::Killed => cluster.up(),
+        Outage::Restarted => {}
+        Outage::ReadOnly => set_read_only(cluster, false).await,
+    }
+}
+
+async fn set_read_only(cluster: &Cluster, on: bool) {
+    let admin = Database::connect(cluster.url()).await.unwrap();
+    run(&admin, "SET default_transaction_read_only = off").await;
+    let word = if on { "on" } else { "off" };
+    run(&admin, &format!("ALTER SYSTEM SET default_transaction_read_only = {word}")).await;
+    run(&admin, "SELECT pg_reload_conf()").await;
+    admin.close().await.unwrap();
+}
+
+async fn run(database: &DatabaseConnection, sql: &str) {
+    database.execute_unprepared(sql).await.unwrap();
+}
+
+/// The one request of version 1 was enough, and its answer is served.
+async fn committed(stage: &Stage, replica: &Replica, credential: &Connected) {
+    eventually("a committed answer", async || {
+        let shown = replica.shown(&credential.id).await;
+        let settled = !shown["lastRefreshedAt"].is_null() && shown["statusReason"] == Value::Null;
+        if settled { Ok(()) } else { Err((shown, replica.hub.err())) }
+    })
+    .await;
+    let grant = stage.grant(credential);
+    let token = replica.token(&credential.id).await.unwrap();
+    assert_eq!(stage.fake.identify(&token), Some((grant.id, 2)), "{grant:?}");
+    assert!(grant.alive && grant.at(1).requests == 1, "{grant:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r05_no_token_is_spent_while_the_database_is_down() {
+    let Some(cluster) = Cluster::start() else { return };
+    let Some(mut stage) = Stage::set(Place::schema(&cluster.url()).await).await else { return };
+    let credentials = stage.connect("a", &[STRICT], times(5, 200)).await.remove(0);
+    let replica = stage.start("a").await;
+    for credential in &credentials {
+        replica.arm("refresh::before_claim=stop@1").await;
+        let asked = replica.renew(&credential.id);
+        replica.stopped().await;
+        cluster.kill();
+        replica.arm_next("");
+        replica.go_on();
+        let answer = asked.await.unwrap();
+        assert!(answer.is_none_or(|(status, _)| status >= 500));
+        assert_eq!(stage.grant(credential).requests(), 0);
+        cluster.up();
+        replica.look().await;
+        renewed(&replica, credential).await;
+        assert_eq!(stage.grant(credential).requests(), 1);
+    }
+    println!("R5: database down before the claim {} times: 0 provider calls", credentials.len());
+    replica.hub.stop().await;
+}
+
+/// Renews by hand until the hub has found its database again.
+async fn renewed(replica: &Replica, credential: &Connected) {
+    eventually("a renewal", async || match replica.renew(&credential.id).await.unwrap() {
+        Some((200, _)) => Ok(()),
+        other => Err(other),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r04_sqlite_is_locked_between_answer_and_commit() {
+    let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
+    let credentials = stage.connect("a", &[STRICT], times(2, 100)).await.remove(0);
+    let mut replica = stage.start("a").await;
+    for (number, credential) in credentials.iter().enumerate() {
+        replica.arm("refresh::before_commit=stop@1").await;
+        let asked = replica.renew(&credential.id);
+        replica.stopped().await;
+        let file = stage.home("a").join("data/vouchsafe.db");
+        let other = Database::connect(format!("sqlite://{}?mode=rw", file.display())).await.unwrap();
+        let pool = other.get_sqlite_connection_pool();
+        let mut locker = pool.acquire().await.unwrap();
+        execute(&mut *locker, "BEGIN EXCLUSIVE").await;
+        replica.arm_next("");
+        replica.go_on();
+        let dies = number % 2 == 1;
+        if dies {
+            replica.hub.signal("KILL");
+            replica.killed().await;
+        } else {
+            replica.says(WAITS).await;
+        }
+        execute(&mut *locker, "ROLLBACK").await;
+        drop(locker);
+        other.close().await.unwrap();
+        if dies {
+            replica = stage.start("a").await;
+        }
+        asked.await.unwrap();
+        committed(&stage, &replica, credential).await;
+    }
+    println!("R4, SQLite: {} answers committed after the lock, 0 lost", credentials.len());
+}
+
+async fn execute(connection: &mut sea_orm::sqlx::SqliteConnection, sql: &'static str) {
+    sea_orm::sqlx::Executor::execute(connection, sql).await.unwrap();
+}
+
+/// A file system in memory that is soon full. Dropped, it goes.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    fn mount(at: &'a Path, megabytes: u32) -> Self {
+        std::fs::create_dir_all(at).unwrap();
+        let size = format!("size={megabytes}m,mode=0700");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(at).status();
+        assert!(mounted.unwrap().success());
+        Self(at)
+    }
+
+    /// Takes all that is left.
+    fn fill(&self) {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
+        while file.write_all(&[1; 4_096]).is_ok() {}
+    }
+
+    fn clear(&self) {
+        std::fs::remove_file(self.0.join("filler")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r04_a_full_disk_takes_the_answer_and_commits_it_later() {
+    let Some(_) = require(Component::Mount) else { return };
+    let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
+    let data = stage.home("a").join("data");
+    let disk = SmallDisk::mount(&data, 32);
+    let credentials = stage.connect("a", &[STRICT], times(3, 200)).await.remove(0);
+    let mut replica = stage.start("a").await;
+    for (number, credential) in credentials.iter().enumerate() {
+        // The answer has come and is not written down: only the journal's preallocated room can take it.
+        replica.arm("refresh::body_read=stop@1").await;
+        let asked = replica.renew(&credential.id);
+        replica.stopped().await;
+        disk.fill();
+        replica.go_on();
+        replica.says(WAITS).await;
+        let dies = number % 2 == 1;
+        if dies {
+            replica.hub.signal("KILL");
+            replica.killed().await;
+        }
+        disk.clear();
+        replica.arm_next("");
+        if dies {
+            replica = stage.start("a").await;
+        }
+        asked.await.unwrap();
+        committed(&stage, &replica, credential).await;
+    }
+    println!("R4, disk full: {} answers journaled and committed later, 0 lost", credentials.len());
+    replica.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r04_a_full_disk_of_postgresql_loses_no_answer() {
+    let Some(_) = require(Component::Mount) else { return };
+    let folder = tempfile::Builder::new().prefix("vouchsafe-pg").tempdir().unwrap();
+    let disk = SmallDisk::mount(folder.path(), 160);
+    let Some(cluster) = Cluster::start_in(&folder.path().join("data"), "127.0.0.1") else { return };
+    let Some(mut stage) = Stage::set(Place::schema(&cluster.url()).await).await else { return };
+    let credentials = stage.connect("a", &[STRICT], times(3, 200)).await.remove(0);
+    let replica = stage.start("a").await;
+    for credential in &credentials {
+        replica.arm("refresh::before_commit=stop@1").await;
+        let asked = replica.renew(&credential.id);
+        replica.stopped().await;
+        disk.fill();
+        // A new segment of its log finds no room: the server ends itself.
+        let admin = Database::connect(cluster.url()).await.unwrap();
+        let write = "SELECT pg_logical_emit_message(true, 'fill', repeat('x', 4000000))";
+        let mut writes = 0;
+        while admin.execute_unprepared(write).await.is_ok() {
+            writes += 1;
+            assert!(writes < 100, "the disk is not full");
+        }
+        let _ = admin.close().await;
+        replica.arm_next("");
+        replica.go_on();
+        replica.says(WAITS).await;
+        disk.clear();
+        if !cluster.is_up() {
+            cluster.up();
+        }
+        asked.await.unwrap();
+        committed(&stage, &replica, credential).await;
+    }
+    println!("R4, disk of PostgreSQL full: {} answers committed later, 0 lost", credentials.len());
+    replica.hub.stop().await;
+}

@@ -1,0 +1,75 @@
+//! The failure points, each once, in the order in which a refresh reaches them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+/// What a process that dies at a point leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing was begun.
+    Nothing,
+    /// A claim, and a token that the provider has not seen.
+    Claim,
+    /// A spent token whose answer nobody wrote down: the one window in which a grant may be lost.
+    Spent,
+    /// An answer in the journal.
+    Answer,
+    /// New tokens in the database.
+    Tokens,
+}
+
+pub(crate) const POINTS: [(&str, Left); 15] = [
+    ("refresh::before_claim", Left::Nothing),
+    ("refresh::after_claim", Left::Claim),
+    ("refresh::after_open", Left::Claim),
+    ("refresh::connected", Left::Claim),
+    ("refresh::mid_write", Left::Claim),
+    ("refresh::written", Left::Spent),
+    ("refresh::headers", Left::Spent),
+    ("refresh::mid_body", Left::Spent),
+    ("refresh::body_read", Left::Spent),
+    ("refresh::journal_written", Left::Answer),
+    ("refresh::journal_synced", Left::Answer),
+    ("refresh::parsed", Left::Answer),
+    ("refresh::before_commit", Left::Answer),
+    ("refresh::in_commit", Left::Answer),
+    ("refresh::after_commit", Left::Tokens),
+];
+
+#[test]
+fn the_points_are_those_of_the_source() {
+    let mut found = BTreeSet::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    let known = POINTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, known);
+}
+
+fn read(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read(&path, found);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        // Between quotes: paths of modules are written without.
+        let quoted = text.split('"').skip(1).step_by(2);
+        found.extend(quoted.filter(|text| text.starts_with("refresh::")).map(str::to_owned));
+    }
+}
+
+#[test]
+fn the_default_binary_names_no_point() {
+    let names = POINTS.iter().map(|(name, _)| *name);
+    let mut search = Command::new("grep");
+    search.args(["-a", "-o", "-F"]);
+    for word in names.chain(["VOUCHSAFE_FAILPOINTS", "VOUCHSAFE_CLOCK_OFFSET"]) {
+        search.args(["-e", word]);
+    }
+    // A word that is in every build shows that the search finds what is there.
+    let found = search.args(["-e", "VOUCHSAFE_REFRESH_LEASE"]).arg(env!("CARGO_BIN_EXE_vouchsafe")).output();
+    let found = String::from_utf8(found.unwrap().stdout).unwrap();
+    let found: BTreeSet<&str> = found.lines().collect();
+    assert_eq!(found, BTreeSet::from(["VOUCHSAFE_REFRESH_LEASE"]));
+}

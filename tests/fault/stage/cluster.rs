@@ -1,0 +1,110 @@
+//! A PostgreSQL of the test's own, which it may kill, starve and lock.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::components::{Component, require};
+
+/// A cluster that makes its commits last. Dropped, it ends.
+pub(crate) struct Cluster {
+    programs: PathBuf,
+    data: PathBuf,
+    port: u16,
+    listen: String,
+    _folder: Option<TempDir>,
+}
+
+impl Cluster {
+    /// Makes and starts one. `None` without PostgreSQL: the skip is recorded.
+    pub(crate) fn start() -> Option<Self> {
+        let folder = tempfile::Builder::new().prefix("vouchsafe-pg").tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut cluster = Self::start_in(&data, "127.0.0.1")?;
+        cluster._folder = Some(folder);
+        Some(cluster)
+    }
+
+    /// The same with its files in `data` and its listener at `listen`.
+    pub(crate) fn start_in(data: &Path, listen: &str) -> Option<Self> {
+        let programs = PathBuf::from(require(Component::PostgresPrograms)?);
+        let port = std::net::TcpListener::bind((listen, 0)).unwrap().local_addr().unwrap().port();
+        let parent = data.parent().unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(parent));
+        }
+        let cluster =
+            Self { programs, data: data.to_owned(), port, listen: listen.to_owned(), _folder: None };
+        run(cluster.command("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]));
+        if listen != "127.0.0.1" {
+            let rules = data.join("pg_hba.conf");
+            let known = std::fs::read_to_string(&rules).unwrap();
+            std::fs::write(&rules, format!("{known}\nhost all all 10.0.0.0/8 trust\n")).unwrap();
+        }
+        cluster.up();
+        Some(cluster)
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@{}:{}/postgres", self.listen, self.port)
+    }
+
+    /// Starts it again.
+    pub(crate) fn up(&self) {
+        let socket = self.data.parent().unwrap().display().to_string();
+        let (listen, port) = (&self.listen, self.port);
+        let options = format!(
+            "-h {listen} -p {port} -k {socket} -c max_connections=100 -c min_wal_size=32MB -c max_wal_size=64MB"
+        );
+        let log = self.data.with_file_name("log");
+        run(self.command("pg_ctl").args(["-w", "-s", "start", "-o", &options, "-l"]).arg(log));
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&self) {
+        run(self.command("pg_ctl").args(["-m", "immediate", "-s", "stop"]));
+    }
+
+    /// Ends it and starts it again, as an operator would.
+    pub(crate) fn restart(&self) {
+        run(self.command("pg_ctl").args(["-m", "fast", "-w", "-s", "stop"]));
+        self.up();
+    }
+
+    /// Whether a server runs.
+    pub(crate) fn is_up(&self) -> bool {
+        self.command("pg_ctl").arg("status").stdout(Stdio::null()).status().unwrap().success()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let program = self.programs.join(program);
+        let mut command = if is_root() {
+            // The server refuses to be root.
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.arg("-D").arg(&self.data).current_dir("/").stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let stop = ["-m", "immediate", "-s", "stop"];
+        let _ = self.command("pg_ctl").args(stop).stderr(Stdio::null()).status();
+    }
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,3 @@
+//! Outside judges: what others have published decides whether the hub keeps to what it says.
+
+mod webhooks;
