@@ -86,7 +86,7 @@ impl Glewlwyd {
         });
         self.admin(Method::POST, "/api/mod/plugin/", &plugin).await;
         let scope = json!({
-            "name": "read", "display_name": "Read", "description": "", "password_required": false, "scheme": {},
+            "name": "read", "display_name": "Read", "description": "Read", "password_required": false, "scheme": {},
         });
         self.admin(Method::POST, "/api/scope/", &scope).await;
         // Without `openid` it bounces its own user to the sign-in page.
@@ -122,6 +122,11 @@ impl AuthServer for Glewlwyd {
 
     fn scopes(&self) -> &'static [&'static str] {
         &["openid", "read"]
+    }
+
+    /// It wants a nonce wherever `openid` is asked for, and `openid` so that its user is known.
+    fn authorization_params(&self) -> &'static str {
+        "authorization_params = { nonce = \"{nonce}\" }"
     }
 
     async fn sign_in(&self, authorize: &Url) -> Url {
