@@ -48,6 +48,8 @@ async fn q09_many_credentials_at_once_lose_none_though_its_database_has_one_writ
         assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)), "{answers:?}");
         app.rounds(6, TimeDelta::seconds(20)).await;
     }
+    // Longer than the one late retry of a lost answer waits.
+    app.rounds(40, TimeDelta::seconds(20)).await;
     app.clock.advance(LIFETIME);
     for credential in &credentials {
         let token = app.token(credential).await["accessToken"].as_str().unwrap().to_owned();
