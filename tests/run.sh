@@ -204,6 +204,10 @@ install_packages() {
     apt_install postgresql-common
     echo 'create_main_cluster = false' >>/etc/postgresql-common/createcluster.conf
   fi
+  if [[ " ${missing[*]} " == *" glewlwyd "* ]]; then
+    # Its own set-up wants a database server; the tests make their own database.
+    echo 'glewlwyd glewlwyd/config_type select No configuration' | debconf-set-selections
+  fi
   apt_install "${missing[@]}"
   let_services_start
 }

@@ -2,6 +2,7 @@
 
 mod django;
 mod facts;
+mod glewlwyd;
 mod oidc_provider;
 mod quirks;
 mod rotation;

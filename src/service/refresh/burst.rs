@@ -50,13 +50,23 @@ impl Hub {
             at: now,
         };
         store::refresh::note_refusal(tx, refusal).await?;
+        let suspected = suspected_since(credential);
+        if suspected.is_some_and(|since| now.since(since) >= LONGEST) {
+            return Ok(None);
+        }
         let before = store::refresh::pause(tx, provider).await?;
         if let Some(pause) = before.filter(|pause| now < pause.until) {
             return Ok(Some(pause.until));
         }
         let of_late = store::refresh::refusals(tx, provider, now.plus(-WINDOW)).await?;
         if !self.is_burst(tx, provider, of_late).await? {
-            return self.holds_back(tx, credential, now).await;
+            // After a pause its suspects are asked again, one after the other: the first refusals are no proof while
+            // most of the incident's grants are still suspect.
+            if suspected.is_none() {
+                return Ok(None);
+            }
+            let suspects = store::refresh::suspects(tx, provider).await?;
+            return Ok(self.is_burst(tx, provider, suspects).await?.then(|| now.plus(PAUSE)));
         }
         // One that follows closely on another goes on; after a day of them, refusals count again.
         let since = before.filter(|pause| now.since(pause.until) < WINDOW).map_or(now, |pause| pause.since);
@@ -75,25 +85,6 @@ impl Hub {
         Ok(Some(until))
     }
 
-    /// After a pause its suspects are asked again, one after the other: the first refusals are no proof while most of
-    /// the incident's grants are still suspect. A day of it is.
-    async fn holds_back(
-        &self,
-        tx: &Tx,
-        credential: &Credential,
-        now: Millis,
-    ) -> Result<Option<Millis>, Error> {
-        let Machine::Refreshing { from: Resting::Suspect { since }, .. } = credential.token.machine else {
-            return Ok(None);
-        };
-        if now.since(since) >= LONGEST {
-            return Ok(None);
-        }
-        let suspects = store::refresh::suspects(tx, &credential.provider).await?;
-        let many = self.is_burst(tx, &credential.provider, suspects).await?;
-        Ok(many.then(|| now.plus(PAUSE)))
-    }
-
     async fn is_burst(&self, tx: &Tx, provider: &str, found: Burst) -> Result<bool, Error> {
         if found.credentials < MANY {
             return Ok(false);
@@ -104,4 +95,12 @@ impl Hub {
         let active = store::refresh::live_credentials(tx, provider).await?;
         Ok(found.credentials * 100 > active * PERCENT)
     }
+}
+
+/// Since when the grant of a claimed credential is suspect.
+const fn suspected_since(credential: &Credential) -> Option<Millis> {
+    if let Machine::Refreshing { from: Resting::Suspect { since }, .. } = credential.token.machine {
+        return Some(since);
+    }
+    None
 }

@@ -75,6 +75,7 @@ impl<'a, S: AuthServer> Asked<'a, S> {
             ("redirect_uri", CALLBACK),
             ("scope", &scopes),
             ("state", "s-1"),
+            ("nonce", "n-1"),
         ];
         if challenge {
             fields.extend([("code_challenge", CHALLENGE), ("code_challenge_method", "S256")]);

@@ -26,6 +26,8 @@ pub(crate) enum Component {
     Netns,
     /// Leave to mount a small file system.
     Mount,
+    /// The authorization server of that name.
+    Glewlwyd,
 }
 
 impl Component {
@@ -43,6 +45,7 @@ impl Component {
             Self::PostgresPrograms => postgres_programs(),
             Self::Netns => on_path("ip").filter(|_| has_capability(CAP_NET_ADMIN)),
             Self::Mount => on_path("mount").filter(|_| has_capability(CAP_SYS_ADMIN)),
+            Self::Glewlwyd => on_path("glewlwyd"),
         }
     }
 
@@ -57,6 +60,7 @@ impl Component {
             Self::PostgresPrograms => "apt-get install postgresql",
             Self::Netns => "apt-get install iproute2, and run with CAP_NET_ADMIN",
             Self::Mount => "run with CAP_SYS_ADMIN",
+            Self::Glewlwyd => "apt-get install glewlwyd",
         }
     }
 }
@@ -73,6 +77,7 @@ impl fmt::Display for Component {
             Self::PostgresPrograms => "postgresql",
             Self::Netns => "netns",
             Self::Mount => "mount",
+            Self::Glewlwyd => "glewlwyd",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Real authorization servers, started by the test that wants them and ended with it.
 
 pub(crate) mod django;
+pub(crate) mod glewlwyd;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -33,6 +34,11 @@ pub(crate) trait AuthServer {
 
     /// The scopes that the stories ask for.
     fn scopes(&self) -> &'static [&'static str];
+
+    /// What it wants in an authorization request beside the usual, as a line of a definition.
+    fn authorization_params(&self) -> &'static str {
+        ""
+    }
 
     /// Signs in and consents, as a person would; gives the callback address with its code.
     async fn sign_in(&self, authorize: &Url) -> Url;
@@ -80,6 +86,7 @@ pub(crate) trait AuthServer {
         let (reuse, account) = (self.reuse(), self.account());
         let (base, check) = (self.base_url(), self.paths()[3]);
         let (authorize, revoke) = (self.url(0), self.url(2));
+        let params = self.authorization_params();
         format!(
             r#"name = "Real"
 documentation = "https://real.example/docs"
@@ -95,6 +102,7 @@ token_endpoint = "{token_endpoint}"
 revocation_endpoint = "{revoke}"
 token_endpoint_auth_method = "client_secret_basic"
 scopes = {scopes}
+{params}
 
 [oauth2.refresh]
 reuse = "{reuse}"
@@ -131,7 +139,17 @@ impl TestApp {
 
     /// Connects a real server for a user, from session to credential; its id.
     pub(crate) async fn connect_real(&self, server: &impl AuthServer, username: &str) -> String {
-        let modal = self.modal(&json!({"userId": username, "connectors": [REAL]})).await;
+        self.connect_real_by(server, json!({"userId": username, "connectors": [REAL]})).await
+    }
+
+    /// Connects a credential of `u-17` again.
+    pub(crate) async fn reconnect_real(&self, server: &impl AuthServer, credential: &str) {
+        let again = self.connect_real_by(server, json!({"userId": "u-17", "credentialId": credential})).await;
+        assert_eq!(again, credential);
+    }
+
+    async fn connect_real_by(&self, server: &impl AuthServer, session: Value) -> String {
+        let modal = self.modal(&session).await;
         let popup = modal.popup(REAL).await;
         let back = server.sign_in(&popup.consent).await;
         let (status, page) = self.callback(&back, &popup.cookie).await;
