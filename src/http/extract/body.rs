@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::object::Object;
-use super::serde_error::{escape, violation};
+use super::serde_error::violation;
+use crate::service::error::escape;
 use crate::http::{HttpState, Problem};
 use crate::service::Violation;
 

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::serde_error::{escape, shaped};
+use super::serde_error::shaped;
+use crate::service::error::escape;
 use crate::domain::page::{InvalidPage, PageRequest};
 use crate::http::{HttpState, Problem};
 use crate::service::Violation;

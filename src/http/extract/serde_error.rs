@@ -54,11 +54,6 @@ fn member(mut at: String, name: &str) -> String {
     at
 }
 
-/// A name as a reference token (RFC 6901, section 3).
-pub(super) fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
 /// The name that follows `before`: one that our own code declares, so it has no quotation mark in it.
 fn declared<'a>(message: &'a str, before: &str) -> Option<&'a str> {
     let (name, _) = message.strip_prefix(before)?.split_once('`')?;
