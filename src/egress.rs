@@ -42,6 +42,8 @@ pub struct EgressConfig {
     pub idle_timeout: Duration,
     /// How long a streamed call may stand still, in either direction or before its answer.
     pub stream_idle_timeout: Duration,
+    /// How long a whole token request may take ([`Class::Token`]).
+    pub token_timeout: Duration,
 }
 
 impl Default for EgressConfig {
@@ -53,6 +55,7 @@ impl Default for EgressConfig {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(5),
             stream_idle_timeout: Duration::from_mins(1),
+            token_timeout: Class::Token.timeout(),
         }
     }
 }
@@ -158,6 +161,7 @@ pub struct Egress {
     /// The client of streamed calls.
     streams: stream::Streams,
     connect_timeout: Duration,
+    token_timeout: Duration,
 }
 
 impl Egress {
@@ -186,8 +190,8 @@ impl Egress {
         let fresh = fresh.build().map_err(SetupError::Client)?;
         let pooled =
             client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
-        let (idle_timeout, connect_timeout) = (config.idle_timeout, config.connect_timeout);
-        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, connect_timeout, streams }))
+        let EgressConfig { idle_timeout, connect_timeout, token_timeout, .. } = config;
+        Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, streams, connect_timeout, token_timeout }))
     }
 
     /// Replaces the hub's own listeners, once their ports are known.
@@ -221,7 +225,10 @@ impl Egress {
         let target = self
             .check_url(&request.url, &request.allowed_ports)
             .map_err(|refusal| EgressError::NotSent(NotSent::Guard(refusal)))?;
-        let timeout = request.timeout.unwrap_or_else(|| request.class.timeout());
+        let timeout = request.timeout.unwrap_or_else(|| match request.class {
+            Class::Token => self.token_timeout,
+            class @ (Class::Check | Class::Webhook) => class.timeout(),
+        });
         // The limits of a definition (calls in flight and per second for each token host) are to be awaited here, before
         // the timeout starts.
         let call = TARGET.scope(target, self.call(request));

@@ -77,7 +77,7 @@ impl Journal {
         let node = node_id(&directory.join("node"), new_node)?;
         let (first, old) = Segment::open(&directory.join("segment-0"))?;
         let (second, new) = Segment::open(&directory.join("segment-1"))?;
-        let writer = Writer::new([first, second], [old, new])?;
+        let writer = Writer::new([first, second], &[old, new])?;
         let state = Arc::new(State::default());
         *state.waiting.lock().unwrap_or_else(PoisonError::into_inner) = writer.live_bytes()?;
         let (orders, received) = mpsc::channel();
@@ -141,7 +141,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(mut segments: [Segment; 2], records: [Vec<Record>; 2]) -> io::Result<Self> {
+    fn new(mut segments: [Segment; 2], records: &[Vec<Record>; 2]) -> io::Result<Self> {
         let active = usize::from(segments[1].generation() > segments[0].generation());
         if segments[active].generation() == 0 {
             segments[active].reset(1)?;

@@ -39,7 +39,7 @@ main() {
 
   install_packages "${requested[@]}"
   needs real contract browser -- "${requested[@]}" && install_npm
-  needs contract -- "${requested[@]}" && install_python
+  needs real contract -- "${requested[@]}" && install_python
   needs unit it real contract browser fault -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION"
   for layer in "${requested[@]}"; do
     "layer_$layer"

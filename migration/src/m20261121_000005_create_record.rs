@@ -1,8 +1,8 @@
 //! Events, audit events and answers kept for repeated requests.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
 use sea_orm_migration::schema::{big_integer, blob, blob_null, small_integer_null, text, text_null};
+use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::index::index;
 

@@ -117,6 +117,11 @@ impl FakeProvider {
         self.fake.faults().clear();
     }
 
+    /// Lets every answer go that a fault holds back now.
+    pub fn release(&self) {
+        self.fake.release();
+    }
+
     /// Changes habits.
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.fake.ledger().settings);
@@ -166,6 +171,11 @@ impl FakeProvider {
     /// Ends a grant as its user would, at the provider. False if it wasn't alive.
     pub fn withdraw(&self, id: GrantId) -> bool {
         self.fake.ledger().end(id, GrantEnd::Withdrawn)
+    }
+
+    /// Changes what becomes of the refresh tokens of a grant. False if there is no such grant.
+    pub fn change_kind(&self, id: GrantId, kind: RefreshKind) -> bool {
+        self.fake.ledger().change_kind(id, kind)
     }
 
     /// The grant and version a token belongs to, alive or not.

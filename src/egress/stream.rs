@@ -31,7 +31,7 @@ pub type StreamBody = UnsyncBoxBody<Bytes, BodyError>;
 type Connector = Timed<HttpsConnector<Guarding>>;
 
 /// A connection that nobody uses is kept so long.
-const POOLED: Duration = Duration::from_secs(60);
+const POOLED: Duration = Duration::from_mins(1);
 /// What one HTTP/2 stream, and one connection, may send ahead of its reader, in bytes.
 const STREAM_WINDOW: u32 = 512 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;

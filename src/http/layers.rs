@@ -94,7 +94,8 @@ where
         let measured = Measured::begin(&request);
         let limit = (!is_call).then_some(self.state.handler_timeout);
         let https = self.state.hub.public_url().scheme() == "https";
-        let answer = AssertUnwindSafe(in_time(limit, self.inner.call(request))).catch_unwind();
+        let answer = self.inner.call(request).map(|Ok(response)| response);
+        let answer = AssertUnwindSafe(in_time(limit, answer)).catch_unwind();
         Box::pin(async move {
             let response = answer.instrument(span.clone()).await.unwrap_or_else(panicked);
             span.in_scope(|| measured.end(&response));

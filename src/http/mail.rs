@@ -145,7 +145,7 @@ mod tests {
                     "{name}"
                 );
                 assert!(
-                    !worded.text.contains("&lt;") && !worded.text.contains("{"),
+                    !worded.text.contains("&lt;") && !worded.text.contains('{'),
                     "{name}: {}",
                     worded.text
                 );

@@ -9,6 +9,7 @@ mod page;
 mod reconnect;
 mod sessions;
 mod typed;
+mod undecided;
 
 pub use callback::{CallbackAnswer, Returned};
 pub use flows::{Begun, NewTicket, Started};

@@ -64,11 +64,7 @@ impl Hub {
 fn changes<'a>(known: &'a HashMap<String, String>, present: &HashMap<&'a str, &'a str>) -> Vec<Change<'a>> {
     let mut changes: Vec<Change<'a>> = present
         .iter()
-        .map(|(slug, hash)| Change {
-            slug,
-            before: known.get(*slug).map(String::as_str),
-            after: Some(hash),
-        })
+        .map(|(slug, hash)| Change { slug, before: known.get(*slug).map(String::as_str), after: Some(hash) })
         .filter(|change| change.before != change.after)
         .collect();
     let gone = known.iter().filter(|(slug, _)| !present.contains_key(slug.as_str()));

@@ -66,7 +66,7 @@ impl Hub {
         }
         if !rows.is_empty() {
             store::audit::insert(&tx, &rows).await?;
-            self.wiped.store(true, Ordering::Relaxed);
+            self.note_wiped();
         }
         tx.commit().await?;
         Ok(more)
@@ -77,7 +77,7 @@ impl Hub {
         let now = self.now();
         let tx = self.store.begin().await?;
         if store::credential::drop_orphans(&tx, now, now.plus_seconds(-ORPHAN_SECONDS)).await? > 0 {
-            self.wiped.store(true, Ordering::Relaxed);
+            self.note_wiped();
         }
         Ok(tx.commit().await?)
     }
@@ -91,12 +91,17 @@ impl Hub {
         Ok(gone == BATCH)
     }
 
+    /// Notes that something secret was wiped, which the journal of an embedded database may still hold.
+    pub(super) fn note_wiped(&self) {
+        self.wiped.store(true, Ordering::Relaxed);
+    }
+
     /// Makes what was wiped since the last time vanish from the files of an embedded database too: its journal keeps
     /// the old pages until then.
     pub(super) async fn shred(&self) -> Result<(), Error> {
         if self.wiped.swap(false, Ordering::Relaxed) && !self.store.checkpoint().await? {
             // A reader holds the journal; the next sweep tries again.
-            self.wiped.store(true, Ordering::Relaxed);
+            self.note_wiped();
         }
         Ok(())
     }

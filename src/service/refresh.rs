@@ -90,6 +90,11 @@ impl Hub {
         self.refreshes.nudge(tenant, credential.id, credential.token.version);
     }
 
+    /// How many attempts are under way, or asked for, in this process.
+    pub fn refreshes_under_way(&self) -> usize {
+        self.refreshes.len()
+    }
+
     /// Joins the one attempt for this version, beginning it where there is none.
     async fn join(&self, tenant: Tenant, credential: &Credential, forced: bool) -> Result<(), Error> {
         if let Some(refusal) = self.not_adopted() {

@@ -110,6 +110,7 @@ impl Hub {
             secret.revoke(now);
             Ok(())
         };
+        self.note_wiped();
         self.change_secret(actor, key, "secret.revoke", change).await
     }
 
@@ -174,6 +175,7 @@ impl Hub {
         store::secret::delete(&tx, secret.workspace, secret.id).await?;
         let what = (!used.is_empty()).then(|| "by force, while in use".to_owned());
         self.record(&tx, actor, "secret.delete", Target::new("secret", secret.id), what).await?;
+        self.note_wiped();
         Ok(tx.commit().await?)
     }
 

@@ -17,6 +17,7 @@ impl Hub {
     pub async fn sweep(&self) -> Result<(), Error> {
         let now = self.now();
         self.drop_unconfirmed().await?;
+        self.drop_undecided().await?;
         self.write_down_changes().await?;
         self.warn_of_ends().await?;
         self.purge_events().await?;

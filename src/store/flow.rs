@@ -1,6 +1,6 @@
 //! Tickets and flows. What is single use is consumed in one statement.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId, SessionId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::kind::Binding;
@@ -184,10 +184,21 @@ pub async fn by_state(
     Ok(found.map(|row| (row.environment_id, row.into())))
 }
 
-/// Removes a flow.
-pub async fn delete(tx: &Tx, id: FlowId) -> Result<(), StoreError> {
-    flow::Entity::delete_by_id(id).exec(tx.connection()).await?;
-    Ok(())
+/// Removes a flow; false where it is gone.
+pub async fn delete(tx: &Tx, id: FlowId) -> Result<bool, StoreError> {
+    Ok(flow::Entity::delete_by_id(id).exec(tx.connection()).await?.rows_affected == 1)
+}
+
+/// Flows that hold a grant nobody decided about until `now`.
+pub async fn undecided(db: &impl Reads, now: Millis) -> Result<Vec<Flow>, StoreError> {
+    let held = flow::Entity::find()
+        .filter(flow::Column::ExpiresAt.lte(now))
+        .filter(flow::Column::StateHash.is_null())
+        .filter(flow::Column::Binding.is_not_null())
+        .limit(100)
+        .all(db.connection())
+        .await?;
+    Ok(held.into_iter().map(Into::into).collect())
 }
 
 /// Removes tickets and flows whose time is over, used ones too.

@@ -42,7 +42,7 @@ async fn works_at_northwind(stage: &Stage, credential: &Value) {
 /// The whole way in a real browser, for each of `ways` as a user of its own. Whatever opener policies are in force, it
 /// must end the same.
 async fn connects(options: ChromeOptions, ways: &[Way]) {
-    let Some(mut stage) = Stage::with_idp().await else {
+    let Some(mut stage) = Box::pin(Stage::with_idp()).await else {
         return;
     };
     let Some(chrome) = Chrome::start(options).await else {
@@ -50,7 +50,7 @@ async fn connects(options: ChromeOptions, ways: &[Way]) {
     };
     for (number, way) in ways.iter().enumerate() {
         chrome.devtools("Network.clearBrowserCookies", &json!({})).await;
-        connects_by(&mut stage, &chrome, *way, &format!("user-{number}")).await;
+        Box::pin(connects_by(&mut stage, &chrome, *way, &format!("user-{number}"))).await;
     }
     chrome.finish(&[]).await;
 }

@@ -15,6 +15,7 @@ mod definition;
 mod hot;
 mod kill;
 mod outage;
+mod partition;
 mod points;
 mod scale;
 mod stage;

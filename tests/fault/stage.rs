@@ -4,14 +4,17 @@
 mod cluster;
 mod connect;
 mod database;
+mod network;
 mod replica;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use connect::Connected;
 pub(crate) use database::Place;
+pub(crate) use network::{Host, Network};
 pub(crate) use replica::Replica;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,6 +23,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use vouchsafe::clock::{Clock, SystemClock};
 use vouchsafe::demo::fake::{self, Client, FakeConfig, FakeProvider, GrantView, RefreshKind, Settings};
 use vouchsafe::random::SystemRandom;
@@ -69,12 +73,17 @@ pub(crate) struct Stage {
 impl Stage {
     /// A provider with every kind, and an empty database. `None` without the build: the skip is recorded.
     pub(crate) async fn set(place: Place) -> Option<Self> {
+        Self::set_at(place, Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// The same with a provider at `address`.
+    pub(crate) async fn set_at(place: Place, address: IpAddr) -> Option<Self> {
         let build = require(Component::FaultBuild)?;
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("providers")).unwrap();
         write_private(&folder.path().join("master.key"), &MasterKey::random("test", &SystemRandom).to_text());
         let clock = Arc::new(Shifted::default());
-        let mut config = FakeConfig::on_loopback().await.unwrap();
+        let mut config = FakeConfig::new(TcpListener::bind((address, 0)).await.unwrap());
         config.clock = Arc::<Shifted>::clone(&clock);
         config.settings = Settings { access_token_lifetime: LIFETIME, ..Settings::default() };
         let fake = FakeProvider::start(config).unwrap();
@@ -139,6 +148,16 @@ impl Stage {
     /// Starts the hub `name` with the points that were set for it.
     pub(crate) async fn start(&self, name: &str) -> Replica {
         Replica::start(&self.build, &self.home(name), &self.variables(name), &self.key).await
+    }
+
+    /// Starts a hub where the replica `number` of a network lives.
+    pub(crate) async fn start_in(&self, network: &Network, number: u8) -> Replica {
+        let name = format!("replica-{number}");
+        let mut variables = self.variables(&name);
+        let address = network.address(Host::Replica(number));
+        variables.insert("VOUCHSAFE_LISTEN".to_owned(), format!("{address}:0"));
+        let command = network.command(number, &self.build);
+        Replica::run(command, &self.home(&name), &variables, &self.key).await
     }
 
     /// Puts the clocks forward: that of the provider, that of the database, and those of hubs that start now or are

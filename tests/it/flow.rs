@@ -9,6 +9,8 @@ mod mail;
 mod purge;
 mod reconnect;
 mod refresh;
+mod refresh_errors;
+mod replicas;
 mod revocation;
 mod secret_settings;
 mod unauthorized;

@@ -105,6 +105,7 @@ pub enum RevokeScope {
 }
 
 /// Habits of the provider; all may change while it runs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {
@@ -116,6 +117,8 @@ pub struct Settings {
     pub announce_lifetime: bool,
     /// Whether a grant gets a refresh token at all.
     pub refresh_tokens: bool,
+    /// Whether a refresh that leaves the refresh token as it is names it in its answer.
+    pub repeat_refresh_token: bool,
     /// Whether any redirect URI is taken, not only the registered ones.
     pub any_redirect: bool,
     /// What revocation ends.
@@ -135,6 +138,7 @@ impl Default for Settings {
             access_token_lifetime: 3600,
             announce_lifetime: true,
             refresh_tokens: true,
+            repeat_refresh_token: false,
             any_redirect: false,
             revoke_scope: RevokeScope::Grant,
             coop: None,

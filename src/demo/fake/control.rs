@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Fake> {
         .route("/_control/settings", get(show_settings).patch(change_settings))
         .route("/_control/clients", post(register_client))
         .route("/_control/faults", get(list_faults).post(program_fault).delete(clear_faults))
+        .route("/_control/release", post(release_held))
         .route("/_control/grants", get(list_grants).post(create_grant))
         .route("/_control/grants/{id}", delete(withdraw_grant).get(show_grant))
         .route("/_control/tokens/identify", post(identify_token))
@@ -112,6 +113,11 @@ async fn program_fault(State(fake): State<Fake>, Json(plan): Json<Plan>) -> (Sta
 
 async fn clear_faults(State(fake): State<Fake>) -> StatusCode {
     fake.faults().clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn release_held(State(fake): State<Fake>) -> StatusCode {
+    fake.release();
     StatusCode::NO_CONTENT
 }
 

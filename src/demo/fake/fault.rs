@@ -76,6 +76,8 @@ pub struct Fault {
     pub process: bool,
     /// Milliseconds to wait after processing, before the answer.
     pub after_ms: u64,
+    /// Whether the answer then waits until the provider is told to release what it holds.
+    pub hold: bool,
     /// The status instead of the true one; the body is empty then, unless given.
     pub status: Option<u16>,
     /// Headers added to, or replacing, those of the answer.
@@ -96,6 +98,7 @@ impl Default for Fault {
             before_ms: 0,
             process: true,
             after_ms: 0,
+            hold: false,
             status: None,
             headers: BTreeMap::new(),
             body: None,
@@ -155,6 +158,11 @@ impl Fault {
     /// Processes the call and answers this many milliseconds later.
     pub fn delay_after(ms: u64) -> Self {
         Self { after_ms: ms, ..Self::default() }
+    }
+
+    /// Processes the call and holds its answer back until the provider is told to release it.
+    pub fn hold() -> Self {
+        Self { hold: true, ..Self::default() }
     }
 
     /// The same fault, but the call is processed: the token is spent.

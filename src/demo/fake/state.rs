@@ -3,12 +3,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 
 use super::fault::{Call, Fault, FaultBook};
 use super::grants::{Ledger, Mint};
 use crate::clock::Clock;
 use crate::demo::pages::Pages;
 use crate::random::Random;
+
+/// A fault that was taken, and what ends its holding.
+pub(super) struct Programmed {
+    pub(super) fault: Fault,
+    pub(super) releases: watch::Receiver<u64>,
+}
 
 /// The state of a fake provider; cheap to clone.
 #[derive(Clone)]
@@ -18,6 +25,8 @@ struct Inner {
     base_url: String,
     ledger: Mutex<Ledger>,
     faults: Mutex<FaultBook>,
+    /// Counts how often held answers were released.
+    releases: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     pages: Pages,
@@ -32,7 +41,8 @@ impl Fake {
         pages: Pages,
     ) -> Self {
         let (ledger, faults) = (Mutex::new(ledger), Mutex::default());
-        Self(Arc::new(Inner { base_url, ledger, faults, clock, random, pages }))
+        let releases = watch::Sender::new(0);
+        Self(Arc::new(Inner { base_url, ledger, faults, releases, clock, random, pages }))
     }
 
     pub(super) fn base_url(&self) -> &str {
@@ -62,9 +72,14 @@ impl Fake {
     }
 
     /// The fault programmed for this call, if any; taking it uses it up.
-    pub(super) fn fault(&self, call: &Call<'_>) -> Option<Fault> {
+    pub(super) fn fault(&self, call: &Call<'_>) -> Option<Programmed> {
         let fault = self.faults().take(call)?;
         self.ledger().counters.faults += 1;
-        Some(fault)
+        Some(Programmed { fault, releases: self.0.releases.subscribe() })
+    }
+
+    /// Lets every answer go that is held now.
+    pub(super) fn release(&self) {
+        self.0.releases.send_modify(|releases| *releases += 1);
     }
 }

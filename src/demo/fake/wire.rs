@@ -10,6 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::fault::{Fault, Wire};
+use super::state::Programmed;
 use crate::demo::serve::Line;
 
 /// An answer before it meets the wire.
@@ -69,11 +70,11 @@ impl IntoResponse for Answer {
 }
 
 /// Processes a call and answers it, by `fault` if there is one.
-pub(super) async fn play<F>(fault: Option<Fault>, line: &Line, process: F) -> Response
+pub(super) async fn play<F>(programmed: Option<Programmed>, line: &Line, process: F) -> Response
 where
     F: FnOnce() -> Answer + Send + 'static,
 {
-    let Some(fault) = fault else {
+    let Some(Programmed { fault, mut releases }) = programmed else {
         return process().into_response();
     };
     let (before, processed) = (Duration::from_millis(fault.before_ms), fault.process);
@@ -88,6 +89,10 @@ where
         Err(_) => Answer::empty(StatusCode::INTERNAL_SERVER_ERROR),
     };
     pause(Duration::from_millis(fault.after_ms)).await;
+    if fault.hold {
+        // A provider that goes away lets go as well.
+        let _ = releases.changed().await;
+    }
     send(answer.changed(&fault), fault.wire, line).await
 }
 

@@ -73,7 +73,6 @@ impl Token {
         let not_before = |at: Millis| if claim.now < at { Err(NotClaimed::NotBefore(at)) } else { Ok(()) };
         let in_passing = |at| if claim.forced { Ok(()) } else { not_before(at) };
         match &self.machine {
-            Machine::Pending | Machine::Deleted => Err(NotClaimed::Ended),
             Machine::Active => Ok(Resting::Active),
             Machine::Waiting { next_try_at } => in_passing(*next_try_at).map(|()| Resting::Waiting),
             Machine::Suspect { since, next_try_at } => {
@@ -89,7 +88,7 @@ impl Token {
                 }
                 Ok(Resting::Broken(*cause))
             }
-            Machine::Broken(_) => Err(NotClaimed::Ended),
+            Machine::Pending | Machine::Deleted | Machine::Broken(_) => Err(NotClaimed::Ended),
             Machine::Refreshing { until, .. } if claim.now < *until => Err(NotClaimed::Held(*until)),
             Machine::Refreshing { from, until, .. } => self.after_silence(*from, *until, claim),
         }

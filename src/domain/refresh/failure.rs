@@ -148,15 +148,12 @@ impl Token {
             Resting::Active | Resting::Waiting | Resting::Broken(_) => None,
         };
         self.fail_count = 0;
-        match cause {
-            Some(cause) => {
-                self.due_at = (cause == BrokenCause::GrantRefused).then(|| now.plus(PROBES[0]));
-                self.machine = Machine::Broken(cause);
-            }
-            None => {
-                let next_try_at = failure.paused_until.map_or(again_at, |until| again_at.max(until));
-                self.machine = Machine::Suspect { since, next_try_at };
-            }
+        if let Some(cause) = cause {
+            self.due_at = (cause == BrokenCause::GrantRefused).then(|| now.plus(PROBES[0]));
+            self.machine = Machine::Broken(cause);
+        } else {
+            let next_try_at = failure.paused_until.map_or(again_at, |until| again_at.max(until));
+            self.machine = Machine::Suspect { since, next_try_at };
         }
         self
     }
@@ -183,7 +180,7 @@ const fn attempt(version: i64, started_at: Millis) -> Attempt {
 /// 5 s doubling to 15 min, with full jitter above one second.
 fn back_off(failures: i32, jitter: f64) -> i64 {
     let exponent = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(16);
-    let most = (5 * SECOND << exponent).min(15 * MINUTE);
+    let most = ((5 * SECOND) << exponent).min(15 * MINUTE);
     SECOND + part(most - SECOND, jitter)
 }
 

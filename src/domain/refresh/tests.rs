@@ -45,8 +45,8 @@ fn the_version_of_a_silent_holder_is_left_alone_where_sending_it_twice_costs_the
     assert_eq!(token.clone().claim(&forced).unwrap_err(), NotClaimed::Quarantined(quarantine));
     let quiet = token.clone().quarantined(quarantine, until);
     assert_eq!(quiet.clone().claim(&forced).unwrap_err(), NotClaimed::NotBefore(quarantine));
-    let taken = quiet.claim(&claim(quarantine)).unwrap();
-    assert!(matches!(taken.machine, Machine::Refreshing { from: Resting::Unknown, .. }));
+    let retried = quiet.claim(&claim(quarantine)).unwrap();
+    assert!(matches!(retried.machine, Machine::Refreshing { from: Resting::Unknown, .. }));
 
     // Nothing is served any more: waiting saves nothing.
     let mut spent = token.clone();
@@ -54,8 +54,8 @@ fn the_version_of_a_silent_holder_is_left_alone_where_sending_it_twice_costs_the
     assert_eq!(spent.claim(&claim(until)).unwrap_err(), NotClaimed::Quarantined(until.plus(MINUTE)));
 
     let grace = Claim { reuse: Reuse::Grace(200_000), ..claim(until) };
-    let taken = token.clone().claim(&grace).unwrap();
-    assert!(matches!(taken.machine, Machine::Refreshing { from: Resting::Unknown, .. }));
+    let retried = token.clone().claim(&grace).unwrap();
+    assert!(matches!(retried.machine, Machine::Refreshing { from: Resting::Unknown, .. }));
     let over = Claim { reuse: Reuse::Grace(100_000), ..claim(until) };
     assert!(matches!(token.claim(&over).unwrap_err(), NotClaimed::Quarantined(_)));
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
 use crate::service::Violation;
+use crate::service::error::escape;
 
 /// An object as a `T`, or what is wrong with it.
 pub(in crate::http) fn shaped<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Violation> {

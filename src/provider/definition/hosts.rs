@@ -1,6 +1,7 @@
 //! What a definition says about hosts before any credential is there: whose they are, and who names them.
 
 use super::Definition;
+use crate::provider::template::Template;
 use crate::provider::url_template::{Authority, HostTemplate, Origin, UrlTemplate};
 use crate::provider::values::Values;
 use crate::provider::variable::ValueSource;
@@ -53,7 +54,7 @@ impl Definition {
         let templates = self.account.iter().chain(&self.account_label);
         let authorization = self.oauth2.as_ref().map(|table| &table.authorization_endpoint);
         in_host
-            || templates.flat_map(|template| template.names()).any(|other| other == name)
+            || templates.flat_map(Template::names).any(|other| other == name)
             || authorization.is_some_and(|url| url.source().contains(&format!("{{{name}}}")))
     }
 

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::Ordering;
 
 use vouchsafe_entity::id::{ConnectorId, CredentialId};
 use vouchsafe_entity::kind::{BrokenCause, Method};
@@ -101,7 +100,7 @@ impl Hub {
             self.record_outcome(&tx, actor, id, outcome.as_str()).await?;
         }
         tx.commit().await?;
-        self.wiped.store(true, Ordering::Relaxed);
+        self.note_wiped();
         Ok(farewell)
     }
 
@@ -200,7 +199,7 @@ impl Hub {
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
         store::credential::forget_orphans(tx, actor.environment(), &ids).await?;
         store::revocation::insert(tx, jobs).await?;
-        self.wiped.store(true, Ordering::Relaxed);
+        self.note_wiped();
         if rows.is_empty() {
             return Ok(());
         }

@@ -99,7 +99,9 @@ impl Hub {
                 self.commit_failure(tenant, &claimed.credential, &error).await?;
                 let held = error.class == FailClass::Unreadable
                     && self.reuse_of(&claimed.credential) != Reuse::Static;
-                if !held {
+                if held {
+                    self.keep_unread(kept.spent.number);
+                } else {
                     self.journal_done(kept.spent.number);
                 }
                 Ok(())
@@ -121,13 +123,11 @@ impl Hub {
         };
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
-        match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
-            Ok(pass) => Ok(Some(Course { connector: connector.into(), definition, pass })),
-            Err(_) => {
-                self.postpone(tenant, credential).await?;
-                Ok(None)
-            }
-        }
+        let Ok(pass) = self.throttle.pass(definition.slug(), &host, definition.limits(), now).await else {
+            self.postpone(tenant, credential).await?;
+            return Ok(None);
+        };
+        Ok(Some(Course { connector: connector.into(), definition, pass }))
     }
 
     /// Claims a version, in one short transaction that opens its sealed object and writes it back: key, disk and

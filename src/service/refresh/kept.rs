@@ -249,11 +249,16 @@ impl Hub {
             .is_ok_and(|material| same(&material.access_token, &read.access_token))
     }
 
-    /// Notes that an answer lies unread: it is not asked for again for a day.
-    pub(super) async fn hold_unread(&self, tenant: Tenant, spent: &Spent) -> Result<(), Error> {
-        if let Some(number) = spent.number {
+    /// Remembers an entry that no definition could read, for [`Hub::replay_held`].
+    pub(super) fn keep_unread(&self, number: Option<u64>) {
+        if let Some(number) = number {
             self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(number);
         }
+    }
+
+    /// Notes that an answer lies unread: it is not asked for again for a day.
+    pub(super) async fn hold_unread(&self, tenant: Tenant, spent: &Spent) -> Result<(), Error> {
+        self.keep_unread(spent.number);
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, spent.id).await? else {
             return Ok(());

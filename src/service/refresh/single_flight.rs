@@ -74,6 +74,11 @@ impl SingleFlight {
         flight
     }
 
+    /// How many attempts are not over yet.
+    pub(in crate::service) fn len(&self) -> usize {
+        self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len()
+    }
+
     /// Asks for an attempt without waiting for it.
     pub(in crate::service) fn nudge(&self, tenant: Tenant, credential: CredentialId, version: i64) {
         drop(self.join(tenant, credential, version, false));

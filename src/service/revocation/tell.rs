@@ -1,7 +1,6 @@
 //! The calls: at once for whoever waits, later by the worker, each written down with what the app said.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -165,7 +164,7 @@ impl Hub {
             }
             None => {
                 if store::revocation::delete(&tx, job.environment, job.id).await? {
-                    self.wiped.store(true, Ordering::Relaxed);
+                    self.note_wiped();
                     self.record_outcome(&tx, actor, job.remains.credential, outcome.as_str()).await?;
                 }
             }

@@ -85,6 +85,7 @@ impl Hub {
             let what = Some(format!("{}: expired long ago", secret.key));
             self.record(&tx, &hub_actor(tenant), "secret.purge", Target::new("secret", id), what).await?;
         }
+        self.note_wiped();
         Ok(tx.commit().await?)
     }
 }

@@ -37,6 +37,11 @@ impl Cluster {
         let cluster =
             Self { programs, data: data.to_owned(), port, listen: listen.to_owned(), _folder: None };
         run(cluster.command("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]));
+        if listen != "127.0.0.1" {
+            let rules = data.join("pg_hba.conf");
+            let known = std::fs::read_to_string(&rules).unwrap();
+            std::fs::write(&rules, format!("{known}\nhost all all 10.0.0.0/8 trust\n")).unwrap();
+        }
         cluster.up();
         Some(cluster)
     }

@@ -52,21 +52,21 @@ impl TestApp {
         let ends: Vec<_> = self.fake.grants().iter().map(|grant| grant.end).collect();
         let left =
             self.rows("SELECT credential_id FROM credential_token WHERE sealed IS NOT NULL").await.len();
-        let dead = Some(GrantEnd::Revoked);
+        let revoked = Some(GrantEnd::Revoked);
         match deed {
             Deed::Delete | Deed::DeleteUser | Deed::DeleteConnector => {
                 self.as_key().get(&token).await.assert_problem(404, "not_found");
-                assert_eq!((ends, left), (vec![dead], 0));
+                assert_eq!((ends, left), (vec![revoked], 0));
             }
             Deed::Revoke => {
                 self.as_key().get(&token).await.assert_problem(409, "credential_revoked");
-                assert_eq!((ends, left), (vec![dead], 0));
+                assert_eq!((ends, left), (vec![revoked], 0));
                 let told = self.events(credential).await;
                 assert_eq!(told, ["credential.created", "credential.revoked"]);
             }
             Deed::Reconnect => {
                 // Where a revocation would end the whole grant, the old one is left alone.
-                let old = if scope == RevokeScope::Token { dead } else { None };
+                let old = if scope == RevokeScope::Token { revoked } else { None };
                 assert_eq!((ends, left), (vec![old, None], 1));
                 let access = self.token(credential).await["accessToken"].as_str().unwrap().to_owned();
                 assert_eq!(self.fake.identify(&access).map(|(grant, _)| grant), Some(2), "the new grant's");

@@ -246,3 +246,22 @@ async fn a_grant_that_the_user_or_the_back_end_did_not_want_is_given_back() {
     app.token(&credential).await;
     assert_eq!(app.outcomes(&credential).await, ["revoked", "unsupported"]);
 }
+
+#[tokio::test]
+async fn a_grant_that_nobody_decided_about_is_given_back() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    let modal = app.modal(&json!({"userId": "u-17", "credentialId": credential})).await;
+    let page = modal.popup("fernhill").await.allow(&app, "al@acme.test").await;
+    assert!(page.contains("al@acme.test"), "{page}");
+    app.clock.advance(TimeDelta::minutes(10) - TimeDelta::milliseconds(1));
+    app.hub.sweep().await.unwrap();
+    app.tell_apps().await;
+    assert_eq!(app.ends(), [None, None], "there is time to decide");
+    app.clock.advance(TimeDelta::milliseconds(1));
+    app.hub.sweep().await.unwrap();
+    app.tell_apps().await;
+    assert_eq!(app.ends(), [None, Some(GrantEnd::Revoked)]);
+    app.token(&credential).await;
+}

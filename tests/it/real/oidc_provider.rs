@@ -1,11 +1,13 @@
-//! What oidc-provider does, asked by a plain client: the facts that the fake provider is held to, and a proof
-//! that the server the other stories rely on is as strict as they assume.
+//! What oidc-provider does, asked by a plain client: a proof that the server the other stories rely on is as strict as
+//! they assume. And Vouchsafe at it.
 
 use reqwest::{Response, Url};
 use serde_json::{Value, json};
 
+use super::rotation::{end, renew, turns};
+use crate::support::app::TestApp;
 use crate::support::outside::{self, query};
-use crate::support::servers::{OidcOptions, OidcProvider};
+use crate::support::servers::{AuthServer as _, OidcOptions, OidcProvider};
 
 const CALLBACK: &str = "https://hub.test/oauth/callback";
 // RFC 7636, appendix B.
@@ -59,6 +61,19 @@ const BASIC: (&str, &str) = ("basic", "basic-secret");
 
 fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
     answer[field].as_str().unwrap_or_else(|| panic!("no {field} in {answer}"))
+}
+
+#[tokio::test]
+async fn rotations_under_several_callers_kill_no_family() {
+    let Some(server) = OidcProvider::start(OidcOptions::default()).await else { return };
+    let Some(app) = TestApp::start().await else { return };
+    app.put_real(&server, &server.url(1)).await;
+    let credential = app.connect_real(&server, "u-17").await;
+    renew(&app, &server, &credential, turns()).await;
+    server.reported("refresh_token.consumed", turns()).await;
+    assert!(server.events("grant.revoked").is_empty() && server.events("grant.error").is_empty());
+    end(&app, &server, &credential).await;
+    server.reported("grant.revoked", 1).await;
 }
 
 #[tokio::test]

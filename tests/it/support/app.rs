@@ -1,6 +1,8 @@
 //! The hub as a test sees it: its own router on a real listener, a database of its own, a clock that moves when told,
 //! a fake provider, and two workspaces so that "the other one" is at hand.
 
+mod definitions;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use vouchsafe::clock::ManualClock;
 use vouchsafe::config::AuditMode;
 use vouchsafe::demo::fake::{
     self, Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, FakeConfig, FakeProvider, QUILLPOST,
+    RefreshKind, Settings,
 };
 use vouchsafe::domain::refresh::Times;
 use vouchsafe::egress::{Egress, EgressConfig};
@@ -29,6 +32,7 @@ use vouchsafe::service::{Hub, Parts};
 use vouchsafe::store::{DatabaseUrl, Store};
 use vouchsafe::vault::{MasterKey, MasterKeys, Vault};
 
+use self::definitions::definitions;
 use super::components::{Component, require};
 use super::http::Persona;
 use super::outside;
@@ -64,6 +68,36 @@ struct World {
     clock: Arc<ManualClock>,
 }
 
+/// What a test wants otherwise than usual.
+pub(crate) struct Setup {
+    /// Habits of the fake, as Fernhill's definition states them.
+    pub(crate) settings: Settings,
+    /// What stands at the end of Fernhill's definition.
+    pub(crate) definition: String,
+    /// The way out.
+    pub(crate) egress: EgressConfig,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { settings: Settings::default(), definition: String::new(), egress: egress_config() }
+    }
+}
+
+impl Setup {
+    /// A provider of this kind.
+    pub(crate) fn of(kind: RefreshKind) -> Self {
+        Self { settings: Settings { kind, ..Settings::default() }, ..Self::default() }
+    }
+
+    /// As fast as anybody asks: the limits of a provider are real time.
+    #[must_use]
+    pub(crate) fn unhurried(mut self) -> Self {
+        self.definition.push_str("\n[limits]\nconcurrency = 64\nrate = 10000\n");
+        self
+    }
+}
+
 impl TestApp {
     /// Starts a hub. `None` when its database is missing: the skip is recorded, return from the test.
     ///
@@ -83,17 +117,31 @@ impl TestApp {
         change_parts: impl FnOnce(&mut Parts),
         change: impl FnOnce(&mut HttpState),
     ) -> Option<Self> {
+        Self::start_in(Setup::default(), change_parts, change).await
+    }
+
+    /// The same with another set-up.
+    pub(crate) async fn start_set_up(setup: Setup) -> Option<Self> {
+        let egress = setup.egress.clone();
+        Self::start_in(setup, |parts| parts.egress = Egress::new(egress).unwrap(), |_| ()).await
+    }
+
+    async fn start_in(
+        setup: Setup,
+        change_parts: impl FnOnce(&mut Parts),
+        change: impl FnOnce(&mut HttpState),
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = database(&folder).await?;
         let clock = Arc::new(ManualClock::default());
-        let fake = fake_provider(&clock).await;
+        let fake = fake_provider(&clock, setup.settings).await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = Url::parse(&format!("http://{address}")).unwrap();
         let world = World {
             database: DatabaseUrl::parse(&url).unwrap(),
             master_key: MasterKey::random("test", &SystemRandom).to_text().to_string(),
-            providers: definitions(&fake, &folder),
+            providers: definitions(&fake, &folder, &setup.definition),
             public_url,
             clock: Arc::clone(&clock),
         };
@@ -135,6 +183,16 @@ impl TestApp {
     /// What another hub on the same database would be made of.
     pub(crate) async fn parts(&self) -> Parts {
         self.world.parts(None).await
+    }
+
+    /// The key of [`TestApp::as_key`].
+    pub(crate) fn key(&self) -> &str {
+        &self.keys[0]
+    }
+
+    /// A key with every scope in an environment of any workspace.
+    pub(crate) async fn key_of(&self, workspace: &str, environment: &str) -> String {
+        key(&self.hub, workspace, environment).await
     }
 
     /// Nobody.
@@ -197,9 +255,13 @@ impl TestApp {
 
     /// Reads the definitions again, that of Fernhill with the fake's present habits and changed by `change`.
     pub(crate) fn redefine(&self, change: impl FnOnce(String) -> String) {
+        self.define(FERNHILL, &change(self.fake.definition_toml(FERNHILL)));
+    }
+
+    /// Writes a definition and reads all of them again.
+    pub(crate) fn define(&self, slug: &str, text: &str) {
         let dir = self.folder.path().join("providers");
-        let text = change(self.fake.definition_toml(FERNHILL));
-        std::fs::write(dir.join(format!("{FERNHILL}.toml")), text).unwrap();
+        std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
         let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
         let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
         self.hub.set_providers(registry);
@@ -250,76 +312,12 @@ async fn database(folder: &TempDir) -> Option<String> {
     Some(format!("sqlite://{}?mode=rwc", folder.path().join("vouchsafe.db").display()))
 }
 
-async fn fake_provider(clock: &Arc<ManualClock>) -> FakeProvider {
+async fn fake_provider(clock: &Arc<ManualClock>, settings: Settings) -> FakeProvider {
     let mut config = FakeConfig::on_loopback().await.unwrap();
     config.clock = Arc::<ManualClock>::clone(clock);
+    config.settings = settings;
     config.clients = vec![Client::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)];
     FakeProvider::start(config).unwrap()
-}
-
-fn definitions(fake: &FakeProvider, folder: &TempDir) -> PathBuf {
-    let dir = folder.path().join("providers");
-    std::fs::create_dir(&dir).unwrap();
-    let base_url = fake.base_url();
-    for (slug, text) in [
-        (FERNHILL, fake.definition_toml(FERNHILL)),
-        (QUILLPOST, fake.api_key_definition_toml(QUILLPOST)),
-        (BASIC, fake::basic_definition_toml(BASIC, base_url)),
-        (SESSION, fake::session_definition_toml(SESSION, base_url)),
-        (OWN_CLIENT, fake::client_credentials_definition_toml(OWN_CLIENT, base_url)),
-        (PARTNER, partner_definition(base_url)),
-        (HOSTED, hosted_definition()),
-    ] {
-        std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
-    }
-    dir
-}
-
-/// An API-key app with a key in the query, a fixed header, and three values of the connector.
-fn partner_definition(base_url: &str) -> String {
-    let port = Url::parse(base_url).unwrap().port().unwrap();
-    format!(
-        r#"name = "Fern Partner"
-documentation = "https://fern.example/docs"
-base_url = "{base_url}/api"
-allowed_hosts = ["localhost:{port}"]
-headers = {{ X-Version = "2030-01-01" }}
-account = "{{account_id}}"
-
-[variables]
-key = {{ label = "API key", secret = true }}
-partner_token = {{ from = "connector", label = "Partner token", secret = true, optional = true, pattern = 'pt-\S+' }}
-tier = {{ from = "connector", label = "Tier", optional = true }}
-region = {{ from = "connector", label = "Region", optional = true, default = "eu" }}
-account_id = {{ from = "check.id", optional = true }}
-
-[api_key]
-headers = {{ X-Api-Key = "{{key}}", X-Partner = "{{partner_token}}", X-Tier = "{{tier}} {{region}}" }}
-query = {{ api_key = "{{key}}" }}
-
-[check]
-path = "/me"
-"#
-    )
-}
-
-fn hosted_definition() -> String {
-    r#"name = "Fern Hosted"
-documentation = "https://fern.example/docs"
-base_url = "{server}/api"
-
-[variables]
-key = { label = "API key", secret = true }
-server = { from = "connector", label = "Server", pattern = 'https://[a-z0-9.-]+' }
-token = { from = "connector", label = "Token", secret = true, optional = true }
-
-[api_key]
-headers = { X-Api-Key = "{key}", X-Token = "{token}" }
-
-[check]
-path = "/me"
-"#
-    .to_owned()
 }
 
 impl World {

@@ -5,13 +5,17 @@
 
 pub(crate) mod app;
 pub(crate) mod components;
+pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod modal;
 pub(crate) mod outside;
 pub(crate) mod process;
+pub(crate) mod raw_server;
 pub(crate) mod receiver;
+pub(crate) mod refreshing;
+pub(crate) mod replicas;
 pub(crate) mod servers;
 pub(crate) mod smtp;
 pub(crate) mod wait;

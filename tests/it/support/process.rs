@@ -142,7 +142,7 @@ impl RunningHub {
 
     /// A client of its API with `key`.
     pub(crate) fn api(&self, key: &str) -> Api {
-        Api { base_url: self.base_url.clone(), key: key.to_owned(), client: outside::client() }
+        Api::new(self.base_url.clone(), key)
     }
 }
 
@@ -162,6 +162,11 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// A caller of the hub at `base_url`.
+    pub(crate) fn new(base_url: String, key: &str) -> Self {
+        Self { base_url, key: key.to_owned(), client: outside::client() }
+    }
+
     /// Calls; the status and the body, `null` where it is no JSON.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let (status, text) = self.call_raw(method, path, body.map(Value::to_string)).await;

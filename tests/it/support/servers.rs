@@ -1,18 +1,145 @@
 //! Real authorization servers, started by the test that wants them and ended with it.
 
+pub(crate) mod django;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::Url;
-use serde_json::Value;
+use reqwest::{Response, Url};
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::app::TestApp;
 use super::components::{Component, require};
 use super::outside::{self, Person};
 use super::wait::{DEADLINE, eventually};
+
+/// What the stories ask of any of them.
+pub(crate) trait AuthServer {
+    /// Where it listens, without a slash at the end.
+    fn base_url(&self) -> &str;
+
+    /// The paths of authorization, token, revocation, a call with an access token, and registration.
+    fn paths(&self) -> [&'static str; 5];
+
+    /// What it does with a spent refresh token, in the words of a definition.
+    fn reuse(&self) -> String;
+
+    /// The member of that call's answer that names the account.
+    fn account(&self) -> &'static str;
+
+    /// The scopes that the stories ask for.
+    fn scopes(&self) -> &'static [&'static str];
+
+    /// Signs in and consents, as a person would; gives the callback address with its code.
+    async fn sign_in(&self, authorize: &Url) -> Url;
+
+    /// The address of one of its [`AuthServer::paths`].
+    fn url(&self, path: usize) -> String {
+        format!("{}{}", self.base_url(), self.paths()[path])
+    }
+
+    /// Registers a client (RFC 7591); its id and secret.
+    async fn new_client(&self, redirect_uri: &str) -> (String, String) {
+        let metadata = json!({
+            "client_name": "Acme",
+            "redirect_uris": [redirect_uri],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_method": "client_secret_basic",
+        });
+        let response = outside::client().post(self.url(4)).json(&metadata).send().await.unwrap();
+        assert!(response.status().is_success(), "{:?}", response.text().await);
+        let made: Value = response.json().await.unwrap();
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        (text("client_id"), text("client_secret"))
+    }
+
+    /// A token request.
+    async fn token(&self, client: (&str, &str), fields: &[(&str, &str)]) -> Response {
+        let request = outside::client().post(self.url(1));
+        request.basic_auth(client.0, Some(client.1)).form(fields).send().await.unwrap()
+    }
+
+    /// Whose access token this is, as the app says; its status where it takes none.
+    async fn whose(&self, access_token: &str) -> Result<String, u16> {
+        let request = outside::client().get(self.url(3)).bearer_auth(access_token);
+        let response = request.send().await.unwrap();
+        if !response.status().is_success() {
+            return Err(response.status().as_u16());
+        }
+        let told: Value = response.json().await.unwrap();
+        Ok(told[self.account()].as_str().unwrap().to_owned())
+    }
+
+    /// The definition under which the hub knows it; tokens may come from another address.
+    fn definition(&self, token_endpoint: &str) -> String {
+        let scopes = json!(self.scopes());
+        let (reuse, account) = (self.reuse(), self.account());
+        let (base, check) = (self.base_url(), self.paths()[3]);
+        let (authorize, revoke) = (self.url(0), self.url(2));
+        format!(
+            r#"name = "Real"
+documentation = "https://real.example/docs"
+base_url = "{base}"
+account = "{{account_id}}"
+
+[variables]
+account_id = {{ from = "check.{account}", optional = true }}
+
+[oauth2]
+authorization_endpoint = "{authorize}"
+token_endpoint = "{token_endpoint}"
+revocation_endpoint = "{revoke}"
+token_endpoint_auth_method = "client_secret_basic"
+scopes = {scopes}
+
+[oauth2.refresh]
+reuse = "{reuse}"
+
+[check]
+path = "{check}"
+
+[limits]
+concurrency = 64
+rate = 10000
+"#
+        )
+    }
+}
+
+/// The slug and key of a real server in the hub of a test.
+pub(crate) const REAL: &str = "real";
+
+impl TestApp {
+    /// Makes a real server known, with a client of its own; id and secret of that client.
+    pub(crate) async fn put_real(&self, server: &impl AuthServer, token_endpoint: &str) -> (String, String) {
+        self.define(REAL, &server.definition(token_endpoint));
+        let made = self.as_key().put("/connectors/real", &json!({"provider": REAL})).await.ok(201);
+        let client = server.new_client(made["redirectUri"].as_str().unwrap()).await;
+        self.put_real_client(&client.0, &client.1).await;
+        client
+    }
+
+    /// Sets the client of the connector to a real server.
+    pub(crate) async fn put_real_client(&self, id: &str, secret: &str) {
+        let body = json!({"provider": REAL, "clientId": id, "clientSecret": secret});
+        self.as_key().put("/connectors/real", &body).await.ok(200);
+    }
+
+    /// Connects a real server for a user, from session to credential; its id.
+    pub(crate) async fn connect_real(&self, server: &impl AuthServer, username: &str) -> String {
+        let modal = self.modal(&json!({"userId": username, "connectors": [REAL]})).await;
+        let popup = modal.popup(REAL).await;
+        let back = server.sign_in(&popup.consent).await;
+        let (status, page) = self.callback(&back, &popup.cookie).await;
+        assert_eq!(status, 200, "{page}");
+        let result = modal.result(REAL).await;
+        result["credentialId"].as_str().unwrap_or_else(|| panic!("{result}")).to_owned()
+    }
+}
 
 /// The switches of `tests/servers/oidc-provider/server.mjs`.
 #[derive(Debug, Clone)]
@@ -156,6 +283,10 @@ impl OidcProvider {
         start.set_ip_host(self.address.ip()).unwrap();
         start.set_port(Some(self.address.port())).unwrap();
         let (page, _) = person.open(start).await;
+        if page.port() != Some(self.address.port()) {
+            // Refused, and sent back at once.
+            return page;
+        }
         assert!(page.path().starts_with("/interaction/"), "no sign-in page but {page}");
         let (page, _) =
             person.submit(page, &[("prompt", "login"), ("login", login), ("password", "x")]).await;
@@ -163,6 +294,32 @@ impl OidcProvider {
             return page;
         }
         person.submit(page, &[("prompt", "consent")]).await.0
+    }
+}
+
+impl AuthServer for OidcProvider {
+    fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    fn paths(&self) -> [&'static str; 5] {
+        ["/auth", "/token", "/token/revocation", "/me", "/reg"]
+    }
+
+    fn reuse(&self) -> String {
+        "strict".to_owned()
+    }
+
+    fn account(&self) -> &'static str {
+        "sub"
+    }
+
+    fn scopes(&self) -> &'static [&'static str] {
+        &["openid", "read"]
+    }
+
+    async fn sign_in(&self, authorize: &Url) -> Url {
+        OidcProvider::sign_in(self, authorize, "jo").await
     }
 }
 

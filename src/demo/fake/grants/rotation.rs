@@ -106,13 +106,20 @@ impl Ledger {
         if !scopes.iter().all(|scope| grant.scopes.contains(scope)) {
             return Err(Refusal::new("invalid_scope", "more than the user allowed"));
         }
-        let refresh_token = grant.spend(version, mint)?;
+        let kept = self.settings.repeat_refresh_token;
+        let refresh_token = grant.spend(version, mint)?.or_else(|| kept.then(|| grant.current_token.clone()));
         let current = grant.current;
         let owner = Owner::Grant { id, version: current, username: grant.username.clone() };
         if let Some(token) = &refresh_token {
             self.refresh.insert(token.clone(), (id, current));
         }
         Ok(Issued { grant: Some(id), refresh_token, ..self.access_token(owner, scopes, mint) })
+    }
+
+    /// Changes the refresh kind of a grant; false if there is no such grant.
+    pub(in crate::demo::fake) fn change_kind(&mut self, id: GrantId, kind: RefreshKind) -> bool {
+        let grant = self.grants.get_mut(&id);
+        grant.map(|grant| grant.kind = kind).is_some()
     }
 
     /// Revokes a token of this client (RFC 7009); an unknown one is no error. Gives the number of grants ended.

@@ -153,7 +153,7 @@ async fn a_key_can_name_no_other_environment() {
         description: None,
         issuer: None,
         scopes: None,
-        scope: Default::default(),
+        scope: vouchsafe::domain::secret::SecretScope::default(),
         environments: Some(vec!["sandbox".to_owned(), "production".to_owned()]),
         issued_at: None,
         allowed_hosts: Vec::new(),

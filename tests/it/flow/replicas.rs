@@ -1,0 +1,121 @@
+//! Several hubs on one PostgreSQL: they agree through the database alone, and no token is spent twice.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
+use vouchsafe::service::Hub;
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::crowd::Copier;
+use crate::support::database::is_postgres;
+use crate::support::process::Api;
+use crate::support::refreshing::standing;
+use crate::support::replicas::Replica;
+use crate::support::wait::eventually;
+
+const CALLERS: usize = 500;
+const ROUNDS: u64 = 3;
+
+/// How many credentials are due at once: at every commit, and in a night.
+fn storm() -> usize {
+    match std::env::var("TEST_SCALE").as_deref() {
+        Ok("nightly" | "release") => 10_000,
+        _ => 1_000,
+    }
+}
+
+/// A credential at a strict provider and so many hubs in all. `None` in the run for SQLite, which has one hub.
+async fn deployment(hubs: usize) -> Option<(TestApp, String, Vec<Replica>)> {
+    if !is_postgres() {
+        return None;
+    }
+    let (app, credential) = TestApp::connected(Setup::of(RefreshKind::Strict).unhurried()).await?;
+    let replicas = join_all((1..hubs).map(|number| {
+        let app = &app;
+        async move { app.replica(&format!("node_{number}")).await }
+    }));
+    let replicas = replicas.await;
+    Some((app, credential, replicas))
+}
+
+async fn hot_credential(hubs: usize) {
+    let Some((app, credential, replicas)) = deployment(hubs).await else { return };
+    let mut apis = vec![Api::new(app.base_url.clone(), app.key())];
+    apis.extend(replicas.iter().map(|replica| replica.api.clone()));
+    let path = format!("/credentials/{credential}/token");
+    let mut seen = HashSet::new();
+    for round in 1..=ROUNDS {
+        app.clock.advance(TimeDelta::hours(2));
+        // Long enough for every caller to find it under way.
+        app.fake.program(Plan::next(Endpoint::Refresh, Fault::delay_before(500)));
+        let reads = (0..CALLERS).map(|caller| apis[caller % hubs].call("GET", &path, None));
+        let answers = join_all(reads).await;
+        let tokens: HashSet<String> = answers
+            .iter()
+            .map(|(status, body)| {
+                assert_eq!(*status, 200, "{body}");
+                body["accessToken"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(tokens.len(), 1, "round {round}");
+        assert!(tokens.is_disjoint(&seen), "round {round}: the token of before");
+        seen.extend(tokens);
+        assert_eq!(app.refreshes(), round);
+    }
+    assert!(app.fake.grants()[0].alive);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn r17_a_hot_credential_read_by_500_callers_over_two_hubs_is_renewed_once() {
+    hot_credential(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn r17_a_hot_credential_read_by_500_callers_over_three_hubs_is_renewed_once() {
+    hot_credential(3).await;
+}
+
+/// One round of a hub's worker, to its end.
+async fn round(hub: &Arc<Hub>) {
+    hub.work_off_due().await.unwrap();
+    eventually("the end of all renewals", async || match hub.refreshes_under_way() {
+        0 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
+    let count = storm();
+    let Some((app, model, replicas)) = deployment(3).await else { return };
+    let members = Copier::of(&app, &model).await.here(count).await;
+    let mut hubs = vec![Arc::clone(&app.hub)];
+    hubs.extend(replicas.iter().map(|replica| Arc::clone(&replica.hub)));
+    app.clock.advance(TimeDelta::minutes(59));
+
+    let start = Instant::now();
+    let renewed = || app.fake.grants().iter().filter(|grant| grant.version > 1).count();
+    let mut rounds = 0;
+    while renewed() < count + 1 {
+        join_all(hubs.iter().map(round)).await;
+        rounds += 1;
+        assert!(rounds <= count, "{} of {count} after {rounds} rounds", renewed());
+    }
+    eprintln!("{count} credentials, 3 hubs: {rounds} rounds, {:?}", start.elapsed());
+    for member in &members {
+        let grant = app.fake.grant(member.grant).unwrap();
+        assert_eq!((grant.alive, grant.version, grant.requests()), (true, 2, 1), "{grant:?}");
+    }
+    assert_eq!(app.refreshes(), count as u64 + 1);
+    // Nothing is left to do.
+    join_all(hubs.iter().map(round)).await;
+    assert_eq!(app.refreshes(), count as u64 + 1);
+    for member in members.iter().step_by(97) {
+        assert_eq!(app.standing(&member.credential).await, standing("active", "", ""));
+    }
+}
