@@ -193,3 +193,4 @@ async fn the_hub_never_calls_itself() {
 }
 
 mod connection;
+mod stream;

@@ -1,6 +1,6 @@
 //! Calls to apps through the hub: the credential and the secrets are put in on the way out, and both bodies stream.
 //!
-//! One function says where a call may go with what ([`Hub::allow_call`]); there is no other way to open a credential
+//! One function says where a call may go with what (`Hub::allow_call`); there is no other way to open a credential
 //! for a call. Nothing here follows a redirect, keeps a cookie or looks into a body, unless it is asked to resolve
 //! the references in one.
 

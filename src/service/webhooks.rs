@@ -1,4 +1,4 @@
-//! Webhook endpoints: made, changed, given a new secret, removed. What happens is told to them by [`deliver`].
+//! Webhook endpoints: made, changed, given a new secret, removed. What happens is told to them by `deliver`.
 
 mod deliver;
 mod replay;

@@ -183,7 +183,7 @@ pub async fn note_refusal(tx: &Tx, refusal: Refusal) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How many refusals a provider gave of late.
+/// Grants of a provider that were refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
 pub struct Burst {
     /// Different credentials.
@@ -193,11 +193,22 @@ pub struct Burst {
 }
 
 /// The refusals of `provider` since `since`.
-pub async fn burst(db: &impl Reads, provider: &str, since: Millis) -> Result<Burst, StoreError> {
+pub async fn refusals(db: &impl Reads, provider: &str, since: Millis) -> Result<Burst, StoreError> {
     let sql = "SELECT COUNT(DISTINCT credential_id) AS credentials, COUNT(DISTINCT workspace_id) AS workspaces \
         FROM refresh_failure WHERE provider = $1 AND at >= $2";
     let connection = db.connection();
     let row = connection.query_one_raw(statement(connection, sql, [provider.into(), since.into()])).await?;
+    Ok(row.map(|row| Burst::from_query_result(&row, "")).transpose()?.unwrap_or_default())
+}
+
+/// The grants of `provider` whose refusal nobody has confirmed yet.
+pub async fn suspects(db: &impl Reads, provider: &str) -> Result<Burst, StoreError> {
+    let sql = "SELECT COUNT(*) AS credentials, COUNT(DISTINCT e.workspace_id) AS workspaces FROM credential c \
+        JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+        JOIN environment e ON e.id = c.environment_id \
+        WHERE c.provider = $1 AND (t.state = 'suspect' OR t.claimed_from = 'suspect')";
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, sql, [provider.into()])).await?;
     Ok(row.map(|row| Burst::from_query_result(&row, "")).transpose()?.unwrap_or_default())
 }
 

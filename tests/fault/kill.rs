@@ -58,10 +58,10 @@ async fn r02_killed_at_each_point_on_postgresql() {
     let mut all = Tally::default();
     for _ in 0..times(1, 50) {
         let (first, second, third, fourth) = tokio::join!(
-            async { killed_at_each_point(KINDS[0], Place::schema(&cluster).await).await },
-            async { killed_at_each_point(KINDS[1], Place::schema(&cluster).await).await },
-            async { killed_at_each_point(KINDS[2], Place::schema(&cluster).await).await },
-            async { killed_at_each_point(KINDS[3], Place::schema(&cluster).await).await },
+            async { Box::pin(killed_at_each_point(KINDS[0], Place::schema(&cluster).await)).await },
+            async { Box::pin(killed_at_each_point(KINDS[1], Place::schema(&cluster).await)).await },
+            async { Box::pin(killed_at_each_point(KINDS[2], Place::schema(&cluster).await)).await },
+            async { Box::pin(killed_at_each_point(KINDS[3], Place::schema(&cluster).await)).await },
         );
         for tally in [first, second, third, fourth] {
             let Some(tally) = tally else { return };

@@ -4,6 +4,7 @@
 //! *Lost* means alive at the provider and dead at the hub. `bash tests/run.sh fault` makes the build.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,

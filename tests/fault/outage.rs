@@ -148,7 +148,7 @@ async fn r04_sqlite_is_locked_between_answer_and_commit() {
         let other = Database::connect(format!("sqlite://{}?mode=rw", file.display())).await.unwrap();
         let pool = other.get_sqlite_connection_pool();
         let mut locker = pool.acquire().await.unwrap();
-        execute(&mut *locker, "BEGIN EXCLUSIVE").await;
+        execute(&mut locker, "BEGIN EXCLUSIVE").await;
         replica.arm_next("");
         replica.go_on();
         let dies = number % 2 == 1;
@@ -158,7 +158,7 @@ async fn r04_sqlite_is_locked_between_answer_and_commit() {
         } else {
             replica.says(WAITS).await;
         }
-        execute(&mut *locker, "ROLLBACK").await;
+        execute(&mut locker, "ROLLBACK").await;
         drop(locker);
         other.close().await.unwrap();
         if dies {

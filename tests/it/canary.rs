@@ -3,6 +3,7 @@
 
 mod scene;
 mod searcher;
+mod secrets;
 mod story;
 
 use scene::Scene;
@@ -21,6 +22,7 @@ async fn no_secret_is_left_anywhere_it_does_not_belong() {
     story::sign_in(&mut scene).await;
     story::modal_form(&mut scene).await;
     story::token_failures(&mut scene).await;
+    secrets::secrets(&mut scene).await;
     story::look_around(&mut scene).await;
     assert!(scene.canaries.len() >= 25, "only {} secrets were used", scene.canaries.len());
     assert!(scene.answers.len() >= 60, "only {} answers were read", scene.answers.len());

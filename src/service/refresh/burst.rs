@@ -4,10 +4,10 @@
 use vouchsafe_entity::kind::FailClass;
 use vouchsafe_entity::millis::Millis;
 
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, Machine, Resting};
 use crate::domain::workspace::Tenant;
 use crate::service::{Error, Hub};
-use crate::store::refresh::{Pause, Refusal};
+use crate::store::refresh::{Burst, Pause, Refusal};
 use crate::store::{self, Reads, Tx};
 
 const MINUTE: i64 = 60_000;
@@ -54,8 +54,9 @@ impl Hub {
         if let Some(pause) = before.filter(|pause| now < pause.until) {
             return Ok(Some(pause.until));
         }
-        if !self.is_burst(tx, provider, now).await? {
-            return Ok(None);
+        let of_late = store::refresh::refusals(tx, provider, now.plus(-WINDOW)).await?;
+        if !self.is_burst(tx, provider, of_late).await? {
+            return self.holds_back(tx, credential, now).await;
         }
         // One that follows closely on another goes on; after a day of them, refusals count again.
         let since = before.filter(|pause| now.since(pause.until) < WINDOW).map_or(now, |pause| pause.since);
@@ -74,15 +75,33 @@ impl Hub {
         Ok(Some(until))
     }
 
-    async fn is_burst(&self, tx: &Tx, provider: &str, now: Millis) -> Result<bool, Error> {
-        let burst = store::refresh::burst(tx, provider, now.plus(-WINDOW)).await?;
-        if burst.credentials < MANY {
+    /// After a pause its suspects are asked again, one after the other: the first refusals are no proof while most of
+    /// the incident's grants are still suspect. A day of it is.
+    async fn holds_back(
+        &self,
+        tx: &Tx,
+        credential: &Credential,
+        now: Millis,
+    ) -> Result<Option<Millis>, Error> {
+        let Machine::Refreshing { from: Resting::Suspect { since }, .. } = credential.token.machine else {
+            return Ok(None);
+        };
+        if now.since(since) >= LONGEST {
+            return Ok(None);
+        }
+        let suspects = store::refresh::suspects(tx, &credential.provider).await?;
+        let many = self.is_burst(tx, &credential.provider, suspects).await?;
+        Ok(many.then(|| now.plus(PAUSE)))
+    }
+
+    async fn is_burst(&self, tx: &Tx, provider: &str, found: Burst) -> Result<bool, Error> {
+        if found.credentials < MANY {
             return Ok(false);
         }
-        if burst.workspaces >= 2 {
+        if found.workspaces >= 2 {
             return Ok(true);
         }
         let active = store::refresh::live_credentials(tx, provider).await?;
-        Ok(burst.credentials * 100 > active * PERCENT)
+        Ok(found.credentials * 100 > active * PERCENT)
     }
 }

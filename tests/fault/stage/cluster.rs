@@ -13,7 +13,7 @@ pub(crate) struct Cluster {
     data: PathBuf,
     port: u16,
     listen: String,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Cluster {
@@ -22,7 +22,7 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("vouchsafe-pg").tempdir().unwrap();
         let data = folder.path().join("data");
         let mut cluster = Self::start_in(&data, "127.0.0.1")?;
-        cluster._folder = Some(folder);
+        cluster.folder = Some(folder);
         Some(cluster)
     }
 
@@ -34,8 +34,7 @@ impl Cluster {
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(parent));
         }
-        let cluster =
-            Self { programs, data: data.to_owned(), port, listen: listen.to_owned(), _folder: None };
+        let cluster = Self { programs, data: data.to_owned(), port, listen: listen.to_owned(), folder: None };
         run(cluster.command("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]));
         if listen != "127.0.0.1" {
             let rules = data.join("pg_hba.conf");

@@ -10,8 +10,6 @@ use crate::support::components::{Component, require};
 /// Somebody on the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
-    /// The test itself.
-    Test,
     Provider,
     Database,
     /// The replicas, from 1.
@@ -90,7 +88,6 @@ impl Network {
 
     pub(crate) fn address(&self, host: Host) -> IpAddr {
         match host {
-            Host::Test => self.part(0, 1),
             Host::Provider => self.part(0, 2),
             Host::Database => self.part(0, 3),
             Host::Replica(number) => self.part(number, 1),

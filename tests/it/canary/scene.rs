@@ -51,7 +51,7 @@ impl Scene {
                 .env("VOUCHSAFE_LOG", "trace"),
         )
         .await;
-        let scopes = ["*", "credentials:reveal", "keys:write"];
+        let scopes = ["*", "credentials:reveal", "secrets:reveal", "keys:write"];
         let mut create = vec!["keys", "create", "--environment", "production"];
         create.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
         let key = say(home.path(), &create).ok().trim().to_owned();

@@ -347,7 +347,13 @@ impl World {
 
 /// Calls may reach this machine, and by plain http.
 pub(crate) fn egress_config() -> EgressConfig {
-    EgressConfig { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true, ..EgressConfig::default() }
+    EgressConfig {
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+        allow_http: true,
+        // Far above what a streamed call here needs, and short enough to be waited for.
+        stream_idle_timeout: std::time::Duration::from_secs(3),
+        ..EgressConfig::default()
+    }
 }
 
 async fn key(hub: &Hub, workspace: &str, environment: &str) -> String {

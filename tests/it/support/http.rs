@@ -26,6 +26,11 @@ impl<'a> Persona<'a> {
         self
     }
 
+    /// The key, for a request written by hand.
+    pub(crate) fn bearer(&self) -> &str {
+        self.key.as_deref().unwrap_or_default()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> TestResponse {
         self.send(Method::GET, path, None).await
     }
@@ -125,6 +130,14 @@ impl TestResponse {
         assert!(problem["message"].as_str().is_some_and(|text| !text.is_empty()), "{shown}");
         assert!(problem["title"].as_str().is_some_and(|text| !text.is_empty()), "{shown}");
         assert_eq!(problem["requestId"].as_str(), self.header("x-request-id"), "{shown}");
+        problem
+    }
+
+    /// A refusal of the hub on a path where an app answers too.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, status: u16, code: &str) -> Value {
+        let problem = self.assert_problem(status, code);
+        assert_eq!(self.header("vouchsafe-error"), Some(code));
         problem
     }
 

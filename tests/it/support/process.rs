@@ -103,6 +103,11 @@ impl RunningHub {
         hub
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it printed.
     pub(crate) fn out(&self) -> String {
         std::fs::read_to_string(self.home.join("hub.out")).unwrap()

@@ -60,7 +60,7 @@ async fn a_burst_within_one_workspace_is_a_burst_too_and_goes_on_as_long_as_it_l
     }
     assert_eq!(alerts.count("many grants are refused at once"), 1, "one incident, one alert");
 
-    app.rounds(20 * 2, TimeDelta::minutes(30)).await;
+    app.rounds(24 * 2, TimeDelta::minutes(30)).await;
     for member in &members {
         assert_eq!(app.standing(&member.credential).await.0, "expired", "after a day of it, refusals count");
     }

@@ -1,0 +1,194 @@
+//! What the hub itself refuses on the way to an app: each with its code, in `Vouchsafe-Error` too.
+
+use http::Method;
+use serde_json::json;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, Wire};
+
+use crate::support::app::TestApp;
+use crate::support::scripted::{Connection, RawServer};
+
+async fn quillpost(app: &TestApp) -> String {
+    app.user("u").await;
+    app.credential("u").await["credentialId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_call_names_exactly_one_target() {
+    let Some(app) = TestApp::start().await else { return };
+    let credential = quillpost(&app).await;
+    let url = format!("{}/api/echo", app.fake.base_url());
+    for headers in [
+        &[][..],
+        &[("Vouchsafe-User", "u")],
+        &[("Vouchsafe-Connector", "quillpost")],
+        &[("Vouchsafe-Credential", &credential), ("Vouchsafe-User", "u")],
+        &[("Vouchsafe-Credential", &credential), ("Vouchsafe-Connector", "quillpost")],
+        &[("Vouchsafe-Credential", &credential), ("Vouchsafe-Url", &url)],
+        &[("Vouchsafe-User", "u"), ("Vouchsafe-Connector", "quillpost"), ("Vouchsafe-Url", &url)],
+        &[("Vouchsafe-Url", &url), ("Vouchsafe-Host", "127.0.0.1")],
+    ] {
+        let caller = headers.iter().fold(app.as_key(), |caller, (name, value)| caller.header(name, value));
+        for path in ["/proxy/me", "/proxy", "/proxy/"] {
+            caller.get(path).await.assert_refused(400, "target_missing");
+        }
+    }
+    let twice = app.calling(&credential).header("Vouchsafe-Credential", &credential);
+    twice.get("/proxy/me").await.assert_invalid(&["/vouchsafe-credential"]);
+    let odd = app.calling(&credential).header("Vouchsafe-Resolve", "everything");
+    odd.get("/proxy/me").await.assert_invalid(&["/Vouchsafe-Resolve"]);
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_elsewhere_is_not_found() {
+    let Some(app) = TestApp::start().await else { return };
+    let credential = quillpost(&app).await;
+    for (name, value) in
+        [("Vouchsafe-Credential", "cred_01jz0000000000000000000000"), ("Vouchsafe-Credential", "nonsense")]
+    {
+        app.as_key().header(name, value).get("/proxy/me").await.assert_refused(404, "not_found");
+    }
+    for (user, connector) in [("nobody", "quillpost"), ("u", "nothing"), ("u", "fernhill")] {
+        let caller = app.as_key().header("Vouchsafe-User", user).header("Vouchsafe-Connector", connector);
+        caller.get("/proxy/me").await.assert_refused(404, "not_found");
+    }
+    let integration = app.calling(&credential).header("Vouchsafe-Integration", "none");
+    integration.get("/proxy/me").await.assert_refused(404, "not_found");
+    for stranger in [app.as_sandbox_key(), app.as_stranger()] {
+        let caller = stranger.header("Vouchsafe-Credential", &credential);
+        caller.get("/proxy/me").await.assert_refused(404, "not_found");
+    }
+    let before = app.fake.counters().api_calls;
+    let narrow = app.with_scopes(&["credentials:reveal", "credentials:read"]).await;
+    narrow
+        .header("Vouchsafe-Credential", &credential)
+        .get("/proxy/me")
+        .await
+        .assert_refused(403, "scope_missing");
+    app.anonymous().get("/proxy/me").await.assert_refused(401, "unauthenticated");
+    assert_eq!(app.fake.counters().api_calls, before);
+    let proxy_alone = app.with_scopes(&["proxy"]).await.header("Vouchsafe-Credential", &credential);
+    assert_eq!(proxy_alone.get("/proxy/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_credential_that_can_not_be_used_says_why() {
+    let Some(app) = TestApp::start().await else { return };
+    let credential = quillpost(&app).await;
+    let path = format!("/credentials/{credential}");
+    app.as_key().patch(&path, &json!({"active": false})).await.ok(200);
+    app.calling(&credential).get("/proxy/me").await.assert_refused(409, "credential_inactive");
+    app.as_key().patch(&path, &json!({"active": true, "expiresAt": "2030-01-02T00:00:00Z"})).await.ok(200);
+    app.clock.advance(chrono::TimeDelta::days(2));
+    app.calling(&credential).get("/proxy/me").await.assert_refused(409, "credential_expired");
+    app.as_key().act(&format!("{path}/revoke")).await.ok(200);
+    app.calling(&credential).get("/proxy/me").await.assert_refused(409, "credential_revoked");
+}
+
+#[tokio::test]
+async fn a_path_that_leads_elsewhere_is_refused_and_nothing_is_sent() {
+    let Some(app) = TestApp::start().await else { return };
+    let credential = quillpost(&app).await;
+    let before = app.fake.counters().api_calls;
+    for path in [
+        "/proxy/..",
+        "/proxy/../x",
+        "/proxy/a/../../x",
+        "/proxy/./x",
+        "/proxy/%2e%2e/x",
+        "/proxy/a/%2E%2E%2fx",
+        "/proxy/%252e%252e/x",
+        "/proxy//evil.test/x",
+        "/proxy/a//b",
+        "/proxy/%2f%2fevil.test",
+        "/proxy/\\evil.test",
+        "/proxy/a%5c..%5cb",
+        "/proxy/https://evil.test/x",
+        "/proxy/https:%2f%2fevil.test",
+        "/proxy/..;/x",
+        "/proxy/a%00b",
+        "/proxy/a%0d%0ab",
+    ] {
+        let mut connection =
+            app.by_hand(&credential, &format!("GET {path}"), "connection: close\r\n\r\n").await;
+        let answer = connection.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+        // What is no request target at all never reaches a handler.
+        let refused = answer.contains("\"path_refused\"") || path.contains('\\');
+        assert!(refused, "{path}: {answer}");
+    }
+    assert_eq!(app.fake.counters().api_calls, before);
+}
+
+#[tokio::test]
+async fn upgrades_and_tunnels_are_refused_clearly() {
+    let Some(app) = TestApp::start().await else { return };
+    let credential = quillpost(&app).await;
+    let before = app.fake.counters().api_calls;
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n";
+    let mut connection = app.by_hand(&credential, "GET /proxy/me", upgrade).await;
+    let head = connection.head().await;
+    assert!(
+        head.starts_with("http/1.1 400 ") && head.contains("vouchsafe-error: upgrade_not_supported"),
+        "{head}"
+    );
+    let mut connection = app.by_hand(&credential, "TRACE /proxy/me", "connection: close\r\n\r\n").await;
+    let answer = connection.rest().await;
+    assert!(
+        answer.starts_with("HTTP/1.1 405 ") && answer.to_lowercase().contains("allow: get, head"),
+        "{answer}"
+    );
+    assert_eq!(app.fake.counters().api_calls, before);
+    // What curl offers by itself is no wish.
+    let offer = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n";
+    let mut connection = app.by_hand(&credential, "GET /proxy/me", offer).await;
+    let head = connection.head().await;
+    assert!(head.starts_with("http/1.1 200 "), "{head}");
+}
+
+#[tokio::test]
+async fn an_app_that_is_away_or_silent_is_told_apart() {
+    let Some(app) = TestApp::start().await else { return };
+    let credential = quillpost(&app).await;
+    app.fake.program(Plan::next(Endpoint::Api, Fault::close_before()).always());
+    let away = app.calling(&credential).get("/proxy/me").await;
+    let problem = away.assert_refused(502, "provider_unreachable");
+    assert!(problem["detail"].as_str().unwrap().contains("127.0.0.1"), "{problem}");
+    app.fake.clear_faults();
+    app.fake.program(Plan::next(Endpoint::Api, Fault::wire(Wire::Never)));
+    app.calling(&credential).get("/proxy/me").await.assert_refused(504, "provider_timeout");
+
+    let nobody = RawServer::start(async |_, _| ()).await;
+    let address = nobody.address.clone();
+    drop(nobody);
+    let closed = app.behind(&address).await;
+    app.calling(&closed).get("/proxy/me").await.assert_refused(502, "provider_unreachable");
+}
+
+#[tokio::test]
+async fn a_call_is_made_again_only_where_twice_is_as_good_as_once() {
+    let Some(app) = TestApp::start().await else { return };
+    let server = RawServer::start(async |mut connection: Connection, number| {
+        let head = connection.head().await;
+        // The first try of each call ends without an answer.
+        if number % 2 == 1 {
+            connection.answer(&head).await;
+        }
+    })
+    .await;
+    let credential = app.behind(&server.address).await;
+    let caller = app.calling(&credential);
+    for (method, made) in
+        [(Method::GET, 2), (Method::PUT, 2), (Method::DELETE, 2), (Method::POST, 1), (Method::PATCH, 1)]
+    {
+        let before = server.connections();
+        let answer = caller.send_raw(method.clone(), "/proxy/x", "text/plain", "small").await;
+        assert_eq!(server.connections() - before, made, "{method}");
+        if made == 2 {
+            assert_eq!(answer.status, 200, "{method}");
+        } else {
+            answer.assert_refused(502, "provider_unreachable");
+            // Keeps the count even.
+            assert_eq!(caller.get("/proxy/even").await.status, 200);
+        }
+    }
+}
