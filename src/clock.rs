@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// A source of wall-clock time in UTC, cut to microseconds (what both databases keep).
 pub trait Clock: Send + Sync + 'static {
@@ -26,7 +26,7 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
-    at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
 
 /// The clock of the machine, which may be set forward and never goes back while the process runs: a token would be

@@ -10,6 +10,7 @@ pub mod check;
 pub mod connect;
 pub mod connectors;
 pub mod credentials;
+pub mod definitions;
 pub mod environment;
 pub mod error;
 pub mod events;
@@ -211,10 +212,12 @@ impl Hub {
 
     /// Refuses changes in a workspace whose subscription has ended. Reading, use, deactivation, revocation and
     /// deletion go on, so that nobody's data is held hostage.
-    fn gate(actor: &Actor) -> Result<(), Error> {
+    async fn gate(&self, actor: &Actor) -> Result<(), Error> {
         if actor.tenant.may_write() {
             return Ok(());
         }
+        let target = audit::Target::new("workspace", actor.workspace());
+        self.record_denial(actor, Code::SubscriptionRequired, target).await?;
         Err(Error::refused(
             Code::SubscriptionRequired,
             "The subscription of this workspace has ended; nothing can be created or changed until it is renewed.",

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod connector;
 pub mod credential;
 pub mod data_key;
+pub mod definition;
 pub mod delivery;
 pub mod environment;
 pub mod event;

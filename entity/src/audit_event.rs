@@ -10,13 +10,14 @@ use crate::millis::Millis;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_event")]
 pub struct Model {
+    /// In which environment; the nil id = the hub itself.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub environment_id: EnvironmentId,
     /// Its id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AuditEventId,
     /// In which workspace; none = the hub itself.
     pub workspace_id: Option<WorkspaceId>,
-    /// In which environment.
-    pub environment_id: Option<EnvironmentId>,
     /// When.
     pub at: Millis,
     /// What was done.

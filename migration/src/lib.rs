@@ -12,6 +12,7 @@ mod m20261122_000006_guard_refreshes;
 mod m20261122_000007_create_webhook;
 mod m20261122_000008_create_secret;
 mod m20261122_000009_end_credentials;
+mod m20261122_000010_tell_reuse_and_change;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_create_webhook::Migration),
             Box::new(m20261122_000008_create_secret::Migration),
             Box::new(m20261122_000009_end_credentials::Migration),
+            Box::new(m20261122_000010_tell_reuse_and_change::Migration),
         ]
     }
 }

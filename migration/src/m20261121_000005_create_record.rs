@@ -2,6 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, blob, blob_null, small_integer_null, text, text_null};
+use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::index::index;
 
@@ -15,10 +16,9 @@ impl MigrationTrait for Migration {
         manager.create_table(event()).await?;
         manager.create_index(index("event", &["environment_id", "unique_key"]).unique().to_owned()).await?;
         manager.create_index(index("event", &["environment_id", "credential_id"])).await?;
-        manager.create_table(audit_event()).await?;
-        manager.create_index(index("audit_event", &["environment_id", "id"])).await?;
-        manager.create_index(index("audit_event", &["environment_id", "action"])).await?;
-        manager.create_index(index("audit_event", &["environment_id", "target_id"])).await?;
+        manager.create_table(audit_event(manager.get_database_backend())).await?;
+        manager.create_index(index("audit_event", &["environment_id", "action", "id"])).await?;
+        manager.create_index(index("audit_event", &["environment_id", "target_id", "id"])).await?;
         manager.create_table(idempotent_answer()).await?;
         manager.create_index(index("idempotent_answer", &["expires_at"])).await?;
         Ok(())
@@ -54,12 +54,17 @@ fn event() -> TableCreateStatement {
         .to_owned()
 }
 
-fn audit_event() -> TableCreateStatement {
-    Table::create()
+/// Every read of a value writes a row here, so the table is its own index where the database can do that.
+fn audit_event(backend: DbBackend) -> TableCreateStatement {
+    let mut table = Table::create();
+    if backend == DbBackend::Sqlite {
+        table.extra("WITHOUT ROWID");
+    }
+    table
         .table("audit_event")
+        .col(text("environment_id"))
         .col(text("id"))
         .col(text_null("workspace_id"))
-        .col(text_null("environment_id"))
         .col(big_integer("at"))
         .col(text("action"))
         .col(text("actor_type"))
@@ -70,7 +75,7 @@ fn audit_event() -> TableCreateStatement {
         .col(text_null("reason"))
         .col(text_null("request_id"))
         .col(text_null("address"))
-        .primary_key(Index::create().col("id"))
+        .primary_key(Index::create().col("environment_id").col("id"))
         .to_owned()
 }
 

@@ -93,6 +93,7 @@ impl Running {
         let journal = open_journal(config, random.as_ref())?;
         let mut app = App::build(config, deps, address, Some(journal)).await?;
         super::compare_clocks(&app.hub).await?;
+        app.hub.note_definitions().await.map_err(BuildError::Bootstrap)?;
         super::home::move_in(config, &app.hub, random.as_ref()).await?;
         let own_metrics = metrics_listener.is_some();
         app.state.metrics = metrics.clone().filter(|_| !own_metrics);

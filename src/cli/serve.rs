@@ -62,6 +62,12 @@ fn reload(config: &Config, running: &Running) {
             running.hub.set_providers(registry);
             let hub = Arc::clone(&running.hub);
             running.hub.spawn(async move {
+                if let Err(error) = hub.note_definitions().await {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "a change of provider definitions could not be written down"
+                    );
+                }
                 // Answers that the old definitions could not read.
                 if let Err(error) = hub.replay_held().await {
                     tracing::error!(

@@ -13,7 +13,7 @@ pub struct AuditEvent {
     pub id: AuditEventId,
     /// In which workspace; none = the hub itself.
     pub workspace: Option<WorkspaceId>,
-    /// In which environment.
+    /// In which environment; none = the hub itself.
     pub environment: Option<EnvironmentId>,
     /// When.
     pub at: Millis,

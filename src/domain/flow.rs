@@ -33,6 +33,18 @@ pub struct Ticket {
     pub expires_at: Millis,
 }
 
+/// Seconds that a used ticket or `state` is known after its time.
+pub const SPENT_SECONDS: i64 = 3_600;
+
+/// A ticket or `state` that was used.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// In which session.
+    pub session: SessionId,
+    /// The flow of a `state`; a ticket has none.
+    pub flow: Option<FlowId>,
+}
+
 /// A flow.
 #[derive(Clone, Debug)]
 pub struct Flow {

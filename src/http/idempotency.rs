@@ -4,16 +4,20 @@
 //! It must not know what the handlers do.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use secrecy::ExposeSecret;
+use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
 use super::HttpState;
@@ -32,21 +36,82 @@ const LONGEST_KEY: usize = 255;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotKept;
 
+/// The layer around routes that may change something.
+#[derive(Clone)]
+pub(super) struct Carry(Arc<HttpState>);
+
+impl Carry {
+    pub(super) fn new(state: HttpState) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
+impl<S> Layer<S> for Carry {
+    type Service = Carried<S>;
+
+    fn layer(&self, inner: S) -> Carried<S> {
+        Carried { state: Arc::clone(&self.0), inner }
+    }
+}
+
+/// A route whose changes are carried out whole. Reads pass as if it were not there.
+#[derive(Clone)]
+pub(super) struct Carried<S> {
+    state: Arc<HttpState>,
+    inner: S,
+}
+
+impl<S> Service<Request> for Carried<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if request.method().is_safe() {
+            return Either::Left(self.inner.call(request));
+        }
+        let carried = carry_through(Arc::clone(&self.state), request, self.inner.clone());
+        Either::Right(carried.map(Ok).boxed())
+    }
+}
+
+/// What the route answers.
+async fn answer<S>(route: S, request: Request) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let Ok(response) = route.oneshot(request).await;
+    response
+}
+
 /// Carries a change through, once.
-pub(super) async fn carry_through(State(state): State<HttpState>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
-    }
+async fn carry_through<S>(state: Arc<HttpState>, request: Request, route: S) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
     if request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY) {
-        return carry_once(state, request, next).await.unwrap_or_else(IntoResponse::into_response);
+        return carry_once(&state, request, route).await.unwrap_or_else(IntoResponse::into_response);
     }
-    let carried = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let carried = AssertUnwindSafe(answer(route, request)).catch_unwind();
     finished(state.hub.spawn(carried.in_current_span()).await)
 }
 
-async fn carry_once(state: HttpState, request: Request, next: Next) -> Result<Response, Problem> {
+async fn carry_once<S>(state: &HttpState, request: Request, route: S) -> Result<Response, Problem>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
     let (mut parts, body) = request.into_parts();
-    let actor = authenticate(&mut parts, &state).await?.actor;
+    let actor = authenticate(&mut parts, state).await?.actor;
     let key = idempotency_key(&parts.headers)?.to_owned();
     let body = read_body(body).await?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -58,7 +123,7 @@ async fn carry_once(state: HttpState, request: Request, next: Next) -> Result<Re
     let request = Request::from_parts(parts, Body::from(body));
     let hub = state.hub.clone();
     let carried = async move {
-        let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let answer = AssertUnwindSafe(answer(route, request)).catch_unwind().await;
         match answer {
             Ok(response) => Ok(keep(&hub, &actor, begun, complete(response, &id)).await),
             Err(panic) => {

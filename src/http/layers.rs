@@ -1,22 +1,26 @@
 //! What happens around every request, from outside in: its id, its line in the log, security headers, panics, time.
-//! It is one layer, as each costs every request a box and a copy of all that lies inside it.
+//! It is one layer, written out: each layer made of an async function costs every request two boxes and a copy of all
+//! that lies inside it.
 //!
 //! It must not know routes, but for one thing: a call to an app streams, and its path and answer are the app's.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use super::HttpState;
@@ -38,33 +42,80 @@ pub struct RequestId(pub Arc<str>);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FromApp;
 
-/// Carries a request through, with all that belongs around it.
-pub(super) async fn surround(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
-    let id = request_id(&state.hub, request.headers());
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let is_call = is_call(request.uri().path());
-    // Headers and query never appear in the log.
-    let span = tracing::info_span!(
-        "request",
-        method = %request.method(),
-        path = if is_call { CALLS } else { request.uri().path() },
-        request_id = &*id,
-    );
-    let measured = Measured::begin(&request);
-    let limit = (!is_call).then_some(state.handler_timeout);
-    let answer = AssertUnwindSafe(in_time(limit, next.run(request))).catch_unwind();
-    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(panicked);
-    span.in_scope(|| measured.end(&response));
-    if response.extensions().get::<FromApp>().is_some() {
-        return named_beside(response, &id);
+/// The layer around every route.
+#[derive(Clone)]
+pub(super) struct Surround(Arc<HttpState>);
+
+impl Surround {
+    pub(super) fn new(state: HttpState) -> Self {
+        Self(Arc::new(state))
     }
-    secure(response.headers_mut(), state.hub.public_url().scheme() == "https");
+}
+
+impl<S> Layer<S> for Surround {
+    type Service = Surrounded<S>;
+
+    fn layer(&self, inner: S) -> Surrounded<S> {
+        Surrounded { state: Arc::clone(&self.0), inner }
+    }
+}
+
+/// A route with all that belongs around it.
+#[derive(Clone)]
+pub(super) struct Surrounded<S> {
+    state: Arc<HttpState>,
+    inner: S,
+}
+
+impl<S> Service<Request> for Surrounded<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let id = request_id(&self.state.hub, request.headers());
+        request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+        let is_call = is_call(request.uri().path());
+        // Headers and query never appear in the log.
+        let span = tracing::info_span!(
+            "request",
+            method = %request.method(),
+            path = if is_call { CALLS } else { request.uri().path() },
+            request_id = &*id,
+        );
+        let measured = Measured::begin(&request);
+        let limit = (!is_call).then_some(self.state.handler_timeout);
+        let https = self.state.hub.public_url().scheme() == "https";
+        let answer = self.inner.call(request).map(|Ok(response)| response);
+        let answer = AssertUnwindSafe(in_time(limit, answer)).catch_unwind();
+        Box::pin(async move {
+            let response = answer.instrument(span.clone()).await.unwrap_or_else(panicked);
+            span.in_scope(|| measured.end(&response));
+            Ok(finish(response, &id, is_call, https))
+        })
+    }
+}
+
+/// Adds what belongs to an answer, whatever the handler.
+fn finish(mut response: Response, id: &str, is_call: bool, https: bool) -> Response {
+    if response.extensions().get::<FromApp>().is_some() {
+        return named_beside(response, id);
+    }
+    secure(response.headers_mut(), https);
     if is_call && let Some(code) = response.extensions().get::<Problem>().map(Problem::code) {
         // So that it cannot be taken for the app's.
         response.headers_mut().insert(VOUCHSAFE_ERROR, HeaderValue::from_static(code));
     }
-    let mut response = complete(response, &id);
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    let mut response = complete(response, id);
+    if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response

@@ -239,7 +239,7 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(errors) => Self::invalid(errors),
             Error::NotFound => Self::not_found(),
-            Error::Refused { code, detail, violations, retry_after } => {
+            Error::Refused { code, detail, violations, retry_after, .. } => {
                 Self { errors: violations, retry_after, ..Self::new(status_of(code), code.as_str(), detail) }
             }
             Error::Store(_) | Error::Internal(_) => {

@@ -2,7 +2,6 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -107,14 +106,12 @@ pub(super) fn described() -> utoipa::openapi::OpenApi {
 /// `ConnectInfo<SocketAddr>`.
 pub fn router(state: HttpState) -> Router {
     let (api, _) = api().split_for_parts();
-    let carry = from_fn_with_state(state.clone(), idempotency::carry_through);
-    let around = from_fn_with_state(state.clone(), layers::surround);
-    api.route_layer(carry)
+    api.route_layer(idempotency::Carry::new(state.clone()))
         .merge(pages())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(calls())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(around)
+        .layer(layers::Surround::new(state.clone()))
         .with_state(state)
 }

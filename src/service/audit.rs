@@ -7,13 +7,13 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::config::AuditMode;
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::{self, Tx};
 use vouchsafe_entity::id::AuditEventId;
 
-use super::{Error, Hub};
+use super::{Code, Error, Hub};
 
 /// The most rows that wait to be written; beyond, a read writes its own.
 const MOST_WAITING: usize = 10_000;
@@ -124,6 +124,44 @@ impl Hub {
         self.write_audit(&[event]).await
     }
 
+    /// Writes down that somebody asked for what they may not have, as reads are written down.
+    pub(super) async fn record_denial(&self, actor: &Actor, code: Code, target: Target) -> Result<(), Error> {
+        let reason = Some(code.as_str().to_owned());
+        self.record_later(self.audit_event(actor, "request.denied", target, "refused", reason)).await
+    }
+
+    /// Writes down that a key lacks the scope that a call needs.
+    ///
+    /// # Errors
+    /// [`Error::Store`], where reads are written before their answer.
+    pub async fn deny_scope(&self, actor: &Actor, scope: &str) -> Result<(), Error> {
+        self.record_denial(actor, Code::ScopeMissing, Target::new("scope", scope)).await
+    }
+
+    /// What the hub did by itself, for no environment.
+    pub(super) fn own_event(
+        &self,
+        action: &'static str,
+        target: Target,
+        reason: Option<String>,
+    ) -> AuditEvent {
+        AuditEvent {
+            id: AuditEventId::new(self.ids.next()),
+            workspace: None,
+            environment: None,
+            at: self.now(),
+            action: Cow::Borrowed(action),
+            actor_type: Cow::Borrowed(Author::Hub.kind()),
+            actor_id: None,
+            target_type: Cow::Borrowed(target.kind),
+            target_id: target.id,
+            result: Cow::Borrowed("ok"),
+            reason,
+            request_id: None,
+            address: None,
+        }
+    }
+
     /// Writes down a read of a value: within a second, or before the answer where the operator asks for it.
     pub(super) async fn record_read(
         &self,
@@ -191,7 +229,7 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    /// The audit events of the actor's environment, newest first.
+    /// The audit events of the actor's environment and of the hub itself, newest first.
     ///
     /// # Errors
     /// [`Error::Store`].

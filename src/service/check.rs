@@ -111,19 +111,20 @@ pub const fn outcome_word(outcome: CheckOutcome) -> &'static str {
 pub(super) fn refusal(definition: &Definition, checked: &Checked) -> Option<Error> {
     let name = definition.name();
     let status = checked.status.map(|status| format!(" (it answered {status})")).unwrap_or_default();
-    match checked.outcome {
-        CheckOutcome::Ok | CheckOutcome::MissingPermission => None,
-        CheckOutcome::WrongKey => Some(Error::refused(
+    let (code, detail) = match checked.outcome {
+        CheckOutcome::Ok | CheckOutcome::MissingPermission => return None,
+        CheckOutcome::WrongKey => (
             Code::CredentialRejected,
             format!("{name} didn't accept this{status}. Check that all of it was copied, or make a new one."),
-        )),
-        CheckOutcome::Unreachable => Some(Error::refused(
+        ),
+        CheckOutcome::Unreachable => (
             Code::ProviderUnreachable,
             format!("{name} couldn't be reached{status}, so nothing was stored. Try again in a moment."),
-        )),
-        CheckOutcome::Unexpected => Some(Error::refused(
+        ),
+        CheckOutcome::Unexpected => (
             Code::ProviderUnreachable,
             format!("{name} gave an unexpected answer{status}, so nothing was stored. Check the address."),
-        )),
-    }
+        ),
+    };
+    Some(Error::refused(code, detail).answered(checked.status))
 }

@@ -24,7 +24,7 @@ use crate::store::credential::Owner;
 pub struct ConnectorView {
     /// The connector.
     pub connector: Connector,
-    /// The methods that it offers; all of the provider's where none were chosen and they work.
+    /// The methods that were chosen; where none were, those that work with what it has.
     pub methods: Vec<Method>,
     /// What to register at the app, where it has OAuth.
     pub redirect_uri: Option<String>,
@@ -130,10 +130,10 @@ impl Hub {
     fn view(&self, connector: Connector, credentials: i64) -> ConnectorView {
         let definition = self.providers().get(&connector.provider);
         let oauth = definition.as_ref().is_some_and(|definition| definition.oauth2().is_some());
-        let all = definition.map(|definition| definition.methods().to_vec()).unwrap_or_default();
+        let working = definition.map(|definition| Self::working_methods(&connector, &definition));
         ConnectorView {
             redirect_uri: oauth.then(|| self.redirect_uri(connector.id)),
-            methods: connector.methods.clone().unwrap_or(all),
+            methods: connector.methods.clone().or(working).unwrap_or_default(),
             credentials,
             connector,
         }

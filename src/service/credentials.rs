@@ -159,7 +159,7 @@ impl Hub {
             && change.expires_at.is_none()
             && change.data.is_none();
         if !only_switches_off {
-            Self::gate(actor)?;
+            self.gate(actor).await?;
         }
         let current = self.get_credential(actor, id).await?;
         self.check_change(&current, &change)?;

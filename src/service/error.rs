@@ -1,5 +1,6 @@
 //! Why a use case was refused. Each code has one meaning; `http::problem` gives each its status.
 
+use crate::provider::FieldError;
 use crate::store::StoreError;
 use crate::vault::{OpenError, SealError, UnknownKey};
 
@@ -19,6 +20,16 @@ impl Violation {
     pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), code, message: message.into() }
     }
+
+    /// What is wrong with a field of the form that stands at `base`.
+    pub fn of_field(base: &str, error: FieldError) -> Self {
+        Self::new(format!("{base}/{}", escape(&error.name)), error.code, error.message)
+    }
+}
+
+/// A name as a reference token (RFC 6901, section 3).
+pub fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 macro_rules! codes {
@@ -174,6 +185,8 @@ pub enum Error {
         violations: Vec<Violation>,
         /// Seconds after which to try again.
         retry_after: Option<u64>,
+        /// The status that the app answered with, where it is about its answer.
+        app_status: Option<u16>,
     },
     /// The database refused.
     #[error("the database refused")]
@@ -186,14 +199,15 @@ pub enum Error {
 impl Error {
     /// A refusal.
     pub fn refused(code: Code, detail: impl Into<String>) -> Self {
-        Self::Refused { code, detail: detail.into(), violations: Vec::new(), retry_after: None }
+        let detail = detail.into();
+        Self::Refused { code, detail, violations: Vec::new(), retry_after: None, app_status: None }
     }
 
     /// A refusal about one member of the request.
     pub fn refused_at(code: Code, pointer: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let violations = vec![Violation::new(pointer, code.as_str(), detail.clone())];
-        Self::Refused { code, detail, violations, retry_after: None }
+        Self::Refused { code, detail, violations, retry_after: None, app_status: None }
     }
 
     /// A refusal that ends by itself after `seconds`.
@@ -203,12 +217,27 @@ impl Error {
             detail: detail.into(),
             violations: Vec::new(),
             retry_after: Some(seconds.max(1)),
+            app_status: None,
         }
+    }
+
+    /// The same refusal, about an answer of the app with this status.
+    #[must_use]
+    pub fn answered(mut self, status: Option<u16>) -> Self {
+        if let Self::Refused { app_status, .. } = &mut self {
+            *app_status = status;
+        }
+        self
     }
 
     /// One mistake in what was sent.
     pub fn invalid(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation::new(pointer, code, message)])
+    }
+
+    /// What is wrong with the fields of the form that stands at `base`.
+    pub fn fields(base: &str, errors: Vec<FieldError>) -> Self {
+        Self::Invalid(errors.into_iter().map(|error| Violation::of_field(base, error)).collect())
     }
 
     /// Something that a body names and that isn't there.

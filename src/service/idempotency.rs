@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use vouchsafe_entity::millis::Millis;
 
 use super::material::place;
 use super::{Code, Error, Hub};
@@ -12,12 +13,16 @@ use crate::store;
 use crate::store::idempotency::Known;
 
 const KEPT_SECONDS: i64 = 86_400;
+/// A request without an answer is taken over after so long: its process is gone. A caller waits 30 s for a handler; what
+/// it began goes on behind it, bounded by the times of its calls to apps, and is over long before.
+const UNDER_WAY_SECONDS: i64 = 300;
 const PLACE: (&str, &str) = ("idempotent_answer", "sealed");
 
 /// A request with an `Idempotency-Key`, noted as under way.
 #[derive(Debug)]
 pub struct Begun {
     key_hash: String,
+    at: Millis,
 }
 
 /// A kept answer.
@@ -67,13 +72,13 @@ impl Hub {
         let key_hash = hex::encode(hash.finalize());
         let request_hash = self.vault.mac(KeyPurpose::Requests, &[body])?;
         let now = self.now();
-        let until = now.plus_seconds(KEPT_SECONDS);
+        let until = now.plus_seconds(UNDER_WAY_SECONDS);
         let tx = self.store.begin().await?;
         let known =
             store::idempotency::begin(&tx, actor.environment(), &key_hash, &request_hash, now, until).await?;
         tx.commit().await?;
         match known {
-            Known::First => Ok(Repetition::First(Begun { key_hash })),
+            Known::First => Ok(Repetition::First(Begun { key_hash, at: now })),
             Known::UnderWay => Err(Error::later(
                 Code::IdempotencyInProgress,
                 "The first request with this Idempotency-Key is still under way.",
@@ -103,13 +108,15 @@ impl Hub {
         let environment = actor.environment();
         let tx = self.store.begin().await?;
         match answer {
-            None => store::idempotency::forget(&tx, environment, &begun.key_hash).await?,
+            None => store::idempotency::forget(&tx, environment, &begun.key_hash, begun.at).await?,
             Some((status, content_type, body)) => {
                 let written = WrittenAnswer { status, content_type, body };
                 let place = place(actor.tenant, PLACE, &begun.key_hash, (0, 0));
                 let sealed = self.vault.seal(&place, &written)?;
                 let status = i16::try_from(status).unwrap_or(i16::MAX);
-                store::idempotency::finish(&tx, environment, &begun.key_hash, status, sealed).await?;
+                let kept = (status, sealed);
+                let until = self.now().plus_seconds(KEPT_SECONDS);
+                store::idempotency::finish(&tx, environment, &begun.key_hash, begun.at, kept, until).await?;
             }
         }
         Ok(tx.commit().await?)

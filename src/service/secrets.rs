@@ -88,7 +88,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::SecretExpired`], [`Code::SecretRevoked`], [`Code::SubscriptionRequired`].
     pub async fn reactivate_secret(&self, actor: &Actor, key: &str) -> Result<SecretView, Error> {
-        Self::gate(actor)?;
+        self.gate(actor).await?;
         let now = self.now();
         let change = |secret: &mut Secret| {
             if let Some(end) = secret.end(now) {

@@ -5,6 +5,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::{Error, Violation};
 use crate::domain::period::{self, InvalidEnd};
+use crate::provider::FieldError;
 
 /// Collects what is wrong, so that one answer names it all.
 #[derive(Debug, Default)]
@@ -79,6 +80,11 @@ impl Checker {
                 None
             }
         }
+    }
+
+    /// Notes what is wrong with the fields of the form that stands at `base`.
+    pub fn fields(&mut self, base: &str, errors: impl IntoIterator<Item = FieldError>) {
+        self.0.extend(errors.into_iter().map(|error| Violation::of_field(base, error)));
     }
 
     /// Nothing, or everything that was noted.

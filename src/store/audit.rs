@@ -11,12 +11,15 @@ use super::{Reads, StoreError, Tx, statement};
 use crate::domain::audit::AuditEvent;
 use crate::domain::page::{Page, PageRequest};
 
+/// Stands for the environment of what concerns the hub itself.
+const HUB: EnvironmentId = EnvironmentId::new(uuid::Uuid::nil());
+
 impl From<Model> for AuditEvent {
     fn from(row: Model) -> Self {
         Self {
             id: row.id,
             workspace: row.workspace_id,
-            environment: row.environment_id,
+            environment: Some(row.environment_id).filter(|id| *id != HUB),
             at: row.at,
             action: row.action.into(),
             actor_type: row.actor_type.into(),
@@ -33,9 +36,9 @@ impl From<Model> for AuditEvent {
 
 /// The columns, in the order of [`values`].
 const COLUMNS: [&str; 13] = [
+    "environment_id",
     "id",
     "workspace_id",
-    "environment_id",
     "at",
     "action",
     "actor_type",
@@ -70,9 +73,9 @@ fn insert_statement(rows: usize, placeholder: impl Fn(usize) -> String) -> Strin
 fn values(event: &AuditEvent) -> [Value; 13] {
     let word = |word: &Cow<'static, str>| Value::from(word.as_ref());
     [
+        event.environment.unwrap_or(HUB).into(),
         event.id.into(),
         event.workspace.into(),
-        event.environment.into(),
         event.at.into(),
         word(&event.action),
         word(&event.actor_type),
@@ -100,7 +103,7 @@ pub async fn insert(tx: &Tx, events: &[AuditEvent]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The audit events of an environment, newest first, of one action or target where asked.
+/// The audit events of an environment and of the hub itself, newest first, of one action or target where asked.
 pub async fn list(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -108,6 +111,20 @@ pub async fn list(
     target: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<AuditEvent>, StoreError> {
+    let mut events = newest(db, environment, action, target, page).await?;
+    events.extend(newest(db, HUB, action, target, page).await?);
+    events.sort_by_key(|event| std::cmp::Reverse(event.id));
+    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+}
+
+/// As many as a page has, and one more.
+async fn newest(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    action: Option<&str>,
+    target: Option<&str>,
+    page: &PageRequest,
+) -> Result<Vec<AuditEvent>, StoreError> {
     let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
     if let Some(action) = action {
         query = query.filter(Column::Action.eq(action));
@@ -119,6 +136,5 @@ pub async fn list(
         query = query.filter(Column::Id.lt(after.as_str()));
     }
     let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
-    let events = rows.into_iter().map(AuditEvent::from).collect();
-    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+    Ok(rows.into_iter().map(AuditEvent::from).collect())
 }

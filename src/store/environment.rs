@@ -1,25 +1,28 @@
 //! Environments.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
-use vouchsafe_entity::environment::{ActiveModel, Column, Entity, Model};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Set};
+use vouchsafe_entity::environment::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 use vouchsafe_entity::json::Settings;
+use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::millis::Millis;
-use vouchsafe_entity::workspace;
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, StoreError, Tx, statement};
 use crate::domain::workspace::{Environment, Tenant};
 
-fn environment(row: Model, workspace: &workspace::Model) -> Environment {
-    Environment {
-        id: row.id,
-        workspace: row.workspace_id,
-        workspace_name: workspace.name.clone(),
-        name: row.name,
-        settings: row.settings,
-        created_at: row.created_at,
-    }
+/// An environment with what is asked of its workspace.
+#[derive(FromQueryResult)]
+struct Found {
+    workspace_id: WorkspaceId,
+    workspace_name: String,
+    state: WorkspaceState,
+    name: String,
+    settings: Settings,
+    created_at: Millis,
 }
+
+const FIND: &str = "SELECT e.workspace_id, w.name AS workspace_name, w.state, e.name, e.settings, e.created_at \
+    FROM environment e JOIN workspace w ON w.id = e.workspace_id WHERE e.id = $1";
 
 /// Stores a new environment.
 pub async fn insert(tx: &Tx, environment: &Environment) -> Result<(), StoreError> {
@@ -37,18 +40,21 @@ pub async fn insert(tx: &Tx, environment: &Environment) -> Result<(), StoreError
 
 /// An environment and its workspace's subscription.
 pub async fn find(db: &impl Reads, id: EnvironmentId) -> Result<Option<(Environment, Tenant)>, StoreError> {
-    let Some(row) = Entity::find_by_id(id).one(db.connection()).await? else {
-        return Ok(None);
-    };
-    let Some(workspace) = workspace::Entity::find_by_id(row.workspace_id).one(db.connection()).await? else {
-        return Err(StoreError::Inconsistent {
-            table: "environment",
-            id: id.to_string(),
-            what: "no workspace",
-        });
-    };
-    let tenant = Tenant { workspace: workspace.id, environment: id, state: workspace.state };
-    Ok(Some((environment(row, &workspace), tenant)))
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, FIND, [id.into()])).await?;
+    let row = row.map(|row| Found::from_query_result(&row, "")).transpose()?;
+    Ok(row.map(|row| {
+        let tenant = Tenant { workspace: row.workspace_id, environment: id, state: row.state };
+        let environment = Environment {
+            id,
+            workspace: row.workspace_id,
+            workspace_name: row.workspace_name,
+            name: row.name,
+            settings: row.settings,
+            created_at: row.created_at,
+        };
+        (environment, tenant)
+    }))
 }
 
 /// The environment named `name` of a workspace.

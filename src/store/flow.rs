@@ -1,14 +1,14 @@
 //! Tickets and flows. What is single use is consumed in one statement.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
-use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId};
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId, SessionId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::kind::Binding;
 use vouchsafe_entity::millis::Millis;
-use vouchsafe_entity::{connect_ticket, flow};
+use vouchsafe_entity::{connect_ticket, flow, spent_token};
 
 use super::{Reads, StoreError, Tx};
-use crate::domain::flow::{Flow, Ticket};
+use crate::domain::flow::{Flow, SPENT_SECONDS, Spent, Ticket};
 
 /// Stores a new ticket.
 pub async fn insert_ticket(tx: &Tx, ticket: Ticket) -> Result<(), StoreError> {
@@ -32,7 +32,11 @@ pub async fn take_ticket(tx: &Tx, hash: &str) -> Result<Option<Ticket>, StoreErr
         .filter(connect_ticket::Column::Hash.eq(hash))
         .exec_with_returning(tx.connection())
         .await?;
-    Ok(taken.into_iter().next().map(|row| Ticket {
+    let Some(row) = taken.into_iter().next() else {
+        return Ok(None);
+    };
+    insert_spent(tx, &row.hash, (row.environment_id, row.session_id), None, row.expires_at).await?;
+    Ok(Some(Ticket {
         hash: row.hash,
         environment: row.environment_id,
         session: row.session_id,
@@ -138,7 +142,36 @@ pub async fn take(
         .filter(flow::Column::ConnectorId.eq(connector))
         .exec_with_returning(tx.connection())
         .await?;
-    Ok(taken.into_iter().next().map(Into::into))
+    let Some(row) = taken.into_iter().next() else {
+        return Ok(None);
+    };
+    let session = (row.environment_id, row.session_id);
+    insert_spent(tx, state_hash, session, Some(row.id), row.expires_at).await?;
+    Ok(Some(row.into()))
+}
+
+async fn insert_spent(
+    tx: &Tx,
+    hash: &str,
+    (environment, session): (EnvironmentId, SessionId),
+    flow: Option<FlowId>,
+    expires_at: Millis,
+) -> Result<(), StoreError> {
+    let row = spent_token::ActiveModel {
+        hash: Set(hash.to_owned()),
+        environment_id: Set(environment),
+        session_id: Set(session),
+        flow_id: Set(flow),
+        expires_at: Set(expires_at.plus_seconds(SPENT_SECONDS)),
+    };
+    spent_token::Entity::insert(row).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// What became of a ticket or `state` that is not there any more, where it was used.
+pub async fn spent(db: &impl Reads, hash: &str) -> Result<Option<Spent>, StoreError> {
+    let found = spent_token::Entity::find_by_id(hash).one(db.connection()).await?;
+    Ok(found.map(|row| Spent { session: row.session_id, flow: row.flow_id }))
 }
 
 /// The flow that a `state` belongs to, without taking it: so that a refusal can be told to its owner.
@@ -168,20 +201,24 @@ pub async fn undecided(db: &impl Reads, now: Millis) -> Result<Vec<Flow>, StoreE
     Ok(held.into_iter().map(Into::into).collect())
 }
 
-/// Removes tickets and flows whose time is over.
+/// Removes tickets and flows whose time is over, used ones too.
 pub async fn sweep(tx: &Tx, now: Millis) -> Result<(), StoreError> {
     connect_ticket::Entity::delete_many()
         .filter(connect_ticket::Column::ExpiresAt.lte(now))
         .exec(tx.connection())
         .await?;
     flow::Entity::delete_many().filter(flow::Column::ExpiresAt.lte(now)).exec(tx.connection()).await?;
+    spent_token::Entity::delete_many()
+        .filter(spent_token::Column::ExpiresAt.lte(now))
+        .exec(tx.connection())
+        .await?;
     Ok(())
 }
 
 /// A flow that holds a grant for `credential` until its session is confirmed.
 pub async fn awaiting_confirmation(
     db: &impl Reads,
-    session: vouchsafe_entity::id::SessionId,
+    session: SessionId,
     credential: vouchsafe_entity::id::CredentialId,
 ) -> Result<Option<Flow>, StoreError> {
     let found = flow::Entity::find()

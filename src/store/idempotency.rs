@@ -1,6 +1,6 @@
 //! First answers to requests that carry an `Idempotency-Key`.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, TryInsertResult};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Set, TryInsertResult};
 use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::idempotent_answer::{ActiveModel, Column, Entity};
 use vouchsafe_entity::millis::Millis;
@@ -26,7 +26,7 @@ pub enum Known {
     },
 }
 
-/// Notes a request as under way, or says what came of the first.
+/// Notes a request as under way until `expires_at`, or says what came of the first.
 pub async fn begin(
     tx: &Tx,
     environment: EnvironmentId,
@@ -69,26 +69,43 @@ pub async fn begin(
     })
 }
 
-/// Keeps the answer.
+/// The request that was noted under `key_hash` at `began`, while nothing came of it and nobody took over.
+fn under_way(environment: EnvironmentId, key_hash: &str, began: Millis) -> Condition {
+    Condition::all()
+        .add(Column::EnvironmentId.eq(environment))
+        .add(Column::KeyHash.eq(key_hash))
+        .add(Column::CreatedAt.eq(began))
+        .add(Column::Status.is_null())
+}
+
+/// Keeps the answer to the request that began at `began`, until `expires_at`.
 pub async fn finish(
     tx: &Tx,
     environment: EnvironmentId,
     key_hash: &str,
-    status: i16,
-    sealed: Sealed,
+    began: Millis,
+    (status, sealed): (i16, Sealed),
+    expires_at: Millis,
 ) -> Result<(), StoreError> {
-    Entity::update_many()
-        .set(ActiveModel { status: Set(Some(status)), sealed: Set(Some(sealed)), ..Default::default() })
-        .filter(Column::EnvironmentId.eq(environment))
-        .filter(Column::KeyHash.eq(key_hash))
-        .exec(tx.connection())
-        .await?;
+    let row = ActiveModel {
+        status: Set(Some(status)),
+        sealed: Set(Some(sealed)),
+        expires_at: Set(expires_at),
+        ..Default::default()
+    };
+    let found = under_way(environment, key_hash, began);
+    Entity::update_many().set(row).filter(found).exec(tx.connection()).await?;
     Ok(())
 }
 
-/// Forgets a request, so that it can be sent again.
-pub async fn forget(tx: &Tx, environment: EnvironmentId, key_hash: &str) -> Result<(), StoreError> {
-    Entity::delete_by_id((environment, key_hash.to_owned())).exec(tx.connection()).await?;
+/// Forgets the request that began at `began`, so that it can be sent again.
+pub async fn forget(
+    tx: &Tx,
+    environment: EnvironmentId,
+    key_hash: &str,
+    began: Millis,
+) -> Result<(), StoreError> {
+    Entity::delete_many().filter(under_way(environment, key_hash, began)).exec(tx.connection()).await?;
     Ok(())
 }
 

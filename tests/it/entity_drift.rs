@@ -53,7 +53,7 @@ async fn entities(database: &DatabaseConnection) -> BTreeMap<String, Columns> {
     ask_all!(
         adoption api_key audit_event connect_result connect_session connect_ticket connector credential credential_token
         data_key delivery environment event expiry_warning flow idempotent_answer integration mail orphan_token
-        provider_pause refresh_failure revocation_job secret secret_environment secret_reference user webhook_endpoint
+        provider_definition provider_pause refresh_failure revocation_job secret secret_environment secret_reference spent_token user webhook_endpoint
         workspace
     );
     said

@@ -1,6 +1,8 @@
 //! What every answer carries.
 
 use serde_json::json;
+use url::Url;
+use vouchsafe::service::Parts;
 
 use crate::support::app::TestApp;
 use crate::support::http::TestResponse;
@@ -54,4 +56,29 @@ async fn an_asset_that_is_not_there_is_a_problem_too() {
     let Some(app) = TestApp::start().await else { return };
     app.anonymous().get("/assets/nothing.css").await.assert_problem(404, "not_found");
     assert_eq!(app.anonymous().get("/connect.js").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_hub_behind_https_says_so_to_browsers() {
+    let https = |parts: &mut Parts| parts.public_url = Url::parse("https://hub.acme.test/").unwrap();
+    let Some(app) = TestApp::start_as(https, |_| ()).await else { return };
+    let anonymous = app.anonymous();
+    for response in [
+        anonymous.get("/healthz").await,
+        anonymous.get("/connect.js").await,
+        anonymous.get("/connect/start?ticket=x").await,
+        anonymous.get("/users").await,
+        anonymous.get("/nothing").await,
+    ] {
+        let told = response.header("strict-transport-security");
+        assert_eq!(told, Some("max-age=31536000; includeSubDomains"), "{}", response.status);
+    }
+}
+
+#[tokio::test]
+async fn browsers_find_an_icon() {
+    let Some(app) = TestApp::start().await else { return };
+    let icon = app.anonymous().get("/favicon.ico").await;
+    assert_eq!((icon.status, icon.header("content-type")), (200, Some("image/svg+xml")));
+    assert!(icon.body.contains("<svg"), "{}", icon.body);
 }

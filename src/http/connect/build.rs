@@ -118,10 +118,10 @@ pub(super) fn field_error(locale: Locale, code: &str, message: &str) -> String {
 }
 
 /// What a refusal says of the form as a whole; none where it is not the form's.
-pub(super) fn key_problem(code: Code, detail: &str) -> Option<KeyProblem> {
+pub(super) fn key_problem(code: Code, app_status: Option<u16>) -> Option<KeyProblem> {
     match code {
         Code::CredentialRejected => Some(KeyProblem::Rejected { message: None }),
-        Code::ProviderUnreachable => Some(match status_in(detail) {
+        Code::ProviderUnreachable => Some(match app_status {
             Some(status) if status < 500 => KeyProblem::Unexpected { status },
             _ => KeyProblem::Unreachable,
         }),
@@ -130,10 +130,6 @@ pub(super) fn key_problem(code: Code, detail: &str) -> Option<KeyProblem> {
         }
         _ => None,
     }
-}
-
-fn status_in(detail: &str) -> Option<u16> {
-    detail.split("it answered ").nth(1)?.get(..3)?.parse().ok()
 }
 
 pub(super) fn done(

@@ -196,13 +196,16 @@ pub(super) async fn submit_credential(
                 }
             }
         }
-        Err(Error::Refused { code, detail, violations, retry_after }) => {
-            page.problem = build::key_problem(code, &detail);
-            if page.problem.is_none() {
-                return Err(Error::Refused { code, detail, violations, retry_after }.into());
-            }
+        Err(error) => {
+            let problem = match &error {
+                Error::Refused { code, app_status, .. } => build::key_problem(*code, *app_status),
+                _ => None,
+            };
+            let Some(problem) = problem else {
+                return Err(error.into());
+            };
+            page.problem = Some(problem);
         }
-        Err(error) => return Err(error.into()),
     }
     Ok(fragment(&state, setting.locale, &page))
 }

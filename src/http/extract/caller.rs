@@ -98,6 +98,7 @@ impl<S: Need> FromRequestParts<HttpState> for Caller<S> {
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
         let Authenticated { actor, key } = authenticate(parts, state).await?;
         if !S::is_met(&key.scopes) {
+            state.hub.deny_scope(&actor, S::WORD).await?;
             return Err(Problem::scope_missing(S::WORD));
         }
         Ok(Self { hub: Arc::clone(&state.hub), actor, key, scope: PhantomData })

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
 use crate::service::Violation;
+use crate::service::error::escape;
 
 /// An object as a `T`, or what is wrong with it.
 pub(in crate::http) fn shaped<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Violation> {
@@ -52,11 +53,6 @@ fn member(mut at: String, name: &str) -> String {
     at.push('/');
     at.push_str(&escape(name));
     at
-}
-
-/// A name as a reference token (RFC 6901, section 3).
-pub(super) fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// The name that follows `before`: one that our own code declares, so it has no quotation mark in it.

@@ -7,11 +7,39 @@ use utoipa::ToSchema;
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::Confirm;
 
-use super::{Time, UserIn};
+use super::Time;
 use crate::http::Problem;
 use crate::http::extract::Object;
 use crate::secret::PlainToken;
 use crate::service::connect::{CreatedSession, NewSession, ResultView, SessionUser, SessionView};
+use crate::service::users::NewUser;
+
+/// The user of a session, made if new.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http) struct SessionUserIn {
+    /// Your name for the user, unique in the environment.
+    #[schema(example = "u-17", min_length = 1, max_length = 200)]
+    username: String,
+    /// For display.
+    #[schema(example = "Jo Smith", min_length = 1, max_length = 200)]
+    full_name: Option<String>,
+    /// For display and events.
+    #[schema(example = "jo@acme.test", max_length = 254)]
+    email: Option<String>,
+}
+
+impl From<SessionUserIn> for NewUser {
+    fn from(user: SessionUserIn) -> Self {
+        Self {
+            username: user.username,
+            full_name: user.full_name,
+            email: user.email,
+            organization: None,
+            tags: Vec::new(),
+        }
+    }
+}
 
 /// A session to be made.
 #[derive(Deserialize, ToSchema)]
@@ -21,8 +49,8 @@ pub(in crate::http) struct SessionIn {
     #[schema(example = "u-17")]
     user_id: Option<String>,
     /// For whom, with more of what is known; made if new.
-    #[schema(value_type = Option<UserIn>)]
-    user: Option<Object<UserIn>>,
+    #[schema(value_type = Option<SessionUserIn>)]
+    user: Option<Object<SessionUserIn>>,
     /// The feature it is for. This or `connectors`; neither = every enabled connector.
     #[schema(example = "orders-to-sheets")]
     integration: Option<String>,
@@ -38,7 +66,10 @@ pub(in crate::http) struct SessionIn {
     /// Seconds that the session lives.
     #[schema(minimum = 60, maximum = 3600, default = 1800)]
     expires_in: Option<i64>,
-    /// `browser` or `backend`: whether the back end confirms each new credential.
+    /// `browser` or `backend`: whether the back end confirms each new credential. With `backend` the code to confirm
+    /// with comes to the page that opened the modal, in the result, or to `returnUrl`. A page that is served with
+    /// `Cross-Origin-Opener-Policy: same-origin` is cut off from the window of the sign-in and never gets it there: send
+    /// `same-origin-allow-popups` instead, or let the sign-in run as a redirect and take the code from `returnUrl`.
     #[schema(value_type = Option<String>)]
     confirm: Option<Confirm>,
     /// Language of the pages.

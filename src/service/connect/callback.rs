@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use vouchsafe_entity::id::ConnectorId;
-use vouchsafe_entity::kind::{FailClass, Method};
+use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
 use super::Visit;
@@ -168,8 +168,7 @@ impl Hub {
     /// A stranger's answer is written down for the owner of the flow and ends nothing.
     async fn record_stray(&self, state: &str, origin: Origin) -> Result<(), Error> {
         let Some((_, flow)) = store::flow::by_state(&self.store, state).await? else {
-            tracing::warn!("a callback with an unknown state was refused");
-            return Ok(());
+            return self.record_reuse(state, "connect.callback", origin).await;
         };
         let Some(visit) = self.visit_of(flow.session, origin).await? else {
             return Ok(());
@@ -187,15 +186,8 @@ impl Hub {
         values: &Values,
         grant: &CodeGrant,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let local = || TokenError {
-            class: FailClass::Local,
-            code: None,
-            description: None,
-            status: None,
-            retry_after: None,
-            cause: None,
-        };
-        let client = self.client(visit.actor.tenant, connector).await.ok().flatten().ok_or_else(local)?;
+        let client = self.client(visit.actor.tenant, connector).await.ok().flatten();
+        let client = client.ok_or_else(TokenError::local)?;
         let now = self.clock.now();
         let answer = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
         Ok((answer, now.into()))

@@ -81,13 +81,22 @@ impl Hub {
         let tx = self.store.begin().await?;
         let taken = store::flow::take_ticket(&tx, &hash).await?;
         tx.commit().await?;
-        let ticket = taken.filter(|ticket| now < ticket.expires_at).ok_or_else(|| {
+        let useless = || {
             refused("This sign-in link was used already, or is older than a minute. Go back and try again.")
-        })?;
+        };
+        let Some(ticket) = taken else {
+            self.record_reuse(&hash, "connect.start", origin).await?;
+            return Err(useless());
+        };
         let visit = self
             .visit_of(ticket.session, origin)
             .await?
             .ok_or_else(|| refused("There is no such session."))?;
+        if now >= ticket.expires_at {
+            let target = Target::new("connect_session", ticket.session);
+            self.record_refusal(&visit.actor, "connect.start", target, "ticket too old").await?;
+            return Err(useless());
+        }
         self.ensure_not_over(&visit)?;
         let (connector, definition) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
@@ -131,6 +140,29 @@ impl Hub {
             return Err(cannot_start());
         }
         Ok((connector, definition))
+    }
+
+    /// Writes down a second use of a ticket or `state`, as reads are written down. What was never given out says
+    /// nothing to anybody.
+    pub(super) async fn record_reuse(
+        &self,
+        hash: &str,
+        action: &'static str,
+        origin: Origin,
+    ) -> Result<(), Error> {
+        let Some(spent) = store::flow::spent(&self.store, hash).await? else {
+            tracing::warn!(action, "a ticket or state that is not known was refused");
+            return Ok(());
+        };
+        let Some(visit) = self.visit_of(spent.session, origin).await? else {
+            return Ok(());
+        };
+        let target = match spent.flow {
+            Some(flow) => Target::new("flow", flow),
+            None => Target::new("connect_session", spent.session),
+        };
+        let reason = Some("used already".to_owned());
+        self.record_later(self.audit_event(&visit.actor, action, target, "refused", reason)).await
     }
 
     pub(super) fn result(&self, connector: &str, progress: Progress) -> ConnectResult {

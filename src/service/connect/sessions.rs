@@ -106,7 +106,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`], [`Code::ConnectorIncomplete`], [`Code::SubscriptionRequired`].
     pub async fn create_session(&self, actor: &Actor, new: NewSession) -> Result<CreatedSession, Error> {
-        Self::gate(actor)?;
+        self.gate(actor).await?;
         let (environment, _) = &*self.environment_of(actor.environment()).await?;
         let mut checker = Checker::default();
         let origins = checker.origins("/allowedOrigins", new.allowed_origins.as_deref().unwrap_or_default());

@@ -11,7 +11,6 @@ use crate::domain::connector::Connector;
 use crate::domain::flow::{FLOW_SECONDS, Flow};
 use crate::provider::{Definition, FieldSource};
 use crate::secret::PlainToken;
-use crate::service::error::Violation;
 use crate::service::{Error, Hub};
 use crate::store;
 
@@ -67,13 +66,9 @@ impl Hub {
         }
         let connector = self.connector_named(&visit.actor, &typed.connector).await?.ok_or(Error::NotFound)?;
         let definition = self.definition_of(&connector)?;
-        let values =
-            definition.validate_fields(typed.method, &typed.data, FieldSource::User).map_err(|errors| {
-                let violation = |error: crate::provider::FieldError| {
-                    Violation::new(format!("/data/{}", error.name), error.code, error.message)
-                };
-                Error::Invalid(errors.into_iter().map(violation).collect())
-            })?;
+        let values = definition
+            .validate_fields(typed.method, &typed.data, FieldSource::User)
+            .map_err(|errors| Error::fields("/data", errors))?;
         let accepted =
             self.accept(&visit.actor, &connector, &definition, typed.method, &values, true).await?;
         let grant = Grant { accepted, scopes: Vec::new() };

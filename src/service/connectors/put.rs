@@ -50,7 +50,7 @@ impl Hub {
         key: &str,
         new: NewConnector,
     ) -> Result<(ConnectorView, bool), Error> {
-        Self::gate(actor)?;
+        self.gate(actor).await?;
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
         let moves = before.as_ref().filter(|before| before.provider != new.provider);
         let settled = match moves {
@@ -259,9 +259,7 @@ fn split_variables(
         Ok(values) => values,
         Err(errors) => {
             let mut checker = Checker::default();
-            for error in errors.into_iter().filter(|error| error.code != "required") {
-                checker.add(format!("/variables/{}", error.name), error.code, error.message);
-            }
+            checker.fields("/variables", errors.into_iter().filter(|error| error.code != "required"));
             checker.finish()?;
             let mut values = crate::provider::Values::new();
             for (name, value) in given.iter().filter_map(|(name, value)| Some((name, value.as_str()?))) {

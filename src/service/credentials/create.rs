@@ -59,7 +59,7 @@ impl Hub {
     /// # Errors
     /// [`Code::OAuthConnector`], [`Code::CredentialRejected`], [`Code::ProviderUnreachable`], [`Error::Invalid`].
     pub async fn create_credential(&self, actor: &Actor, new: NewCredential) -> Result<Stored, Error> {
-        Self::gate(actor)?;
+        self.gate(actor).await?;
         let user =
             self.user_named(actor, &new.user).await?.ok_or_else(|| Error::unknown("/userId", "user"))?;
         let connector = self
@@ -93,9 +93,7 @@ impl Hub {
         let values = match definition.validate_fields(method, &new.data, FieldSource::User) {
             Ok(values) => values,
             Err(errors) => {
-                for error in errors {
-                    checker.add(format!("/data/{}", error.name), error.code, error.message);
-                }
+                checker.fields("/data", errors);
                 Values::new()
             }
         };

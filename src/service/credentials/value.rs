@@ -93,13 +93,9 @@ impl Hub {
     ) -> Result<Accepted, Error> {
         let connector = self.connector_of(actor.environment(), current).await?;
         let definition = self.definition_of(&connector)?;
-        let values =
-            definition.validate_fields(current.method, data, FieldSource::User).map_err(|errors| {
-                let violation = |error: crate::provider::FieldError| {
-                    crate::service::Violation::new(format!("/data/{}", error.name), error.code, error.message)
-                };
-                Error::Invalid(errors.into_iter().map(violation).collect())
-            })?;
+        let values = definition
+            .validate_fields(current.method, data, FieldSource::User)
+            .map_err(|errors| Error::fields("/data", errors))?;
         self.accept(actor, &connector, &definition, current.method, &values, verify).await
     }
 

@@ -58,7 +58,7 @@ impl Hub {
         key: &str,
         change: SecretChange,
     ) -> Result<SecretView, Error> {
-        Self::gate(actor)?;
+        self.gate(actor).await?;
         let checked = self.checked_change(actor, &change).await?;
         let tx = self.store.begin().await?;
         let mut secret = store::secret::lock(&tx, actor.environment(), key).await?.ok_or(Error::NotFound)?;

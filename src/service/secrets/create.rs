@@ -60,7 +60,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`], [`Code::WrongEnvironment`], [`Code::KeyTaken`], [`Code::SubscriptionRequired`].
     pub async fn create_secret(&self, actor: &Actor, new: NewSecret) -> Result<SecretView, Error> {
-        Self::gate(actor)?;
+        self.gate(actor).await?;
         let now = self.now();
         let (mut secret, end) = self.checked_secret(actor, &new, now)?;
         let environments = self.environments_for(actor, new.environments.as_deref()).await?;

@@ -127,3 +127,45 @@ async fn connectors_come_by_key_in_pages_of_their_environment() {
     app.as_sandbox_key().get("/connectors/a").await.assert_problem(404, "not_found");
     app.as_sandbox_key().delete("/connectors/a").await.assert_problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn the_methods_shown_are_those_that_work() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    let bare = key.put("/connectors/fernhill", &json!({"provider": "fernhill"})).await.ok(201);
+    assert_eq!(bare["methods"], json!([]), "signing in needs a client id");
+    let body = json!({"provider": "fernhill", "clientId": "c"});
+    let complete = key.put("/connectors/fernhill", &body).await.ok(200);
+    assert_eq!(complete["methods"], json!(["oauth2"]));
+    let list = key.get("/connectors").await.ok(200);
+    assert_eq!(list["data"][0]["methods"], json!(["oauth2"]));
+    let chosen = json!({"provider": "fernhill", "methods": ["oauth2"]});
+    let chosen = key.put("/connectors/fernhill", &chosen).await.ok(200);
+    assert_eq!(chosen["methods"], json!(["oauth2"]), "what was chosen is shown as it was chosen");
+}
+
+#[tokio::test]
+async fn a_connector_that_somebody_relies_on_stays_with_its_provider() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    let other = json!({"provider": "fern-basic"});
+    app.as_key().put("/connectors/quillpost", &other).await.assert_invalid(&["/provider"]);
+    app.as_key().delete(&format!("/credentials/{id}")).await.ok(200);
+    let moved = app.as_key().put("/connectors/quillpost", &other).await.ok(201);
+    assert_eq!(moved["provider"], "fern-basic");
+}
+
+#[tokio::test]
+async fn a_connector_switched_off_ends_its_use_at_once() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    let path = format!("/credentials/{id}/token");
+    app.as_key().get(&path).await.ok(200);
+    let off = json!({"provider": "quillpost", "enabled": false});
+    app.as_key().put("/connectors/quillpost", &off).await.ok(201);
+    app.as_key().get(&path).await.assert_problem(409, "credential_inactive");
+    app.as_key().put("/connectors/quillpost", &json!({"provider": "quillpost"})).await.ok(200);
+    app.as_key().get(&path).await.ok(200);
+}

@@ -1,6 +1,8 @@
 //! Events and audit events: what happened, and who did it.
 
 use serde_json::{Value, json};
+use vouchsafe::service::Hub;
+use vouchsafe_entity::kind::WorkspaceState;
 
 use crate::support::app::TestApp;
 
@@ -72,4 +74,81 @@ async fn every_change_and_every_revealed_value_is_audited() {
     app.as_key().get("/audit-events?actor=x").await.assert_invalid(&["/actor"]);
     let elsewhere = app.as_sandbox_key().get(&format!("/audit-events?target={id}")).await.ok(200);
     assert_eq!(elsewhere["data"], json!([]));
+}
+
+#[tokio::test]
+async fn what_a_key_or_a_workspace_may_not_do_is_audited() {
+    let Some(app) = TestApp::start().await else { return };
+    let reader = app.with_scopes(&["users:read"]).await;
+    reader.post("/users", &json!({"username": "u"})).await.assert_problem(403, "scope_missing");
+    let denied = app.as_key().get("/audit-events?action=request.denied").await.ok(200);
+    let event = &denied["data"][0];
+    assert_eq!(
+        (&event["target"], &event["result"], &event["reason"]),
+        (&json!({"type": "scope", "id": "users:write"}), &json!("refused"), &json!("scope_missing"))
+    );
+    assert_eq!(event["actor"]["type"], "api_key");
+
+    app.set_state(WorkspaceState::Suspended).await;
+    let body = json!({"provider": "quillpost"});
+    let refused = app.as_key().put("/connectors/quillpost", &body).await;
+    let refused = refused.assert_problem(403, "subscription_required");
+    let denied = app.as_key().get("/audit-events?action=request.denied").await.ok(200);
+    assert_eq!(denied["data"].as_array().unwrap().len(), 2, "{denied}");
+    let event = &denied["data"][0];
+    assert_eq!((&event["target"]["type"], &event["reason"]), (&json!("workspace"), &refused["code"]));
+    assert_eq!(event["requestId"], refused["requestId"]);
+}
+
+#[tokio::test]
+async fn another_definition_of_a_provider_is_told_once_and_to_everybody() {
+    let Some(app) = TestApp::start().await else { return };
+    let told = async |action: &str| {
+        let found = app.as_key().get(&format!("/audit-events?action=provider.{action}")).await.ok(200);
+        found["data"].as_array().unwrap().clone()
+    };
+    app.hub.note_definitions().await.unwrap();
+    assert!(told("add").await.is_empty(), "there was nothing to compare with");
+
+    app.redefine(|text| text.replace("name = \"", "name = \"New "));
+    for _ in 0..2 {
+        app.hub.note_definitions().await.unwrap();
+    }
+    let again = Hub::new(app.parts().await);
+    again.note_definitions().await.unwrap();
+    let changes = told("change").await;
+    assert_eq!(changes.len(), 1, "a restart does not repeat it: {changes:?}");
+    assert_eq!(changes[0]["target"], json!({"type": "provider", "id": "fernhill"}));
+    assert_eq!(changes[0]["actor"], json!({"type": "hub", "id": null}));
+    let (before, after) = changes[0]["reason"].as_str().unwrap().split_once(" to ").unwrap();
+    assert!(before.len() == 64 && after.len() == 64 && before != after, "{before} {after}");
+    let elsewhere = app.as_stranger().get("/audit-events?target=fernhill").await.ok(200);
+    assert_eq!(elsewhere["data"].as_array().unwrap().len(), 1, "it concerns every workspace");
+
+    std::fs::remove_file(app.folder().join("providers/fern-basic.toml")).unwrap();
+    app.redefine(|text| text.replace("name = \"", "name = \"New "));
+    app.hub.note_definitions().await.unwrap();
+    assert_eq!(told("remove").await[0]["target"]["id"], "fern-basic");
+    assert_eq!(told("change").await.len(), 1);
+}
+
+#[tokio::test]
+async fn audit_events_of_hub_and_environment_are_one_list() {
+    let Some(app) = TestApp::start().await else { return };
+    app.hub.note_definitions().await.unwrap();
+    for round in 0..3 {
+        app.user(&format!("u-{round}")).await;
+        app.redefine(|text| text.replace("name = \"", &format!("name = \"{round} ")));
+        app.hub.note_definitions().await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut path = "/audit-events?limit=2".to_owned();
+    loop {
+        let page = app.as_key().get(&path).await.ok(200);
+        seen.extend(page["data"].as_array().unwrap().iter().map(|event| event["action"].clone()));
+        let Some(cursor) = page["nextCursor"].as_str() else { break };
+        path = format!("/audit-events?limit=2&cursor={cursor}");
+    }
+    let told = ["provider.change", "user.create"].repeat(3);
+    assert_eq!(seen[..6], told.iter().map(|action| json!(action)).collect::<Vec<_>>()[..], "{seen:?}");
 }

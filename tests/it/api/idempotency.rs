@@ -3,6 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, VALID_KEY};
+use vouchsafe::domain::actor::{Actor, Author, Origin};
+use vouchsafe::service::Hub;
+use vouchsafe::service::idempotency::Repetition;
 
 use crate::support::app::TestApp;
 
@@ -142,4 +145,36 @@ async fn a_new_key_is_replayed_whole() {
     let made: Value = caller.post("/api-keys", &body).await.ok(201);
     assert_eq!(caller.post("/api-keys", &body).await.ok(201), made);
     app.with_key(made["key"].as_str().unwrap()).get("/users").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_request_whose_process_died_is_taken_over() {
+    let Some(app) = TestApp::start().await else { return };
+    let made = app.as_key().post("/api-keys", &json!({"name": "n", "scopes": ["*"]})).await.ok(201);
+    let key = made["key"].as_str().unwrap();
+    let body = json!({"username": "u"});
+
+    // A process that noted the request and never came to its end.
+    let other = Hub::new(app.parts().await);
+    other.bootstrap().await.unwrap();
+    let known = other.authenticate(key, None).await.unwrap();
+    let author = Author::ApiKey(known.id);
+    let actor = Actor { author, tenant: known.tenant, origin: Origin::default() };
+    let noted = other.begin_request(&actor, "k", "/users", body.to_string().as_bytes()).await.unwrap();
+    let Repetition::First(begun) = noted else { panic!("nobody sent it before") };
+
+    let caller = app.with_key(key).header("idempotency-key", "k");
+    caller.post("/users", &body).await.assert_problem(409, "idempotency_in_progress");
+    app.clock.advance(TimeDelta::seconds(299));
+    caller.post("/users", &body).await.assert_problem(409, "idempotency_in_progress");
+    app.clock.advance(TimeDelta::seconds(1));
+    let first = caller.post("/users", &body).await;
+    assert_eq!((first.status, first.header("idempotent-replayed")), (201, None));
+
+    // Late word of the first changes nothing of what came of the second.
+    other.finish_request(&actor, begun, Some((500, None, "late"))).await.unwrap();
+    app.clock.advance(TimeDelta::hours(23));
+    let second = caller.post("/users", &body).await;
+    assert_eq!((second.status, second.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(second.body, first.body);
 }

@@ -125,3 +125,15 @@ async fn a_suspended_workspace_makes_no_session() {
     let body = json!({"userId": "u", "connectors": ["quillpost"]});
     app.as_key().post("/connect/sessions", &body).await.assert_problem(403, "subscription_required");
 }
+
+#[tokio::test]
+async fn the_user_of_a_session_has_a_name_and_an_address_and_no_more() {
+    let Some(app) = TestApp::start().await else { return };
+    for (name, value) in [("organization", json!("Acme")), ("tags", json!(["a"])), ("userId", json!("u"))] {
+        let mut user = json!({"username": "jo"});
+        user[name] = value;
+        let refused = app.as_key().post("/connect/sessions", &json!({"user": user})).await;
+        refused.assert_invalid(&[&format!("/user/{name}")]);
+    }
+    app.as_key().get("/users/jo").await.assert_problem(404, "not_found");
+}

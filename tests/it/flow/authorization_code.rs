@@ -63,8 +63,21 @@ async fn an_answer_counts_once_and_in_its_own_browser_alone() {
     assert_eq!(app.callback(&back, &popup.cookie).await.0, 200, "its own browser goes on");
     assert_eq!(app.callback(&back, &popup.cookie).await.0, 400, "and only once");
     assert_eq!(app.fake.counters().token_requests, 1);
-    let refused = app.as_key().get("/audit-events?action=connect.callback").await.ok(200);
-    assert!(refused["data"].as_array().unwrap().iter().any(|event| event["result"] == "refused"));
+    let reasons = refusals(&app, "connect.callback", &popup.flow).await;
+    let stray = "cookie or connector of another flow";
+    assert_eq!(reasons, ["used already", stray, stray], "each refusal is told to the flow's owner");
+    let mut guessed = back.clone();
+    guessed.set_query(Some("code=c&state=guessed"));
+    assert_eq!(app.callback(&guessed, &popup.cookie).await.0, 400);
+    assert_eq!(refusals(&app, "connect.callback", &popup.flow).await.len(), 3, "a guess is nobody's");
+}
+
+/// Why something about a target was refused, the latest first.
+async fn refusals(app: &TestApp, action: &str, target: &str) -> Vec<String> {
+    let found = app.as_key().get(&format!("/audit-events?action={action}&target={target}")).await.ok(200);
+    let events = found["data"].as_array().unwrap().iter();
+    let refused = events.filter(|event| event["result"] == "refused");
+    refused.map(|event| event["reason"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -82,6 +95,10 @@ async fn a_ticket_starts_one_flow_within_a_minute() {
     let late = modal.ticket("fernhill").await["startUrl"].as_str().unwrap().to_owned();
     app.clock.advance(chrono::TimeDelta::seconds(60));
     assert_eq!(start(late).await, 400, "late");
+    let reasons = refusals(&app, "connect.start", &modal.session).await;
+    assert_eq!(reasons, ["ticket too old", "used already"]);
+    assert_eq!(start("/connect/start?ticket=guessed".to_owned()).await, 400);
+    assert_eq!(refusals(&app, "connect.start", &modal.session).await.len(), 2, "a guess is nobody's");
 }
 
 #[tokio::test]

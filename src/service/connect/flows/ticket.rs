@@ -10,7 +10,6 @@ use crate::domain::workspace::Tenant;
 use crate::provider::{FieldSource, Values};
 use crate::secret::PlainToken;
 use crate::service::connect::Visit;
-use crate::service::error::Violation;
 use crate::service::material::place;
 use crate::service::{Error, Hub};
 use crate::store;
@@ -43,13 +42,9 @@ impl Hub {
         self.ensure_not_over(visit)?;
         visit.session.need(key).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let (connector, definition) = self.oauth_connector(visit, key).await?;
-        let values =
-            definition.validate_fields(Method::OAuth2, data, FieldSource::User).map_err(|errors| {
-                let violation = |error: crate::provider::FieldError| {
-                    Violation::new(format!("/data/{}", error.name), error.code, error.message)
-                };
-                Error::Invalid(errors.into_iter().map(violation).collect())
-            })?;
+        let values = definition
+            .validate_fields(Method::OAuth2, data, FieldSource::User)
+            .map_err(|errors| Error::fields("/data", errors))?;
         let mut all = self.connector_values(visit.actor.tenant, &connector).await?;
         for (name, value) in values.iter() {
             all.set(name, value.clone());
