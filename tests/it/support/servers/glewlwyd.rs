@@ -167,24 +167,10 @@ database = {{ type = "sqlite3"; path = "{}"; }};
     )
 }
 
-/// Of the OpenID plugin. What is left out is refused, whether or not it has a meaning here.
+/// Of the OpenID plugin, which refuses to start without any of them, whether or not it has a meaning here.
 fn parameters(issuer: &str) -> Value {
-    json!({
-        "iss": issuer, "allow-non-oidc": true, "jwt-type": "sha", "jwt-key-size": "256",
-        "key": "a key of the test, thirty-two bytes long", "jwks-show": false, "jwks-x5c": [],
-        "access-token-duration": 5, "refresh-token-duration": 86_400, "code-duration": 60,
-        "refresh-token-rolling": true, "refresh-token-one-use": "always",
-        "auth-type-code-enabled": true, "auth-type-code-revoke-replayed": true, "auth-type-token-enabled": false,
-        "auth-type-id-token-enabled": false, "auth-type-none-enabled": false,
-        "auth-type-password-enabled": false, "auth-type-client-enabled": true,
-        "auth-type-refresh-enabled": true, "auth-type-device-enabled": false,
-        "scope": [], "additional-parameters": [], "claims": [], "service-documentation": "",
-        "op-policy-uri": "", "op-tos-uri": "", "request-parameter-allow": false, "subject-type": "public",
-        "address-claim": {"type": "no"}, "name-claim": "no", "email-claim": "no", "scope-claim": "no",
-        "pkce-allowed": true, "pkce-method-plain-allowed": false, "pkce-required": true,
-        "introspection-revocation-allowed": true, "introspection-revocation-auth-scope": [],
-        "introspection-revocation-allow-target-client": true, "register-client-allowed": true,
-        "register-client-auth-scope": [], "register-client-credentials-scope": [],
-        "register-default-properties": {}, "session-management-allowed": false,
-    })
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/glewlwyd/oidc.json");
+    let mut parameters: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    parameters["iss"] = json!(issuer);
+    parameters
 }
