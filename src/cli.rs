@@ -1,6 +1,7 @@
 //! The command line: what is asked for, one call, and what to print. Commands that change something work on the
 //! database directly, whether or not a hub is running.
 
+mod audit;
 mod commands;
 mod demo;
 #[cfg(feature = "failpoints")]
@@ -65,6 +66,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(Audit),
     /// Make master keys
     #[command(subcommand, name = "master-key")]
     MasterKey(MasterKeys),
@@ -168,6 +172,16 @@ enum Providers {
     },
     /// Print the JSON Schema of the format, for editors
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Say whether every event is as it was written, or the first thing that is wrong
+    Verify {
+        /// A file of heads that was kept outside; may be given several times [default: the hub's own]
+        #[arg(long, value_name = "FILE")]
+        heads: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -282,6 +296,7 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
                     Command::Environments(environments) => {
                         commands::environments(&config, environments).await
                     }
+                    Command::Audit(Audit::Verify { heads }) => audit::verify(&config, &heads).await,
                     Command::Adopt { check } => commands::adopt(&config, check).await,
                     _ => Ok(crate::app::migrate(&config).await?),
                 }

@@ -9,7 +9,10 @@ pub mod sealed;
 
 pub mod adoption;
 pub mod api_key;
+pub mod audit_batch;
 pub mod audit_event;
+pub mod audit_removal;
+pub mod audit_unsealed;
 pub mod connect_result;
 pub mod connect_session;
 pub mod connect_ticket;
