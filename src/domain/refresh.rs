@@ -153,4 +153,6 @@ impl Token {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -149,7 +149,8 @@ impl Token {
             self.machine = match from {
                 Resting::Active => Machine::Active,
                 Resting::Waiting => Machine::Waiting { next_try_at: now },
-                Resting::Unknown => Machine::Unknown { next_try_at: now },
+                // The attempt before may still be under way, and this one has taken its place.
+                Resting::Unknown => Machine::Unknown { next_try_at: self.quarantined_until(now) },
                 Resting::Suspect { since } => Machine::Suspect { since, next_try_at: now },
                 Resting::Broken(cause) => Machine::Broken(cause),
             };

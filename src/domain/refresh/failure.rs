@@ -43,8 +43,11 @@ impl Token {
     /// What `failure` makes of a claimed token at `now`; `jitter` is from 0 to 1.
     #[must_use]
     pub fn after_failure(mut self, failure: &Failure, now: Millis, times: Times, jitter: f64) -> Self {
+        let refused = matches!(failure.class, FailClass::Refused | FailClass::Revoked);
         let (from, started_at) = match (&self.machine, self.attempt) {
             (Machine::Refreshing { from, .. }, Some(attempt)) => (*from, attempt.started_at),
+            // Put into quarantine meanwhile: the refusal answers the first request, not the retry.
+            (Machine::Unknown { .. }, Some(attempt)) if refused => (Resting::Active, attempt.started_at),
             (Machine::Unknown { .. }, Some(attempt)) => (Resting::Unknown, attempt.started_at),
             (Machine::Suspect { since, .. }, _) => (Resting::Suspect { since: *since }, now),
             (Machine::Broken(cause), _) => (Resting::Broken(*cause), now),
@@ -55,7 +58,6 @@ impl Token {
         self.state_since = now;
         self.attempt = None;
         let back_off = back_off(self.fail_count, jitter);
-        let refused = matches!(failure.class, FailClass::Refused | FailClass::Revoked);
         if let Resting::Broken(cause) = from {
             return self.still_broken(cause, refused, now.plus(back_off));
         }
