@@ -6,6 +6,7 @@
 mod api;
 pub mod assets;
 pub mod connect;
+pub mod dashboard;
 mod extract;
 mod files;
 mod idempotency;

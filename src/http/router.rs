@@ -12,7 +12,7 @@ use super::api::{
     sessions, users, webhooks,
 };
 use super::openapi::Described;
-use super::{HttpState, Problem, assets, connect, idempotency, layers};
+use super::{HttpState, Problem, assets, connect, dashboard, idempotency, layers};
 
 /// The largest body that pages take; the API reads its own.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -108,6 +108,7 @@ pub fn router(state: HttpState) -> Router {
     let (api, _) = api().split_for_parts();
     api.route_layer(idempotency::Carry::new(state.clone()))
         .merge(pages())
+        .merge(dashboard::routes(&state))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(calls())
         .fallback(|| async { Problem::not_found() })

@@ -45,6 +45,11 @@ pub struct Mailer {
 }
 
 impl Hub {
+    /// Whether the operator has named a mail server.
+    pub const fn mails(&self) -> bool {
+        self.mailer.is_some()
+    }
+
     /// Writes the mail that tells of an event, where somebody is to be told.
     pub(super) async fn write_mail(
         &self,
