@@ -82,9 +82,15 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
         .route("/dashboard/invitations/{invitation}/withdraw", post(members::withdraw_invitation))
         .route("/dashboard/{environment}", get(overview::open_environment))
         .route("/dashboard/{environment}/overview", get(overview::show_overview))
-        .route("/dashboard/{environment}/settings", get(settings::show_settings).post(settings::update_settings))
+        .route(
+            "/dashboard/{environment}/settings",
+            get(settings::show_settings).post(settings::update_settings),
+        )
         .route("/dashboard/{environment}/api-keys", get(api_keys::list_api_keys))
-        .route("/dashboard/{environment}/api-keys/new", get(api_keys::show_new).post(api_keys::create_api_key))
+        .route(
+            "/dashboard/{environment}/api-keys/new",
+            get(api_keys::show_new).post(api_keys::create_api_key),
+        )
         .route(
             "/dashboard/{environment}/api-keys/{key}/rotate",
             get(api_keys::ask_rotation).post(api_keys::rotate_api_key),

@@ -113,6 +113,7 @@ impl Hub {
 }
 
 fn series(found: &[Activity], kind: ActivityKind, from: Millis) -> Series {
-    let on = |day: Millis| found.iter().find(|one| one.kind == kind && one.day == day).map_or(0, |one| one.count);
+    let on =
+        |day: Millis| found.iter().find(|one| one.kind == kind && one.day == day).map_or(0, |one| one.count);
     Series { kind, counts: (0..DAYS).map(|day| on(days_after(from, day))).collect() }
 }

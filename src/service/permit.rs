@@ -23,7 +23,8 @@ pub(super) fn judge(seat: &Seat, action: Action) -> Verdict {
         return Verdict::Hidden;
     }
     if !may(seat.role, action, seat.settings) {
-        let detail = format!("Your role ({}) may not do this. Ask an owner or admin of the workspace.", seat.role);
+        let detail =
+            format!("Your role ({}) may not do this. Ask an owner or admin of the workspace.", seat.role);
         return Verdict::Denied(Error::refused(Code::Forbidden, detail));
     }
     if seat.must_enrol {

@@ -116,7 +116,8 @@ pub async fn list(
     target: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<AuditEvent>, StoreError> {
-    let mut events = newest(db, Condition::all().add(Column::EnvironmentId.eq(environment)), action, target, page).await?;
+    let mut events =
+        newest(db, Condition::all().add(Column::EnvironmentId.eq(environment)), action, target, page).await?;
     // What concerns a workspace is for its own members alone.
     let whose = Condition::any().add(Column::WorkspaceId.is_null());
     let whose = workspace.into_iter().fold(whose, |any, id| any.add(Column::WorkspaceId.eq(id)));

@@ -6,7 +6,7 @@ use vouchsafe_entity::member_session::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::millis::Millis;
 
 use super::{Reads, StoreError, Tx};
-use crate::domain::member::{LONGEST, IDLE, MemberSession};
+use crate::domain::member::{IDLE, LONGEST, MemberSession};
 
 impl From<Model> for MemberSession {
     fn from(row: Model) -> Self {

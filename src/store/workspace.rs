@@ -12,7 +12,13 @@ use crate::domain::workspace::Workspace;
 
 impl From<Model> for Workspace {
     fn from(row: Model) -> Self {
-        Self { id: row.id, name: row.name, state: row.state, settings: row.settings, created_at: row.created_at }
+        Self {
+            id: row.id,
+            name: row.name,
+            state: row.state,
+            settings: row.settings,
+            created_at: row.created_at,
+        }
     }
 }
 

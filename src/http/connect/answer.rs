@@ -21,7 +21,8 @@ pub(in crate::http) struct Policy<'a> {
 }
 
 /// A page on its own that nobody frames and that cuts its opener.
-pub(in crate::http) const ALONE: Policy<'static> = Policy { framed_by: &[], leads_to: None, keeps_opener: false };
+pub(in crate::http) const ALONE: Policy<'static> =
+    Policy { framed_by: &[], leads_to: None, keeps_opener: false };
 
 /// A page of the popup: its opener is our frame.
 pub(super) const POPUP: Policy<'static> = Policy { framed_by: &[], leads_to: None, keeps_opener: true };

@@ -73,12 +73,8 @@ fn device(agent: Option<&str>) -> String {
         names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
     };
     // The order matters: each names those after it too.
-    let browser = known(&[
-        ("Edg/", "Edge"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-    ]);
+    let browser =
+        known(&[("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")]);
     let system = known(&[
         ("iPhone", "iPhone"),
         ("iPad", "iPad"),

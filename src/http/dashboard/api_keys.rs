@@ -62,7 +62,10 @@ async fn found(desk: &InEnvironment, path: KeyPath) -> Result<ApiKey, crate::htt
 pub(super) async fn ask_rotation(desk: InEnvironment, InPath(path): InPath<KeyPath>) -> Answer {
     let key = found(&desk, path).await?;
     desk.ensure_proven()?;
-    let effects = ["You are shown a new value, once.", "The present value works for seven days more, then it is refused."];
+    let effects = [
+        "You are shown a new value, once.",
+        "The present value works for seven days more, then it is refused.",
+    ];
     let action = ("Rotate key", &Url::RotateApiKey(&desk.environment, key.id));
     let title = format!("Give “{}” a new value?", key.name);
     let mut page = ConfirmPage::danger(title, &effects, action, &Url::ApiKeys(&desk.environment));
@@ -95,7 +98,8 @@ pub(super) async fn ask_revocation(desk: InEnvironment, InPath(path): InPath<Key
         || "It was never used.".to_owned(),
         |at| format!("It was last used {}.", view::said(at, desk.hub.now())),
     );
-    let effects = [used.as_str(), "Whatever uses it is refused within five seconds.", "It can't be brought back."];
+    let effects =
+        [used.as_str(), "Whatever uses it is refused within five seconds.", "It can't be brought back."];
     let action = ("Revoke key", &Url::RevokeApiKey(&desk.environment, key.id));
     let title = format!("Revoke “{}” of {}?", key.name, desk.environment);
     Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::ApiKeys(&desk.environment))))

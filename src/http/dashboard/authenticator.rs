@@ -1,5 +1,7 @@
 //! Setting up the authenticator: a picture to scan, the seed to type, and the first code.
 
+use std::fmt::Write as _;
+
 use qrcode::QrCode;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -47,7 +49,7 @@ impl OfferView {
         let mut squares = String::new();
         for (at, color) in code.to_colors().into_iter().enumerate() {
             if color == qrcode::Color::Dark {
-                squares.push_str(&format!("M{} {}h1v1h-1z", at % width + RIM, at / width + RIM));
+                let _ = write!(squares, "M{} {}h1v1h-1z", at % width + RIM, at / width + RIM);
             }
         }
         Some(Self { squares, size: width + 2 * RIM, typed: offer.typed().expose_secret().to_owned() })
@@ -72,7 +74,8 @@ impl DashboardPage for AuthenticatorPage {
             let squares = "M4 4h7v7h-7zM14 4h7v7h-7zM4 14h7v7h-7z".to_owned();
             Some(OfferView { squares, size: 25, typed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ".to_owned() })
         };
-        let wrong = FormView::new().with_error("code", "That code isn't right. Type the one that the app shows now.");
+        let wrong =
+            FormView::new().with_error("code", "That code isn't right. Type the one that the app shows now.");
         vec![
             ("first", page(FormView::new(), offer(), false, true)),
             ("wrong", page(wrong, offer(), false, false)),
@@ -119,7 +122,10 @@ pub(super) async fn confirm_authenticator(desk: InWorkspace, form: Form) -> Answ
 /// `GET /dashboard/account/authenticator/remove`.
 pub(super) async fn ask_removal(desk: InWorkspace) -> Answer {
     desk.ensure_proven()?;
-    let effects = ["Your password alone will be enough to sign in.", "You can't make API keys or reveal secrets without one."];
+    let effects = [
+        "Your password alone will be enough to sign in.",
+        "You can't make API keys or reveal secrets without one.",
+    ];
     let action = ("Remove authenticator", &Url::RemoveAuthenticator);
     let title = "Remove your authenticator?".to_owned();
     Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Authenticator)))

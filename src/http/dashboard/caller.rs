@@ -9,9 +9,9 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::cookies;
 use super::page::{DashboardPage, Flash, Framed, Shell};
 use super::url::Url;
-use super::cookies;
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
 use crate::http::connect::visitor::origin;
@@ -72,7 +72,8 @@ impl FromRequestParts<HttpState> for InWorkspace {
         let who = state.hub.resume(&token, browser.origin.clone()).await?;
         let environments = state.hub.environments_for_member(&who).await?;
         let last = cookies::environment(&parts.headers, state);
-        let environment = last.filter(|name| environments.contains(name)).or_else(|| environments.first().cloned());
+        let environment =
+            last.filter(|name| environments.contains(name)).or_else(|| environments.first().cloned());
         Ok(Self {
             hub: Arc::clone(&state.hub),
             flash: cookies::flash(&parts.headers, state),
@@ -110,7 +111,8 @@ impl InWorkspace {
     }
 
     fn answer<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
-        let shell = Shell::of(&self.who, &self.environments, self.environment.as_deref(), P::PLACE, self.flash);
+        let shell =
+            Shell::of(&self.who, &self.environments, self.environment.as_deref(), P::PLACE, self.flash);
         let mut response = page_of(&self.state, status, &Framed { shell, page });
         if self.flash.is_some() {
             response.headers_mut().extend(cookies::set_flash(&self.state, None).map(|c| (SET_COOKIE, c)));

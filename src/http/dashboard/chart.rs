@@ -17,7 +17,7 @@ pub(super) struct Chart {
     text: String,
     /// The largest count, at the top of the drawing.
     top: i64,
-    total: i64,
+    top_said: String,
     lines: Vec<Line>,
     days: Vec<Day>,
     from: String,
@@ -31,7 +31,8 @@ struct Line {
     label: &'static str,
     /// `a`, or `b` for what went wrong.
     class: &'static str,
-    total: i64,
+    /// Their sum.
+    said: String,
     path: String,
     area: String,
 }
@@ -60,18 +61,18 @@ impl Chart {
         let date = |day: usize| short_date(days_after(from, i64::try_from(day).unwrap_or(0)));
         let said = |day: usize| {
             let counts: Vec<_> =
-                series.iter().map(|(label, _, counts)| format!("{} {label}", counts[day])).collect();
+                series.iter().map(|(label, _, counts)| format!("{} {label}", grouped(counts[day]))).collect();
             format!("{}: {}", date(day), counts.join(", "))
         };
         let totals: Vec<_> = series
             .iter()
-            .map(|(label, _, counts)| format!("{} {label}", counts.iter().sum::<i64>()))
+            .map(|(label, _, counts)| format!("{} {label}", grouped(counts.iter().sum())))
             .collect();
         Self {
             title,
             text: format!("{title} in the last {days} days: {}.", totals.join(", ")),
             top,
-            total: series.iter().map(|(_, _, counts)| counts.iter().sum::<i64>()).sum(),
+            top_said: grouped(top),
             lines: series.iter().map(|(label, class, counts)| line(label, class, counts, top)).collect(),
             days: (0..days)
                 .map(|day| Day {
@@ -98,7 +99,7 @@ fn line(label: &'static str, class: &'static str, counts: &[i64], top: i64) -> L
         .collect();
     let path = format!("M{}", points.join("L"));
     let area = format!("{path}L{WIDTH} {HEIGHT}L0 {HEIGHT}Z");
-    Line { label, class, total: counts.iter().sum(), path, area }
+    Line { label, class, said: grouped(counts.iter().sum()), path, area }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a drawing of a few hundred points")]
@@ -136,6 +137,19 @@ fn round_up(value: i64) -> i64 {
     }
 }
 
+/// `12,345`.
+fn grouped(count: i64) -> String {
+    let digits = count.to_string();
+    let mut said = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            said.push(',');
+        }
+        said.push(digit);
+    }
+    said
+}
+
 /// `3 Jan`.
 fn short_date(day: Millis) -> String {
     chrono::DateTime::<chrono::Utc>::from(day).format("%-d %b").to_string()
@@ -147,11 +161,19 @@ mod tests {
 
     #[test]
     fn a_plot_fits_its_frame_and_says_what_it_shows() {
-        let chart = Chart::new("Calls", Millis(0), &[("calls", "a", &[0, 3, 7]), ("failed", "b", &[0, 1, 0])]);
-        assert_eq!((chart.top, chart.total), (10, 11));
+        let chart =
+            Chart::new("Calls", Millis(0), &[("calls", "a", &[0, 3, 7]), ("failed", "b", &[0, 1, 0])]);
+        assert_eq!((chart.top, chart.lines[0].said.as_str()), (10, "10"));
         assert_eq!(chart.text, "Calls in the last 3 days: 10 calls, 1 failed.");
         assert_eq!(chart.lines[0].path, "M0 96L180 67.2L360 28.8");
         assert_eq!(chart.days[1].text, "2 Jan: 3 calls, 1 failed");
+    }
+
+    #[test]
+    fn large_counts_are_grouped() {
+        for (count, said) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), said);
+        }
     }
 
     #[test]

@@ -27,7 +27,11 @@ impl FromRequest<HttpState> for Form {
             .collect();
         // No text has one, and PostgreSQL could not be given it.
         if fields.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-            return Err(Problem::invalid_at("", "invalid_characters", "The character U+0000 is not allowed."));
+            return Err(Problem::invalid_at(
+                "",
+                "invalid_characters",
+                "The character U+0000 is not allowed.",
+            ));
         }
         Ok(Self(fields))
     }
@@ -73,7 +77,8 @@ impl Form {
         match error {
             Error::Invalid(violations) => view.mark(violations, None),
             Error::Refused { code, detail, violations, retry_after, app_status } => {
-                if ["step_up_required", "authenticator_required", "session_expired"].contains(&code.as_str()) {
+                if ["step_up_required", "authenticator_required", "session_expired"].contains(&code.as_str())
+                {
                     return Err(Error::Refused { code, detail, violations, retry_after, app_status }.into());
                 }
                 view.mark(violations, Some(detail));

@@ -20,8 +20,11 @@ use crate::service::{Code, Error};
 /// Refuses what another site has a browser send (`Sec-Fetch-Site`, else `Origin` = host).
 pub(super) fn own_site() -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> Response + Clone> {
     CsrfLayer::new().with_rejection_response(|_| {
-        Problem::from(Error::refused(Code::FlowRefused, "This was sent from another site, and nothing was done."))
-            .into_response()
+        Problem::from(Error::refused(
+            Code::FlowRefused,
+            "This was sent from another site, and nothing was done.",
+        ))
+        .into_response()
     })
 }
 
@@ -53,7 +56,11 @@ impl Page for ProblemPage {
 }
 
 /// Makes a page of a problem. Where a session, an authenticator or a fresh proof is missing, it leads there.
-pub(super) async fn problems_as_pages(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+pub(super) async fn problems_as_pages(
+    State(state): State<HttpState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
     let here = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let here = own(Some(&here)).map(str::to_owned).unwrap_or_else(|| Url::Dashboard.to_string());
@@ -73,7 +80,9 @@ pub(super) async fn problems_as_pages(State(state): State<HttpState>, request: R
             go_to(&going_on(Url::SignIn, &here))
         }
         code if code == Code::StepUpRequired.as_str() => go_to(&going_on(Url::StepUp, &here)),
-        code if code == Code::AuthenticatorRequired.as_str() && shows => go_to(&Url::Authenticator.to_string()),
+        code if code == Code::AuthenticatorRequired.as_str() && shows => {
+            go_to(&Url::Authenticator.to_string())
+        }
         code => {
             let detail = if code == "not_found" {
                 "There is nothing here, or nothing that you can see.".to_owned()

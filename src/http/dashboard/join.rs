@@ -5,11 +5,11 @@ use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
+use super::Answer;
 use super::caller::{browser, page_of};
 use super::form::{Form, FormView};
 use super::sign_in::entered;
 use super::url::Url;
-use super::Answer;
 use crate::http::HttpState;
 use crate::http::render::Page;
 use crate::secret::PlainPassword;
@@ -40,7 +40,8 @@ impl Page for JoinPage {
             inviter: inviter.map(str::to_owned),
             email: email.map(str::to_owned),
         };
-        let refused = FormView::new().with("name", "Jo").with_error("password", "Write 12 to 200 characters.");
+        let refused =
+            FormView::new().with("name", "Jo").with_error("password", "Write 12 to 200 characters.");
         vec![
             ("first-owner", page(FormView::new(), None, None)),
             ("invited", page(FormView::new(), Some("Jo Miller"), Some("kim@acme.test"))),

@@ -18,8 +18,8 @@ use crate::service::Error;
 
 mod view;
 
-pub(super) use view::{InvitePage, MemberPage, MembersPage};
 use view::{InvitationRow, MemberRow, RoleChoice};
+pub(super) use view::{InvitePage, MemberPage, MembersPage};
 
 fn row(desk: &InWorkspace, member: Member) -> MemberRow {
     let now = desk.hub.now();
@@ -163,10 +163,8 @@ pub(super) async fn remove_member(desk: InWorkspace, InPath(id): InPath<MemberId
 pub(super) async fn set_workspace_settings(desk: InWorkspace, form: Form) -> Answer {
     let chosen = form.all("settings");
     let has = |name: &str| chosen.iter().any(|one| one == name);
-    let settings = WorkspaceSettings {
-        editors_may_reveal: has("editorsMayReveal"),
-        totp_required: has("totpRequired"),
-    };
+    let settings =
+        WorkspaceSettings { editors_may_reveal: has("editorsMayReveal"), totp_required: has("totpRequired") };
     desk.hub.set_workspace_settings(&desk.who, settings).await?;
     Ok(desk.done(Flash::SettingsSaved, &Url::Members))
 }

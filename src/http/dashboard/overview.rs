@@ -53,7 +53,8 @@ impl DashboardPage for OverviewPage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let now = Millis(1_893_456_000_000);
-        let wave = |height: i64| -> Vec<i64> { (0..DAYS).map(|day| (day * 7 + day * day) % height).collect() };
+        let wave =
+            |height: i64| -> Vec<i64> { (0..DAYS).map(|day| (day * 7 + day * day) % height).collect() };
         let page = |attention, quiet| {
             let (few, some, many) = (wave(5), wave(23), wave(970));
             Self {
@@ -72,11 +73,20 @@ impl DashboardPage for OverviewPage {
             Item::new("warning", "The secret STRIPE_KEY ends soon", "Give it a new value before then.")
                 .at(Some(now.plus_seconds(5 * 86_400)), now),
         ];
-        vec![("all-well", page(Vec::new(), false)), ("attention", page(attention, false)), ("new", page(Vec::new(), true))]
+        vec![
+            ("all-well", page(Vec::new(), false)),
+            ("attention", page(attention, false)),
+            ("new", page(Vec::new(), true)),
+        ]
     }
 }
 
-fn charts(from: Millis, connections: &[i64], refreshes: (&[i64], &[i64]), calls: (&[i64], &[i64])) -> Vec<Chart> {
+fn charts(
+    from: Millis,
+    connections: &[i64],
+    refreshes: (&[i64], &[i64]),
+    calls: (&[i64], &[i64]),
+) -> Vec<Chart> {
     vec![
         Chart::new("Connections", from, &[("connected", "a", connections)]),
         Chart::new("Refreshes", from, &[("refreshed", "a", refreshes.0), ("failed", "b", refreshes.1)]),
@@ -127,7 +137,11 @@ fn items(attention: Attention, now: Millis) -> Vec<Item> {
 
 fn page(desk: &InEnvironment, overview: Overview) -> OverviewPage {
     let of = |kind: ActivityKind| -> &[i64] {
-        overview.series.iter().find(|series| series.kind == kind).map_or(&[], |series| series.counts.as_slice())
+        overview
+            .series
+            .iter()
+            .find(|series| series.kind == kind)
+            .map_or(&[], |series| series.counts.as_slice())
     };
     let charts = charts(
         overview.from,

@@ -37,12 +37,8 @@ impl DashboardPage for SettingsPage {
                 .with("purgeAfterDays", "30")
                 .with_chosen("confirmHostedLinks", &["on"])
         };
-        let page = |form, may_edit| Self {
-            form,
-            may_edit,
-            environment: "production".to_owned(),
-            mail_is_on: false,
-        };
+        let page =
+            |form, may_edit| Self { form, may_edit, environment: "production".to_owned(), mail_is_on: false };
         let wrong = "Write an exact origin such as https://app.acme.test, without a path.";
         vec![
             ("owner", page(form(), true)),
@@ -89,14 +85,16 @@ pub(super) async fn show_settings(desk: InEnvironment) -> Answer {
 /// What a form asks for.
 fn change(form: &Form) -> Result<SettingsChange, Error> {
     let number = |pointer: &str, text: &str| {
-        text.parse::<u16>().map_err(|_| Error::invalid(pointer, "invalid_number", "Write whole numbers of days."))
+        text.parse::<u16>()
+            .map_err(|_| Error::invalid(pointer, "invalid_number", "Write whole numbers of days."))
     };
     let days = form.text("expiryWarningDays");
     let days = days.split([',', ' ']).filter(|day| !day.is_empty());
     let days = days.map(|day| number("/expiryWarningDays", day)).collect::<Result<Vec<_>, _>>()?;
     let purge = form.optional("purgeAfterDays").map(|text| number("/purgeAfterDays", &text)).transpose()?;
     let binding = form.raw("minimumBinding").parse();
-    let binding = binding.map_err(|_| Error::invalid("/minimumBinding", "unknown", "Choose one of these."))?;
+    let binding =
+        binding.map_err(|_| Error::invalid("/minimumBinding", "unknown", "Choose one of these."))?;
     let mut mail = Map::new();
     for (name, value) in [
         ("to", Some(form.text("mailTo")).filter(|to| !to.is_empty())),
@@ -123,11 +121,15 @@ pub(super) async fn update_settings(desk: InEnvironment, form: Form) -> Answer {
     let saved = match change(&form) {
         Ok(change) => desk.hub.update_environment(&desk.actor, change).await.map(drop),
         // Who may not change them is told that first.
-        Err(error) => desk.hub.update_environment(&desk.actor, SettingsChange::default()).await.and(Err(error)),
+        Err(error) => {
+            desk.hub.update_environment(&desk.actor, SettingsChange::default()).await.and(Err(error))
+        }
     };
     match saved {
         Ok(()) => Ok(desk.done(Flash::SettingsSaved, &Url::Settings(&desk.environment))),
-        Err(Error::Refused { code, detail, violations, retry_after, app_status }) if violations.is_empty() => {
+        Err(Error::Refused { code, detail, violations, retry_after, app_status })
+            if violations.is_empty() =>
+        {
             Err(Error::Refused { code, detail, violations, retry_after, app_status }.into())
         }
         Err(error) => Ok(desk.refuse(&page(&desk, form.refused(error)?))),

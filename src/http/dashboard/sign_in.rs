@@ -28,7 +28,8 @@ impl Page for SignInPage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let next = Url::Dashboard.to_string();
-        let refused = FormView::new().with("email", "jo@acme.test").saying("Address or password are not right.");
+        let refused =
+            FormView::new().with("email", "jo@acme.test").saying("Address or password are not right.");
         vec![
             ("empty", Self { form: FormView::new(), next: next.clone() }),
             ("refused", Self { form: refused, next }),

@@ -99,7 +99,9 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`] at `/code`.
     pub async fn confirm_authenticator(&self, who: &SignedIn, code: &str) -> Result<(), Error> {
-        let wrong = || Error::invalid("/code", "wrong", "That code isn't right. Type the one that the app shows now.");
+        let wrong = || {
+            Error::invalid("/code", "wrong", "That code isn't right. Type the one that the app shows now.")
+        };
         let tx = self.store.begin().await?;
         let mut member = self.held(&tx, who).await?;
         let next = member.totp_next.take().ok_or_else(wrong)?;

@@ -1,6 +1,8 @@
 //! Invitations: a link that makes whoever holds it a member, once, within a week, never with a role above that of whoever
 //! invites. The operator's link for an owner is one without an address.
 
+use std::sync::Arc;
+
 use url::Url;
 use vouchsafe_entity::id::{InvitationId, MemberId};
 use vouchsafe_entity::kind::{MemberStage, Role};
@@ -9,6 +11,7 @@ use super::passwords::check_password;
 use super::session::{Browser, SignedIn};
 use super::sign_in::Entry;
 use crate::domain::audit::AuditEvent;
+use crate::domain::mail::InvitationLetter;
 use crate::domain::member::{INVITATION_SECONDS, Invitation, Member, normal_email};
 use crate::domain::role::{Action, may_grant};
 use crate::domain::workspace::Workspace;
@@ -53,11 +56,11 @@ pub struct NewMember {
 }
 
 impl Hub {
-    /// Invites somebody into the workspace.
+    /// Invites somebody into the workspace; by mail too, where the operator names a mail server.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Code::Forbidden`], [`Code::MemberTaken`].
-    pub async fn invite(&self, who: &SignedIn, email: &str, role: Role) -> Result<Invited, Error> {
+    pub async fn invite(self: &Arc<Self>, who: &SignedIn, email: &str, role: Role) -> Result<Invited, Error> {
         self.permit_member(who, Action::ManageMembers).await?;
         let email = normal_email(email);
         let mut checker = Checker::default();
@@ -68,14 +71,19 @@ impl Hub {
         }
         let open = self.list_invitations(who).await?;
         if open.len() as u64 >= MOST_INVITATIONS {
-            return Err(Error::invalid("/email", "too_many", "Take some of the open invitations back first."));
+            return Err(Error::invalid(
+                "/email",
+                "too_many",
+                "Take some of the open invitations back first.",
+            ));
         }
         let known = store::member::by_email(&self.store, &email).await?;
         if known.is_some_and(|member| member.workspace == who.workspace.id) {
             let detail = "There is a member with this address already.";
             return Err(Error::refused_at(Code::MemberTaken, "/email", detail));
         }
-        let (invitation, link) = self.new_invitation(&who.workspace, Some(email), role, Some(who.member.id))?;
+        let (invitation, link) =
+            self.new_invitation(&who.workspace, Some(email), role, Some(who.member.id))?;
         let tx = self.store.begin().await?;
         store::invitation::replace(&tx, who.workspace.id, invitation.email.as_deref()).await?;
         store::invitation::insert(&tx, &invitation).await?;
@@ -83,6 +91,13 @@ impl Hub {
         let what = invitation.email.as_ref().map(|email| format!("{email} as {role}"));
         self.record_member(&tx, who, "member.invite", target, what).await?;
         tx.commit().await?;
+        self.mail_invitation(InvitationLetter {
+            to: invitation.email.clone().unwrap_or_default(),
+            workspace: who.workspace.name.clone(),
+            inviter: who.member.name.clone(),
+            role: role.as_str(),
+            link: link.to_string(),
+        });
         Ok(Invited { invitation, link })
     }
 
@@ -105,8 +120,10 @@ impl Hub {
             created_at: now,
             expires_at: now.plus_seconds(INVITATION_SECONDS),
         };
-        let mut link =
-            self.public_url.join("dashboard/join").map_err(|_| Error::internal("the public URL takes no path"))?;
+        let mut link = self
+            .public_url
+            .join("dashboard/join")
+            .map_err(|_| Error::internal("the public URL takes no path"))?;
         link.query_pairs_mut().append_pair("invitation", token.expose());
         Ok((invitation, link))
     }
@@ -145,7 +162,11 @@ impl Hub {
         let event = AuditEvent {
             workspace: Some(workspace.id),
             actor_type: "operator".into(),
-            ..self.own_event("member.invite", Target::new("invitation", invitation.id), Some("owner".to_owned()))
+            ..self.own_event(
+                "member.invite",
+                Target::new("invitation", invitation.id),
+                Some("owner".to_owned()),
+            )
         };
         let tx = self.store.begin().await?;
         store::invitation::replace(&tx, workspace.id, None).await?;
@@ -175,7 +196,12 @@ impl Hub {
     ///
     /// # Errors
     /// [`Code::InvitationOver`], [`Error::Invalid`], [`Code::MemberTaken`].
-    pub async fn accept_invitation(&self, token: &str, new: NewMember, browser: &Browser) -> Result<Entry, Error> {
+    pub async fn accept_invitation(
+        &self,
+        token: &str,
+        new: NewMember,
+        browser: &Browser,
+    ) -> Result<Entry, Error> {
         let view = self.invitation(token).await?;
         let email = view.invitation.email.clone().unwrap_or_else(|| normal_email(&new.email));
         let mut checker = Checker::default();

@@ -127,9 +127,10 @@ impl Hub {
     ) -> Result<PlainToken, Error> {
         let token = PlainToken::random(self.random.as_ref());
         let now = self.now();
-        let agent = browser.agent.as_ref().map(|agent| {
-            agent.chars().filter(|c| !c.is_control()).take(AGENT_LETTERS).collect()
-        });
+        let agent = browser
+            .agent
+            .as_ref()
+            .map(|agent| agent.chars().filter(|c| !c.is_control()).take(AGENT_LETTERS).collect());
         let session = MemberSession {
             id: MemberSessionId::new(self.ids.next()),
             workspace: member.workspace,

@@ -48,7 +48,8 @@ async fn sessions_are_seen_and_ended_one_by_one() {
     phone.sign_in().await.leads_to("/dashboard");
     let page = editor.get("/dashboard/account").await;
     page.page(200, "Safari on iPhone");
-    let end = format!("/dashboard/account/sessions/{}", page.between("/dashboard/account/sessions/msess", "\""));
+    let end =
+        format!("/dashboard/account/sessions/{}", page.between("/dashboard/account/sessions/msess", "\""));
     let end = end.replace("sessions/", "sessions/msess");
     // Nobody ends the session of somebody else.
     owner.post(&end, &[]).await.page(404, "Not found");
@@ -87,10 +88,16 @@ async fn what_is_dear_needs_a_fresh_proof() {
 async fn an_authenticator_is_replaced_and_removed_only_where_the_workspace_lets() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
-    owner.post("/dashboard/account/authenticator/remove", &[]).await.page(403, "Set up an authenticator first");
+    owner
+        .post("/dashboard/account/authenticator/remove", &[])
+        .await
+        .page(403, "Set up an authenticator first");
     owner.get("/dashboard/account").await.page(200, "A code is asked for");
     // A new one takes the place of the old when it has given a code.
-    owner.post("/dashboard/account/authenticator/new", &[]).await.leads_to("/dashboard/account/authenticator");
+    owner
+        .post("/dashboard/account/authenticator/new", &[])
+        .await
+        .leads_to("/dashboard/account/authenticator");
     owner.post("/dashboard/account/authenticator", &[("code", "123")]).await.page(400, "That code isn");
     owner.enrol().await.leads_to("/dashboard/account");
     owner.post("/dashboard/sign-out", &[]).await;
@@ -111,7 +118,9 @@ async fn seeds_and_passwords_are_nowhere_in_the_open() {
     let seed = owner.seed.borrow().as_ref().unwrap().expose().to_owned();
     let session = owner.cookie("vs_session").unwrap();
     app.hub.flush_audit().await.unwrap();
-    for row in app.rows("SELECT password, hash FROM member JOIN member_session ON member_id = member.id").await {
+    for row in
+        app.rows("SELECT password, hash FROM member JOIN member_session ON member_id = member.id").await
+    {
         let stored: String = row.try_get("", "password").unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert_ne!(row.try_get::<String>("", "hash").unwrap(), session);

@@ -6,7 +6,12 @@ use crate::support::app::TestApp;
 async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
-    let form = [("name", "billing <service>"), ("scopes", "users:read"), ("scopes", "users:write"), ("period", "P90D")];
+    let form = [
+        ("name", "billing <service>"),
+        ("scopes", "users:read"),
+        ("scopes", "users:write"),
+        ("period", "P90D"),
+    ];
     let shown = owner.post("/dashboard/sandbox/api-keys/new", &form).await;
     shown.page(200, "billing &lt;service&gt;");
     let value = shown.between("aria-label=\"The key\">", "</code>");

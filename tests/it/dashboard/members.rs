@@ -65,7 +65,8 @@ async fn nobody_gives_or_takes_a_role_above_their_own() {
     let form = [("email", "boss@acme.test"), ("role", "owner")];
     admin.post("/dashboard/members/invite", &form).await.page(400, "give a role above your own");
     let page = admin.get("/dashboard/members").await;
-    let (boss, editor) = (member_path(&page.html, "owner@acme.test"), member_path(&page.html, "ed@acme.test"));
+    let (boss, editor) =
+        (member_path(&page.html, "owner@acme.test"), member_path(&page.html, "ed@acme.test"));
     admin.post(&boss, &[("role", "viewer")]).await.page(400, "whose role is above your own");
     admin.post(&format!("{boss}/remove"), &[]).await.page(403, "whose role is above your own");
     admin.post(&editor, &[("role", "owner")]).await.page(400, "give a role above your own");

@@ -22,7 +22,10 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
     owner.get("/dashboard/sandbox/overview").await.page(200, "Connections in the last 30 days: 0 connected.");
     app.clock.advance(TimeDelta::days(30));
     owner.sign_in().await.leads_to("/dashboard");
-    owner.get("/dashboard/production/overview").await.page(200, "Connections in the last 30 days: 0 connected.");
+    owner
+        .get("/dashboard/production/overview")
+        .await
+        .page(200, "Connections in the last 30 days: 0 connected.");
     app.clock.advance(TimeDelta::days(400));
     app.hub.purge().await.unwrap();
     assert!(app.rows("SELECT 1 FROM activity WHERE kind = 'connection'").await.is_empty());

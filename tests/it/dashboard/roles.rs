@@ -92,9 +92,14 @@ fn routes() -> BTreeSet<(String, String)> {
 
 #[test]
 fn every_route_is_in_the_table() {
-    let listed: BTreeSet<_> = ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let listed: BTreeSet<_> =
+        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
     let routes = routes();
-    assert_eq!(routes.difference(&listed).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "not in the table");
+    assert_eq!(
+        routes.difference(&listed).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "not in the table"
+    );
     assert_eq!(listed.difference(&routes).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "gone");
     assert!(routes.len() > 40);
 }
@@ -149,7 +154,8 @@ async fn each_role_gets_as_far_as_the_table_says() {
             let seen = format!("{method} {path} as {}: {} {}", person.email, answer.status, answer.html);
             if expected == 0 {
                 assert!(![401, 403, 404, 405, 500].contains(&answer.status), "{seen}");
-                let signed_out = answer.location.as_deref().is_some_and(|to| to.starts_with("/dashboard/sign-in"));
+                let signed_out =
+                    answer.location.as_deref().is_some_and(|to| to.starts_with("/dashboard/sign-in"));
                 assert!(!signed_out, "{seen}");
             } else {
                 assert_eq!(answer.status, expected, "{seen}");
@@ -158,7 +164,10 @@ async fn each_role_gets_as_far_as_the_table_says() {
         let filled = filled(&app, &owner, path, 0).await.replace("m0@", "");
         let nobody = Browser::new(&app, "nobody@acme.test").send(method.clone(), &filled, &[]).await;
         let to = nobody.location.as_deref().unwrap_or_default();
-        assert!(nobody.status == 303 && to.starts_with("/dashboard/sign-in?next="), "{method} {path}: {nobody:?}");
+        assert!(
+            nobody.status == 303 && to.starts_with("/dashboard/sign-in?next="),
+            "{method} {path}: {nobody:?}"
+        );
     }
 }
 

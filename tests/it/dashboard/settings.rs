@@ -27,12 +27,18 @@ async fn settings_are_saved_for_this_environment_alone() {
     assert_eq!(saved["allowedOrigins"], json!(["https://app.acme.test", "http://localhost:3000"]));
     assert_eq!(saved["defaultReturnUrl"], "https://app.acme.test/done");
     assert_eq!(saved["reconnectUrl"], json!(null));
-    assert_eq!((saved["minimumBinding"].as_str(), saved["confirmHostedLinks"].as_bool()), (Some("opener"), Some(false)));
+    assert_eq!(
+        (saved["minimumBinding"].as_str(), saved["confirmHostedLinks"].as_bool()),
+        (Some("opener"), Some(false))
+    );
     assert_eq!((&saved["expiryWarningDays"], &saved["purgeAfterDays"]), (&json!([14, 3]), &json!(null)));
     assert_eq!(saved["mail"], json!({"to": "admin", "adminAddress": "ops@acme.test", "locale": "de"}));
     assert_eq!(app.as_sandbox_key().get("/environment").await.ok(200), before);
     // What the page shows is what it saves.
-    owner.get("/dashboard/production/settings").await.page(200, "https://app.acme.test\nhttp://localhost:3000");
+    owner
+        .get("/dashboard/production/settings")
+        .await
+        .page(200, "https://app.acme.test\nhttp://localhost:3000");
 }
 
 #[tokio::test]

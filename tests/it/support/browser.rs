@@ -50,7 +50,8 @@ impl Shown {
     /// What stands between `before` and `after`.
     #[track_caller]
     pub(crate) fn between(&self, before: &str, after: &str) -> String {
-        let (_, rest) = self.html.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {}", self.html));
+        let (_, rest) =
+            self.html.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {}", self.html));
         let (found, _) = rest.split_once(after).unwrap();
         found.replace("&#x2F;", "/").replace("&amp;", "&")
     }
@@ -89,7 +90,8 @@ impl<'a> Browser<'a> {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Shown {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.app.base_url) };
+        let url =
+            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.app.base_url) };
         let post = method == Method::POST;
         let mut request = self.app.client.request(method, url);
         let cookies: Vec<_> = self.cookies.borrow().iter().map(|(n, v)| format!("{n}={v}")).collect();
@@ -201,7 +203,8 @@ impl TestApp {
     pub(crate) async fn as_invited(&self, by: &Browser<'_>, role: &str, email: &str) -> Browser<'_> {
         let shown = by.post("/dashboard/members/invite", &[("email", email), ("role", role)]).await;
         shown.page(200, "Send this link");
-        let link = shown.between("id=\"value\" tabindex=\"0\" aria-label=\"The invitation’s link\">", "</code>");
+        let link =
+            shown.between("id=\"value\" tabindex=\"0\" aria-label=\"The invitation’s link\">", "</code>");
         let browser = Browser::new(self, email);
         browser.join(&link, "Sam Invited").await.leads_to("/dashboard");
         if role == "owner" || role == "admin" {

@@ -75,7 +75,10 @@ impl ApiKeysPage {
         Self {
             environment: environment.to_owned(),
             first,
-            next: keys.next_cursor.as_ref().map(|cursor| format!("{}?cursor={cursor}", Url::ApiKeys(environment))),
+            next: keys
+                .next_cursor
+                .as_ref()
+                .map(|cursor| format!("{}?cursor={cursor}", Url::ApiKeys(environment))),
             keys: keys.items.into_iter().map(|key| row(environment, key, now)).collect(),
             new: Url::NewApiKey(environment).to_string(),
         }

@@ -45,7 +45,10 @@ impl RoleChoice {
         let (label, help) = match role {
             Role::Owner => ("Owner", "Everything, members and the workspace itself included."),
             Role::Admin => ("Admin", "Everything but deleting environments and the workspace."),
-            Role::Editor => ("Editor", "Everyday work: users, integrations, looking into credentials. No keys, no secrets' values."),
+            Role::Editor => (
+                "Editor",
+                "Everyday work: users, integrations, looking into credentials. No keys, no secrets' values.",
+            ),
             Role::Viewer => ("Viewer", "Sees what there is; of secrets the names alone."),
         };
         Self { value: role.as_str(), label, help }
@@ -157,7 +160,8 @@ impl DashboardPage for InvitePage {
             back: Url::Members.to_string(),
         };
         let refused = FormView::new().with("email", "kim").with_error("email", "Write an e-mail address.");
-        let link = "https://hub.acme.test/dashboard/join?invitation=3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let link =
+            "https://hub.acme.test/dashboard/join?invitation=3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         vec![
             ("empty", page(FormView::new(), None)),
             ("refused", page(refused, None)),
