@@ -40,12 +40,13 @@ mod settings;
 mod sign_in;
 pub mod url;
 
+pub(super) use guard::nothing_here;
 pub use samples::render_samples;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 
 use super::{HttpState, Problem};
 
@@ -101,7 +102,6 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/{environment}/api-keys/{key}/revoke",
             get(api_keys::ask_revocation).post(api_keys::revoke_api_key),
         )
-        .route("/dashboard/{*elsewhere}", any(|| async { Problem::not_found() }))
         .layer(guard::own_site())
         .layer(from_fn_with_state(state.clone(), guard::problems_as_pages))
 }

@@ -111,7 +111,7 @@ pub fn router(state: HttpState) -> Router {
         .merge(dashboard::routes(&state))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(calls())
-        .fallback(|| async { Problem::not_found() })
+        .fallback(dashboard::nothing_here)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(layers::Surround::new(state.clone()))
         .with_state(state)

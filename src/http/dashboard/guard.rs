@@ -55,6 +55,30 @@ impl Page for ProblemPage {
     }
 }
 
+/// The answer where there is no route: a page in the dashboard, else a problem as everywhere.
+pub(in crate::http) async fn nothing_here(State(state): State<HttpState>, request: Request) -> Response {
+    if !request.uri().path().starts_with("/dashboard/") {
+        return Problem::not_found().into_response();
+    }
+    let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
+    problem_page(&state, &Problem::not_found(), id.as_deref())
+}
+
+fn problem_page(state: &HttpState, problem: &Problem, request_id: Option<&str>) -> Response {
+    let code = problem.code();
+    let detail = match code {
+        "not_found" => "There is nothing here, or nothing that you can see.",
+        _ => problem.detail(),
+    };
+    let page = ProblemPage {
+        status: problem.status().as_u16(),
+        code,
+        detail: detail.to_owned(),
+        request_id: request_id.unwrap_or_default().to_owned(),
+    };
+    page_of(state, problem.status(), &page)
+}
+
 /// Makes a page of a problem. Where a session, an authenticator or a fresh proof is missing, it leads there.
 pub(super) async fn problems_as_pages(
     State(state): State<HttpState>,
@@ -83,15 +107,8 @@ pub(super) async fn problems_as_pages(
         code if code == Code::AuthenticatorRequired.as_str() && shows => {
             go_to(&Url::Authenticator.to_string())
         }
-        code => {
-            let detail = if code == "not_found" {
-                "There is nothing here, or nothing that you can see.".to_owned()
-            } else {
-                problem.detail().to_owned()
-            };
-            let request_id = id.as_deref().unwrap_or_default().to_owned();
-            let page = ProblemPage { status: problem.status().as_u16(), code, detail, request_id };
-            let mut shown = page_of(&state, problem.status(), &page);
+        _ => {
+            let mut shown = problem_page(&state, &problem, id.as_deref());
             for name in [axum::http::header::RETRY_AFTER, axum::http::header::ALLOW] {
                 let value = response.headers().get(&name).cloned();
                 shown.headers_mut().extend(value.map(|value| (name, value)));
