@@ -85,6 +85,14 @@ impl Hub {
         Ok(store::member::list(&self.store, who.workspace.id, page).await?)
     }
 
+    /// Whether somebody may invite and change members, for a page that offers it.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`], [`Error::NotFound`].
+    pub async fn may_manage_members(&self, who: &SignedIn) -> Result<(), Error> {
+        self.permit_member(who, Action::ManageMembers).await
+    }
+
     /// One member of the workspace.
     ///
     /// # Errors

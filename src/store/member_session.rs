@@ -127,8 +127,8 @@ pub async fn end_all(
 /// Forgets sessions that have ended.
 pub async fn sweep(tx: &Tx, now: Millis) -> Result<(), StoreError> {
     let over = Condition::any()
-        .add(Column::SeenAt.lt(now.plus(-IDLE)))
-        .add(Column::CreatedAt.lt(now.plus(-LONGEST)));
+        .add(Column::SeenAt.lte(now.plus(-IDLE)))
+        .add(Column::CreatedAt.lte(now.plus(-LONGEST)));
     Entity::delete_many().filter(over).exec(tx.connection()).await?;
     Ok(())
 }

@@ -93,6 +93,7 @@ async fn every_page_is_accessible_at_every_size_in_light_and_dark() {
     join(&chrome, "Maximiliane Alexandra Freifrau von und zu Hohenlohe-Waldenburg").await;
     enrol(&chrome, &app).await;
     for user in ["u-1", "u-2", "consolidated-freight-and-customs-brokerage-international-ag"] {
+        app.user(user).await;
         app.credential(user).await;
     }
     let key = json!({"name": "Consolidated Freight & Customs Brokerage back end <production>",

@@ -80,13 +80,14 @@ fn invite_page(desk: &InWorkspace, form: FormView, link: Option<String>) -> Invi
 
 /// `GET /dashboard/members/invite`.
 pub(super) async fn show_invite(desk: InWorkspace) -> Answer {
-    // Asked for what it needs alone, so that the form is shown to those only who may send it.
-    desk.hub.list_invitations(&desk.who).await?;
+    desk.hub.may_manage_members(&desk.who).await?;
     Ok(desk.show(&invite_page(&desk, FormView::new().with("role", "editor"), None)))
 }
 
 /// `POST /dashboard/members/invite`.
 pub(super) async fn invite_member(desk: InWorkspace, form: Form) -> Answer {
+    // Who may not is told that, whatever is wrong with the form.
+    desk.hub.may_manage_members(&desk.who).await?;
     let invited = match form.raw("role").parse::<Role>() {
         Ok(role) => desk.hub.invite(&desk.who, form.raw("email"), role).await,
         Err(_) => Err(Error::invalid("/role", "unknown", "Choose one of the roles.")),

@@ -72,7 +72,8 @@ async fn a_list_goes_on_page_by_page() {
     }
     let first = owner.get("/dashboard/production/api-keys?limit=2").await;
     first.page(200, "Next page");
-    let next = first.between("<a class=\"button secondary small\" href=\"", "\"");
+    let next = first.between("aria-label=\"Pages\">", "</nav>");
+    let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap().to_owned();
     owner.get(&next).await.page(200, "First page");
     for bad in ["?limit=0", "?limit=x", "?cursor=x", "?nonsense=1"] {
         owner.get(&format!("/dashboard/production/api-keys{bad}")).await.page(400, "That didn");

@@ -10,6 +10,9 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
     owner.get("/dashboard/production/overview").await.page(200, "Begin here");
+    for user in ["u-1", "u-2", "u-3"] {
+        app.user(user).await;
+    }
     app.credential("u-1").await;
     app.credential("u-2").await;
     let id = app.credential("u-3").await["credentialId"].as_str().unwrap().to_owned();
@@ -35,6 +38,7 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
 async fn what_ends_needs_attention_before_and_after() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
+    app.user("u-1").await;
     let id = app.credential("u-1").await["credentialId"].as_str().unwrap().to_owned();
     let end = json!({"expiresAt": "2030-01-05T00:00:00Z"});
     app.as_key().patch(&format!("/credentials/{id}"), &end).await.ok(200);
