@@ -5,9 +5,11 @@
 
 mod api;
 pub mod assets;
+mod compat;
 pub mod connect;
 mod extract;
 mod files;
+mod icons;
 mod idempotency;
 mod layers;
 pub mod mail;
