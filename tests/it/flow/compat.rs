@@ -94,7 +94,7 @@ async fn typed_credentials_come_and_go() {
     assert_eq!((&first["type"], &first["name"]), (&json!(QUILLPOST), &json!("Quillpost (jo@acme.test)")));
     assert!(first["createdAt"].is_string() && first["updatedAt"].is_string() && first.get("data").is_none());
 
-    let refused = json!({"type": QUILLPOST, "data": {"key": "fake_live_0000000000000000"}});
+    let refused = json!({"type": QUILLPOST, "data": {"key": "fake_wrong"}});
     let refused =
         key.post("/2024-03/headless/credentials", &json!({"userId": "u", "credential": refused})).await;
     refused.assert_problem(400, "credential_rejected");
