@@ -7,6 +7,7 @@ mod api;
 pub mod assets;
 mod compat;
 pub mod connect;
+pub mod dashboard;
 mod extract;
 mod files;
 mod icons;

@@ -157,6 +157,11 @@ impl Problem {
         self.code
     }
 
+    /// What happened and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -265,6 +270,8 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::NotRefreshable
         | Code::ConfirmationRefused
         | Code::FlowRefused
+        | Code::SignInRefused
+        | Code::InvitationOver
         | Code::AccessDenied
         | Code::BindingTooWeak
         | Code::WrongEnvironment
@@ -279,11 +286,16 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ReferenceHostNotAllowed => StatusCode::BAD_REQUEST,
         Code::Unauthenticated | Code::SessionExpired => StatusCode::UNAUTHORIZED,
         Code::ScopeMissing
+        | Code::Forbidden
+        | Code::StepUpRequired
+        | Code::AuthenticatorRequired
         | Code::SubscriptionRequired
         | Code::ScopeExceeded
         | Code::Restricted
         | Code::HostNotAllowed => StatusCode::FORBIDDEN,
         Code::UsernameTaken
+        | Code::MemberTaken
+        | Code::LastOwner
         | Code::InUse
         | Code::KeyTaken
         | Code::SecretExpired

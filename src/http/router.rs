@@ -12,7 +12,7 @@ use super::api::{
     sessions, users, webhooks,
 };
 use super::openapi::Described;
-use super::{HttpState, Problem, assets, compat, connect, icons, idempotency, layers};
+use super::{HttpState, Problem, assets, compat, connect, dashboard, icons, idempotency, layers};
 
 /// The largest body that pages take; the API reads its own.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -110,6 +110,7 @@ pub fn router(state: HttpState) -> Router {
     api.route_layer(idempotency::Carry::new(state.clone()))
         .merge(pages())
         .merge(compat::routes())
+        .merge(dashboard::routes(&state))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(calls())
         .fallback(|| async { Problem::not_found() })

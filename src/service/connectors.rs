@@ -15,6 +15,7 @@ use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::provider::Definition;
 use crate::store;
 use crate::store::credential::Owner;
@@ -162,6 +163,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_connector(&self, actor: &Actor, key: &str) -> Result<ConnectorView, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         let connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
         let ids = vec![connector.id];
         let counts = store::connector::count_credentials(&self.store, actor.environment(), ids).await?;
@@ -177,6 +179,7 @@ impl Hub {
         actor: &Actor,
         page: &PageRequest,
     ) -> Result<Page<ConnectorView>, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         let environment = actor.environment();
         let connectors = store::connector::list(&self.store, environment, page).await?;
         let ids = connectors.items.iter().map(|connector| connector.id).collect();
@@ -193,6 +196,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::InUse`].
     pub async fn delete_connector(&self, actor: &Actor, key: &str, force: bool) -> Result<(), Error> {
+        self.permit(actor, Action::ConfigureConnectors).await?;
         let environment = actor.environment();
         let connector =
             store::connector::by_key(&self.store, environment, key).await?.ok_or(Error::NotFound)?;
