@@ -16,6 +16,7 @@ mod config;
 mod contract;
 mod entity_drift;
 mod flow;
+mod generated;
 mod harness;
 mod headers;
 mod layering;
