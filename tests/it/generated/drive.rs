@@ -39,7 +39,11 @@ impl<'a> Drive<'a> {
     pub(super) async fn run(mut self) -> Outcome {
         self.form_asks_for_what_the_file_does().await?;
         self.put_connector().await?;
-        if self.case.method == "oauth2" { self.sign_in().await? } else { self.type_in().await? }
+        if self.case.method == "oauth2" {
+            self.sign_in().await?
+        } else {
+            self.type_in().await?
+        }
         self.account_is_known().await?;
         self.token_is(self.answers).await?;
         self.calls().await?;
@@ -78,7 +82,8 @@ impl<'a> Drive<'a> {
             body["clientSecret"] = case.client_secret.clone().into();
         }
         let answer = self.app.as_key().put(&format!("/connectors/{}", case.hub_slug), &body).await;
-        let made = if answer.status == 200 { wants(answer, 200, "") } else { wants(answer, 201, "PUT connector") }?;
+        let made =
+            if answer.status == 200 { wants(answer, 200, "") } else { wants(answer, 201, "PUT connector") }?;
         made["redirectUri"].as_str().unwrap_or_default().clone_into(&mut self.redirect_uri);
         Ok(())
     }
@@ -118,12 +123,14 @@ impl<'a> Drive<'a> {
         let ticket = wants(modal.post("/connect/tickets", &body).await, 200, "asking for a ticket")?;
         let page = app.anonymous().get(ticket["startUrl"].as_str().unwrap_or_default()).await;
         let cookie = page.headers.get(SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
-        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).ok_or("the start page sets no cookie")?;
+        let cookie =
+            cookie.and_then(|cookie| cookie.split(';').next()).ok_or("the start page sets no cookie")?;
         let flow = cookie.split('=').next().unwrap_or_default().trim_start_matches("vs_flow_");
         let browser = app.anonymous().header(COOKIE.as_str(), cookie);
         let body = json!({"flow": flow, "nonce": ticket["nonce"]});
         let sent = wants(browser.post("/connect/start/handshake", &body).await, 200, "going to the app")?;
-        let consent: Url = sent["location"].as_str().unwrap_or_default().parse().map_err(|_| "no consent page")?;
+        let consent: Url =
+            sent["location"].as_str().unwrap_or_default().parse().map_err(|_| "no consent page")?;
 
         self.consent_is_asked_for(&consent)?;
         let query = pairs_of(consent.query().unwrap_or_default().as_bytes());
@@ -157,7 +164,8 @@ impl<'a> Drive<'a> {
             return Err(format!("the consent page is at {found}, not {place}"));
         }
         let query = pairs_of(consent.query().unwrap_or_default().as_bytes());
-        pairs_differ("query", &wanted.query, &query).map_or(Ok(()), |difference| Err(format!("the consent page {difference}")))
+        pairs_differ("query", &wanted.query, &query)
+            .map_or(Ok(()), |difference| Err(format!("the consent page {difference}")))
     }
 
     /// The browser comes back from the app, by a form where the app was asked for one.
@@ -171,7 +179,11 @@ impl<'a> Drive<'a> {
             browser.get(&format!("{path}?{text}")).await
         };
         self.apps.verdict()?;
-        if answer.status == 200 { Ok(()) } else { Err(format!("the callback was answered {}", answer.status)) }
+        if answer.status == 200 {
+            Ok(())
+        } else {
+            Err(format!("the callback was answered {}", answer.status))
+        }
     }
 
     /// A user types values; a wrong key first, which must leave nothing behind.
@@ -217,8 +229,12 @@ impl<'a> Drive<'a> {
         let path = format!("/credentials/{}", self.credential);
         let shown = wants(self.app.as_key().get(&path).await, 200, "reading the credential")?;
         let wanted = judge::account(&self.case).map_or(Value::Null, Value::from);
-        let found = &shown["account"]["id"];
-        if *found == wanted { Ok(()) } else { Err(format!("the account is {found}, not {wanted}")) }
+        let label = judge::account_label(&self.case).map_or_else(|| wanted.clone(), Value::from);
+        let found = (&shown["account"]["id"], &shown["account"]["label"]);
+        if found == (&wanted, if wanted.is_null() { &wanted } else { &label }) {
+            return Ok(());
+        }
+        Err(format!("the account is {found:?}, not {wanted} {label}"))
     }
 
     async fn token_is(&self, n: u64) -> Outcome {
@@ -271,7 +287,7 @@ impl<'a> Drive<'a> {
         if let Some(host) = host {
             caller = caller.header("Vouchsafe-Host", host);
         }
-        caller.post("/proxy/things/7?page=2&note=a%20b", &json!({"sent": true})).await
+        caller.post(&format!("/proxy/{}", judge::PATH), &json!({"sent": true})).await
     }
 
     /// The token ends, and the next read brings a new one.
@@ -291,7 +307,11 @@ impl<'a> Drive<'a> {
         let path = format!("/credentials/{}/verify", self.credential);
         let Some((wanted, answer)) = judge::check(&self.case, self.answers) else {
             let refused = self.app.as_key().act(&path).await;
-            return if refused.status == 409 { Ok(()) } else { Err("a check where there is none".to_owned()) };
+            return if refused.status == 409 {
+                Ok(())
+            } else {
+                Err("a check where there is none".to_owned())
+            };
         };
         if let Some(status) = judge::missing_permission(&self.case) {
             self.apps.expect(wanted.clone(), Answer::json(status, &json!({})));

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::raw::Address;
+use super::raw::{Address, decoded};
 
 /// Any value will do, as long as there is one.
 pub(super) const ANY: &str = "\0any";
@@ -15,7 +15,13 @@ pub(super) const VERIFIER: &str = "\0verifier of ";
 
 /// Headers that belong to the connection, or to nobody.
 const FREE: [&str; 8] = [
-    "host", "content-length", "transfer-encoding", "connection", "accept-encoding", "user-agent", "accept",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "accept-encoding",
+    "user-agent",
+    "accept",
     "content-type",
 ];
 
@@ -87,7 +93,8 @@ impl Wanted {
             }
         }
         for (name, wanted) in &self.headers {
-            let values: Vec<_> = seen.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+            let values: Vec<_> =
+                seen.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
             if values != [wanted] {
                 return Some(format!("has the header `{name}` as {values:?}, not {wanted:?}"));
             }
@@ -108,18 +115,6 @@ impl Wanted {
             }),
         }
     }
-}
-
-/// A path without its percent signs.
-fn decoded(path: &str) -> String {
-    let mut parts = path.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (code, rest) = part.split_at_checked(2).unwrap_or(("3f", part));
-        bytes.push(u8::from_str_radix(code, 16).unwrap_or(b'?'));
-        bytes.extend(rest.as_bytes());
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Pairs of a query or form, decoded.

@@ -45,7 +45,8 @@ fn filled(value: &Value, values: &Values) -> Option<Json> {
         Value::Integer(number) => json!(number),
         Value::Boolean(flag) => json!(flag),
         Value::Table(table) => {
-            let members = table.iter().filter_map(|(name, value)| Some((name.clone(), filled(value, values)?)));
+            let members =
+                table.iter().filter_map(|(name, value)| Some((name.clone(), filled(value, values)?)));
             Json::Object(members.collect())
         }
         other => panic!("{other} is no parameter"),
@@ -376,8 +377,8 @@ pub(super) fn call(case: &Case, n: u64, host: Option<&str>) -> Wanted {
     Wanted { step: "a call through the proxy", method: "POST", address, headers, body: Body::Json(sent) }
 }
 
-/// What the calls are for, before it is encoded.
-const PATH: &str = "things/7?page=2&note=a b";
+/// What the calls are for.
+pub(super) const PATH: &str = "things/7?page=2&note=a%20b";
 
 /// The further hosts that calls may go to.
 pub(super) fn hosts(case: &Case) -> Vec<String> {
@@ -390,8 +391,7 @@ pub(super) fn hosts(case: &Case) -> Vec<String> {
 pub(super) fn revocation(case: &Case, n: u64) -> Option<Wanted> {
     let endpoint = raw::text(&case.table, "revocation_endpoint")?;
     let values = with(case, &[]);
-    let mut fields =
-        vec![field("token", refresh_token(case, n)), field("token_type_hint", "refresh_token")];
+    let mut fields = vec![field("token", refresh_token(case, n)), field("token_type_hint", "refresh_token")];
     let mut headers = BTreeMap::new();
     match raw::text(&case.table, "token_endpoint_auth_method").unwrap_or("client_secret_post") {
         "client_secret_basic" => {
@@ -412,6 +412,11 @@ pub(super) fn revocation(case: &Case, n: u64) -> Option<Wanted> {
 /// The account that the credential opens, where the file names one.
 pub(super) fn account(case: &Case) -> Option<String> {
     fill(raw::text(&case.file, "account")?, &case.known)
+}
+
+/// What people see of the account, where the file says so.
+pub(super) fn account_label(case: &Case) -> Option<String> {
+    fill(raw::text(&case.file, "account_label")?, &case.known)
 }
 
 /// Every host that the app of a case has, once everything is known.

@@ -2,7 +2,6 @@
 //! `vouchsafe::provider` is used here, so that a mistake there isn't made a second time.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use toml::{Table, Value};
 
@@ -15,7 +14,6 @@ const METHODS: [&str; 4] = ["oauth2", "client_credentials", "api_key", "session"
 const OTHERS: [&str; 4] = ["headers", "variables", "check", "limits"];
 
 /// One file.
-#[derive(Clone)]
 pub(super) struct Raw {
     pub(super) slug: String,
     /// As it is written.
@@ -46,11 +44,6 @@ impl Raw {
         texts.iter().map(raw).collect()
     }
 
-    /// One definition from text, which extends nothing.
-    pub(super) fn of(slug: &str, text: &str) -> Self {
-        Self { slug: slug.to_owned(), text: text.to_owned(), table: text.parse().unwrap() }
-    }
-
     /// The names of its method tables.
     pub(super) fn methods(&self) -> Vec<&'static str> {
         let tables = self.table.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.as_str());
@@ -61,11 +54,22 @@ impl Raw {
         METHODS.into_iter().filter(|method| self.table.contains_key(*method)).collect()
     }
 
-    /// Writes its table into a folder, as a file of its own.
-    pub(super) fn write(&self, folder: &Path, slug: &str) {
+    /// Its table as a file that extends nothing.
+    pub(super) fn standalone(&self) -> String {
         let mut table = self.table.clone();
         table.remove("extends");
-        std::fs::write(folder.join(format!("{slug}.toml")), toml::to_string(&table).unwrap()).unwrap();
+        // What only the file that it extends uses would be a mistake here.
+        let mut uses = table.clone();
+        uses.remove("variables");
+        uses.get_mut("check").and_then(Value::as_table_mut).map(|check| check.remove("json"));
+        let uses = Value::Table(uses);
+        if let Some(Value::Table(variables)) = table.get_mut("variables") {
+            let lookups =
+                variables.values().filter_map(|variable| variable.get("lookup")?.get("url")?.as_str());
+            let used: Vec<String> = texts(&uses).into_iter().chain(lookups).flat_map(placeholders).collect();
+            variables.retain(|name, _| used.iter().any(|used| used == name));
+        }
+        toml::to_string(&table).unwrap()
     }
 }
 
@@ -181,12 +185,12 @@ impl Address {
     pub(super) fn below(mut self, tail: &str, values: &Values) -> Option<Self> {
         let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
         let base = self.path.trim_end_matches('/').to_owned();
-        self.path = base + &fill(path, values)?;
+        self.path = base + &fill(&decoded(path), values)?;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=')?;
             // What an optional value belongs to goes with it.
-            if let Some(value) = fill(value, values) {
-                self.query.push((name.to_owned(), value));
+            if let Some(value) = fill(&decoded(value), values) {
+                self.query.push((decoded(name), value));
             }
         }
         Some(self)
@@ -198,4 +202,16 @@ impl Address {
         }
         self
     }
+}
+
+/// A text without its percent signs.
+pub(super) fn decoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2).unwrap_or(("3f", part));
+        bytes.push(u8::from_str_radix(code, 16).unwrap_or(b'?'));
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

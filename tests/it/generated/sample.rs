@@ -66,7 +66,10 @@ fn member(class: &Class, dice: &mut Dice) -> char {
     let Class::Unicode(class) = class else { panic!("a pattern is about characters") };
     let holds = |c: &char| class.ranges().iter().any(|range| (range.start()..=range.end()).contains(c));
     let groups = [('a'..='z'), ('0'..='9'), ('A'..='Z'), ('!'..='~')];
-    let group: Vec<char> =
-        groups.into_iter().map(|group| group.filter(holds).collect()).find(|g: &Vec<char>| !g.is_empty()).unwrap();
+    let group: Vec<char> = groups
+        .into_iter()
+        .map(|group| group.filter(holds).collect())
+        .find(|g: &Vec<char>| !g.is_empty())
+        .unwrap();
     group[dice.roll(group.len())]
 }

@@ -89,7 +89,10 @@ impl Stage {
         let problem = match self.wanted.pop_front() {
             None => {
                 let path = seen.target.split('?').next().unwrap_or_default();
-                format!("{} https://{}{path} was sent, and nothing is expected", seen.method, seen.server_name)
+                format!(
+                    "{} https://{}{path} was sent, and nothing is expected",
+                    seen.method, seen.server_name
+                )
             }
             Some((wanted, answer)) => match wanted.differs(seen) {
                 None => return answer,
