@@ -79,7 +79,8 @@ impl Problem {
     /// Input with mistakes.
     pub fn invalid(errors: Vec<Violation>) -> Self {
         let detail = match errors.as_slice() {
-            [one] => one.message.clone(),
+            [one] if one.pointer.is_empty() => one.message.clone(),
+            [one] => format!("{}: {}", one.pointer, one.message),
             many => format!("The request has {} mistakes; see `errors`.", many.len()),
         };
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail) }

@@ -123,6 +123,24 @@ impl Hub {
         definition.methods().iter().copied().filter(|method| chosen(method) && works(method)).collect()
     }
 
+    /// The method of which values with these names are; none where no method or more than one takes them.
+    ///
+    /// # Errors
+    /// [`Code::ProviderMissing`].
+    pub fn typed_method<'a>(
+        &self,
+        connector: &Connector,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Option<Method>, Error> {
+        let definition = self.definition_of(connector)?;
+        let takes = |method: &Method| {
+            let fields = definition.fields(*method);
+            *method != Method::OAuth2 && names.clone().all(|name| fields.iter().any(|f| f.name == name))
+        };
+        let mut taking = Self::working_methods(connector, &definition).into_iter().filter(takes);
+        Ok(taking.next().filter(|_| taking.next().is_none()))
+    }
+
     /// Where the app sends the browser back to.
     pub(super) fn redirect_uri(&self, id: ConnectorId) -> String {
         format!("{}oauth/callback/{id}", self.public_url)

@@ -17,6 +17,7 @@ mod contract;
 mod dashboard;
 mod entity_drift;
 mod flow;
+mod generated;
 mod harness;
 mod headers;
 mod layering;

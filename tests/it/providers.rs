@@ -4,7 +4,7 @@ use std::path::Path;
 
 use vouchsafe::provider::{Registry, Sources, check_paths, schema};
 
-fn folder() -> std::path::PathBuf {
+pub(crate) fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("providers")
 }
 

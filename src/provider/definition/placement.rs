@@ -119,6 +119,15 @@ impl Definition {
         Ok(Placement { headers, query })
     }
 
+    /// Whether API calls carry the connector's client secret, as some apps want it beside the token.
+    pub fn places_client_secret(&self) -> bool {
+        let Some(placing) = self.oauth2.as_ref().map(|table| &table.placing) else { return false };
+        let headers = self.headers.0.iter().chain(&placing.headers.0).map(|(_, template)| template);
+        let query = placing.query.iter().map(|(_, template)| template);
+        let basic = placing.basic.iter().flat_map(|basic| [&basic.username, &basic.password]);
+        headers.chain(query).chain(basic).any(|template| template.names().any(|name| name == "client_secret"))
+    }
+
     fn placing(&self, method: Method) -> Option<&Placing> {
         if !self.methods.contains(&method) {
             return None;

@@ -66,6 +66,7 @@ impl Hub {
                 expires_in: answer.expires_in,
                 minted: true,
                 sent_at,
+                scopes: granted.clone(),
                 warnings,
             },
             scopes: granted,
