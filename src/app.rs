@@ -20,12 +20,14 @@ use crate::config::Config;
 use crate::domain::refresh::Times;
 use crate::egress::smtp::Smtp;
 use crate::egress::{Egress, EgressConfig, EgressHooks};
+use crate::heads::{self, HeadFile};
 use crate::http::HttpState;
 use crate::http::mail::MailWords;
 use crate::http::render::Renderer;
 use crate::journal::{Journal, JournalError};
 use crate::provider::{Registry, Report, Sources};
 use crate::random::{Random, SystemRandom};
+use crate::service::audit::AuditLog;
 use crate::service::check::CHECK_WAITS;
 use crate::service::mail::Mailer;
 use crate::service::webhooks::Pace;
@@ -85,6 +87,15 @@ pub enum BuildError {
     /// The database can't be reached or refuses.
     #[error("the database can't be used")]
     Store(#[from] StoreError),
+    /// Audit heads can't be written.
+    #[error("cannot write audit heads in {}", path.display())]
+    Heads {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Token answers can't be written down.
     #[error("the token journal can't be opened")]
     Journal(#[from] JournalError),
@@ -118,6 +129,7 @@ impl BuildError {
             Self::DataDir { .. }
             | Self::InUse(_)
             | Self::Store(_)
+            | Self::Heads { .. }
             | Self::Journal(_)
             | Self::Egress(_)
             | Self::Skew(_)
@@ -143,7 +155,7 @@ pub fn provider_sources(config: &Config) -> Sources {
 }
 
 impl App {
-    /// Builds a hub that will listen at `address`. Without a journal it spends no token.
+    /// Builds a hub that will listen at `address`. Without a journal it spends no token and sends no audit heads.
     ///
     /// # Errors
     /// [`BuildError`].
@@ -166,6 +178,7 @@ impl App {
             deps.egress,
         )?;
         let opened = open(config, deps.random.as_ref()).await?;
+        let audit_log = audit_log(config, journal.is_some())?;
         let hub = Arc::new(Hub::new(Parts {
             store: opened.store,
             vault: Vault::new(opened.master_keys, Arc::clone(&deps.random)),
@@ -175,7 +188,8 @@ impl App {
             random: deps.random,
             public_url: public_url(config, address)?,
             times: times(config),
-            audit: config.audit,
+            audit: config.audit.mode,
+            audit_log,
             check_waits: deps.check_waits,
             pace: Pace::default(),
             mailer: mailer(config, &renderer),
@@ -286,6 +300,18 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, BuildError> {
     }
 }
 
+/// The file of audit heads that the hub of this configuration writes.
+pub fn heads_file(config: &Config) -> PathBuf {
+    config.audit.dir.join(heads::FILE)
+}
+
+fn audit_log(config: &Config, serves: bool) -> Result<AuditLog, BuildError> {
+    let audit = &config.audit;
+    let failed = |source| BuildError::Heads { path: audit.dir.clone(), source };
+    let heads = serves.then(|| HeadFile::open(&audit.dir).map_err(failed)).transpose()?;
+    Ok(AuditLog { heads, keep: audit.keep.map(millis), keep_addresses: audit.keep_addresses.map(millis) })
+}
+
 fn mailer(config: &Config, renderer: &Arc<Renderer>) -> Option<Mailer> {
     let mail = config.mail.as_ref()?;
     let smtp = Smtp::new(mail.server.clone(), mail.from.clone());
@@ -293,6 +319,9 @@ fn mailer(config: &Config, renderer: &Arc<Renderer>) -> Option<Mailer> {
 }
 
 fn times(config: &Config) -> Times {
-    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     Times { confirm_after: millis(config.refresh.confirm_after), lease: millis(config.refresh.lease) }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

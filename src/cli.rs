@@ -1,6 +1,7 @@
 //! The command line: what is asked for, one call, and what to print. Commands that change something work on the
 //! database directly, whether or not a hub is running.
 
+mod audit;
 mod commands;
 mod demo;
 #[cfg(feature = "failpoints")]
@@ -68,6 +69,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(Audit),
     /// Make master keys
     #[command(subcommand, name = "master-key")]
     MasterKey(MasterKeys),
@@ -181,6 +185,16 @@ enum Providers {
     },
     /// Print the JSON Schema of the format, for editors
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Say whether every event is as it was written, or the first thing that is wrong
+    Verify {
+        /// A file of heads that was kept outside; may be given several times [default: the hub's own]
+        #[arg(long, value_name = "FILE")]
+        heads: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -298,6 +312,7 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
                     Command::Environments(environments) => {
                         commands::environments(&config, environments).await
                     }
+                    Command::Audit(Audit::Verify { heads }) => audit::verify(&config, &heads).await,
                     Command::Adopt { check } => commands::adopt(&config, check).await,
                     _ => Ok(crate::app::migrate(&config).await?),
                 }

@@ -2,6 +2,7 @@
 //!
 //! The environment is handed in as a map, so that nothing below reads it. Unknown keys of the file are refused.
 
+mod audit;
 mod database;
 mod egress;
 mod keys;
@@ -9,6 +10,7 @@ mod raw;
 mod refresh;
 mod server;
 
+pub use audit::{AuditConfig, AuditMode};
 pub use database::DatabaseConfig;
 pub use egress::EgressConfig;
 pub use keys::MasterKeySource;
@@ -41,6 +43,9 @@ pub const VARIABLES: &[&str] = &[
     "VOUCHSAFE_SMTP_URL",
     "VOUCHSAFE_MAIL_FROM",
     "VOUCHSAFE_AUDIT_MODE",
+    "VOUCHSAFE_AUDIT_DIR",
+    "VOUCHSAFE_AUDIT_KEEP",
+    "VOUCHSAFE_AUDIT_KEEP_ADDRESSES",
     "VOUCHSAFE_REFRESH_CONFIRM_AFTER",
     "VOUCHSAFE_REFRESH_LEASE",
     "VOUCHSAFE_METRICS_LISTEN",
@@ -61,19 +66,10 @@ pub struct Config {
     pub egress: EgressConfig,
     /// Times of the refresh protocol.
     pub refresh: RefreshConfig,
-    /// `VOUCHSAFE_AUDIT_MODE`: whether reads wait for their audit row.
-    pub audit: AuditMode,
+    /// The audit log.
+    pub audit: AuditConfig,
     /// Mail, where it is on.
     pub mail: Option<MailConfig>,
-}
-
-/// When the audit row of a read is written. Changes and reveals in the dashboard always wait for theirs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditMode {
-    /// Within a second, many at once.
-    Batched,
-    /// Before the answer.
-    Strict,
 }
 
 /// `VOUCHSAFE_SMTP_URL` and `VOUCHSAFE_MAIL_FROM`.
@@ -126,13 +122,7 @@ impl Config {
 
     fn from_raw(raw: Raw) -> Result<Self, ConfigError> {
         let database = DatabaseConfig::from_raw(&raw)?;
-        let audit = match raw.audit_mode.as_deref() {
-            None | Some("batched") => AuditMode::Batched,
-            Some("strict") => AuditMode::Strict,
-            Some(_) => {
-                return Err(ConfigError::value("VOUCHSAFE_AUDIT_MODE", "write `batched` or `strict`"));
-            }
-        };
+        let audit = AuditConfig::from_raw(&raw, &database)?;
         let mail = match (
             secret(raw.smtp_url.as_ref(), raw.smtp_url_file.as_deref(), "VOUCHSAFE_SMTP_URL")?,
             &raw.mail_from,

@@ -17,6 +17,7 @@
 //! | [`egress`] | the only way out to the network |
 //! | [`vault`] | the only sealing and opening |
 //! | [`store`] | the only SQL |
+//! | [`heads`] | the heads of the audit log, outside the database |
 //! | [`journal`] | token answers on disk before anybody reads them |
 //! | [`domain`] | pure state and its transitions |
 //! | [`config`] | what an operator may set |
@@ -37,6 +38,7 @@ pub mod demo;
 pub mod domain;
 pub mod egress;
 pub mod failpoint;
+pub mod heads;
 pub mod http;
 pub mod ids;
 pub mod journal;

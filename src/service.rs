@@ -90,6 +90,8 @@ pub struct Parts {
     pub times: Times,
     /// When reads are audited.
     pub audit: AuditMode,
+    /// Where audit heads go, and how long events are kept.
+    pub audit_log: audit::AuditLog,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
     /// Times of deliveries.
@@ -158,7 +160,7 @@ impl Hub {
             public_url: parts.public_url,
             times: parts.times,
             check_waits: parts.check_waits,
-            audit: audit::Recorder::new(parts.audit),
+            audit: audit::Recorder::new(parts.audit, parts.audit_log),
             uses: tokens::Uses::default(),
             secret_uses: references::SecretUses::default(),
             call_limits: limits::CallLimits::new(),

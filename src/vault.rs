@@ -6,6 +6,7 @@
 mod envelope;
 mod keyring;
 mod master;
+mod signing;
 
 pub use envelope::{OpenError, Place};
 pub use keyring::{Keyring, UnknownKey};
@@ -116,16 +117,34 @@ impl Vault {
     /// # Errors
     /// [`UnknownKey`].
     pub fn mac(&self, purpose: KeyPurpose, parts: &[&[u8]]) -> Result<String, UnknownKey> {
-        let key = self.ring.current(KeyOwner::Hub, purpose)?;
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.bytes()) else {
-            return Err(UnknownKey);
-        };
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
+        let mac = hmac(&*self.ring.current(KeyOwner::Hub, purpose)?, parts)?;
         Ok(hex::encode(mac.finalize().into_bytes()))
     }
+
+    /// HMAC-SHA-256 of an audit event under the hub's key for them.
+    ///
+    /// # Errors
+    /// [`UnknownKey`].
+    pub fn prove(&self, content: &[u8]) -> Result<Vec<u8>, UnknownKey> {
+        let mac = hmac(&*self.ring.current(KeyOwner::Hub, KeyPurpose::AuditEvents)?, &[content])?;
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+
+    /// Whether `mac` is what [`Vault::prove`] gave for `content`, under the present key or one before.
+    pub fn is_proven(&self, content: &[u8], mac: &[u8]) -> bool {
+        let keys = self.ring.of_purpose(KeyPurpose::AuditEvents);
+        keys.iter().any(|key| hmac(key, &[content]).is_ok_and(|expected| expected.verify_slice(mac).is_ok()))
+    }
+}
+
+/// Of `parts`, each length-prefixed.
+fn hmac(key: &keyring::OpenKey, parts: &[&[u8]]) -> Result<Hmac<Sha256>, UnknownKey> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).map_err(|_| UnknownKey)?;
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    Ok(mac)
 }
 
 #[cfg(test)]

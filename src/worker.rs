@@ -15,6 +15,8 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     tracker.spawn(Arc::clone(hub).run_deliveries());
     spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
     spawn(&tracker, hub, "write audit events", Duration::from_millis(250), Hub::flush_audit);
+    spawn(&tracker, hub, "close audit events", Duration::from_secs(1), Hub::seal_audit);
+    spawn(&tracker, hub, "send audit heads", Duration::from_secs(1), Hub::send_heads);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
     spawn(&tracker, hub, "write last uses of secrets", Duration::from_secs(10), Hub::flush_secret_uses);
     spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);
@@ -31,6 +33,8 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
 pub async fn finish(hub: &Hub) {
     let written = [
         ("write audit events", hub.flush_audit().await),
+        ("close audit events", hub.seal_audit().await),
+        ("send audit heads", hub.send_heads().await),
         ("write last uses", hub.flush_uses().await),
         ("write last uses of secrets", hub.flush_secret_uses().await),
         ("write last uses of keys", hub.flush_key_uses().await),

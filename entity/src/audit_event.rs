@@ -36,8 +36,17 @@ pub struct Model {
     pub reason: Option<String>,
     /// The request.
     pub request_id: Option<String>,
-    /// From where.
+    /// From where, until it is erased.
     pub address: Option<String>,
+    /// Hashed with the address, and erased with it.
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub address_salt: Option<Vec<u8>>,
+    /// SHA-256 of salt and address, which stays.
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub address_hash: Option<Vec<u8>>,
+    /// HMAC of everything but address and salt, under a key of the hub.
+    #[sea_orm(column_type = "Blob")]
+    pub mac: Vec<u8>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

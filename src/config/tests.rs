@@ -16,7 +16,10 @@ fn without_anything_the_defaults_of_the_contract_hold() {
     assert!(config.database.url.is_sqlite());
     assert_eq!(config.database.data_dir, PathBuf::from("./data"));
     assert!(!config.egress.http && config.egress.allow.is_empty());
-    assert_eq!(config.audit, AuditMode::Batched);
+    assert_eq!(config.audit.mode, AuditMode::Batched);
+    assert_eq!(config.audit.dir, config.database.data_dir);
+    let days = |days: u64| Some(std::time::Duration::from_secs(days * 86_400));
+    assert_eq!((config.audit.keep, config.audit.keep_addresses), (days(400), days(90)));
     assert_eq!(config.refresh.lease.as_secs(), 90);
 }
 
@@ -30,12 +33,19 @@ fn each_variable_is_read() {
         ("VOUCHSAFE_TRUSTED_PROXIES", "192.168.0.0/16"),
         ("VOUCHSAFE_REFRESH_LEASE", "2m"),
         ("VOUCHSAFE_AUDIT_MODE", "strict"),
+        ("VOUCHSAFE_AUDIT_DIR", "/mnt/audit"),
+        ("VOUCHSAFE_AUDIT_KEEP", "2years"),
+        ("VOUCHSAFE_AUDIT_KEEP_ADDRESSES", "forever"),
         ("VOUCHSAFE_DATABASE_URL", "postgres://hub:hunter2@db/hub"),
     ])
     .unwrap();
     assert_eq!(config.egress.allow.len(), 2);
     assert!(config.egress.http);
     assert_eq!(config.refresh.lease.as_secs(), 120);
+    assert_eq!(config.audit.mode, AuditMode::Strict);
+    assert_eq!(config.audit.dir, PathBuf::from("/mnt/audit"));
+    assert!(config.audit.keep.is_some_and(|kept| kept.as_secs() > 700 * 86_400));
+    assert_eq!(config.audit.keep_addresses, None);
     assert!(!config.database.url.is_sqlite());
     assert!(!format!("{config:?}").contains("hunter2"));
 }
@@ -51,6 +61,8 @@ fn a_wrong_value_names_its_variable_and_what_to_do() {
         "VOUCHSAFE_PUBLIC_URL: must be https, or http on a loopback address"
     );
     assert_eq!(problem(&[("VOUCHSAFE_REFRESH_LEASE", "1s")]), "VOUCHSAFE_REFRESH_LEASE: must be at least 5s");
+    assert_eq!(problem(&[("VOUCHSAFE_AUDIT_KEEP", "1h")]), "VOUCHSAFE_AUDIT_KEEP: must be at least 1d");
+    assert!(problem(&[("VOUCHSAFE_AUDIT_KEEP_ADDRESSES", "long")]).contains("or forever"));
     assert!(problem(&[("VOUCHSAFE_EGRESS_HTTP", "maybe")]).contains("write `true` or `false`"));
     assert!(problem(&[("VOUCHSAFE_DATABASE_URL", "mysql://x")]).contains("sqlite://"));
     assert!(

@@ -3,8 +3,6 @@
 use vouchsafe_entity::kind::ActivityKind;
 use vouchsafe_entity::millis::Millis;
 
-use super::audit::AuditEvent;
-
 const DAY: i64 = 86_400_000;
 
 /// How often something happened on a day.
@@ -28,10 +26,10 @@ pub const fn days_after(day: Millis, days: i64) -> Millis {
     Millis(day.0 + days * DAY)
 }
 
-/// As what an audit event counts.
-pub fn counted(event: &AuditEvent) -> Option<ActivityKind> {
-    let refused = event.result != "ok";
-    match event.action.as_ref() {
+/// As what an audit event with this action and result counts.
+pub fn counted(action: &str, result: &str) -> Option<ActivityKind> {
+    let refused = result != "ok";
+    match action {
         "credential.create" | "credential.connect" | "credential.reconnect" if !refused => {
             Some(ActivityKind::Connection)
         }

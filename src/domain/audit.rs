@@ -1,4 +1,6 @@
-//! Audit events: who did what to what, with which result.
+//! Audit events: who did what to what, with which result; and what proves that nobody changed them since.
+
+pub mod chain;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -35,4 +37,63 @@ pub struct AuditEvent {
     pub request_id: Option<Arc<str>>,
     /// From where.
     pub address: Option<String>,
+}
+
+impl AuditEvent {
+    /// The event as a member of a batch; the nil environment stands for the hub itself.
+    pub fn member(&self) -> chain::Member {
+        (self.environment.unwrap_or(EnvironmentId::new(uuid::Uuid::nil())), self.id)
+    }
+
+    /// What is proven of the event, as bytes that no other event has. Of the address it holds a hash alone, so that an
+    /// address can be erased and the rest stays provable.
+    pub fn content(&self, address_hash: Option<&[u8]>) -> Vec<u8> {
+        let workspace = self.workspace.map(WorkspaceId::uuid);
+        let environment = self.environment.map(EnvironmentId::uuid);
+        let at = self.at.0.to_be_bytes();
+        let id = self.id.uuid();
+        let fields: [Option<&[u8]>; 13] = [
+            Some(id.as_bytes()),
+            workspace.as_ref().map(|id| id.as_bytes().as_slice()),
+            environment.as_ref().map(|id| id.as_bytes().as_slice()),
+            Some(&at),
+            Some(self.action.as_bytes()),
+            Some(self.actor_type.as_bytes()),
+            self.actor_id.as_deref().map(str::as_bytes),
+            Some(self.target_type.as_bytes()),
+            self.target_id.as_deref().map(str::as_bytes),
+            Some(self.result.as_bytes()),
+            self.reason.as_deref().map(str::as_bytes),
+            self.request_id.as_deref().map(str::as_bytes),
+            address_hash,
+        ];
+        let mut bytes = b"vs-audit-v1".to_vec();
+        for field in fields {
+            bytes.push(u8::from(field.is_some()));
+            let field = field.unwrap_or_default();
+            bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(field);
+        }
+        bytes
+    }
+}
+
+/// What is stored beside an event: what proves that the hub wrote it, and as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Makes the hash of the address unguessable; erased with it.
+    pub address_salt: Option<Vec<u8>>,
+    /// SHA-256 of salt and address.
+    pub address_hash: Option<Vec<u8>>,
+    /// HMAC-SHA-256 of [`AuditEvent::content`].
+    pub mac: Vec<u8>,
+}
+
+/// An event as it lies in the database.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// The event; its address may have been erased.
+    pub event: AuditEvent,
+    /// What is stored beside it.
+    pub proof: Proof,
 }

@@ -50,15 +50,24 @@ pub enum KeyPurpose {
     ApiKeys,
     /// Hashing request bodies that a repeated `Idempotency-Key` is compared with.
     Requests,
+    /// Proving that the hub wrote an audit event.
+    AuditEvents,
+    /// Signing the heads of the audit chains.
+    AuditHeads,
 }
 
 impl KeyPurpose {
+    /// Those of the hub itself.
+    pub const OF_HUB: [Self; 4] = [Self::ApiKeys, Self::Requests, Self::AuditEvents, Self::AuditHeads];
+
     /// The word as stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Records => "records",
             Self::ApiKeys => "api_keys",
             Self::Requests => "requests",
+            Self::AuditEvents => "audit_events",
+            Self::AuditHeads => "audit_heads",
         }
     }
 }
@@ -71,6 +80,8 @@ impl FromStr for KeyPurpose {
             "records" => Ok(Self::Records),
             "api_keys" => Ok(Self::ApiKeys),
             "requests" => Ok(Self::Requests),
+            "audit_events" => Ok(Self::AuditEvents),
+            "audit_heads" => Ok(Self::AuditHeads),
             _ => Err(UnknownWord),
         }
     }

@@ -319,7 +319,9 @@ const fn status_of(code: Code) -> StatusCode {
         Code::KeyUnavailable => StatusCode::INTERNAL_SERVER_ERROR,
         Code::ProviderUnreachable => StatusCode::BAD_GATEWAY,
         Code::ProviderTimeout => StatusCode::GATEWAY_TIMEOUT,
-        Code::ConnectorFailing | Code::RefreshPending => StatusCode::SERVICE_UNAVAILABLE,
+        Code::ConnectorFailing | Code::RefreshPending | Code::AuditUnavailable => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 

@@ -117,7 +117,7 @@ impl Hub {
         // Last, so that nobody spends a token that is not marked yet.
         let tx = self.store.begin().await?;
         store::adoption::save(&tx, &home, self.now()).await?;
-        store::audit::insert(&tx, &[self.adoption_event()]).await?;
+        self.insert_audit(&tx, &[self.adoption_event()]).await?;
         tx.commit().await?;
         self.review_adoption().await?;
         Ok(marked)

@@ -1,6 +1,13 @@
 //! Writing down who did what. Changes write their row in their own transaction: no row, no change. Reads of values
 //! are written within a second, many at once, unless the operator asks for `strict`.
 
+mod outside;
+mod proof;
+mod seal;
+mod verify;
+
+pub use verify::{Fault, Verified};
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -11,6 +18,7 @@ use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
+use crate::heads::HeadFile;
 use crate::store::{self, Tx};
 use vouchsafe_entity::id::AuditEventId;
 
@@ -22,9 +30,23 @@ const MOST_WAITING: usize = 10_000;
 /// The most rows written together.
 const MOST_AT_ONCE: usize = 1_000;
 
+/// Where the heads of the audit chains go, and how long what is kept. By default nowhere, and for good.
+#[derive(Clone, Debug, Default)]
+pub struct AuditLog {
+    /// The file outside the database.
+    pub heads: Option<HeadFile>,
+    /// Milliseconds that events are kept.
+    pub keep: Option<i64>,
+    /// Milliseconds that the addresses in them are kept.
+    pub keep_addresses: Option<i64>,
+}
+
 /// Audit rows that wait to be written together. Those who add to them take no lock.
 pub(super) struct Recorder {
     mode: AuditMode,
+    outside: outside::Outside,
+    keep: Option<i64>,
+    keep_addresses: Option<i64>,
     send: mpsc::Sender<AuditEvent>,
     waiting: Mutex<Waiting>,
 }
@@ -36,9 +58,16 @@ struct Waiting {
 }
 
 impl Recorder {
-    pub(super) fn new(mode: AuditMode) -> Self {
+    pub(super) fn new(mode: AuditMode, log: AuditLog) -> Self {
         let (send, receive) = mpsc::channel(MOST_WAITING);
-        Self { mode, send, waiting: Mutex::new(Waiting { receive, taken: Vec::new() }) }
+        Self {
+            mode,
+            outside: outside::Outside::new(log.heads),
+            keep: log.keep,
+            keep_addresses: log.keep_addresses,
+            send,
+            waiting: Mutex::new(Waiting { receive, taken: Vec::new() }),
+        }
     }
 
     /// Gives the event back where too many wait.
@@ -110,7 +139,7 @@ impl Hub {
         target: Target,
         reason: Option<String>,
     ) -> Result<(), Error> {
-        Ok(store::audit::insert(tx, &[self.audit_event(actor, action, target, "ok", reason)]).await?)
+        self.insert_audit(tx, &[self.audit_event(actor, action, target, "ok", reason)]).await
     }
 
     /// Writes down a refusal by itself.
@@ -199,7 +228,10 @@ impl Hub {
     /// Writes down what is not a change: within a second, or at once where the operator asks for it.
     pub(super) async fn record_later(&self, event: AuditEvent) -> Result<(), Error> {
         let event = match self.audit.mode {
-            AuditMode::Strict => event,
+            AuditMode::Strict => {
+                self.may_record(&event.actor_type)?;
+                event
+            }
             AuditMode::Batched => match self.audit.push(event) {
                 None => return Ok(()),
                 Some(event) => event,
@@ -226,7 +258,7 @@ impl Hub {
 
     async fn write_audit(&self, events: &[AuditEvent]) -> Result<(), Error> {
         let tx = self.store.begin().await?;
-        store::audit::insert(&tx, events).await?;
+        self.store_audit(&tx, events).await?;
         Ok(tx.commit().await?)
     }
 

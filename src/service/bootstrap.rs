@@ -18,11 +18,13 @@ impl Hub {
     pub async fn bootstrap(&self) -> Result<bool, Error> {
         if !store::data_key::all(&self.store).await?.is_empty() {
             self.load_keys().await?;
+            self.add_keys().await?;
             return Ok(false);
         }
         let tx = self.store.begin().await?;
-        self.insert_key(&tx, KeyOwner::Hub, KeyPurpose::ApiKeys).await?;
-        self.insert_key(&tx, KeyOwner::Hub, KeyPurpose::Requests).await?;
+        for purpose in KeyPurpose::OF_HUB {
+            self.insert_key(&tx, KeyOwner::Hub, purpose).await?;
+        }
         let made = match self.insert_workspace(&tx, DEFAULT_WORKSPACE, WorkspaceState::Active).await {
             Ok(_) => true,
             // Another replica was quicker: what this one began is undone.
@@ -36,6 +38,27 @@ impl Hub {
         }
         self.load_keys().await?;
         Ok(made)
+    }
+
+    /// Makes the hub's own keys that a database from before them lacks.
+    async fn add_keys(&self) -> Result<(), Error> {
+        let lacks = |known: &[WrappedKey], purpose| known.iter().all(|key| key.purpose != purpose);
+        let known = store::data_key::of_owner(&self.store, KeyOwner::Hub).await?;
+        if !KeyPurpose::OF_HUB.into_iter().any(|purpose| lacks(&known, purpose)) {
+            return Ok(());
+        }
+        let tx = self.store.begin().await?;
+        // Replicas that start together wait for each other here.
+        let known = store::data_key::lock(&tx, KeyOwner::Hub).await?;
+        for purpose in KeyPurpose::OF_HUB.into_iter().filter(|purpose| lacks(&known, *purpose)) {
+            let key = self.insert_key(&tx, KeyOwner::Hub, purpose).await?;
+            self.open_key(&key)?;
+            if purpose == KeyPurpose::AuditEvents {
+                self.prove_past(&tx).await?;
+            }
+        }
+        tx.commit().await?;
+        self.load_keys().await
     }
 
     /// Opens the data keys that are not open yet.

@@ -38,7 +38,7 @@ impl Hub {
         store::definition::remove(&tx, gone).await?;
         if !known.is_empty() {
             let events: Vec<AuditEvent> = changes.iter().map(|change| self.change_event(change)).collect();
-            store::audit::insert(&tx, &events).await?;
+            self.insert_audit(&tx, &events).await?;
         }
         Ok(tx.commit().await?)
     }

@@ -10,7 +10,7 @@ use super::audit::Target;
 use super::validate::Checker;
 use super::{Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
-use crate::domain::data_key::{KeyOwner, KeyPurpose};
+use crate::domain::data_key::{KeyOwner, KeyPurpose, WrappedKey};
 use crate::domain::origin::{origin_of, parse_origin};
 use crate::domain::role::Action;
 use crate::domain::workspace::{Environment, Tenant, Workspace, is_name};
@@ -190,9 +190,10 @@ impl Hub {
         tx: &Tx,
         owner: KeyOwner,
         purpose: KeyPurpose,
-    ) -> Result<(), Error> {
+    ) -> Result<WrappedKey, Error> {
         let key = self.vault.make_key(DataKeyId::new(self.ids.next()), owner, purpose, self.now())?;
-        Ok(store::data_key::insert(tx, &key).await?)
+        store::data_key::insert(tx, &key).await?;
+        Ok(key)
     }
 
     /// Sets the subscription of the workspace of that name.

@@ -153,6 +153,8 @@ codes! {
     KeyTaken = "key_taken",
     /// Another environment than the key's own.
     WrongEnvironment = "wrong_environment",
+    /// Nothing may be changed or revealed while the audit log reaches no place outside.
+    AuditUnavailable = "audit_unavailable",
     /// A member that never changes.
     ImmutableField = "immutable_field",
     /// A value that nobody is shown.

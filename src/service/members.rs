@@ -73,7 +73,7 @@ impl Hub {
         target: Target,
         reason: Option<String>,
     ) -> Result<(), Error> {
-        Ok(store::audit::insert(tx, &[self.member_event(who, action, target, "ok", reason)]).await?)
+        self.insert_audit(tx, &[self.member_event(who, action, target, "ok", reason)]).await
     }
 
     /// The members of the workspace, those who joined first first.

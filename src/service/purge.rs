@@ -32,6 +32,7 @@ impl Hub {
         while self.drop_tombstones().await? {}
         self.drop_orphans().await?;
         self.drop_activity().await?;
+        self.retain_audit().await?;
         self.shred().await
     }
 
@@ -68,7 +69,7 @@ impl Hub {
             rows.push(self.audit_event(&hub_actor(tenant), "credential.purge", target, "ok", reason));
         }
         if !rows.is_empty() {
-            store::audit::insert(&tx, &rows).await?;
+            self.insert_audit(&tx, &rows).await?;
             self.note_wiped();
         }
         tx.commit().await?;

@@ -8,21 +8,16 @@ use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::millis::Millis;
 
 use super::{Reads, StoreError, Tx, statement};
-use crate::domain::activity::{Activity, counted, day_of};
-use crate::domain::audit::AuditEvent;
+use crate::domain::activity::Activity;
 
 const ADD: &str = "INSERT INTO activity (environment_id, day, kind, count) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (environment_id, day, kind) DO UPDATE SET count = activity.count + excluded.count";
 
-/// Counts audit events that are being written.
-pub(super) async fn add(tx: &Tx, events: &[AuditEvent]) -> Result<(), StoreError> {
-    // In one order everywhere, so that replicas do not wait for each other in a circle.
-    let mut counts: BTreeMap<(EnvironmentId, Millis, &'static str), i64> = BTreeMap::new();
-    for event in events {
-        if let (Some(environment), Some(kind)) = (event.environment, counted(event)) {
-            *counts.entry((environment, day_of(event.at), kind.as_str())).or_default() += 1;
-        }
-    }
+/// How often things happened, by environment, day and kind.
+pub type Counts = BTreeMap<(EnvironmentId, Millis, &'static str), i64>;
+
+/// Adds to what was counted. One replica at a time does so, or they would wait for each other's days.
+pub async fn add(tx: &Tx, counts: Counts) -> Result<(), StoreError> {
     for ((environment, day, kind), count) in counts {
         let values = [environment.into(), day.into(), kind.into(), count.into()];
         tx.connection().execute_raw(statement(tx.connection(), ADD, values)).await?;

@@ -1,5 +1,7 @@
 //! Audit events. Nothing here changes or removes one.
 
+pub mod chain;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -10,7 +12,7 @@ use vouchsafe_entity::audit_event::{Column, Entity, Model};
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 
 use super::{Reads, StoreError, Tx, statement};
-use crate::domain::audit::AuditEvent;
+use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 
 /// Stands for the environment of what concerns the hub itself.
@@ -36,8 +38,19 @@ impl From<Model> for AuditEvent {
     }
 }
 
+impl From<Model> for StoredEvent {
+    fn from(mut row: Model) -> Self {
+        let proof = Proof {
+            address_salt: row.address_salt.take(),
+            address_hash: row.address_hash.take(),
+            mac: std::mem::take(&mut row.mac),
+        };
+        Self { event: row.into(), proof }
+    }
+}
+
 /// The columns, in the order of [`values`].
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 16] = [
     "environment_id",
     "id",
     "workspace_id",
@@ -51,6 +64,9 @@ const COLUMNS: [&str; 13] = [
     "reason",
     "request_id",
     "address",
+    "address_salt",
+    "address_hash",
+    "mac",
 ];
 
 /// Rows of one statement; what is left over goes in smaller ones. The sizes are few, so that each statement is built
@@ -72,7 +88,7 @@ fn insert_statement(rows: usize, placeholder: impl Fn(usize) -> String) -> Strin
     format!("INSERT INTO audit_event ({}) VALUES {}", COLUMNS.join(", "), rows.join(", "))
 }
 
-fn values(event: &AuditEvent) -> [Value; 13] {
+fn values((event, proof): &(&AuditEvent, Proof)) -> [Value; 16] {
     let word = |word: &Cow<'static, str>| Value::from(word.as_ref());
     [
         event.environment.unwrap_or(HUB).into(),
@@ -88,12 +104,14 @@ fn values(event: &AuditEvent) -> [Value; 13] {
         event.reason.clone().into(),
         event.request_id.as_deref().map(str::to_owned).into(),
         event.address.clone().into(),
+        proof.address_salt.clone().into(),
+        proof.address_hash.clone().into(),
+        proof.mac.clone().into(),
     ]
 }
 
-/// Stores audit events.
-pub async fn insert(tx: &Tx, events: &[AuditEvent]) -> Result<(), StoreError> {
-    super::activity::add(tx, events).await?;
+/// Stores audit events, each with its proof.
+pub async fn insert(tx: &Tx, events: &[(&AuditEvent, Proof)]) -> Result<(), StoreError> {
     let mut left = events;
     for (size, (sqlite, postgres)) in SIZES.iter().zip(INSERTS.iter()) {
         let sql = if tx.is_postgres() { postgres } else { sqlite };

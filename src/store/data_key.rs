@@ -1,6 +1,6 @@
 //! Wrapped data keys.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, Set};
 use vouchsafe_entity::data_key::{ActiveModel, Column, Entity, Model};
 
 use super::{Reads, StoreError, Tx};
@@ -38,6 +38,15 @@ pub async fn insert(tx: &Tx, key: &WrappedKey) -> Result<(), StoreError> {
 pub async fn all(db: &impl Reads) -> Result<Vec<WrappedKey>, StoreError> {
     let rows = Entity::find().order_by_asc(Column::Id).all(db.connection()).await?;
     rows.into_iter().map(wrapped).collect()
+}
+
+/// The data keys of one owner, held until the transaction ends so that nobody else adds one.
+pub async fn lock(tx: &Tx, owner: KeyOwner) -> Result<Vec<WrappedKey>, StoreError> {
+    // SQLite needs no lock: a writing transaction is alone.
+    if tx.is_postgres() {
+        tx.connection().execute_unprepared("LOCK TABLE data_key IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
+    of_owner(tx, owner).await
 }
 
 /// The data keys of one owner, oldest first.

@@ -40,6 +40,8 @@ impl OpenKey {
 struct Keys {
     by_id: HashMap<DataKeyId, Arc<OpenKey>>,
     current: HashMap<(KeyOwner, KeyPurpose), Arc<OpenKey>>,
+    /// The hub's own, retired ones too.
+    hub: HashMap<KeyPurpose, Vec<Arc<OpenKey>>>,
 }
 
 /// All open data keys.
@@ -52,7 +54,10 @@ impl Keyring {
         let key = Arc::new(OpenKey { id: wrapped.id, cipher, bytes });
         self.0.rcu(|keys| {
             let mut keys = Keys::clone(keys);
-            keys.by_id.insert(wrapped.id, Arc::clone(&key));
+            let known = keys.by_id.insert(wrapped.id, Arc::clone(&key)).is_some();
+            if wrapped.owner == KeyOwner::Hub && !known {
+                keys.hub.entry(wrapped.purpose).or_default().insert(0, Arc::clone(&key));
+            }
             if wrapped.retired_at.is_none() {
                 keys.current.insert((wrapped.owner, wrapped.purpose), Arc::clone(&key));
             }
@@ -62,6 +67,11 @@ impl Keyring {
 
     pub(super) fn by_id(&self, id: DataKeyId) -> Result<Arc<OpenKey>, UnknownKey> {
         self.0.load().by_id.get(&id).cloned().ok_or(UnknownKey)
+    }
+
+    /// The hub's keys for `purpose`, newest first.
+    pub(super) fn of_purpose(&self, purpose: KeyPurpose) -> Vec<Arc<OpenKey>> {
+        self.0.load().hub.get(&purpose).cloned().unwrap_or_default()
     }
 
     pub(super) fn current(&self, owner: KeyOwner, purpose: KeyPurpose) -> Result<Arc<OpenKey>, UnknownKey> {

@@ -1,6 +1,7 @@
 //! The binary as an operator meets it: what it prints, what it leaves on disk, how it ends.
 
 mod adopt;
+mod audit;
 mod commands;
 mod master_key;
 mod postgres;

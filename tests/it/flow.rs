@@ -2,6 +2,8 @@
 
 mod adoption;
 mod api_key;
+mod audit_chain;
+mod audit_outside;
 mod authorization_code;
 mod compat;
 mod control_plane;

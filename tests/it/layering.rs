@@ -31,8 +31,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "worker", "service", "store", "vault", "egress", "journal", "provider", "domain",
-            "config", "clock", "random",
+            "http", "worker", "service", "store", "vault", "egress", "heads", "journal", "provider",
+            "domain", "config", "clock", "random",
         ],
     ),
     // Somebody else's servers: they know nothing of the hub and speak HTTP to it.
@@ -59,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oauth",
             "vault",
             "egress",
+            "heads",
             "journal",
             "failpoint",
             "provider",
@@ -81,6 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &["entity::id", "entity::json", "entity::kind", "entity::millis", "entity::sealed"]),
     ("provider", &["entity::kind"]),
     ("egress", &["failpoint"]),
+    ("heads", &[]),
     ("journal", &["failpoint"]),
     ("failpoint", &[]),
     ("config", &["domain::origin", "egress::smtp", "store::DatabaseUrl"]),

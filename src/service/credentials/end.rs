@@ -206,7 +206,7 @@ impl Hub {
         if rows.is_empty() {
             return Ok(());
         }
-        Ok(store::audit::insert(tx, &rows).await?)
+        self.insert_audit(tx, &rows).await
     }
 
     fn wipe(&self, credential: &mut Credential, how: Ended) {

@@ -171,7 +171,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         store::invitation::replace(&tx, workspace.id, None).await?;
         store::invitation::insert(&tx, &invitation).await?;
-        store::audit::insert(&tx, &[event]).await?;
+        self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
         Ok(link)
     }
@@ -239,7 +239,7 @@ impl Hub {
             other => other?,
         }
         let session = self.begin_session(&tx, &member, MemberStage::Full, browser).await?;
-        store::audit::insert(&tx, &[self.sign_in_event(&member, browser, "member.join")]).await?;
+        self.insert_audit(&tx, &[self.sign_in_event(&member, browser, "member.join")]).await?;
         tx.commit().await?;
         Ok(Entry { token: session, mark })
     }

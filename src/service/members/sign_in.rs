@@ -88,7 +88,7 @@ impl Hub {
         }
         let token = self.begin_session(&tx, member, MemberStage::Full, browser).await?;
         self.forget_tries(&tx, counting).await?;
-        store::audit::insert(&tx, &[self.sign_in_event(member, browser, action)]).await?;
+        self.insert_audit(&tx, &[self.sign_in_event(member, browser, action)]).await?;
         tx.commit().await?;
         Ok(Entry { token, mark })
     }

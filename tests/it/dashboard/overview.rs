@@ -17,6 +17,8 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
     app.credential("u-2").await;
     let id = app.credential("u-3").await["credentialId"].as_str().unwrap().to_owned();
     app.as_key().get(&format!("/credentials/{id}/token")).await.ok(200);
+    app.hub.flush_audit().await.unwrap();
+    app.hub.seal_audit().await.unwrap();
     let shown = owner.get("/dashboard/production/overview").await;
     shown.page(200, "Connections in the last 30 days: 3 connected.");
     shown.page(200, "Calls in the last 30 days: 1 answered, 0 failed.");

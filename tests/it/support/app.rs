@@ -21,11 +21,13 @@ use vouchsafe::demo::fake::{
 };
 use vouchsafe::domain::refresh::Times;
 use vouchsafe::egress::{Egress, EgressConfig};
+use vouchsafe::heads::HeadFile;
 use vouchsafe::http::HttpState;
 use vouchsafe::http::render::Renderer;
 use vouchsafe::journal::Journal;
 use vouchsafe::provider::{Registry, Sources};
 use vouchsafe::random::{Random, SystemRandom};
+use vouchsafe::service::audit::AuditLog;
 use vouchsafe::service::keys::NewApiKey;
 use vouchsafe::service::webhooks::Pace;
 use vouchsafe::service::{Hub, Parts};
@@ -272,6 +274,11 @@ impl TestApp {
         self.folder.path()
     }
 
+    /// Where the database is.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     /// The rows of a statement, asked of the database past the hub.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
         let database = sea_orm::Database::connect(&self.database_url).await.unwrap();
@@ -337,6 +344,10 @@ impl World {
             public_url: self.public_url.clone(),
             times: Times { confirm_after: 60_000, lease: 90_000 },
             audit: AuditMode::Strict,
+            audit_log: AuditLog {
+                heads: Some(HeadFile::open(self.providers.parent().unwrap()).unwrap()),
+                ..AuditLog::default()
+            },
             check_waits: Vec::new(),
             pace: Pace::default(),
             mailer: None,

@@ -58,7 +58,7 @@ impl Hub {
             "refused",
             Some(format!("{}: {code}", connector.key)),
         );
-        store::audit::insert(&tx, &[event]).await?;
+        self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
         let name = self.definition_of(&connector)?.name().to_owned();

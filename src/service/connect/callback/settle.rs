@@ -162,7 +162,7 @@ impl Hub {
             "refused",
             Some(reason.into()),
         );
-        store::audit::insert(&tx, &[event]).await?;
+        self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
         let name = self.definition_of(connector)?.name().to_owned();
         Ok(Returned::new(&held, visit, connector.key.clone(), &name, answer, None))

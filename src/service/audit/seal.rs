@@ -1,0 +1,141 @@
+//! Closing audit events into batches, and removing what was kept long enough by whole batches.
+
+use std::collections::BTreeMap;
+
+use vouchsafe_entity::id::WorkspaceId;
+use vouchsafe_entity::millis::Millis;
+
+use super::Target;
+use crate::domain::activity::{counted, day_of};
+use crate::domain::audit::chain::{self, Batch, Head, MOST_EVENTS, Member};
+use crate::service::{Error, Hub};
+use crate::store::activity::Counts;
+use crate::store::audit::chain::Waiting;
+use crate::store::{self, Tx};
+
+/// Batches whose events go in one transaction.
+const AT_ONCE: u64 = 5;
+
+impl Hub {
+    /// Closes the events that are in no batch yet, a batch for each workspace. One replica does so at a time; what
+    /// another one commits meanwhile, whenever it happened, is in the next batch.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn seal_audit(&self) -> Result<(), Error> {
+        while store::audit::chain::any_waits(&self.store).await? {
+            let tx = self.store.begin().await?;
+            if !store::audit::chain::lock(&tx).await? {
+                return Ok(());
+            }
+            let waiting = store::audit::chain::waiting(&tx, MOST_EVENTS).await?;
+            let more = waiting.len() == MOST_EVENTS;
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            store::activity::add(&tx, counts(&waiting)).await?;
+            self.close_batches(&tx, waiting).await?;
+            tx.commit().await?;
+            if !more {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn close_batches(&self, tx: &Tx, waiting: Vec<Waiting>) -> Result<(), Error> {
+        let mut by_workspace: BTreeMap<Option<WorkspaceId>, Vec<Waiting>> = BTreeMap::new();
+        for event in waiting {
+            by_workspace.entry(event.workspace).or_default().push(event);
+        }
+        let (ends, mut seq) = store::audit::chain::ends(tx, by_workspace.keys().copied()).await?;
+        let mut batches = Vec::with_capacity(by_workspace.len());
+        for (workspace, events) in by_workspace {
+            let (last, previous) =
+                ends.get(&workspace).copied().unwrap_or_else(|| (0, chain::origin(workspace)));
+            seq += 1;
+            let macs: Vec<&[u8]> = events.iter().map(|event| event.mac.as_slice()).collect();
+            let (root, n) = (chain::merkle_root(&macs), last + 1);
+            let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+            let mut head = Head {
+                seq,
+                workspace,
+                n,
+                closed_at: self.now(),
+                count,
+                root,
+                head: chain::next(&previous, n, &root, count),
+                signature: Vec::new(),
+            };
+            head.signature = self.vault.sign(&head.statement())?;
+            let members: Vec<Member> = events.iter().map(|event| event.member).collect();
+            batches.push((head, members, events.iter().any(|event| event.has_address)));
+        }
+        Ok(store::audit::chain::close(tx, batches).await?)
+    }
+
+    /// Removes the events, and erases the addresses, that the operator wants kept no longer. Heads stay for good.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn retain_audit(&self) -> Result<(), Error> {
+        if let Some(keep) = self.audit.keep {
+            while self.remove_batches(self.now().plus(-keep)).await? {}
+        }
+        if let Some(keep) = self.audit.keep_addresses {
+            while self.erase_addresses(self.now().plus(-keep)).await? {}
+        }
+        Ok(())
+    }
+
+    /// Removes the events of some batches; true where there may be more.
+    async fn remove_batches(&self, before: Millis) -> Result<bool, Error> {
+        let tx = self.store.begin().await?;
+        if !store::audit::chain::lock(&tx).await? {
+            return Ok(false);
+        }
+        let old = store::audit::chain::removable(&tx, before, AT_ONCE).await?;
+        let (Some(first), Some(last)) = (old.first(), old.last()) else { return Ok(false) };
+        let (now, what) = (self.now(), format!("batches {} to {}", first.head.seq, last.head.seq));
+        for Batch { head, members, .. } in &old {
+            let removal = self.vault.sign(&head.removal(now))?;
+            let members = members.as_deref().unwrap_or_default();
+            store::audit::chain::remove(&tx, head.seq, members, now, removal).await?;
+        }
+        let event = self.own_event("audit.remove", Target { kind: "audit_batch", id: None }, Some(what));
+        self.insert_audit(&tx, &[event]).await?;
+        tx.commit().await?;
+        self.note_wiped();
+        Ok(old.len() as u64 == AT_ONCE)
+    }
+
+    /// Erases the addresses of some batches; true where there may be more.
+    async fn erase_addresses(&self, before: Millis) -> Result<bool, Error> {
+        let tx = self.store.begin().await?;
+        if !store::audit::chain::lock(&tx).await? {
+            return Ok(false);
+        }
+        let old = store::audit::chain::with_addresses(&tx, before, AT_ONCE).await?;
+        for Batch { head, members, .. } in &old {
+            let erasure = self.vault.sign(&head.erasure())?;
+            let members = members.as_deref().unwrap_or_default();
+            store::audit::chain::erase(&tx, head.seq, members, erasure).await?;
+        }
+        tx.commit().await?;
+        if !old.is_empty() {
+            self.note_wiped();
+        }
+        Ok(old.len() as u64 == AT_ONCE)
+    }
+}
+
+/// What the overview tells of these events.
+fn counts(events: &[Waiting]) -> Counts {
+    let mut counts = Counts::new();
+    for Waiting { member: (environment, _), at, action, result, .. } in events {
+        if let Some(kind) = counted(action, result) {
+            *counts.entry((*environment, day_of(*at), kind.as_str())).or_default() += 1;
+        }
+    }
+    counts
+}
