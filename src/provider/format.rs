@@ -4,6 +4,7 @@
 
 mod ordered;
 mod param;
+mod part;
 mod words;
 
 use schemars::JsonSchema;
@@ -12,7 +13,8 @@ use serde::Deserialize;
 pub(super) use self::ordered::Ordered;
 pub(super) use self::param::Parameter;
 pub(super) use self::words::{
-    Algorithm, AuthMethodWord, Category, ChallengeWord, CheckMethod, ErrorClass, FormatWord, RevokeWord,
+    Algorithm, AuthMethodWord, Category, ChallengeWord, CheckMethod, ErrorClass, FormatWord, RenewWord,
+    RevokeWord,
 };
 
 /// A provider definition.
@@ -48,6 +50,8 @@ pub(super) struct File {
     pub(super) client_credentials: Option<ClientCredentials>,
     /// The user types values that are placed as they are.
     pub(super) api_key: Option<ApiKey>,
+    /// Another form of values that are placed as they are, by HTTP Basic, beside `[api_key]`.
+    pub(super) basic: Option<ApiKey>,
     /// The user types login values that are exchanged for a session.
     pub(super) session: Option<Session>,
     /// The user gives a signing key.
@@ -84,8 +88,11 @@ pub(super) struct Variable {
     pub(super) optional: Option<bool>,
     /// Never shown again, redacted in logs.
     pub(super) secret: Option<bool>,
-    /// Who gives it: `user` (default), `connector`, `token.<path>`, `callback.<name>` or `check.<path>`.
+    /// Who gives it: `user` (default), `connector`, `token.<path>`, `callback.<name>`, `check.<path>`, or
+    /// `variables.<name>` for what `map` makes of another value.
     pub(super) from: Option<String>,
+    /// What comes, to what it stands for; anything else is refused.
+    pub(super) map: Option<Ordered<String>>,
     /// One GET with the new credential after connecting.
     pub(super) lookup: Option<Lookup>,
 }
@@ -159,6 +166,16 @@ macro_rules! method_table {
             pub(super) query: Option<Ordered<String>>,
             /// HTTP Basic on an API call.
             pub(super) basic: Option<Basic>,
+            /// API base with this method, if another.
+            pub(super) base_url: Option<String>,
+            /// Id of the account with this method, if another.
+            pub(super) account: Option<String>,
+            /// What people see of the account with this method.
+            pub(super) account_label: Option<String>,
+            /// Values that come from elsewhere with this method.
+            pub(super) variables: Option<Ordered<Variable>>,
+            /// The check with this method, if another.
+            pub(super) check: Option<Check>,
         }
 
         impl $name {
@@ -206,6 +223,8 @@ method_table! {
         pub(super) rename: Option<Rename>,
         /// Standard callback parameter to vendor name.
         pub(super) authorization_response: Option<AuthorizationResponse>,
+        /// A second request, which turns the token of the first into one that lives longer.
+        pub(super) exchange: Option<Exchange>,
         /// Renewal.
         pub(super) refresh: Option<Refresh>,
     }
@@ -257,6 +276,16 @@ pub(super) struct ApiKey {
     pub(super) query: Option<Ordered<String>>,
     /// HTTP Basic.
     pub(super) basic: Option<Basic>,
+    /// API base with this method, if another.
+    pub(super) base_url: Option<String>,
+    /// Id of the account with this method, if another.
+    pub(super) account: Option<String>,
+    /// What people see of the account with this method.
+    pub(super) account_label: Option<String>,
+    /// Values that come from elsewhere with this method.
+    pub(super) variables: Option<Ordered<Variable>>,
+    /// The check with this method, if another.
+    pub(super) check: Option<Check>,
 }
 
 impl ApiKey {
@@ -306,12 +335,30 @@ pub(super) struct Rename {
     pub(super) code_verifier: Option<String>,
 }
 
+/// A second request, which turns the token of the first into one that lives longer.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Exchange {
+    /// Where it goes; a URL template.
+    #[schemars(required)]
+    pub(super) endpoint: Option<String>,
+    /// How it is written; as `token_request_format` if not given.
+    pub(super) request_format: Option<FormatWord>,
+    /// All of its parameters; `{access_token}` is the first token.
+    pub(super) params: Option<Ordered<Parameter>>,
+}
+
 /// Renewal of an OAuth grant.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
     /// Refresh URL, if another than the token endpoint.
     pub(super) endpoint: Option<String>,
+    /// How the refresh request is written; as `token_request_format` if not given.
+    pub(super) request_format: Option<FormatWord>,
+    /// What is spent; `refresh_token` if not given. With `access_token` the app gives no refresh token and takes the
+    /// access token in its place, as long as that one works.
+    pub(super) by: Option<RenewWord>,
     /// Parameters of the refresh request; those of the code exchange are not reused.
     pub(super) params: Option<Ordered<Parameter>>,
     /// Seconds after which an unused refresh token dies.

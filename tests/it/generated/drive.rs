@@ -146,7 +146,13 @@ impl<'a> Drive<'a> {
         self.case.learn(&self.case.captured("callback."));
         let wanted = judge::exchange(&self.case, &code, &self.redirect_uri, challenge.as_deref());
         let answer = self.next_tokens();
-        self.apps.expect(wanted, answer);
+        match judge::second_exchange(&self.case, &answer) {
+            Some((first, second)) => {
+                self.apps.expect(wanted, first);
+                self.apps.expect(second, answer);
+            }
+            None => self.apps.expect(wanted, answer),
+        }
         self.expect_learning();
         self.come_back(&browser, &back).await?;
         let path = format!("/connect/sessions/{}", session["sessionId"].as_str().unwrap_or_default());
@@ -293,17 +299,22 @@ impl<'a> Drive<'a> {
     /// The token ends, and the next read brings a new one.
     async fn renew(&mut self) -> Outcome {
         self.app.clock.advance(TimeDelta::seconds(judge::lifetime(&self.case) + 1));
+        self.expect_renewal();
+        self.token_is(self.answers).await
+    }
+
+    fn expect_renewal(&mut self) {
         let wanted = match self.case.method {
             "oauth2" => judge::refresh(&self.case, self.answers, &self.redirect_uri),
             _ => judge::mint(&self.case),
         };
         let answer = self.next_tokens();
         self.apps.expect(wanted, answer);
-        self.token_is(self.answers).await
     }
 
-    /// The check once more, now that all is known; a missing right is told apart.
-    async fn verify(&self) -> Outcome {
+    /// The check once more, now that all is known: a missing right is told apart, and a token that is refused is
+    /// renewed once.
+    async fn verify(&mut self) -> Outcome {
         let path = format!("/credentials/{}/verify", self.credential);
         let Some((wanted, answer)) = judge::check(&self.case, self.answers) else {
             let refused = self.app.as_key().act(&path).await;
@@ -317,7 +328,17 @@ impl<'a> Drive<'a> {
             self.apps.expect(wanted.clone(), Answer::json(status, &json!({})));
             self.outcome_is(&path, "missing_permission").await?;
         }
-        self.apps.expect(wanted, answer);
+        if self.case.has_tokens() {
+            // A token that has just come is not renewed again.
+            self.app.clock.advance(TimeDelta::minutes(2));
+            let refusal = Answer::json(judge::wrong_key(&self.case), &json!({"error": "no"}));
+            self.apps.expect(wanted, refusal);
+            self.expect_renewal();
+            let again = judge::check(&self.case, self.answers).ok_or("the check is gone")?;
+            self.apps.expect(again.0, again.1);
+        } else {
+            self.apps.expect(wanted, answer);
+        }
         self.outcome_is(&path, "ok").await
     }
 

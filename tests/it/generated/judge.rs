@@ -17,8 +17,16 @@ pub(super) fn access_token(case: &Case, n: u64) -> String {
     format!("at{n}.{}+/~=&{}", case.slug, case.number)
 }
 
+/// Whether the access token is what a refresh spends.
+fn is_renewed_by_access_token(case: &Case) -> bool {
+    raw::text(&case.table, "refresh.by") == Some("access_token")
+}
+
 /// The refresh token of the n-th answer. A static one never changes.
 pub(super) fn refresh_token(case: &Case, n: u64) -> String {
+    if is_renewed_by_access_token(case) {
+        return access_token(case, n);
+    }
     let n = if is_static(case) { 1 } else { n };
     format!("rt{n}.{}+/~=&{}", case.slug, case.number)
 }
@@ -31,6 +39,8 @@ fn is_static(case: &Case) -> bool {
 pub(super) fn lifetime(case: &Case) -> i64 {
     case.table.get("access_token_lifetime").and_then(Value::as_integer).unwrap_or(3_600)
 }
+
+const REFRESH: &str = "the refresh";
 
 type Fields = Vec<(String, Json)>;
 
@@ -134,7 +144,7 @@ pub(super) fn callback(case: &Case, code: &str, state: &str) -> Vec<(String, Str
     let name = |standard: &str| raw::text(&names, standard).unwrap_or(standard).to_owned();
     let mut pairs = vec![(name("code"), code.to_owned()), (name("state"), state.to_owned())];
     for (variable, parameter) in case.captured("callback.") {
-        pairs.push((parameter, case.told[&variable].clone()));
+        pairs.push((parameter, case.word_for(&variable)));
     }
     pairs
 }
@@ -151,6 +161,24 @@ pub(super) fn exchange(case: &Case, code: &str, redirect_uri: &str, challenge: O
     token_request(case, "the code exchange", standard, "token_params", "token_endpoint", &values)
 }
 
+/// The token of the first answer, where a second request turns it into the one to keep.
+const FIRST: &str = "first+token/=";
+
+/// The second request and the answer to the first one before it, where the file has such a thing.
+pub(super) fn second_exchange(case: &Case, answer: &Answer) -> Option<(Answer, Wanted)> {
+    let exchange = case.table.get("exchange")?.as_table()?;
+    let first = Answer { body: answer.body.replace(&access_token(case, 1), FIRST), ..answer.clone() };
+    let values = with(case, &[("access_token", FIRST)]);
+    let fields = put_over(Fields::new(), &raw::table(exchange, "params"), &values);
+    let mut headers = BTreeMap::from([("accept".to_owned(), "application/json".to_owned())]);
+    headers.extend(headers_of(&raw::table(&case.table, "token_headers"), &values));
+    let mut address = Address::of(raw::text(exchange, "endpoint").unwrap(), &values).unwrap();
+    let usual = raw::text(&case.table, "token_request_format");
+    let format = raw::text(exchange, "request_format").or(usual).unwrap_or("form");
+    let (method, body) = written(format, fields, &mut address);
+    Some((first, Wanted { step: "the second exchange", method, address, headers, body }))
+}
+
 /// The request that spends the refresh token of the n-th answer.
 pub(super) fn refresh(case: &Case, n: u64, redirect_uri: &str) -> Wanted {
     let (access, spent) = (access_token(case, n), refresh_token(case, n));
@@ -159,7 +187,7 @@ pub(super) fn refresh(case: &Case, n: u64, redirect_uri: &str) -> Wanted {
         with(case, &[("redirect_uri", redirect_uri), ("access_token", &access), ("refresh_token", &spent)]);
     let own = raw::text(&case.table, "refresh.endpoint").is_some();
     let endpoint = if own { "refresh.endpoint" } else { "token_endpoint" };
-    token_request(case, "the refresh", standard, "refresh.params", endpoint, &values)
+    token_request(case, REFRESH, standard, "refresh.params", endpoint, &values)
 }
 
 /// The request of a method that asks anew each time.
@@ -188,6 +216,9 @@ fn token_request(
             let (id, secret) = (form_encoded(&case.client_id), form_encoded(&case.client_secret));
             headers.insert("authorization".to_owned(), basic(&id, &secret));
         }
+        "client_secret_basic_unencoded" => {
+            headers.insert("authorization".to_owned(), basic(&case.client_id, &case.client_secret));
+        }
         "client_secret_post" => {
             standard.push(field("client_id", &case.client_id));
             standard.push(field("client_secret", &case.client_secret));
@@ -202,7 +233,15 @@ fn token_request(
     headers.extend(headers_of(&raw::table(&case.table, "token_headers"), values));
     let fields = renamed(case, put_over(standard, &raw::table(&case.table, params), values));
     let mut address = Address::of(raw::text(&case.table, endpoint).unwrap(), values).unwrap();
-    let (method, body) = match raw::text(&case.table, "token_request_format").unwrap_or("form") {
+    let usual = raw::text(&case.table, "token_request_format");
+    let own = raw::text(&case.table, "refresh.request_format").filter(|_| step == REFRESH);
+    let (method, body) = written(own.or(usual).unwrap_or("form"), fields, &mut address);
+    Wanted { step, method, address, headers, body }
+}
+
+/// Parameters as a request carries them.
+fn written(format: &str, fields: Fields, address: &mut Address) -> (&'static str, Body) {
+    match format {
         "form" => ("POST", Body::Form(plain(fields))),
         "json" => ("POST", Body::Json(Json::Object(fields.into_iter().collect()))),
         "query" => {
@@ -210,8 +249,7 @@ fn token_request(
             ("GET", Body::Empty)
         }
         other => panic!("the judge doesn't know `{other}`"),
-    };
-    Wanted { step, method, address, headers, body }
+    }
 }
 
 /// The n-th token answer, shaped as the file says; what the file leaves open differs from file to file.
@@ -220,7 +258,7 @@ pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) ->
     let path = |standard: &str| raw::text(&names, standard).unwrap_or(standard).to_owned();
     let mut answer = json!({});
     put(&mut answer, &path("access_token"), access_token(case, n).into());
-    let rotates = n == 1 || !is_static(case);
+    let rotates = (n == 1 || !is_static(case)) && !is_renewed_by_access_token(case);
     if case.method == "oauth2" && rotates {
         put(&mut answer, &path("refresh_token"), refresh_token(case, n).into());
     }
@@ -242,7 +280,7 @@ pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) ->
         put(&mut answer, "token_type", "User Access Token".into());
     }
     for (variable, path) in case.captured("token.") {
-        put(&mut answer, &path, case.told[&variable].clone().into());
+        put(&mut answer, &path, case.word_for(&variable).into());
     }
     let members = answer.as_object().unwrap();
     if case.turn(4) == 0 && members.values().all(|value| value.is_string() || value.is_number()) {
@@ -306,7 +344,7 @@ pub(super) fn lookup(case: &Case, n: u64, (name, url, path): &(String, String, S
     let mut address = Address::of(url, &values).unwrap();
     address.query.extend(query);
     let mut answer = json!({});
-    put(&mut answer, path, case.told[name].clone().into());
+    put(&mut answer, path, case.word_for(name).into());
     let wanted = Wanted { step: "a look-up", method: "GET", address, headers, body: Body::Empty };
     (wanted, Answer::json(200, &answer))
 }
@@ -334,7 +372,7 @@ pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
         put(&mut answer, success, true.into());
     }
     for (variable, path) in case.captured("check.") {
-        put(&mut answer, &path, case.told[&variable].clone().into());
+        put(&mut answer, &path, case.word_for(&variable).into());
     }
     Some((Wanted { step: "the check", method, address, headers, body }, Answer::json(200, &answer)))
 }
@@ -398,6 +436,9 @@ pub(super) fn revocation(case: &Case, n: u64) -> Option<Wanted> {
             let (id, secret) = (form_encoded(&case.client_id), form_encoded(&case.client_secret));
             headers.insert("authorization".to_owned(), basic(&id, &secret));
         }
+        "client_secret_basic_unencoded" => {
+            headers.insert("authorization".to_owned(), basic(&case.client_id, &case.client_secret));
+        }
         "none" => fields.push(field("client_id", &case.client_id)),
         _ => {
             fields.push(field("client_id", &case.client_id));
@@ -424,7 +465,7 @@ pub(super) fn all_hosts(case: &Case) -> Vec<String> {
     let mut values = with_token(case, 1);
     values.extend(case.told.clone());
     let mut urls: Vec<String> = vec![raw::text(&case.file, "base_url").unwrap().to_owned()];
-    for key in ["token_endpoint", "refresh.endpoint", "revocation_endpoint"] {
+    for key in ["token_endpoint", "exchange.endpoint", "refresh.endpoint", "revocation_endpoint"] {
         urls.extend(raw::text(&case.table, key).map(str::to_owned));
     }
     urls.extend(case.lookups().into_iter().map(|(_, url, _)| url));
