@@ -2,6 +2,7 @@
 //! types. Everything is optional here, since a file that extends another says only what differs; what a whole
 //! definition needs is the business of `build` and `lint`.
 
+mod grant;
 mod ordered;
 mod param;
 mod part;
@@ -10,11 +11,11 @@ mod words;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(super) use self::grant::{AuthorizationResponse, Exchange, Refresh, Rename, TokenResponse};
 pub(super) use self::ordered::Ordered;
 pub(super) use self::param::Parameter;
 pub(super) use self::words::{
     Algorithm, AuthMethodWord, Category, ChallengeWord, CheckMethod, ErrorClass, FormatWord, RenewWord,
-    RevokeWord,
 };
 
 /// A provider definition.
@@ -292,86 +293,6 @@ impl ApiKey {
     pub(super) fn placing(&self) -> PlacingKeys<'_> {
         PlacingKeys { headers: self.headers.as_ref(), query: self.query.as_ref(), basic: self.basic.as_ref() }
     }
-}
-
-/// Standard member of the token response to dotted path.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TokenResponse {
-    pub(super) access_token: Option<String>,
-    pub(super) refresh_token: Option<String>,
-    pub(super) expires_in: Option<String>,
-    pub(super) expires_at: Option<String>,
-    pub(super) scope: Option<String>,
-    pub(super) error: Option<String>,
-}
-
-/// Standard callback parameter to vendor name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AuthorizationResponse {
-    pub(super) code: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) error: Option<String>,
-    pub(super) error_description: Option<String>,
-    pub(super) iss: Option<String>,
-}
-
-/// Standard request parameter to vendor name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Rename {
-    pub(super) client_id: Option<String>,
-    pub(super) client_secret: Option<String>,
-    pub(super) redirect_uri: Option<String>,
-    pub(super) response_type: Option<String>,
-    pub(super) scope: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) grant_type: Option<String>,
-    pub(super) code: Option<String>,
-    pub(super) refresh_token: Option<String>,
-    pub(super) code_challenge: Option<String>,
-    pub(super) code_challenge_method: Option<String>,
-    pub(super) code_verifier: Option<String>,
-}
-
-/// A second request, which turns the token of the first into one that lives longer.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Exchange {
-    /// Where it goes; a URL template.
-    #[schemars(required)]
-    pub(super) endpoint: Option<String>,
-    /// How it is written; as `token_request_format` if not given.
-    pub(super) request_format: Option<FormatWord>,
-    /// All of its parameters; `{access_token}` is the first token.
-    pub(super) params: Option<Ordered<Parameter>>,
-}
-
-/// Renewal of an OAuth grant.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Refresh {
-    /// Refresh URL, if another than the token endpoint.
-    pub(super) endpoint: Option<String>,
-    /// How the refresh request is written; as `token_request_format` if not given.
-    pub(super) request_format: Option<FormatWord>,
-    /// What is spent; `refresh_token` if not given. With `access_token` the app gives no refresh token and takes the
-    /// access token in its place, as long as that one works.
-    pub(super) by: Option<RenewWord>,
-    /// Parameters of the refresh request; those of the code exchange are not reused.
-    pub(super) params: Option<Ordered<Parameter>>,
-    /// Seconds after which an unused refresh token dies.
-    pub(super) idle_expiry: Option<u64>,
-    /// Seconds after consent at which the user must reconnect.
-    pub(super) lifetime: Option<u64>,
-    /// Seconds before expiry at which to refresh.
-    pub(super) early: Option<u64>,
-    /// What happens when a spent refresh token is sent again.
-    #[schemars(regex(pattern = r"^(static|grace:[1-9][0-9]*|reject|strict|unknown)$"))]
-    pub(super) reuse: Option<String>,
-    /// What revoking one token ends; `grant` if not given.
-    pub(super) revoke_scope: Option<RevokeWord>,
 }
 
 /// One request that shows whether a credential works.

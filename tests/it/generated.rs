@@ -4,6 +4,7 @@
 //! `TEST_PROVIDER=<slug>` plays one file. The judge (`raw`, `sample`, `case`, `judge`, `expect`) reads the files by
 //! itself and knows nothing of `vouchsafe::provider`.
 
+mod calls;
 mod case;
 mod counts;
 mod drive;
@@ -74,7 +75,7 @@ struct Label {
 
 /// Plays cases against the definitions of a folder; `None` where the database is missing.
 async fn play(folder: &Path, cases: Vec<Case>) -> Option<Vec<(Label, Outcome)>> {
-    let hosts = cases.iter().flat_map(judge::all_hosts).collect();
+    let hosts = cases.iter().flat_map(calls::all_hosts).collect();
     let (left, right) = tokio::join!(Lane::start(folder, &hosts), Lane::start(folder, &hosts));
     let (left, right) = (left?, right?);
     let (even, odd): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.number % 2 == 0);
