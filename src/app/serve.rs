@@ -27,6 +27,8 @@ use crate::worker;
 
 /// A client has so long to send its request's head.
 const HEADER_TIME: Duration = Duration::from_secs(10);
+/// What HTTP/1.1 reads at once: the largest head of a request, and what a streamed body holds.
+const BUFFER: usize = 64 * 1024;
 /// Connections at once.
 const CONNECTIONS: usize = 20_000;
 /// Calls and refreshes under way have so long to finish.
@@ -156,7 +158,7 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(BUFFER);
     builder.http2().timer(TokioTimer::new());
     loop {
         let accepted = tokio::select! {

@@ -8,6 +8,7 @@ use crate::app::{Deps, Running, provider_sources};
 use crate::config::Config;
 use crate::http::MetricsText;
 use crate::provider::Registry;
+use crate::service::Hub;
 
 use super::{CliError, block_on, say};
 
@@ -22,23 +23,31 @@ pub(super) fn run(
         let metrics = crate::telemetry::start_metrics()?;
         let metrics: MetricsText = Arc::new(move || metrics.render());
         let running = Running::start(config, Deps::default(), Some(metrics)).await?;
-        greet(&running)?;
+        greet(&running).await?;
         wait_for_end(config, &running).await?;
         running.stop().await;
         Ok(())
     })
 }
 
-fn greet(running: &Running) -> Result<(), CliError> {
+async fn greet(running: &Running) -> Result<(), CliError> {
     let url = running.hub.public_url();
     say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
     if running.first_start {
         say(
             "This was the first start: the workspace `default` has the environments production and sandbox.",
         )?;
+        say(format!("Set up your account as the owner, once, at {}", owner_link(&running.hub).await?))?;
+        say("If that link is lost: vouchsafe members invite-owner")?;
         say("Make an API key with: vouchsafe keys create --environment sandbox")?;
     }
     Ok(())
+}
+
+/// The link by which the first owner sets up their account.
+pub(super) async fn owner_link(hub: &Hub) -> Result<url::Url, CliError> {
+    let link = hub.invite_owner(crate::service::bootstrap::DEFAULT_WORKSPACE).await;
+    link.map_err(|_| CliError::Said("the link for the owner could not be made".to_owned()))
 }
 
 /// Until SIGTERM or SIGINT; SIGHUP reads the provider definitions again.

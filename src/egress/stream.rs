@@ -32,6 +32,8 @@ type Connector = Timed<HttpsConnector<Guarding>>;
 
 /// A connection that nobody uses is kept so long.
 const POOLED: Duration = Duration::from_mins(1);
+/// What HTTP/1.1 reads at once. More makes no call faster, and each one holds as much.
+const BUFFER: usize = 64 * 1024;
 /// What one HTTP/2 stream, and one connection, may send ahead of its reader, in bytes.
 const STREAM_WINDOW: u32 = 512 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
@@ -96,6 +98,7 @@ impl Streams {
                 .pool_idle_timeout(POOLED)
                 .pool_timer(TokioTimer::new())
                 .timer(TokioTimer::new())
+                .http1_max_buf_size(BUFFER)
                 .http2_initial_stream_window_size(STREAM_WINDOW)
                 .http2_initial_connection_window_size(CONNECTION_WINDOW)
                 .build(Timed::new(tls, self.connect_timeout))

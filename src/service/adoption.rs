@@ -13,7 +13,6 @@ use crate::domain::adoption::Home;
 use crate::domain::audit::AuditEvent;
 use crate::provider::Reuse;
 use crate::store;
-use vouchsafe_entity::id::AuditEventId;
 
 /// Grants that are marked in one transaction.
 const BATCH: u64 = 500;
@@ -118,7 +117,7 @@ impl Hub {
         // Last, so that nobody spends a token that is not marked yet.
         let tx = self.store.begin().await?;
         store::adoption::save(&tx, &home, self.now()).await?;
-        store::audit::insert(&tx, &[self.adoption_event(marked)]).await?;
+        store::audit::insert(&tx, &[self.adoption_event()]).await?;
         tx.commit().await?;
         self.review_adoption().await?;
         Ok(marked)
@@ -133,23 +132,12 @@ impl Hub {
         unchanging.map(|definition| definition.slug().to_owned()).collect()
     }
 
-    fn adoption_event(&self, marked: usize) -> AuditEvent {
-        let author = Author::Operator;
+    /// Every workspace reads it, so it says nothing about what is in the database.
+    fn adoption_event(&self) -> AuditEvent {
         let target = Target { kind: "database", id: None };
         AuditEvent {
-            id: AuditEventId::new(self.ids.next()),
-            workspace: None,
-            environment: None,
-            at: self.now(),
-            action: "database.adopt".into(),
-            actor_type: author.kind().into(),
-            actor_id: author.id(),
-            target_type: target.kind.into(),
-            target_id: target.id,
-            result: "ok".into(),
-            reason: Some(format!("{marked} grants are suspect")),
-            request_id: None,
-            address: None,
+            actor_type: Author::Operator.kind().into(),
+            ..self.own_event("database.adopt", target, None)
         }
     }
 

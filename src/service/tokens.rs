@@ -17,6 +17,7 @@ use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Health, ServedCredential};
 use crate::domain::refresh::Readiness;
+use crate::domain::role::Action;
 use crate::domain::workspace::Tenant;
 use crate::provider::ValueSource;
 use crate::store;
@@ -103,6 +104,7 @@ impl Hub {
     /// [`Code::CredentialExpired`], [`Code::CredentialInactive`], [`Code::CredentialPending`],
     /// [`Code::CredentialRevoked`], [`Code::RefreshPending`], [`Code::ConnectorFailing`], [`Code::KeyUnavailable`].
     pub async fn read_token(&self, actor: &Actor, id: CredentialId) -> Result<Token, Error> {
+        self.permit(actor, Action::RevealCredentials).await?;
         let served = self.serve(actor, id).await?;
         self.token_of(actor, served).await
     }
@@ -112,6 +114,7 @@ impl Hub {
     /// # Errors
     /// Those of [`Hub::read_token`].
     pub async fn read_user_token(&self, actor: &Actor, user: &str, connector: &str) -> Result<Token, Error> {
+        self.permit(actor, Action::RevealCredentials).await?;
         let credential = self.credential_of(actor, user, connector).await?;
         let served = self.serve_whole(actor, credential).await?;
         self.token_of(actor, served).await

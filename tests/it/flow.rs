@@ -3,6 +3,7 @@
 mod adoption;
 mod api_key;
 mod authorization_code;
+mod compat;
 mod control_plane;
 mod expiry;
 mod mail;

@@ -14,6 +14,7 @@ mod canary;
 mod cli;
 mod config;
 mod contract;
+mod dashboard;
 mod entity_drift;
 mod flow;
 mod generated;

@@ -76,9 +76,9 @@ async fn calls(scene: &mut Scene) {
         (format!("/proxy/items/{in_path}"), "$Secret{MASKED}", None),
         ("/proxy/me".to_owned(), "$Secret{LINES}", None),
         (format!("/proxy/me?token={in_query}"), "$Secret{NOWHERE}", None),
-        (format!("/proxy/../{in_path}"), "$Secret{MASKED}", None),
+        (format!("/proxy/..%2f{in_path}"), "$Secret{MASKED}", None),
         (format!("/proxy/me?token={in_query}"), "$Secret{MASKED}", Some(Fault::close_before())),
-        (format!("/proxy/me/{in_path}"), "$Secret{MASKED}", Some(Fault::status(StatusCode::UNAUTHORIZED))),
+        (format!("/proxy/..%2f{in_path}"), "$Secret{MASKED}", Some(Fault::status(StatusCode::UNAUTHORIZED))),
     ] {
         if let Some(fault) = fault {
             scene.fault(Endpoint::Api, fault, 2);

@@ -51,11 +51,15 @@ impl Rig {
         connection
     }
 
-    /// The most memory that the hub has had so far, in bytes.
+    /// The most memory of its own that the hub has had so far, in bytes. What it maps from its binary, page by page as
+    /// code is first run, is none.
     fn peak(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.hub.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+        let bytes = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+        };
+        bytes("VmHWM:") - bytes("RssFile:")
     }
 }
 
@@ -89,7 +93,11 @@ async fn serve(mut connection: Connection, sent: Arc<AtomicUsize>) {
             assert!(!part.is_empty());
             received += part.len();
         }
-        connection.answer(&received.to_string()).await;
+        let received = received.to_string();
+        // Said before it happens, or the hub would meet its end with the next call.
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", received.len());
+        connection.write(head + &received).await;
     }
 }
 
@@ -124,16 +132,24 @@ async fn server() -> (RawServer, Arc<AtomicUsize>) {
     (RawServer::start(move |connection, _| serve(connection, Arc::clone(&counter))).await, sent)
 }
 
+/// Each of the hub's threads has its share of memory for what it has done once.
+async fn warm_up(rig: &Rig) {
+    futures_util::future::join_all((0..8).map(async |_| {
+        download(rig, 1_000_000).await;
+        upload(rig, 1_000_000).await;
+    }))
+    .await;
+}
+
 #[tokio::test]
 async fn fifty_megabytes_up_and_down_take_no_memory() {
     let (server, _) = server().await;
     let rig = Rig::start(&server.address).await;
-    download(&rig, 1_000_000).await;
-    upload(&rig, 1_000_000).await;
+    warm_up(&rig).await;
     let before = rig.peak();
     download(&rig, LARGE).await;
     upload(&rig, LARGE).await;
-    let more = rig.peak() - before;
+    let more = rig.peak().saturating_sub(before);
     assert!(more < MOST_MORE, "{more} bytes more for {LARGE} each way");
     rig.hub.stop().await;
 }
@@ -142,7 +158,7 @@ async fn fifty_megabytes_up_and_down_take_no_memory() {
 async fn a_slow_reader_holds_the_app_back() {
     let (server, sent) = server().await;
     let rig = Rig::start(&server.address).await;
-    download(&rig, 1_000_000).await;
+    warm_up(&rig).await;
     let before = rig.peak();
     let wanted = 4 * LARGE;
     let mut connection = rig.call(&format!("GET /proxy/{wanted}"), "").await;
@@ -158,7 +174,7 @@ async fn a_slow_reader_holds_the_app_back() {
     })
     .await;
     assert!(stopped < LARGE, "{stopped} bytes were taken though nobody read");
-    let more = rig.peak() - before;
+    let more = rig.peak().saturating_sub(before);
     assert!(more < MOST_MORE, "{more} bytes more while nobody read");
     drop(connection);
     rig.hub.stop().await;
