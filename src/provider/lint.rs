@@ -164,7 +164,8 @@ fn methods(draft: &Draft, flaws: &mut Vec<Flaw>) {
                 ValueSource::User
                 | ValueSource::Connector
                 | ValueSource::Check(_)
-                | ValueSource::Lookup(_) => true,
+                | ValueSource::Lookup(_)
+                | ValueSource::Variable(_) => true,
             };
             if !known && !variable.optional && variable.default.is_none() {
                 let name = &variable.name;

@@ -159,8 +159,9 @@ impl Hub {
         let Served { credential, connector, mut material } = served;
         self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
-        if matches!(credential.condition.method, Method::ApiKey | Method::Basic) {
-            return Ok(Token::Fields(self.typed_values(&connector.provider, material)));
+        let method = credential.condition.method;
+        if matches!(method, Method::ApiKey | Method::Basic) {
+            return Ok(Token::Fields(self.typed_values(&connector.provider, method, material)));
         }
         let missing = Error::internal("a token credential without an access token");
         Ok(Token::Access {
@@ -172,10 +173,15 @@ impl Hub {
     }
 
     /// The values that the user gave, without those that the hub learned.
-    fn typed_values(&self, provider: &str, material: Material) -> Vec<(String, SecretString)> {
+    fn typed_values(
+        &self,
+        provider: &str,
+        method: Method,
+        material: Material,
+    ) -> Vec<(String, SecretString)> {
         let definition = self.providers().get(provider);
         let typed = |name: &str| {
-            let variable = definition.as_ref().and_then(|definition| definition.variable(name));
+            let variable = definition.as_ref().and_then(|definition| definition.of(method).variable(name));
             variable.is_none_or(|variable| variable.source == ValueSource::User)
         };
         material.into_values().into_iter().filter(|(name, _)| typed(name)).collect()

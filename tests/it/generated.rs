@@ -4,6 +4,7 @@
 //! `TEST_PROVIDER=<slug>` plays one file. The judge (`raw`, `sample`, `case`, `judge`, `expect`) reads the files by
 //! itself and knows nothing of `vouchsafe::provider`.
 
+mod calls;
 mod case;
 mod counts;
 mod drive;
@@ -74,7 +75,7 @@ struct Label {
 
 /// Plays cases against the definitions of a folder; `None` where the database is missing.
 async fn play(folder: &Path, cases: Vec<Case>) -> Option<Vec<(Label, Outcome)>> {
-    let hosts = cases.iter().flat_map(judge::all_hosts).collect();
+    let hosts = cases.iter().flat_map(calls::all_hosts).collect();
     let (left, right) = tokio::join!(Lane::start(folder, &hosts), Lane::start(folder, &hosts));
     let (left, right) = (left?, right?);
     let (even, odd): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.number % 2 == 0);
@@ -126,8 +127,14 @@ fn counted_quirks(files: &[Raw]) -> String {
                 assert!(files.iter().any(has), "no file has: {kind}");
                 by_files += 1;
             }
-            counts::Shown::Test(_) => by_tests += 1,
-            counts::Shown::LeftOut(_) => left_out += 1,
+            counts::Shown::Test(test) => {
+                eprintln!("{kind}: {test}");
+                by_tests += 1;
+            }
+            counts::Shown::LeftOut(reason) => {
+                eprintln!("{kind}: left out, {reason}");
+                left_out += 1;
+            }
         }
     }
     format!("{by_files} kinds of quirks in files, {by_tests} in tests of their own, {left_out} left out")
@@ -170,4 +177,21 @@ async fn a_wrong_fact_in_a_file_does_not_get_past_its_app() {
     let caught = wrong.len() - missed.len();
     eprintln!("{caught} of {} wrong facts caught, {refused} of them when loaded", wrong.len());
     assert!(missed.is_empty(), "not noticed:\n{}", missed.join("\n"));
+}
+
+/// No shipped app answers by a form post, so this one is made up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_answers_by_a_form_post() {
+    let text = "#:schema ./schema.json\nname = \"Posting\"\ndocumentation = \"https://posting.example/docs\"\n\
+                base_url = \"https://api.posting.example\"\n[oauth2]\n\
+                authorization_endpoint = \"https://posting.example/authorize\"\n\
+                token_endpoint = \"https://posting.example/token\"\n\
+                authorization_params = { response_mode = \"form_post\", nonce = \"{nonce}\" }\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("posting.toml"), text).unwrap();
+    let raw = Raw { slug: "posting".to_owned(), text: text.to_owned(), table: text.parse().unwrap() };
+    let Some(outcomes) = play(folder.path(), vec![Case::of(&raw, "oauth2", 1)]).await else { return };
+    for (label, outcome) in outcomes {
+        assert_eq!(outcome, Ok(()), "{}", label.shown);
+    }
 }

@@ -81,7 +81,10 @@ fn a_directory_adds_replaces_and_extends() {
     assert_eq!(get("slack").oauth2().unwrap().token.scopes, ["chat:write"]);
     assert_eq!(get("slack").oauth2().unwrap().token.scope_separator, ",", "inherited");
     assert_eq!(
-        get("acme-eu").base_url(&crate::provider::Values::new()).unwrap().as_str(),
+        get("acme-eu")
+            .base_url(vouchsafe_entity::kind::Method::ApiKey, &crate::provider::Values::new())
+            .unwrap()
+            .as_str(),
         "https://api.eu.a.example/"
     );
     assert_eq!(get("acme-eu").documentation(), "https://a.example/docs");

@@ -62,12 +62,13 @@ impl Hub {
             };
         }
         let values = self.all_values(actor.tenant, connector, &material).await?;
-        let account =
-            definition.account(&values).map(|account| Account { id: account.id, label: account.label });
+        let account = definition
+            .account(method, &values)
+            .map(|account| Account { id: account.id, label: account.label });
         Ok(Accepted {
             method,
             account,
-            variables: definition.public_variables(&material.values()).into_iter().collect(),
+            variables: definition.public_variables(method, &material.values()).into_iter().collect(),
             material,
             minted: answer.is_some(),
             expires_in: answer.as_ref().and_then(|answer| answer.expires_in),

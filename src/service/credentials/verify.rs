@@ -34,7 +34,7 @@ impl Hub {
         let credential = self.get_credential(actor, id).await?;
         let connector = self.connector_of(actor.environment(), &credential).await?;
         let definition = self.definition_of(&connector)?;
-        if definition.check().is_none() {
+        if definition.check(credential.method).is_none() {
             let detail =
                 format!("{} has no request that shows whether a credential works.", definition.name());
             return Err(Error::refused(Code::NoCheck, detail));

@@ -26,6 +26,8 @@ pub(super) struct Case {
     pub(super) known: Values,
     /// What the app will tell, by variable.
     pub(super) told: Values,
+    /// The words that the app tells where the file maps them to something else.
+    words: Values,
     /// What the user types.
     pub(super) typed: Map<String, Json>,
     /// What the embedder sets.
@@ -35,18 +37,32 @@ pub(super) struct Case {
     pub(super) number: u64,
 }
 
+/// The file with what a method table has of its own in the place of what is shared, and that table without it.
+fn seen_by(raw: &Raw, method: &str) -> (Table, Table) {
+    let (mut file, mut table) = (raw.table.clone(), raw::table(&raw.table, method));
+    for key in ["base_url", "account", "account_label", "check"] {
+        file.extend(table.remove(key).map(|own| (key.to_owned(), own)));
+    }
+    if let Some(Value::Table(own)) = table.remove("variables") {
+        let shared = file.entry("variables").or_insert_with(|| Table::new().into());
+        shared.as_table_mut().unwrap().extend(own);
+    }
+    (file, table)
+}
+
 impl Case {
     /// The case of a method.
     pub(super) fn of(raw: &Raw, method: &'static str, number: u64) -> Self {
-        let table = raw::table(&raw.table, method);
+        let (file, table) = seen_by(raw, method);
         let mut case = Self {
             slug: raw.slug.clone(),
             hub_slug: raw.slug.clone(),
             method,
-            file: raw.table.clone(),
+            file,
             table,
             known: Values::new(),
             told: Values::new(),
+            words: Values::new(),
             typed: Map::new(),
             set: Map::new(),
             client_id: format!("id+{number}/%"),
@@ -54,7 +70,11 @@ impl Case {
             number,
         };
         let variables = case.variables();
-        for (place, (name, variable)) in variables.iter().enumerate() {
+        // Those that others are made of come first.
+        let (made, plain): (Vec<_>, Vec<_>) = variables.iter().enumerate().partition(|(_, (_, variable))| {
+            raw::text(variable, "from").is_some_and(|from| from.starts_with("variables."))
+        });
+        for (place, (name, variable)) in plain.into_iter().chain(made) {
             let seed = number * 64 + u64::try_from(place).unwrap() + 1;
             case.give(name, variable, seed);
         }
@@ -66,7 +86,26 @@ impl Case {
     }
 
     fn give(&mut self, name: &str, variable: &Table, seed: u64) {
-        let value = sample::value(name, variable, seed, self.is_in_host(name));
+        if let Some(other) = raw::text(variable, "from").and_then(|from| from.strip_prefix("variables.")) {
+            let map = raw::table(variable, "map");
+            let value = self.known.get(other).or_else(|| self.told.get(other)).unwrap();
+            self.known.insert(name.to_owned(), map[value].as_str().unwrap().to_owned());
+            return;
+        }
+        let mut value = sample::value(name, variable, seed, self.is_in_host(name));
+        let of_this = format!("variables.{name}");
+        let made = self.variables().into_iter().find(|(_, other)| raw::text(other, "from") == Some(&of_this));
+        if let Some(word) = made.and_then(|(_, other)| Some(raw::table(&other, "map").keys().last()?.clone()))
+        {
+            // One that the map knows.
+            value = word;
+        }
+        if let Some((word, meaning)) =
+            variable.get("map").and_then(Value::as_table).and_then(|m| m.iter().last())
+        {
+            self.words.insert(name.to_owned(), word.clone());
+            meaning.as_str().unwrap().clone_into(&mut value);
+        }
         match (raw::text(variable, "from").unwrap_or("user"), variable.contains_key("lookup")) {
             ("user", false) => {
                 self.typed.insert(name.to_owned(), value.clone().into());
@@ -81,7 +120,7 @@ impl Case {
                 if let Some(default) = raw::text(variable, "default") {
                     self.known.insert(name.to_owned(), default.to_owned());
                 }
-                let never = from.starts_with("token.") && self.method == "api_key"
+                let never = from.starts_with("token.") && !self.has_tokens()
                     || from.starts_with("callback.") && self.method != "oauth2";
                 if !never {
                     self.told.insert(name.to_owned(), value);
@@ -92,12 +131,17 @@ impl Case {
 
     /// The word of the API for the method.
     pub(super) fn word(&self) -> &'static str {
-        if self.table.contains_key("basic") && self.method == "api_key" { "basic" } else { self.method }
+        if self.table.contains_key("basic") && !self.has_tokens() { "basic" } else { self.method }
     }
 
     /// Whether the method makes access tokens.
     pub(super) fn has_tokens(&self) -> bool {
-        self.method != "api_key"
+        !matches!(self.method, "api_key" | "basic")
+    }
+
+    /// What the app tells for a variable.
+    pub(super) fn word_for(&self, name: &str) -> String {
+        self.words.get(name).unwrap_or(&self.told[name]).clone()
     }
 
     /// The check that goes with the method.
@@ -119,11 +163,16 @@ impl Case {
         texts.extend(self.table.iter().flat_map(|(_, value)| raw::texts(value)));
         let mut reached: BTreeSet<String> = texts.into_iter().flat_map(raw::placeholders).collect();
         loop {
+            let made = all.iter().filter(|(name, _)| reached.contains(*name)).filter_map(|(_, variable)| {
+                Some(variable.get("from")?.as_str()?.strip_prefix("variables.")?.to_owned())
+            });
+            let made: Vec<String> = made.filter(|name| !reached.contains(name)).collect();
+            reached.extend(made.iter().cloned());
             let lookups = all.iter().filter(|(name, _)| reached.contains(*name));
             let urls = lookups.filter_map(|(_, variable)| variable.get("lookup")?.get("url")?.as_str());
             let more: Vec<String> =
                 urls.flat_map(raw::placeholders).filter(|name| !reached.contains(name)).collect();
-            if more.is_empty() {
+            if more.is_empty() && made.is_empty() {
                 break;
             }
             reached.extend(more);

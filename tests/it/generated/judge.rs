@@ -17,8 +17,16 @@ pub(super) fn access_token(case: &Case, n: u64) -> String {
     format!("at{n}.{}+/~=&{}", case.slug, case.number)
 }
 
+/// Whether the access token is what a refresh spends.
+fn is_renewed_by_access_token(case: &Case) -> bool {
+    raw::text(&case.table, "refresh.by") == Some("access_token")
+}
+
 /// The refresh token of the n-th answer. A static one never changes.
 pub(super) fn refresh_token(case: &Case, n: u64) -> String {
+    if is_renewed_by_access_token(case) {
+        return access_token(case, n);
+    }
     let n = if is_static(case) { 1 } else { n };
     format!("rt{n}.{}+/~=&{}", case.slug, case.number)
 }
@@ -31,6 +39,8 @@ fn is_static(case: &Case) -> bool {
 pub(super) fn lifetime(case: &Case) -> i64 {
     case.table.get("access_token_lifetime").and_then(Value::as_integer).unwrap_or(3_600)
 }
+
+const REFRESH: &str = "the refresh";
 
 type Fields = Vec<(String, Json)>;
 
@@ -81,14 +91,14 @@ fn plain(fields: Fields) -> Vec<(String, String)> {
 }
 
 /// Headers of a table of the file; one that lacks a value is left out.
-fn headers_of(table: &Table, values: &Values) -> BTreeMap<String, String> {
+pub(super) fn headers_of(table: &Table, values: &Values) -> BTreeMap<String, String> {
     let own = table.iter().filter_map(|(name, value)| {
         Some((name.to_ascii_lowercase(), fill(value.as_str()?, values)?.trim().to_owned()))
     });
     own.collect()
 }
 
-fn basic(user: &str, password: &str) -> String {
+pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
@@ -97,7 +107,7 @@ fn form_encoded(text: &str) -> String {
 }
 
 /// What is known, and the built-ins.
-fn with(case: &Case, more: &[(&str, &str)]) -> Values {
+pub(super) fn with(case: &Case, more: &[(&str, &str)]) -> Values {
     let mut values = case.known.clone();
     values.insert("client_id".to_owned(), case.client_id.clone());
     values.insert("client_secret".to_owned(), case.client_secret.clone());
@@ -134,7 +144,7 @@ pub(super) fn callback(case: &Case, code: &str, state: &str) -> Vec<(String, Str
     let name = |standard: &str| raw::text(&names, standard).unwrap_or(standard).to_owned();
     let mut pairs = vec![(name("code"), code.to_owned()), (name("state"), state.to_owned())];
     for (variable, parameter) in case.captured("callback.") {
-        pairs.push((parameter, case.told[&variable].clone()));
+        pairs.push((parameter, case.word_for(&variable)));
     }
     pairs
 }
@@ -151,6 +161,24 @@ pub(super) fn exchange(case: &Case, code: &str, redirect_uri: &str, challenge: O
     token_request(case, "the code exchange", standard, "token_params", "token_endpoint", &values)
 }
 
+/// The token of the first answer, where a second request turns it into the one to keep.
+const FIRST: &str = "first+token/=";
+
+/// The second request and the answer to the first one before it, where the file has such a thing.
+pub(super) fn second_exchange(case: &Case, answer: &Answer) -> Option<(Answer, Wanted)> {
+    let exchange = case.table.get("exchange")?.as_table()?;
+    let first = Answer { body: answer.body.replace(&access_token(case, 1), FIRST), ..answer.clone() };
+    let values = with(case, &[("access_token", FIRST)]);
+    let fields = put_over(Fields::new(), &raw::table(exchange, "params"), &values);
+    let mut headers = BTreeMap::from([("accept".to_owned(), "application/json".to_owned())]);
+    headers.extend(headers_of(&raw::table(&case.table, "token_headers"), &values));
+    let mut address = Address::of(raw::text(exchange, "endpoint").unwrap(), &values).unwrap();
+    let usual = raw::text(&case.table, "token_request_format");
+    let format = raw::text(exchange, "request_format").or(usual).unwrap_or("form");
+    let (method, body) = written(format, fields, &mut address);
+    Some((first, Wanted { step: "the second exchange", method, address, headers, body }))
+}
+
 /// The request that spends the refresh token of the n-th answer.
 pub(super) fn refresh(case: &Case, n: u64, redirect_uri: &str) -> Wanted {
     let (access, spent) = (access_token(case, n), refresh_token(case, n));
@@ -159,7 +187,7 @@ pub(super) fn refresh(case: &Case, n: u64, redirect_uri: &str) -> Wanted {
         with(case, &[("redirect_uri", redirect_uri), ("access_token", &access), ("refresh_token", &spent)]);
     let own = raw::text(&case.table, "refresh.endpoint").is_some();
     let endpoint = if own { "refresh.endpoint" } else { "token_endpoint" };
-    token_request(case, "the refresh", standard, "refresh.params", endpoint, &values)
+    token_request(case, REFRESH, standard, "refresh.params", endpoint, &values)
 }
 
 /// The request of a method that asks anew each time.
@@ -188,6 +216,9 @@ fn token_request(
             let (id, secret) = (form_encoded(&case.client_id), form_encoded(&case.client_secret));
             headers.insert("authorization".to_owned(), basic(&id, &secret));
         }
+        "client_secret_basic_unencoded" => {
+            headers.insert("authorization".to_owned(), basic(&case.client_id, &case.client_secret));
+        }
         "client_secret_post" => {
             standard.push(field("client_id", &case.client_id));
             standard.push(field("client_secret", &case.client_secret));
@@ -202,7 +233,15 @@ fn token_request(
     headers.extend(headers_of(&raw::table(&case.table, "token_headers"), values));
     let fields = renamed(case, put_over(standard, &raw::table(&case.table, params), values));
     let mut address = Address::of(raw::text(&case.table, endpoint).unwrap(), values).unwrap();
-    let (method, body) = match raw::text(&case.table, "token_request_format").unwrap_or("form") {
+    let usual = raw::text(&case.table, "token_request_format");
+    let own = raw::text(&case.table, "refresh.request_format").filter(|_| step == REFRESH);
+    let (method, body) = written(own.or(usual).unwrap_or("form"), fields, &mut address);
+    Wanted { step, method, address, headers, body }
+}
+
+/// Parameters as a request carries them.
+fn written(format: &str, fields: Fields, address: &mut Address) -> (&'static str, Body) {
+    match format {
         "form" => ("POST", Body::Form(plain(fields))),
         "json" => ("POST", Body::Json(Json::Object(fields.into_iter().collect()))),
         "query" => {
@@ -210,8 +249,7 @@ fn token_request(
             ("GET", Body::Empty)
         }
         other => panic!("the judge doesn't know `{other}`"),
-    };
-    Wanted { step, method, address, headers, body }
+    }
 }
 
 /// The n-th token answer, shaped as the file says; what the file leaves open differs from file to file.
@@ -220,7 +258,7 @@ pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) ->
     let path = |standard: &str| raw::text(&names, standard).unwrap_or(standard).to_owned();
     let mut answer = json!({});
     put(&mut answer, &path("access_token"), access_token(case, n).into());
-    let rotates = n == 1 || !is_static(case);
+    let rotates = (n == 1 || !is_static(case)) && !is_renewed_by_access_token(case);
     if case.method == "oauth2" && rotates {
         put(&mut answer, &path("refresh_token"), refresh_token(case, n).into());
     }
@@ -242,7 +280,7 @@ pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) ->
         put(&mut answer, "token_type", "User Access Token".into());
     }
     for (variable, path) in case.captured("token.") {
-        put(&mut answer, &path, case.told[&variable].clone().into());
+        put(&mut answer, &path, case.word_for(&variable).into());
     }
     let members = answer.as_object().unwrap();
     if case.turn(4) == 0 && members.values().all(|value| value.is_string() || value.is_number()) {
@@ -254,7 +292,7 @@ pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) ->
 }
 
 /// Puts a value at a dotted path: numbers are places in lists, unless there is an object already.
-fn put(tree: &mut Json, path: &str, value: Json) {
+pub(super) fn put(tree: &mut Json, path: &str, value: Json) {
     let mut here = tree;
     for key in path.split('.') {
         if let (Ok(place), false) = (key.parse::<usize>(), here.as_object().is_some_and(|o| !o.is_empty())) {
@@ -276,117 +314,6 @@ fn put(tree: &mut Json, path: &str, value: Json) {
     *here = value;
 }
 
-/// How a credential goes on a call: headers and query. What has no value yet is left out.
-fn placed(case: &Case, values: &Values) -> (BTreeMap<String, String>, Vec<(String, String)>) {
-    let mut headers = headers_of(&raw::table(&case.file, "headers"), values);
-    let keys = ["headers", "query", "basic"];
-    if case.has_tokens() && !keys.iter().any(|key| case.table.contains_key(*key)) {
-        headers.insert("authorization".to_owned(), format!("Bearer {}", values["access_token"]));
-    }
-    headers.extend(headers_of(&raw::table(&case.table, "headers"), values));
-    if let Some(login) = case.table.get("basic").and_then(Value::as_table) {
-        let part = |key| fill(raw::text(login, key).unwrap(), values).unwrap_or_default();
-        headers.insert("authorization".to_owned(), basic(&part("username"), &part("password")));
-    }
-    let own = raw::table(&case.table, "query");
-    let query = own.iter().filter_map(|(name, value)| Some((name.clone(), fill(value.as_str()?, values)?)));
-    (headers, query.collect())
-}
-
-fn with_token(case: &Case, n: u64) -> Values {
-    let access = access_token(case, n);
-    let own = [("access_token", access.as_str())];
-    with(case, if case.has_tokens() { &own } else { &[] })
-}
-
-/// A look-up with the n-th token, and its answer.
-pub(super) fn lookup(case: &Case, n: u64, (name, url, path): &(String, String, String)) -> (Wanted, Answer) {
-    let values = with_token(case, n);
-    let (headers, query) = placed(case, &values);
-    let mut address = Address::of(url, &values).unwrap();
-    address.query.extend(query);
-    let mut answer = json!({});
-    put(&mut answer, path, case.told[name].clone().into());
-    let wanted = Wanted { step: "a look-up", method: "GET", address, headers, body: Body::Empty };
-    (wanted, Answer::json(200, &answer))
-}
-
-/// The check with the n-th token, and the answer to a good credential; none where the file has no check.
-pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
-    let check = case.check()?;
-    let values = with_token(case, n);
-    let (headers, query) = placed(case, &values);
-    let path = raw::text(&check, "path").unwrap();
-    let mut address = if path.starts_with('/') {
-        base(case, &values).below(path, &values).unwrap()
-    } else {
-        Address::of(path, &values).unwrap()
-    };
-    address.query.extend(query);
-    let method = match raw::text(&check, "method").unwrap_or("GET") {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        _ => "POST",
-    };
-    let body = check.get("json").map_or(Body::Empty, |json| Body::Json(serde_json::to_value(json).unwrap()));
-    let mut answer = json!({});
-    if let Some(success) = raw::text(&check, "success") {
-        put(&mut answer, success, true.into());
-    }
-    for (variable, path) in case.captured("check.") {
-        put(&mut answer, &path, case.told[&variable].clone().into());
-    }
-    Some((Wanted { step: "the check", method, address, headers, body }, Answer::json(200, &answer)))
-}
-
-/// The status by which the app refuses a wrong key.
-pub(super) fn wrong_key(case: &Case) -> u16 {
-    let check = case.check().unwrap_or_default();
-    let listed = check.get("wrong_key").and_then(Value::as_array).and_then(|list| list.first());
-    listed.and_then(Value::as_integer).map_or(401, |status| u16::try_from(status).unwrap())
-}
-
-/// The statuses by which the app says that a right is missing.
-pub(super) fn missing_permission(case: &Case) -> Option<u16> {
-    let check = case.check()?;
-    let list = |key: &str, usual: i64| {
-        let own = check.get(key).and_then(Value::as_array);
-        own.map_or(vec![usual], |list| list.iter().filter_map(Value::as_integer).collect())
-    };
-    let wrong = list("wrong_key", 401);
-    let status = list("missing_permission", 403).into_iter().find(|status| !wrong.contains(status))?;
-    Some(u16::try_from(status).unwrap())
-}
-
-fn base(case: &Case, values: &Values) -> Address {
-    Address::of(raw::text(&case.file, "base_url").unwrap(), values).unwrap()
-}
-
-/// A call through the proxy with the n-th token: below the base, or at the root of another allowed host.
-pub(super) fn call(case: &Case, n: u64, host: Option<&str>) -> Wanted {
-    let values = with_token(case, n);
-    let (mut headers, query) = placed(case, &values);
-    headers.insert("x-caller".to_owned(), "yes".to_owned());
-    let mut address = base(case, &values);
-    if let Some(host) = host {
-        address = Address { host: host.to_owned(), path: String::new(), query: Vec::new() };
-    }
-    let mut address = address.below(&format!("/{PATH}"), &values).unwrap();
-    address.query.extend(query);
-    let sent = json!({"sent": true});
-    Wanted { step: "a call through the proxy", method: "POST", address, headers, body: Body::Json(sent) }
-}
-
-/// What the calls are for.
-pub(super) const PATH: &str = "things/7?page=2&note=a%20b";
-
-/// The further hosts that calls may go to.
-pub(super) fn hosts(case: &Case) -> Vec<String> {
-    let values = with(case, &[]);
-    let hosts = raw::list(&case.file, "allowed_hosts");
-    hosts.iter().filter_map(|host| fill(host, &values)).map(|host| host.to_ascii_lowercase()).collect()
-}
-
 /// The request that ends a grant (RFC 7009); none where the app has no endpoint for it.
 pub(super) fn revocation(case: &Case, n: u64) -> Option<Wanted> {
     let endpoint = raw::text(&case.table, "revocation_endpoint")?;
@@ -398,6 +325,9 @@ pub(super) fn revocation(case: &Case, n: u64) -> Option<Wanted> {
             let (id, secret) = (form_encoded(&case.client_id), form_encoded(&case.client_secret));
             headers.insert("authorization".to_owned(), basic(&id, &secret));
         }
+        "client_secret_basic_unencoded" => {
+            headers.insert("authorization".to_owned(), basic(&case.client_id, &case.client_secret));
+        }
         "none" => fields.push(field("client_id", &case.client_id)),
         _ => {
             fields.push(field("client_id", &case.client_id));
@@ -407,29 +337,4 @@ pub(super) fn revocation(case: &Case, n: u64) -> Option<Wanted> {
     let address = Address::of(endpoint, &values).unwrap();
     let body = Body::Form(plain(fields));
     Some(Wanted { step: "the revocation", method: "POST", address, headers, body })
-}
-
-/// The account that the credential opens, where the file names one.
-pub(super) fn account(case: &Case) -> Option<String> {
-    fill(raw::text(&case.file, "account")?, &case.known)
-}
-
-/// What people see of the account, where the file says so.
-pub(super) fn account_label(case: &Case) -> Option<String> {
-    fill(raw::text(&case.file, "account_label")?, &case.known)
-}
-
-/// Every host that the app of a case has, once everything is known.
-pub(super) fn all_hosts(case: &Case) -> Vec<String> {
-    let mut values = with_token(case, 1);
-    values.extend(case.told.clone());
-    let mut urls: Vec<String> = vec![raw::text(&case.file, "base_url").unwrap().to_owned()];
-    for key in ["token_endpoint", "refresh.endpoint", "revocation_endpoint"] {
-        urls.extend(raw::text(&case.table, key).map(str::to_owned));
-    }
-    urls.extend(case.lookups().into_iter().map(|(_, url, _)| url));
-    let check = case.check().and_then(|check| raw::text(&check, "path").map(str::to_owned));
-    urls.extend(check.filter(|path| !path.starts_with('/')));
-    let found = urls.iter().filter_map(|url| Address::of(url, &values)).map(|address| address.host);
-    found.chain(hosts(case)).collect()
 }

@@ -2,6 +2,7 @@
 
 use toml::{Table, Value};
 
+use super::case::Case;
 use super::raw::{self, Raw};
 
 /// A kind of mistake: changes the file, or says that it has no such fact.
@@ -27,10 +28,10 @@ pub(super) const MISTAKES: [(&str, Mistake); 23] = [
     ("revocation endpoint", |file, method| table(file, method)?.remove("revocation_endpoint").map(drop)),
     ("scopes", scopes),
     ("lifetime", lifetime),
-    ("base URL", |file, _| longer(file, "base_url")),
+    ("base URL", |file, method| longer(sharer(file, method, "base_url")?, "base_url")),
     ("fixed header", fixed_header),
     ("captured value", captured),
-    ("check: path", |file, _| longer(table(file, "check")?, "path")),
+    ("check: path", |file, method| longer(table(sharer(file, method, "check")?, "check")?, "path")),
     ("check: reading", check_reading),
 ];
 
@@ -45,6 +46,11 @@ fn table<'a>(file: &'a mut Table, path: &str) -> Option<&'a mut Table> {
     let mut keys = path.split('.');
     let first = file.get_mut(keys.next()?)?;
     keys.try_fold(first, |value, key| value.get_mut(key))?.as_table_mut()
+}
+
+/// The table that has a key: that of the method, or the file.
+fn sharer<'a>(file: &'a mut Table, method: &str, key: &str) -> Option<&'a mut Table> {
+    if table(file, method)?.contains_key(key) { table(file, method) } else { Some(file) }
 }
 
 /// Gives the key at a place another name.
@@ -72,7 +78,7 @@ fn placement_name(file: &mut Table, method: &str) -> Option<()> {
             return renamed_at(placed, place);
         }
     }
-    if own.contains_key("basic") || method == "api_key" {
+    if own.contains_key("basic") || matches!(method, "api_key" | "basic") {
         return None;
     }
     let header = Table::from_iter([("X-Wrong".to_owned(), Value::from("Bearer {access_token}"))]);
@@ -88,7 +94,7 @@ fn placement_form(file: &mut Table, method: &str) -> Option<()> {
         basic.insert("password".to_owned(), username);
         return Some(());
     }
-    if !own.contains_key("headers") && !own.contains_key("query") && method != "api_key" {
+    if !own.contains_key("headers") && !own.contains_key("query") && !matches!(method, "api_key" | "basic") {
         let header = Table::from_iter([("Authorization".to_owned(), Value::from("Token {access_token}"))]);
         own.insert("headers".to_owned(), header.into());
         return Some(());
@@ -202,12 +208,15 @@ fn fixed_header(file: &mut Table, _: &str) -> Option<()> {
     renamed_at(table(file, "headers")?, 0)
 }
 
-fn captured(file: &mut Table, _: &str) -> Option<()> {
-    let own = |variable: &Value| {
-        let from = variable.get("from").and_then(Value::as_str).unwrap_or("user");
-        from.contains('.') || variable.get("lookup").is_some()
-    };
-    let (_, variable) = table(file, "variables")?.iter_mut().find(|(_, variable)| own(variable))?;
+fn captured(file: &mut Table, method: &str) -> Option<()> {
+    let raw = Raw { slug: String::new(), text: String::new(), table: file.clone() };
+    let method = raw.methods().into_iter().find(|known| *known == method)?;
+    let case = Case::of(&raw, method, 1);
+    let mut reached = case.variables().into_iter().map(|(name, _)| name);
+    // One that the app tells with this method, and that is no part of the method's own table.
+    let shared = raw::table(file, "variables");
+    let name = reached.find(|name| case.told.contains_key(name) && shared.contains_key(name))?;
+    let variable = table(file, "variables")?.get_mut(&name)?;
     let variable = variable.as_table_mut()?;
     match variable.get_mut("lookup").and_then(Value::as_table_mut) {
         Some(lookup) => drop(lookup.insert("path".to_owned(), "wrong.path".into())),
@@ -219,8 +228,8 @@ fn captured(file: &mut Table, _: &str) -> Option<()> {
     Some(())
 }
 
-fn check_reading(file: &mut Table, _: &str) -> Option<()> {
-    let check = table(file, "check")?;
+fn check_reading(file: &mut Table, method: &str) -> Option<()> {
+    let check = table(sharer(file, method, "check")?, "check")?;
     let (key, wrong) = match (check.contains_key("success"), check.contains_key("wrong_key")) {
         (true, _) => ("success", Value::from("wrong.path")),
         (false, true) => ("wrong_key", Value::from(vec![418])),

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 pub(super) type Values = BTreeMap<String, String>;
 
 /// The method tables that the judge can play the app for.
-const METHODS: [&str; 4] = ["oauth2", "client_credentials", "api_key", "session"];
+const METHODS: [&str; 5] = ["oauth2", "client_credentials", "api_key", "basic", "session"];
 /// Tables at the top that are no methods.
 const OTHERS: [&str; 4] = ["headers", "variables", "check", "limits"];
 
@@ -61,12 +61,25 @@ impl Raw {
         // What only the file that it extends uses would be a mistake here.
         let mut uses = table.clone();
         uses.remove("variables");
-        uses.get_mut("check").and_then(Value::as_table_mut).map(|check| check.remove("json"));
+        for (key, value) in &mut uses {
+            let Some(table) = value.as_table_mut() else { continue };
+            let own = if key == "check" {
+                Some(&mut *table)
+            } else {
+                table.get_mut("check").and_then(Value::as_table_mut)
+            };
+            own.map(|check| check.remove("json"));
+        }
         let uses = Value::Table(uses);
         if let Some(Value::Table(variables)) = table.get_mut("variables") {
             let lookups =
                 variables.values().filter_map(|variable| variable.get("lookup")?.get("url")?.as_str());
-            let used: Vec<String> = texts(&uses).into_iter().chain(lookups).flat_map(placeholders).collect();
+            // A value can be made of another.
+            let others = variables
+                .values()
+                .filter_map(|variable| variable.get("from")?.as_str()?.strip_prefix("variables."));
+            let names = texts(&uses).into_iter().chain(lookups).flat_map(placeholders);
+            let used: Vec<String> = names.chain(others.map(str::to_owned)).collect();
             variables.retain(|name, _| used.iter().any(|used| used == name));
         }
         toml::to_string(&table).unwrap()
