@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{Deps, Running, provider_sources};
 use crate::config::Config;
@@ -23,8 +23,10 @@ pub(super) fn run(
         let metrics = crate::telemetry::start_metrics()?;
         let metrics: MetricsText = Arc::new(move || metrics.render());
         let running = Running::start(config, Deps::default(), Some(metrics)).await?;
+        // Before anything else takes time: whoever sees the hub answer may tell it to stop.
+        let mut signals = Signals::new()?;
         greet(&running).await?;
-        wait_for_end(config, &running).await?;
+        signals.wait_for_end(config, &running).await;
         running.stop().await;
         Ok(())
     })
@@ -50,16 +52,31 @@ pub(super) async fn owner_link(hub: &Hub) -> Result<url::Url, CliError> {
     link.map_err(|_| CliError::Said("the link for the owner could not be made".to_owned()))
 }
 
-/// Until SIGTERM or SIGINT; SIGHUP reads the provider definitions again.
-async fn wait_for_end(config: &Config, running: &Running) -> Result<(), CliError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => reload(config, running),
+/// What an operator tells the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From now on they are heard.
+    fn new() -> Result<Self, CliError> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Until SIGTERM or SIGINT; SIGHUP reads the provider definitions again.
+    async fn wait_for_end(&mut self, config: &Config, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload(config, running),
+            }
         }
     }
 }
