@@ -136,6 +136,7 @@ pub const fn may(role: Role, action: Action, settings: RoleSettings) -> bool {
 impl Action {
     /// The least that one may do with what this is done to. A role that may not even that does not know that it is
     /// there.
+    #[must_use]
     pub const fn least(self) -> Self {
         match self {
             Self::ConfigureConnectors | Self::EditIntegrations => Self::ViewConnectors,

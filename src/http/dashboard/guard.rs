@@ -87,7 +87,7 @@ pub(super) async fn problems_as_pages(
 ) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
     let here = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    let here = own(Some(&here)).map(str::to_owned).unwrap_or_else(|| Url::Dashboard.to_string());
+    let here = own(Some(&here)).map_or_else(|| Url::Dashboard.to_string(), str::to_owned);
     let shows = request.method() == Method::GET || request.method() == Method::HEAD;
     let mut response = next.run(request).await;
     let status = response.status();
@@ -108,12 +108,12 @@ pub(super) async fn problems_as_pages(
             go_to(&Url::Authenticator.to_string())
         }
         _ => {
-            let mut shown = problem_page(&state, &problem, id.as_deref());
+            let mut page = problem_page(&state, &problem, id.as_deref());
             for name in [axum::http::header::RETRY_AFTER, axum::http::header::ALLOW] {
                 let value = response.headers().get(&name).cloned();
-                shown.headers_mut().extend(value.map(|value| (name, value)));
+                page.headers_mut().extend(value.map(|value| (name, value)));
             }
-            shown
+            page
         }
     }
 }
