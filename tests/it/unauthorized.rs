@@ -1,6 +1,8 @@
 //! Every route × nobody, a wrong key, a key without the scope, the other environment. A route that is not in the
 //! table fails.
 
+mod scopes;
+
 use std::collections::BTreeMap;
 
 use http::Method;
