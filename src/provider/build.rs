@@ -218,7 +218,7 @@ impl Builder {
             account_label,
             variables: std::mem::take(&mut self.variables),
             offered: methods.offered.clone(),
-            methods: methods.offered,
+            described: methods.offered,
             views: Vec::new(),
             reach: Vec::new(),
             oauth2: methods.oauth2,

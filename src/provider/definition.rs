@@ -52,7 +52,7 @@ pub struct Definition {
     /// The same for methods to which the file says something of their own.
     pub(super) views: Vec<Definition>,
     /// Methods that are described here, each with the indexes of the variables that it reaches.
-    pub(super) methods: Vec<Method>,
+    pub(super) described: Vec<Method>,
     pub(super) reach: Vec<Vec<usize>>,
     pub(super) oauth2: Option<OAuth2>,
     pub(super) client_credentials: Option<ClientCredentials>,
@@ -111,7 +111,7 @@ impl Definition {
 
     /// The definition as a method sees it, with the API base, the variables and the check of its own.
     pub fn of(&self, method: Method) -> &Self {
-        self.views.iter().find(|view| view.methods.contains(&method)).unwrap_or(self)
+        self.views.iter().find(|view| view.described.contains(&method)).unwrap_or(self)
     }
 
     /// Everything that the file describes, the shared part first.
@@ -124,7 +124,7 @@ impl Definition {
         let mut parts = parts.into_iter();
         let mut first = parts.next()?;
         first.views = parts.collect();
-        first.offered = first.all().flat_map(|part| part.methods.clone()).collect();
+        first.offered = first.all().flat_map(|part| part.described.clone()).collect();
         let order = [
             Method::OAuth2,
             Method::ClientCredentials,
@@ -155,7 +155,7 @@ impl Definition {
     /// The variables that a method reaches, in the order of the file; none if it is not on offer.
     pub fn variables_of(&self, method: Method) -> impl Iterator<Item = &Variable> {
         let one = self.of(method);
-        let place = one.methods.iter().position(|offered| *offered == method);
+        let place = one.described.iter().position(|offered| *offered == method);
         let reach = place.and_then(|place| one.reach.get(place)).map_or(&[][..], Vec::as_slice);
         reach.iter().filter_map(|index| one.variables.get(*index))
     }

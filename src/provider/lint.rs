@@ -40,7 +40,7 @@ pub(super) fn lint(
         return Err(flaws);
     }
     let reach: Vec<Vec<usize>> =
-        draft.definition.methods.iter().map(|method| reached(&draft, *method)).collect();
+        draft.definition.described.iter().map(|method| reached(&draft, *method)).collect();
     draft.definition.reach = reach;
     Ok(draft.definition)
 }

@@ -102,7 +102,7 @@ async fn every_method_of_every_file_works_as_its_file_says() {
         .map(|((raw, method), number)| Case::of(raw, method, number))
         .collect();
     let played = cases.len();
-    let Some(outcomes) = play(&crate::providers::folder(), cases).await else { return };
+    let Some(outcomes) = Box::pin(play(&crate::providers::folder(), cases)).await else { return };
     let failures: Vec<String> = outcomes
         .into_iter()
         .filter_map(|(label, outcome)| Some(format!("{}: {}", label.shown, outcome.err()?)))
@@ -168,7 +168,7 @@ async fn a_wrong_fact_in_a_file_does_not_get_past_its_app() {
             cases.push(case);
         }
     }
-    let Some(outcomes) = play(folder.path(), cases).await else { return };
+    let Some(outcomes) = Box::pin(play(folder.path(), cases)).await else { return };
     let missed: Vec<String> = outcomes
         .iter()
         .filter(|(_, outcome)| outcome.is_ok())
@@ -190,7 +190,9 @@ async fn an_app_that_answers_by_a_form_post() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("posting.toml"), text).unwrap();
     let raw = Raw { slug: "posting".to_owned(), text: text.to_owned(), table: text.parse().unwrap() };
-    let Some(outcomes) = play(folder.path(), vec![Case::of(&raw, "oauth2", 1)]).await else { return };
+    let Some(outcomes) = Box::pin(play(folder.path(), vec![Case::of(&raw, "oauth2", 1)])).await else {
+        return;
+    };
     for (label, outcome) in outcomes {
         assert_eq!(outcome, Ok(()), "{}", label.shown);
     }

@@ -79,7 +79,8 @@ impl Variable {
         };
         if !self.map.is_empty() {
             let known = self.map.iter().find(|(word, _)| *word == value);
-            value = known.ok_or_else(|| CaptureError::Refused(self.name.clone()))?.1.clone();
+            let (_, meant) = known.ok_or_else(|| CaptureError::Refused(self.name.clone()))?;
+            value.clone_from(meant);
         }
         if self.places.host {
             value.truncate(value.trim_end_matches('/').len());

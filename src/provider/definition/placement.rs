@@ -129,7 +129,7 @@ impl Definition {
     }
 
     fn placing(&self, method: Method) -> Option<&Placing> {
-        if !self.methods.contains(&method) {
+        if !self.described.contains(&method) {
             return None;
         }
         match method {

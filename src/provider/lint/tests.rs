@@ -103,10 +103,10 @@ fn a_mistake_in_what_a_method_has_of_its_own_is_shown_there() {
         let problems = report.problems().iter();
         problems.map(|one| (one.code, one.line, one.column)).collect::<Vec<_>>()
     };
-    assert_eq!(place("path = \"/who\"", "path = \"/{who}\""), [("unknown-placeholder", 35, 8)]);
-    assert_eq!(place("site = { label = \"Site\" }", "site = { label = \"\" }"), [("missing-key", 30, 1)]);
-    assert_eq!(place("https://{files}/api", "http://{files}/api"), [("http-url", 20, 12)]);
-    assert_eq!(place("w = \"files-west", "x = \"files-west"), [("bad-map", 8, 40)]);
+    assert_eq!(place("path = \"/who\"", "path = \"/{who}\""), [("unknown-placeholder", 31, 8)]);
+    assert_eq!(place("site = { label = \"Site\" }", "site = { label = \"\" }"), [("missing-key", 27, 1)]);
+    assert_eq!(place("https://{files}/api", "http://{files}/api"), [("http-url", 18, 12)]);
+    assert_eq!(place("w = \"files-west", "x = \"files-west"), [("bad-map", 8, 44)]);
     assert_eq!(
         place("password = {", "unused = { label = \"x\" }\npassword = {"),
         [("unused-variable", 10, 1)]

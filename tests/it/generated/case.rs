@@ -95,13 +95,14 @@ impl Case {
         let mut value = sample::value(name, variable, seed, self.is_in_host(name));
         let of_this = format!("variables.{name}");
         let made = self.variables().into_iter().find(|(_, other)| raw::text(other, "from") == Some(&of_this));
-        if let Some(word) = made.and_then(|(_, other)| Some(raw::table(&other, "map").keys().last()?.clone()))
+        if let Some(word) =
+            made.and_then(|(_, other)| Some(raw::table(&other, "map").keys().next_back()?.clone()))
         {
             // One that the map knows.
             value = word;
         }
         if let Some((word, meaning)) =
-            variable.get("map").and_then(Value::as_table).and_then(|m| m.iter().last())
+            variable.get("map").and_then(Value::as_table).and_then(|m| m.iter().next_back())
         {
             self.words.insert(name.to_owned(), word.clone());
             meaning.as_str().unwrap().clone_into(&mut value);

@@ -41,9 +41,9 @@ impl<'a> Drive<'a> {
         self.form_asks_for_what_the_file_does().await?;
         self.put_connector().await?;
         if self.case.method == "oauth2" {
-            self.sign_in().await?
+            self.sign_in().await?;
         } else {
-            self.type_in().await?
+            self.type_in().await?;
         }
         self.account_is_known().await?;
         self.token_is(self.answers).await?;
@@ -62,7 +62,7 @@ impl<'a> Drive<'a> {
 
     async fn form_asks_for_what_the_file_does(&self) -> Outcome {
         let path = format!("/providers/{}", self.case.hub_slug);
-        let shown = wants(self.app.as_key().get(&path).await, 200, "reading the provider")?;
+        let shown = wants(&self.app.as_key().get(&path).await, 200, "reading the provider")?;
         let methods = shown["methods"].as_array().cloned().unwrap_or_default();
         let Some(method) = methods.iter().find(|method| method["type"] == self.case.word()) else {
             return Err(format!("the hub doesn't offer the method: {methods:?}"));
@@ -86,8 +86,11 @@ impl<'a> Drive<'a> {
             body["clientSecret"] = case.client_secret.clone().into();
         }
         let answer = self.app.as_key().put(&format!("/connectors/{}", case.hub_slug), &body).await;
-        let made =
-            if answer.status == 200 { wants(answer, 200, "") } else { wants(answer, 201, "PUT connector") }?;
+        let made = if answer.status == 200 {
+            wants(&answer, 200, "")
+        } else {
+            wants(&answer, 201, "PUT connector")
+        }?;
         made["redirectUri"].as_str().unwrap_or_default().clone_into(&mut self.redirect_uri);
         Ok(())
     }
@@ -120,11 +123,11 @@ impl<'a> Drive<'a> {
     async fn sign_in(&mut self) -> Outcome {
         let (app, slug) = (self.app, self.case.hub_slug.clone());
         let body = json!({"userId": self.user(), "connectors": [slug]});
-        let session = wants(app.as_key().post("/connect/sessions", &body).await, 201, "making a session")?;
+        let session = wants(&app.as_key().post("/connect/sessions", &body).await, 201, "making a session")?;
         let token = session["token"].as_str().unwrap_or_default();
         let modal = app.anonymous().header("authorization", &format!("Bearer {token}"));
         let body = json!({"connector": slug, "data": self.case.typed});
-        let ticket = wants(modal.post("/connect/tickets", &body).await, 200, "asking for a ticket")?;
+        let ticket = wants(&modal.post("/connect/tickets", &body).await, 200, "asking for a ticket")?;
         let page = app.anonymous().get(ticket["startUrl"].as_str().unwrap_or_default()).await;
         let cookie = page.headers.get(SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
         let cookie =
@@ -132,7 +135,7 @@ impl<'a> Drive<'a> {
         let flow = cookie.split('=').next().unwrap_or_default().trim_start_matches("vs_flow_");
         let browser = app.anonymous().header(COOKIE.as_str(), cookie);
         let body = json!({"flow": flow, "nonce": ticket["nonce"]});
-        let sent = wants(browser.post("/connect/start/handshake", &body).await, 200, "going to the app")?;
+        let sent = wants(&browser.post("/connect/start/handshake", &body).await, 200, "going to the app")?;
         let consent: Url =
             sent["location"].as_str().unwrap_or_default().parse().map_err(|_| "no consent page")?;
 
@@ -160,9 +163,10 @@ impl<'a> Drive<'a> {
         self.expect_learning();
         self.come_back(&browser, &back).await?;
         let path = format!("/connect/sessions/{}", session["sessionId"].as_str().unwrap_or_default());
-        let ended = wants(app.as_key().get(&path).await, 200, "reading the session")?;
+        let ended = wants(&app.as_key().get(&path).await, 200, "reading the session")?;
         let credential = ended["results"][0]["credentialId"].as_str();
-        self.credential = credential.ok_or_else(|| format!("nothing was connected: {ended}"))?.to_owned();
+        let credential = credential.ok_or_else(|| format!("nothing was connected: {ended}"))?;
+        credential.clone_into(&mut self.credential);
         Ok(())
     }
 
@@ -199,21 +203,21 @@ impl<'a> Drive<'a> {
     /// A user types values; a wrong key first, which must leave nothing behind.
     async fn type_in(&mut self) -> Outcome {
         let user = json!({"username": self.user()});
-        wants(self.app.as_key().post("/users", &user).await, 201, "making a user")?;
+        wants(&self.app.as_key().post("/users", &user).await, 201, "making a user")?;
         let body = json!({
             "userId": self.user(), "connector": self.case.hub_slug, "method": self.case.word(),
             "data": self.case.typed,
         });
-        if !self.case.has_tokens() {
-            self.refuse_first(&body).await?;
-        } else {
+        if self.case.has_tokens() {
             let answer = self.next_tokens();
             self.apps.expect(judge::mint(&self.case), answer);
+        } else {
+            self.refuse_first(&body).await?;
         }
         self.expect_learning();
         let made = self.app.as_key().post("/credentials", &body).await;
         self.apps.verdict()?;
-        let made = wants(made, 201, "making the credential")?;
+        let made = wants(&made, 201, "making the credential")?;
         made["credentialId"].as_str().unwrap_or_default().clone_into(&mut self.credential);
         Ok(())
     }
@@ -237,7 +241,7 @@ impl<'a> Drive<'a> {
 
     async fn account_is_known(&self) -> Outcome {
         let path = format!("/credentials/{}", self.credential);
-        let shown = wants(self.app.as_key().get(&path).await, 200, "reading the credential")?;
+        let shown = wants(&self.app.as_key().get(&path).await, 200, "reading the credential")?;
         let wanted = calls::account(&self.case).map_or(Value::Null, Value::from);
         let label = calls::account_label(&self.case).map_or_else(|| wanted.clone(), Value::from);
         let found = (&shown["account"]["id"], &shown["account"]["label"]);
@@ -250,7 +254,7 @@ impl<'a> Drive<'a> {
     async fn token_is(&self, n: u64) -> Outcome {
         let answer = self.app.as_key().get(&format!("/credentials/{}/token", self.credential)).await;
         self.apps.verdict()?;
-        let token = wants(answer, 200, "reading the token")?;
+        let token = wants(&answer, 200, "reading the token")?;
         if !self.case.has_tokens() {
             let found = &token["fields"];
             let same = self.case.typed.iter().all(|(name, value)| found[name] == *value);
@@ -349,7 +353,7 @@ impl<'a> Drive<'a> {
     async fn outcome_is(&self, path: &str, outcome: &str) -> Outcome {
         let answer = self.app.as_key().act(path).await;
         self.apps.verdict()?;
-        let found = wants(answer, 200, "verifying")?["outcome"].clone();
+        let found = wants(&answer, 200, "verifying")?["outcome"].clone();
         if found == outcome { Ok(()) } else { Err(format!("the check says {found}, not {outcome}")) }
     }
 
@@ -362,13 +366,13 @@ impl<'a> Drive<'a> {
         }
         let answer = self.app.as_key().delete(&format!("/credentials/{}", self.credential)).await;
         self.apps.verdict()?;
-        let found = wants(answer, 200, "deleting")?["revokedUpstream"].clone();
+        let found = wants(&answer, 200, "deleting")?["revokedUpstream"].clone();
         if found == wanted { Ok(()) } else { Err(format!("revoked upstream: {found}, not {wanted}")) }
     }
 }
 
 /// The body of an answer with this status.
-fn wants(answer: TestResponse, status: u16, what: &str) -> Outcome<Value> {
+fn wants(answer: &TestResponse, status: u16, what: &str) -> Outcome<Value> {
     if answer.status == status {
         return Ok(answer.json());
     }

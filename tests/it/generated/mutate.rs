@@ -218,12 +218,11 @@ fn captured(file: &mut Table, method: &str) -> Option<()> {
     let name = reached.find(|name| case.told.contains_key(name) && shared.contains_key(name))?;
     let variable = table(file, "variables")?.get_mut(&name)?;
     let variable = variable.as_table_mut()?;
-    match variable.get_mut("lookup").and_then(Value::as_table_mut) {
-        Some(lookup) => drop(lookup.insert("path".to_owned(), "wrong.path".into())),
-        None => {
-            let wrong = format!("{}_wrong", raw::text(variable, "from")?);
-            variable.insert("from".to_owned(), wrong.into());
-        }
+    if let Some(lookup) = variable.get_mut("lookup").and_then(Value::as_table_mut) {
+        lookup.insert("path".to_owned(), "wrong.path".into());
+    } else {
+        let wrong = format!("{}_wrong", raw::text(variable, "from")?);
+        variable.insert("from".to_owned(), wrong.into());
     }
     Some(())
 }

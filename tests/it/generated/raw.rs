@@ -79,8 +79,8 @@ impl Raw {
                 .values()
                 .filter_map(|variable| variable.get("from")?.as_str()?.strip_prefix("variables."));
             let names = texts(&uses).into_iter().chain(lookups).flat_map(placeholders);
-            let used: Vec<String> = names.chain(others.map(str::to_owned)).collect();
-            variables.retain(|name, _| used.iter().any(|used| used == name));
+            let needed: Vec<String> = names.chain(others.map(str::to_owned)).collect();
+            variables.retain(|name, _| needed.iter().any(|one| one == name));
         }
         toml::to_string(&table).unwrap()
     }

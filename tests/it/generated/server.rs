@@ -116,7 +116,7 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, stage: Arc<Mutex<Stage>
     let name = stream.get_ref().1.server_name().unwrap_or_default().to_owned();
     let service = service_fn(move |request| {
         let (stage, name) = (Arc::clone(&stage), name.clone());
-        async move { Ok::<_, hyper::Error>(respond(request, name, &stage).await?) }
+        async move { respond(request, name, &stage).await }
     });
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
