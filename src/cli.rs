@@ -53,6 +53,9 @@ enum Command {
     /// Make and list environments
     #[command(subcommand)]
     Environments(Environments),
+    /// Let people into the dashboard
+    #[command(subcommand)]
+    Members(Members),
     /// List and check provider definitions
     #[command(subcommand)]
     Providers(Providers),
@@ -110,6 +113,16 @@ struct Place {
     /// The workspace
     #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
     workspace: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Members {
+    /// Print a one-time link by which somebody becomes an owner; an earlier one stops working
+    InviteOwner {
+        /// The workspace
+        #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
+        workspace: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -292,6 +305,9 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
             block_on(async {
                 match command {
                     Command::Keys(keys) => commands::keys(&config, keys).await,
+                    Command::Members(Members::InviteOwner { workspace }) => {
+                        commands::invite_owner(&config, &workspace).await
+                    }
                     Command::Workspaces(workspaces) => commands::workspaces(&config, workspaces).await,
                     Command::Environments(environments) => {
                         commands::environments(&config, environments).await

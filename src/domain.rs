@@ -1,6 +1,7 @@
 //! What the hub knows, as plain values: pure state and its transitions. A transition takes `self` and `now` and
 //! knows no database, no network and no HTTP.
 
+pub mod activity;
 pub mod actor;
 pub mod adoption;
 pub mod api_key;
@@ -16,6 +17,7 @@ pub mod flow;
 pub mod host_pattern;
 pub mod integration;
 pub mod mail;
+pub mod member;
 pub mod origin;
 pub mod page;
 pub mod period;
@@ -26,6 +28,7 @@ pub mod scope;
 pub mod secret;
 pub mod secret_reference;
 pub mod session;
+pub mod sign_in;
 pub mod user;
 pub mod webhook;
 pub mod workspace;

@@ -5,9 +5,12 @@
 
 mod api;
 pub mod assets;
+mod compat;
 pub mod connect;
+pub mod dashboard;
 mod extract;
 mod files;
+mod icons;
 mod idempotency;
 mod layers;
 pub mod mail;

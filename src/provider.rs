@@ -21,9 +21,9 @@ mod variable;
 
 pub use self::definition::{
     Account, ApiKey, AuthMethod, AuthorizationResponse, Basic, CaptureError, Captured, Check, CheckOutcome,
-    CheckRequest, ClientCredentials, CodeChallenge, Definition, FieldError, FieldSource, Headers, HostOwner,
-    Jwt, JwtAlgorithm, Limits, OAuth2, Param, ParamValue, Params, Placement, Refresh, Reuse, RevokeScope,
-    Session, TokenRequest, TokenRequestFormat, TokenResponse,
+    CheckRequest, ClientCredentials, CodeChallenge, Definition, Exchange, FieldError, FieldSource, Headers,
+    HostOwner, Jwt, JwtAlgorithm, Limits, OAuth2, Param, ParamValue, Params, Placement, Refresh, Reuse,
+    RevokeScope, Session, TokenRequest, TokenRequestFormat, TokenResponse,
 };
 pub use self::path::Path;
 pub use self::registry::{Registry, Sources, check_paths};

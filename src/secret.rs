@@ -1,9 +1,13 @@
 //! Our own bearer values: hub API keys, connect session tokens, tickets, `state`. Each exists in two types:
-//! plain (shown once, never stored) and hashed (what the database keeps). Credentials of apps live in
+//! plain (shown once, never stored) and hashed (what the database keeps). Passwords and authenticators of members. Credentials of apps live in
 //! [`crate::vault`], not here.
 
+mod authenticator;
+mod password;
 mod webhook;
 
+pub use authenticator::{Seed, step_of};
+pub use password::{PasswordError, PlainPassword};
 pub use webhook::WebhookSecret;
 
 use base64::Engine as _;

@@ -20,6 +20,9 @@ pub mod keys;
 mod limits;
 pub mod mail;
 mod material;
+pub mod members;
+pub mod overview;
+mod permit;
 pub mod proxy;
 mod purge;
 mod recent;
@@ -44,6 +47,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -133,6 +137,8 @@ pub struct Hub {
     pace: webhooks::Pace,
     line: webhooks::Line,
     mailer: Option<mail::Mailer>,
+    /// Passwords hashed at once: each takes 19 MiB and a core.
+    hashing: Semaphore,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -172,6 +178,7 @@ impl Hub {
             pace: parts.pace,
             line: webhooks::Line::default(),
             mailer: parts.mailer,
+            hashing: Semaphore::new(members::HASHED_AT_ONCE),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

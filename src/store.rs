@@ -3,6 +3,7 @@
 //!
 //! Every method that touches rows of an environment takes the environment first.
 
+pub mod activity;
 pub mod adoption;
 pub mod api_key;
 pub mod audit;
@@ -17,12 +18,16 @@ pub mod expiry;
 pub mod flow;
 pub mod idempotency;
 pub mod integration;
+pub mod invitation;
 pub mod mail;
+pub mod member;
+pub mod member_session;
 pub mod refresh;
 pub mod revocation;
 pub mod secret;
 pub mod secret_reference;
 pub mod session;
+pub mod sign_in;
 pub mod user;
 pub mod webhook;
 pub mod workspace;

@@ -95,14 +95,16 @@ layer_browser() {
   nextest browser --test browser
 }
 
-# The build with failure points has a target directory of its own: the two feature sets would rebuild each other.
+# The build with failure points is copied away: the next build puts the usual binary back in its place.
 layer_fault() {
   headline "fault: the build with failure points"
-  if ! cargo build --locked --features failpoints --bin vouchsafe --target-dir target/failpoints; then
+  if ! cargo build --locked --features failpoints --bin vouchsafe; then
     fail "fault: no build with failure points"
     return 0
   fi
-  export TEST_FAULT_BUILD=$PWD/target/failpoints/debug/vouchsafe
+  mkdir -p target/failpoints
+  cp "${CARGO_TARGET_DIR:-target}/debug/vouchsafe" target/failpoints/vouchsafe
+  export TEST_FAULT_BUILD=$PWD/target/failpoints/vouchsafe
   start_postgres || true
   nextest fault --test fault --success-output final
 }

@@ -109,8 +109,14 @@ ids! {
     FlowId, FlowTag, "flow";
     /// An integration.
     IntegrationId, IntegrationTag, "int";
+    /// An invitation to become a member.
+    InvitationId, InvitationTag, "invite";
     /// A mail on its way.
     MailId, MailTag, "mail";
+    /// A person in a workspace.
+    MemberId, MemberTag, "member";
+    /// A member's session in a browser.
+    MemberSessionId, MemberSessionTag, "msess";
     /// Something that an app is still to be told: that a token is to die.
     RevocationJobId, RevocationJobTag, "rev";
     /// A secret.

@@ -36,6 +36,22 @@ pub struct Need {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Needs(pub Vec<Need>);
 
+/// The settings of a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(default)]
+pub struct WorkspaceSettings {
+    /// Whether editors may reveal masked secrets.
+    pub editors_may_reveal: bool,
+    /// Whether owners and admins need an authenticator.
+    pub totp_required: bool,
+}
+
+impl Default for WorkspaceSettings {
+    fn default() -> Self {
+        Self { editors_may_reveal: false, totp_required: true }
+    }
+}
+
 /// The settings of an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Settings {

@@ -78,6 +78,32 @@ kind! {
 }
 
 kind! {
+    /// How far a member's session is.
+    MemberStage {
+        /// The password was right; the authenticator's code is awaited.
+        SecondFactor = "second_factor",
+        /// Signed in.
+        Full = "full",
+    }
+}
+
+kind! {
+    /// What is counted by the day, for the plots of the overview.
+    ActivityKind {
+        /// A credential was connected or reconnected.
+        Connection = "connection",
+        /// A token was renewed.
+        Refresh = "refresh",
+        /// A renewal failed.
+        RefreshFailure = "refresh_failure",
+        /// An app was called, or a token read out.
+        Call = "call",
+        /// A call that the app answered with an error, or that did not reach it.
+        CallFailure = "call_failure",
+    }
+}
+
+kind! {
     /// The machine of a credential's tokens (`refresh.md`, section 1).
     TokenState {
         /// Granted, waiting for the host app's confirmation.

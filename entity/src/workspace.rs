@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::id::WorkspaceId;
+use crate::json::WorkspaceSettings;
 use crate::kind::WorkspaceState;
 use crate::millis::Millis;
 
@@ -18,6 +19,9 @@ pub struct Model {
     pub name: String,
     /// Its subscription.
     pub state: WorkspaceState,
+    /// What may be set.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub settings: WorkspaceSettings,
     /// When it was made.
     pub created_at: Millis,
     /// When it last changed.

@@ -13,6 +13,7 @@ mod m20261122_000007_create_webhook;
 mod m20261122_000008_create_secret;
 mod m20261122_000009_end_credentials;
 mod m20261122_000010_tell_reuse_and_change;
+mod m20261122_000011_create_member;
 mod m20261122_000012_chain_audit;
 
 /// Every step, oldest first.
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_create_secret::Migration),
             Box::new(m20261122_000009_end_credentials::Migration),
             Box::new(m20261122_000010_tell_reuse_and_change::Migration),
+            Box::new(m20261122_000011_create_member::Migration),
             Box::new(m20261122_000012_chain_audit::Migration),
         ]
     }

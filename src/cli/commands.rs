@@ -111,6 +111,20 @@ async fn create_key(app: &App, new: NewKey) -> Result<(), CliError> {
     say(plain.expose())
 }
 
+pub(super) async fn invite_owner(config: &Config, workspace: &str) -> Result<(), CliError> {
+    let missing = format!("there is no workspace {workspace}");
+    let invited = hub(config).await?.hub.invite_owner(workspace).await;
+    let mut link = invited.map_err(|error| said(error, &missing))?;
+    // A hub on a free port says in a file which one it got.
+    if config.server.public_url.is_none() && config.server.listen.port() == 0 {
+        let address = std::fs::read_to_string(config.database.data_dir.join("address")).unwrap_or_default();
+        if let Ok(address) = address.trim().parse::<std::net::SocketAddr>() {
+            let _ = link.set_port(Some(address.port()));
+        }
+    }
+    say(link)
+}
+
 pub(super) async fn workspaces(config: &Config, command: Workspaces) -> Result<(), CliError> {
     let app = hub(config).await?;
     match command {

@@ -62,6 +62,8 @@ pub(super) fn run(env: &BTreeMap<String, String>) -> Result<(), CliError> {
         say(format!("  Open  {}  and press Connect.", host.base_url()))?;
         say(format!("  Quillpost, one of the apps, takes the key  {}", fake::VALID_KEY))?;
         say("")?;
+        let dashboard = super::serve::owner_link(&running.hub).await?;
+        say(format!("  Set up an account for the dashboard, once, at  {dashboard}"))?;
         say(format!(
             "  The hub is at {} (API at /docs). Everything is forgotten on Ctrl-C.",
             running.hub.public_url()

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{Deps, Running, provider_sources};
 use crate::config::Config;
 use crate::http::MetricsText;
 use crate::provider::Registry;
+use crate::service::Hub;
 
 use super::{CliError, block_on, say};
 
@@ -22,35 +23,60 @@ pub(super) fn run(
         let metrics = crate::telemetry::start_metrics()?;
         let metrics: MetricsText = Arc::new(move || metrics.render());
         let running = Running::start(config, Deps::default(), Some(metrics)).await?;
-        greet(&running)?;
-        wait_for_end(config, &running).await?;
+        // Before anything else takes time: whoever sees the hub answer may tell it to stop.
+        let mut signals = Signals::new()?;
+        greet(&running).await?;
+        signals.wait_for_end(config, &running).await;
         running.stop().await;
         Ok(())
     })
 }
 
-fn greet(running: &Running) -> Result<(), CliError> {
+async fn greet(running: &Running) -> Result<(), CliError> {
     let url = running.hub.public_url();
     say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
     if running.first_start {
         say(
             "This was the first start: the workspace `default` has the environments production and sandbox.",
         )?;
+        say(format!("Set up your account as the owner, once, at {}", owner_link(&running.hub).await?))?;
+        say("If that link is lost: vouchsafe members invite-owner")?;
         say("Make an API key with: vouchsafe keys create --environment sandbox")?;
     }
     Ok(())
 }
 
-/// Until SIGTERM or SIGINT; SIGHUP reads the provider definitions again.
-async fn wait_for_end(config: &Config, running: &Running) -> Result<(), CliError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => reload(config, running),
+/// The link by which the first owner sets up their account.
+pub(super) async fn owner_link(hub: &Hub) -> Result<url::Url, CliError> {
+    let link = hub.invite_owner(crate::service::bootstrap::DEFAULT_WORKSPACE).await;
+    link.map_err(|_| CliError::Said("the link for the owner could not be made".to_owned()))
+}
+
+/// What an operator tells the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From now on they are heard.
+    fn new() -> Result<Self, CliError> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Until SIGTERM or SIGINT; SIGHUP reads the provider definitions again.
+    async fn wait_for_end(&mut self, config: &Config, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload(config, running),
+            }
         }
     }
 }

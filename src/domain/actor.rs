@@ -3,9 +3,29 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use vouchsafe_entity::id::{ApiKeyId, EnvironmentId, SessionId, UserId, WorkspaceId};
+use vouchsafe_entity::id::{ApiKeyId, EnvironmentId, MemberId, SessionId, UserId, WorkspaceId};
+use vouchsafe_entity::kind::Role;
+use vouchsafe_entity::millis::Millis;
 
+use super::role::RoleSettings;
 use super::workspace::Tenant;
+
+/// A member as they act: what they may do, and how they have proven who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Who.
+    pub member: MemberId,
+    /// What they may do.
+    pub role: Role,
+    /// What their workspace decides about roles.
+    pub settings: RoleSettings,
+    /// When they last proved who they are.
+    pub proven_at: Option<Millis>,
+    /// Whether they have an authenticator.
+    pub has_authenticator: bool,
+    /// Whether they must set one up before anything else.
+    pub must_enrol: bool,
+}
 
 /// The author of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +34,8 @@ pub enum Author {
     ApiKey(ApiKeyId),
     /// An end user in a connect session.
     User(UserId, SessionId),
+    /// A member of the workspace, in the dashboard.
+    Member(Seat),
     /// Whoever runs the hub, at its command line.
     Operator,
     /// The hub itself.
@@ -26,6 +48,7 @@ impl Author {
         match self {
             Self::ApiKey(_) => "api_key",
             Self::User(..) => "user",
+            Self::Member(_) => "member",
             Self::Operator => "operator",
             Self::Hub => "hub",
         }
@@ -36,6 +59,7 @@ impl Author {
         match self {
             Self::ApiKey(id) => Some(id.to_string()),
             Self::User(id, _) => Some(id.to_string()),
+            Self::Member(seat) => Some(seat.member.to_string()),
             Self::Operator | Self::Hub => None,
         }
     }

@@ -93,6 +93,21 @@ pub struct Letter {
     pub single_use: bool,
 }
 
+/// What an invitation to become a member says. It carries a link, so it is not printed.
+#[derive(Clone)]
+pub struct InvitationLetter {
+    /// The address.
+    pub to: String,
+    /// Into which workspace.
+    pub workspace: String,
+    /// Who invites.
+    pub inviter: String,
+    /// As what.
+    pub role: &'static str,
+    /// Where it is accepted.
+    pub link: String,
+}
+
 /// A mail that this process has claimed.
 #[derive(Clone, Debug)]
 pub struct ClaimedMail {

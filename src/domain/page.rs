@@ -68,6 +68,11 @@ impl<T> Page<T> {
         Self { items: rows, next_cursor }
     }
 
+    /// The sort key after which the next page begins.
+    pub fn next_key(&self) -> Option<String> {
+        decode(self.next_cursor.as_deref()?)
+    }
+
     /// The same page of something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }

@@ -52,6 +52,11 @@ macro_rules! actions {
                 }
             }
 
+            /// Its name, for the audit log.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$action => stringify!($action)),+ }
+            }
+
             /// The scope by which a hub API key may do it.
             pub const fn scope(self) -> Option<Scope> {
                 match self { $(Self::$action => $scope),+ }
@@ -128,6 +133,40 @@ pub const fn may(role: Role, action: Action, settings: RoleSettings) -> bool {
     }
 }
 
+impl Action {
+    /// The least that one may do with what this is done to. A role that may not even that does not know that it is
+    /// there.
+    #[must_use]
+    pub const fn least(self) -> Self {
+        match self {
+            Self::ConfigureConnectors | Self::EditIntegrations => Self::ViewConnectors,
+            Self::EditUsers | Self::DeleteUsers => Self::ViewUsers,
+            Self::ViewCredentials
+            | Self::ManageCredentials
+            | Self::MaintainCredentials
+            | Self::RevealCredentials => Self::ListCredentials,
+            Self::ViewSecrets
+            | Self::ManageSecrets
+            | Self::ReferToSecrets
+            | Self::RevealMaskedSecrets
+            | Self::RevealRestrictedSecrets => Self::ListSecrets,
+            Self::ViewDeliveries | Self::RedeliverEvents | Self::ManageWebhooks => Self::ListEvents,
+            Self::ManageWorkspace
+            | Self::ManageMembers
+            | Self::CreateEnvironment
+            | Self::DeleteEnvironment
+            | Self::ManageApiKeys
+            | Self::ViewConnectors
+            | Self::ViewUsers
+            | Self::ListCredentials
+            | Self::ListSecrets
+            | Self::CallApps
+            | Self::ListEvents
+            | Self::ReadAudit => self,
+        }
+    }
+}
+
 /// Whether a key with `scopes` may do `action`.
 pub fn key_may(scopes: &Scopes, action: Action) -> bool {
     action.scope().is_some_and(|scope| scopes.has(scope))
@@ -194,6 +233,19 @@ mod tests {
                 A::ReadAudit,
             ]
         );
+    }
+
+    #[test]
+    fn what_a_role_may_do_something_about_is_visible_to_it() {
+        for action in Action::ALL {
+            assert_eq!(action.least().least(), action.least());
+            for role in Role::ALL {
+                let (this, least) = (may(*role, *action, OPEN), may(*role, action.least(), OPEN));
+                assert!(least || !this, "{role} may {action:?} with what it does not see");
+            }
+        }
+        assert!(!may(Role::Editor, Action::ManageApiKeys.least(), OPEN));
+        assert!(may(Role::Viewer, Action::ManageSecrets.least(), OPEN));
     }
 
     #[test]

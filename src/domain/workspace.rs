@@ -1,7 +1,7 @@
 //! Tenants: workspaces and the environments inside them.
 
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
-use vouchsafe_entity::json::Settings;
+use vouchsafe_entity::json::{Settings, WorkspaceSettings};
 use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::millis::Millis;
 
@@ -14,6 +14,8 @@ pub struct Workspace {
     pub name: String,
     /// Its subscription.
     pub state: WorkspaceState,
+    /// What may be set.
+    pub settings: WorkspaceSettings,
     /// When it was made.
     pub created_at: Millis,
 }

@@ -2,13 +2,13 @@
 //!
 //! Handlers turn requests into calls of [`crate::service`] and what comes of them into pages; they decide nothing.
 
-mod answer;
+pub(super) mod answer;
 mod build;
 mod frame;
 pub mod page;
 mod popup;
 mod stream;
-mod visitor;
+pub(super) mod visitor;
 
 use axum::Router;
 use axum::routing::{get, post};

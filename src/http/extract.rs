@@ -9,7 +9,7 @@ mod path;
 mod query;
 mod serde_error;
 
-pub(super) use body::{JsonBody, NoBody, read_body};
+pub(super) use body::{JsonBody, NoBody, parse, read_body};
 pub use caller::client_address;
 pub(super) use caller::{
     AuditRead, Caller, ConnectorsRead, ConnectorsWrite, CredentialsRead, CredentialsReveal, CredentialsWrite,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::render::{Page, RenderError, Renderer};
 use super::strings::Locale;
-use crate::domain::mail::{Letter, Occasion};
+use crate::domain::mail::{InvitationLetter, Letter, Occasion};
 use crate::service::mail::{Worded, Words};
 
 /// What a mail is given. Templates `mail/reconnect.html` and `mail/reconnect.txt`.
@@ -56,6 +56,54 @@ impl Page for ReconnectText {
     }
 }
 
+/// What an invitation is given. Templates `mail/invitation.html` and `mail/invitation.txt`.
+#[derive(Debug, Clone, Serialize)]
+pub struct InvitationMail {
+    /// Into which workspace.
+    pub workspace: String,
+    /// Who invites.
+    pub inviter: String,
+    /// As what.
+    pub role: &'static str,
+    /// Where it is accepted.
+    pub link: String,
+}
+
+/// The invitation for those who read HTML.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct InvitationHtml(pub InvitationMail);
+
+/// The invitation for the others. Its first line is the subject.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct InvitationText(pub InvitationMail);
+
+impl Page for InvitationHtml {
+    const TEMPLATE: &'static str = "mail/invitation.html";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("invited", Self(invitation()))]
+    }
+}
+
+impl Page for InvitationText {
+    const TEMPLATE: &'static str = "mail/invitation.txt";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("invited", Self(invitation()))]
+    }
+}
+
+fn invitation() -> InvitationMail {
+    InvitationMail {
+        workspace: "acme".to_owned(),
+        inviter: "Jo <Miller>".to_owned(),
+        role: "editor",
+        link: "https://hub.acme.test/dashboard/join?invitation=x".to_owned(),
+    }
+}
+
 fn samples() -> Vec<(&'static str, ReconnectMail)> {
     let mail = ReconnectMail {
         occasion: Occasion::Expired,
@@ -97,8 +145,12 @@ impl MailWords {
     }
 
     fn render(&self, locale: Locale, mail: ReconnectMail) -> Result<Worded, RenderError> {
-        let html = self.0.render(locale, &ReconnectHtml(mail.clone()))?;
-        let text = self.0.render(locale, &ReconnectText(mail))?;
+        self.both(locale, &ReconnectHtml(mail.clone()), &ReconnectText(mail))
+    }
+
+    fn both(&self, locale: Locale, html: &impl Page, text: &impl Page) -> Result<Worded, RenderError> {
+        let html = self.0.render(locale, html)?;
+        let text = self.0.render(locale, text)?;
         let (subject, text) = text.split_once('\n').unwrap_or((&text, ""));
         // A line break in a name would begin another header.
         let subject = subject.chars().filter(|c| !c.is_control()).collect();
@@ -119,14 +171,27 @@ impl Words for MailWords {
             link: letter.link.clone(),
             single_use: letter.single_use,
         };
-        match self.render(locale, mail) {
-            Ok(worded) => Some(worded),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a mail could not be rendered");
-                None
-            }
-        }
+        logged(self.render(locale, mail))
     }
+
+    fn word_invitation(&self, letter: &InvitationLetter) -> Option<Worded> {
+        let one_line = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+        let mail = InvitationMail {
+            workspace: one_line(&letter.workspace),
+            inviter: one_line(&letter.inviter),
+            role: letter.role,
+            link: letter.link.clone(),
+        };
+        logged(self.both(Locale::En, &InvitationHtml(mail.clone()), &InvitationText(mail)))
+    }
+}
+
+fn logged(worded: Result<Worded, RenderError>) -> Option<Worded> {
+    worded
+        .inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "a mail could not be rendered");
+        })
+        .ok()
 }
 
 #[cfg(test)]
@@ -157,6 +222,22 @@ mod tests {
                 assert_eq!(mail.user.is_some(), worded.text.contains("u-17"), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn an_invitation_has_its_link_and_no_markup_of_others() {
+        let words = MailWords::new(Arc::new(Renderer::load().unwrap()));
+        let letter = InvitationLetter {
+            to: "kim@acme.test".to_owned(),
+            workspace: "acme\r\nBcc: all@acme.test".to_owned(),
+            inviter: "<b>Jo</b>".to_owned(),
+            role: "editor",
+            link: "https://hub.acme.test/dashboard/join?invitation=a-b_c".to_owned(),
+        };
+        let worded = words.word_invitation(&letter).unwrap();
+        assert!(worded.text.contains(&letter.link) && worded.html.contains("href=\"https://hub.acme.test/"));
+        assert!(!worded.subject.contains(['\r', '\n']) && !worded.html.contains("<b>Jo"), "{}", worded.html);
+        assert!(worded.text.contains("<b>Jo</b>"), "{}", worded.text);
     }
 
     #[test]

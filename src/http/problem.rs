@@ -79,7 +79,8 @@ impl Problem {
     /// Input with mistakes.
     pub fn invalid(errors: Vec<Violation>) -> Self {
         let detail = match errors.as_slice() {
-            [one] => one.message.clone(),
+            [one] if one.pointer.is_empty() => one.message.clone(),
+            [one] => format!("{}: {}", one.pointer, one.message),
             many => format!("The request has {} mistakes; see `errors`.", many.len()),
         };
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail) }
@@ -154,6 +155,11 @@ impl Problem {
     /// The code.
     pub(super) fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// What happened and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The status.
@@ -264,6 +270,8 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::NotRefreshable
         | Code::ConfirmationRefused
         | Code::FlowRefused
+        | Code::SignInRefused
+        | Code::InvitationOver
         | Code::AccessDenied
         | Code::BindingTooWeak
         | Code::WrongEnvironment
@@ -278,11 +286,16 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::ReferenceHostNotAllowed => StatusCode::BAD_REQUEST,
         Code::Unauthenticated | Code::SessionExpired => StatusCode::UNAUTHORIZED,
         Code::ScopeMissing
+        | Code::Forbidden
+        | Code::StepUpRequired
+        | Code::AuthenticatorRequired
         | Code::SubscriptionRequired
         | Code::ScopeExceeded
         | Code::Restricted
         | Code::HostNotAllowed => StatusCode::FORBIDDEN,
         Code::UsernameTaken
+        | Code::MemberTaken
+        | Code::LastOwner
         | Code::InUse
         | Code::KeyTaken
         | Code::SecretExpired

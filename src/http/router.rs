@@ -12,7 +12,7 @@ use super::api::{
     sessions, users, webhooks,
 };
 use super::openapi::Described;
-use super::{HttpState, Problem, assets, connect, idempotency, layers};
+use super::{HttpState, Problem, assets, compat, connect, dashboard, icons, idempotency, layers};
 
 /// The largest body that pages take; the API reads its own.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -86,6 +86,7 @@ fn pages() -> Router<HttpState> {
         .route("/docs/viewer.js", get(service::get_docs_viewer))
         .route("/connect.js", get(assets::get_embed_script))
         .route("/assets/{file}", get(assets::get_asset))
+        .route("/icons/{provider}", get(icons::get_provider_icon))
         .merge(connect::routes())
 }
 
@@ -108,9 +109,11 @@ pub fn router(state: HttpState) -> Router {
     let (api, _) = api().split_for_parts();
     api.route_layer(idempotency::Carry::new(state.clone()))
         .merge(pages())
+        .merge(compat::routes())
+        .merge(dashboard::routes(&state))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(calls())
-        .fallback(|| async { Problem::not_found() })
+        .fallback(dashboard::nothing_here)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(layers::Surround::new(state.clone()))
         .with_state(state)

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use http::HeaderMap;
 use oauth2::{AuthorizationCode, PkceCodeVerifier, RedirectUrl, TokenUrl};
 use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::kind::Method;
 
 use super::{
     ClientAuth, Received, TokenAnswer, TokenError,
-    wire::{Wire, hub_client, plan, secrets_of},
+    wire::{Call, Plan, Wire, hub_client, plan, secrets_of},
 };
 use crate::{
     egress::Egress,
@@ -73,4 +74,37 @@ pub async fn send(
     secrets.push(grant.code.clone());
     secrets.extend(grant.verifier.clone());
     wire.into_received(sent_at, secrets)
+}
+
+/// Turns the access token of a code exchange into the one to keep, where the definition has a second request for that.
+/// What else the first answer told stays.
+pub async fn prolong(
+    egress: &Egress,
+    definition: &Definition,
+    values: &Values,
+    client: &ClientAuth,
+    first: TokenAnswer,
+    sent_at: DateTime<Utc>,
+) -> Result<TokenAnswer, TokenError> {
+    let oauth2 = definition.oauth2().ok_or(RenderError::Undeclared)?;
+    let Some(exchange) = &oauth2.exchange else {
+        return Ok(first);
+    };
+    let values = client.fill(values).with("access_token", first.access_token.clone());
+    let plan = Plan {
+        format: exchange.format,
+        rename: None,
+        ..plan(&oauth2.token, exchange.endpoint.render(&values)?, exchange.params.render(&values)?, &values)?
+    };
+    let request = plan.build(Vec::new(), HeaderMap::new());
+    let secrets = secrets_of(definition, &values);
+    let second = Call { egress, sent_at, secrets }.send(request).await?.read(&oauth2.token)?;
+    Ok(TokenAnswer {
+        access_token: second.access_token,
+        refresh_token: second.refresh_token.or(first.refresh_token),
+        expires_in: second.expires_in,
+        scopes: second.scopes.or(first.scopes),
+        token_type: second.token_type,
+        raw: first.raw,
+    })
 }

@@ -2,7 +2,7 @@
 //! Nothing is consumed, so an unknown outcome does no harm.
 
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::HeaderMap;
 use oauth2::{Scope, TokenUrl};
 use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::kind::Method;
@@ -87,10 +87,6 @@ async fn log_in(
 ) -> Result<Received, TokenError> {
     let token = definition.token_request_of(Method::Session).ok_or(RenderError::Undeclared)?;
     let url = definition.token_endpoint(Method::Session, values)?;
-    let mut headers = HeaderMap::new();
-    if let Some(basic) = &token.basic {
-        headers.insert(AUTHORIZATION, basic.render(values)?);
-    }
-    let request = plan(token, url, token.params.render(values)?, values)?.build(Vec::new(), headers);
+    let request = plan(token, url, token.params.render(values)?, values)?.build(Vec::new(), HeaderMap::new());
     Call { egress, sent_at, secrets: secrets_of(definition, values) }.send(request).await
 }

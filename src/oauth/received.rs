@@ -109,7 +109,11 @@ impl Received {
 
     fn success(&self, token: &TokenRequest, access: &str, raw: Raw) -> Result<TokenAnswer, TokenError> {
         let paths = &token.response;
-        let refresh = paths.refresh_token.text(raw.expose());
+        let refresh = if token.renewed_by_access_token {
+            Some(access.to_owned())
+        } else {
+            paths.refresh_token.text(raw.expose())
+        };
         if !is_token(access) || !refresh.as_deref().is_none_or(is_token) {
             return Err(self.error(FailClass::Unreadable));
         }

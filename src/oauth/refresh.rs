@@ -7,7 +7,7 @@ use vouchsafe_entity::kind::Method;
 
 use super::{
     ClientAuth, Received, TokenAnswer, TokenError,
-    wire::{Wire, hub_client, plan, secrets_of},
+    wire::{Plan, Wire, hub_client, plan, secrets_of},
 };
 use crate::{
     egress::Egress,
@@ -40,7 +40,7 @@ pub async fn send(
     sent_at: DateTime<Utc>,
 ) -> Result<Received, TokenError> {
     let token = definition.token_request_of(Method::OAuth2).ok_or(RenderError::Undeclared)?;
-    let params = &definition.refresh().ok_or(RenderError::Undeclared)?.params;
+    let described = definition.refresh().ok_or(RenderError::Undeclared)?;
     let mut filled = client.fill(values).with("refresh_token", refresh_token.clone());
     if let (None, Some(scope)) = (values.get("scope"), token.joined_scopes(&[])) {
         filled.set("scope", scope);
@@ -50,7 +50,9 @@ pub async fn send(
 
     let crate_client = hub_client(client, token.auth_method).set_token_uri(TokenUrl::from_url(url.clone()));
     let spent = RefreshToken::new(refresh_token.expose_secret().to_owned());
-    let wire = Wire::new(egress, plan(token, url, params.render(&values)?, &values)?);
+    let plan =
+        Plan { format: described.format, ..plan(token, url, described.params.render(&values)?, &values)? };
+    let wire = Wire::new(egress, plan);
     // The answer is in the wire; the crate only knows that it was stopped.
     let _ = crate_client.exchange_refresh_token(&spent).request_async(&wire).await;
     wire.into_received(sent_at, secrets_of(definition, &values))

@@ -1,6 +1,7 @@
 //! Telling the provider that a token is to die (RFC 7009).
 
 use chrono::{DateTime, Utc};
+use http::header::AUTHORIZATION;
 use oauth2::{AccessToken, RefreshToken, RevocationUrl, StandardRevocableToken};
 use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::kind::{FailClass, Method};
@@ -84,7 +85,9 @@ async fn send(
         }
     };
     let request = crate_client.revoke_token(revocable).map_err(|_| TokenError::local())?;
-    // An endpoint is declared only where it speaks RFC 7009, so the quirks of the token request stay out.
+    // An endpoint is declared only where it speaks RFC 7009, so the quirks of the token request stay out, but for how
+    // the client authenticates.
+    let basic = described.basic.as_ref().map(|basic| basic.render(&values)).transpose()?;
     let wire = Wire::new(
         egress,
         Plan {
@@ -93,7 +96,7 @@ async fn send(
             format: TokenRequestFormat::Form,
             params: Vec::new(),
             rename: None,
-            headers: Vec::new(),
+            headers: basic.map(|basic| (AUTHORIZATION, basic)).into_iter().collect(),
         },
     );
     // The answer is in the wire; the crate only knows that it was stopped.

@@ -222,14 +222,11 @@ pub(super) fn plan<'a>(
     params: Vec<(String, Option<ParamValue>)>,
     values: &Values,
 ) -> Result<Plan<'a>, TokenError> {
-    Ok(Plan {
-        url,
-        class: Class::Token,
-        format: token.format,
-        params,
-        rename: Some(&token.rename),
-        headers: token.headers.render(values)?,
-    })
+    let mut headers = token.headers.render(values)?;
+    if let Some(basic) = &token.basic {
+        headers.push((AUTHORIZATION, basic.render(values)?));
+    }
+    Ok(Plan { url, class: Class::Token, format: token.format, params, rename: Some(&token.rename), headers })
 }
 
 /// The values of secret variables: none of them belongs into an error text.

@@ -22,8 +22,9 @@ pub use self::check::{Check, CheckOutcome, CheckRequest};
 pub use self::fields::{FieldError, FieldSource};
 pub use self::hosts::HostOwner;
 pub use self::method::{
-    ApiKey, AuthMethod, AuthorizationResponse, Basic, ClientCredentials, CodeChallenge, Jwt, JwtAlgorithm,
-    OAuth2, Refresh, Reuse, RevokeScope, Session, TokenRequest, TokenRequestFormat, TokenResponse,
+    ApiKey, AuthMethod, AuthorizationResponse, Basic, ClientCredentials, CodeChallenge, Exchange, Jwt,
+    JwtAlgorithm, OAuth2, Refresh, Reuse, RevokeScope, Session, TokenRequest, TokenRequestFormat,
+    TokenResponse,
 };
 pub use self::params::{Param, ParamValue, Params};
 pub(in crate::provider) use self::placement::Placing;
@@ -46,8 +47,12 @@ pub struct Definition {
     pub(super) account: Option<Template>,
     pub(super) account_label: Option<Template>,
     pub(super) variables: Vec<Variable>,
-    /// Methods on offer, each with the indexes of the variables that it reaches.
-    pub(super) methods: Vec<Method>,
+    /// Methods on offer, those of `views` included.
+    pub(super) offered: Vec<Method>,
+    /// The same for methods to which the file says something of their own.
+    pub(super) views: Vec<Definition>,
+    /// Methods that are described here, each with the indexes of the variables that it reaches.
+    pub(super) described: Vec<Method>,
     pub(super) reach: Vec<Vec<usize>>,
     pub(super) oauth2: Option<OAuth2>,
     pub(super) client_credentials: Option<ClientCredentials>,
@@ -101,12 +106,40 @@ impl Definition {
 
     /// The methods on offer, OAuth first.
     pub fn methods(&self) -> &[Method] {
-        &self.methods
+        &self.offered
+    }
+
+    /// The definition as a method sees it, with the API base, the variables and the check of its own.
+    pub fn of(&self, method: Method) -> &Self {
+        self.views.iter().find(|view| view.described.contains(&method)).unwrap_or(self)
+    }
+
+    /// Everything that the file describes, the shared part first.
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.views)
+    }
+
+    /// One definition of the parts of a file; `None` if there are none.
+    pub(super) fn joined(parts: Vec<Self>) -> Option<Self> {
+        let mut parts = parts.into_iter();
+        let mut first = parts.next()?;
+        first.views = parts.collect();
+        first.offered = first.all().flat_map(|part| part.described.clone()).collect();
+        let order = [
+            Method::OAuth2,
+            Method::ClientCredentials,
+            Method::ApiKey,
+            Method::Basic,
+            Method::Session,
+            Method::Jwt,
+        ];
+        first.offered.sort_by_key(|method| order.iter().position(|other| other == method));
+        Some(first)
     }
 
     /// Whether no method works without a client id of the connector.
     pub fn needs_client(&self) -> bool {
-        self.methods.iter().all(|method| *method == Method::OAuth2)
+        self.offered.iter().all(|method| *method == Method::OAuth2)
     }
 
     /// Every variable, in the order of the file.
@@ -114,50 +147,51 @@ impl Definition {
         &self.variables
     }
 
-    /// The variable of that name.
+    /// The variable of that name. One that differs from method to method is asked of [`of`](Self::of).
     pub fn variable(&self, name: &str) -> Option<&Variable> {
-        self.variables.iter().find(|variable| variable.name == name)
+        self.all().find_map(|part| part.variables.iter().find(|variable| variable.name == name))
     }
 
     /// The variables that a method reaches, in the order of the file; none if it is not on offer.
     pub fn variables_of(&self, method: Method) -> impl Iterator<Item = &Variable> {
-        let place = self.methods.iter().position(|offered| *offered == method);
-        let reach = place.and_then(|place| self.reach.get(place)).map_or(&[][..], Vec::as_slice);
-        reach.iter().filter_map(|index| self.variables.get(*index))
+        let one = self.of(method);
+        let place = one.described.iter().position(|offered| *offered == method);
+        let reach = place.and_then(|place| one.reach.get(place)).map_or(&[][..], Vec::as_slice);
+        reach.iter().filter_map(|index| one.variables.get(*index))
     }
 
     /// `[oauth2]`.
     pub fn oauth2(&self) -> Option<&OAuth2> {
-        self.oauth2.as_ref()
+        self.all().find_map(|part| part.oauth2.as_ref())
     }
 
     /// `[client_credentials]`.
     pub fn client_credentials(&self) -> Option<&ClientCredentials> {
-        self.client_credentials.as_ref()
+        self.all().find_map(|part| part.client_credentials.as_ref())
     }
 
     /// `[session]`.
     pub fn session(&self) -> Option<&Session> {
-        self.session.as_ref()
+        self.all().find_map(|part| part.session.as_ref())
     }
 
     /// `[jwt]`. It is read and checked but not among [`methods`](Self::methods) as long as the hub cannot sign.
     pub fn jwt(&self) -> Option<&Jwt> {
-        self.jwt.as_ref()
+        self.all().find_map(|part| part.jwt.as_ref())
     }
 
     /// `[oauth2.refresh]`, with its defaults.
     pub fn refresh(&self) -> Option<&Refresh> {
-        self.oauth2.as_ref().map(|oauth2| &oauth2.refresh)
+        self.oauth2().map(|oauth2| &oauth2.refresh)
     }
 
     /// The token request that a method makes; none for a key.
     pub fn token_request_of(&self, method: Method) -> Option<&TokenRequest> {
         match method {
-            Method::OAuth2 => self.oauth2.as_ref().map(|table| &table.token),
-            Method::ClientCredentials => self.client_credentials.as_ref().map(|table| &table.token),
-            Method::Session => self.session.as_ref().map(|table| &table.token),
-            Method::Jwt => self.jwt.as_ref().and_then(|table| table.token.as_ref()),
+            Method::OAuth2 => self.oauth2().map(|table| &table.token),
+            Method::ClientCredentials => self.client_credentials().map(|table| &table.token),
+            Method::Session => self.session().map(|table| &table.token),
+            Method::Jwt => self.jwt().and_then(|table| table.token.as_ref()),
             Method::ApiKey | Method::Basic => None,
         }
     }
@@ -167,9 +201,9 @@ impl Definition {
         self.limits
     }
 
-    /// `[check]`.
-    pub fn check(&self) -> Option<&Check> {
-        self.check.as_ref()
+    /// The check of a method.
+    pub fn check(&self, method: Method) -> Option<&Check> {
+        self.of(method).check.as_ref()
     }
 }
 

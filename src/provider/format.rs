@@ -2,17 +2,20 @@
 //! types. Everything is optional here, since a file that extends another says only what differs; what a whole
 //! definition needs is the business of `build` and `lint`.
 
+mod grant;
 mod ordered;
 mod param;
+mod part;
 mod words;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(super) use self::grant::{AuthorizationResponse, Exchange, Refresh, Rename, TokenResponse};
 pub(super) use self::ordered::Ordered;
 pub(super) use self::param::Parameter;
 pub(super) use self::words::{
-    Algorithm, AuthMethodWord, Category, ChallengeWord, CheckMethod, ErrorClass, FormatWord, RevokeWord,
+    Algorithm, AuthMethodWord, Category, ChallengeWord, CheckMethod, ErrorClass, FormatWord, RenewWord,
 };
 
 /// A provider definition.
@@ -48,6 +51,8 @@ pub(super) struct File {
     pub(super) client_credentials: Option<ClientCredentials>,
     /// The user types values that are placed as they are.
     pub(super) api_key: Option<ApiKey>,
+    /// Another form of values that are placed as they are, by HTTP Basic, beside `[api_key]`.
+    pub(super) basic: Option<ApiKey>,
     /// The user types login values that are exchanged for a session.
     pub(super) session: Option<Session>,
     /// The user gives a signing key.
@@ -84,8 +89,11 @@ pub(super) struct Variable {
     pub(super) optional: Option<bool>,
     /// Never shown again, redacted in logs.
     pub(super) secret: Option<bool>,
-    /// Who gives it: `user` (default), `connector`, `token.<path>`, `callback.<name>` or `check.<path>`.
+    /// Who gives it: `user` (default), `connector`, `token.<path>`, `callback.<name>`, `check.<path>`, or
+    /// `variables.<name>` for what `map` makes of another value.
     pub(super) from: Option<String>,
+    /// What comes, to what it stands for; anything else is refused.
+    pub(super) map: Option<Ordered<String>>,
     /// One GET with the new credential after connecting.
     pub(super) lookup: Option<Lookup>,
 }
@@ -159,6 +167,16 @@ macro_rules! method_table {
             pub(super) query: Option<Ordered<String>>,
             /// HTTP Basic on an API call.
             pub(super) basic: Option<Basic>,
+            /// API base with this method, if another.
+            pub(super) base_url: Option<String>,
+            /// Id of the account with this method, if another.
+            pub(super) account: Option<String>,
+            /// What people see of the account with this method.
+            pub(super) account_label: Option<String>,
+            /// Values that come from elsewhere with this method.
+            pub(super) variables: Option<Ordered<Variable>>,
+            /// The check with this method, if another.
+            pub(super) check: Option<Check>,
         }
 
         impl $name {
@@ -206,6 +224,8 @@ method_table! {
         pub(super) rename: Option<Rename>,
         /// Standard callback parameter to vendor name.
         pub(super) authorization_response: Option<AuthorizationResponse>,
+        /// A second request, which turns the token of the first into one that lives longer.
+        pub(super) exchange: Option<Exchange>,
         /// Renewal.
         pub(super) refresh: Option<Refresh>,
     }
@@ -257,74 +277,22 @@ pub(super) struct ApiKey {
     pub(super) query: Option<Ordered<String>>,
     /// HTTP Basic.
     pub(super) basic: Option<Basic>,
+    /// API base with this method, if another.
+    pub(super) base_url: Option<String>,
+    /// Id of the account with this method, if another.
+    pub(super) account: Option<String>,
+    /// What people see of the account with this method.
+    pub(super) account_label: Option<String>,
+    /// Values that come from elsewhere with this method.
+    pub(super) variables: Option<Ordered<Variable>>,
+    /// The check with this method, if another.
+    pub(super) check: Option<Check>,
 }
 
 impl ApiKey {
     pub(super) fn placing(&self) -> PlacingKeys<'_> {
         PlacingKeys { headers: self.headers.as_ref(), query: self.query.as_ref(), basic: self.basic.as_ref() }
     }
-}
-
-/// Standard member of the token response to dotted path.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TokenResponse {
-    pub(super) access_token: Option<String>,
-    pub(super) refresh_token: Option<String>,
-    pub(super) expires_in: Option<String>,
-    pub(super) expires_at: Option<String>,
-    pub(super) scope: Option<String>,
-    pub(super) error: Option<String>,
-}
-
-/// Standard callback parameter to vendor name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AuthorizationResponse {
-    pub(super) code: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) error: Option<String>,
-    pub(super) error_description: Option<String>,
-    pub(super) iss: Option<String>,
-}
-
-/// Standard request parameter to vendor name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Rename {
-    pub(super) client_id: Option<String>,
-    pub(super) client_secret: Option<String>,
-    pub(super) redirect_uri: Option<String>,
-    pub(super) response_type: Option<String>,
-    pub(super) scope: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) grant_type: Option<String>,
-    pub(super) code: Option<String>,
-    pub(super) refresh_token: Option<String>,
-    pub(super) code_challenge: Option<String>,
-    pub(super) code_challenge_method: Option<String>,
-    pub(super) code_verifier: Option<String>,
-}
-
-/// Renewal of an OAuth grant.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Refresh {
-    /// Refresh URL, if another than the token endpoint.
-    pub(super) endpoint: Option<String>,
-    /// Parameters of the refresh request; those of the code exchange are not reused.
-    pub(super) params: Option<Ordered<Parameter>>,
-    /// Seconds after which an unused refresh token dies.
-    pub(super) idle_expiry: Option<u64>,
-    /// Seconds after consent at which the user must reconnect.
-    pub(super) lifetime: Option<u64>,
-    /// Seconds before expiry at which to refresh.
-    pub(super) early: Option<u64>,
-    /// What happens when a spent refresh token is sent again.
-    #[schemars(regex(pattern = r"^(static|grace:[1-9][0-9]*|reject|strict|unknown)$"))]
-    pub(super) reuse: Option<String>,
-    /// What revoking one token ends; `grant` if not given.
-    pub(super) revoke_scope: Option<RevokeWord>,
 }
 
 /// One request that shows whether a credential works.

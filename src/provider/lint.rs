@@ -40,7 +40,7 @@ pub(super) fn lint(
         return Err(flaws);
     }
     let reach: Vec<Vec<usize>> =
-        draft.definition.methods.iter().map(|method| reached(&draft, *method)).collect();
+        draft.definition.described.iter().map(|method| reached(&draft, *method)).collect();
     draft.definition.reach = reach;
     Ok(draft.definition)
 }
@@ -164,7 +164,8 @@ fn methods(draft: &Draft, flaws: &mut Vec<Flaw>) {
                 ValueSource::User
                 | ValueSource::Connector
                 | ValueSource::Check(_)
-                | ValueSource::Lookup(_) => true,
+                | ValueSource::Lookup(_)
+                | ValueSource::Variable(_) => true,
             };
             if !known && !variable.optional && variable.default.is_none() {
                 let name = &variable.name;

@@ -2,7 +2,7 @@
 
 mod files;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::build::build;
 use super::definition::Definition;
 use super::lint::{Rules, lint};
 use super::report::Report;
-use super::source::{Flaw, Place, Source, Trust, comment_flaws};
+use super::source::{Flaw, Place, Source, Trust, comment_flaws, order_flaws};
 
 /// Where definitions come from.
 #[derive(Clone, Debug, Default)]
@@ -128,6 +128,7 @@ impl Files {
             };
             if warnings {
                 flaws.extend(comment_flaws(source));
+                flaws.extend(order_flaws(source));
             }
             report.problems.extend(flaws.into_iter().map(|flaw| source.problem(flaw)));
         }
@@ -152,11 +153,37 @@ impl Files {
                 || vec![Flaw::error(at, "bad-parent", "the definition that this one extends has errors")];
             if flaws.is_empty() { blame() } else { flaws }
         })?;
-        let draft = build(&source.slug, &hash(source, parent), &file, source.trust)?;
-        // What a parent declares for its own use is no mistake of the child.
-        let is_own =
-            |flaw: &Flaw| flaw.code != "unused-variable" || parent.is_none() || source.owns(&flaw.place);
-        lint(draft, rules, is_own)
+        let hash = hash(source, parent);
+        let (mut drafts, mut flaws) = (Vec::new(), Vec::new());
+        for part in file.parts() {
+            match build(&source.slug, &hash, &part.file, source.trust) {
+                Ok(draft) => drafts.push((part, draft)),
+                Err(found) => flaws.extend(found.into_iter().map(|flaw| part.placed(flaw))),
+            }
+        }
+        let used: HashSet<String> =
+            drafts.iter().flat_map(|(_, draft)| draft.uses.iter().map(|here| here.name.clone())).collect();
+        let mut definitions = Vec::new();
+        for (part, draft) in drafts {
+            // What another method or the parent uses, or declares for its own use, is no mistake here.
+            let is_own = |flaw: &Flaw| {
+                flaw.code != "unused-variable"
+                    || !flaw.names_one_of(&used)
+                        && (parent.is_none() || source.owns(&part.placed(flaw.clone()).place))
+            };
+            match lint(draft, rules, is_own) {
+                Ok(definition) => definitions.push(definition),
+                Err(found) => flaws.extend(found.into_iter().map(|flaw| part.placed(flaw))),
+            }
+        }
+        let mut seen = Vec::new();
+        flaws.retain(|flaw| {
+            !seen.contains(flaw) && {
+                seen.push(flaw.clone());
+                true
+            }
+        });
+        if flaws.is_empty() { Definition::joined(definitions).ok_or(flaws) } else { Err(flaws) }
     }
 
     fn parent(&self, source: &Source, slug: &str) -> Result<&Source, Vec<Flaw>> {

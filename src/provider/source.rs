@@ -1,6 +1,7 @@
 //! One file as text: parsing with spans, inheritance, and turning a place in the tree into a place in the text.
 
 mod comments;
+mod order;
 mod shape;
 
 use std::ops::Range;
@@ -11,6 +12,7 @@ use super::format::File;
 use super::report::{Problem, Severity};
 
 pub(super) use self::comments::comment_flaws;
+pub(super) use self::order::order_flaws;
 
 /// The most bytes that a file may have.
 pub(super) const MAX_FILE: usize = 64 * 1024;
@@ -64,6 +66,14 @@ impl Flaw {
 
     pub(super) fn warning(place: Place, code: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(place, code, message) }
+    }
+
+    /// Whether its place is a variable of one of these names.
+    pub(super) fn names_one_of(&self, names: &std::collections::HashSet<String>) -> bool {
+        match &self.place {
+            Place::Value(path) | Place::Key(path) => path.get(1).is_some_and(|name| names.contains(name)),
+            Place::Bytes(_) | Place::File => false,
+        }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {

@@ -42,6 +42,8 @@ pub(super) enum Fallback {
     Optional,
     /// The default of the variable.
     Default(String),
+    /// What a map makes of another variable, or of that one's default.
+    Mapped { of: String, default: Option<String>, map: Vec<(String, String)> },
 }
 
 /// Why a template cannot be read. Positions are bytes into it.
@@ -207,6 +209,12 @@ impl Slot {
             (Some(value), _) => Ok(Some(value)),
             (None, Fallback::Default(default)) => Ok(Some(default)),
             (None, Fallback::Optional) => Ok(None),
+            (None, Fallback::Mapped { of, default, map }) => {
+                let given = values.get(of).map(SecretString::expose_secret).filter(|given| !given.is_empty());
+                let given = given.or(default.as_deref());
+                let found = map.iter().find(|(word, _)| Some(word.as_str()) == given);
+                found.map(|(_, value)| Some(value.as_str())).ok_or_else(|| RenderError::Missing(of.clone()))
+            }
             (None, Fallback::Required) => Err(RenderError::Missing(self.name.clone())),
         }
     }

@@ -91,6 +91,8 @@ pub enum ValueSource {
     Check(Path),
     /// Looked up with the new credential.
     Lookup(Box<Lookup>),
+    /// What the map makes of another variable.
+    Variable(String),
 }
 
 /// One GET with the new credential after connecting.
@@ -119,6 +121,8 @@ pub struct Variable {
     pub pattern: Option<Pattern>,
     /// The only values, each with its label.
     pub options: Vec<(String, String)>,
+    /// What comes, with what it stands for; empty where a value stands for itself.
+    pub map: Vec<(String, String)>,
     /// Used when left empty.
     pub default: Option<String>,
     /// May stay empty.

@@ -17,6 +17,7 @@ use crate::config::AuditMode;
 use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::heads::HeadFile;
 use crate::store::{self, Tx};
 use vouchsafe_entity::id::AuditEventId;
@@ -261,7 +262,8 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    /// The audit events of the actor's environment and of the hub itself, newest first.
+    /// The audit events of the actor's environment and of the hub itself, newest first; a member sees those of their
+    /// workspace too.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -272,6 +274,8 @@ impl Hub {
         target: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<AuditEvent>, Error> {
-        Ok(store::audit::list(&self.store, actor.environment(), action, target, page).await?)
+        self.permit(actor, Action::ReadAudit).await?;
+        let workspace = matches!(actor.author, Author::Member(_)).then(|| actor.workspace());
+        Ok(store::audit::list(&self.store, actor.environment(), workspace, action, target, page).await?)
     }
 }

@@ -45,18 +45,18 @@ impl Hub {
             return Ok(Some(Checked { outcome: CheckOutcome::WrongKey, status: None, body: None }));
         };
         let began = std::time::Instant::now();
-        let mut checked = self.check_once(definition, &request).await;
+        let mut checked = self.check_once(definition, method, &request).await;
         for wait in &self.check_waits {
             if checked.outcome != CheckOutcome::Unreachable || began.elapsed() > LAST_TRY {
                 break;
             }
             tokio::time::sleep(*wait).await;
-            checked = self.check_once(definition, &request).await;
+            checked = self.check_once(definition, method, &request).await;
         }
         Ok(Some(checked))
     }
 
-    async fn check_once(&self, definition: &Definition, request: &CheckRequest) -> Checked {
+    async fn check_once(&self, definition: &Definition, method: Method, request: &CheckRequest) -> Checked {
         match self.call_app(request).await {
             Err(error) => {
                 tracing::info!(
@@ -67,7 +67,7 @@ impl Hub {
                 Checked { outcome: CheckOutcome::Unreachable, status: None, body: None }
             }
             Ok(answer) => Checked {
-                outcome: definition.read_check(answer.status, &answer.body),
+                outcome: definition.read_check(method, answer.status, &answer.body),
                 status: Some(answer.status.as_u16()),
                 body: serde_json::from_slice(&answer.body).ok(),
             },

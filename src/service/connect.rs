@@ -5,6 +5,7 @@ mod callback;
 mod confirm;
 mod flows;
 mod grant;
+mod link;
 mod page;
 mod reconnect;
 mod sessions;

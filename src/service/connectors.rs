@@ -15,6 +15,7 @@ use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::provider::Definition;
 use crate::store;
 use crate::store::credential::Owner;
@@ -122,6 +123,24 @@ impl Hub {
         definition.methods().iter().copied().filter(|method| chosen(method) && works(method)).collect()
     }
 
+    /// The method of which values with these names are; none where no method or more than one takes them.
+    ///
+    /// # Errors
+    /// [`Code::ProviderMissing`].
+    pub fn typed_method<'a>(
+        &self,
+        connector: &Connector,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Option<Method>, Error> {
+        let definition = self.definition_of(connector)?;
+        let takes = |method: &Method| {
+            let fields = definition.fields(*method);
+            *method != Method::OAuth2 && names.clone().all(|name| fields.iter().any(|f| f.name == name))
+        };
+        let mut taking = Self::working_methods(connector, &definition).into_iter().filter(takes);
+        Ok(taking.next().filter(|_| taking.next().is_none()))
+    }
+
     /// Where the app sends the browser back to.
     pub(super) fn redirect_uri(&self, id: ConnectorId) -> String {
         format!("{}oauth/callback/{id}", self.public_url)
@@ -144,6 +163,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_connector(&self, actor: &Actor, key: &str) -> Result<ConnectorView, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         let connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
         let ids = vec![connector.id];
         let counts = store::connector::count_credentials(&self.store, actor.environment(), ids).await?;
@@ -159,6 +179,7 @@ impl Hub {
         actor: &Actor,
         page: &PageRequest,
     ) -> Result<Page<ConnectorView>, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         let environment = actor.environment();
         let connectors = store::connector::list(&self.store, environment, page).await?;
         let ids = connectors.items.iter().map(|connector| connector.id).collect();
@@ -175,6 +196,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::InUse`].
     pub async fn delete_connector(&self, actor: &Actor, key: &str, force: bool) -> Result<(), Error> {
+        self.permit(actor, Action::ConfigureConnectors).await?;
         let environment = actor.environment();
         let connector =
             store::connector::by_key(&self.store, environment, key).await?.ok_or(Error::NotFound)?;

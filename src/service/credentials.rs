@@ -24,6 +24,7 @@ use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::store::credential::{CredentialFilter, Guard};
 use crate::store::{self, Tx};
 
@@ -65,6 +66,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_credential(&self, actor: &Actor, id: CredentialId) -> Result<Credential, Error> {
+        self.permit(actor, Action::ViewCredentials).await?;
         store::credential::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)
     }
 
@@ -78,6 +80,7 @@ impl Hub {
         query: CredentialQuery,
         page: &PageRequest,
     ) -> Result<Page<Credential>, Error> {
+        self.permit(actor, Action::ListCredentials).await?;
         let nothing = || Ok(Page { items: Vec::new(), next_cursor: None });
         let mut filter = CredentialFilter {
             status: query.status,
@@ -152,6 +155,7 @@ impl Hub {
         id: CredentialId,
         change: CredentialChange,
     ) -> Result<Stored, Error> {
+        self.permit(actor, Action::ManageCredentials).await?;
         // Switching off goes on when the subscription has ended.
         let only_switches_off = change.active == Some(false)
             && change.name.is_none()

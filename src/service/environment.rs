@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 use vouchsafe_entity::id::{DataKeyId, EnvironmentId, WorkspaceId};
-use vouchsafe_entity::json::Settings;
+use vouchsafe_entity::json::{Settings, WorkspaceSettings};
 use vouchsafe_entity::kind::{Binding, WorkspaceState};
 
 use super::audit::Target;
@@ -12,6 +12,7 @@ use super::{Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::data_key::{KeyOwner, KeyPurpose, WrappedKey};
 use crate::domain::origin::{origin_of, parse_origin};
+use crate::domain::role::Action;
 use crate::domain::workspace::{Environment, Tenant, Workspace, is_name};
 use crate::store::{self, StoreError, Tx};
 
@@ -44,6 +45,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn get_environment(&self, actor: &Actor) -> Result<Environment, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         let found = store::environment::find(&self.store, actor.environment()).await?;
         found.map(|(environment, _)| environment).ok_or(Error::NotFound)
     }
@@ -59,6 +61,10 @@ impl Hub {
     ) -> Result<Environment, Error> {
         let settings = self.get_environment(actor).await?.settings;
         let names = change.names();
+        // How the modal looks is everyday work; who may frame it and where it leads is not.
+        let looks_alone = names == "theme";
+        let action = if looks_alone { Action::EditIntegrations } else { Action::ConfigureConnectors };
+        self.permit(actor, action).await?;
         let warns_anew = change.expiry_warning_days.is_some();
         let settings = change.apply(settings)?;
         let tx = self.store.begin().await?;
@@ -121,6 +127,7 @@ impl Hub {
             id: WorkspaceId::new(self.ids.next()),
             name: name.to_owned(),
             state,
+            settings: WorkspaceSettings::default(),
             created_at: self.now(),
         };
         match store::workspace::insert(tx, &workspace).await {

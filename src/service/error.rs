@@ -125,6 +125,20 @@ codes! {
     BindingTooWeak = "binding_too_weak",
     /// A key can't give what it lacks.
     ScopeExceeded = "scope_exceeded",
+    /// A member's role may not do this.
+    Forbidden = "forbidden",
+    /// A member must prove again who they are.
+    StepUpRequired = "step_up_required",
+    /// A member must set up an authenticator first.
+    AuthenticatorRequired = "authenticator_required",
+    /// Address, password or code are wrong, or there is no such account.
+    SignInRefused = "sign_in_refused",
+    /// An invitation that was used, taken back or is over.
+    InvitationOver = "invitation_over",
+    /// Somebody is a member under this address.
+    MemberTaken = "member_taken",
+    /// A workspace keeps at least one owner.
+    LastOwner = "last_owner",
     /// An environment has as many webhook endpoints as it may.
     TooManyEndpoints = "too_many_endpoints",
     /// The webhook endpoint is switched off.

@@ -10,6 +10,7 @@ use crate::domain::actor::Actor;
 use crate::domain::credential::Credential;
 use crate::domain::event::{EventBody, EventType, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::domain::workspace::Tenant;
 pub use crate::store::event::EventFilter;
 use crate::store::{self, Tx};
@@ -169,6 +170,7 @@ impl Hub {
         filter: EventFilter,
         page: &PageRequest,
     ) -> Result<Page<EventBody>, Error> {
+        self.permit(actor, Action::ListEvents).await?;
         let stored = store::event::list(&self.store, actor.environment(), filter, page).await?;
         let next_cursor = stored.next_cursor;
         let open = |event: StoredEvent| self.open_event(actor.tenant, event.id, &event.sealed);

@@ -12,6 +12,7 @@ use crate::domain::connector::is_key;
 use crate::domain::credential::Credential;
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::store;
 
 /// An integration as it is PUT.
@@ -58,6 +59,7 @@ impl Hub {
         slug: &str,
         new: NewIntegration,
     ) -> Result<(Integration, bool), Error> {
+        self.permit(actor, Action::EditIntegrations).await?;
         let mut checker = Checker::default();
         checker.ensure(
             is_key(slug),
@@ -116,6 +118,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_integration(&self, actor: &Actor, slug: &str) -> Result<Integration, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         store::integration::by_slug(&self.store, actor.environment(), slug).await?.ok_or(Error::NotFound)
     }
 
@@ -128,6 +131,7 @@ impl Hub {
         actor: &Actor,
         page: &PageRequest,
     ) -> Result<Page<Integration>, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         Ok(store::integration::list(&self.store, actor.environment(), page).await?)
     }
 
@@ -136,6 +140,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_integration(&self, actor: &Actor, slug: &str) -> Result<(), Error> {
+        self.permit(actor, Action::EditIntegrations).await?;
         let tx = self.store.begin().await?;
         if !store::integration::delete(&tx, actor.environment(), slug).await? {
             return Err(Error::NotFound);
@@ -155,6 +160,7 @@ impl Hub {
         user: &str,
         page: &PageRequest,
     ) -> Result<Page<UserIntegration>, Error> {
+        self.permit(actor, Action::ViewUsers).await?;
         let user = self.get_user(actor, user).await?;
         let integrations = self.list_integrations(actor, page).await?;
         let credentials = store::credential::of_user(&self.store, actor.environment(), user.id, None).await?;

@@ -18,6 +18,7 @@ use crate::domain::actor::Actor;
 use crate::domain::api_key::ApiKey;
 use crate::domain::data_key::KeyPurpose;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::domain::scope::Scopes;
 use crate::secret::PlainApiKey;
 use crate::store;
@@ -156,6 +157,14 @@ impl Hub {
         self.keys.refused.retain_recent();
     }
 
+    /// Whether the actor may make, rotate and revoke keys, for a page that offers it.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`], [`Error::NotFound`].
+    pub async fn may_manage_api_keys(&self, actor: &Actor) -> Result<(), Error> {
+        self.permit(actor, Action::ManageApiKeys).await
+    }
+
     /// Makes a key; it is shown this once. `grantor` none = the operator, who lacks nothing.
     ///
     /// # Errors
@@ -166,6 +175,8 @@ impl Hub {
         grantor: Option<&Scopes>,
         new: NewApiKey,
     ) -> Result<(ApiKey, PlainApiKey), Error> {
+        self.permit(actor, Action::ManageApiKeys).await?;
+        self.proven(actor)?;
         let (scopes, cidrs, expires_at) = self.check_new_key(&new)?;
         if let Some(missing) = grantor.and_then(|grantor| grantor.lacks(&scopes).next()) {
             let detail = format!("The calling key has no `{missing}` to give.");
@@ -237,6 +248,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn list_api_keys(&self, actor: &Actor, page: &PageRequest) -> Result<Page<ApiKey>, Error> {
+        self.permit(actor, Action::ManageApiKeys).await?;
         Ok(store::api_key::list(&self.store, actor.tenant, page).await?)
     }
 
@@ -245,6 +257,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<ApiKey, Error> {
+        self.permit(actor, Action::ManageApiKeys).await?;
         store::api_key::find(&self.store, actor.tenant, id).await?.ok_or(Error::NotFound)
     }
 
@@ -259,6 +272,7 @@ impl Hub {
         name: Option<String>,
         active: Option<bool>,
     ) -> Result<ApiKey, Error> {
+        self.permit(actor, Action::ManageApiKeys).await?;
         let mut checker = Checker::default();
         checker.optional_text("/name", name.as_deref(), 200);
         checker.finish()?;
@@ -281,6 +295,8 @@ impl Hub {
         grantor: Option<&Scopes>,
         id: ApiKeyId,
     ) -> Result<(ApiKey, PlainApiKey), Error> {
+        self.permit(actor, Action::ManageApiKeys).await?;
+        self.proven(actor)?;
         let mut key = self.get_api_key(actor, id).await?;
         if let Some(missing) = grantor.and_then(|grantor| grantor.lacks(&key.scopes).next()) {
             let detail = format!("The calling key has no `{missing}`, which this key gives.");
@@ -311,6 +327,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<(), Error> {
+        self.permit(actor, Action::ManageApiKeys).await?;
         let tx = self.store.begin().await?;
         if !store::api_key::delete(&tx, actor.environment(), id).await? {
             return Err(Error::NotFound);

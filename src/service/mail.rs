@@ -11,7 +11,9 @@ use super::validate::Checker;
 use super::{Error, Hub};
 use crate::domain::credential::Credential;
 use crate::domain::event::{EventBody, EventType};
-use crate::domain::mail::{ClaimedMail, LEASE_SECONDS, Letter, MailSettings, Occasion, Recipient};
+use crate::domain::mail::{
+    ClaimedMail, InvitationLetter, LEASE_SECONDS, Letter, MailSettings, Occasion, Recipient,
+};
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::smtp::{OutboundMail, Smtp};
 use crate::store::{self, Tx};
@@ -34,6 +36,9 @@ pub struct Worded {
 pub trait Words: Send + Sync + 'static {
     /// The letter in words; none where that fails, which it has logged.
     fn word(&self, letter: &Letter) -> Option<Worded>;
+
+    /// The invitation in words; none where that fails, which it has logged.
+    fn word_invitation(&self, letter: &InvitationLetter) -> Option<Worded>;
 }
 
 /// What it takes to send mails.
@@ -45,6 +50,11 @@ pub struct Mailer {
 }
 
 impl Hub {
+    /// Whether the operator has named a mail server.
+    pub const fn mails(&self) -> bool {
+        self.mailer.is_some()
+    }
+
     /// Writes the mail that tells of an event, where somebody is to be told.
     pub(super) async fn write_mail(
         &self,
@@ -93,6 +103,26 @@ impl Hub {
             single_use: environment.settings.reconnect_url.is_none(),
             link: body.reconnect_url.clone(),
         })
+    }
+
+    /// Sends an invitation, once: whoever invites has the link too.
+    pub(super) fn mail_invitation(self: &Arc<Self>, letter: InvitationLetter) {
+        let hub = Arc::clone(self);
+        self.spawn(async move {
+            let Some(mailer) = &hub.mailer else { return };
+            let Some(worded) = mailer.words.word_invitation(&letter) else { return };
+            let mail = OutboundMail {
+                to: letter.to,
+                subject: worded.subject,
+                text: worded.text,
+                html: worded.html,
+                id: MailId::new(hub.ids.next()).to_string(),
+                at: hub.clock.now().into(),
+            };
+            if let Err(error) = mailer.smtp.send(mail).await {
+                tracing::warn!(%error, "an invitation was not sent");
+            }
+        });
     }
 
     /// Sends the mails that are due.

@@ -234,6 +234,10 @@ impl Hub {
         if let Some(client_id) = &connector.client_id {
             values.set("client_id", client_id.as_str());
         }
+        let places_secret = || self.definition_of(connector).is_ok_and(|one| one.places_client_secret());
+        if let Some(secret) = secrets.client_secret.as_ref().filter(|_| places_secret()) {
+            values.set("client_secret", self.resolve_setting_in_use(tenant, connector, secret).await?);
+        }
         Ok(values)
     }
 

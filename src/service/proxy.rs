@@ -21,6 +21,7 @@ use super::references::{Destination, OpenSecrets, Usage};
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::call_path;
+use crate::domain::role::Action;
 use crate::domain::secret_reference::is_dynamic;
 pub use crate::egress::StreamBody;
 use crate::store;
@@ -91,6 +92,7 @@ impl Hub {
         actor: &Actor,
         call: Call,
     ) -> Result<Response<StreamBody>, Error> {
+        self.permit(actor, Action::CallApps).await?;
         let mut entry = Entry::new(self, actor, &call);
         let prepared = match self.prepare_call(actor, call, &mut entry).await {
             Ok(prepared) => prepared,

@@ -16,6 +16,8 @@ const BATCH: u64 = 200;
 const TOMBSTONE_SECONDS: i64 = 30 * 86_400;
 /// An answer that lost a race is kept so long after the next success.
 const ORPHAN_SECONDS: i64 = 86_400;
+/// Days are counted for so long.
+const ACTIVITY_SECONDS: i64 = 400 * 86_400;
 /// What an event of a purge says.
 const PURGED: &str = "purged";
 
@@ -29,6 +31,7 @@ impl Hub {
         while self.wipe_ended().await? {}
         while self.drop_tombstones().await? {}
         self.drop_orphans().await?;
+        self.drop_activity().await?;
         self.retain_audit().await?;
         self.shred().await
     }
@@ -71,6 +74,13 @@ impl Hub {
         }
         tx.commit().await?;
         Ok(more)
+    }
+
+    /// Forgets what was counted more than a year ago.
+    async fn drop_activity(&self) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        store::activity::drop_before(&tx, self.now().plus_seconds(-ACTIVITY_SECONDS)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Removes answers that lost a race, a day after the credential was renewed: whoever was to need one has had it.

@@ -27,6 +27,7 @@ use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::credential::Credential;
 use crate::domain::refresh::is_minted;
+use crate::domain::role::Action;
 use crate::domain::workspace::Tenant;
 use crate::store;
 
@@ -48,6 +49,7 @@ impl Hub {
     /// # Errors
     /// [`Code::RefreshTooSoon`], [`Code::NotRefreshable`], and those of a token read.
     pub async fn refresh_credential(&self, actor: &Actor, id: CredentialId) -> Result<Credential, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let credential = self.get_credential(actor, id).await?;
         if !credential.is_renewable() {
             let detail =

@@ -19,6 +19,7 @@ use super::audit::Target;
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::domain::secret::{Secret, SecretEnd};
 pub use crate::store::secret::SecretFilter;
 use crate::store::{self, Reads};
@@ -42,6 +43,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_secret(&self, actor: &Actor, key: &str) -> Result<SecretView, Error> {
+        self.permit(actor, Action::ViewSecrets).await?;
         let found = store::secret::by_key(&self.store, actor.environment(), key).await?;
         self.secret_view(&self.store, found.ok_or(Error::NotFound)?).await
     }
@@ -56,6 +58,7 @@ impl Hub {
         filter: &SecretFilter,
         page: &PageRequest,
     ) -> Result<Page<SecretView>, Error> {
+        self.permit(actor, Action::ListSecrets).await?;
         let found = store::secret::list(&self.store, actor.environment(), filter, page).await?;
         let ids: Vec<SecretId> = found.items.iter().map(|secret| secret.id).collect();
         let mut names: HashMap<SecretId, Vec<String>> = HashMap::new();
@@ -76,6 +79,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn deactivate_secret(&self, actor: &Actor, key: &str) -> Result<SecretView, Error> {
+        self.permit(actor, Action::ManageSecrets).await?;
         let change = |secret: &mut Secret| {
             secret.active = false;
             Ok(())
@@ -88,6 +92,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::SecretExpired`], [`Code::SecretRevoked`], [`Code::SubscriptionRequired`].
     pub async fn reactivate_secret(&self, actor: &Actor, key: &str) -> Result<SecretView, Error> {
+        self.permit(actor, Action::ManageSecrets).await?;
         self.gate(actor).await?;
         let now = self.now();
         let change = |secret: &mut Secret| {
@@ -105,6 +110,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn revoke_secret(&self, actor: &Actor, key: &str) -> Result<SecretView, Error> {
+        self.permit(actor, Action::ManageSecrets).await?;
         let now = self.now();
         let change = |secret: &mut Secret| {
             secret.revoke(now);
@@ -138,6 +144,8 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::Restricted`], [`Code::SecretRevoked`].
     pub async fn reveal_secret(&self, actor: &Actor, key: &str) -> Result<SecretString, Error> {
+        self.permit(actor, Action::RevealMaskedSecrets).await?;
+        self.proven(actor)?;
         let found = store::secret::by_key(&self.store, actor.environment(), key).await?;
         let secret = found.ok_or(Error::NotFound)?;
         let target = Target::new("secret", secret.id);
@@ -158,6 +166,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::InUse`].
     pub async fn delete_secret(&self, actor: &Actor, key: &str, force: bool) -> Result<(), Error> {
+        self.permit(actor, Action::ManageSecrets).await?;
         let tx = self.store.begin().await?;
         let secret = store::secret::lock(&tx, actor.environment(), key).await?.ok_or(Error::NotFound)?;
         let used = store::secret_reference::of_secret(&tx, secret.workspace, secret.id, NAMED).await?;
@@ -208,7 +217,7 @@ impl Hub {
         let (own, _) = &*self.environment_of(actor.environment()).await?;
         let known = match actor.author {
             Author::ApiKey(_) => vec![(own.id, own.name.clone())],
-            Author::User(..) | Author::Operator | Author::Hub => {
+            Author::User(..) | Author::Member(_) | Author::Operator | Author::Hub => {
                 store::environment::of_workspace(&self.store, actor.workspace()).await?
             }
         };

@@ -2,6 +2,7 @@
 
 use super::purge::by_environment;
 use super::{Error, Hub};
+use crate::domain::sign_in::FORGOTTEN_AFTER;
 use crate::store;
 
 /// Credentials that one transaction looks at.
@@ -26,6 +27,9 @@ impl Hub {
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;
         store::idempotency::sweep(&tx, now).await?;
+        store::member_session::sweep(&tx, now).await?;
+        store::invitation::sweep(&tx, now).await?;
+        store::sign_in::sweep(&tx, now.plus(-FORGOTTEN_AFTER)).await?;
         tx.commit().await?;
         self.trim_limits();
         self.sweep_refreshes().await?;

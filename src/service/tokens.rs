@@ -17,6 +17,7 @@ use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Health, ServedCredential};
 use crate::domain::refresh::Readiness;
+use crate::domain::role::Action;
 use crate::domain::workspace::Tenant;
 use crate::provider::ValueSource;
 use crate::store;
@@ -103,6 +104,7 @@ impl Hub {
     /// [`Code::CredentialExpired`], [`Code::CredentialInactive`], [`Code::CredentialPending`],
     /// [`Code::CredentialRevoked`], [`Code::RefreshPending`], [`Code::ConnectorFailing`], [`Code::KeyUnavailable`].
     pub async fn read_token(&self, actor: &Actor, id: CredentialId) -> Result<Token, Error> {
+        self.permit(actor, Action::RevealCredentials).await?;
         let served = self.serve(actor, id).await?;
         self.token_of(actor, served).await
     }
@@ -112,6 +114,7 @@ impl Hub {
     /// # Errors
     /// Those of [`Hub::read_token`].
     pub async fn read_user_token(&self, actor: &Actor, user: &str, connector: &str) -> Result<Token, Error> {
+        self.permit(actor, Action::RevealCredentials).await?;
         let credential = self.credential_of(actor, user, connector).await?;
         let served = self.serve_whole(actor, credential).await?;
         self.token_of(actor, served).await
@@ -156,8 +159,9 @@ impl Hub {
         let Served { credential, connector, mut material } = served;
         self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
-        if matches!(credential.condition.method, Method::ApiKey | Method::Basic) {
-            return Ok(Token::Fields(self.typed_values(&connector.provider, material)));
+        let method = credential.condition.method;
+        if matches!(method, Method::ApiKey | Method::Basic) {
+            return Ok(Token::Fields(self.typed_values(&connector.provider, method, material)));
         }
         let missing = Error::internal("a token credential without an access token");
         Ok(Token::Access {
@@ -169,10 +173,15 @@ impl Hub {
     }
 
     /// The values that the user gave, without those that the hub learned.
-    fn typed_values(&self, provider: &str, material: Material) -> Vec<(String, SecretString)> {
+    fn typed_values(
+        &self,
+        provider: &str,
+        method: Method,
+        material: Material,
+    ) -> Vec<(String, SecretString)> {
         let definition = self.providers().get(provider);
         let typed = |name: &str| {
-            let variable = definition.as_ref().and_then(|definition| definition.variable(name));
+            let variable = definition.as_ref().and_then(|definition| definition.of(method).variable(name));
             variable.is_none_or(|variable| variable.source == ValueSource::User)
         };
         material.into_values().into_iter().filter(|(name, _)| typed(name)).collect()

@@ -9,6 +9,7 @@ use super::validate::Checker;
 use super::{Code, Error, Hub, Violation};
 use crate::domain::actor::Actor;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::domain::user::User;
 use crate::store::credential::Owner;
 use crate::store::{self, StoreError};
@@ -90,6 +91,7 @@ impl Hub {
     /// # Errors
     /// [`Code::UsernameTaken`].
     pub async fn create_user(&self, actor: &Actor, new: NewUser) -> Result<User, Error> {
+        self.permit(actor, Action::EditUsers).await?;
         let mut checker = Checker::default();
         new.check(&mut checker, "");
         checker.finish()?;
@@ -109,6 +111,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`] for an empty or too large batch.
     pub async fn create_users(&self, actor: &Actor, new: Vec<NewUser>) -> Result<Batch, Error> {
+        self.permit(actor, Action::EditUsers).await?;
         if new.is_empty() || new.len() > 1_000 {
             return Err(Error::invalid("/users", "invalid_length", "Send 1 to 1,000 users."));
         }
@@ -144,6 +147,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_user(&self, actor: &Actor, name: &str) -> Result<User, Error> {
+        self.permit(actor, Action::ViewUsers).await?;
         self.user_named(actor, name).await?.ok_or(Error::NotFound)
     }
 
@@ -174,6 +178,7 @@ impl Hub {
         search: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<User>, Error> {
+        self.permit(actor, Action::ViewUsers).await?;
         Ok(store::user::list(&self.store, actor.environment(), search, page).await?)
     }
 
@@ -182,6 +187,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::UsernameTaken`].
     pub async fn update_user(&self, actor: &Actor, name: &str, change: UserChange) -> Result<User, Error> {
+        self.permit(actor, Action::EditUsers).await?;
         let mut user = self.get_user(actor, name).await?;
         let new = NewUser {
             username: change.username.unwrap_or(user.username),
@@ -209,6 +215,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_user(&self, actor: &Actor, name: &str) -> Result<(), Error> {
+        self.permit(actor, Action::DeleteUsers).await?;
         let user = self.get_user(actor, name).await?;
         self.delete_all_of(actor, Owner::User(user.id), &mut HashMap::new(), async |tx| {
             store::user::delete(tx, actor.environment(), user.id).await?;

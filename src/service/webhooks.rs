@@ -21,6 +21,7 @@ use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
 use crate::domain::webhook::{Delivery, OVERLAP_SECONDS, WebhookEndpoint};
 use crate::domain::workspace::Tenant;
 use crate::egress::guard::Refusal;
@@ -91,6 +92,7 @@ impl Hub {
         actor: &Actor,
         new: NewEndpoint,
     ) -> Result<(WebhookEndpoint, WebhookSecret), Error> {
+        self.permit(actor, Action::ManageWebhooks).await?;
         let mut checker = Checker::default();
         let url = self.check_endpoint_url(&mut checker, &new.url).await;
         let events = new.events.as_deref().map(|words| check_events(&mut checker, words));
@@ -134,6 +136,7 @@ impl Hub {
         actor: &Actor,
         page: &PageRequest,
     ) -> Result<Page<WebhookEndpoint>, Error> {
+        self.permit(actor, Action::ViewDeliveries).await?;
         Ok(store::webhook::list(&self.store, actor.environment(), page).await?)
     }
 
@@ -146,6 +149,7 @@ impl Hub {
         actor: &Actor,
         id: WebhookEndpointId,
     ) -> Result<WebhookEndpoint, Error> {
+        self.permit(actor, Action::ViewDeliveries).await?;
         store::webhook::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)
     }
 
@@ -159,6 +163,7 @@ impl Hub {
         id: WebhookEndpointId,
         change: EndpointChange,
     ) -> Result<WebhookEndpoint, Error> {
+        self.permit(actor, Action::ManageWebhooks).await?;
         self.get_webhook_endpoint(actor, id).await?;
         let mut checker = Checker::default();
         let url = match &change.url {
@@ -205,6 +210,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_webhook_endpoint(&self, actor: &Actor, id: WebhookEndpointId) -> Result<(), Error> {
+        self.permit(actor, Action::ManageWebhooks).await?;
         let tx = self.store.begin().await?;
         if !store::webhook::delete(&tx, actor.environment(), id).await? {
             return Err(Error::NotFound);
@@ -222,6 +228,7 @@ impl Hub {
         actor: &Actor,
         id: WebhookEndpointId,
     ) -> Result<(WebhookEndpoint, WebhookSecret), Error> {
+        self.permit(actor, Action::ManageWebhooks).await?;
         let environment = actor.environment();
         let tx = self.store.begin().await?;
         let mut endpoint = store::webhook::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
@@ -247,6 +254,7 @@ impl Hub {
         event: EventId,
         page: &PageRequest,
     ) -> Result<Page<Delivery>, Error> {
+        self.permit(actor, Action::ViewDeliveries).await?;
         let environment = actor.environment();
         store::event::find(&self.store, environment, event).await?.ok_or(Error::NotFound)?;
         Ok(store::delivery::of_event(&self.store, environment, event, page).await?)

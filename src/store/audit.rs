@@ -5,9 +5,11 @@ pub mod chain;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value,
+};
 use vouchsafe_entity::audit_event::{Column, Entity, Model};
-use vouchsafe_entity::id::EnvironmentId;
+use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 
 use super::{Reads, StoreError, Tx, statement};
 use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
@@ -122,16 +124,23 @@ pub async fn insert(tx: &Tx, events: &[(&AuditEvent, Proof)]) -> Result<(), Stor
     Ok(())
 }
 
-/// The audit events of an environment and of the hub itself, newest first, of one action or target where asked.
+/// The audit events of an environment and of the hub itself, newest first, of one action or target where asked; with
+/// `workspace` also those that concern that workspace and no environment.
 pub async fn list(
     db: &impl Reads,
     environment: EnvironmentId,
+    workspace: Option<WorkspaceId>,
     action: Option<&str>,
     target: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<AuditEvent>, StoreError> {
-    let mut events = newest(db, environment, action, target, page).await?;
-    events.extend(newest(db, HUB, action, target, page).await?);
+    let mut events =
+        newest(db, Condition::all().add(Column::EnvironmentId.eq(environment)), action, target, page).await?;
+    // What concerns a workspace is for its own members alone.
+    let whose = Condition::any().add(Column::WorkspaceId.is_null());
+    let whose = workspace.into_iter().fold(whose, |any, id| any.add(Column::WorkspaceId.eq(id)));
+    let hub = Condition::all().add(Column::EnvironmentId.eq(HUB)).add(whose);
+    events.extend(newest(db, hub, action, target, page).await?);
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
     Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
 }
@@ -139,12 +148,12 @@ pub async fn list(
 /// As many as a page has, and one more.
 async fn newest(
     db: &impl Reads,
-    environment: EnvironmentId,
+    place: Condition,
     action: Option<&str>,
     target: Option<&str>,
     page: &PageRequest,
 ) -> Result<Vec<AuditEvent>, StoreError> {
-    let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
+    let mut query = Entity::find().filter(place);
     if let Some(action) = action {
         query = query.filter(Column::Action.eq(action));
     }

@@ -65,6 +65,17 @@ fn row(environment: EnvironmentId, connector: &Connector, now: Millis) -> Active
     }
 }
 
+/// The oldest connector of a provider.
+pub async fn by_provider(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    provider: &str,
+) -> Result<Option<Connector>, StoreError> {
+    let of = Column::EnvironmentId.eq(environment).and(Column::Provider.eq(provider));
+    let found = Entity::find().filter(of).order_by_asc(Column::CreatedAt).one(db.connection()).await?;
+    found.map(connector).transpose()
+}
+
 /// The app refuses the connector's client since now; false where that was known.
 pub async fn begin_failing(
     tx: &Tx,

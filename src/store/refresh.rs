@@ -2,7 +2,7 @@
 //! lost a race, and how many refusals came of late.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::OnConflict,
 };
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, WorkspaceId};
@@ -238,6 +238,25 @@ pub struct Pause {
 /// The pause of `provider`, over or not.
 pub async fn pause(db: &impl Reads, provider: &str) -> Result<Option<Pause>, StoreError> {
     let row = provider_pause::Entity::find_by_id(provider).one(db.connection()).await?;
+    Ok(row.map(|row| Pause { since: row.since, until: row.until }))
+}
+
+/// The same for whoever may begin one: only one at a time gets it, and sees what the one before has written.
+pub async fn lock_pause(tx: &Tx, provider: &str) -> Result<Option<Pause>, StoreError> {
+    use provider_pause::{Column, Entity};
+    let none = Millis(0);
+    let row = provider_pause::ActiveModel {
+        provider: Set(provider.to_owned()),
+        since: Set(none),
+        until: Set(none),
+    };
+    let there = OnConflict::column(Column::Provider).do_nothing().to_owned();
+    Entity::insert(row).on_conflict(there).exec_without_returning(tx.connection()).await?;
+    let mut query = Entity::find_by_id(provider);
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    let row = query.one(tx.connection()).await?;
     Ok(row.map(|row| Pause { since: row.since, until: row.until }))
 }
 

@@ -130,6 +130,22 @@ pub async fn list(
     Ok(Page::of(endpoints, page.limit, |endpoint: &WebhookEndpoint| endpoint.id.to_string()))
 }
 
+/// The first few that the hub itself switched off. An environment has few.
+pub async fn switched_off(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    most: u64,
+) -> Result<Vec<WebhookEndpoint>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::DisabledReason.is_not_null())
+        .order_by_desc(Column::Id)
+        .limit(most)
+        .all(db.connection())
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// How many endpoints an environment has.
 pub async fn count(db: &impl Reads, environment: EnvironmentId) -> Result<u64, StoreError> {
     use sea_orm::PaginatorTrait as _;

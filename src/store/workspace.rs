@@ -1,6 +1,8 @@
 //! Workspaces.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+use vouchsafe_entity::id::WorkspaceId;
+use vouchsafe_entity::json::WorkspaceSettings;
 use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::workspace::{ActiveModel, Column, Entity, Model};
@@ -10,7 +12,13 @@ use crate::domain::workspace::Workspace;
 
 impl From<Model> for Workspace {
     fn from(row: Model) -> Self {
-        Self { id: row.id, name: row.name, state: row.state, created_at: row.created_at }
+        Self {
+            id: row.id,
+            name: row.name,
+            state: row.state,
+            settings: row.settings,
+            created_at: row.created_at,
+        }
     }
 }
 
@@ -20,6 +28,7 @@ pub async fn insert(tx: &Tx, workspace: &Workspace) -> Result<(), StoreError> {
         id: Set(workspace.id),
         name: Set(workspace.name.clone()),
         state: Set(workspace.state),
+        settings: Set(workspace.settings),
         created_at: Set(workspace.created_at),
         updated_at: Set(workspace.created_at),
     };
@@ -30,6 +39,26 @@ pub async fn insert(tx: &Tx, workspace: &Workspace) -> Result<(), StoreError> {
 /// The workspace named `name`.
 pub async fn by_name(db: &impl Reads, name: &str) -> Result<Option<Workspace>, StoreError> {
     Ok(Entity::find().filter(Column::Name.eq(name)).one(db.connection()).await?.map(Into::into))
+}
+
+/// The workspace with this id.
+pub async fn find(db: &impl Reads, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+    Ok(Entity::find_by_id(id).one(db.connection()).await?.map(Into::into))
+}
+
+/// Writes settings.
+pub async fn save_settings(
+    tx: &Tx,
+    id: WorkspaceId,
+    settings: WorkspaceSettings,
+    now: Millis,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .set(ActiveModel { settings: Set(settings), updated_at: Set(now), ..Default::default() })
+        .filter(Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// All workspaces, by name.

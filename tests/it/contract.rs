@@ -1,3 +1,4 @@
 //! Outside judges: what others have published decides whether the hub keeps to what it says.
 
+mod clients;
 mod webhooks;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use vouchsafe::provider::{Registry, Sources, check_paths, schema};
 
-fn folder() -> std::path::PathBuf {
+pub(crate) fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("providers")
 }
 
@@ -42,11 +42,24 @@ fn every_shipped_file_is_loaded_under_its_name() {
 }
 
 #[test]
-fn the_check_finds_nothing_wrong() {
-    let embedded = check_paths(&[], &builtin());
-    assert_eq!(embedded.errors(), 0, "{embedded}");
-    let on_disk = check_paths(&[folder()], &builtin());
-    assert_eq!(on_disk.errors(), 0, "{on_disk}");
+fn the_check_finds_nothing_wrong_but_what_nobody_has_verified() {
+    for report in [check_paths(&[], &builtin()), check_paths(&[folder()], &builtin())] {
+        let problems: Vec<_> = report.problems().iter().filter(|one| one.code != "unverified").collect();
+        assert!(problems.is_empty(), "{problems:#?}");
+    }
+}
+
+#[test]
+fn keys_in_another_order_and_a_missing_schema_line_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "documentation = \"https://acme.test\"\nname = \"Acme\"\nbase_url = \"https://acme.test\"\n\
+                [variables]\nkey = { secret = true, label = \"Key\" }\n\
+                [api_key]\nheaders = { b = \"{key}\", a = \"x\" }\n[check]\npath = \"/\"\nmethod = \"POST\"\n";
+    std::fs::write(folder.path().join("acme.toml"), text).unwrap();
+    let report = check_paths(&[folder.path().to_owned()], &builtin());
+    let found: Vec<_> = report.problems().iter().map(|one| (one.code, one.line, one.column)).collect();
+    let wanted = [("no-schema", 1, 1), ("key-order", 2, 1), ("key-order", 5, 24), ("key-order", 10, 1)];
+    assert_eq!(found, wanted);
 }
 
 #[test]
@@ -54,6 +67,51 @@ fn every_file_names_its_schema_first() {
     for (slug, text) in shipped() {
         assert_eq!(text.lines().next(), Some("#:schema ./schema.json"), "{slug}.toml");
     }
+}
+
+/// Where the table begins in `providers/README.md`.
+const TABLE: &str =
+    "<!-- Everything below is written by the test `providers::the_table_of_apps_is_the_present_one`. -->\n";
+
+#[test]
+fn the_table_of_apps_is_the_present_one() {
+    let path = folder().join("README.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (head, _) = page.split_once(TABLE).unwrap();
+    let present = format!("{head}{TABLE}{}", table());
+    if std::env::var_os("UPDATE_PROVIDERS").is_some() {
+        std::fs::write(&path, &present).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap();
+    assert!(found == present, "write it again: UPDATE_PROVIDERS=1 cargo nextest run --test it table_of_apps");
+}
+
+/// One line for each app.
+fn table() -> String {
+    use std::fmt::Write as _;
+    let texts: std::collections::BTreeMap<String, String> = shipped().into_iter().collect();
+    let registry = Registry::load(&builtin()).unwrap_or_else(|report| panic!("{report}"));
+    let mut table = format!(
+        "\n{} apps. *Asks for*: what the user types, by method; in italics what the embedder sets with the connector.\n\n\
+         | app | slug | methods | asks for | not verified |\n| --- | --- | --- | --- | --- |\n",
+        registry.len()
+    );
+    for definition in registry.all() {
+        let methods: Vec<&str> = definition.methods().iter().map(|method| method.as_str()).collect();
+        let mut asked: Vec<String> = Vec::new();
+        for method in definition.methods() {
+            let names = definition.fields(*method).into_iter().map(|field| format!("`{}`", field.name));
+            asked.extend(names.filter(|name| !asked.contains(name)).collect::<Vec<_>>());
+        }
+        asked.extend(definition.connector_fields().into_iter().map(|field| format!("*`{}`*", field.name)));
+        let marks = texts[definition.slug()].matches("# unverified:");
+        let unverified = marks.count();
+        let unverified = if unverified == 0 { String::new() } else { unverified.to_string() };
+        let (name, page, slug) = (definition.name(), definition.documentation(), definition.slug());
+        let (methods, asked) = (methods.join(", "), asked.join(" "));
+        writeln!(table, "| [{name}]({page}) | `{slug}` | {methods} | {asked} | {unverified} |").unwrap();
+    }
+    table
 }
 
 #[test]

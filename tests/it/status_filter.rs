@@ -66,6 +66,7 @@ async fn lay_ground(store: &Store) -> Place {
         id: WorkspaceId::new(Uuid::from_u128(1)),
         name: "acme".to_owned(),
         state: WorkspaceState::Active,
+        settings: vouchsafe_entity::json::WorkspaceSettings::default(),
         created_at: NOW,
     };
     let environment = Environment {

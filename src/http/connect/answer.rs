@@ -11,7 +11,7 @@ use crate::http::{HttpState, Problem};
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// Where a page may stand and lead.
-pub(super) struct Policy<'a> {
+pub(in crate::http) struct Policy<'a> {
     /// Origins that may frame it.
     pub(super) framed_by: &'a [String],
     /// An origin that its form leads to by redirect.
@@ -21,7 +21,8 @@ pub(super) struct Policy<'a> {
 }
 
 /// A page on its own that nobody frames and that cuts its opener.
-pub(super) const ALONE: Policy<'static> = Policy { framed_by: &[], leads_to: None, keeps_opener: false };
+pub(in crate::http) const ALONE: Policy<'static> =
+    Policy { framed_by: &[], leads_to: None, keeps_opener: false };
 
 /// A page of the popup: its opener is our frame.
 pub(super) const POPUP: Policy<'static> = Policy { framed_by: &[], leads_to: None, keeps_opener: true };
@@ -40,7 +41,7 @@ impl Policy<'_> {
 }
 
 /// A rendered page.
-pub(super) fn html<P: Page>(
+pub(in crate::http) fn html<P: Page>(
     state: &HttpState,
     locale: Locale,
     status: StatusCode,

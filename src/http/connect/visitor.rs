@@ -20,7 +20,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FLOW_COOKIE: &str = "vs_flow_";
 
 /// Where a request came from.
-pub(super) fn origin(headers: &HeaderMap, extensions: &Extensions, state: &HttpState) -> Origin {
+pub(in crate::http) fn origin(headers: &HeaderMap, extensions: &Extensions, state: &HttpState) -> Origin {
     Origin {
         request_id: extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)),
         address: client_address(headers, extensions, &state.trusted_proxies),
@@ -94,7 +94,7 @@ pub(super) fn flow_cookie(
     Some(header)
 }
 
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+pub(in crate::http) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
         .iter()

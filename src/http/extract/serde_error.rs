@@ -19,7 +19,14 @@ pub(super) fn violation(path: &Path, message: &str) -> Violation {
     let at = pointer(path);
     // The path leads to an unknown member; for one that is missing or there twice, to the object around it.
     if message.starts_with("unknown field `") {
-        return Violation::new(at, "unknown_field", "There is no such field here.");
+        // The names that the code declares stand last, after the one that was sent.
+        let known = message.rsplit_once(", expected ").map(|(_, names)| names);
+        let known = known.map(|names| names.split(" at line ").next().unwrap_or(names));
+        let message = match known.map(|names| names.strip_prefix("one of ").unwrap_or(names)) {
+            Some(names) => format!("There is no such field here; the fields are {names}."),
+            None => "There is no such field here.".to_owned(),
+        };
+        return Violation::new(at, "unknown_field", message);
     }
     if let Some(name) = declared(message, "missing field `") {
         return Violation::new(member(at, name), "required", "This is required.");
@@ -107,6 +114,17 @@ mod tests {
         ] {
             let (at, said, _) = told(json);
             assert_eq!((at.as_str(), said), (pointer, code), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_answered_with_those_that_are_known() {
+        for (json, fields) in [
+            (r#"{"nme, expected `hunter2":1}"#, "; the fields are `name`, `list`, `inner`."),
+            (r#"{"name":"x","list":[],"inner":{"nme":1}}"#, "; the fields are `name`."),
+        ] {
+            let (_, _, message) = told(json);
+            assert_eq!(message, format!("There is no such field here{fields}"));
         }
     }
 

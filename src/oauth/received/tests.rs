@@ -36,6 +36,7 @@ fn token_request(edit: impl FnOnce(&mut TokenRequest)) -> TokenRequest {
             ("oops".to_owned(), FailClass::Ambiguous),
         ]),
         access_token_lifetime: None,
+        renewed_by_access_token: false,
     };
     edit(&mut request);
     request

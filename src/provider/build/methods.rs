@@ -9,7 +9,7 @@ use crate::provider::definition::{
     ApiKey, AuthorizationResponse, ClientCredentials, Headers, Jwt, OAuth2, Placing, Session, TokenRequest,
     TokenRequestFormat,
 };
-use crate::provider::format::{self, AuthMethodWord, File, PlacingKeys};
+use crate::provider::format::{self, AuthMethodWord, File, PlacingKeys, RenewWord};
 use crate::provider::source::{Flaw, Place};
 
 /// All method tables of a file.
@@ -85,15 +85,19 @@ impl Builder {
             TokenRequestFormat::Form,
         );
         let format = raw.token_request_format.map_or(TokenRequestFormat::Form, Into::into);
+        let exchange = raw.exchange.as_ref().and_then(|raw| self.exchange(top, raw, owner, format));
         let refresh = self.refresh(top, raw.refresh.as_ref(), owner, format);
         let placing = self.placing(top, raw.placing(), owner, true);
+        let by_access_token =
+            raw.refresh.as_ref().and_then(|refresh| refresh.by) == Some(RenewWord::AccessToken);
         Some(OAuth2 {
             authorization_endpoint: authorization_endpoint?,
             revocation_endpoint,
             code_challenge: raw.code_challenge_method.map(Into::into).unwrap_or_default(),
             authorization_params,
             authorization_response: authorization_response(raw.authorization_response.as_ref()),
-            token: token?,
+            token: TokenRequest { renewed_by_access_token: by_access_token, ..token? },
+            exchange,
             refresh,
             placing,
         })

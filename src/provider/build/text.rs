@@ -9,6 +9,7 @@ use crate::provider::source::{Flaw, Place};
 use crate::provider::template::{Fallback, Template, fits_header};
 use crate::provider::url_template::{HostTemplate, Origin, Tail, UrlTemplate, UrlTemplateError};
 use crate::provider::values::Values;
+use crate::provider::variable::{ValueSource, Variable};
 
 /// Headers that belong to the connection or to whoever stands between.
 const FORBIDDEN: [&str; 8] =
@@ -200,6 +201,11 @@ impl Builder {
 
     fn fallback(&self, name: &str) -> Fallback {
         match self.variables.iter().find(|variable| variable.name == name) {
+            Some(Variable { source: ValueSource::Variable(other), map, .. }) => {
+                let source = self.variables.iter().find(|variable| variable.name == *other);
+                let default = source.and_then(|source| source.default.clone());
+                Fallback::Mapped { of: other.clone(), default, map: map.clone() }
+            }
             Some(variable) => match &variable.default {
                 Some(default) => Fallback::Default(default.clone()),
                 None if variable.optional => Fallback::Optional,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{At, Builder, Owner, Spot, Stand, seconds};
+use super::{At, Builder, Owner, Part, Spot, Stand, seconds};
 use crate::provider::definition::{
-    AuthMethod, Refresh, Reuse, TokenRequest, TokenRequestFormat, TokenResponse,
+    AuthMethod, Basic, Exchange, Refresh, Reuse, TokenRequest, TokenRequestFormat, TokenResponse,
 };
 use crate::provider::format::{self, AuthMethodWord, Ordered, TokenKeys};
 use crate::provider::path::Path;
@@ -43,12 +43,14 @@ impl Builder {
                 AuthMethod::None
             })
         });
+        let unencoded = client.auth_method == Some(AuthMethodWord::ClientSecretBasicUnencoded);
+        let basic = unencoded.then(|| self.unencoded(top, stand)).flatten();
         let classes = keys.error_map.into_iter().flat_map(Ordered::iter);
         Some(TokenRequest {
             endpoint: endpoint?,
             format,
             auth_method,
-            basic: None,
+            basic,
             params,
             headers,
             scopes: client.scopes.cloned().unwrap_or_default(),
@@ -57,7 +59,32 @@ impl Builder {
             response: response?,
             error_map: classes.map(|(code, class)| (code.to_owned(), (*class).into())).collect(),
             access_token_lifetime: seconds(keys.access_token_lifetime),
+            renewed_by_access_token: false,
         })
+    }
+
+    /// Id and secret in Basic as they are, for apps that do not decode them first.
+    fn unencoded(&mut self, top: At<'_>, stand: Stand<'_>) -> Option<Basic> {
+        let at = top.key("token_endpoint_auth_method");
+        let username = self.text(at, "{client_id}", stand, Part::UserName);
+        let password = self.text(at, "{client_secret}", stand, Part::Password);
+        Some(Basic { username: username?, password: password? })
+    }
+
+    pub(super) fn exchange(
+        &mut self,
+        top: At<'_>,
+        raw: &format::Exchange,
+        owner: &Owner,
+        format: TokenRequestFormat,
+    ) -> Option<Exchange> {
+        let at = top.key("exchange");
+        let format = raw.request_format.map_or(format, Into::into);
+        // What a refresh may use is known here as well, and goes to the same hosts.
+        let stand = |spot| Stand { spot, owner };
+        let endpoint = self.required_url(at.key("endpoint"), raw.endpoint.as_deref(), stand(Spot::Refresh));
+        let params = self.params(at.key("params"), raw.params.as_ref(), stand(Spot::RefreshParam), format);
+        Some(Exchange { endpoint: endpoint?, format, params })
     }
 
     fn token_response(&mut self, at: At<'_>, raw: Option<&format::TokenResponse>) -> Option<TokenResponse> {
@@ -85,6 +112,7 @@ impl Builder {
     ) -> Refresh {
         let empty = format::Refresh::default();
         let (raw, at) = (raw.unwrap_or(&empty), top.key("refresh"));
+        let format = raw.request_format.map_or(format, Into::into);
         let endpoint = raw
             .endpoint
             .as_deref()
@@ -97,6 +125,7 @@ impl Builder {
         }
         Refresh {
             endpoint,
+            format,
             params: self.params(at.key("params"), raw.params.as_ref(), stand, format),
             idle_expiry: seconds(raw.idle_expiry),
             lifetime: seconds(raw.lifetime),

@@ -1,6 +1,6 @@
 //! `[variables]`.
 
-use super::{At, Builder, Owner, Spot, Stand};
+use super::{At, Builder, Owner, Part, Spot, Stand, Use};
 use crate::provider::format::{self, File};
 use crate::provider::path::Path;
 use crate::provider::pattern;
@@ -42,6 +42,7 @@ impl Builder {
             let variable = self.variable(at, name, raw);
             self.variables.push(variable);
         }
+        self.check_maps(top);
         for (name, lookup) in lookups {
             let at = top.key(name);
             let (at, owner) = (at.key("lookup"), Owner::Variable(name.to_owned()));
@@ -55,7 +56,7 @@ impl Builder {
     }
 
     fn variable(&mut self, at: At<'_>, name: &str, raw: &format::Variable) -> Variable {
-        let source = self.source(at, raw);
+        let source = self.source(at, name, raw);
         let asked = matches!(source, ValueSource::User | ValueSource::Connector) && raw.lookup.is_none();
         if asked && raw.label.as_ref().is_none_or(|label| label.trim().is_empty()) {
             self.missing(at.key("label"));
@@ -70,7 +71,16 @@ impl Builder {
             }
             compiled = Some(Pattern::new(text));
         }
-        let options = raw.options.as_ref().map(|options| options.0.clone()).unwrap_or_default();
+        let map = raw.map.as_ref().map(|map| map.0.clone()).unwrap_or_default();
+        let given = matches!(source, ValueSource::User | ValueSource::Connector) && raw.lookup.is_none();
+        let derived = matches!(source, ValueSource::Variable(_));
+        if given && raw.map.is_some() || derived && map.is_empty() {
+            let message = "a map stands with a value from elsewhere, and `variables.<name>` needs one";
+            self.error(at.key("map"), "bad-map", message);
+        }
+        // Whatever comes, one of these is the value; they are as good as options.
+        let mapped = || map.iter().map(|(word, value)| (word.clone(), value.clone())).collect();
+        let options = raw.options.as_ref().map_or_else(mapped, |options| options.0.clone());
         if raw.options.is_some() && (options.is_empty() || raw.pattern.is_some()) {
             self.error(
                 at.key("options"),
@@ -86,6 +96,7 @@ impl Builder {
             example: raw.example.clone(),
             pattern: compiled,
             options,
+            map,
             default: raw.default.clone(),
             optional: raw.optional.unwrap_or(false),
             secret: raw.secret.unwrap_or(false),
@@ -93,7 +104,7 @@ impl Builder {
         }
     }
 
-    fn source(&mut self, at: At<'_>, raw: &format::Variable) -> ValueSource {
+    fn source(&mut self, at: At<'_>, variable: &str, raw: &format::Variable) -> ValueSource {
         let Some(from) = &raw.from else {
             return ValueSource::User;
         };
@@ -109,14 +120,44 @@ impl Builder {
             None if from == "connector" => Some(ValueSource::Connector),
             Some(("token", path)) => Path::parse(path).map(ValueSource::Token),
             Some(("check", path)) => Path::parse(path).map(ValueSource::Check),
+            Some(("variables", name)) if is_name(name) => {
+                let (name, owner) = (name.to_owned(), Owner::Variable(variable.to_owned()));
+                let path = at.key("from").path();
+                let (spot, part) = (Spot::Account, Part::Text);
+                self.uses.push(Use { name: name.clone(), spot, part, owner, path });
+                Some(ValueSource::Variable(name))
+            }
             Some(("callback", name)) if !name.is_empty() => Some(ValueSource::Callback(name.to_owned())),
             None | Some(_) => None,
         };
         source.unwrap_or_else(|| {
             let flaw = self.error(at.key("from"), "unknown-word", format!("`{from}` is no source of values"));
             flaw.help =
-                Some("`user`, `connector`, `token.<path>`, `callback.<name>` or `check.<path>`".to_owned());
+                Some("`user`, `connector`, `token.<path>`, `callback.<name>`, `check.<path>` or `variables.<name>`".to_owned());
             ValueSource::User
         })
+    }
+
+    /// A map knows every option of the variable that it is about.
+    fn check_maps(&mut self, top: At<'_>) {
+        let mut missing = Vec::new();
+        for variable in &self.variables {
+            let ValueSource::Variable(other) = &variable.source else { continue };
+            let source = self.variables.iter().find(|one| one.name == *other);
+            let options = source.map_or(&[][..], |source| &source.options);
+            let unknown =
+                options.iter().find(|(_, value)| !variable.map.iter().any(|(word, _)| word == value));
+            if let Some((_, value)) = unknown {
+                missing
+                    .push((variable.name.clone(), format!("the map has nothing for `{value}` of `{other}`")));
+            }
+            if source.is_some_and(|source| matches!(source.source, ValueSource::Variable(_))) {
+                missing
+                    .push((variable.name.clone(), format!("`{other}` is made of another variable itself")));
+            }
+        }
+        for (name, message) in missing {
+            self.error(top.key(&name).key("map"), "bad-map", message);
+        }
     }
 }

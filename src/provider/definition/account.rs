@@ -2,6 +2,8 @@
 
 use secrecy::ExposeSecret as _;
 
+use vouchsafe_entity::kind::Method;
+
 use super::Definition;
 use crate::provider::template::Template;
 use crate::provider::values::Values;
@@ -16,20 +18,21 @@ pub struct Account {
 }
 
 impl Definition {
-    /// The account that `values` belong to; `None` where the definition names none or a part of it is missing.
-    pub fn account(&self, values: &Values) -> Option<Account> {
+    /// The account that `values` of a method belong to; `None` where the definition names none or a part of it is missing.
+    pub fn account(&self, method: Method, values: &Values) -> Option<Account> {
         let text = |template: &Option<Template>| {
             let text = template.as_ref()?.render_text(values).ok()??;
             Some(text.expose_secret().to_owned())
         };
-        let id = text(&self.account)?;
-        let label = text(&self.account_label).unwrap_or_else(|| id.clone());
+        let one = self.of(method);
+        let id = text(&one.account)?;
+        let label = text(&one.account_label).unwrap_or_else(|| id.clone());
         Some(Account { id, label })
     }
 
     /// Name and value of every variable that is no secret, for display.
-    pub fn public_variables(&self, values: &Values) -> Vec<(String, String)> {
-        let public = self.variables.iter().filter(|variable| !variable.secret);
+    pub fn public_variables(&self, method: Method, values: &Values) -> Vec<(String, String)> {
+        let public = self.of(method).variables.iter().filter(|variable| !variable.secret);
         public
             .filter_map(|variable| {
                 let value = values.get(&variable.name)?.expose_secret();

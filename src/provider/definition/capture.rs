@@ -77,6 +77,11 @@ impl Variable {
                 (None, false) => Err(CaptureError::Missing(self.name.clone())),
             };
         };
+        if !self.map.is_empty() {
+            let known = self.map.iter().find(|(word, _)| *word == value);
+            let (_, meant) = known.ok_or_else(|| CaptureError::Refused(self.name.clone()))?;
+            value.clone_from(meant);
+        }
         if self.places.host {
             value.truncate(value.trim_end_matches('/').len());
             value.make_ascii_lowercase();

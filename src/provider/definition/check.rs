@@ -72,8 +72,8 @@ impl Definition {
         method: Method,
         values: &Values,
     ) -> Option<Result<CheckRequest, RenderError>> {
-        let check = self.check.as_ref()?;
-        Some(self.build_check(check, method, values))
+        let one = self.of(method);
+        Some(one.build_check(one.check.as_ref()?, method, values))
     }
 
     fn build_check(
@@ -95,8 +95,8 @@ impl Definition {
     }
 
     /// Reads the answer to a check. Where no answer came, the outcome is [`CheckOutcome::Unreachable`].
-    pub fn read_check(&self, status: StatusCode, body: &[u8]) -> CheckOutcome {
-        let Some(check) = &self.check else {
+    pub fn read_check(&self, method: Method, status: StatusCode, body: &[u8]) -> CheckOutcome {
+        let Some(check) = self.check(method) else {
             return CheckOutcome::Unexpected;
         };
         let code = status.as_u16();
@@ -130,7 +130,8 @@ impl Definition {
             | ValueSource::Connector
             | ValueSource::Token(_)
             | ValueSource::Callback(_)
-            | ValueSource::Check(_) => None,
+            | ValueSource::Check(_)
+            | ValueSource::Variable(_) => None,
         })
     }
 
@@ -141,11 +142,12 @@ impl Definition {
         method: Method,
         values: &Values,
     ) -> Result<CheckRequest, RenderError> {
+        let one = self.of(method);
         let later = |name: &str| {
-            let source = self.variable(name).map(|variable| &variable.source);
+            let source = one.variable(name).map(|variable| &variable.source);
             matches!(source, Some(ValueSource::Check(_) | ValueSource::Lookup(_)))
         };
-        let placement = self.placement_without(method, values, &later)?;
+        let placement = one.placement_without(method, values, &later)?;
         let url = lookup.url.render_under(values, None, &placement.query)?;
         Ok(CheckRequest { method: http::Method::GET, url, headers: placement.headers, json: None })
     }

@@ -9,18 +9,18 @@ use crate::provider::url_template::Authority;
 use crate::provider::values::Values;
 
 impl Definition {
-    /// The base of the API.
-    pub fn base_url(&self, values: &Values) -> Result<Url, RenderError> {
-        self.base_url.render(values)
+    /// The base of the API with a credential of `method`.
+    pub fn base_url(&self, method: Method, values: &Values) -> Result<Url, RenderError> {
+        self.of(method).base_url.render(values)
     }
 
     /// The hosts that the proxy may call with this credential: that of the base URL first.
-    pub fn allowed_hosts(&self, values: &Values) -> Result<Vec<Authority>, RenderError> {
-        let base = self.base_url(values)?;
+    pub fn allowed_hosts(&self, method: Method, values: &Values) -> Result<Vec<Authority>, RenderError> {
+        let base = self.base_url(method, values)?;
         let host = base.host_str().ok_or(RenderError::Url)?.to_owned();
         let port = base.port_or_known_default().ok_or(RenderError::Url)?;
         let mut hosts = vec![Authority { host, port }];
-        for template in &self.allowed_hosts {
+        for template in &self.of(method).allowed_hosts {
             let authority = Authority { host: template.render(values)?, port: template.port.unwrap_or(443) };
             if !hosts.contains(&authority) {
                 hosts.push(authority);

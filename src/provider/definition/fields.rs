@@ -39,13 +39,21 @@ impl Definition {
     /// What the form of a method asks the user for, in the order of the file.
     pub fn fields(&self, method: Method) -> Vec<Field> {
         let own = self.variables_of(method).filter(|variable| variable.source == ValueSource::User);
-        own.map(|variable| self.field(variable)).chain(client_fields(method)).collect()
+        own.map(|variable| self.of(method).field(variable)).chain(client_fields(method)).collect()
     }
 
     /// What the embedder gives with a connector, over all methods.
     pub fn connector_fields(&self) -> Vec<Field> {
-        let own = self.variables.iter().filter(|variable| variable.source == ValueSource::Connector);
-        own.map(|variable| self.field(variable)).collect()
+        let mut fields: Vec<Field> = Vec::new();
+        for part in self.all() {
+            let own = part.variables.iter().filter(|variable| variable.source == ValueSource::Connector);
+            for field in own.map(|variable| part.field(variable)) {
+                if !fields.iter().any(|other| other.name == field.name) {
+                    fields.push(field);
+                }
+            }
+        }
+        fields
     }
 
     fn field(&self, variable: &Variable) -> Field {
@@ -80,9 +88,9 @@ impl Definition {
         given: &Map<String, Value>,
         source: FieldSource,
     ) -> Result<Values, Vec<FieldError>> {
-        let fields = match source {
-            FieldSource::User => self.fields(method),
-            FieldSource::Connector => self.connector_fields(),
+        let (one, fields) = match source {
+            FieldSource::User => (self.of(method), self.fields(method)),
+            FieldSource::Connector => (self, self.connector_fields()),
         };
         let mut errors: Vec<FieldError> = given
             .keys()
@@ -91,7 +99,7 @@ impl Definition {
             .collect();
         let mut values = Values::new();
         for field in &fields {
-            match self.accept_field(field, given.get(&field.name)) {
+            match one.accept_field(field, given.get(&field.name)) {
                 Ok(Some(value)) => values.set(field.name.as_str(), value),
                 Ok(None) => {}
                 Err(error) => errors.push(error),

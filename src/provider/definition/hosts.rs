@@ -20,6 +20,10 @@ pub enum HostOwner {
 impl Definition {
     /// Whether API calls of this provider go to `host`, which is in lower case, and `port`.
     pub fn host_owner(&self, host: &str, port: u16) -> HostOwner {
+        self.all().map(|part| part.own_host(host, port)).fold(HostOwner::Another, HostOwner::max)
+    }
+
+    fn own_host(&self, host: &str, port: u16) -> HostOwner {
         let base = match &self.base_url.origin {
             Origin::Whole(_) => HostOwner::Perhaps,
             Origin::Parts { https, host: template } => {
@@ -37,7 +41,7 @@ impl Definition {
     /// connector decides where they are.
     pub fn hosts_of_connector(&self, values: &Values) -> Vec<Authority> {
         let mut hosts = Vec::new();
-        for url in self.urls().filter(|url| self.is_chosen_by_connector(url)) {
+        for url in self.all().flat_map(Self::urls).filter(|url| self.is_chosen_by_connector(url)) {
             if let Ok(url) = url.render(values)
                 && let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default())
             {
@@ -50,7 +54,12 @@ impl Definition {
     /// Whether a value of the variable is seen by others than the app: as a host name, as the account, in the address
     /// that the browser is sent to.
     pub fn shows_variable(&self, name: &str) -> bool {
-        let in_host = self.variable(name).is_some_and(|variable| variable.places.host);
+        self.all().any(|part| part.shows(name))
+    }
+
+    fn shows(&self, name: &str) -> bool {
+        let own = self.variables.iter().find(|variable| variable.name == name);
+        let in_host = own.is_some_and(|variable| variable.places.host);
         let templates = self.account.iter().chain(&self.account_label);
         let authorization = self.oauth2.as_ref().map(|table| &table.authorization_endpoint);
         in_host
@@ -75,7 +84,9 @@ impl Definition {
     /// Every address that the file has for requests of the hub.
     fn urls(&self) -> impl Iterator<Item = &UrlTemplate> {
         let oauth2 = self.oauth2.iter().flat_map(|table| {
-            [Some(&table.token.endpoint), table.refresh.endpoint.as_ref(), table.revocation_endpoint.as_ref()]
+            let exchange = table.exchange.as_ref().map(|exchange| &exchange.endpoint);
+            let refresh = table.refresh.endpoint.as_ref();
+            [Some(&table.token.endpoint), exchange, refresh, table.revocation_endpoint.as_ref()]
         });
         let others = [
             self.client_credentials.as_ref().map(|table| &table.token.endpoint),

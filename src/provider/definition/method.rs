@@ -26,6 +26,8 @@ pub struct OAuth2 {
     pub authorization_response: AuthorizationResponse,
     /// The code exchange.
     pub token: TokenRequest,
+    /// A second request, which turns the token of the first into one that lives longer.
+    pub exchange: Option<Exchange>,
     /// Renewal.
     pub refresh: Refresh,
     pub(in crate::provider) placing: Placing,
@@ -125,7 +127,7 @@ pub struct TokenRequest {
     pub format: TokenRequestFormat,
     /// How the client authenticates; none for a login or an assertion.
     pub auth_method: Option<AuthMethod>,
-    /// HTTP Basic of a login.
+    /// HTTP Basic of a login, or of a client whose id and secret are not encoded first.
     pub basic: Option<Basic>,
     /// Added to, replacing or removing the standard parameters.
     pub params: Params,
@@ -143,6 +145,8 @@ pub struct TokenRequest {
     pub error_map: BTreeMap<String, FailClass>,
     /// Set where the answer does not say how long an access token lives.
     pub access_token_lifetime: Option<Duration>,
+    /// Whether the access token is what a refresh spends, since the app gives no other.
+    pub renewed_by_access_token: bool,
 }
 
 impl TokenRequest {
@@ -206,11 +210,24 @@ impl Default for AuthorizationResponse {
     }
 }
 
+/// `[oauth2.exchange]`: a second request after the code exchange, whose answer has the token to keep.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Where it goes.
+    pub endpoint: UrlTemplate,
+    /// How it is written.
+    pub format: TokenRequestFormat,
+    /// All of its parameters.
+    pub params: Params,
+}
+
 /// `[oauth2.refresh]`.
 #[derive(Debug)]
 pub struct Refresh {
     /// Refresh URL, if it is another than the token endpoint.
     pub endpoint: Option<UrlTemplate>,
+    /// How the request is written.
+    pub format: TokenRequestFormat,
     /// Added to, replacing or removing the standard parameters; those of the code exchange are not reused.
     pub params: Params,
     /// After this long without use a refresh token dies.

@@ -92,7 +92,7 @@ impl Definition {
     /// The headers and query parameters of an API call with a credential of `method`: the fixed headers of the
     /// definition, then those of the method, which win.
     pub fn placement(&self, method: Method, values: &Values) -> Result<Placement, RenderError> {
-        self.placement_without(method, values, &|_| false)
+        self.of(method).placement_without(method, values, &|_| false)
     }
 
     /// As [`placement`](Self::placement), leaving out what needs values that are to come `later`.
@@ -119,8 +119,17 @@ impl Definition {
         Ok(Placement { headers, query })
     }
 
+    /// Whether API calls carry the connector's client secret, as some apps want it beside the token.
+    pub fn places_client_secret(&self) -> bool {
+        let Some(placing) = self.oauth2().map(|table| &table.placing) else { return false };
+        let headers = self.headers.0.iter().chain(&placing.headers.0).map(|(_, template)| template);
+        let query = placing.query.iter().map(|(_, template)| template);
+        let basic = placing.basic.iter().flat_map(|basic| [&basic.username, &basic.password]);
+        headers.chain(query).chain(basic).any(|template| template.names().any(|name| name == "client_secret"))
+    }
+
     fn placing(&self, method: Method) -> Option<&Placing> {
-        if !self.methods.contains(&method) {
+        if !self.described.contains(&method) {
             return None;
         }
         match method {

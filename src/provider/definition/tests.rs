@@ -102,7 +102,7 @@ fn endpoints_follow_the_values() {
     let acme = acme();
     let values = Values::new().with("shop", "north");
     let url = |url: Result<url::Url, RenderError>| url.unwrap().to_string();
-    assert_eq!(url(acme.base_url(&values)), "https://north.acme.example/v1");
+    assert_eq!(url(acme.base_url(Method::OAuth2, &values)), "https://north.acme.example/v1");
     assert_eq!(url(acme.authorization_endpoint(&values)), "https://north.acme.example/authorize");
     assert_eq!(url(acme.token_endpoint(Method::OAuth2, &values)), "https://north.acme.example/token");
     let with_dc = values.clone().with("dc", "eu");
@@ -110,14 +110,14 @@ fn endpoints_follow_the_values() {
     assert_eq!(url(acme.refresh_endpoint(&values)), "https://north.acme.example/refresh");
     assert_eq!(url(acme.revocation_endpoint(&values).unwrap()), "https://north.acme.example/revoke");
     assert_eq!(acme.token_endpoint(Method::Basic, &values), Err(RenderError::Undeclared));
-    assert_eq!(acme.base_url(&Values::new()), Err(RenderError::Missing("shop".to_owned())));
+    assert_eq!(acme.base_url(Method::OAuth2, &Values::new()), Err(RenderError::Missing("shop".to_owned())));
     let authority = |host: &str, port| Authority { host: host.to_owned(), port };
     let expected = [
         authority("north.acme.example", 443),
         authority("files.acme.example", 443),
         authority("north.files.acme.example", 8443),
     ];
-    assert_eq!(acme.allowed_hosts(&values).unwrap(), expected);
+    assert_eq!(acme.allowed_hosts(Method::OAuth2, &values).unwrap(), expected);
 }
 
 #[test]
@@ -183,8 +183,9 @@ fn the_check_is_built_without_what_it_brings_itself() {
 #[test]
 fn the_checks_answer_has_five_outcomes() {
     let acme = acme();
-    let read =
-        |status: u16, body: &str| acme.read_check(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+    let read = |status: u16, body: &str| {
+        acme.read_check(Method::Basic, StatusCode::from_u16(status).unwrap(), body.as_bytes())
+    };
     let good = r#"{"user":{"id":1}}"#;
     for (status, body, outcome) in [
         (200, good, CheckOutcome::Ok),
@@ -234,12 +235,13 @@ fn captures_honour_patterns_and_methods() {
 fn the_account_needs_all_of_its_parts() {
     let acme = acme();
     let mut values = Values::new().with("shop", "north").with("key", "k-1").with("partner", "p");
-    assert_eq!(acme.account(&values), None);
+    assert_eq!(acme.account(Method::OAuth2, &values), None);
     values.set("user", "7");
     let account = |id: &str, label: &str| Some(Account { id: id.to_owned(), label: label.to_owned() });
-    assert_eq!(acme.account(&values), account("north/7", "north/7"));
+    assert_eq!(acme.account(Method::OAuth2, &values), account("north/7", "north/7"));
     values.set("user_name", "Jo");
-    assert_eq!(acme.account(&values), account("north/7", "Jo"));
-    let public: Vec<_> = acme.public_variables(&values).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(acme.account(Method::OAuth2, &values), account("north/7", "Jo"));
+    let public: Vec<_> =
+        acme.public_variables(Method::OAuth2, &values).into_iter().map(|(name, _)| name).collect();
     assert_eq!(public, ["shop", "user", "user_name"]);
 }

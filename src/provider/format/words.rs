@@ -105,6 +105,8 @@ impl From<FormatWord> for TokenRequestFormat {
 pub(in crate::provider) enum AuthMethodWord {
     ClientSecretPost,
     ClientSecretBasic,
+    /// Basic of id and secret as they are, against RFC 6749, section 2.3.1.
+    ClientSecretBasicUnencoded,
     /// Reserved; not built in this version.
     PrivateKeyJwt,
     None,
@@ -115,7 +117,7 @@ impl AuthMethodWord {
     pub(in crate::provider) fn built(self) -> Option<AuthMethod> {
         match self {
             Self::ClientSecretPost => Some(AuthMethod::ClientSecretPost),
-            Self::ClientSecretBasic => Some(AuthMethod::ClientSecretBasic),
+            Self::ClientSecretBasic | Self::ClientSecretBasicUnencoded => Some(AuthMethod::ClientSecretBasic),
             Self::PrivateKeyJwt => None,
             Self::None => Some(AuthMethod::None),
         }
@@ -165,6 +167,14 @@ impl From<ErrorClass> for FailClass {
             ErrorClass::Transient => Self::Ambiguous,
         }
     }
+}
+
+/// What a refresh spends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::provider) enum RenewWord {
+    RefreshToken,
+    AccessToken,
 }
 
 /// What revoking one token ends.

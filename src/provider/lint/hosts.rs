@@ -84,6 +84,9 @@ fn sites(draft: &Draft) -> Vec<Site<'_>> {
         if let Some(url) = &table.refresh.endpoint {
             add(&url.origin, Spot::Refresh, owner(), &["oauth2", "refresh", "endpoint"]);
         }
+        if let Some(exchange) = &table.exchange {
+            add(&exchange.endpoint.origin, Spot::Refresh, owner(), &["oauth2", "exchange", "endpoint"]);
+        }
         if let Some(url) = &table.revocation_endpoint {
             add(&url.origin, Spot::Revocation, owner(), &["oauth2", "revocation_endpoint"]);
         }

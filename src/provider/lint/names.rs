@@ -103,8 +103,12 @@ fn available(name: &str, spot: Spot, method: Method) -> bool {
 /// A captured value in a request that is made before it is captured.
 fn too_early(draft: &Draft, here: &Use) -> Option<String> {
     let variable = draft.variable(&here.name)?;
-    let (known, whence) = match &variable.source {
-        ValueSource::User | ValueSource::Connector => return None,
+    let source = match &variable.source {
+        ValueSource::Variable(other) => &draft.variable(other)?.source,
+        source => source,
+    };
+    let (known, whence) = match source {
+        ValueSource::User | ValueSource::Connector | ValueSource::Variable(_) => return None,
         ValueSource::Callback(_) => (1, "the callback"),
         ValueSource::Token(_) => (2, "the token response"),
         ValueSource::Lookup(_) => (3, "a look-up"),

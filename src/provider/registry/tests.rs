@@ -81,7 +81,10 @@ fn a_directory_adds_replaces_and_extends() {
     assert_eq!(get("slack").oauth2().unwrap().token.scopes, ["chat:write"]);
     assert_eq!(get("slack").oauth2().unwrap().token.scope_separator, ",", "inherited");
     assert_eq!(
-        get("acme-eu").base_url(&crate::provider::Values::new()).unwrap().as_str(),
+        get("acme-eu")
+            .base_url(vouchsafe_entity::kind::Method::ApiKey, &crate::provider::Values::new())
+            .unwrap()
+            .as_str(),
         "https://api.eu.a.example/"
     );
     assert_eq!(get("acme-eu").documentation(), "https://a.example/docs");
@@ -153,7 +156,8 @@ fn bad_inheritance_is_found() {
 #[test]
 fn a_child_of_a_broken_file_does_not_vanish() {
     let child = "extends = \"parent\"\nname = \"Child\"\n";
-    let dir = dir(&[("parent.toml", "name = \n"), ("child.toml", child)]);
+    let child = &format!("#:schema ./schema.json\n{child}");
+    let dir = dir(&[("parent.toml", "#:schema ./schema.json\nname = \n"), ("child.toml", child)]);
     let child = check_paths(&[dir.path().to_owned()], &Sources::default());
     let codes: Vec<_> = child.problems().iter().map(|problem| problem.code).collect();
     assert_eq!(codes, ["bad-parent", "syntax"]);
@@ -195,7 +199,8 @@ fn a_file_too_large_or_of_too_many_variables_is_refused() {
 
 #[test]
 fn comments_are_held_to_what_they_say() {
-    let text = minimal("Talk")
+    let text = "#:schema ./schema.json\n".to_owned()
+        + &minimal("Talk")
         + "code_challenge_method = \"none\"\n# unverified: oauth2.token_endpoint, unverified: oauth2.nothing\n";
     let dir =
         dir(&[("talk.toml", &text), ("said.toml", &text.replace("\"none\"", "\"none\" # no PKCE there"))]);
@@ -206,9 +211,9 @@ fn comments_are_held_to_what_they_say() {
         .map(|problem| (problem.code, problem.severity, problem.line, problem.column))
         .collect();
     let expected = [
-        ("pkce-off", Severity::Warning, 7, 25),
-        ("unverified", Severity::Warning, 8, 15),
-        ("unverified-path", Severity::Error, 8, 50),
+        ("pkce-off", Severity::Warning, 8, 25),
+        ("unverified", Severity::Warning, 9, 15),
+        ("unverified-path", Severity::Error, 9, 50),
     ];
     assert_eq!(found, expected);
     assert_eq!(report.files(), 1);

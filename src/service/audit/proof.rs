@@ -20,11 +20,11 @@ impl Hub {
     /// Stores audit events of what has happened already.
     pub(super) async fn store_audit(&self, tx: &Tx, events: &[AuditEvent]) -> Result<(), Error> {
         let proven: Result<Vec<_>, Error> =
-            events.iter().map(|event| Ok((event, self.prove(event)?))).collect();
+            events.iter().map(|event| Ok((event, self.proof_of(event)?))).collect();
         Ok(store::audit::insert(tx, &proven?).await?)
     }
 
-    fn prove(&self, event: &AuditEvent) -> Result<Proof, Error> {
+    fn proof_of(&self, event: &AuditEvent) -> Result<Proof, Error> {
         let salt = event.address.is_some().then(|| self.random.bytes::<16>().to_vec());
         let hash = salt.as_deref().zip(event.address.as_deref());
         let address_hash = hash.map(|(salt, address)| address_hash(salt, address).to_vec());

@@ -6,8 +6,10 @@ use vouchsafe_entity::id::WorkspaceId;
 use vouchsafe_entity::millis::Millis;
 
 use super::Target;
+use crate::domain::activity::{counted, day_of};
 use crate::domain::audit::chain::{self, Batch, Head, MOST_EVENTS, Member};
 use crate::service::{Error, Hub};
+use crate::store::activity::Counts;
 use crate::store::audit::chain::Waiting;
 use crate::store::{self, Tx};
 
@@ -31,6 +33,7 @@ impl Hub {
             if waiting.is_empty() {
                 return Ok(());
             }
+            store::activity::add(&tx, counts(&waiting)).await?;
             self.close_batches(&tx, waiting).await?;
             tx.commit().await?;
             if !more {
@@ -124,4 +127,15 @@ impl Hub {
         }
         Ok(old.len() as u64 == AT_ONCE)
     }
+}
+
+/// What the overview tells of these events.
+fn counts(events: &[Waiting]) -> Counts {
+    let mut counts = Counts::new();
+    for Waiting { member: (environment, _), at, action, result, .. } in events {
+        if let Some(kind) = counted(action, result) {
+            *counts.entry((*environment, day_of(*at), kind.as_str())).or_default() += 1;
+        }
+    }
+    counts
 }

@@ -20,7 +20,7 @@ use crate::domain::actor::Origin;
 use crate::domain::connector::Connector;
 use crate::domain::flow::Flow;
 use crate::oauth::callback::{Callback, Issuer, Outcome};
-use crate::oauth::exchange::{CodeGrant, exchange_code};
+use crate::oauth::exchange::{CodeGrant, exchange_code, prolong};
 use crate::oauth::{TokenAnswer, TokenError};
 use crate::provider::{Captured, CodeChallenge, Definition, Values};
 use crate::secret::PlainToken;
@@ -189,7 +189,9 @@ impl Hub {
         let client = self.client(visit.actor.tenant, connector).await.ok().flatten();
         let client = client.ok_or_else(TokenError::local)?;
         let now = self.clock.now();
-        let answer = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
+        let first = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
+        let now = self.clock.now();
+        let answer = prolong(&self.egress, definition, values, &client, first, now).await?;
         Ok((answer, now.into()))
     }
 

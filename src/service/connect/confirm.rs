@@ -6,6 +6,7 @@ use vouchsafe_entity::id::{EnvironmentId, SessionId};
 use super::{SessionView, Visit};
 use crate::domain::actor::{Actor, Origin};
 use crate::domain::credential::Machine;
+use crate::domain::role::Action;
 use crate::domain::session::{ConnectResult, Progress};
 use crate::secret::PlainToken;
 use crate::service::audit::Target;
@@ -25,6 +26,7 @@ impl Hub {
         user: &str,
         code: &SecretString,
     ) -> Result<SessionView, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let environment = actor.environment();
         let session = store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let refuse = || {

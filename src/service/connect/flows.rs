@@ -81,9 +81,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         let taken = store::flow::take_ticket(&tx, &hash).await?;
         tx.commit().await?;
-        let useless = || {
-            refused("This sign-in link was used already, or is older than a minute. Go back and try again.")
-        };
+        let useless = || refused("This sign-in link was used already, or is too old. Go back and try again.");
         let Some(ticket) = taken else {
             self.record_reuse(&hash, "connect.start", origin).await?;
             return Err(useless());

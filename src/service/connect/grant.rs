@@ -80,6 +80,7 @@ impl Held {
                 sent_at: Millis(self.sent_at),
                 account: self.account.map(|(id, label)| Account { id, label }),
                 variables: self.variables,
+                scopes: self.scopes.clone(),
                 warnings: Vec::new(),
             },
             scopes: self.scopes,

@@ -8,6 +8,7 @@ use vouchsafe_entity::kind::{Binding, Confirm, SessionStatus, Status};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
+use crate::domain::role::Action;
 use crate::domain::session::{ConnectResult, Progress, Session};
 use crate::domain::user::User;
 use crate::secret::PlainToken;
@@ -106,6 +107,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`], [`Code::ConnectorIncomplete`], [`Code::SubscriptionRequired`].
     pub async fn create_session(&self, actor: &Actor, new: NewSession) -> Result<CreatedSession, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         self.gate(actor).await?;
         let (environment, _) = &*self.environment_of(actor.environment()).await?;
         let mut checker = Checker::default();
@@ -321,6 +323,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let environment = actor.environment();
         let session = store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let results = store::session::results(&self.store, environment, id).await?;
@@ -336,6 +339,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn cancel_session(&self, actor: &Actor, id: SessionId) -> Result<SessionView, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let environment = actor.environment();
         store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;

@@ -71,7 +71,8 @@ impl Hub {
             .map_err(|errors| Error::fields("/data", errors))?;
         let accepted =
             self.accept(&visit.actor, &connector, &definition, typed.method, &values, true).await?;
-        let grant = Grant { accepted, scopes: Vec::new() };
+        let scopes = accepted.scopes.clone();
+        let grant = Grant { accepted, scopes };
         let target = match self.destination(visit, &connector, &grant).await? {
             Destination::New => None,
             Destination::InPlace(target) => Some(target.id),

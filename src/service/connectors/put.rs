@@ -3,6 +3,7 @@
 use super::ConnectorView;
 use crate::domain::actor::Actor;
 use crate::domain::connector::{Connector, connector_id, is_key};
+use crate::domain::role::Action;
 use crate::domain::secret_reference::is_dynamic;
 use crate::provider::{Definition, FieldSource};
 use crate::service::audit::Target;
@@ -50,6 +51,7 @@ impl Hub {
         key: &str,
         new: NewConnector,
     ) -> Result<(ConnectorView, bool), Error> {
+        self.permit(actor, Action::ConfigureConnectors).await?;
         self.gate(actor).await?;
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
         let moves = before.as_ref().filter(|before| before.provider != new.provider);

@@ -25,6 +25,8 @@ pub(in crate::service) struct Accepted {
     pub(in crate::service) sent_at: Millis,
     pub(in crate::service) account: Option<Account>,
     pub(in crate::service) variables: std::collections::BTreeMap<String, String>,
+    /// What was granted, where a token answer told it.
+    pub(in crate::service) scopes: Vec<String>,
     pub(in crate::service) warnings: Vec<&'static str>,
 }
 
@@ -60,15 +62,17 @@ impl Hub {
             };
         }
         let values = self.all_values(actor.tenant, connector, &material).await?;
-        let account =
-            definition.account(&values).map(|account| Account { id: account.id, label: account.label });
+        let account = definition
+            .account(method, &values)
+            .map(|account| Account { id: account.id, label: account.label });
         Ok(Accepted {
             method,
             account,
-            variables: definition.public_variables(&material.values()).into_iter().collect(),
+            variables: definition.public_variables(method, &material.values()).into_iter().collect(),
             material,
             minted: answer.is_some(),
-            expires_in: answer.and_then(|answer| answer.expires_in),
+            expires_in: answer.as_ref().and_then(|answer| answer.expires_in),
+            scopes: answer.and_then(|answer| answer.scopes).unwrap_or_default(),
             sent_at,
             warnings,
         })

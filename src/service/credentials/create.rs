@@ -8,6 +8,7 @@ use super::accept::Accepted;
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine, Token};
+use crate::domain::role::Action;
 use crate::domain::user::User;
 use crate::provider::{Definition, FieldSource, Values};
 use crate::service::audit::Target;
@@ -59,6 +60,7 @@ impl Hub {
     /// # Errors
     /// [`Code::OAuthConnector`], [`Code::CredentialRejected`], [`Code::ProviderUnreachable`], [`Error::Invalid`].
     pub async fn create_credential(&self, actor: &Actor, new: NewCredential) -> Result<Stored, Error> {
+        self.permit(actor, Action::ManageCredentials).await?;
         self.gate(actor).await?;
         let user =
             self.user_named(actor, &new.user).await?.ok_or_else(|| Error::unknown("/userId", "user"))?;

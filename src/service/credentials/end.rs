@@ -11,6 +11,7 @@ use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
 use crate::domain::revocation::Remains;
+use crate::domain::role::Action;
 use crate::service::audit::Target;
 use crate::service::revocation::{Farewell, First, Teller, Upstream};
 use crate::service::{Error, Hub};
@@ -38,6 +39,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn revoke_credential(&self, actor: &Actor, id: CredentialId) -> Result<Upstream, Error> {
+        self.permit(actor, Action::ManageCredentials).await?;
         self.end_and_tell(actor, id, Ended::Revoked).await
     }
 
@@ -46,6 +48,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_credential(&self, actor: &Actor, id: CredentialId) -> Result<Upstream, Error> {
+        self.permit(actor, Action::ManageCredentials).await?;
         self.end_and_tell(actor, id, Ended::Deleted).await
     }
 

@@ -23,6 +23,9 @@ impl Hub {
         let sealed = self.seal_material(actor.tenant, CURRENT, credential.id, at, &accepted.material)?;
         credential.token.sealed = Some(sealed);
         credential.token.has_refresh_token = accepted.material.refresh_token.is_some();
+        if !accepted.scopes.is_empty() {
+            credential.scopes.clone_from(&accepted.scopes);
+        }
         if accepted.minted {
             self.date_tokens(credential, accepted.expires_in, accepted.sent_at);
         } else if is_minted(credential.method) {

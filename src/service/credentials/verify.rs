@@ -1,6 +1,7 @@
 //! Asking an app whether a credential still works.
 
 use crate::domain::actor::Actor;
+use crate::domain::role::Action;
 use crate::provider::CheckOutcome;
 use crate::service::audit::Target;
 use crate::service::check::outcome_word;
@@ -29,10 +30,11 @@ impl Hub {
     /// # Errors
     /// [`Code::NoCheck`], and those of a token read.
     pub async fn verify_credential(&self, actor: &Actor, id: CredentialId) -> Result<Verification, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let credential = self.get_credential(actor, id).await?;
         let connector = self.connector_of(actor.environment(), &credential).await?;
         let definition = self.definition_of(&connector)?;
-        if definition.check().is_none() {
+        if definition.check(credential.method).is_none() {
             let detail =
                 format!("{} has no request that shows whether a credential works.", definition.name());
             return Err(Error::refused(Code::NoCheck, detail));

@@ -93,11 +93,15 @@ impl Hub {
             );
             Error::refused(Code::ConnectorIncomplete, detail)
         };
-        let url = definition.base_url(&values).map_err(unfit)?;
+        let url = definition.base_url(credential.condition.method, &values).map_err(unfit)?;
         let (base, own) = Base::of(&url).ok_or(Error::internal("a base that is no address"))?;
         let to = match host {
             None => own.clone(),
-            Some(wanted) => picked(wanted, &definition.allowed_hosts(&values).map_err(unfit)?)?.clone(),
+            Some(wanted) => picked(
+                wanted,
+                &definition.allowed_hosts(credential.condition.method, &values).map_err(unfit)?,
+            )?
+            .clone(),
         };
         let (base, own_query) = if to == own {
             (base, url.query().map(str::to_owned))

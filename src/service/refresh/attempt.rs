@@ -256,11 +256,16 @@ impl Hub {
         course: &Course,
     ) -> Result<Option<Kept>, TokenError> {
         let credential = &claimed.credential;
-        let values = self
+        let mut values = self
             .all_values(tenant, &course.connector, &claimed.material)
             .await
             .map(|values| values.with("redirect_uri", self.redirect_uri(course.connector.id)))
             .map_err(|_| TokenError::local())?;
+        // For apps that want to hear the scopes again: RFC 6749, section 6, allows none beyond those granted.
+        let token = course.definition.token_request_of(credential.method);
+        if let Some(token) = token.filter(|_| !credential.scopes.is_empty()) {
+            values.set("scope", credential.scopes.join(&token.scope_separator));
+        }
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach("refresh::after_open").map_err(|_| TokenError::local())?;
         let since_claim = self.clock.uptime().saturating_sub(claimed.uptime);

@@ -54,9 +54,8 @@ impl Hub {
         if suspected.is_some_and(|since| now.since(since) >= LONGEST) {
             return Ok(None);
         }
-        let before = store::refresh::pause(tx, provider).await?;
-        if let Some(pause) = before.filter(|pause| now < pause.until) {
-            return Ok(Some(pause.until));
+        if let Some(until) = self.paused_until(tx, provider, now).await? {
+            return Ok(Some(until));
         }
         let of_late = store::refresh::refusals(tx, provider, now.plus(-WINDOW)).await?;
         if !self.is_burst(tx, provider, of_late).await? {
@@ -67,6 +66,11 @@ impl Hub {
             }
             let suspects = store::refresh::suspects(tx, provider).await?;
             return Ok(self.is_burst(tx, provider, suspects).await?.then(|| now.plus(PAUSE)));
+        }
+        let before = store::refresh::lock_pause(tx, provider).await?;
+        if let Some(pause) = before.filter(|pause| now < pause.until) {
+            // Another refusal of the same burst was first.
+            return Ok(Some(pause.until));
         }
         // One that follows closely on another goes on; after a day of them, refusals count again.
         let since = before.filter(|pause| now.since(pause.until) < WINDOW).map_or(now, |pause| pause.since);

@@ -8,6 +8,7 @@ use super::create::key_taken;
 use super::{SecretView, ended};
 use crate::domain::actor::Actor;
 use crate::domain::host_pattern::HostPattern;
+use crate::domain::role::Action;
 use crate::domain::secret::{Secret, SecretEnd, SecretScope};
 use crate::service::audit::Target;
 use crate::service::validate::Checker;
@@ -58,6 +59,7 @@ impl Hub {
         key: &str,
         change: SecretChange,
     ) -> Result<SecretView, Error> {
+        self.permit(actor, Action::ManageSecrets).await?;
         self.gate(actor).await?;
         let checked = self.checked_change(actor, &change).await?;
         let tx = self.store.begin().await?;

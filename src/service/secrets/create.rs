@@ -10,6 +10,7 @@ use super::SecretView;
 use crate::domain::actor::{Actor, Author};
 use crate::domain::connector;
 use crate::domain::host_pattern::HostPattern;
+use crate::domain::role::Action;
 use crate::domain::secret::{Secret, SecretScope, is_key};
 use crate::service::audit::Target;
 use crate::service::validate::Checker;
@@ -60,6 +61,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Invalid`], [`Code::WrongEnvironment`], [`Code::KeyTaken`], [`Code::SubscriptionRequired`].
     pub async fn create_secret(&self, actor: &Actor, new: NewSecret) -> Result<SecretView, Error> {
+        self.permit(actor, Action::ManageSecrets).await?;
         self.gate(actor).await?;
         let now = self.now();
         let (mut secret, end) = self.checked_secret(actor, &new, now)?;

@@ -8,6 +8,7 @@ use vouchsafe_entity::millis::Millis;
 use super::target;
 use crate::domain::actor::Actor;
 use crate::domain::event::EventType;
+use crate::domain::role::Action;
 use crate::domain::webhook::{Delivery, WebhookEndpoint};
 use crate::ids::Ids;
 use crate::service::audit::Target;
@@ -53,6 +54,7 @@ impl Hub {
         actor: &Actor,
         id: WebhookEndpointId,
     ) -> Result<Redelivery, Error> {
+        self.permit(actor, Action::ManageWebhooks).await?;
         let endpoint = self.get_webhook_endpoint(actor, id).await?;
         ensure_enabled(&endpoint)?;
         let tx = self.store.begin().await?;
@@ -70,6 +72,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn redeliver_event(&self, actor: &Actor, id: EventId) -> Result<Redelivery, Error> {
+        self.permit(actor, Action::RedeliverEvents).await?;
         let environment = actor.environment();
         let event = store::event::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;
@@ -91,6 +94,7 @@ impl Hub {
         id: WebhookEndpointId,
         replay: NewReplay,
     ) -> Result<(Millis, Millis), Error> {
+        self.permit(actor, Action::ManageWebhooks).await?;
         let environment = actor.environment();
         ensure_enabled(&self.get_webhook_endpoint(actor, id).await?)?;
         let now = self.now();

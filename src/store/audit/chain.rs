@@ -93,6 +93,12 @@ pub struct Waiting {
     pub mac: Vec<u8>,
     /// Whether its address is kept.
     pub has_address: bool,
+    /// When it happened.
+    pub at: Millis,
+    /// What was done.
+    pub action: String,
+    /// `ok`, or what came of it instead.
+    pub result: String,
 }
 
 /// The events that are in no batch yet, oldest first. An event that was committed late is among them, however small
@@ -105,8 +111,12 @@ pub async fn waiting(tx: &Tx, limit: usize) -> Result<Vec<Waiting>, StoreError> 
         workspace_id: Option<WorkspaceId>,
         mac: Vec<u8>,
         has_address: bool,
+        at: Millis,
+        action: String,
+        result: String,
     }
-    let sql = "SELECT e.environment_id, e.id, e.workspace_id, e.mac, e.address IS NOT NULL AS has_address \
+    let sql = "SELECT e.environment_id, e.id, e.workspace_id, e.mac, e.address IS NOT NULL AS has_address, \
+        e.at, e.action, e.result \
         FROM audit_unsealed u JOIN audit_event e ON e.environment_id = u.environment_id AND e.id = u.id \
         ORDER BY u.id LIMIT $1";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -117,6 +127,9 @@ pub async fn waiting(tx: &Tx, limit: usize) -> Result<Vec<Waiting>, StoreError> 
         member: (row.environment_id, row.id),
         mac: row.mac,
         has_address: row.has_address,
+        at: row.at,
+        action: row.action,
+        result: row.result,
     };
     rows.iter().map(|row| Ok(event(Row::from_query_result(row, "")?))).collect()
 }

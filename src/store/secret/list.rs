@@ -3,6 +3,7 @@
 use sea_orm::Value;
 use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::kind::SecretType;
+use vouchsafe_entity::millis::Millis;
 
 use super::{SELECT, many};
 use crate::domain::page::{Page, PageRequest};
@@ -20,6 +21,8 @@ pub struct SecretFilter {
     pub kind: Option<SecretType>,
     /// Covering the environment of this name too.
     pub environment: Option<String>,
+    /// Ending before this moment, or ended.
+    pub expires_before: Option<Millis>,
 }
 
 /// The secrets of an environment, by key.
@@ -50,6 +53,9 @@ pub async fn list(
              WHERE o.workspace_id = s.workspace_id AND o.secret_id = s.id AND v.name = {})",
             name.as_str().into(),
         );
+    }
+    if let Some(before) = filter.expires_before {
+        also(" AND s.expires_at < {}", before.into());
     }
     if let Some(after) = &page.after {
         also(" AND e.key > {}", after.as_str().into());

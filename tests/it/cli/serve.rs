@@ -14,6 +14,15 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
+/// What a first start says: the hub answers before it has said everything.
+async fn said_to_the_end(hub: &RunningHub) -> String {
+    eventually("the last line of the greeting", async || {
+        let out = hub.out();
+        if out.contains("vouchsafe keys create") { Ok(out) } else { Err(out) }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn the_first_start_makes_all_that_is_needed_and_says_so_once() {
     let home = tempfile::tempdir().unwrap();
@@ -21,17 +30,38 @@ async fn the_first_start_makes_all_that_is_needed_and_says_so_once() {
     let hub = RunningHub::start(home.path()).await;
     assert_eq!((mode(&data), mode(&data.join("master.key"))), (0o700, 0o600));
     assert!(data.join("vouchsafe.db").exists());
-    let out = hub.out();
+    let out = said_to_the_end(&hub).await;
     assert!(out.contains(&format!("listens on {}", hub.base_url)), "{out}");
     assert!(out.contains("production and sandbox") && out.contains("vouchsafe keys create"), "{out}");
+    let (_, link) = out.split_once("once, at ").unwrap();
+    let link = link.lines().next().unwrap().to_owned();
+    assert!(link.starts_with(&format!("{}/dashboard/join?invitation=", hub.base_url)), "{out}");
+    let client = crate::support::outside::client();
+    assert_eq!(client.get(&link).send().await.unwrap().status(), 200);
     let key = std::fs::read_to_string(data.join("master.key")).unwrap();
     let secret = key.trim().split_once(':').unwrap().1;
     assert!(!hub.err().contains(secret) && hub.err().contains("back this file up"));
     hub.stop().await;
 
     let hub = RunningHub::start(home.path()).await;
-    assert!(!hub.out().contains("first start"), "{}", hub.out());
+    assert!(!hub.out().contains("first start") && !hub.out().contains("invitation"), "{}", hub.out());
     assert_eq!(std::fs::read_to_string(data.join("master.key")).unwrap(), key);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_lost_link_for_the_owner_is_made_again_while_the_hub_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = RunningHub::start(home.path()).await;
+    let first =
+        said_to_the_end(&hub).await.split_once("once, at ").unwrap().1.lines().next().unwrap().to_owned();
+    let link = say(home.path(), &["members", "invite-owner"]).ok();
+    let client = crate::support::outside::client();
+    let status = async |link: &str| client.get(link.trim()).send().await.unwrap().status().as_u16();
+    assert!(link.starts_with(&hub.base_url), "{link}");
+    assert_eq!((status(&link).await, status(&first).await), (200, 400));
+    let error = say(home.path(), &["members", "invite-owner", "--workspace", "nowhere"]).failed(1);
+    assert!(error.contains("there is no workspace nowhere"), "{error}");
     hub.stop().await;
 }
 

@@ -93,7 +93,11 @@ async fn serve(mut connection: Connection, sent: Arc<AtomicUsize>) {
             assert!(!part.is_empty());
             received += part.len();
         }
-        connection.answer(&received.to_string()).await;
+        let received = received.to_string();
+        // Said before it happens, or the hub would meet its end with the next call.
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", received.len());
+        connection.write(head + &received).await;
     }
 }
 

@@ -48,11 +48,18 @@ async fn q09_many_credentials_at_once_lose_none_though_its_database_has_one_writ
         assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)), "{answers:?}");
         app.rounds(6, TimeDelta::seconds(20)).await;
     }
-    // Longer than the one late retry of a lost answer waits.
-    app.rounds(40, TimeDelta::seconds(20)).await;
-    app.clock.advance(LIFETIME);
+    // One after the other, none meets that page, and whoever waits is done after the late retry of a lost answer.
     for credential in &credentials {
-        let token = app.token(credential).await["accessToken"].as_str().unwrap().to_owned();
+        app.clock.advance(LIFETIME);
+        let mut answer = app.read(credential).await;
+        for _ in 0..60 {
+            if answer.status == 200 {
+                break;
+            }
+            app.clock.advance(TimeDelta::seconds(20));
+            answer = app.read(credential).await;
+        }
+        let token = answer.ok(200)["accessToken"].as_str().unwrap().to_owned();
         assert_eq!(server.whose(&token).await.as_deref(), Ok("1"));
         assert_eq!(app.count_events(credential, "credential.expired").await, 0);
     }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "every test binary uses another part of this folder")]
 
 pub(crate) mod app;
+pub(crate) mod browser;
 pub(crate) mod components;
 pub(crate) mod crowd;
 pub(crate) mod database;

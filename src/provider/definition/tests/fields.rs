@@ -99,7 +99,7 @@ proptest! {
         let given = typed(json!({ "shop": shop, "org": org, "key": key }));
         if let Ok(values) = acme.validate_fields(Method::Basic, &given, FieldSource::User) {
             prop_assert!(acme.placement(Method::Basic, &values).is_ok());
-            prop_assert!(acme.base_url(&values).is_ok());
+            prop_assert!(acme.base_url(Method::OAuth2, &values).is_ok());
             prop_assert!(acme.check_request(Method::Basic, &values).unwrap().is_ok());
         }
     }

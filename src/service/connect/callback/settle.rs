@@ -48,8 +48,9 @@ impl Hub {
             Err(error) => return Err(error),
         };
         let values = self.all_values(visit.actor.tenant, &connector, &material).await?;
-        let account =
-            definition.account(&values).map(|account| Account { id: account.id, label: account.label });
+        let account = definition
+            .account(Method::OAuth2, &values)
+            .map(|account| Account { id: account.id, label: account.label });
         let granted = answer.scopes.clone().unwrap_or_else(|| {
             // RFC 6749, section 5.1: an answer without scopes means those that were asked for.
             let always = definition.token_request_of(Method::OAuth2).map(|token| token.scopes.clone());
@@ -61,11 +62,15 @@ impl Hub {
             accepted: Accepted {
                 method: Method::OAuth2,
                 account,
-                variables: definition.public_variables(&material.values()).into_iter().collect(),
+                variables: definition
+                    .public_variables(Method::OAuth2, &material.values())
+                    .into_iter()
+                    .collect(),
                 material,
                 expires_in: answer.expires_in,
                 minted: true,
                 sent_at,
+                scopes: granted.clone(),
                 warnings,
             },
             scopes: granted,

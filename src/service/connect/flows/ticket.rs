@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use vouchsafe_entity::kind::Method;
+use vouchsafe_entity::millis::Millis;
 
 use super::cannot_start;
 use crate::domain::flow::{TICKET_SECONDS, Ticket};
@@ -39,6 +40,18 @@ impl Hub {
         data: &Map<String, Value>,
         hosted: bool,
     ) -> Result<NewTicket, Error> {
+        self.ticket_until(visit, key, data, hosted, self.now().plus_seconds(TICKET_SECONDS)).await
+    }
+
+    /// The same, good until `until`.
+    pub(in crate::service::connect) async fn ticket_until(
+        &self,
+        visit: &Visit,
+        key: &str,
+        data: &Map<String, Value>,
+        hosted: bool,
+        until: Millis,
+    ) -> Result<NewTicket, Error> {
         self.ensure_not_over(visit)?;
         visit.session.need(key).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let (connector, definition) = self.oauth_connector(visit, key).await?;
@@ -66,7 +79,7 @@ impl Hub {
             nonce_hash: nonce.hash().into_string(),
             sealed,
             hosted,
-            expires_at: self.now().plus_seconds(TICKET_SECONDS),
+            expires_at: until,
         };
         store::flow::insert_ticket(&tx, row).await?;
         tx.commit().await?;

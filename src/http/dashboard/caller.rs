@@ -1,0 +1,180 @@
+//! Who uses the dashboard: a member by the session of their browser, in their workspace or in one of its environments.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header::{LOCATION, SET_COOKIE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::cookies;
+use super::page::{DashboardPage, Flash, Framed, Shell};
+use super::url::Url;
+use crate::domain::actor::Actor;
+use crate::http::connect::answer::{ALONE, html};
+use crate::http::connect::visitor::origin;
+use crate::http::render::Page;
+use crate::http::strings::Locale;
+use crate::http::{HttpState, Problem};
+use crate::service::members::{Browser, SignedIn};
+use crate::service::{Code, Error, Hub};
+
+/// A member, wherever they are in the dashboard.
+pub(in crate::http) struct InWorkspace {
+    /// The use cases.
+    pub(in crate::http) hub: Arc<Hub>,
+    /// Who.
+    pub(in crate::http) who: SignedIn,
+    /// Their browser.
+    pub(in crate::http) browser: Browser,
+    pub(super) state: HttpState,
+    flash: Option<Flash>,
+    environments: Vec<String>,
+    /// The present environment, or the one last looked at.
+    environment: Option<String>,
+}
+
+/// A member in an environment, which the path names.
+pub(in crate::http) struct InEnvironment {
+    /// The use cases.
+    pub(in crate::http) hub: Arc<Hub>,
+    /// Who acts, and where.
+    pub(in crate::http) actor: Actor,
+    /// The environment's name.
+    pub(in crate::http) environment: String,
+    /// The member in their workspace.
+    pub(in crate::http) desk: InWorkspace,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    environment: String,
+}
+
+/// What a browser says of itself.
+pub(super) fn browser(headers: &HeaderMap, extensions: &Extensions, state: &HttpState) -> Browser {
+    Browser {
+        origin: origin(headers, extensions, state),
+        agent: headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned),
+        mark: cookies::mark(headers, state),
+    }
+}
+
+impl FromRequestParts<HttpState> for InWorkspace {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
+        let nobody = || Error::refused(Code::SessionExpired, "Sign in to go on.");
+        let token = cookies::session(&parts.headers, state).ok_or_else(nobody)?;
+        let browser = browser(&parts.headers, &parts.extensions, state);
+        let who = state.hub.resume(&token, browser.origin.clone()).await?;
+        let environments = state.hub.environments_for_member(&who).await?;
+        let last = cookies::environment(&parts.headers, state);
+        let environment =
+            last.filter(|name| environments.contains(name)).or_else(|| environments.first().cloned());
+        Ok(Self {
+            hub: Arc::clone(&state.hub),
+            flash: cookies::flash(&parts.headers, state),
+            state: state.clone(),
+            who,
+            browser,
+            environments,
+            environment,
+        })
+    }
+}
+
+impl FromRequestParts<HttpState> for InEnvironment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
+        let mut desk = InWorkspace::from_request_parts(parts, state).await?;
+        let named = Path::<Named>::from_request_parts(parts, state).await;
+        let Path(Named { environment }) = named.map_err(|_| Problem::not_found())?;
+        let actor = desk.hub.actor_in(&desk.who, &environment).await?;
+        desk.environment = Some(environment.clone());
+        Ok(Self { hub: Arc::clone(&state.hub), actor, environment, desk })
+    }
+}
+
+impl InWorkspace {
+    /// A page for this member.
+    pub(in crate::http) fn show<P: DashboardPage>(&self, page: &P) -> Response {
+        self.answer(StatusCode::OK, page)
+    }
+
+    /// A page with a form that was refused.
+    pub(in crate::http) fn refuse<P: DashboardPage>(&self, page: &P) -> Response {
+        self.answer(StatusCode::BAD_REQUEST, page)
+    }
+
+    fn answer<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
+        let shell =
+            Shell::of(&self.who, &self.environments, self.environment.as_deref(), P::PLACE, self.flash);
+        let mut response = page_of(&self.state, status, &Framed { shell, page });
+        if self.flash.is_some() {
+            response.headers_mut().extend(cookies::set_flash(&self.state, None).map(|c| (SET_COOKIE, c)));
+        }
+        response
+    }
+
+    /// On to `next`, where it is said what was done.
+    pub(in crate::http) fn done(&self, flash: Flash, next: &Url<'_>) -> Response {
+        let mut response = go_to(&next.to_string());
+        response.headers_mut().extend(cookies::set_flash(&self.state, Some(flash)).map(|c| (SET_COOKIE, c)));
+        response
+    }
+
+    /// Leads to the step-up where the member has not just proven who they are.
+    pub(in crate::http) fn ensure_proven(&self) -> Result<(), Problem> {
+        Ok(self.hub.ensure_proven(&self.who)?)
+    }
+
+    /// The environment to begin with.
+    pub(super) fn first_environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+}
+
+impl InEnvironment {
+    /// A page for this member.
+    pub(in crate::http) fn show<P: DashboardPage>(&self, page: &P) -> Response {
+        self.remembered(self.desk.show(page))
+    }
+
+    /// A page with a form that was refused.
+    pub(in crate::http) fn refuse<P: DashboardPage>(&self, page: &P) -> Response {
+        self.remembered(self.desk.refuse(page))
+    }
+
+    /// On to `next`, where it is said what was done.
+    pub(in crate::http) fn done(&self, flash: Flash, next: &Url<'_>) -> Response {
+        self.desk.done(flash, next)
+    }
+
+    /// Leads to the step-up where the member has not just proven who they are.
+    pub(in crate::http) fn ensure_proven(&self) -> Result<(), Problem> {
+        self.desk.ensure_proven()
+    }
+
+    fn remembered(&self, mut response: Response) -> Response {
+        let cookie = cookies::set_environment(&self.desk.state, &self.environment);
+        response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+        response
+    }
+}
+
+/// A page of the dashboard, in or out of its frame.
+pub(super) fn page_of<P: Page>(state: &HttpState, status: StatusCode, page: &P) -> Response {
+    html(state, Locale::En, status, page, &ALONE)
+}
+
+/// Leads a browser on by GET.
+pub(super) fn go_to(address: &str) -> Response {
+    match HeaderValue::from_str(address) {
+        Ok(address) => (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response(),
+        Err(_) => Problem::internal().into_response(),
+    }
+}

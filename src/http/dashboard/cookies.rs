@@ -1,0 +1,95 @@
+//! The cookies of the dashboard: the session, the mark of a browser that was used before, a message for the next page,
+//! and the environment last looked at.
+
+use axum::http::{HeaderMap, HeaderValue};
+
+use super::page::Flash;
+use crate::http::HttpState;
+use crate::http::connect::visitor::cookies;
+use crate::service::members::Entry;
+
+const SESSION: &str = "vs_session";
+const MARK: &str = "vs_browser";
+const FLASH: &str = "vs_flash";
+const ENVIRONMENT: &str = "vs_environment";
+/// A browser is known again for a year.
+const MARK_SECONDS: u32 = 365 * 86_400;
+const FLASH_SECONDS: u32 = 60;
+const ENVIRONMENT_SECONDS: u32 = 30 * 86_400;
+
+fn secure(state: &HttpState) -> bool {
+    state.hub.public_url().scheme() == "https"
+}
+
+/// The name of a cookie, which on https says that it is for this host alone and was set over https.
+fn name(state: &HttpState, bare: &str) -> String {
+    format!("{}{bare}", if secure(state) { "__Host-" } else { "" })
+}
+
+fn value(headers: &HeaderMap, state: &HttpState, bare: &str) -> Option<String> {
+    let name = name(state, bare);
+    let mut found = cookies(headers).filter(|(other, _)| *other == name);
+    // Two of one name: somebody else has set one.
+    let (only, None) = (found.next()?, found.next()) else {
+        return None;
+    };
+    Some(only.1.to_owned()).filter(|value| !value.is_empty())
+}
+
+fn set(state: &HttpState, bare: &str, value: &str, seconds: Option<u32>) -> Option<HeaderValue> {
+    let lasts = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+    let secure = if secure(state) { "; Secure" } else { "" };
+    let name = name(state, bare);
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{lasts}{secure}");
+    let mut header = HeaderValue::from_str(&cookie).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+/// The session that a browser presents.
+pub(super) fn session(headers: &HeaderMap, state: &HttpState) -> Option<String> {
+    value(headers, state, SESSION)
+}
+
+/// The mark that a browser presents.
+pub(super) fn mark(headers: &HeaderMap, state: &HttpState) -> Option<String> {
+    value(headers, state, MARK)
+}
+
+/// The message that waits for the next page.
+pub(super) fn flash(headers: &HeaderMap, state: &HttpState) -> Option<Flash> {
+    Flash::of(&value(headers, state, FLASH)?)
+}
+
+/// The environment last looked at.
+pub(super) fn environment(headers: &HeaderMap, state: &HttpState) -> Option<String> {
+    value(headers, state, ENVIRONMENT)
+}
+
+/// Gives a browser its session, until the browser is closed.
+pub(super) fn set_session(state: &HttpState, token: &str) -> Option<HeaderValue> {
+    set(state, SESSION, token, None)
+}
+
+/// Gives a browser its session and its mark.
+pub(super) fn set_entry(state: &HttpState, entry: &Entry) -> [Option<HeaderValue>; 2] {
+    [set_session(state, entry.token.expose()), set(state, MARK, &entry.mark, Some(MARK_SECONDS))]
+}
+
+/// Takes the session away.
+pub(super) fn end_session(state: &HttpState) -> Option<HeaderValue> {
+    set(state, SESSION, "", Some(0))
+}
+
+/// Leaves a message for the next page, or takes it away.
+pub(super) fn set_flash(state: &HttpState, flash: Option<Flash>) -> Option<HeaderValue> {
+    match flash {
+        Some(flash) => set(state, FLASH, flash.word(), Some(FLASH_SECONDS)),
+        None => set(state, FLASH, "", Some(0)),
+    }
+}
+
+/// Remembers the environment last looked at.
+pub(super) fn set_environment(state: &HttpState, environment: &str) -> Option<HeaderValue> {
+    set(state, ENVIRONMENT, environment, Some(ENVIRONMENT_SECONDS))
+}

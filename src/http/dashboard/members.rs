@@ -1,0 +1,171 @@
+//! The members of the workspace and those who are invited.
+
+use vouchsafe_entity::id::{InvitationId, MemberId};
+use vouchsafe_entity::json::WorkspaceSettings;
+use vouchsafe_entity::kind::Role;
+
+use super::Answer;
+use super::caller::InWorkspace;
+use super::confirm::ConfirmPage;
+use super::form::{Form, FormView};
+use super::moment::Moment;
+use super::page::Flash;
+use super::url::Url;
+use crate::domain::member::{Invitation, Member};
+use crate::domain::role::may_grant;
+use crate::http::extract::{InPath, Listing, NoFilter};
+use crate::service::Error;
+
+mod view;
+
+use view::{InvitationRow, MemberRow, RoleChoice};
+pub(super) use view::{InvitePage, MemberPage, MembersPage};
+
+fn row(desk: &InWorkspace, member: Member) -> MemberRow {
+    let now = desk.hub.now();
+    MemberRow {
+        url: Url::Member(member.id).to_string(),
+        you: member.id == desk.who.member.id,
+        role: member.role.as_str(),
+        authenticator: member.totp.is_some(),
+        single_sign_on: member.subject.is_some(),
+        signed_in: member.signed_in_at.map(|at| Moment::new(at, now)),
+        name: member.name,
+        email: member.email,
+    }
+}
+
+fn invitation_row(desk: &InWorkspace, invitation: Invitation) -> InvitationRow {
+    InvitationRow {
+        email: invitation.email,
+        role: invitation.role.as_str(),
+        expires: Moment::new(invitation.expires_at, desk.hub.now()),
+        withdraw: Url::WithdrawInvitation(invitation.id).to_string(),
+    }
+}
+
+/// The roles that `who` may give.
+fn roles(desk: &InWorkspace) -> Vec<RoleChoice> {
+    let given = Role::ALL.iter().filter(|role| may_grant(desk.who.member.role, **role));
+    given.map(|role| RoleChoice::of(*role)).collect()
+}
+
+/// `GET /dashboard/members`.
+pub(super) async fn list_members(desk: InWorkspace, Listing { page, .. }: Listing<NoFilter>) -> Answer {
+    let members = desk.hub.list_members(&desk.who, &page).await?;
+    let invitations = desk.hub.list_invitations(&desk.who).await?;
+    let settings = desk.who.workspace.settings;
+    let mut chosen = Vec::new();
+    if settings.totp_required {
+        chosen.push("totpRequired");
+    }
+    if settings.editors_may_reveal {
+        chosen.push("editorsMayReveal");
+    }
+    Ok(desk.show(&MembersPage {
+        workspace: desk.who.workspace.name.clone(),
+        first: page.after.is_none(),
+        next: members.next_cursor.as_ref().map(|cursor| format!("{}?cursor={cursor}", Url::Members)),
+        members: members.items.into_iter().map(|member| row(&desk, member)).collect(),
+        invitations: invitations.into_iter().map(|open| invitation_row(&desk, open)).collect(),
+        invite: Url::Invite.to_string(),
+        settings: FormView::new().with_chosen("settings", &chosen),
+        save: Url::WorkspaceSettings.to_string(),
+    }))
+}
+
+fn invite_page(desk: &InWorkspace, form: FormView, link: Option<String>) -> InvitePage {
+    InvitePage { form, roles: roles(desk), link, back: Url::Members.to_string() }
+}
+
+/// `GET /dashboard/members/invite`.
+pub(super) async fn show_invite(desk: InWorkspace) -> Answer {
+    desk.hub.may_manage_members(&desk.who).await?;
+    Ok(desk.show(&invite_page(&desk, FormView::new().with("role", "editor"), None)))
+}
+
+/// `POST /dashboard/members/invite`.
+pub(super) async fn invite_member(desk: InWorkspace, form: Form) -> Answer {
+    // Who may not is told that, whatever is wrong with the form.
+    desk.hub.may_manage_members(&desk.who).await?;
+    let invited = match form.raw("role").parse::<Role>() {
+        Ok(role) => desk.hub.invite(&desk.who, form.raw("email"), role).await,
+        Err(_) => Err(Error::invalid("/role", "unknown", "Choose one of the roles.")),
+    };
+    match invited {
+        Ok(invited) => Ok(desk.show(&invite_page(&desk, form.view(), Some(invited.link.to_string())))),
+        Err(error) => Ok(desk.refuse(&invite_page(&desk, form.refused(error)?, None))),
+    }
+}
+
+/// `POST /dashboard/invitations/{invitation}/withdraw`.
+pub(super) async fn withdraw_invitation(desk: InWorkspace, InPath(id): InPath<InvitationId>) -> Answer {
+    desk.hub.withdraw_invitation(&desk.who, id).await?;
+    Ok(desk.done(Flash::InvitationWithdrawn, &Url::Members))
+}
+
+fn member_page(desk: &InWorkspace, form: FormView, member: Member) -> MemberPage {
+    let may_change = may_grant(desk.who.member.role, member.role);
+    MemberPage {
+        form,
+        joined: Moment::new(member.created_at, desk.hub.now()),
+        roles: roles(desk),
+        may_change,
+        remove: Url::RemoveMember(member.id).to_string(),
+        back: Url::Members.to_string(),
+        member: row(desk, member),
+    }
+}
+
+/// `GET /dashboard/members/{member}`.
+pub(super) async fn show_member(desk: InWorkspace, InPath(id): InPath<MemberId>) -> Answer {
+    let member = desk.hub.get_member(&desk.who, id).await?;
+    let form = FormView::new().with("role", member.role.as_str());
+    Ok(desk.show(&member_page(&desk, form, member)))
+}
+
+/// `POST /dashboard/members/{member}`.
+pub(super) async fn set_member_role(desk: InWorkspace, InPath(id): InPath<MemberId>, form: Form) -> Answer {
+    let changed = match form.raw("role").parse::<Role>() {
+        Ok(role) => desk.hub.set_member_role(&desk.who, id, role).await,
+        Err(_) => Err(Error::invalid("/role", "unknown", "Choose one of the roles.")),
+    };
+    match changed {
+        // Who lowers their own role may not see the members any more.
+        Ok(member) if member.id == desk.who.member.id => Ok(desk.done(Flash::RoleChanged, &Url::Account)),
+        Ok(_) => Ok(desk.done(Flash::RoleChanged, &Url::Members)),
+        Err(error) => {
+            let form = form.refused(error)?;
+            let member = desk.hub.get_member(&desk.who, id).await?;
+            Ok(desk.refuse(&member_page(&desk, form, member)))
+        }
+    }
+}
+
+/// `GET /dashboard/members/{member}/remove`.
+pub(super) async fn ask_removal(desk: InWorkspace, InPath(id): InPath<MemberId>) -> Answer {
+    let member = desk.hub.get_member(&desk.who, id).await?;
+    let title = format!("Remove {} from {}?", member.name, desk.who.workspace.name);
+    let effects = [
+        "They are signed out everywhere at once and can't sign in again.",
+        "API keys, secrets and credentials that they made go on working.",
+    ];
+    let action = ("Remove member", &Url::RemoveMember(id));
+    Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Member(id))))
+}
+
+/// `POST /dashboard/members/{member}/remove`.
+pub(super) async fn remove_member(desk: InWorkspace, InPath(id): InPath<MemberId>) -> Answer {
+    desk.hub.remove_member(&desk.who, id).await?;
+    Ok(desk.done(Flash::MemberRemoved, &Url::Members))
+}
+
+/// `POST /dashboard/members/settings`.
+pub(super) async fn set_workspace_settings(desk: InWorkspace, form: Form) -> Answer {
+    let chosen = form.all("settings");
+    let has = |name: &str| chosen.iter().any(|one| one == name);
+    let settings =
+        WorkspaceSettings { editors_may_reveal: has("editorsMayReveal"), totp_required: has("totpRequired") };
+    desk.hub.set_workspace_settings(&desk.who, settings).await?;
+    Ok(desk.done(Flash::SettingsSaved, &Url::Members))
+}

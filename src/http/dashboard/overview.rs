@@ -1,0 +1,179 @@
+//! The overview: what needs attention first, then what happened over time.
+
+use serde::Serialize;
+use vouchsafe_entity::kind::ActivityKind;
+use vouchsafe_entity::millis::Millis;
+
+use super::Answer;
+use super::caller::{InEnvironment, InWorkspace, go_to};
+use super::chart::Chart;
+use super::moment::Moment;
+use super::page::{DashboardPage, Place};
+use super::url::Url;
+use crate::domain::credential::Credential;
+use crate::http::Problem;
+use crate::service::overview::{Attention, DAYS, Overview};
+
+/// The overview of an environment.
+#[derive(Serialize)]
+pub(super) struct OverviewPage {
+    attention: Vec<Item>,
+    charts: Vec<Chart>,
+    /// Whether nothing has ever happened here.
+    quiet: bool,
+    environment: String,
+    hub: String,
+    api_keys: Option<String>,
+}
+
+/// Something that needs attention.
+#[derive(Serialize)]
+struct Item {
+    /// `danger`, `warning` or `info`.
+    level: &'static str,
+    title: String,
+    text: String,
+    at: Option<Moment>,
+}
+
+impl Item {
+    fn new(level: &'static str, title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { level, title: title.into(), text: text.into(), at: None }
+    }
+
+    fn at(mut self, at: Option<Millis>, now: Millis) -> Self {
+        self.at = at.map(|at| Moment::new(at, now));
+        self
+    }
+}
+
+impl DashboardPage for OverviewPage {
+    const TEMPLATE: &'static str = "dashboard/overview.html";
+    const PLACE: Place = Place::Overview;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let now = Millis(1_893_456_000_000);
+        let wave =
+            |height: i64| -> Vec<i64> { (0..DAYS).map(|day| (day * 7 + day * day) % height).collect() };
+        let page = |attention, quiet| {
+            let (few, some, many) = (wave(5), wave(23), wave(970));
+            Self {
+                attention,
+                charts: charts(Millis(1_890_950_400_000), &few, (&some, &few), (&many, &few)),
+                quiet,
+                environment: "production".to_owned(),
+                hub: "https://hub.acme.test".to_owned(),
+                api_keys: Some(Url::ApiKeys("production").to_string()),
+            }
+        };
+        let expired = "The app ended it. Whoever uses it must connect again.";
+        let attention = vec![
+            Item::new("danger", "HubSpot of jo@acme.test must be connected again", expired)
+                .at(Some(now.plus_seconds(-7_200)), now),
+            Item::new("warning", "The secret STRIPE_KEY ends soon", "Give it a new value before then.")
+                .at(Some(now.plus_seconds(5 * 86_400)), now),
+        ];
+        vec![
+            ("all-well", page(Vec::new(), false)),
+            ("attention", page(attention, false)),
+            ("new", page(Vec::new(), true)),
+        ]
+    }
+}
+
+fn charts(
+    from: Millis,
+    connections: &[i64],
+    refreshes: (&[i64], &[i64]),
+    calls: (&[i64], &[i64]),
+) -> Vec<Chart> {
+    vec![
+        Chart::new("Connections", from, &[("connected", "a", connections)]),
+        Chart::new("Refreshes", from, &[("refreshed", "a", refreshes.0), ("failed", "b", refreshes.1)]),
+        Chart::new("Calls", from, &[("answered", "a", calls.0), ("failed", "b", calls.1)]),
+    ]
+}
+
+fn name(credential: &Credential) -> String {
+    format!("{} of {}", credential.name, credential.username)
+}
+
+fn items(attention: Attention, now: Millis) -> Vec<Item> {
+    let mut items = Vec::new();
+    if attention.suspended {
+        let text = "Nothing can be created or changed until it is renewed. What is there goes on working.";
+        items.push(Item::new("danger", "The subscription has ended", text));
+    }
+    if attention.not_adopted {
+        let text = "Another deployment may refresh these credentials. If it is gone, run `vouchsafe adopt`.";
+        items.push(Item::new("danger", "Nothing is refreshed here", text));
+    }
+    for credential in attention.expired {
+        let title = format!("{} must be connected again", name(&credential));
+        let text = "It can't be used or renewed any more. Send its user a link to reconnect.";
+        items.push(Item::new("danger", title, text));
+    }
+    for endpoint in attention.endpoints {
+        let text = "It refused events or took none for days, so the hub switched it off.";
+        items.push(Item::new("danger", format!("{} is not told any more", endpoint.url), text));
+    }
+    for credential in attention.failing {
+        let title = format!("{} can't be renewed at present", name(&credential));
+        items.push(Item::new("warning", title, "The hub keeps trying and says so when it works again."));
+    }
+    for secret in attention.secrets {
+        let over = secret.expires_at.is_some_and(|at| at <= now);
+        let title = format!("The secret {} {}", secret.key, if over { "has ended" } else { "ends soon" });
+        let level = if over { "danger" } else { "warning" };
+        items.push(Item::new(level, title, "Give it a new value.").at(secret.expires_at, now));
+    }
+    for credential in attention.expiring {
+        let title = format!("{} ends soon", name(&credential));
+        let text = "Nothing renews it. Ask for a new one before then.";
+        items.push(Item::new("warning", title, text).at(credential.acts_by(), now));
+    }
+    items
+}
+
+fn page(desk: &InEnvironment, overview: Overview) -> OverviewPage {
+    let of = |kind: ActivityKind| -> &[i64] {
+        overview
+            .series
+            .iter()
+            .find(|series| series.kind == kind)
+            .map_or(&[], |series| series.counts.as_slice())
+    };
+    let charts = charts(
+        overview.from,
+        of(ActivityKind::Connection),
+        (of(ActivityKind::Refresh), of(ActivityKind::RefreshFailure)),
+        (of(ActivityKind::Call), of(ActivityKind::CallFailure)),
+    );
+    let quiet = overview.series.iter().all(|series| series.counts.iter().all(|count| *count == 0));
+    let keys = desk.desk.who.may(crate::domain::role::Action::ManageApiKeys);
+    OverviewPage {
+        charts,
+        quiet,
+        attention: items(overview.attention, desk.hub.now()),
+        hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
+        api_keys: keys.then(|| Url::ApiKeys(&desk.environment).to_string()),
+        environment: desk.environment.clone(),
+    }
+}
+
+/// `GET /dashboard`.
+pub(super) async fn open_dashboard(desk: InWorkspace) -> Answer {
+    let environment = desk.first_environment().ok_or_else(Problem::not_found)?;
+    Ok(go_to(&Url::Overview(environment).to_string()))
+}
+
+/// `GET /dashboard/{environment}`.
+pub(super) async fn open_environment(desk: InEnvironment) -> Answer {
+    Ok(go_to(&Url::Overview(&desk.environment).to_string()))
+}
+
+/// `GET /dashboard/{environment}/overview`.
+pub(super) async fn show_overview(desk: InEnvironment) -> Answer {
+    let overview = desk.hub.overview(&desk.actor).await?;
+    Ok(desk.show(&page(&desk, overview)))
+}

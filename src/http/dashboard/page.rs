@@ -1,0 +1,94 @@
+//! What every page of the dashboard has: a frame with navigation, environment and messages, and its own view inside.
+//!
+//! It must not know what the pages show.
+
+mod shell;
+
+pub(super) use shell::Shell;
+
+use serde::Serialize;
+
+use crate::http::render::Page;
+
+/// A view inside the frame of the dashboard.
+pub trait DashboardPage: Serialize + Sized {
+    /// The template's path below `templates/`; it extends `dashboard/layout.html`.
+    const TEMPLATE: &'static str;
+
+    /// Where the page stands in the navigation.
+    const PLACE: Place;
+
+    /// Views that between them show everything the template can show, each with a name.
+    fn samples() -> Vec<(&'static str, Self)>;
+}
+
+/// A place in the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is named as its page")]
+pub enum Place {
+    Overview,
+    ApiKeys,
+    Settings,
+    Members,
+    Account,
+    /// In none of them.
+    Elsewhere,
+}
+
+/// A page in its frame.
+#[derive(Serialize)]
+pub(super) struct Framed<P> {
+    pub(super) shell: Shell,
+    pub(super) page: P,
+}
+
+impl<P: DashboardPage> Page for Framed<&P> {
+    const TEMPLATE: &'static str = P::TEMPLATE;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        // The view of a sample is owned by whoever renders it: see `samples.rs`.
+        Vec::new()
+    }
+}
+
+macro_rules! flashes {
+    ($($(#[$meta:meta])* $variant:ident = $word:literal,)+) => {
+        /// What was done, said once on the next page. The words stand in `templates/dashboard/layout.html`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is its own word")]
+        pub enum Flash { $($(#[$meta])* $variant),+ }
+
+        impl Flash {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word, as the template and the cookie have it.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The message of this word.
+            pub fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|flash| flash.word() == word)
+            }
+        }
+    };
+}
+
+flashes! {
+    Welcome = "welcome",
+    NameChanged = "name_changed",
+    PasswordChanged = "password_changed",
+    AuthenticatorSet = "authenticator_set",
+    AuthenticatorRemoved = "authenticator_removed",
+    SessionEnded = "session_ended",
+    SessionsEnded = "sessions_ended",
+    RoleChanged = "role_changed",
+    MemberRemoved = "member_removed",
+    InvitationWithdrawn = "invitation_withdrawn",
+    SettingsSaved = "settings_saved",
+    ApiKeyDeactivated = "api_key_deactivated",
+    ApiKeyReactivated = "api_key_reactivated",
+    ApiKeyRevoked = "api_key_revoked",
+}

@@ -1,0 +1,146 @@
+//! The frame around a page: where one is, who one is, where one can go. What a role does not see is not offered.
+
+use serde::Serialize;
+use vouchsafe_entity::kind::WorkspaceState;
+
+use super::{Flash, Place};
+use crate::domain::role::Action;
+use crate::http::dashboard::url::Url;
+use crate::service::members::SignedIn;
+
+/// The environment that counts.
+const PRODUCTION: &str = "production";
+
+/// The frame of a page.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::http::dashboard) struct Shell {
+    workspace: String,
+    name: String,
+    email: String,
+    role: &'static str,
+    initial: String,
+    environment: Option<Environment>,
+    environments: Vec<Environment>,
+    /// In the order shown: those of the environment, those of the workspace.
+    navigation: [Vec<Link>; 2],
+    place: Place,
+    flash: Option<&'static str>,
+    suspended: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Environment {
+    name: String,
+    production: bool,
+    current: bool,
+    url: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Link {
+    label: &'static str,
+    icon: &'static str,
+    url: String,
+    current: bool,
+}
+
+/// A page of the navigation: its place, its label, its icon, its address, and what one must be let to do to see it.
+type Entry<'a> = (Place, &'static str, &'static str, Url<'a>, Action);
+
+/// The pages of an environment, in the order shown.
+const fn in_environment(name: &str) -> [Entry<'_>; 3] {
+    [
+        (Place::Overview, "Overview", "overview", Url::Overview(name), Action::ListCredentials),
+        (Place::ApiKeys, "API keys", "key", Url::ApiKeys(name), Action::ManageApiKeys),
+        (Place::Settings, "Settings", "settings", Url::Settings(name), Action::ViewConnectors),
+    ]
+}
+
+/// The pages of the workspace, in the order shown.
+const IN_WORKSPACE: [Entry<'static>; 1] =
+    [(Place::Members, "Members", "people", Url::Members, Action::ManageMembers)];
+
+impl Shell {
+    /// The frame for `who`, at `place` of `environment`.
+    pub(in crate::http::dashboard) fn of(
+        who: &SignedIn,
+        environments: &[String],
+        environment: Option<&str>,
+        place: Place,
+        flash: Option<Flash>,
+    ) -> Self {
+        let links = |entries: &[Entry<'_>]| -> Vec<Link> {
+            let seen = entries.iter().filter(|entry| who.may(entry.4.least()));
+            seen.map(|(at, label, icon, url, _)| Link {
+                label,
+                icon,
+                url: url.to_string(),
+                current: *at == place,
+            })
+            .collect()
+        };
+        let shown = |name: &String| Environment {
+            production: name == PRODUCTION,
+            current: Some(name.as_str()) == environment,
+            url: Url::Overview(name).to_string(),
+            name: name.clone(),
+        };
+        let environments: Vec<_> = environments.iter().map(shown).collect();
+        let navigation = if who.must_enrol() {
+            [Vec::new(), Vec::new()]
+        } else {
+            [environment.map_or_else(Vec::new, |name| links(&in_environment(name))), links(&IN_WORKSPACE)]
+        };
+        Self {
+            workspace: who.workspace.name.clone(),
+            name: who.member.name.clone(),
+            email: who.member.email.clone(),
+            role: who.member.role.as_str(),
+            initial: who.member.name.chars().next().unwrap_or('?').to_uppercase().collect(),
+            environment: environments.iter().find(|one| one.current).cloned(),
+            environments,
+            navigation,
+            place,
+            flash: flash.map(Flash::word),
+            suspended: who.workspace.state == WorkspaceState::Suspended,
+        }
+    }
+
+    /// A frame for samples, at `place` of production.
+    pub(in crate::http::dashboard) fn sample(place: Place) -> Self {
+        let environment = |name: &str, current: bool| Environment {
+            name: name.to_owned(),
+            production: name == PRODUCTION,
+            current,
+            url: Url::Overview(name).to_string(),
+        };
+        let links = |entries: &[Entry<'_>]| -> Vec<Link> {
+            let link = |(at, label, icon, url, _): &Entry<'_>| Link {
+                label,
+                icon,
+                url: url.to_string(),
+                current: *at == place,
+            };
+            entries.iter().map(link).collect()
+        };
+        Self {
+            workspace: "acme".to_owned(),
+            name: "Jo Miller".to_owned(),
+            email: "jo@acme.test".to_owned(),
+            role: "owner",
+            initial: "J".to_owned(),
+            environment: Some(environment(PRODUCTION, true)),
+            environments: vec![environment(PRODUCTION, true), environment("sandbox", false)],
+            navigation: [links(&in_environment(PRODUCTION)), links(&IN_WORKSPACE)],
+            place,
+            flash: None,
+            suspended: false,
+        }
+    }
+
+    /// The same with a message.
+    pub(in crate::http::dashboard) fn saying(mut self, flash: Flash) -> Self {
+        self.flash = Some(flash.word());
+        self
+    }
+}

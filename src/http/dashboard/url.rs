@@ -1,0 +1,126 @@
+//! The addresses of the dashboard.
+//!
+//! It must not know what is found there.
+
+use std::fmt;
+
+use vouchsafe_entity::id::{ApiKeyId, InvitationId, MemberId, MemberSessionId};
+
+/// An address of the dashboard; an environment is named by its name.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each is named as its page")]
+pub enum Url<'a> {
+    Dashboard,
+    SignIn,
+    SignInCode,
+    SignOut,
+    StepUp,
+    Join,
+    Account,
+    Password,
+    Authenticator,
+    NewAuthenticator,
+    RemoveAuthenticator,
+    EndSession(MemberSessionId),
+    EndOtherSessions,
+    Members,
+    Invite,
+    WorkspaceSettings,
+    Member(MemberId),
+    RemoveMember(MemberId),
+    WithdrawInvitation(InvitationId),
+    Overview(&'a str),
+    Settings(&'a str),
+    ApiKeys(&'a str),
+    NewApiKey(&'a str),
+    RotateApiKey(&'a str, ApiKeyId),
+    DeactivateApiKey(&'a str, ApiKeyId),
+    ReactivateApiKey(&'a str, ApiKeyId),
+    RevokeApiKey(&'a str, ApiKeyId),
+}
+
+impl fmt::Display for Url<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/dashboard")?;
+        match self {
+            Self::Dashboard => Ok(()),
+            Self::SignIn => f.write_str("/sign-in"),
+            Self::SignInCode => f.write_str("/sign-in/code"),
+            Self::SignOut => f.write_str("/sign-out"),
+            Self::StepUp => f.write_str("/step-up"),
+            Self::Join => f.write_str("/join"),
+            Self::Account => f.write_str("/account"),
+            Self::Password => f.write_str("/account/password"),
+            Self::Authenticator => f.write_str("/account/authenticator"),
+            Self::NewAuthenticator => f.write_str("/account/authenticator/new"),
+            Self::RemoveAuthenticator => f.write_str("/account/authenticator/remove"),
+            Self::EndSession(id) => write!(f, "/account/sessions/{id}/end"),
+            Self::EndOtherSessions => f.write_str("/account/sessions/end"),
+            Self::Members => f.write_str("/members"),
+            Self::Invite => f.write_str("/members/invite"),
+            Self::WorkspaceSettings => f.write_str("/members/settings"),
+            Self::Member(id) => write!(f, "/members/{id}"),
+            Self::RemoveMember(id) => write!(f, "/members/{id}/remove"),
+            Self::WithdrawInvitation(id) => write!(f, "/invitations/{id}/withdraw"),
+            Self::Overview(environment) => write!(f, "/{environment}/overview"),
+            Self::Settings(environment) => write!(f, "/{environment}/settings"),
+            Self::ApiKeys(environment) => write!(f, "/{environment}/api-keys"),
+            Self::NewApiKey(environment) => write!(f, "/{environment}/api-keys/new"),
+            Self::RotateApiKey(environment, id) => write!(f, "/{environment}/api-keys/{id}/rotate"),
+            Self::DeactivateApiKey(environment, id) => write!(f, "/{environment}/api-keys/{id}/deactivate"),
+            Self::ReactivateApiKey(environment, id) => write!(f, "/{environment}/api-keys/{id}/reactivate"),
+            Self::RevokeApiKey(environment, id) => write!(f, "/{environment}/api-keys/{id}/revoke"),
+        }
+    }
+}
+
+/// The address to go on to that somebody brought along, where it is one of the dashboard's own.
+pub(super) fn own(next: Option<&str>) -> Option<&str> {
+    let next = next?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_/.~?=&%".contains(c);
+    let own = next.len() <= 1_000
+        && next.strip_prefix("/dashboard").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && next.chars().all(plain)
+        && !next.contains("//")
+        && !next.contains("..");
+    own.then_some(next)
+}
+
+/// The address of `page`, from which one goes on to `next`.
+pub(super) fn going_on(page: Url<'_>, next: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    format!("{page}?{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_away() {
+        for next in ["/dashboard", "/dashboard/production/api-keys?limit=2"] {
+            assert_eq!(own(Some(next)), Some(next));
+        }
+        for next in [
+            "https://evil.test/dashboard",
+            "//evil.test/dashboard",
+            "/dashboard//evil.test",
+            "/dashboard\\evil.test",
+            "/dashboard@evil.test",
+            "/dashboards",
+            "/dashboard/../connect",
+            "/dashboard/\r\nSet-Cookie: x",
+            "/connect",
+            "",
+        ] {
+            assert_eq!(own(Some(next)), None, "{next}");
+        }
+        assert_eq!(own(None), None);
+    }
+
+    #[test]
+    fn the_way_on_survives_the_sign_in() {
+        let there = going_on(Url::SignIn, "/dashboard/production/api-keys?limit=2");
+        assert_eq!(there, "/dashboard/sign-in?next=%2Fdashboard%2Fproduction%2Fapi-keys%3Flimit%3D2");
+    }
+}

@@ -1,0 +1,119 @@
+//! What the overview of an environment shows: what needs attention first, then what happened day by day.
+
+use vouchsafe_entity::kind::{ActivityKind, Status};
+use vouchsafe_entity::millis::Millis;
+
+use super::{Error, Hub};
+use crate::domain::activity::{Activity, day_of, days_after};
+use crate::domain::actor::Actor;
+use crate::domain::credential::Credential;
+use crate::domain::page::PageRequest;
+use crate::domain::role::Action;
+use crate::domain::secret::Secret;
+use crate::domain::webhook::WebhookEndpoint;
+use crate::store::credential::CredentialFilter;
+use crate::store::{self, secret::SecretFilter};
+
+/// Days shown.
+pub const DAYS: i64 = 30;
+/// So many of each kind that needs attention are named.
+const NAMED: u64 = 5;
+/// What ends within so many seconds needs attention.
+const SOON_SECONDS: i64 = 7 * 86_400;
+
+/// What needs attention, the first few of each kind. Kinds that the actor does not see are empty.
+#[derive(Debug, Default)]
+pub struct Attention {
+    /// Credentials that must be connected again.
+    pub expired: Vec<Credential>,
+    /// Credentials that can't be used just now.
+    pub failing: Vec<Credential>,
+    /// Credentials whose end comes near.
+    pub expiring: Vec<Credential>,
+    /// Secrets that have ended or soon will.
+    pub secrets: Vec<Secret>,
+    /// Webhook endpoints that the hub switched off.
+    pub endpoints: Vec<WebhookEndpoint>,
+    /// Whether another deployment has the right to refresh what is here.
+    pub not_adopted: bool,
+    /// Whether the workspace's subscription has ended.
+    pub suspended: bool,
+}
+
+/// How many times something happened on each of the last [`DAYS`] days, the oldest first.
+#[derive(Debug)]
+pub struct Series {
+    /// What.
+    pub kind: ActivityKind,
+    /// How often, a day each.
+    pub counts: Vec<i64>,
+}
+
+/// The overview of an environment.
+#[derive(Debug)]
+pub struct Overview {
+    /// What needs attention.
+    pub attention: Attention,
+    /// What happened.
+    pub series: Vec<Series>,
+    /// The first day of the series.
+    pub from: Millis,
+}
+
+impl Hub {
+    /// The overview of the actor's environment.
+    ///
+    /// # Errors
+    /// [`super::Code::Forbidden`], [`Error::NotFound`].
+    pub async fn overview(&self, actor: &Actor) -> Result<Overview, Error> {
+        self.permit(actor, Action::ListCredentials).await?;
+        // What still waits to be written counts too.
+        self.flush_audit().await?;
+        let from = days_after(day_of(self.now()), 1 - DAYS);
+        let found = store::activity::since(&self.store, actor.environment(), from).await?;
+        let series = ActivityKind::ALL.iter().map(|kind| series(&found, *kind, from)).collect();
+        Ok(Overview { attention: self.attention(actor).await?, series, from })
+    }
+
+    async fn attention(&self, actor: &Actor) -> Result<Attention, Error> {
+        let soon = self.now().plus_seconds(SOON_SECONDS);
+        let with = |status| CredentialFilter { status: Some(status), ..CredentialFilter::default() };
+        let ending = CredentialFilter {
+            status: Some(Status::Active),
+            expires_before: Some(soon),
+            ..CredentialFilter::default()
+        };
+        Ok(Attention {
+            expired: self.first_credentials(actor, &with(Status::Expired)).await?,
+            failing: self.first_credentials(actor, &with(Status::Error)).await?,
+            expiring: self.first_credentials(actor, &ending).await?,
+            secrets: self.ending_secrets(actor, soon).await?,
+            endpoints: store::webhook::switched_off(&self.store, actor.environment(), NAMED).await?,
+            not_adopted: !self.may_refresh(),
+            suspended: !actor.tenant.may_write(),
+        })
+    }
+
+    async fn first_credentials(
+        &self,
+        actor: &Actor,
+        filter: &CredentialFilter,
+    ) -> Result<Vec<Credential>, Error> {
+        let page = PageRequest { limit: NAMED, after: None };
+        let found =
+            store::credential::list(&self.store, actor.environment(), filter, self.now(), &page).await?;
+        Ok(found.items)
+    }
+
+    async fn ending_secrets(&self, actor: &Actor, soon: Millis) -> Result<Vec<Secret>, Error> {
+        let filter = SecretFilter { expires_before: Some(soon), ..SecretFilter::default() };
+        let page = PageRequest { limit: NAMED, after: None };
+        Ok(store::secret::list(&self.store, actor.environment(), &filter, &page).await?.items)
+    }
+}
+
+fn series(found: &[Activity], kind: ActivityKind, from: Millis) -> Series {
+    let on =
+        |day: Millis| found.iter().find(|one| one.kind == kind && one.day == day).map_or(0, |one| one.count);
+    Series { kind, counts: (0..DAYS).map(|day| on(days_after(from, day))).collect() }
+}

@@ -1,0 +1,132 @@
+//! The dashboard in a real browser: the first owner's way from the printed link to the overview, and every page by its
+//! accessibility rules on a desk, a tablet and a phone, light and dark.
+
+use serde_json::json;
+use vouchsafe::clock::Clock as _;
+use vouchsafe::secret::Seed;
+
+use crate::chrome::{Chrome, ChromeOptions, Look};
+use crate::support::app::TestApp;
+
+const PASSWORD: &str = "a long and quiet evening";
+const SIZES: [(u32, u32); 3] = [(1440, 900), (768, 1024), (390, 844)];
+
+/// Fills the form that makes an account, and submits it.
+async fn join(chrome: &Chrome, name: &str) {
+    chrome.fill("#f-name", name).await;
+    chrome.fill("#f-email", "olive@acme.test").await;
+    chrome.fill("#f-password", PASSWORD).await;
+    chrome.click("button[type=submit]").await;
+}
+
+/// Sets up the authenticator that the page offers.
+async fn enrol(chrome: &Chrome, app: &TestApp) {
+    chrome.shows("h1", "Set up an authenticator").await;
+    let typed = chrome.text(".seed").await.replace(' ', "");
+    let code = Seed::sealed(typed.into()).code(app.clock.now().timestamp()).unwrap();
+    chrome.fill("#f-code", &code).await;
+    chrome.click("form[action$=authenticator] button[type=submit]").await;
+    chrome.shows("h1", "Overview").await;
+}
+
+async fn nothing_is_wrong(chrome: &Chrome) {
+    chrome.assert_accessible().await;
+    // A page that does not fit can be moved sideways.
+    let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    chrome.script_gives(wide, &json!(false)).await;
+    assert_eq!(chrome.console_errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_first_owner_gets_from_the_link_to_a_key() {
+    let Some(app) = TestApp::start().await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let link = app.hub.invite_owner("default").await.unwrap();
+    chrome.open(link.as_str()).await;
+    chrome.shows("h1", "Set up your account").await;
+    nothing_is_wrong(&chrome).await;
+    join(&chrome, "Olive").await;
+    chrome.shows("h1", "Set up an authenticator").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.screenshot("dashboard-authenticator").await;
+    enrol(&chrome, &app).await;
+    chrome.shows(".flash", "Your account is set up.").await;
+    nothing_is_wrong(&chrome).await;
+
+    // The environment is seen, and changed.
+    chrome.script_gives("return document.body.classList.contains('is-production')", &json!(true)).await;
+    chrome.click(".environment summary").await;
+    chrome.click(".environment-list a[href*=sandbox]").await;
+    chrome.shows(".environment-now", "sandbox").await;
+    chrome.script_gives("return document.body.classList.contains('is-production')", &json!(false)).await;
+
+    chrome.click(".nav a[href$=api-keys]").await;
+    chrome.shows("h1", "API keys").await;
+    chrome.click(".head a.primary").await;
+    chrome.fill("#f-name", "billing service").await;
+    chrome.click("button[type=submit].primary").await;
+    chrome.shows("h1", "is made").await;
+    let key = chrome.text("#value").await;
+    app.with_key(&key).get("/users").await.ok(200);
+    chrome.click(".row-actions a").await;
+    chrome.shows(".table", "billing service").await;
+
+    chrome.click("a.danger").await;
+    chrome.shows("h1", "Revoke “billing service” of sandbox?").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.click("button.danger-full").await;
+    chrome.shows(".flash", "The key is revoked.").await;
+    app.with_key(&key).get("/users").await.assert_problem(401, "unauthenticated");
+
+    chrome.click(".me button").await;
+    chrome.shows("h1", "Sign in").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.close().await;
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_at_every_size_in_light_and_dark() {
+    let Some(app) = TestApp::start().await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let link = app.hub.invite_owner("default").await.unwrap();
+    chrome.open(link.as_str()).await;
+    join(&chrome, "Maximiliane Alexandra Freifrau von und zu Hohenlohe-Waldenburg").await;
+    enrol(&chrome, &app).await;
+    for user in ["u-1", "u-2", "consolidated-freight-and-customs-brokerage-international-ag"] {
+        app.user(user).await;
+        app.credential(user).await;
+    }
+    let key = json!({"name": "Consolidated Freight & Customs Brokerage back end <production>",
+        "scopes": ["users:read", "users:write", "sessions:write", "credentials:read", "proxy"], "period": "P30D"});
+    app.as_key().post("/api-keys", &key).await.ok(201);
+    let pages = [
+        ("overview", "/dashboard/production/overview"),
+        ("api-keys", "/dashboard/production/api-keys"),
+        ("api-key-new", "/dashboard/production/api-keys/new"),
+        ("settings", "/dashboard/production/settings"),
+        ("members", "/dashboard/members"),
+        ("invite", "/dashboard/members/invite"),
+        ("account", "/dashboard/account"),
+        ("password", "/dashboard/account/password"),
+        ("step-up", "/dashboard/step-up"),
+        ("sign-in", "/dashboard/sign-in"),
+        ("sign-in-code", "/dashboard/sign-in/code"),
+        ("not-found", "/dashboard/production/nothing"),
+    ];
+    for dark in [false, true] {
+        for size in SIZES {
+            chrome.look(Look { size, dark, reduced_motion: true }).await;
+            for (name, path) in pages {
+                chrome.open(&format!("{}{path}", app.base_url)).await;
+                let shade = if dark { "dark" } else { "light" };
+                chrome.screenshot(&format!("dashboard-{name}-{}-{shade}", size.0)).await;
+                chrome.assert_accessible().await;
+                let wide =
+                    "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+                let over = chrome.script(wide).await;
+                assert_eq!(over, json!(0), "{name} at {}", size.0);
+            }
+        }
+    }
+    chrome.close().await;
+}

@@ -1,0 +1,9 @@
+//! The dashboard, as browsers see it.
+
+mod account;
+mod api_keys;
+mod members;
+mod overview;
+mod roles;
+mod settings;
+mod sign_in;

@@ -1,0 +1,137 @@
+//! A member's own account: name, password, authenticator, sessions, and the proof that it is them.
+
+use chrono::TimeDelta;
+
+use crate::support::app::TestApp;
+use crate::support::browser::{Browser, PASSWORD};
+
+#[tokio::test]
+async fn a_new_password_ends_every_session_but_the_new_one() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let other = Browser::new(&app, "owner@acme.test");
+    other.seed.replace(owner.seed.borrow().clone());
+    app.clock.advance(TimeDelta::seconds(60));
+    other.sign_in().await.leads_to("/dashboard");
+    owner.get("/dashboard/account").await.page(200, "End all others");
+
+    let new = "another quiet evening";
+    let code = owner.code();
+    let change = |present: &'static str, code: &str, new: &'static str| {
+        let code = code.to_owned();
+        let owner = &owner;
+        async move {
+            let form = [("password", present), ("code", code.as_str()), ("newPassword", new)];
+            owner.post("/dashboard/account/password", &form).await
+        }
+    };
+    change(PASSWORD, "", "too short").await.page(400, "Write 12 to 200 characters");
+    change(PASSWORD, "", "owner@acme.test").await.page(400, "the first thing that is tried");
+    change("wrong password", "", new).await.page(400, "Password or code are not right");
+    let changed = change(PASSWORD, &code, new).await;
+    changed.leads_to("/dashboard/account");
+    assert!(!changed.html.contains(new));
+    owner.get("/dashboard/account").await.page(200, "Your password is changed");
+    other.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
+    let form = [("email", "owner@acme.test"), ("password", PASSWORD)];
+    other.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right");
+    let form = [("email", "owner@acme.test"), ("password", new)];
+    other.post("/dashboard/sign-in", &form).await.leads_to("/dashboard/sign-in/code?next=%2Fdashboard");
+}
+
+#[tokio::test]
+async fn sessions_are_seen_and_ended_one_by_one() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let phone = Browser::new(&app, "ed@acme.test").header("user-agent", "Mozilla/5.0 (iPhone) Safari/604.1");
+    phone.sign_in().await.leads_to("/dashboard");
+    let page = editor.get("/dashboard/account").await;
+    page.page(200, "Safari on iPhone");
+    let end =
+        format!("/dashboard/account/sessions/{}", page.between("/dashboard/account/sessions/msess", "\""));
+    let end = end.replace("sessions/", "sessions/msess");
+    // Nobody ends the session of somebody else.
+    owner.post(&end, &[]).await.page(404, "Not found");
+    editor.post(&end, &[]).await.leads_to("/dashboard/account");
+    editor.get("/dashboard/account").await.page(200, "That session has ended");
+    phone.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
+
+    phone.sign_in().await.leads_to("/dashboard");
+    editor.post("/dashboard/account/sessions/end", &[]).await.leads_to("/dashboard/account");
+    phone.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
+    editor.get("/dashboard/account").await.page(200, "This one");
+}
+
+#[tokio::test]
+async fn what_is_dear_needs_a_fresh_proof() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let there = "/dashboard/production/api-keys/new";
+    let step_up = "/dashboard/step-up?next=%2Fdashboard%2Fproduction%2Fapi-keys%2Fnew";
+    owner.get(there).await.page(200, "Make a key for production");
+    app.clock.advance(TimeDelta::minutes(5));
+    owner.get(there).await.leads_to(step_up);
+    // What was open before is refused too.
+    owner.post(there, &[("name", "n"), ("scopes", "*")]).await.leads_to(step_up);
+    assert!(app.rows("SELECT 1 FROM api_key WHERE name = 'n'").await.is_empty());
+    owner.get(step_up).await.page(200, "Confirm that it is you");
+    let form = [("password", "wrong"), ("code", "000000"), ("next", there)];
+    owner.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+    let code = owner.code();
+    let form = [("password", PASSWORD), ("code", code.as_str()), ("next", there)];
+    owner.post("/dashboard/step-up", &form).await.leads_to(there);
+    owner.get(there).await.page(200, "Make a key for production");
+}
+
+#[tokio::test]
+async fn an_authenticator_is_replaced_and_removed_only_where_the_workspace_lets() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    owner
+        .post("/dashboard/account/authenticator/remove", &[])
+        .await
+        .page(403, "Set up an authenticator first");
+    owner.get("/dashboard/account").await.page(200, "A code is asked for");
+    // A new one takes the place of the old when it has given a code.
+    owner
+        .post("/dashboard/account/authenticator/new", &[])
+        .await
+        .leads_to("/dashboard/account/authenticator");
+    owner.post("/dashboard/account/authenticator", &[("code", "123")]).await.page(400, "That code isn");
+    owner.enrol().await.leads_to("/dashboard/account");
+    owner.post("/dashboard/sign-out", &[]).await;
+    owner.sign_in().await.leads_to("/dashboard");
+
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    editor.enrol().await.leads_to("/dashboard/account");
+    editor.post("/dashboard/account/authenticator/remove", &[]).await.leads_to("/dashboard/account");
+    editor.get("/dashboard/account").await.page(200, "Your authenticator is removed");
+    let form = [("email", "ed@acme.test"), ("password", PASSWORD)];
+    editor.post("/dashboard/sign-in", &form).await.leads_to("/dashboard");
+}
+
+#[tokio::test]
+async fn seeds_and_passwords_are_nowhere_in_the_open() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let seed = owner.seed.borrow().as_ref().unwrap().expose().to_owned();
+    let session = owner.cookie("vs_session").unwrap();
+    app.hub.flush_audit().await.unwrap();
+    for row in
+        app.rows("SELECT password, hash FROM member JOIN member_session ON member_id = member.id").await
+    {
+        let stored: String = row.try_get("", "password").unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert_ne!(row.try_get::<String>("", "hash").unwrap(), session);
+    }
+    if std::env::var("TEST_DB").is_ok_and(|kind| kind == "postgres") {
+        return;
+    }
+    for name in ["vouchsafe.db", "vouchsafe.db-wal"] {
+        let bytes = std::fs::read(app.folder().join(name)).unwrap_or_default();
+        for secret in [seed.as_bytes(), session.as_bytes(), PASSWORD.as_bytes()] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{name}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Members come and go: invitations, roles, and what the audit log says of it.
+
+use chrono::TimeDelta;
+
+use crate::support::app::TestApp;
+use crate::support::browser::{Browser, PASSWORD};
+
+fn member_path(html: &str, email: &str) -> String {
+    let (_, rest) = html.split_once(email).unwrap();
+    let (_, rest) = rest.split_once("href=\"/dashboard/members/").unwrap();
+    format!("/dashboard/members/{}", rest.split('"').next().unwrap())
+}
+
+#[tokio::test]
+async fn an_invitation_works_once_for_its_address_and_role() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let form = [("email", "Kim@Acme.test"), ("role", "viewer")];
+    let shown = owner.post("/dashboard/members/invite", &form).await;
+    shown.page(200, "Send this link");
+    let link = shown.between("aria-label=\"The invitation’s link\">", "</code>");
+    owner.get("/dashboard/members").await.page(200, "kim@acme.test");
+    let kim = Browser::new(&app, "other@acme.test");
+    kim.get(&link).await.page(200, "invites you to the workspace");
+    // The address is that of the invitation, whatever is sent.
+    kim.join(&link, "Kim").await.leads_to("/dashboard");
+    owner.get("/dashboard/members").await.page(200, "Kim</bdi>");
+    kim.get("/dashboard/account").await.page(200, "kim@acme.test");
+    Browser::new(&app, "x@acme.test").get(&link).await.page(400, "This link is over");
+    let again = owner.post("/dashboard/members/invite", &form).await;
+    again.page(400, "There is a member with this address already");
+}
+
+#[tokio::test]
+async fn an_invitation_ends_after_a_week_and_can_be_taken_back() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let invite = async |email: &str| {
+        let form = [("email", email), ("role", "editor")];
+        let shown = owner.post("/dashboard/members/invite", &form).await;
+        shown.between("aria-label=\"The invitation’s link\">", "</code>")
+    };
+    let back = invite("back@acme.test").await;
+    let page = owner.get("/dashboard/members").await;
+    let id = page.between("/dashboard/invitations/", "/withdraw");
+    owner.post(&format!("/dashboard/invitations/{id}/withdraw"), &[]).await.leads_to("/dashboard/members");
+    let visitor = Browser::new(&app, "back@acme.test");
+    visitor.get(&back).await.page(400, "This link is over");
+    let late = invite("late@acme.test").await;
+    app.clock.advance(TimeDelta::days(7));
+    visitor.get(&late).await.page(400, "This link is over");
+    for bad in [("nobody", "editor"), ("a@b.test", "king"), ("a@b.test", "")] {
+        let form = [("email", bad.0), ("role", bad.1)];
+        owner.sign_in().await;
+        assert_eq!(owner.post("/dashboard/members/invite", &form).await.status, 400, "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_gives_or_takes_a_role_above_their_own() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let admin = app.as_invited(&owner, "admin", "ada@acme.test").await;
+    app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let form = [("email", "boss@acme.test"), ("role", "owner")];
+    admin.post("/dashboard/members/invite", &form).await.page(400, "give a role above your own");
+    let page = admin.get("/dashboard/members").await;
+    let (boss, editor) =
+        (member_path(&page.html, "owner@acme.test"), member_path(&page.html, "ed@acme.test"));
+    admin.post(&boss, &[("role", "viewer")]).await.page(400, "whose role is above your own");
+    admin.post(&format!("{boss}/remove"), &[]).await.page(403, "whose role is above your own");
+    admin.post(&editor, &[("role", "owner")]).await.page(400, "give a role above your own");
+    admin.post(&editor, &[("role", "admin")]).await.leads_to("/dashboard/members");
+}
+
+#[tokio::test]
+async fn a_workspace_keeps_an_owner() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let page = owner.get("/dashboard/members").await;
+    let me = member_path(&page.html, "owner@acme.test");
+    owner.post(&me, &[("role", "viewer")]).await.page(400, "keeps at least one owner");
+    owner.post(&format!("{me}/remove"), &[]).await.page(409, "keeps at least one owner");
+    let second = app.as_invited(&owner, "owner", "second@acme.test").await;
+    second.post(&format!("{me}/remove"), &[]).await.leads_to("/dashboard/members");
+    owner.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
+    let form = [("email", "owner@acme.test"), ("password", PASSWORD)];
+    owner.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right");
+}
+
+#[tokio::test]
+async fn a_lowered_role_counts_at_once() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let admin = app.as_invited(&owner, "admin", "ada@acme.test").await;
+    admin.get("/dashboard/production/api-keys").await.page(200, "API keys");
+    let page = owner.get("/dashboard/members").await;
+    owner.post(&member_path(&page.html, "ada@acme.test"), &[("role", "viewer")]).await;
+    admin.get("/dashboard/production/api-keys").await.page(404, "Not found");
+}
+
+#[tokio::test]
+async fn workspaces_do_not_see_each_other() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let foreign = app.as_foreign_owner().await;
+    let page = owner.get("/dashboard/members").await;
+    assert!(!page.html.contains("owner@other.test"));
+    let me = member_path(&page.html, "owner@acme.test");
+    foreign.get(&me).await.page(404, "Not found");
+    foreign.post(&me, &[("role", "viewer")]).await.page(404, "Not found");
+    foreign.post(&format!("{me}/remove"), &[]).await.page(404, "Not found");
+    let key = app.as_key().get("/api-keys").await.ok(200)["data"][0]["apiKeyId"].as_str().unwrap().to_owned();
+    let revoke = format!("/dashboard/production/api-keys/{key}/revoke");
+    foreign.post(&revoke, &[]).await.page(404, "Not found");
+    foreign.get("/dashboard/elsewhere/overview").await.page(404, "Not found");
+}
+
+#[tokio::test]
+async fn the_audit_log_names_the_member_and_tells_keys_nothing_of_the_workspace() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let form = [("name", "from the dashboard"), ("scopes", "users:read")];
+    owner.post("/dashboard/production/api-keys/new", &form).await.page(200, "is made");
+    app.hub.flush_audit().await.unwrap();
+    let made = app.as_key().get("/audit-events?action=api_key.create").await.ok(200);
+    let actor = &made["data"][0]["actor"];
+    assert_eq!(actor["type"], "member");
+    assert!(actor["id"].as_str().unwrap().starts_with("member_"), "{actor}");
+    for action in ["member.join", "member.sign_in", "member.invite", "member.set_authenticator"] {
+        let seen = app.as_key().get(&format!("/audit-events?action={action}")).await.ok(200);
+        assert_eq!(seen["data"], serde_json::json!([]), "{action}");
+    }
+    let rows = app.rows("SELECT action FROM audit_event WHERE workspace_id IS NOT NULL").await;
+    let actions: Vec<String> = rows.iter().map(|row| row.try_get("", "action").unwrap()).collect();
+    for action in ["member.join", "member.invite", "member.set_authenticator"] {
+        assert!(actions.iter().any(|one| one == action), "{action}");
+    }
+}

@@ -1,0 +1,188 @@
+//! Every route of the dashboard × nobody and each role. A route that is not in the table fails.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::browser::Browser;
+
+/// Who gets where.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Who {
+    /// Anybody.
+    Public,
+    /// Whoever is signed in.
+    Members,
+    /// Owner, admin, editor, viewer: 0 = let through, else the status.
+    Roles([u16; 4]),
+    /// Something of one's own; that of somebody else is not there.
+    Own,
+}
+
+use Who::{Members, Own, Public, Roles};
+
+const HIDDEN: Who = Roles([0, 0, 404, 404]);
+
+const ROUTES: &[(&str, &str, Who)] = &[
+    ("GET", "/dashboard", Members),
+    ("GET", "/dashboard/sign-in", Public),
+    ("POST", "/dashboard/sign-in", Public),
+    ("GET", "/dashboard/sign-in/code", Public),
+    ("POST", "/dashboard/sign-in/code", Public),
+    ("POST", "/dashboard/sign-out", Public),
+    ("GET", "/dashboard/step-up", Members),
+    ("POST", "/dashboard/step-up", Members),
+    ("GET", "/dashboard/join", Public),
+    ("POST", "/dashboard/join", Public),
+    ("GET", "/dashboard/account", Members),
+    ("POST", "/dashboard/account", Members),
+    ("GET", "/dashboard/account/password", Members),
+    ("POST", "/dashboard/account/password", Members),
+    ("GET", "/dashboard/account/authenticator", Members),
+    ("POST", "/dashboard/account/authenticator", Members),
+    ("POST", "/dashboard/account/authenticator/new", Members),
+    ("GET", "/dashboard/account/authenticator/remove", Members),
+    // Those of owners and admins are wanted by the workspace; editor and viewer have none.
+    ("POST", "/dashboard/account/authenticator/remove", Roles([403, 403, 403, 403])),
+    ("POST", "/dashboard/account/sessions/end", Members),
+    ("POST", "/dashboard/account/sessions/{session}/end", Own),
+    ("GET", "/dashboard/members", HIDDEN),
+    ("GET", "/dashboard/members/invite", HIDDEN),
+    ("POST", "/dashboard/members/invite", HIDDEN),
+    ("POST", "/dashboard/members/settings", HIDDEN),
+    ("GET", "/dashboard/members/{member}", HIDDEN),
+    ("POST", "/dashboard/members/{member}", HIDDEN),
+    ("GET", "/dashboard/members/{member}/remove", HIDDEN),
+    ("POST", "/dashboard/members/{member}/remove", HIDDEN),
+    ("POST", "/dashboard/invitations/{invitation}/withdraw", HIDDEN),
+    ("GET", "/dashboard/{environment}", Members),
+    ("GET", "/dashboard/{environment}/overview", Members),
+    ("GET", "/dashboard/{environment}/settings", Members),
+    ("POST", "/dashboard/{environment}/settings", Roles([0, 0, 403, 403])),
+    ("GET", "/dashboard/{environment}/api-keys", HIDDEN),
+    ("GET", "/dashboard/{environment}/api-keys/new", HIDDEN),
+    ("POST", "/dashboard/{environment}/api-keys/new", HIDDEN),
+    ("GET", "/dashboard/{environment}/api-keys/{key}/rotate", HIDDEN),
+    ("POST", "/dashboard/{environment}/api-keys/{key}/rotate", HIDDEN),
+    ("POST", "/dashboard/{environment}/api-keys/{key}/deactivate", HIDDEN),
+    ("POST", "/dashboard/{environment}/api-keys/{key}/reactivate", HIDDEN),
+    ("GET", "/dashboard/{environment}/api-keys/{key}/revoke", HIDDEN),
+    ("POST", "/dashboard/{environment}/api-keys/{key}/revoke", HIDDEN),
+];
+
+/// The routes as the router has them: method and path.
+fn routes() -> BTreeSet<(String, String)> {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/dashboard.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    let mut found = BTreeSet::new();
+    for route in source.split(".route(").skip(1) {
+        let (_, rest) = route.split_once('"').unwrap();
+        let (path, handlers) = rest.split_once('"').unwrap();
+        let handlers = handlers.split(".layer(").next().unwrap();
+        for (word, method) in [("get(", "GET"), ("post(", "POST")] {
+            if handlers.contains(word) {
+                found.insert((method.to_owned(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_is_in_the_table() {
+    let listed: BTreeSet<_> =
+        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let routes = routes();
+    assert_eq!(
+        routes.difference(&listed).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "not in the table"
+    );
+    assert_eq!(listed.difference(&routes).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "gone");
+    assert!(routes.len() > 40);
+}
+
+/// The path with something in it that is there now.
+async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -> String {
+    let mut path = path.replace("{environment}", "production");
+    if path.contains("{key}") {
+        let made = json!({"name": "k", "scopes": ["users:read"]});
+        let made = app.as_key().post("/api-keys", &made).await.ok(201);
+        path = path.replace("{key}", made["apiKeyId"].as_str().unwrap());
+    }
+    if path.contains("{member}") {
+        let email = format!("m{number}@acme.test");
+        app.as_invited(owner, "viewer", &email).await;
+        let page = owner.get("/dashboard/members?limit=200").await;
+        let (_, rest) = page.html.split_once(&email).unwrap();
+        let (_, rest) = rest.split_once("href=\"/dashboard/members/").unwrap();
+        path = path.replace("{member}", rest.split('"').next().unwrap());
+    }
+    if path.contains("{invitation}") {
+        let form = [("email", "open@acme.test"), ("role", "viewer")];
+        owner.post("/dashboard/members/invite", &form).await.page(200, "Send this link");
+        let page = owner.get("/dashboard/members").await;
+        path = path.replace("{invitation}", &page.between("/dashboard/invitations/", "/withdraw"));
+    }
+    path.replace("{session}", "msess_01jz0000000000000000000000")
+}
+
+#[tokio::test]
+async fn each_role_gets_as_far_as_the_table_says() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let second = app.as_invited(&owner, "owner", "second@acme.test").await;
+    let admin = app.as_invited(&owner, "admin", "ada@acme.test").await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    let people = [&second, &admin, &editor, &viewer];
+    let mut number = 0;
+    for (method, path, who) in ROUTES {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let expected = match who {
+            Public => continue,
+            Members => [0; 4],
+            Roles(statuses) => *statuses,
+            Own => [404; 4],
+        };
+        for (person, expected) in people.iter().zip(expected) {
+            number += 1;
+            let filled = filled(&app, &owner, path, number).await;
+            let answer = person.send(method.clone(), &filled, &[]).await;
+            let seen = format!("{method} {path} as {}: {} {}", person.email, answer.status, answer.html);
+            if expected == 0 {
+                assert!(![401, 403, 404, 405, 500].contains(&answer.status), "{seen}");
+                let signed_out =
+                    answer.location.as_deref().is_some_and(|to| to.starts_with("/dashboard/sign-in"));
+                assert!(!signed_out, "{seen}");
+            } else {
+                assert_eq!(answer.status, expected, "{seen}");
+            }
+        }
+        number += 1;
+        let filled = filled(&app, &owner, path, number).await;
+        let nobody = Browser::new(&app, "nobody@acme.test").send(method.clone(), &filled, &[]).await;
+        let to = nobody.location.as_deref().unwrap_or_default();
+        assert!(
+            nobody.status == 303 && to.starts_with("/dashboard/sign-in?next="),
+            "{method} {path}: {nobody:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_role_may_not_do_is_not_offered() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    for (person, seen) in [(&owner, true), (&editor, false)] {
+        let overview = person.get("/dashboard/production/overview").await.html;
+        for link in ["/dashboard/production/api-keys\"", "/dashboard/members\""] {
+            assert_eq!(overview.contains(link), seen, "{link} for {}", person.email);
+        }
+        let settings = person.get("/dashboard/production/settings").await.html;
+        assert_eq!(settings.contains("Save settings"), seen, "{}", person.email);
+    }
+}

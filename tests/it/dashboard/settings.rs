@@ -1,0 +1,63 @@
+//! The settings of an environment in the dashboard.
+
+use serde_json::json;
+
+use crate::support::app::TestApp;
+
+const FORM: [(&str, &str); 9] = [
+    ("allowedOrigins", "https://app.acme.test\r\n\r\nhttp://localhost:3000"),
+    ("defaultReturnUrl", "https://app.acme.test/done"),
+    ("reconnectUrl", ""),
+    ("minimumBinding", "opener"),
+    ("expiryWarningDays", "14, 3"),
+    ("purgeAfterDays", ""),
+    ("mailTo", "admin"),
+    ("adminAddress", "ops@acme.test"),
+    ("locale", "de"),
+];
+
+#[tokio::test]
+async fn settings_are_saved_for_this_environment_alone() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let before = app.as_sandbox_key().get("/environment").await.ok(200);
+    owner.post("/dashboard/production/settings", &FORM).await.leads_to("/dashboard/production/settings");
+    owner.get("/dashboard/production/settings").await.page(200, "The settings are saved");
+    let saved = app.as_key().get("/environment").await.ok(200);
+    assert_eq!(saved["allowedOrigins"], json!(["https://app.acme.test", "http://localhost:3000"]));
+    assert_eq!(saved["defaultReturnUrl"], "https://app.acme.test/done");
+    assert_eq!(saved["reconnectUrl"], json!(null));
+    assert_eq!(
+        (saved["minimumBinding"].as_str(), saved["confirmHostedLinks"].as_bool()),
+        (Some("opener"), Some(false))
+    );
+    assert_eq!((&saved["expiryWarningDays"], &saved["purgeAfterDays"]), (&json!([14, 3]), &json!(null)));
+    assert_eq!(saved["mail"], json!({"to": "admin", "adminAddress": "ops@acme.test", "locale": "de"}));
+    assert_eq!(app.as_sandbox_key().get("/environment").await.ok(200), before);
+    // What the page shows is what it saves.
+    owner
+        .get("/dashboard/production/settings")
+        .await
+        .page(200, "https://app.acme.test\nhttp://localhost:3000");
+}
+
+#[tokio::test]
+async fn a_mistake_stands_at_its_field_and_nothing_is_saved() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let before = app.as_key().get("/environment").await.ok(200);
+    for (name, value, message) in [
+        ("allowedOrigins", "app.acme.test", "Write an exact origin"),
+        ("defaultReturnUrl", "javascript:alert(1)", "Write an https address"),
+        ("expiryWarningDays", "7, soon", "Write whole numbers of days."),
+        ("purgeAfterDays", "0", "Write 1 to 365 days"),
+        ("minimumBinding", "none", "Choose one of these."),
+        ("adminAddress", "", "Write the address that is told."),
+    ] {
+        let mut form = FORM.to_vec();
+        form.retain(|(other, _)| *other != name);
+        form.push((name, value));
+        owner.post("/dashboard/production/settings", &form).await.page(400, message);
+    }
+    assert_eq!(app.as_key().get("/environment").await.ok(200), before);
+}

@@ -1,0 +1,199 @@
+//! The generated test: every method of every file in `providers/`, played from end to end against an app that is made
+//! from the file alone and refuses whatever deviates (`providers.md`, section 10). Adding a file adds its test.
+//!
+//! `TEST_PROVIDER=<slug>` plays one file. The judge (`raw`, `sample`, `case`, `judge`, `expect`) reads the files by
+//! itself and knows nothing of `vouchsafe::provider`.
+
+mod calls;
+mod case;
+mod counts;
+mod drive;
+mod expect;
+mod judge;
+mod mutate;
+mod raw;
+mod sample;
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+
+use futures_util::FutureExt as _;
+use vouchsafe::egress::{Egress, EgressHooks};
+use vouchsafe::provider::{Definition, Registry, Sources};
+
+use self::case::Case;
+use self::drive::{Drive, Outcome};
+use self::raw::Raw;
+use self::server::Apps;
+use crate::support::app::{TestApp, egress_config};
+
+/// A hub and the apps that it knows; two of them work side by side.
+struct Lane {
+    app: TestApp,
+    apps: Apps,
+}
+
+impl Lane {
+    /// A hub that knows the definitions of a folder and believes that their hosts are here.
+    async fn start(folder: &Path, hosts: &BTreeSet<String>) -> Option<Self> {
+        let apps = Apps::start().await;
+        let names = hosts.iter().map(|host| (host.clone(), vec![apps.address])).collect();
+        let roots = Some(apps.ca_pem.clone().into_bytes());
+        let hooks = EgressHooks { names: Some(names), roots };
+        let sources = Sources { builtin: false, dir: Some(folder.to_owned()), allow_http: false };
+        let change = |parts: &mut vouchsafe::service::Parts| {
+            parts.egress = Egress::with_hooks(egress_config(), hooks).unwrap();
+            parts.providers = Registry::load(&sources).unwrap_or_else(|report| panic!("{report}"));
+        };
+        let app = TestApp::start_as(change, |_| ()).await?;
+        Some(Self { app, apps })
+    }
+
+    /// Plays cases one after the other; what went wrong with each, if anything did.
+    async fn play(&self, cases: Vec<Case>) -> Vec<(Label, Outcome)> {
+        let mut outcomes = Vec::new();
+        for case in cases {
+            let label = Label { hub_slug: case.hub_slug.clone(), shown: case.name() };
+            let drive = Drive::new(&self.app, &self.apps, case).run();
+            let played = AssertUnwindSafe(drive).catch_unwind().await;
+            let outcome = played.unwrap_or_else(|_| Err("a step panicked, see above".to_owned()));
+            // Whatever is left over would be the next one's.
+            let _ = self.apps.verdict();
+            outcomes.push((label, outcome));
+        }
+        outcomes
+    }
+}
+
+/// Which case an outcome is of.
+struct Label {
+    hub_slug: String,
+    shown: String,
+}
+
+/// Plays cases against the definitions of a folder; `None` where the database is missing.
+async fn play(folder: &Path, cases: Vec<Case>) -> Option<Vec<(Label, Outcome)>> {
+    let hosts = cases.iter().flat_map(calls::all_hosts).collect();
+    let (left, right) = tokio::join!(Lane::start(folder, &hosts), Lane::start(folder, &hosts));
+    let (left, right) = (left?, right?);
+    let (even, odd): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.number % 2 == 0);
+    let (mut outcomes, more) = tokio::join!(left.play(even), right.play(odd));
+    outcomes.extend(more);
+    Some(outcomes)
+}
+
+fn methods(files: &[Raw]) -> Vec<(&Raw, &'static str)> {
+    files.iter().flat_map(|raw| raw.methods().into_iter().map(move |method| (raw, method))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_method_of_every_file_works_as_its_file_says() {
+    let mut files = Raw::all();
+    let quirks = counted_quirks(&files);
+    if let Ok(only) = std::env::var("TEST_PROVIDER") {
+        files.retain(|raw| raw.slug == only);
+        assert!(!files.is_empty(), "there is no providers/{only}.toml");
+    }
+    let cases: Vec<Case> = methods(&files)
+        .into_iter()
+        .zip(1..)
+        .map(|((raw, method), number)| Case::of(raw, method, number))
+        .collect();
+    let played = cases.len();
+    let Some(outcomes) = Box::pin(play(&crate::providers::folder(), cases)).await else { return };
+    let failures: Vec<String> = outcomes
+        .into_iter()
+        .filter_map(|(label, outcome)| Some(format!("{}: {}", label.shown, outcome.err()?)))
+        .collect();
+    let facts = files.iter().map(counts::facts).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    eprintln!(
+        "{} definitions, {played} methods played, {} failed; {} facts verified, {} not; {quirks}",
+        files.len(),
+        failures.len(),
+        facts.0 - facts.1,
+        facts.1,
+    );
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// How many kinds of quirks have a file or a test.
+fn counted_quirks(files: &[Raw]) -> String {
+    let (mut by_files, mut by_tests, mut left_out) = (0, 0, 0);
+    for (kind, shown) in counts::QUIRKS {
+        match shown {
+            counts::Shown::Files(has) => {
+                assert!(files.iter().any(has), "no file has: {kind}");
+                by_files += 1;
+            }
+            counts::Shown::Test(test) => {
+                eprintln!("{kind}: {test}");
+                by_tests += 1;
+            }
+            counts::Shown::LeftOut(reason) => {
+                eprintln!("{kind}: left out, {reason}");
+                left_out += 1;
+            }
+        }
+    }
+    format!("{by_files} kinds of quirks in files, {by_tests} in tests of their own, {left_out} left out")
+}
+
+/// A wrong fact in what the hub loads is noticed by an app that is made from the right file. The nightly run makes
+/// every mistake in every method; a commit makes every hundredth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_fact_in_a_file_does_not_get_past_its_app() {
+    let files = Raw::all();
+    let nightly = std::env::var("TEST_SCALE").is_ok_and(|scale| scale != "commit");
+    let folder = tempfile::tempdir().unwrap();
+    let (mut cases, mut wrong, mut refused) = (Vec::new(), BTreeMap::new(), 0);
+    let mut number = 0;
+    for (raw, method) in methods(&files) {
+        for (what, mistake) in mutate::MISTAKES {
+            let Some(mutant) = mutate::mutated(raw, method, mistake) else { continue };
+            number += 1;
+            if !nightly && number % 100 != 0 {
+                continue;
+            }
+            let (slug, text) = (format!("mutant-{number}"), mutant.standalone());
+            wrong.insert(slug.clone(), what);
+            if Definition::from_toml(&slug, &text, false).is_err() {
+                refused += 1;
+                continue;
+            }
+            std::fs::write(folder.path().join(format!("{slug}.toml")), text).unwrap();
+            let mut case = Case::of(raw, method, number);
+            case.hub_slug = slug;
+            cases.push(case);
+        }
+    }
+    let Some(outcomes) = Box::pin(play(folder.path(), cases)).await else { return };
+    let missed: Vec<String> = outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.is_ok())
+        .map(|(label, _)| format!("{}: {}", label.shown, wrong[&label.hub_slug]))
+        .collect();
+    let caught = wrong.len() - missed.len();
+    eprintln!("{caught} of {} wrong facts caught, {refused} of them when loaded", wrong.len());
+    assert!(missed.is_empty(), "not noticed:\n{}", missed.join("\n"));
+}
+
+/// No shipped app answers by a form post, so this one is made up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_answers_by_a_form_post() {
+    let text = "#:schema ./schema.json\nname = \"Posting\"\ndocumentation = \"https://posting.example/docs\"\n\
+                base_url = \"https://api.posting.example\"\n[oauth2]\n\
+                authorization_endpoint = \"https://posting.example/authorize\"\n\
+                token_endpoint = \"https://posting.example/token\"\n\
+                authorization_params = { response_mode = \"form_post\", nonce = \"{nonce}\" }\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("posting.toml"), text).unwrap();
+    let raw = Raw { slug: "posting".to_owned(), text: text.to_owned(), table: text.parse().unwrap() };
+    let Some(outcomes) = Box::pin(play(folder.path(), vec![Case::of(&raw, "oauth2", 1)])).await else {
+        return;
+    };
+    for (label, outcome) in outcomes {
+        assert_eq!(outcome, Ok(()), "{}", label.shown);
+    }
+}

@@ -1,0 +1,147 @@
+//! What the API of a case's app wants to be asked: look-ups, checks and calls, from the file alone.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use toml::Value;
+
+use super::case::Case;
+use super::expect::{Answer, Body, Wanted};
+use super::judge::{access_token, basic, headers_of, put, with};
+use super::raw::{self, Address, Values, fill};
+
+/// How a credential goes on a call: headers and query. What has no value yet is left out.
+fn placed(case: &Case, values: &Values) -> (BTreeMap<String, String>, Vec<(String, String)>) {
+    let mut headers = headers_of(&raw::table(&case.file, "headers"), values);
+    let keys = ["headers", "query", "basic"];
+    if case.has_tokens() && !keys.iter().any(|key| case.table.contains_key(*key)) {
+        headers.insert("authorization".to_owned(), format!("Bearer {}", values["access_token"]));
+    }
+    headers.extend(headers_of(&raw::table(&case.table, "headers"), values));
+    if let Some(login) = case.table.get("basic").and_then(Value::as_table) {
+        let part = |key| fill(raw::text(login, key).unwrap(), values).unwrap_or_default();
+        headers.insert("authorization".to_owned(), basic(&part("username"), &part("password")));
+    }
+    let own = raw::table(&case.table, "query");
+    let query = own.iter().filter_map(|(name, value)| Some((name.clone(), fill(value.as_str()?, values)?)));
+    (headers, query.collect())
+}
+
+fn with_token(case: &Case, n: u64) -> Values {
+    let access = access_token(case, n);
+    let own = [("access_token", access.as_str())];
+    with(case, if case.has_tokens() { &own } else { &[] })
+}
+
+/// A look-up with the n-th token, and its answer.
+pub(super) fn lookup(case: &Case, n: u64, (name, url, path): &(String, String, String)) -> (Wanted, Answer) {
+    let values = with_token(case, n);
+    let (headers, query) = placed(case, &values);
+    let mut address = Address::of(url, &values).unwrap();
+    address.query.extend(query);
+    let mut answer = json!({});
+    put(&mut answer, path, case.word_for(name).into());
+    let wanted = Wanted { step: "a look-up", method: "GET", address, headers, body: Body::Empty };
+    (wanted, Answer::json(200, &answer))
+}
+
+/// The check with the n-th token, and the answer to a good credential; none where the file has no check.
+pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
+    let check = case.check()?;
+    let values = with_token(case, n);
+    let (headers, query) = placed(case, &values);
+    let path = raw::text(&check, "path").unwrap();
+    let mut address = if path.starts_with('/') {
+        base(case, &values).below(path, &values).unwrap()
+    } else {
+        Address::of(path, &values).unwrap()
+    };
+    address.query.extend(query);
+    let method = match raw::text(&check, "method").unwrap_or("GET") {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        _ => "POST",
+    };
+    let body = check.get("json").map_or(Body::Empty, |json| Body::Json(serde_json::to_value(json).unwrap()));
+    let mut answer = json!({});
+    if let Some(success) = raw::text(&check, "success") {
+        put(&mut answer, success, true.into());
+    }
+    for (variable, path) in case.captured("check.") {
+        put(&mut answer, &path, case.word_for(&variable).into());
+    }
+    Some((Wanted { step: "the check", method, address, headers, body }, Answer::json(200, &answer)))
+}
+
+/// The status by which the app refuses a wrong key.
+pub(super) fn wrong_key(case: &Case) -> u16 {
+    let check = case.check().unwrap_or_default();
+    let listed = check.get("wrong_key").and_then(Value::as_array).and_then(|list| list.first());
+    listed.and_then(Value::as_integer).map_or(401, |status| u16::try_from(status).unwrap())
+}
+
+/// The statuses by which the app says that a right is missing.
+pub(super) fn missing_permission(case: &Case) -> Option<u16> {
+    let check = case.check()?;
+    let list = |key: &str, usual: i64| {
+        let own = check.get(key).and_then(Value::as_array);
+        own.map_or(vec![usual], |list| list.iter().filter_map(Value::as_integer).collect())
+    };
+    let wrong = list("wrong_key", 401);
+    let status = list("missing_permission", 403).into_iter().find(|status| !wrong.contains(status))?;
+    Some(u16::try_from(status).unwrap())
+}
+
+fn base(case: &Case, values: &Values) -> Address {
+    Address::of(raw::text(&case.file, "base_url").unwrap(), values).unwrap()
+}
+
+/// A call through the proxy with the n-th token: below the base, or at the root of another allowed host.
+pub(super) fn call(case: &Case, n: u64, host: Option<&str>) -> Wanted {
+    let values = with_token(case, n);
+    let (mut headers, query) = placed(case, &values);
+    headers.insert("x-caller".to_owned(), "yes".to_owned());
+    let mut address = base(case, &values);
+    if let Some(host) = host {
+        address = Address { host: host.to_owned(), path: String::new(), query: Vec::new() };
+    }
+    let mut address = address.below(&format!("/{PATH}"), &values).unwrap();
+    address.query.extend(query);
+    let sent = json!({"sent": true});
+    Wanted { step: "a call through the proxy", method: "POST", address, headers, body: Body::Json(sent) }
+}
+
+/// What the calls are for.
+pub(super) const PATH: &str = "things/7?page=2&note=a%20b";
+
+/// The further hosts that calls may go to.
+pub(super) fn hosts(case: &Case) -> Vec<String> {
+    let values = with(case, &[]);
+    let hosts = raw::list(&case.file, "allowed_hosts");
+    hosts.iter().filter_map(|host| fill(host, &values)).map(|host| host.to_ascii_lowercase()).collect()
+}
+
+/// The account that the credential opens, where the file names one.
+pub(super) fn account(case: &Case) -> Option<String> {
+    fill(raw::text(&case.file, "account")?, &case.known)
+}
+
+/// What people see of the account, where the file says so.
+pub(super) fn account_label(case: &Case) -> Option<String> {
+    fill(raw::text(&case.file, "account_label")?, &case.known)
+}
+
+/// Every host that the app of a case has, once everything is known.
+pub(super) fn all_hosts(case: &Case) -> Vec<String> {
+    let mut values = with_token(case, 1);
+    values.extend(case.told.clone());
+    let mut urls: Vec<String> = vec![raw::text(&case.file, "base_url").unwrap().to_owned()];
+    for key in ["token_endpoint", "exchange.endpoint", "refresh.endpoint", "revocation_endpoint"] {
+        urls.extend(raw::text(&case.table, key).map(str::to_owned));
+    }
+    urls.extend(case.lookups().into_iter().map(|(_, url, _)| url));
+    let check = case.check().and_then(|check| raw::text(&check, "path").map(str::to_owned));
+    urls.extend(check.filter(|path| !path.starts_with('/')));
+    let found = urls.iter().filter_map(|url| Address::of(url, &values)).map(|address| address.host);
+    found.chain(hosts(case)).collect()
+}

@@ -1,0 +1,380 @@
+//! Plays a case through the front door: connect, read the token, call, renew twice, check, end.
+
+use chrono::{TimeDelta, Utc};
+use http::Method;
+use http::header::{COOKIE, SET_COOKIE};
+use serde_json::{Value, json};
+use url::Url;
+use vouchsafe::clock::Clock as _;
+
+use super::calls;
+use super::case::Case;
+use super::expect::{Answer, pairs_differ, pairs_of};
+use super::judge;
+use super::raw;
+use super::server::Apps;
+use crate::support::app::TestApp;
+use crate::support::http::{Persona, TestResponse};
+
+/// What went wrong, in a sentence.
+pub(super) type Outcome<T = ()> = Result<T, String>;
+
+/// A case at work.
+pub(super) struct Drive<'a> {
+    pub(super) app: &'a TestApp,
+    pub(super) apps: &'a Apps,
+    pub(super) case: Case,
+    /// How often tokens were given.
+    answers: u64,
+    redirect_uri: String,
+    credential: String,
+}
+
+impl<'a> Drive<'a> {
+    /// A case that has yet to begin.
+    pub(super) fn new(app: &'a TestApp, apps: &'a Apps, case: Case) -> Self {
+        Self { app, apps, case, answers: 0, redirect_uri: String::new(), credential: String::new() }
+    }
+
+    /// From the first page to the end of the credential.
+    pub(super) async fn run(mut self) -> Outcome {
+        self.form_asks_for_what_the_file_does().await?;
+        self.put_connector().await?;
+        if self.case.method == "oauth2" {
+            self.sign_in().await?;
+        } else {
+            self.type_in().await?;
+        }
+        self.account_is_known().await?;
+        self.token_is(self.answers).await?;
+        self.calls().await?;
+        if self.case.has_tokens() {
+            self.renew().await?;
+            if calls::check(&self.case, self.answers).is_none() {
+                // Else the check brings the second renewal.
+                self.renew().await?;
+            }
+            self.call(None).await?;
+        }
+        self.verify().await?;
+        self.end().await
+    }
+
+    async fn form_asks_for_what_the_file_does(&self) -> Outcome {
+        let path = format!("/providers/{}", self.case.hub_slug);
+        let shown = wants(&self.app.as_key().get(&path).await, 200, "reading the provider")?;
+        let methods = shown["methods"].as_array().cloned().unwrap_or_default();
+        let Some(method) = methods.iter().find(|method| method["type"] == self.case.word()) else {
+            return Err(format!("the hub doesn't offer the method: {methods:?}"));
+        };
+        let fields = method["fields"].as_array().into_iter().flatten();
+        let mut asked: Vec<&str> = fields.filter_map(|field| field["name"].as_str()).collect();
+        let mut wanted: Vec<&str> = self.case.typed.keys().map(String::as_str).collect();
+        asked.sort_unstable();
+        wanted.sort_unstable();
+        if asked == wanted { Ok(()) } else { Err(format!("the form asks for {asked:?}, not {wanted:?}")) }
+    }
+
+    async fn put_connector(&mut self) -> Outcome {
+        let case = &self.case;
+        let mut body = json!({"provider": case.hub_slug, "methods": [case.word()], "variables": case.set});
+        if matches!(case.method, "oauth2" | "client_credentials") {
+            body["scopes"] = json!(super::case::SCOPES);
+        }
+        if case.method == "oauth2" {
+            body["clientId"] = case.client_id.clone().into();
+            body["clientSecret"] = case.client_secret.clone().into();
+        }
+        let answer = self.app.as_key().put(&format!("/connectors/{}", case.hub_slug), &body).await;
+        let made = if answer.status == 200 {
+            wants(&answer, 200, "")
+        } else {
+            wants(&answer, 201, "PUT connector")
+        }?;
+        made["redirectUri"].as_str().unwrap_or_default().clone_into(&mut self.redirect_uri);
+        Ok(())
+    }
+
+    fn user(&self) -> String {
+        format!("u-{}", self.case.number)
+    }
+
+    /// The next token answer.
+    fn next_tokens(&mut self) -> Answer {
+        self.answers += 1;
+        judge::tokens(&self.case, self.answers, self.app.clock.now().with_timezone(&Utc))
+    }
+
+    /// Look-ups and check, as they come after the tokens.
+    fn expect_learning(&mut self) {
+        self.case.learn(&self.case.captured("token."));
+        for lookup in self.case.lookups() {
+            let (wanted, answer) = calls::lookup(&self.case, self.answers, &lookup);
+            self.apps.expect(wanted, answer);
+            self.case.learn(&[(lookup.0.clone(), String::new())]);
+        }
+        if let Some((wanted, answer)) = calls::check(&self.case, self.answers) {
+            self.apps.expect(wanted, answer);
+        }
+        self.case.learn(&self.case.captured("check."));
+    }
+
+    /// A user signs in at the app, in a popup.
+    async fn sign_in(&mut self) -> Outcome {
+        let (app, slug) = (self.app, self.case.hub_slug.clone());
+        let body = json!({"userId": self.user(), "connectors": [slug]});
+        let session = wants(&app.as_key().post("/connect/sessions", &body).await, 201, "making a session")?;
+        let token = session["token"].as_str().unwrap_or_default();
+        let modal = app.anonymous().header("authorization", &format!("Bearer {token}"));
+        let body = json!({"connector": slug, "data": self.case.typed});
+        let ticket = wants(&modal.post("/connect/tickets", &body).await, 200, "asking for a ticket")?;
+        let page = app.anonymous().get(ticket["startUrl"].as_str().unwrap_or_default()).await;
+        let cookie = page.headers.get(SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
+        let cookie =
+            cookie.and_then(|cookie| cookie.split(';').next()).ok_or("the start page sets no cookie")?;
+        let flow = cookie.split('=').next().unwrap_or_default().trim_start_matches("vs_flow_");
+        let browser = app.anonymous().header(COOKIE.as_str(), cookie);
+        let body = json!({"flow": flow, "nonce": ticket["nonce"]});
+        let sent = wants(&browser.post("/connect/start/handshake", &body).await, 200, "going to the app")?;
+        let consent: Url =
+            sent["location"].as_str().unwrap_or_default().parse().map_err(|_| "no consent page")?;
+
+        self.consent_is_asked_for(&consent)?;
+        let query = pairs_of(consent.query().unwrap_or_default().as_bytes());
+        let of = |name: &str| query.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+        let vendors = |name: &str| {
+            let rename = raw::table(&self.case.table, "rename");
+            raw::text(&rename, name).unwrap_or(name).to_owned()
+        };
+        let code = format!("code+/={}", self.case.number);
+        let state = of(&vendors("state")).unwrap_or_default();
+        let challenge = of(&vendors("code_challenge"));
+        let back = judge::callback(&self.case, &code, &state);
+        self.case.learn(&self.case.captured("callback."));
+        let wanted = judge::exchange(&self.case, &code, &self.redirect_uri, challenge.as_deref());
+        let answer = self.next_tokens();
+        match judge::second_exchange(&self.case, &answer) {
+            Some((first, second)) => {
+                self.apps.expect(wanted, first);
+                self.apps.expect(second, answer);
+            }
+            None => self.apps.expect(wanted, answer),
+        }
+        self.expect_learning();
+        self.come_back(&browser, &back).await?;
+        let path = format!("/connect/sessions/{}", session["sessionId"].as_str().unwrap_or_default());
+        let ended = wants(&app.as_key().get(&path).await, 200, "reading the session")?;
+        let credential = ended["results"][0]["credentialId"].as_str();
+        let credential = credential.ok_or_else(|| format!("nothing was connected: {ended}"))?;
+        credential.clone_into(&mut self.credential);
+        Ok(())
+    }
+
+    fn consent_is_asked_for(&self, consent: &Url) -> Outcome {
+        let wanted = judge::consent(&self.case, &self.redirect_uri).address;
+        let found = format!("{}{}", consent.host_str().unwrap_or_default(), consent.path());
+        let place = format!("{}{}", wanted.host, wanted.path);
+        if consent.scheme() != "https" || found != place {
+            return Err(format!("the consent page is at {found}, not {place}"));
+        }
+        let query = pairs_of(consent.query().unwrap_or_default().as_bytes());
+        pairs_differ("query", &wanted.query, &query)
+            .map_or(Ok(()), |difference| Err(format!("the consent page {difference}")))
+    }
+
+    /// The browser comes back from the app, by a form where the app was asked for one.
+    async fn come_back(&self, browser: &Persona<'_>, pairs: &[(String, String)]) -> Outcome {
+        let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let path = self.redirect_uri.strip_prefix(&self.app.base_url).ok_or("no redirect URI of this hub")?;
+        let by_form = raw::text(&self.case.table, "authorization_params.response_mode") == Some("form_post");
+        let answer = if by_form {
+            browser.send_raw(Method::POST, path, "application/x-www-form-urlencoded", &text).await
+        } else {
+            browser.get(&format!("{path}?{text}")).await
+        };
+        self.apps.verdict()?;
+        if answer.status == 200 {
+            Ok(())
+        } else {
+            Err(format!("the callback was answered {}", answer.status))
+        }
+    }
+
+    /// A user types values; a wrong key first, which must leave nothing behind.
+    async fn type_in(&mut self) -> Outcome {
+        let user = json!({"username": self.user()});
+        wants(&self.app.as_key().post("/users", &user).await, 201, "making a user")?;
+        let body = json!({
+            "userId": self.user(), "connector": self.case.hub_slug, "method": self.case.word(),
+            "data": self.case.typed,
+        });
+        if self.case.has_tokens() {
+            let answer = self.next_tokens();
+            self.apps.expect(judge::mint(&self.case), answer);
+        } else {
+            self.refuse_first(&body).await?;
+        }
+        self.expect_learning();
+        let made = self.app.as_key().post("/credentials", &body).await;
+        self.apps.verdict()?;
+        let made = wants(&made, 201, "making the credential")?;
+        made["credentialId"].as_str().unwrap_or_default().clone_into(&mut self.credential);
+        Ok(())
+    }
+
+    async fn refuse_first(&self, body: &Value) -> Outcome {
+        if !self.case.lookups().is_empty() {
+            return Ok(());
+        }
+        let Some((wanted, _)) = calls::check(&self.case, 0) else { return Ok(()) };
+        let refusal = Answer::json(calls::wrong_key(&self.case), &json!({"error": "no"}));
+        self.apps.expect(wanted, refusal);
+        let answer = self.app.as_key().post("/credentials", body).await;
+        self.apps.verdict()?;
+        let code = if answer.status == 400 { answer.json()["code"].clone() } else { Value::Null };
+        if code == "credential_rejected" {
+            Ok(())
+        } else {
+            Err(format!("a wrong key was answered {} {code}", answer.status))
+        }
+    }
+
+    async fn account_is_known(&self) -> Outcome {
+        let path = format!("/credentials/{}", self.credential);
+        let shown = wants(&self.app.as_key().get(&path).await, 200, "reading the credential")?;
+        let wanted = calls::account(&self.case).map_or(Value::Null, Value::from);
+        let label = calls::account_label(&self.case).map_or_else(|| wanted.clone(), Value::from);
+        let found = (&shown["account"]["id"], &shown["account"]["label"]);
+        if found == (&wanted, if wanted.is_null() { &wanted } else { &label }) {
+            return Ok(());
+        }
+        Err(format!("the account is {found:?}, not {wanted} {label}"))
+    }
+
+    async fn token_is(&self, n: u64) -> Outcome {
+        let answer = self.app.as_key().get(&format!("/credentials/{}/token", self.credential)).await;
+        self.apps.verdict()?;
+        let token = wants(&answer, 200, "reading the token")?;
+        if !self.case.has_tokens() {
+            let found = &token["fields"];
+            let same = self.case.typed.iter().all(|(name, value)| found[name] == *value);
+            return if same { Ok(()) } else { Err("the fields are not those that were typed".to_owned()) };
+        }
+        if token["accessToken"] != judge::access_token(&self.case, n) {
+            return Err(format!("the token is {}, not that of answer {n}", token["accessToken"]));
+        }
+        let scopes = json!(self.case.scopes());
+        let asks = matches!(self.case.method, "oauth2" | "client_credentials");
+        if asks && token["scopes"] != scopes {
+            return Err(format!("the scopes are {}, not {scopes}", token["scopes"]));
+        }
+        Ok(())
+    }
+
+    /// Calls to every host that the file allows, and one to a host that it doesn't.
+    async fn calls(&self) -> Outcome {
+        self.call(None).await?;
+        for host in calls::hosts(&self.case) {
+            self.call(Some(&host)).await?;
+        }
+        let elsewhere = self.send_call(Some("elsewhere.example")).await;
+        self.apps.verdict()?;
+        match elsewhere.header("vouchsafe-error") {
+            Some("host_not_allowed") => Ok(()),
+            other => Err(format!("a foreign host was answered {other:?}")),
+        }
+    }
+
+    async fn call(&self, host: Option<&str>) -> Outcome {
+        let echo = Answer::json(207, &json!({"echo": self.case.number}));
+        self.apps.expect(calls::call(&self.case, self.answers, host), echo);
+        let answer = self.send_call(host).await;
+        self.apps.verdict()?;
+        if answer.status == 207 && answer.json() == json!({"echo": self.case.number}) {
+            return Ok(());
+        }
+        Err(format!("the app's answer came back as {} {:?}", answer.status, answer.body))
+    }
+
+    async fn send_call(&self, host: Option<&str>) -> TestResponse {
+        let mut caller = self.app.calling(&self.credential).header("X-Caller", "yes");
+        if let Some(host) = host {
+            caller = caller.header("Vouchsafe-Host", host);
+        }
+        caller.post(&format!("/proxy/{}", calls::PATH), &json!({"sent": true})).await
+    }
+
+    /// The token ends, and the next read brings a new one.
+    async fn renew(&mut self) -> Outcome {
+        self.app.clock.advance(TimeDelta::seconds(judge::lifetime(&self.case) + 1));
+        self.expect_renewal();
+        self.token_is(self.answers).await
+    }
+
+    fn expect_renewal(&mut self) {
+        let wanted = match self.case.method {
+            "oauth2" => judge::refresh(&self.case, self.answers, &self.redirect_uri),
+            _ => judge::mint(&self.case),
+        };
+        let answer = self.next_tokens();
+        self.apps.expect(wanted, answer);
+    }
+
+    /// The check once more, now that all is known: a missing right is told apart, and a token that is refused is
+    /// renewed once.
+    async fn verify(&mut self) -> Outcome {
+        let path = format!("/credentials/{}/verify", self.credential);
+        let Some((wanted, answer)) = calls::check(&self.case, self.answers) else {
+            let refused = self.app.as_key().act(&path).await;
+            return if refused.status == 409 {
+                Ok(())
+            } else {
+                Err("a check where there is none".to_owned())
+            };
+        };
+        if let Some(status) = calls::missing_permission(&self.case) {
+            self.apps.expect(wanted.clone(), Answer::json(status, &json!({})));
+            self.outcome_is(&path, "missing_permission").await?;
+        }
+        if self.case.has_tokens() {
+            // A token that has just come is not renewed again.
+            self.app.clock.advance(TimeDelta::minutes(2));
+            let refusal = Answer::json(calls::wrong_key(&self.case), &json!({"error": "no"}));
+            self.apps.expect(wanted, refusal);
+            self.expect_renewal();
+            let again = calls::check(&self.case, self.answers).ok_or("the check is gone")?;
+            self.apps.expect(again.0, again.1);
+        } else {
+            self.apps.expect(wanted, answer);
+        }
+        self.outcome_is(&path, "ok").await
+    }
+
+    async fn outcome_is(&self, path: &str, outcome: &str) -> Outcome {
+        let answer = self.app.as_key().act(path).await;
+        self.apps.verdict()?;
+        let found = wants(&answer, 200, "verifying")?["outcome"].clone();
+        if found == outcome { Ok(()) } else { Err(format!("the check says {found}, not {outcome}")) }
+    }
+
+    /// The credential goes, at the app too where the app takes that.
+    async fn end(&self) -> Outcome {
+        let revocation = judge::revocation(&self.case, self.answers);
+        let wanted = if revocation.is_some() { "revoked" } else { "unsupported" };
+        if let Some(request) = revocation {
+            self.apps.expect(request, Answer { status: 200, kind: "text/plain", body: String::new() });
+        }
+        let answer = self.app.as_key().delete(&format!("/credentials/{}", self.credential)).await;
+        self.apps.verdict()?;
+        let found = wants(&answer, 200, "deleting")?["revokedUpstream"].clone();
+        if found == wanted { Ok(()) } else { Err(format!("revoked upstream: {found}, not {wanted}")) }
+    }
+}
+
+/// The body of an answer with this status.
+fn wants(answer: &TestResponse, status: u16, what: &str) -> Outcome<Value> {
+    if answer.status == status {
+        return Ok(answer.json());
+    }
+    Err(format!("{what} was answered {} {}", answer.status, String::from_utf8_lossy(&answer.body)))
+}
