@@ -163,12 +163,15 @@ impl Files {
         }
         let used: HashSet<String> =
             drafts.iter().flat_map(|(_, draft)| draft.uses.iter().map(|here| here.name.clone())).collect();
+        // What a part that can't be read would have used isn't known.
+        let complete = flaws.is_empty();
         let mut definitions = Vec::new();
         for (part, draft) in drafts {
             // What another method or the parent uses, or declares for its own use, is no mistake here.
             let is_own = |flaw: &Flaw| {
                 flaw.code != "unused-variable"
-                    || !flaw.names_one_of(&used)
+                    || complete
+                        && !flaw.names_one_of(&used)
                         && (parent.is_none() || source.owns(&part.placed(flaw.clone()).place))
             };
             match lint(draft, rules, is_own) {
