@@ -130,12 +130,13 @@ impl Hub {
     pub fn typed_method<'a>(
         &self,
         connector: &Connector,
-        names: impl Iterator<Item = &'a str> + Clone,
+        names: impl IntoIterator<Item = &'a str>,
     ) -> Result<Option<Method>, Error> {
         let definition = self.definition_of(connector)?;
+        let names: Vec<&str> = names.into_iter().collect();
         let takes = |method: &Method| {
             let fields = definition.fields(*method);
-            *method != Method::OAuth2 && names.clone().all(|name| fields.iter().any(|f| f.name == name))
+            *method != Method::OAuth2 && names.iter().all(|name| fields.iter().any(|f| f.name == *name))
         };
         let mut taking = Self::working_methods(connector, &definition).into_iter().filter(takes);
         Ok(taking.next().filter(|_| taking.next().is_none()))

@@ -99,7 +99,7 @@ fn a_method_has_its_own_base_variables_and_check() {
 #[test]
 fn a_mistake_in_what_a_method_has_of_its_own_is_shown_there() {
     let place = |old: &str, new: &str| {
-        let report = check(&APART.replace(old, new)).err().expect("a mistake");
+        let report = check(&APART.replace(old, new)).expect_err("a mistake");
         let problems = report.problems().iter();
         problems.map(|one| (one.code, one.line, one.column)).collect::<Vec<_>>()
     };

@@ -29,7 +29,7 @@ pub(crate) struct Glewlwyd {
 }
 
 impl Glewlwyd {
-    /// Starts one on a free port, with its OpenID plugin: refresh tokens roll and work once. `None` when it is not
+    /// Starts one on a free port, with its `openid` plugin: refresh tokens roll and work once. `None` when it is not
     /// installed: the skip is recorded, return from the test.
     ///
     /// # Panics
@@ -167,7 +167,7 @@ database = {{ type = "sqlite3"; path = "{}"; }};
     )
 }
 
-/// Of the OpenID plugin, which refuses to start without any of them, whether or not it has a meaning here.
+/// Of the `openid` plugin, which refuses to start without any of them, whether or not it has a meaning here.
 fn parameters(issuer: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/glewlwyd/oidc.json");
     let mut parameters: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
