@@ -45,7 +45,8 @@ async fn work_off(app: &TestApp, all: &[&Member]) {
 #[tokio::test]
 async fn r18_in_a_storm_with_faults_each_version_is_spent_once_and_nothing_expires() {
     let mut setup = Setup::of(RefreshKind::Strict);
-    setup.definition.push_str(&format!("\n[limits]\nconcurrency = {CAP}\nrate = 10000\n"));
+    let limits = format!("\n[limits]\nconcurrency = {CAP}\nrate = 10000\n");
+    setup.definition.push_str(&limits);
     let Some((app, model)) = TestApp::connected(setup).await else { return };
     let members = Copier::of(&app, &model).await.here(count(400, 10_000)).await;
     let mut faulty = HashSet::new();
