@@ -58,6 +58,8 @@ pub struct Overview {
     pub series: Vec<Series>,
     /// The first day of the series.
     pub from: Millis,
+    /// Whether nobody has connected anything yet.
+    pub is_new: bool,
 }
 
 impl Hub {
@@ -69,10 +71,12 @@ impl Hub {
         self.permit(actor, Action::ListCredentials).await?;
         // What still waits to be written counts too.
         self.flush_audit().await?;
+        self.seal_audit().await?;
         let from = days_after(day_of(self.now()), 1 - DAYS);
         let found = store::activity::since(&self.store, actor.environment(), from).await?;
         let series = ActivityKind::ALL.iter().map(|kind| series(&found, *kind, from)).collect();
-        Ok(Overview { attention: self.attention(actor).await?, series, from })
+        let is_new = self.first_credentials(actor, &CredentialFilter::default()).await?.is_empty();
+        Ok(Overview { attention: self.attention(actor).await?, series, from, is_new })
     }
 
     async fn attention(&self, actor: &Actor) -> Result<Attention, Error> {

@@ -20,7 +20,7 @@ pub(super) struct OverviewPage {
     attention: Vec<Item>,
     charts: Vec<Chart>,
     /// Whether nothing has ever happened here.
-    quiet: bool,
+    is_new: bool,
     environment: String,
     hub: String,
     api_keys: Option<String>,
@@ -55,12 +55,12 @@ impl DashboardPage for OverviewPage {
         let now = Millis(1_893_456_000_000);
         let wave =
             |height: i64| -> Vec<i64> { (0..DAYS).map(|day| (day * 7 + day * day) % height).collect() };
-        let page = |attention, quiet| {
+        let page = |attention, is_new| {
             let (few, some, many) = (wave(5), wave(23), wave(970));
             Self {
                 attention,
                 charts: charts(Millis(1_890_950_400_000), &few, (&some, &few), (&many, &few)),
-                quiet,
+                is_new,
                 environment: "production".to_owned(),
                 hub: "https://hub.acme.test".to_owned(),
                 api_keys: Some(Url::ApiKeys("production").to_string()),
@@ -149,11 +149,10 @@ fn page(desk: &InEnvironment, overview: Overview) -> OverviewPage {
         (of(ActivityKind::Refresh), of(ActivityKind::RefreshFailure)),
         (of(ActivityKind::Call), of(ActivityKind::CallFailure)),
     );
-    let quiet = overview.series.iter().all(|series| series.counts.iter().all(|count| *count == 0));
     let keys = desk.desk.who.may(crate::domain::role::Action::ManageApiKeys);
     OverviewPage {
         charts,
-        quiet,
+        is_new: overview.is_new,
         attention: items(overview.attention, desk.hub.now()),
         hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
         api_keys: keys.then(|| Url::ApiKeys(&desk.environment).to_string()),

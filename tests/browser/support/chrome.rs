@@ -145,7 +145,17 @@ struct Driver {
 }
 
 impl Driver {
+    /// It takes a free port of IPv4, and ends where somebody has the same of IPv6.
     async fn start(program: &str) -> Self {
+        for _ in 0..5 {
+            if let Some(driver) = Self::try_start(program).await {
+                return driver;
+            }
+        }
+        panic!("chromedriver finds no port");
+    }
+
+    async fn try_start(program: &str) -> Option<Self> {
         let mut child = Command::new(program)
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -157,11 +167,9 @@ impl Driver {
         let output = child.stdout.take().unwrap();
         std::thread::spawn(move || read_port(output, ready));
         let mut driver = Self { child, port: 0 };
-        driver.port = tokio::time::timeout(DEADLINE, listening)
-            .await
-            .expect("chromedriver is ready in time")
-            .expect("chromedriver says its port");
-        driver
+        driver.port =
+            tokio::time::timeout(DEADLINE, listening).await.expect("chromedriver is ready in time").ok()?;
+        Some(driver)
     }
 
     /// Sends one DELETE and waits for the answer, without a runtime.
