@@ -4,18 +4,18 @@
 //! # How a page is added
 //!
 //! 1. An address: a variant of [`url::Url`] with its path, and its line in [`routes`].
-//! 2. `dashboard/<nouns>.rs`: handlers named `<verb>_<noun>`. They take [`caller::InEnvironment`] (a member in an
-//!    environment: `hub`, `who`, `actor`) or [`caller::InWorkspace`] (a member anywhere), call one use case and end
-//!    with `Ok(desk.show(&page))` or `Ok(desk.done(Flash::…, &Url::…))`. Every error goes up with `?`: [`guard`] makes
+//! 2. `dashboard/<nouns>.rs`: handlers named `<verb>_<noun>`. They take `caller::InEnvironment` (a member in an
+//!    environment: `hub`, `who`, `actor`) or `caller::InWorkspace` (a member anywhere), call one use case and end
+//!    with `Ok(desk.show(&page))` or `Ok(desk.done(Flash::…, &Url::…))`. Every error goes up with `?`: `guard` makes
 //!    pages of problems and leads to the sign-in or the step-up where one is missing.
 //! 3. A view that derives `Serialize` and implements [`page::DashboardPage`]: its `TEMPLATE`, its `PLACE` in the
 //!    navigation, and `samples()`, which tests and pictures render; named in `samples.rs`. A page of the navigation has
 //!    a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
 //!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Empty`, `Copy`, `Text`, `Area`, `Choice`.
-//! 5. A form posts to the address that shows it. [`form::Form`] reads it, [`form::FormView`] puts each violation at its
+//! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
-//!    [`confirm::ConfirmPage`], which names the thing and what breaks. What needs a fresh proof begins with
+//!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with
 //!    `desk.ensure_proven()?` where the form is shown.
 //! 6. `tests/it/dashboard/<nouns>.rs`, and a line for each route in `tests/it/dashboard/roles.rs`, which fails on a
 //!    route that it does not know.

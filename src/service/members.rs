@@ -2,7 +2,7 @@
 //! member alone are beside it.
 //!
 //! What concerns a workspace and no environment is done by somebody [`SignedIn`]; in an environment they become an
-//! [`Actor`] like any other.
+//! `Actor` like any other.
 
 mod account;
 mod authenticator;
