@@ -33,13 +33,9 @@ mod tests {
 
     #[test]
     fn a_registry_gives_names_to_anybody() {
-        for (name, registry) in [
-            ("co.uk", true),
-            ("com", true),
-            ("zendesk.com", false),
-            ("s3.amazonaws.com", false),
-            ("a b", true),
-        ] {
+        for (name, registry) in
+            [("co.uk", true), ("com", true), ("zendesk.com", false), ("s3.amazonaws.com", false)]
+        {
             assert_eq!(is_registry(name), registry, "{name}");
         }
     }

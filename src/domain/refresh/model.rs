@@ -4,6 +4,7 @@
 
 mod number;
 mod provider;
+mod simulation;
 mod world;
 
 use std::collections::{HashSet, VecDeque};
