@@ -29,6 +29,7 @@ pub mod secret;
 pub mod secret_reference;
 pub mod session;
 pub mod sign_in;
+pub mod theme;
 pub mod user;
 pub mod webhook;
 pub mod workspace;

@@ -3,7 +3,8 @@
 //!
 //! # How a page is added
 //!
-//! 1. An address: a variant of [`url::Url`] with its path, and its line in [`routes`].
+//! 1. An address: a variant of [`url::Url`] with its path, and its line in [`routes`] or in the `routes` of its module,
+//!    which is merged there.
 //! 2. `dashboard/<nouns>.rs`: handlers named `<verb>_<noun>`. They take `caller::InEnvironment` (a member in an
 //!    environment: `hub`, `who`, `actor`) or `caller::InWorkspace` (a member anywhere), call one use case and end
 //!    with `Ok(desk.show(&page))` or `Ok(desk.done(Flash::…, &Url::…))`. Every error goes up with `?`: `guard` makes
@@ -22,13 +23,17 @@
 
 mod account;
 mod api_keys;
+mod audit;
 mod authenticator;
 mod caller;
 mod chart;
 mod confirm;
+mod connectors;
 mod cookies;
+mod events;
 mod form;
 mod guard;
+mod integrations;
 mod join;
 mod members;
 mod moment;
@@ -38,7 +43,9 @@ mod password;
 mod samples;
 mod settings;
 mod sign_in;
+mod theme;
 pub mod url;
+mod webhooks;
 
 pub(super) use guard::nothing_here;
 pub use samples::render_samples;
@@ -102,6 +109,12 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/{environment}/api-keys/{key}/revoke",
             get(api_keys::ask_revocation).post(api_keys::revoke_api_key),
         )
+        .merge(audit::routes())
+        .merge(connectors::routes())
+        .merge(events::routes())
+        .merge(integrations::routes())
+        .merge(theme::routes())
+        .merge(webhooks::routes())
         .layer(guard::own_site())
         .layer(from_fn_with_state(state.clone(), guard::problems_as_pages))
 }

@@ -25,6 +25,7 @@ use vouchsafe_entity::kind::SessionStatus;
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::session::{ConnectResult, Session};
+use crate::domain::theme::Theme;
 use crate::domain::user::User;
 use crate::domain::workspace::Environment;
 use crate::secret::PlainToken;
@@ -70,6 +71,13 @@ impl Visit {
                 url::Url::parse(&origin).ok()?.host_str().map(str::to_owned)
             })
             .unwrap_or_else(|| "This app".to_owned())
+    }
+
+    /// How the pages look: as the environment says, but for what the session says otherwise.
+    pub fn theme(&self) -> Theme {
+        let mut given = self.environment.settings.theme.clone();
+        given.extend(self.session.theme.clone());
+        Theme::read(&given).0
     }
 
     /// The origins that may frame the modal.

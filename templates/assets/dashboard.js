@@ -24,3 +24,38 @@ if (menu) {
     menu.querySelector("summary").focus();
   });
 }
+
+// The look of the modal: the preview keeps up with what is typed, and a file becomes the address of a logo.
+const look = document.querySelector("[data-theme-form]");
+if (look) {
+  const previews = document.querySelectorAll("iframe.preview");
+  const show = () => {
+    const query = new URLSearchParams();
+    for (const [name, value] of new FormData(look)) if (value !== "") query.append(name, value);
+    for (const preview of previews) preview.contentWindow.location.replace(`${look.dataset.themeForm}?${query}`);
+  };
+  let waiting;
+  look.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 250);
+  });
+  const button = look.querySelector("[data-theme-show]");
+  if (button) button.hidden = true;
+  const chooser = look.querySelector("[data-logo-file]");
+  if (chooser) {
+    chooser.hidden = false;
+    chooser.querySelector("input").addEventListener("change", (event) => {
+      const [file] = event.target.files;
+      if (!file) return;
+      const reader = new FileReader();
+      reader.addEventListener("load", () => {
+        look.elements.namedItem("logo").value = reader.result;
+        show();
+      });
+      reader.readAsDataURL(file);
+    });
+  }
+}
+
+// What was found by a test is read first.
+document.getElementById("tested")?.focus();

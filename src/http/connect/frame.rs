@@ -13,6 +13,7 @@ use super::answer::{ALONE, Policy, fragment, html};
 use super::build::{self, Setting};
 use super::page::{
     ConnectedAccount, Connector, DoneNote, FrameMode, FrameShell, HostedDonePage, HostedState, KeyProblem,
+    Look,
 };
 use super::visitor::{Visitor, locale};
 use crate::domain::actor::Origin;
@@ -65,6 +66,7 @@ pub(super) async fn show_frame(
         origins: origins.clone(),
         mode: if hosted { FrameMode::Hosted } else { FrameMode::Frame },
         host_app: visit.host_app(),
+        look: Look::of(&visit.theme()),
     };
     let policy = Policy { framed_by: &origins, leads_to: None, keeps_opener: false };
     Ok(html(&state, locale, StatusCode::OK, &shell, &policy))
@@ -77,6 +79,7 @@ fn hosted_end(visit: Option<&Visit>, end: HostedState, standings: Vec<Standing>)
     });
     HostedDonePage {
         host_app: visit.map(Visit::host_app),
+        look: visit.map(|visit| Look::of(&visit.theme())).unwrap_or_default(),
         state: end,
         accounts: done.collect(),
         return_url: visit.and_then(Visit::return_url).map(str::to_owned),

@@ -8,7 +8,8 @@ mod samples;
 use serde::Serialize;
 
 pub use parts::{
-    ConfirmationCode, Connector, DoneNote, Failure, FailureReason, Field, FieldOption, KeyProblem, MethodLink,
+    ConfirmationCode, Connector, DoneNote, Failure, FailureReason, Field, FieldOption, KeyProblem, Look,
+    MethodLink,
 };
 pub use samples::{RenderedSample, render_samples};
 
@@ -33,6 +34,8 @@ pub struct FrameShell {
     pub mode: FrameMode,
     /// The host app's name.
     pub host_app: String,
+    /// The host app's colours and logo.
+    pub look: Look,
 }
 
 /// What is to be done about one connector.
@@ -180,6 +183,8 @@ pub struct InterstitialPage {
     pub flow: String,
     /// Whether the opener may answer for the user: false in redirect and hosted mode.
     pub handshake: bool,
+    /// The host app's colours and logo.
+    pub look: Look,
 }
 
 /// How a callback ended.
@@ -224,6 +229,8 @@ pub struct CallbackPage {
     pub return_url: Option<String>,
     /// Hosted mode with something left to do: the hosted page to go back to (a path of ours).
     pub continue_url: Option<String>,
+    /// The host app's colours and logo.
+    pub look: Look,
 }
 
 /// How a hosted link stands.
@@ -260,6 +267,8 @@ pub struct HostedDonePage {
     pub accounts: Vec<ConnectedAccount>,
     /// Where it leads (http or https).
     pub return_url: Option<String>,
+    /// The host app's colours and logo.
+    pub look: Look,
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Hub {
         checker.ensure(fits, "/expiresIn", "out_of_range", "Write 60 to 3600 seconds.");
         checker.optional_text("/locale", new.locale.as_deref(), 35);
         if let Some(theme) = &new.theme {
-            checker.metadata("/theme", theme);
+            checker.theme("/theme", theme);
         }
         let both = new.integration.is_some() && new.connectors.is_some();
         checker.ensure(!both, "/connectors", "exclusive", "Send integration or connectors, not both.");

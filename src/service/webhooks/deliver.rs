@@ -25,7 +25,8 @@ use crate::service::{Error, Hub};
 use crate::store;
 use crate::store::delivery::Claims;
 
-const PLACE: (&str, &str) = ("delivery", "sealed_answer");
+/// What came back, in a row.
+pub(super) const ANSWER: (&str, &str) = ("delivery", "sealed_answer");
 /// Deliveries under way at once in this process, and of one environment: slow endpoints of one do not hold up others.
 const PLACES: usize = 128;
 const EACH: usize = 32;
@@ -261,7 +262,7 @@ impl Hub {
     }
 
     fn seal_answer(&self, tenant: Tenant, id: DeliveryId, answer: &str) -> Result<Sealed, Error> {
-        Ok(self.vault.seal(&place(tenant, PLACE, &id.to_string(), (0, 0)), &answer)?)
+        Ok(self.vault.seal(&place(tenant, ANSWER, &id.to_string(), (0, 0)), &answer)?)
     }
 }
 

@@ -48,10 +48,15 @@ struct Link {
 type Entry<'a> = (Place, &'static str, &'static str, Url<'a>, Action);
 
 /// The pages of an environment, in the order shown.
-const fn in_environment(name: &str) -> [Entry<'_>; 3] {
-    [
+fn in_environment(name: &str) -> Vec<Entry<'_>> {
+    vec![
         (Place::Overview, "Overview", "overview", Url::Overview(name), Action::ListCredentials),
+        (Place::Connectors, "Connectors", "plug", Url::Connectors(name), Action::ViewConnectors),
+        (Place::Integrations, "Integrations", "puzzle", Url::Integrations(name), Action::ViewConnectors),
+        (Place::Webhooks, "Webhooks", "webhook", Url::Webhooks(name), Action::ViewDeliveries),
+        (Place::Events, "Events", "bolt", Url::Events(name), Action::ListEvents),
         (Place::ApiKeys, "API keys", "key", Url::ApiKeys(name), Action::ManageApiKeys),
+        (Place::Audit, "Audit log", "log", Url::Audit(name), Action::ReadAudit),
         (Place::Settings, "Settings", "settings", Url::Settings(name), Action::ViewConnectors),
     ]
 }
@@ -70,7 +75,7 @@ impl Shell {
         flash: Option<Flash>,
     ) -> Self {
         let links = |entries: &[Entry<'_>]| -> Vec<Link> {
-            let seen = entries.iter().filter(|entry| who.may(entry.4.least()));
+            let seen = entries.iter().filter(|entry| who.may(entry.4));
             seen.map(|(at, label, icon, url, _)| Link {
                 label,
                 icon,
