@@ -2,8 +2,14 @@
 
 mod account;
 mod api_keys;
+mod audit;
+mod connectors;
+mod events;
+mod integrations;
 mod members;
 mod overview;
 mod roles;
 mod settings;
 mod sign_in;
+mod theme;
+mod webhooks;

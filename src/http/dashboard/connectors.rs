@@ -31,20 +31,23 @@ pub(super) fn routes() -> Router<HttpState> {
             get(catalogue::show_provider).post(catalogue::add_connector),
         )
         .route("/dashboard/{environment}/connectors", get(list_connectors))
-        .route("/dashboard/{environment}/connectors/{key}", get(show_connector).post(update_connector))
-        .route("/dashboard/{environment}/connectors/{key}/test", post(test_connector))
-        .route("/dashboard/{environment}/connectors/{key}/enable", post(enable_connector))
+        .route("/dashboard/{environment}/connectors/{connector}", get(show_connector).post(update_connector))
+        .route("/dashboard/{environment}/connectors/{connector}/test", post(test_connector))
+        .route("/dashboard/{environment}/connectors/{connector}/enable", post(enable_connector))
         .route(
-            "/dashboard/{environment}/connectors/{key}/disable",
+            "/dashboard/{environment}/connectors/{connector}/disable",
             get(ask_disabling).post(disable_connector),
         )
-        .route("/dashboard/{environment}/connectors/{key}/delete", get(ask_deletion).post(delete_connector))
+        .route(
+            "/dashboard/{environment}/connectors/{connector}/delete",
+            get(ask_deletion).post(delete_connector),
+        )
 }
 
 /// A connector in the path.
 #[derive(Deserialize)]
 pub(super) struct ConnectorPath {
-    key: Segment,
+    connector: Segment,
 }
 
 /// `GET /dashboard/{environment}/connectors`.
@@ -68,9 +71,9 @@ async fn found(desk: &InEnvironment, key: &str) -> Result<Found, Problem> {
     Ok(Found { view, definition, integrations })
 }
 
-/// `GET /dashboard/{environment}/connectors/{key}`.
+/// `GET /dashboard/{environment}/connectors/{connector}`.
 async fn show_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
-    let found = found(&desk, &path.key.0).await?;
+    let found = found(&desk, &path.connector.0).await?;
     let form = form::of(&found.view, found.definition.as_deref());
     Ok(desk.show(&page(&desk, found, form, None)))
 }
@@ -79,12 +82,12 @@ fn page(desk: &InEnvironment, found: Found, form: FormView, steps: Option<Vec<Te
     ConnectorPage::of(desk, found, form, steps)
 }
 
-/// `POST /dashboard/{environment}/connectors/{key}`.
+/// `POST /dashboard/{environment}/connectors/{connector}`.
 async fn update_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>, form: Form) -> Answer {
-    let found = found(&desk, &path.key.0).await?;
+    let found = found(&desk, &path.connector.0).await?;
     let new = form::read(&form, &found.view, found.definition.as_deref());
-    match desk.hub.put_connector(&desk.actor, &path.key.0, new).await {
-        Ok(_) => Ok(desk.done(Flash::ConnectorSaved, &Url::Connector(&desk.environment, &path.key.0))),
+    match desk.hub.put_connector(&desk.actor, &path.connector.0, new).await {
+        Ok(_) => Ok(desk.done(Flash::ConnectorSaved, &Url::Connector(&desk.environment, &path.connector.0))),
         Err(error) => {
             let error = form::placed(error, found.definition.as_deref());
             let form = form.refused_or_denied(error)?;
@@ -93,18 +96,18 @@ async fn update_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPat
     }
 }
 
-/// `POST /dashboard/{environment}/connectors/{key}/test`.
+/// `POST /dashboard/{environment}/connectors/{connector}/test`.
 async fn test_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
-    let steps = desk.hub.test_connector(&desk.actor, &path.key.0).await?;
-    let found = found(&desk, &path.key.0).await?;
+    let steps = desk.hub.test_connector(&desk.actor, &path.connector.0).await?;
+    let found = found(&desk, &path.connector.0).await?;
     let form = form::of(&found.view, found.definition.as_deref());
     Ok(desk.show(&page(&desk, found, form, Some(steps))))
 }
 
-/// `POST /dashboard/{environment}/connectors/{key}/enable`.
+/// `POST /dashboard/{environment}/connectors/{connector}/enable`.
 async fn enable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
-    desk.hub.switch_connector(&desk.actor, &path.key.0, true).await?;
-    Ok(desk.done(Flash::ConnectorEnabled, &Url::Connector(&desk.environment, &path.key.0)))
+    desk.hub.switch_connector(&desk.actor, &path.connector.0, true).await?;
+    Ok(desk.done(Flash::ConnectorEnabled, &Url::Connector(&desk.environment, &path.connector.0)))
 }
 
 fn credentials(count: i64) -> String {
@@ -118,11 +121,11 @@ fn needed_by(integrations: &[Integration]) -> Option<String> {
         .then(|| format!("Needed by {}: users can't finish connecting there.", names.join(", ")))
 }
 
-/// `GET /dashboard/{environment}/connectors/{key}/disable`.
+/// `GET /dashboard/{environment}/connectors/{connector}/disable`.
 async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
     desk.hub.may_configure_connectors(&desk.actor).await?;
-    let found = found(&desk, &path.key.0).await?;
-    let (key, environment) = (&path.key.0, &desk.environment);
+    let found = found(&desk, &path.connector.0).await?;
+    let (key, environment) = (&path.connector.0, &desk.environment);
     let kept = format!(
         "{} can't be read, called with or renewed until it is on again. They are kept.",
         credentials(found.view.credentials)
@@ -135,17 +138,17 @@ async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>)
     Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Connector(environment, key))))
 }
 
-/// `POST /dashboard/{environment}/connectors/{key}/disable`.
+/// `POST /dashboard/{environment}/connectors/{connector}/disable`.
 async fn disable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
-    desk.hub.switch_connector(&desk.actor, &path.key.0, false).await?;
-    Ok(desk.done(Flash::ConnectorDisabled, &Url::Connector(&desk.environment, &path.key.0)))
+    desk.hub.switch_connector(&desk.actor, &path.connector.0, false).await?;
+    Ok(desk.done(Flash::ConnectorDisabled, &Url::Connector(&desk.environment, &path.connector.0)))
 }
 
-/// `GET /dashboard/{environment}/connectors/{key}/delete`.
+/// `GET /dashboard/{environment}/connectors/{connector}/delete`.
 async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
     desk.hub.may_configure_connectors(&desk.actor).await?;
-    let found = found(&desk, &path.key.0).await?;
-    let (key, environment) = (&path.key.0, &desk.environment);
+    let found = found(&desk, &path.connector.0).await?;
+    let (key, environment) = (&path.connector.0, &desk.environment);
     let lost = match found.view.credentials {
         0 => "It has no credentials.".to_owned(),
         count => {
@@ -160,8 +163,8 @@ async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) 
     Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Connector(environment, key))))
 }
 
-/// `POST /dashboard/{environment}/connectors/{key}/delete`.
+/// `POST /dashboard/{environment}/connectors/{connector}/delete`.
 async fn delete_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
-    desk.hub.delete_connector(&desk.actor, &path.key.0, true).await?;
+    desk.hub.delete_connector(&desk.actor, &path.connector.0, true).await?;
     Ok(desk.done(Flash::ConnectorDeleted, &Url::Connectors(&desk.environment)))
 }

@@ -166,7 +166,7 @@ fn fields(view: &ConnectorView, definition: &Definition) -> Vec<Field> {
             (None, None) => String::new(),
         },
         kept: view.connector.secret_variables.contains(&field.name),
-        options: field.options,
+        options: field.options.into_iter().map(|(label, value)| (value, label)).collect(),
         variable: field.name,
         label: field.label,
         secret: field.secret,
