@@ -190,7 +190,7 @@ async fn a_connector_is_switched_off_and_on_after_it_was_said_what_breaks() {
     // Nothing breaks silently when a subscription ends, and what must stop can be stopped.
     app.set_state(WorkspaceState::Suspended).await;
     owner.post(&format!("{page}/disable"), &[]).await.leads_to(&page);
-    app.as_key().get(&token).await.assert_problem(409, "connector_disabled");
+    app.as_key().get(&token).await.assert_problem(409, "credential_inactive");
     owner.get(&page).await.page(200, "Switched off");
     owner.post(&format!("{page}/enable"), &[]).await.page(403, "subscription");
     app.set_state(WorkspaceState::Active).await;

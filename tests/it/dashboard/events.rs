@@ -67,7 +67,7 @@ async fn the_link_in_an_event_opens_for_nobody_here() {
         .patch(&format!("/credentials/{id}"), &json!({"expiresAt": "2030-01-01T00:10:00Z"}))
         .await
         .ok(200);
-    app.pass(3_600);
+    app.pass(700);
     app.sweep().await;
     let events = app.all_events().await;
     let expired = events.iter().find(|event| event["type"] == "credential.expired").unwrap();
