@@ -9,7 +9,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value,
 };
 use vouchsafe_entity::audit_event::{Column, Entity, Model};
-use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
+use vouchsafe_entity::id::{AuditEventId, EnvironmentId, WorkspaceId};
 
 use super::{Reads, StoreError, Tx, statement};
 use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
@@ -143,6 +143,28 @@ pub async fn list(
     events.extend(newest(db, hub, action, target, page).await?);
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
     Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+}
+
+/// The latest events since `from` of an action in one of `environments` that came about, those of `author` alone where
+/// asked; at most `limit`.
+pub async fn latest(
+    db: &impl Reads,
+    environments: &[EnvironmentId],
+    action: &str,
+    author: Option<&str>,
+    from: AuditEventId,
+    limit: u64,
+) -> Result<Vec<AuditEvent>, StoreError> {
+    let mut query = Entity::find()
+        .filter(Column::EnvironmentId.is_in(environments.iter().copied()))
+        .filter(Column::Action.eq(action))
+        .filter(Column::Id.gte(from))
+        .filter(Column::Result.eq("ok"));
+    if let Some(author) = author {
+        query = query.filter(Column::ActorId.eq(author));
+    }
+    let rows = query.order_by_desc(Column::Id).limit(limit).all(db.connection()).await?;
+    Ok(rows.into_iter().map(AuditEvent::from).collect())
 }
 
 /// As many as a page has, and one more.

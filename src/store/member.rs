@@ -70,6 +70,20 @@ pub async fn find(
     Ok(Entity::find_by_id((workspace, id)).one(db.connection()).await?.map(Into::into))
 }
 
+/// Those of a workspace that have one of `ids`.
+pub async fn of_ids(
+    db: &impl Reads,
+    workspace: WorkspaceId,
+    ids: &[MemberId],
+) -> Result<Vec<Member>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(db.connection())
+        .await?;
+    Ok(found.into_iter().map(Into::into).collect())
+}
+
 /// The same, held until the transaction ends.
 pub async fn lock(tx: &Tx, workspace: WorkspaceId, id: MemberId) -> Result<Option<Member>, StoreError> {
     let found = Entity::find_by_id((workspace, id)).lock_exclusive().one(tx.connection()).await?;

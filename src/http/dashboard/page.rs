@@ -28,6 +28,8 @@ pub trait DashboardPage: Serialize + Sized {
 #[expect(missing_docs, reason = "each is named as its page")]
 pub enum Place {
     Overview,
+    Secrets,
+    Console,
     ApiKeys,
     Settings,
     Members,
@@ -88,6 +90,13 @@ flashes! {
     MemberRemoved = "member_removed",
     InvitationWithdrawn = "invitation_withdrawn",
     SettingsSaved = "settings_saved",
+    SecretCreated = "secret_created",
+    SecretUpdated = "secret_updated",
+    SecretDeactivated = "secret_deactivated",
+    SecretReactivated = "secret_reactivated",
+    SecretRevoked = "secret_revoked",
+    SecretDeleted = "secret_deleted",
+    SecretsChanged = "secrets_changed",
     ApiKeyDeactivated = "api_key_deactivated",
     ApiKeyReactivated = "api_key_reactivated",
     ApiKeyRevoked = "api_key_revoked",

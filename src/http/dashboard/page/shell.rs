@@ -48,9 +48,11 @@ struct Link {
 type Entry<'a> = (Place, &'static str, &'static str, Url<'a>, Action);
 
 /// The pages of an environment, in the order shown.
-const fn in_environment(name: &str) -> [Entry<'_>; 3] {
+const fn in_environment(name: &str) -> [Entry<'_>; 5] {
     [
         (Place::Overview, "Overview", "overview", Url::Overview(name), Action::ListCredentials),
+        (Place::Secrets, "Secrets", "lock", Url::Secrets(name), Action::ListSecrets),
+        (Place::Console, "API call", "console", Url::Console(name), Action::CallApps),
         (Place::ApiKeys, "API keys", "key", Url::ApiKeys(name), Action::ManageApiKeys),
         (Place::Settings, "Settings", "settings", Url::Settings(name), Action::ViewConnectors),
     ]
