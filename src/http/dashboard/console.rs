@@ -4,6 +4,7 @@
 //! comes back with whatever was typed.
 
 mod answer;
+mod command;
 mod draft;
 mod picker;
 mod view;
@@ -72,6 +73,7 @@ async fn use_console(desk: InEnvironment, form: Form) -> Answer {
         Act::Send => extra.outcome = Some(send(&desk, &draft).await),
         Act::Arrange => {}
         Act::Create => {
+            desk.hub.may_manage_secrets(&desk.actor).await?;
             let made = match new_secret(&form, "") {
                 Ok(new) => desk.hub.create_secret(&desk.actor, new).await,
                 Err(error) => Err(error),
@@ -81,13 +83,16 @@ async fn use_console(desk: InEnvironment, form: Form) -> Answer {
                 Err(error) => extra.form = Some(shown_again(&form, error)?),
             }
         }
-        Act::Save(key) => match save(&desk, &form, &key).await {
-            Ok(()) => {
-                draft.find();
-                extra.said = Some(format!("{key} has its new value."));
+        Act::Save(key) => {
+            desk.hub.may_manage_secrets(&desk.actor).await?;
+            match save(&desk, &form, &key).await {
+                Ok(()) => {
+                    draft.find();
+                    extra.said = Some(format!("{key} has its new value."));
+                }
+                Err(error) => extra.form = Some(shown_again(&form, error)?),
             }
-            Err(error) => extra.form = Some(shown_again(&form, error)?),
-        },
+        }
     }
     let refused = extra.form.is_some();
     let page = page(&desk, draft, extra).await?;

@@ -123,8 +123,10 @@ mod tests {
     fn what_was_put_in_is_not_shown_wherever_it_stands() {
         let hidden = ["Bearer abcdef".to_owned(), "abcdef".to_owned()].map(Zeroizing::new);
         let shown = |text: &str| String::from_utf8(without(text.as_bytes(), &hidden)).unwrap();
-        assert_eq!(shown(r#"{"a":"Bearer abcdef","b":["abcdefabcdef"],"c":"abcde"}"#),
-            r#"{"a":"••••••","b":["••••••••••••"],"c":"abcde"}"#);
+        assert_eq!(
+            shown(r#"{"a":"Bearer abcdef","b":["abcdefabcdef"],"c":"abcde"}"#),
+            r#"{"a":"••••••","b":["••••••••••••"],"c":"abcde"}"#
+        );
         assert_eq!(shown(""), "");
     }
 }

@@ -62,7 +62,9 @@ async fn a_secret_is_made_revealed_for_a_moment_and_deleted() {
     chrome.shows("h1", "Secrets").await;
 
     // The bar comes with the first that is chosen.
-    chrome.script_gives("return getComputedStyle(document.querySelector('.bulk')).display", &json!("none")).await;
+    chrome
+        .script_gives("return getComputedStyle(document.querySelector('.bulk')).display", &json!("none"))
+        .await;
     chrome.click("[data-pick-all]").await;
     nothing_is_wrong(&chrome).await;
     chrome.click(".bulk [value=delete]").await;
@@ -121,10 +123,13 @@ async fn scene(app: &TestApp) {
         body
     };
     for body in [
-        secret(LONG, json!({"name": "Consolidated Freight & Customs Brokerage, live <production>",
+        secret(
+            LONG,
+            json!({"name": "Consolidated Freight & Customs Brokerage, live <production>",
             "issuer": "customs-brokerage-international", "period": "P3D", "type": "client_token",
             "scope": {"products": ["sync-orders", "ask-your-crm"], "apps": ["hubspot"]},
-            "allowedHosts": ["api.customs-brokerage.example", "*.customs-brokerage.example"]})),
+            "allowedHosts": ["api.customs-brokerage.example", "*.customs-brokerage.example"]}),
+        ),
         secret("STRIPE_KEY", json!({"visibility": "restricted", "issuer": "stripe", "period": "P90D"})),
         secret("FERN", json!({"name": "Fernhill’s client", "type": "credential"})),
         secret("metrics.write", json!({"allowedHosts": ["127.0.0.1"]})),

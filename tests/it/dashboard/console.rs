@@ -32,7 +32,8 @@ fn echo<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 
 /// What the page shows, without the writing of HTML.
 fn text(shown: &Shown) -> String {
-    let unescaped = [("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&#x2F;", "/"), ("&lt;", "<"), ("&gt;", ">")];
+    let unescaped =
+        [("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&#x2F;", "/"), ("&lt;", "<"), ("&gt;", ">")];
     let text = unescaped.into_iter().fold(shown.html.clone(), |text, (from, to)| text.replace(from, to));
     text.replace("&amp;", "&")
 }
@@ -156,7 +157,10 @@ async fn a_secret_is_made_and_changed_without_leaving_the_call() {
     owner.post(CONSOLE, &echo(&save(""))).await.page(400, "f-value-error");
     owner.post(CONSOLE, &echo(&save("another-value"))).await.page(200, "FRESH has its new value.");
     let rows = app.as_key().get("/audit-events?action=secret.update").await.ok(200);
-    assert_eq!((&rows["data"][0]["reason"], &rows["data"][0]["actor"]["type"]), (&json!("value"), &json!("member")));
+    assert_eq!(
+        (&rows["data"][0]["reason"], &rows["data"][0]["actor"]["type"]),
+        (&json!("value"), &json!("member"))
+    );
 }
 
 #[tokio::test]
@@ -169,12 +173,20 @@ async fn an_editor_calls_and_picks_and_makes_nothing() {
     let open = editor.post(CONSOLE, &echo(&[("act", "pick:header-0")])).await;
     open.page(200, "choose:K");
     assert!(!open.html.contains("edit:K") && !open.html.contains("value=\"new\""), "{}", open.html);
-    let picking = [("picking", "header-0"), ("mode", "new"), ("act", "create"), ("key", "NEW"), ("value", "v"),
-        ("type", "api_key"), ("visibility", "masked"), ("environments", "production")];
-    editor.post(CONSOLE, &echo(&picking)).await.page(400, "may not do this");
+    let picking = [
+        ("picking", "header-0"),
+        ("mode", "new"),
+        ("act", "create"),
+        ("key", "NEW"),
+        ("value", "v"),
+        ("type", "api_key"),
+        ("visibility", "masked"),
+        ("environments", "production"),
+    ];
+    editor.post(CONSOLE, &echo(&picking)).await.page(403, "may not do this");
     app.as_key().get("/secrets/NEW").await.assert_problem(404, "not_found");
     let save = [("picking", "header-0"), ("mode", "edit"), ("editing", "K"), ("act", "save"), ("value", "v")];
-    editor.post(CONSOLE, &echo(&save)).await.page(400, "may not do this");
+    editor.post(CONSOLE, &echo(&save)).await.page(403, "may not do this");
     assert_eq!(app.as_key().act("/secrets/K/reveal").await.ok(200)["value"], VALUE);
     editor.post(CONSOLE, &echo(&[("act", "send")])).await.page(200, "200 OK");
     viewer.get(CONSOLE).await.page(404, "Not found");

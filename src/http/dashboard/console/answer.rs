@@ -70,7 +70,9 @@ impl Outcome {
     /// Why there is no answer.
     pub(super) fn refused(error: Error) -> Self {
         let message = match &error {
-            Error::NotFound => Some("There is no such user, credential, connector or integration.".to_owned()),
+            Error::NotFound => {
+                Some("There is no such user, credential, connector or integration.".to_owned())
+            }
             Error::Invalid(violations) => {
                 let said: Vec<_> = violations.iter().map(|violation| violation.message.as_str()).collect();
                 Some(said.join(" "))
@@ -78,10 +80,7 @@ impl Outcome {
             Error::Refused { .. } | Error::Store(_) | Error::Internal(_) => None,
         };
         let problem = Problem::from(error);
-        Self::Refused {
-            code: problem.code(),
-            detail: message.unwrap_or_else(|| problem.detail().to_owned()),
-        }
+        Self::Refused { code: problem.code(), detail: message.unwrap_or_else(|| problem.detail().to_owned()) }
     }
 }
 
@@ -149,8 +148,10 @@ mod tests {
     #[test]
     fn json_is_laid_out_and_says_the_same() {
         let laid = |text| laid_out(text).unwrap();
-        assert_eq!(laid(r#"{"b":[1.0e9,{}],"a":"x, {\"y\"}\\"}"#),
-            "{\n  \"b\": [\n    1.0e9,\n    {}\n  ],\n  \"a\": \"x, {\\\"y\\\"}\\\\\"\n}");
+        assert_eq!(
+            laid(r#"{"b":[1.0e9,{}],"a":"x, {\"y\"}\\"}"#),
+            "{\n  \"b\": [\n    1.0e9,\n    {}\n  ],\n  \"a\": \"x, {\\\"y\\\"}\\\\\"\n}"
+        );
         assert_eq!([laid("[ ]"), laid("7"), laid("\"\"")], ["[]", "7", "\"\""]);
         assert_eq!(laid_out("plain"), None);
     }

@@ -161,7 +161,7 @@ impl Draft {
             ("new", Some(_)) => self.set_mode(Mode::New),
             ("edit", Some(_)) => self.set_mode(Mode::Edit(what.to_owned())),
             ("find", Some(_)) => self.find(),
-            ("close", _) => self.picking = None,
+            ("leave", _) => self.picking = None,
             ("pick", _) => {
                 let open = |field| Picking { field, mode: Mode::Find(String::new()) };
                 self.picking = Field::of(what).map(open);
@@ -229,12 +229,7 @@ impl Draft {
             return Err(Error::invalid("/headers", "invalid_header", message));
         }
         if !self.body.is_empty() {
-            let kind = match self.format.as_str() {
-                "json" => "application/json",
-                "form" => "application/x-www-form-urlencoded",
-                _ => "text/plain; charset=utf-8",
-            };
-            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
+            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(self.media_type()));
             headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
         }
         let (path, query) = if by_address { ("", None) } else { self.path_and_query() };
@@ -252,6 +247,15 @@ impl Draft {
             authorization,
             resolve_body: self.resolves,
         })
+    }
+
+    /// What the body is.
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.format.as_str() {
+            "json" => "application/json",
+            "form" => "application/x-www-form-urlencoded",
+            _ => "text/plain; charset=utf-8",
+        }
     }
 
     fn target(&self) -> Result<Via, Error> {
@@ -282,61 +286,21 @@ impl Draft {
         Ok(headers)
     }
 
-    fn path_and_query(&self) -> (&str, Option<&str>) {
-        let (path, query) = self.path.split_once('?').map_or((self.path.as_str(), None), |(p, q)| (p, Some(q)));
+    pub(super) fn path_and_query(&self) -> (&str, Option<&str>) {
+        let (path, query) =
+            self.path.split_once('?').map_or((self.path.as_str(), None), |(p, q)| (p, Some(q)));
         (path.strip_prefix('/').unwrap_or(path), query)
     }
 
     /// The query of the path with the parameters behind it.
-    fn joined(&self, query: Option<&str>) -> Option<String> {
+    pub(super) fn joined(&self, query: Option<&str>) -> Option<String> {
         let mut joined = query.unwrap_or_default().to_owned();
         for Row { name, value } in self.parameters.iter().filter(|row| !row.name.is_empty()) {
-            let pair =
-                url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+            let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
             joined.push_str(if joined.is_empty() { "" } else { "&" });
             joined.push_str(&pair);
         }
         Some(joined).filter(|query| !query.is_empty())
-    }
-
-    /// The same call as a command line, for a back end.
-    pub(super) fn command(&self, hub: &str) -> String {
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-        let (path, query) = if self.via == "address" { ("", None) } else { self.path_and_query() };
-        let query = self.joined(query).map(|query| format!("?{query}")).unwrap_or_default();
-        let address = format!("{}/proxy/{path}{query}", hub.trim_end_matches('/'));
-        let mut lines = vec![format!("curl -i -X {} {}", self.method, quoted(&address))];
-        lines.push("  -H \"Authorization: Bearer $KEY\"".to_owned());
-        let mut header = |name: &str, value: &str| {
-            if !value.is_empty() {
-                lines.push(format!("  -H {}", quoted(&format!("{name}: {value}"))));
-            }
-        };
-        match self.via.as_str() {
-            "credential" => header("Vouchsafe-Credential", &self.credential),
-            "address" => header("Vouchsafe-Url", &self.address),
-            _ => {
-                header("Vouchsafe-User", &self.user);
-                header("Vouchsafe-Connector", &self.connector);
-            }
-        }
-        header("Vouchsafe-Host", if self.via == "address" { "" } else { &self.host });
-        header("Vouchsafe-Integration", &self.integration);
-        for Row { name, value } in &self.headers {
-            let name = if name.eq_ignore_ascii_case("authorization") { "Vouchsafe-Authorization" } else { name };
-            header(name, if name.is_empty() { "" } else { value });
-        }
-        if !self.body.is_empty() {
-            let kind = match self.format.as_str() {
-                "json" => "application/json",
-                "form" => "application/x-www-form-urlencoded",
-                _ => "text/plain",
-            };
-            header("Content-Type", kind);
-            header("Vouchsafe-Resolve", if self.resolves { "body" } else { "" });
-            lines.push(format!("  --data-binary {}", quoted(&self.body)));
-        }
-        lines.join(" \\\n")
     }
 }
 
@@ -404,19 +368,11 @@ mod tests {
         assert_eq!(draft.act("enter"), Act::Create);
         draft.act("edit:K");
         assert_eq!(draft.act("enter"), Act::Save("K".to_owned()));
-        draft.act("close");
+        draft.act("leave");
         assert_eq!(draft.act("enter"), Act::Send);
         for _ in 0..100 {
             draft.act("more:headers");
         }
         assert_eq!(draft.headers.len(), ROWS.1);
-    }
-
-    #[test]
-    fn the_command_is_quoted_for_a_shell() {
-        let draft = Draft { body: "it's".to_owned(), method: "POST".to_owned(), ..draft() };
-        let command = draft.command("https://hub.acme.test/");
-        assert!(command.starts_with("curl -i -X POST 'https://hub.acme.test/proxy/items?limit=2&a+b="));
-        assert!(command.ends_with(r"--data-binary 'it'\''s'"), "{command}");
     }
 }

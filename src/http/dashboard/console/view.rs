@@ -89,7 +89,12 @@ impl DashboardPage for ConsolePage {
             kinds: kinds(),
             said: manage.then(|| "METRICS_KEY has its new value.".to_owned()),
         };
-        let none = Picker { choices: Vec::new(), more: false, find: "x".to_owned(), ..picker("find", true, FormView::new()) };
+        let none = Picker {
+            choices: Vec::new(),
+            more: false,
+            find: "x".to_owned(),
+            ..picker("find", true, FormView::new())
+        };
         let refused = FormView::new()
             .with_error("key", "A key has 1 to 128 of A-Z, a-z, 0-9, _, - and .")
             .with_error("value", "Write 1 to 65,536 bytes.");
@@ -100,7 +105,10 @@ impl DashboardPage for ConsolePage {
         let no = Error::refused(Code::ReferenceHostNotAllowed, "The secret `K` may not go to `<x>`.");
         vec![
             ("blank", page(Draft::blank(), None, None)),
-            ("answered", page(by_address(), None, answered(StatusCode::OK, br#"{"ok":true,"in":"<x>"}"#, false))),
+            (
+                "answered",
+                page(by_address(), None, answered(StatusCode::OK, br#"{"ok":true,"in":"<x>"}"#, false)),
+            ),
             ("cut", page(by_address(), None, answered(StatusCode::NOT_FOUND, b"<html>no</html>", true))),
             ("no-text", page(by_address(), None, answered(StatusCode::BAD_GATEWAY, &[0, 159], false))),
             ("refused", page(by_address(), None, Some(Outcome::refused(no)))),

@@ -9,6 +9,7 @@ use super::SecretPath;
 use super::list::reference;
 use super::panel::use_in_words;
 use super::words::listed;
+use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::confirm::ConfirmPage;
@@ -17,7 +18,6 @@ use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Flash, Place};
 use crate::http::dashboard::url::Url;
 use crate::http::extract::InPath;
-use crate::http::Problem;
 use crate::service::secrets::{Acted, SecretAct, UsedSecret};
 use crate::service::{Code, Error};
 
@@ -59,8 +59,7 @@ fn uses(used: &UsedSecret, act: SecretAct, now: Millis) -> Vec<String> {
         SecretAct::Reactivate => "works again",
         SecretAct::Revoke | SecretAct::Delete => "stops working",
     };
-    let mut lines: Vec<_> =
-        used.uses.iter().map(|one| format!("{} {then}.", use_in_words(one))).collect();
+    let mut lines: Vec<_> = used.uses.iter().map(|one| format!("{} {then}.", use_in_words(one))).collect();
     if used.more {
         lines.push("So do settings of more connectors.".to_owned());
     }
@@ -93,8 +92,7 @@ async fn ask(desk: &InEnvironment, key: &str, act: SecretAct) -> Answer {
         SecretAct::Delete => (Url::DeleteSecret(environment, key), "Delete secret"),
     };
     let title = format!("{} {key}?", verb(act));
-    let mut page =
-        ConfirmPage::danger(title, &effects, (button, &url), &Url::Secret(environment, key));
+    let mut page = ConfirmPage::danger(title, &effects, (button, &url), &Url::Secret(environment, key));
     page.danger = act != SecretAct::Reactivate;
     Ok(desk.show(&page))
 }
@@ -244,7 +242,11 @@ impl DashboardPage for ManySecretsPage {
         };
         let ask = Self {
             items: vec![
-                item("STRIPE_KEY", "The client secret of the connector stripe in <production> stops working.", false),
+                item(
+                    "STRIPE_KEY",
+                    "The client secret of the connector stripe in <production> stops working.",
+                    false,
+                ),
                 item("metrics", "No setting of a connector refers to it.", false),
             ],
             ..Self::ask("production", SecretAct::Delete, &[], Millis(0))

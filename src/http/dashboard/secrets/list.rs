@@ -193,7 +193,12 @@ impl DashboardPage for SecretsPage {
         let rows = || {
             vec![
                 sample_row("STRIPE_KEY", 40, SecretState::Active, true),
-                sample_row("CUSTOMS_BROKERAGE_INTERNATIONAL_LIVE_WEBHOOK_SIGNING_KEY_2031", 5, SecretState::Expired, false),
+                sample_row(
+                    "CUSTOMS_BROKERAGE_INTERNATIONAL_LIVE_WEBHOOK_SIGNING_KEY_2031",
+                    5,
+                    SecretState::Expired,
+                    false,
+                ),
                 sample_row("metrics", 0, SecretState::Inactive, false),
             ]
         };

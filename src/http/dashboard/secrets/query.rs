@@ -109,7 +109,10 @@ impl SecretQuery {
             ("state", &self.state),
             ("ended", &self.ended),
         ];
-        all.into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty()).collect()
+        all.into_iter()
+            .map(|(name, value)| (name, value.trim()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect()
     }
 
     /// Whether the list shows fewer than it would.
