@@ -102,6 +102,8 @@ async function send(form, button) {
   if (button?.value === "send") main.querySelector(".answer-line, .notice")?.scrollIntoView({ block: "nearest" });
 }
 document.addEventListener("submit", (event) => {
+  // What is left empty is no filter, and the address stays short.
+  for (const one of event.target.closest(".filters")?.elements ?? []) one.disabled ||= one.value === "";
   const form = event.target.closest("[data-in-place]");
   if (!form) return;
   event.preventDefault();

@@ -187,6 +187,7 @@ async fn every_page_of_secrets_and_calls_is_accessible_at_every_size() {
     chrome.click("[value=\"pick:header-0\"]").await;
     chrome.shows("#panel-title", "Choose a secret").await;
     pictures(&chrome, "console-picker").await;
+    chrome.look(Look { size: SIZES[0], dark: false, reduced_motion: true }).await;
     open("secrets").await;
     chrome.click("[data-pick-all]").await;
     pictures(&chrome, "secrets-chosen").await;

@@ -57,7 +57,7 @@ impl DashboardPage for ConsolePage {
     fn samples() -> Vec<(&'static str, Self)> {
         let row = |name: &str, value: &str| Row { name: name.to_owned(), value: value.to_owned() };
         let page = |draft: Draft, picker, outcome| {
-            let connectors = vec!["hubspot".to_owned(), "stripe".to_owned()];
+            let connectors = vec!["brightpay".to_owned(), "fernhill".to_owned()];
             Self::of("production", "https://hub.acme.test/", draft, connectors, picker, outcome)
         };
         let by_address = || Draft {

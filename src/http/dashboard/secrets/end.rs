@@ -244,7 +244,7 @@ impl DashboardPage for ManySecretsPage {
             items: vec![
                 item(
                     "STRIPE_KEY",
-                    "The client secret of the connector stripe in <production> stops working.",
+                    "The client secret of the connector brightpay in <production> stops working.",
                     false,
                 ),
                 item("metrics", "No setting of a connector refers to it.", false),

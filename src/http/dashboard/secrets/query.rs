@@ -86,7 +86,7 @@ impl SecretQuery {
     /// Parameters for samples.
     pub(super) fn sample() -> Self {
         Self {
-            search: "stripe".to_owned(),
+            search: "brightpay".to_owned(),
             kind: "api_key".to_owned(),
             ended: "shown".to_owned(),
             ..Self::default()
@@ -153,7 +153,7 @@ impl SecretQuery {
                     let state = SecretState::ALL.iter().find(|state| state.as_str() == value);
                     state.map_or(value, |state| state_word(*state).1).to_owned()
                 }
-                _ => "With those that ended".to_owned(),
+                _ => "Expired and revoked too".to_owned(),
             };
             Chip { label, without: self.address(environment, Some(name), None) }
         };
