@@ -122,6 +122,14 @@ pub async fn lock_owners(tx: &Tx, workspace: WorkspaceId) -> Result<Vec<MemberId
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
+/// The owners of a workspace, those who joined first first; at most `limit`.
+pub async fn owners(db: &impl Reads, workspace: WorkspaceId, limit: u64) -> Result<Vec<Member>, StoreError> {
+    let owners = Condition::all().add(Column::WorkspaceId.eq(workspace)).add(Column::Role.eq(Role::Owner));
+    let rows =
+        Entity::find().filter(owners).order_by_asc(Column::Id).limit(limit).all(db.connection()).await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 /// Whether a workspace has a member yet.
 pub async fn any(db: &impl Reads, workspace: WorkspaceId) -> Result<bool, StoreError> {
     let found = Entity::find().filter(Column::WorkspaceId.eq(workspace)).one(db.connection()).await?;

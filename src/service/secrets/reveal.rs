@@ -1,11 +1,15 @@
 //! Showing the value of a masked secret: to a member who has just proven who they are, not too often, and with an audit
 //! row that is there before the value is.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use vouchsafe_entity::id::{AuditEventId, MemberId};
 use vouchsafe_entity::kind::Visibility;
 
 use crate::domain::actor::{Actor, Author};
+use crate::domain::mail::AlarmLetter;
+use crate::domain::member::Member;
 use crate::domain::reveal::{MOST, Pace, SPAN, pace};
 use crate::domain::role::Action;
 use crate::ids::Ids;
@@ -16,6 +20,9 @@ use crate::store::{self, Tx};
 const REVEAL: &str = "secret.reveal";
 /// A member looked at so many values in a short time that the owners should know.
 pub(in crate::service) const ALARM: &str = "secret.reveal_alarm";
+
+/// So many owners are told.
+const MOST_OWNERS: u64 = 20;
 
 impl Hub {
     /// Lets the actor go on who may be shown the value of this secret now. It is not shown yet.
@@ -35,7 +42,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Code::Restricted`], [`Code::SecretRevoked`], [`Code::RateLimited`].
-    pub async fn reveal_secret(&self, actor: &Actor, key: &str) -> Result<SecretString, Error> {
+    pub async fn reveal_secret(self: &Arc<Self>, actor: &Actor, key: &str) -> Result<SecretString, Error> {
         self.permit(actor, Action::RevealMaskedSecrets).await?;
         self.proven(actor)?;
         let found = store::secret::by_key(&self.store, actor.environment(), key).await?;
@@ -46,6 +53,7 @@ impl Hub {
             return Err(restricted(key));
         }
         let tx = self.store.begin().await?;
+        let mut alarming = None;
         if let Author::Member(seat) = &actor.author {
             match self.pace_of(&tx, actor, seat.member).await? {
                 Pace::Usual => {}
@@ -53,6 +61,7 @@ impl Hub {
                     let who = Target::new("member", seat.member);
                     let what = Some("more than ten values within ten minutes".to_owned());
                     self.record(&tx, actor, ALARM, who, what).await?;
+                    alarming = Some(seat.member);
                 }
                 Pace::Over(seconds) => {
                     drop(tx);
@@ -64,7 +73,37 @@ impl Hub {
         self.record(&tx, actor, REVEAL, target, None).await?;
         let value = self.open_secret(&secret)?;
         tx.commit().await?;
+        if let Some(member) = alarming {
+            self.tell_owners(actor, member).await?;
+        }
         Ok(value)
+    }
+
+    /// Tells the owners that a member was shown many values.
+    async fn tell_owners(self: &Arc<Self>, actor: &Actor, member: MemberId) -> Result<(), Error> {
+        if !self.mails() {
+            return Ok(());
+        }
+        let workspace = store::workspace::find(&self.store, actor.workspace()).await?;
+        let member = store::member::find(&self.store, actor.workspace(), member).await?;
+        let (Some(workspace), Some(member)) = (workspace, member) else {
+            return Ok(());
+        };
+        let (environment, _) = &*self.environment_of(actor.environment()).await?;
+        let link = self
+            .public_url()
+            .join(&format!("dashboard/{}/overview", environment.name))
+            .map_err(|_| Error::internal("the public URL takes no path"))?;
+        let letter = |owner: Member| AlarmLetter {
+            to: owner.email,
+            workspace: workspace.name.clone(),
+            environment: environment.name.clone(),
+            who: member.name.clone(),
+            link: link.to_string(),
+        };
+        let owners = store::member::owners(&self.store, actor.workspace(), MOST_OWNERS).await?;
+        self.mail_alarm(owners.into_iter().map(letter).collect());
+        Ok(())
     }
 
     /// How often a member was shown values of late, in whichever environment. The audit log is what counts them.

@@ -32,7 +32,7 @@ const fn verb(act: SecretAct) -> &'static str {
 }
 
 /// What it means for whatever uses them.
-fn meaning(act: SecretAct) -> [&'static str; 2] {
+const fn meaning(act: SecretAct) -> [&'static str; 2] {
     match act {
         SecretAct::Deactivate => [
             "Calls that refer to it are refused (secret_inactive) from this moment on.",
@@ -48,6 +48,28 @@ fn meaning(act: SecretAct) -> [&'static str; 2] {
         SecretAct::Delete => [
             "It is removed with its value, and calls that refer to it are refused (secret_missing).",
             "It can't be brought back.",
+        ],
+    }
+}
+
+/// The same of many.
+const fn meaning_of_many(act: SecretAct) -> [&'static str; 2] {
+    match act {
+        SecretAct::Deactivate => [
+            "Calls that refer to one of them are refused (secret_inactive) from this moment on.",
+            "You can switch them on again at any time before their end.",
+        ],
+        SecretAct::Reactivate => [
+            "Calls that refer to one of them work again from this moment on.",
+            "So do the settings that refer to them.",
+        ],
+        SecretAct::Revoke => [
+            "Their values are wiped and nobody can bring them back; calls that refer to one are refused (secret_revoked).",
+            "Their issuers are not told: end them there too.",
+        ],
+        SecretAct::Delete => [
+            "They are removed with their values, and calls that refer to one are refused (secret_missing).",
+            "They can't be brought back.",
         ],
     }
 }
@@ -189,7 +211,7 @@ impl ManySecretsPage {
         };
         Self {
             title: format!("{} {}?", verb(act), counted(found.len())),
-            effects: meaning(act).map(|line| line.replace(" it ", " one of them ")).to_vec(),
+            effects: meaning_of_many(act).map(str::to_owned).to_vec(),
             items: found.iter().map(item).collect(),
             act: act.as_str(),
             button: format!("{} {}", verb(act), counted(found.len())),
@@ -241,6 +263,8 @@ impl DashboardPage for ManySecretsPage {
             refused,
         };
         let ask = Self {
+            title: "Delete 2 secrets?".to_owned(),
+            button: "Delete 2 secrets".to_owned(),
             items: vec![
                 item(
                     "STRIPE_KEY",

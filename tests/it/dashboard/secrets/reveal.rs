@@ -5,8 +5,11 @@ use serde_json::json;
 
 use super::{LIST, one};
 use crate::api::secrets::{VALUE, masked, with};
+use crate::flow::mail::mailer;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, PASSWORD};
+use crate::support::smtp::{Mail, MailServer};
+use crate::support::wait::eventually;
 
 /// Proves again who it is, and goes on to `next`.
 async fn step_up(owner: &Browser<'_>, next: &str) {
@@ -93,4 +96,26 @@ async fn a_member_is_shown_twenty_values_an_hour_and_the_owners_hear_of_ten_in_a
     for _ in 0..25 {
         app.as_key().act("/secrets/K/reveal").await.ok(200);
     }
+}
+
+#[tokio::test]
+async fn the_owners_are_told_by_mail_where_there_is_any() {
+    let server = MailServer::start().await;
+    let Some(app) = TestApp::start_as(|parts| parts.mailer = Some(mailer(&server)), |_| ()).await else {
+        return;
+    };
+    let owner = app.as_owner().await;
+    let admin = app.as_invited(&owner, "admin", "ada@acme.test").await;
+    app.secret(&masked("K")).await;
+    for _ in 0..11 {
+        admin.post(&format!("{}/reveal", one("K")), &[]).await.page(200, VALUE);
+    }
+    let about = |mail: &Mail| mail.header("Subject").is_some_and(|subject| subject.contains("many secrets"));
+    let alarm =
+        eventually("an alarm by mail", async || server.take().into_iter().find(about).ok_or("none yet"));
+    let alarm = alarm.await;
+    assert_eq!(alarm.to, ["owner@acme.test"]);
+    let text = alarm.part("text/plain");
+    assert!(text.contains("Sam Invited") && text.contains("/dashboard/production/overview"), "{text}");
+    assert!(!text.contains(VALUE), "{text}");
 }
