@@ -22,6 +22,7 @@ pub mod origin;
 pub mod page;
 pub mod period;
 pub mod refresh;
+pub mod reveal;
 pub mod revocation;
 pub mod role;
 pub mod scope;

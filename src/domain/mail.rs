@@ -108,6 +108,21 @@ pub struct InvitationLetter {
     pub link: String,
 }
 
+/// What an owner is told where a member was shown many secrets in a short time.
+#[derive(Clone, Debug)]
+pub struct AlarmLetter {
+    /// The address.
+    pub to: String,
+    /// The workspace's name.
+    pub workspace: String,
+    /// The environment's name.
+    pub environment: String,
+    /// Who was shown them.
+    pub who: String,
+    /// Where more is found.
+    pub link: String,
+}
+
 /// A mail that this process has claimed.
 #[derive(Clone, Debug)]
 pub struct ClaimedMail {

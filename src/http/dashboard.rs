@@ -3,8 +3,8 @@
 //!
 //! # How a page is added
 //!
-//! 1. An address: a variant of [`url::Url`] with its path, and its line in [`routes`] or in the `routes` of its module,
-//!    which is merged there.
+//! 1. An address: a variant of [`url::Url`] with its path, and its line in the `routes` of its noun, which [`routes`]
+//!    merges.
 //! 2. `dashboard/<nouns>.rs`: handlers named `<verb>_<noun>`. They take `caller::InEnvironment` (a member in an
 //!    environment: `hub`, `who`, `actor`) or `caller::InWorkspace` (a member anywhere), call one use case and end
 //!    with `Ok(desk.show(&page))` or `Ok(desk.done(Flash::…, &Url::…))`. Every error goes up with `?`: `guard` makes
@@ -13,7 +13,8 @@
 //!    navigation, and `samples()`, which tests and pictures render; named in `samples.rs`. A page of the navigation has
 //!    a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
-//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Empty`, `Copy`, `Text`, `Area`, `Choice`.
+//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Nothing`, `Value`, `Text`, `Area`, `Tick`,
+//!    `Radio`; those of what slides in beside a page and of typed values in `templates/components/secret.html`.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with
@@ -29,6 +30,7 @@ mod caller;
 mod chart;
 mod confirm;
 mod connectors;
+mod console;
 mod cookies;
 mod events;
 mod form;
@@ -41,6 +43,7 @@ mod overview;
 pub mod page;
 mod password;
 mod samples;
+mod secrets;
 mod settings;
 mod sign_in;
 mod theme;
@@ -115,6 +118,8 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
         .merge(integrations::routes())
         .merge(theme::routes())
         .merge(webhooks::routes())
+        .merge(console::routes())
+        .merge(secrets::routes())
         .layer(guard::own_site())
         .layer(from_fn_with_state(state.clone(), guard::problems_as_pages))
 }

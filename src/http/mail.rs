@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::render::{Page, RenderError, Renderer};
 use super::strings::Locale;
-use crate::domain::mail::{InvitationLetter, Letter, Occasion};
+use crate::domain::mail::{AlarmLetter, InvitationLetter, Letter, Occasion};
 use crate::service::mail::{Worded, Words};
 
 /// What a mail is given. Templates `mail/reconnect.html` and `mail/reconnect.txt`.
@@ -78,6 +78,54 @@ pub struct InvitationHtml(pub InvitationMail);
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct InvitationText(pub InvitationMail);
+
+/// What an alarm is given. Templates `mail/alarm.html` and `mail/alarm.txt`.
+#[derive(Debug, Clone, Serialize)]
+pub struct AlarmMail {
+    /// In which workspace.
+    pub workspace: String,
+    /// In which environment.
+    pub environment: String,
+    /// Who was shown many secrets.
+    pub who: String,
+    /// Where more is found.
+    pub link: String,
+}
+
+/// The alarm for those who read HTML.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct AlarmHtml(pub AlarmMail);
+
+/// The alarm for the others. Its first line is the subject.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct AlarmText(pub AlarmMail);
+
+impl Page for AlarmHtml {
+    const TEMPLATE: &'static str = "mail/alarm.html";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("alarm", Self(alarm()))]
+    }
+}
+
+impl Page for AlarmText {
+    const TEMPLATE: &'static str = "mail/alarm.txt";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("alarm", Self(alarm()))]
+    }
+}
+
+fn alarm() -> AlarmMail {
+    AlarmMail {
+        workspace: "acme".to_owned(),
+        environment: "production".to_owned(),
+        who: "Jo <Miller>".to_owned(),
+        link: "https://hub.acme.test/dashboard/production/overview".to_owned(),
+    }
+}
 
 impl Page for InvitationHtml {
     const TEMPLATE: &'static str = "mail/invitation.html";
@@ -183,6 +231,17 @@ impl Words for MailWords {
             link: letter.link.clone(),
         };
         logged(self.both(Locale::En, &InvitationHtml(mail.clone()), &InvitationText(mail)))
+    }
+
+    fn word_alarm(&self, letter: &AlarmLetter) -> Option<Worded> {
+        let one_line = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+        let mail = AlarmMail {
+            workspace: one_line(&letter.workspace),
+            environment: one_line(&letter.environment),
+            who: one_line(&letter.who),
+            link: letter.link.clone(),
+        };
+        logged(self.both(Locale::En, &AlarmHtml(mail.clone()), &AlarmText(mail)))
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Error, Hub};
 use crate::domain::credential::Credential;
 use crate::domain::event::{EventBody, EventType};
 use crate::domain::mail::{
-    ClaimedMail, InvitationLetter, LEASE_SECONDS, Letter, MailSettings, Occasion, Recipient,
+    AlarmLetter, ClaimedMail, InvitationLetter, LEASE_SECONDS, Letter, MailSettings, Occasion, Recipient,
 };
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::smtp::{OutboundMail, Smtp};
@@ -39,6 +39,9 @@ pub trait Words: Send + Sync + 'static {
 
     /// The invitation in words; none where that fails, which it has logged.
     fn word_invitation(&self, letter: &InvitationLetter) -> Option<Worded>;
+
+    /// The alarm in words; none where that fails, which it has logged.
+    fn word_alarm(&self, letter: &AlarmLetter) -> Option<Worded>;
 }
 
 /// What it takes to send mails.
@@ -111,18 +114,35 @@ impl Hub {
         self.spawn(async move {
             let Some(mailer) = &hub.mailer else { return };
             let Some(worded) = mailer.words.word_invitation(&letter) else { return };
-            let mail = OutboundMail {
-                to: letter.to,
-                subject: worded.subject,
-                text: worded.text,
-                html: worded.html,
-                id: MailId::new(hub.ids.next()).to_string(),
-                at: hub.clock.now().into(),
-            };
-            if let Err(error) = mailer.smtp.send(mail).await {
-                tracing::warn!(%error, "an invitation was not sent");
-            }
+            hub.send_mail_once(mailer, letter.to, worded).await;
         });
+    }
+
+    /// Tells owners, once each: it stands in the audit log and on their overview too.
+    pub(super) fn mail_alarm(self: &Arc<Self>, letters: Vec<AlarmLetter>) {
+        let hub = Arc::clone(self);
+        self.spawn(async move {
+            let Some(mailer) = &hub.mailer else { return };
+            let worded = letters.into_iter().filter_map(|letter| {
+                let worded = mailer.words.word_alarm(&letter)?;
+                Some(hub.send_mail_once(mailer, letter.to, worded))
+            });
+            join_all(worded).await;
+        });
+    }
+
+    async fn send_mail_once(&self, mailer: &Mailer, to: String, worded: Worded) {
+        let mail = OutboundMail {
+            to,
+            subject: worded.subject,
+            text: worded.text,
+            html: worded.html,
+            id: MailId::new(self.ids.next()).to_string(),
+            at: self.clock.now().into(),
+        };
+        if let Err(error) = mailer.smtp.send(mail).await {
+            tracing::warn!(%error, "a mail that is sent once was not sent");
+        }
     }
 
     /// Sends the mails that are due.

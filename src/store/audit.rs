@@ -170,6 +170,28 @@ fn earliest(at: Millis) -> AuditEventId {
     )
 }
 
+/// The latest events since `from` of an action in one of `environments` that came about, those of `author` alone where
+/// asked; at most `limit`.
+pub async fn latest(
+    db: &impl Reads,
+    environments: &[EnvironmentId],
+    action: &str,
+    author: Option<&str>,
+    from: AuditEventId,
+    limit: u64,
+) -> Result<Vec<AuditEvent>, StoreError> {
+    let mut query = Entity::find()
+        .filter(Column::EnvironmentId.is_in(environments.iter().copied()))
+        .filter(Column::Action.eq(action))
+        .filter(Column::Id.gte(from))
+        .filter(Column::Result.eq("ok"));
+    if let Some(author) = author {
+        query = query.filter(Column::ActorId.eq(author));
+    }
+    let rows = query.order_by_desc(Column::Id).limit(limit).all(db.connection()).await?;
+    Ok(rows.into_iter().map(AuditEvent::from).collect())
+}
+
 /// As many as a page has, and one more.
 async fn newest(
     db: &impl Reads,

@@ -1,6 +1,8 @@
 //! The dashboard in a real browser: the first owner's way from the printed link to the overview, and every page by its
 //! accessibility rules on a desk, a tablet and a phone, light and dark.
 
+mod secrets;
+
 use serde_json::json;
 use vouchsafe::clock::Clock as _;
 use vouchsafe::secret::Seed;

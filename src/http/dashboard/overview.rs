@@ -108,6 +108,11 @@ fn items(attention: Attention, now: Millis) -> Vec<Item> {
         let text = "Another deployment may refresh these credentials. If it is gone, run `vouchsafe adopt`.";
         items.push(Item::new("danger", "Nothing is refreshed here", text));
     }
+    for alarm in attention.alarms {
+        let title = format!("{} was shown many secrets", alarm.who);
+        let text = "More than ten values within ten minutes. Ask whether it was really them.";
+        items.push(Item::new("danger", title, text).at(Some(alarm.at), now));
+    }
     for credential in attention.expired {
         let title = format!("{} must be connected again", name(&credential));
         let text = "It can't be used or renewed any more. Send its user a link to reconnect.";

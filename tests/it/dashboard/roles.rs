@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use http::Method;
 use serde_json::json;
 
+use crate::api::secrets::{masked, with};
 use crate::support::app::TestApp;
 use crate::support::browser::Browser;
 
@@ -26,6 +27,8 @@ use Who::{Members, Own, Public, Roles};
 const HIDDEN: Who = Roles([0, 0, 404, 404]);
 const ADMINS: Who = Roles([0, 0, 403, 403]);
 const EDITORS: Who = Roles([0, 0, 0, 403]);
+/// What owners and admins do, and the others see.
+const MANAGED: Who = Roles([0, 0, 403, 403]);
 
 const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard", Members),
@@ -107,6 +110,26 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard/{environment}/theme/preview", Members),
     ("GET", "/dashboard/{environment}/settings", Members),
     ("POST", "/dashboard/{environment}/settings", Roles([0, 0, 403, 403])),
+    ("GET", "/dashboard/{environment}/secrets", Members),
+    ("GET", "/dashboard/{environment}/secrets/new", MANAGED),
+    ("POST", "/dashboard/{environment}/secrets/new", MANAGED),
+    ("POST", "/dashboard/{environment}/secrets/columns", Members),
+    ("POST", "/dashboard/{environment}/secrets/act", MANAGED),
+    ("GET", "/dashboard/{environment}/secret/{secret}", Roles([0, 0, 0, 403])),
+    ("GET", "/dashboard/{environment}/secret/{secret}/edit", MANAGED),
+    ("POST", "/dashboard/{environment}/secret/{secret}/edit", MANAGED),
+    ("GET", "/dashboard/{environment}/secret/{secret}/reveal", MANAGED),
+    ("POST", "/dashboard/{environment}/secret/{secret}/reveal", MANAGED),
+    ("GET", "/dashboard/{environment}/secret/{secret}/deactivate", MANAGED),
+    ("POST", "/dashboard/{environment}/secret/{secret}/deactivate", MANAGED),
+    ("GET", "/dashboard/{environment}/secret/{secret}/reactivate", MANAGED),
+    ("POST", "/dashboard/{environment}/secret/{secret}/reactivate", MANAGED),
+    ("GET", "/dashboard/{environment}/secret/{secret}/revoke", MANAGED),
+    ("POST", "/dashboard/{environment}/secret/{secret}/revoke", MANAGED),
+    ("GET", "/dashboard/{environment}/secret/{secret}/delete", MANAGED),
+    ("POST", "/dashboard/{environment}/secret/{secret}/delete", MANAGED),
+    ("GET", "/dashboard/{environment}/console", Roles([0, 0, 0, 404])),
+    ("POST", "/dashboard/{environment}/console", Roles([0, 0, 0, 404])),
     ("GET", "/dashboard/{environment}/api-keys", HIDDEN),
     ("GET", "/dashboard/{environment}/api-keys/new", HIDDEN),
     ("POST", "/dashboard/{environment}/api-keys/new", HIDDEN),
@@ -138,7 +161,7 @@ fn routes() -> BTreeSet<(String, String)> {
     for route in source.split(".route(").skip(1) {
         let (_, rest) = route.split_once('"').unwrap();
         let (path, handlers) = rest.split_once('"').unwrap();
-        let handlers = handlers.split(".layer(").next().unwrap();
+        let handlers = handlers.split([';', '}']).next().unwrap().split(".layer(").next().unwrap();
         for (word, method) in [("get(", "GET"), ("post(", "POST")] {
             if handlers.contains(word) {
                 found.insert((method.to_owned(), path.to_owned()));
@@ -226,6 +249,11 @@ async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -
         let made = json!({"name": "k", "scopes": ["users:read"]});
         let made = app.as_key().post("/api-keys", &made).await.ok(201);
         path = path.replace("{key}", made["apiKeyId"].as_str().unwrap());
+    }
+    if path.contains("{secret}") {
+        let secret = with(masked(&format!("K{number}")), "allowedHosts", json!(["api.acme.test"]));
+        app.secret(&secret).await;
+        path = path.replace("{secret}", &format!("K{number}"));
     }
     if path.contains("{member}") {
         let email = format!("m{number}@acme.test");

@@ -14,7 +14,7 @@ use crate::support::smtp::MailServer;
 
 const DAY: i64 = 86_400;
 
-fn mailer(server: &MailServer) -> Mailer {
+pub(crate) fn mailer(server: &MailServer) -> Mailer {
     let url = format!("smtp://hub:p%40ss@127.0.0.1:{}", server.port);
     let smtp = SmtpServer::parse(&url.into()).unwrap();
     let from = Sender::parse("Acme <hub@acme.test>").unwrap();

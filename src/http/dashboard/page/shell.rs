@@ -53,6 +53,8 @@ fn in_environment(name: &str) -> Vec<Entry<'_>> {
         (Place::Overview, "Overview", "overview", Url::Overview(name), Action::ListCredentials),
         (Place::Connectors, "Connectors", "plug", Url::Connectors(name), Action::ViewConnectors),
         (Place::Integrations, "Integrations", "puzzle", Url::Integrations(name), Action::ViewConnectors),
+        (Place::Secrets, "Secrets", "lock", Url::Secrets(name), Action::ListSecrets),
+        (Place::Console, "API call", "console", Url::Console(name), Action::CallApps),
         (Place::Webhooks, "Webhooks", "webhook", Url::Webhooks(name), Action::ViewDeliveries),
         (Place::Events, "Events", "bolt", Url::Events(name), Action::ListEvents),
         (Place::ApiKeys, "API keys", "key", Url::ApiKeys(name), Action::ManageApiKeys),
