@@ -3,7 +3,8 @@
 //!
 //! # How a page is added
 //!
-//! 1. An address: a variant of [`url::Url`] with its path, and its line in [`routes`].
+//! 1. An address: a variant of [`url::Url`] with its path, and its line in [`routes`], or in the `routes` of a noun that
+//!    has several.
 //! 2. `dashboard/<nouns>.rs`: handlers named `<verb>_<noun>`. They take `caller::InEnvironment` (a member in an
 //!    environment: `hub`, `who`, `actor`) or `caller::InWorkspace` (a member anywhere), call one use case and end
 //!    with `Ok(desk.show(&page))` or `Ok(desk.done(Flash::…, &Url::…))`. Every error goes up with `?`: `guard` makes
@@ -22,11 +23,14 @@
 
 mod account;
 mod api_keys;
+mod attempts;
 mod authenticator;
 mod caller;
 mod chart;
 mod confirm;
 mod cookies;
+mod credentials;
+mod filter;
 mod form;
 mod guard;
 mod join;
@@ -39,6 +43,7 @@ mod samples;
 mod settings;
 mod sign_in;
 pub mod url;
+mod users;
 
 pub(super) use guard::nothing_here;
 pub use samples::render_samples;
@@ -102,6 +107,9 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/{environment}/api-keys/{key}/revoke",
             get(api_keys::ask_revocation).post(api_keys::revoke_api_key),
         )
+        .merge(users::routes())
+        .merge(credentials::routes())
+        .merge(attempts::routes())
         .layer(guard::own_site())
         .layer(from_fn_with_state(state.clone(), guard::problems_as_pages))
 }

@@ -1,8 +1,10 @@
 //! Connecting: a session that the back end makes, the modal that works with it, the flow in a browser, and what comes
 //! back (`connect.md`, `security.md` section 3).
 
+mod attempts;
 mod callback;
 mod confirm;
+mod disconnect;
 mod flows;
 mod grant;
 mod link;
@@ -12,9 +14,11 @@ mod sessions;
 mod typed;
 mod undecided;
 
+pub use attempts::AttemptQuery;
 pub use callback::{CallbackAnswer, Returned};
 pub use flows::{Begun, NewTicket, Started};
 pub use page::{Offer, Standing};
+pub use reconnect::ReconnectLink;
 pub use sessions::{CreatedSession, NewSession, ResultView, SessionUser, SessionView};
 pub use typed::{Typed, TypedOutcome};
 

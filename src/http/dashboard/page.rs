@@ -28,6 +28,9 @@ pub trait DashboardPage: Serialize + Sized {
 #[expect(missing_docs, reason = "each is named as its page")]
 pub enum Place {
     Overview,
+    Users,
+    Credentials,
+    Attempts,
     ApiKeys,
     Settings,
     Members,
@@ -91,4 +94,17 @@ flashes! {
     ApiKeyDeactivated = "api_key_deactivated",
     ApiKeyReactivated = "api_key_reactivated",
     ApiKeyRevoked = "api_key_revoked",
+    CredentialWorks = "credential_works",
+    CredentialLacksPermission = "credential_lacks_permission",
+    CredentialRefused = "credential_refused",
+    CredentialUnreachable = "credential_unreachable",
+    CredentialUnclear = "credential_unclear",
+    CredentialRefreshed = "credential_refreshed",
+    CredentialDeactivated = "credential_deactivated",
+    CredentialReactivated = "credential_reactivated",
+    CredentialEnded = "credential_ended",
+    CredentialEndedHere = "credential_ended_here",
+    CredentialEndedUntold = "credential_ended_untold",
+    NothingChosen = "nothing_chosen",
+    UserDeleted = "user_deleted",
 }

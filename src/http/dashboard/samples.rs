@@ -2,8 +2,10 @@
 
 use super::account::AccountPage;
 use super::api_keys::{ApiKeysPage, NewApiKeyPage, ShownApiKeyPage};
+use super::attempts::AttemptsPage;
 use super::authenticator::AuthenticatorPage;
 use super::confirm::ConfirmPage;
+use super::credentials::{BulkConfirmPage, BulkPage, CredentialPage, CredentialsPage, LinkPage};
 use super::guard::ProblemPage;
 use super::join::JoinPage;
 use super::members::{InvitePage, MemberPage, MembersPage};
@@ -12,6 +14,7 @@ use super::page::{DashboardPage, Flash, Framed, Shell};
 use super::password::PasswordPage;
 use super::settings::SettingsPage;
 use super::sign_in::{CodePage, SignInPage, StepUpPage};
+use super::users::{UserPage, UsersPage};
 use crate::http::render::{Page, RenderError, Renderer};
 use crate::http::strings::Locale;
 
@@ -25,6 +28,14 @@ pub(super) type Rendered = (String, String);
 pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, RenderError> {
     let mut all = Vec::new();
     framed::<OverviewPage>(renderer, &mut all)?;
+    framed::<UsersPage>(renderer, &mut all)?;
+    framed::<UserPage>(renderer, &mut all)?;
+    framed::<CredentialsPage>(renderer, &mut all)?;
+    framed::<CredentialPage>(renderer, &mut all)?;
+    framed::<LinkPage>(renderer, &mut all)?;
+    framed::<BulkConfirmPage>(renderer, &mut all)?;
+    framed::<BulkPage>(renderer, &mut all)?;
+    framed::<AttemptsPage>(renderer, &mut all)?;
     framed::<ApiKeysPage>(renderer, &mut all)?;
     framed::<NewApiKeyPage>(renderer, &mut all)?;
     framed::<ShownApiKeyPage>(renderer, &mut all)?;

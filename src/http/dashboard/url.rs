@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use vouchsafe_entity::id::{ApiKeyId, InvitationId, MemberId, MemberSessionId};
+use vouchsafe_entity::id::{ApiKeyId, CredentialId, InvitationId, MemberId, MemberSessionId, UserId};
 
 /// An address of the dashboard; an environment is named by its name.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,18 @@ pub enum Url<'a> {
     RemoveMember(MemberId),
     WithdrawInvitation(InvitationId),
     Overview(&'a str),
+    Credentials(&'a str),
+    BulkCredentials(&'a str),
+    Credential(&'a str, CredentialId),
+    DeactivateCredential(&'a str, CredentialId),
+    RevokeCredential(&'a str, CredentialId),
+    DeleteCredential(&'a str, CredentialId),
+    Users(&'a str),
+    User(&'a str, UserId),
+    LinkUser(&'a str, UserId),
+    DeleteUser(&'a str, UserId),
+    DisconnectCredential(&'a str, UserId, CredentialId),
+    Attempts(&'a str),
     Settings(&'a str),
     ApiKeys(&'a str),
     NewApiKey(&'a str),
@@ -63,6 +75,22 @@ impl fmt::Display for Url<'_> {
             Self::RemoveMember(id) => write!(f, "/members/{id}/remove"),
             Self::WithdrawInvitation(id) => write!(f, "/invitations/{id}/withdraw"),
             Self::Overview(environment) => write!(f, "/{environment}/overview"),
+            Self::Credentials(environment) => write!(f, "/{environment}/credentials"),
+            Self::BulkCredentials(environment) => write!(f, "/{environment}/credentials/bulk"),
+            Self::Credential(environment, id) => write!(f, "/{environment}/credentials/{id}"),
+            Self::DeactivateCredential(environment, id) => {
+                write!(f, "/{environment}/credentials/{id}/deactivate")
+            }
+            Self::RevokeCredential(environment, id) => write!(f, "/{environment}/credentials/{id}/revoke"),
+            Self::DeleteCredential(environment, id) => write!(f, "/{environment}/credentials/{id}/delete"),
+            Self::Users(environment) => write!(f, "/{environment}/users"),
+            Self::User(environment, id) => write!(f, "/{environment}/users/{id}"),
+            Self::LinkUser(environment, id) => write!(f, "/{environment}/users/{id}/link"),
+            Self::DeleteUser(environment, id) => write!(f, "/{environment}/users/{id}/delete"),
+            Self::DisconnectCredential(environment, user, id) => {
+                write!(f, "/{environment}/users/{user}/credentials/{id}/disconnect")
+            }
+            Self::Attempts(environment) => write!(f, "/{environment}/attempts"),
             Self::Settings(environment) => write!(f, "/{environment}/settings"),
             Self::ApiKeys(environment) => write!(f, "/{environment}/api-keys"),
             Self::NewApiKey(environment) => write!(f, "/{environment}/api-keys/new"),

@@ -48,9 +48,12 @@ struct Link {
 type Entry<'a> = (Place, &'static str, &'static str, Url<'a>, Action);
 
 /// The pages of an environment, in the order shown.
-const fn in_environment(name: &str) -> [Entry<'_>; 3] {
+const fn in_environment(name: &str) -> [Entry<'_>; 6] {
     [
         (Place::Overview, "Overview", "overview", Url::Overview(name), Action::ListCredentials),
+        (Place::Users, "Users", "person", Url::Users(name), Action::ViewUsers),
+        (Place::Credentials, "Credentials", "link", Url::Credentials(name), Action::ListCredentials),
+        (Place::Attempts, "Attempts", "again", Url::Attempts(name), Action::ViewCredentials),
         (Place::ApiKeys, "API keys", "key", Url::ApiKeys(name), Action::ManageApiKeys),
         (Place::Settings, "Settings", "settings", Url::Settings(name), Action::ViewConnectors),
     ]
@@ -70,7 +73,7 @@ impl Shell {
         flash: Option<Flash>,
     ) -> Self {
         let links = |entries: &[Entry<'_>]| -> Vec<Link> {
-            let seen = entries.iter().filter(|entry| who.may(entry.4.least()));
+            let seen = entries.iter().filter(|entry| who.may(entry.4));
             seen.map(|(at, label, icon, url, _)| Link {
                 label,
                 icon,

@@ -1,0 +1,137 @@
+//! The history of one credential: what was written down of it in the audit log, in the log of attempts and by events,
+//! told as one story.
+
+use vouchsafe_entity::id::{AuditEventId, CredentialId};
+use vouchsafe_entity::kind::AttemptOutcome;
+use vouchsafe_entity::millis::Millis;
+
+use crate::domain::actor::Actor;
+use crate::domain::history::{Entry, Happening, fold};
+use crate::domain::integration::Integration;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::role::Action;
+use crate::service::{Error, Hub};
+use crate::store::attempt::AttemptFilter;
+use crate::store::audit::Which;
+use crate::store::event::EventFilter;
+use crate::store::{self};
+
+/// At most so many uses of a credential are looked through for a page of its history.
+const MOST_USES: u64 = 500;
+/// At most so many failed attempts and events.
+const MOST_ELSE: u64 = 100;
+
+/// A page of a credential's history.
+#[derive(Debug)]
+pub struct History {
+    /// What happened, newest first.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins; none = this was the last.
+    pub next_cursor: Option<String>,
+    /// Uses before this moment are too many to be told; none where all are.
+    pub uses_since: Option<Millis>,
+}
+
+/// The part of time that a page of a history tells of.
+struct Span {
+    from: Option<Millis>,
+    until: Option<Millis>,
+}
+
+impl Span {
+    fn has(&self, at: Millis) -> bool {
+        self.from.is_none_or(|from| at >= from) && self.until.is_none_or(|until| at <= until)
+    }
+}
+
+impl Hub {
+    /// What happened to a credential, newest first. A page has as many changes as `page` says and the uses between them.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn credential_history(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+        page: &PageRequest,
+    ) -> Result<History, Error> {
+        self.permit(actor, Action::ViewCredentials).await?;
+        let environment = actor.environment();
+        store::credential::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
+        let target = id.to_string();
+        let changes =
+            store::audit::of_target(&self.store, environment, &target, Which::Changes, page).await?;
+        let last = changes.items.last().filter(|_| changes.next_cursor.is_some());
+        let span = Span { from: last.map(|event| event.at), until: began(page) };
+
+        let request = PageRequest { limit: MOST_USES, after: page.after.clone() };
+        let all = store::audit::of_target(&self.store, environment, &target, Which::All, &request).await?;
+        let oldest = all.items.last().filter(|_| all.next_cursor.is_some()).map(|event| event.at);
+        let uses_since = oldest.filter(|at| span.has(*at));
+
+        let uses = all.items.iter().filter(|event| is_use(event) && span.has(event.at));
+        let mut told: Vec<_> = changes
+            .items
+            .iter()
+            .chain(uses)
+            .filter_map(|event| Some((event.at, event.id.uuid(), Entry::of(event)?)))
+            .collect();
+        told.extend(self.told_elsewhere(actor, id).await?.into_iter().filter(|(at, ..)| span.has(*at)));
+        told.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
+        let entries = fold(told.into_iter().map(|(.., entry)| entry));
+        Ok(History { entries, next_cursor: changes.next_cursor, uses_since })
+    }
+
+    /// What no audit event of the credential tells: attempts that failed, and what time alone has changed.
+    async fn told_elsewhere(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+    ) -> Result<Vec<(Millis, uuid::Uuid, Entry)>, Error> {
+        let environment = actor.environment();
+        let request = PageRequest { limit: MOST_ELSE, after: None };
+        let failed = AttemptFilter {
+            credential: Some(id),
+            outcome: Some(AttemptOutcome::Failed),
+            ..AttemptFilter::default()
+        };
+        let attempts = store::attempt::list(&self.store, environment, &failed, &request).await?;
+        let filter = EventFilter { credential: Some(id), ..EventFilter::default() };
+        let events = store::event::list(&self.store, environment, filter, &request).await?;
+        let attempts = attempts.items.iter().map(|attempt| {
+            let entry = Entry::of_attempt(attempt);
+            (entry.at, attempt.id.uuid(), entry)
+        });
+        let events = events.items.iter().filter_map(|event| {
+            let what = Happening::of_event(event.kind)?;
+            Some((event.created_at, event.id.uuid(), Entry::once(what, event.created_at)))
+        });
+        Ok(attempts.chain(events).collect())
+    }
+
+    /// The integrations of the actor's environment that need `connector`, the first by slug.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn integrations_using(
+        &self,
+        actor: &Actor,
+        connector: &str,
+    ) -> Result<Vec<Integration>, Error> {
+        let page = PageRequest { limit: 200, after: None };
+        let Page { mut items, .. } = self.list_integrations(actor, &page).await?;
+        items.retain(|integration| integration.connectors.iter().any(|need| need.connector == connector));
+        Ok(items)
+    }
+}
+
+fn is_use(event: &crate::domain::audit::AuditEvent) -> bool {
+    matches!(Happening::of(event), Some(Happening::Used | Happening::CallFailed | Happening::Read))
+}
+
+/// When the event was written after which the page begins: ids carry their time.
+fn began(page: &PageRequest) -> Option<Millis> {
+    let id: AuditEventId = page.after.as_deref()?.parse().ok()?;
+    let (seconds, nanos) = id.uuid().get_timestamp()?.to_unix();
+    Some(Millis(i64::try_from(seconds).ok()? * 1_000 + i64::from(nanos / 1_000_000)))
+}
