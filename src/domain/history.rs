@@ -72,8 +72,17 @@ pub struct Entry {
     pub count: u32,
     /// More about the last time, such as the app's own error. Untrusted.
     pub detail: Option<String>,
-    /// The kind of author, the last time.
-    pub by: Option<String>,
+    /// Who did it, the last time.
+    pub by: Option<By>,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// The kind of author: `member`, `api_key`, `user`, `operator` or `hub`.
+    pub kind: String,
+    /// Their id, where they have one.
+    pub id: Option<String>,
 }
 
 impl Happening {
@@ -152,7 +161,8 @@ impl Entry {
     pub fn of(event: &AuditEvent) -> Option<Self> {
         let what = Happening::of(event)?;
         let detail = event.reason.clone().filter(|_| what.tells_why());
-        Some(Self { detail, by: Some(event.actor_type.to_string()), ..Self::once(what, event.at) })
+        let by = By { kind: event.actor_type.to_string(), id: event.actor_id.clone() };
+        Some(Self { detail, by: Some(by), ..Self::once(what, event.at) })
     }
 
     /// What a failed attempt tells.
@@ -163,7 +173,8 @@ impl Entry {
             (Some(code), Some(words)) => Some(format!("{words} ({code})")),
             (code, words) => words.clone().or_else(|| code.clone()),
         };
-        Self { detail, by: Some("user".to_owned()), ..Self::once(Happening::ConnectFailed, at) }
+        let by = By { kind: "user".to_owned(), id: Some(attempt.user.to_string()) };
+        Self { detail, by: Some(by), ..Self::once(Happening::ConnectFailed, at) }
     }
 }
 

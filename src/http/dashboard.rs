@@ -14,6 +14,7 @@
 //!    a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
 //!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Empty`, `Copy`, `Text`, `Area`, `Choice`.
+//!    A list with filters has a `filter::Filter`, shown by `Chips`, `Filters` and `FilterText`.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with

@@ -17,7 +17,7 @@ mod undecided;
 pub use attempts::AttemptQuery;
 pub use callback::{CallbackAnswer, Returned};
 pub use flows::{Begun, NewTicket, Started};
-pub use page::{Offer, Standing};
+pub use page::{Given, Offer, Standing};
 pub use reconnect::ReconnectLink;
 pub use sessions::{CreatedSession, NewSession, ResultView, SessionUser, SessionView};
 pub use typed::{Typed, TypedOutcome};
@@ -25,6 +25,7 @@ pub use typed::{Typed, TypedOutcome};
 use tokio::sync::broadcast;
 use vouchsafe_entity::id::SessionId;
 use vouchsafe_entity::kind::SessionStatus;
+use vouchsafe_entity::millis::Millis;
 
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
@@ -74,6 +75,11 @@ impl Visit {
                 url::Url::parse(&origin).ok()?.host_str().map(str::to_owned)
             })
             .unwrap_or_else(|| "This app".to_owned())
+    }
+
+    /// Whether its user can still change at `now` what they have connected.
+    pub fn goes_on(&self, now: Millis) -> bool {
+        !self.session.is_over(now) && now < self.session.expires_at
     }
 
     /// The origins that may frame the modal.

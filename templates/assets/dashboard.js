@@ -53,4 +53,4 @@ if (bulk) {
 
 // Long work goes on by itself; without a script there is a button.
 const next = document.querySelector("form[data-continue]");
-if (next) setTimeout(() => next.isConnected && next.requestSubmit(), 150);
+if (next) setTimeout(() => next.isConnected && next.requestSubmit(), 300);

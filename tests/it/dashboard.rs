@@ -2,8 +2,12 @@
 
 mod account;
 mod api_keys;
+mod attempts;
+mod bulk;
+mod credentials;
 mod members;
 mod overview;
 mod roles;
 mod settings;
 mod sign_in;
+mod users;

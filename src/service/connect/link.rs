@@ -23,6 +23,7 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::BindingTooWeak`] where the environment wants its back end's confirmation.
     pub async fn user_session(&self, actor: &Actor, user: &str) -> Result<CreatedSession, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let user = self.get_user(actor, user).await?;
         self.unconfirmed_session(actor, user.id.to_string(), None).await
     }
@@ -65,6 +66,7 @@ impl Hub {
         app: &str,
         mut data: Map<String, Value>,
     ) -> Result<PlainToken, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let user = self.user_named(actor, user).await?.ok_or_else(|| Error::unknown("/userId", "user"))?;
         let connector =
             self.connector_of_app(actor, app).await?.ok_or_else(|| Error::unknown("/app", "app"))?;
@@ -83,6 +85,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn connector_of_app(&self, actor: &Actor, app: &str) -> Result<Option<Connector>, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         if let Some(connector) = self.connector_named(actor, app).await? {
             return Ok(Some(connector));
         }

@@ -1,6 +1,8 @@
 //! The history of one credential: what was written down of it in the audit log, in the log of attempts and by events,
 //! told as one story.
 
+use std::collections::{HashMap, HashSet};
+
 use vouchsafe_entity::id::{AuditEventId, CredentialId};
 use vouchsafe_entity::kind::AttemptOutcome;
 use vouchsafe_entity::millis::Millis;
@@ -28,6 +30,8 @@ pub struct History {
     pub entries: Vec<Entry>,
     /// Where the next page begins; none = this was the last.
     pub next_cursor: Option<String>,
+    /// What members and API keys are called, by their ids.
+    pub names: HashMap<String, String>,
     /// Uses before this moment are too many to be told; none where all are.
     pub uses_since: Option<Millis>,
 }
@@ -79,7 +83,20 @@ impl Hub {
         told.extend(self.told_elsewhere(actor, id).await?.into_iter().filter(|(at, ..)| span.has(*at)));
         told.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
         let entries = fold(told.into_iter().map(|(.., entry)| entry));
-        Ok(History { entries, next_cursor: changes.next_cursor, uses_since })
+        let names = self.names_of(actor, &entries).await?;
+        Ok(History { entries, next_cursor: changes.next_cursor, names, uses_since })
+    }
+
+    /// What those are called who did something; of those who are gone nothing is known.
+    async fn names_of(&self, actor: &Actor, entries: &[Entry]) -> Result<HashMap<String, String>, Error> {
+        let ids: HashSet<&str> =
+            entries.iter().filter_map(|entry| entry.by.as_ref()?.id.as_deref()).collect();
+        let members: Vec<_> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let members = store::member::names(&self.store, actor.workspace(), &members).await?;
+        let keys: Vec<_> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let keys = store::api_key::names(&self.store, actor.environment(), &keys).await?;
+        let members = members.into_iter().map(|(id, name)| (id.to_string(), name));
+        Ok(members.chain(keys.into_iter().map(|(id, name)| (id.to_string(), name))).collect())
     }
 
     /// What no audit event of the credential tells: attempts that failed, and what time alone has changed.

@@ -24,6 +24,10 @@ enum Who {
 use Who::{Members, Own, Public, Roles};
 
 const HIDDEN: Who = Roles([0, 0, 404, 404]);
+/// What editors and viewers see and may not change.
+const MANAGERS: Who = Roles([0, 0, 403, 403]);
+/// What viewers see and may not look into or mend.
+const EDITORS: Who = Roles([0, 0, 0, 403]);
 
 const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard", Members),
@@ -61,6 +65,27 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard/{environment}/overview", Members),
     ("GET", "/dashboard/{environment}/settings", Members),
     ("POST", "/dashboard/{environment}/settings", Roles([0, 0, 403, 403])),
+    ("GET", "/dashboard/{environment}/users", Members),
+    ("GET", "/dashboard/{environment}/users/{user}", Members),
+    ("POST", "/dashboard/{environment}/users/{user}/link", EDITORS),
+    ("GET", "/dashboard/{environment}/users/{user}/delete", MANAGERS),
+    ("POST", "/dashboard/{environment}/users/{user}/delete", MANAGERS),
+    ("GET", "/dashboard/{environment}/users/{user}/credentials/{credential}/disconnect", MANAGERS),
+    ("POST", "/dashboard/{environment}/users/{user}/credentials/{credential}/disconnect", MANAGERS),
+    ("GET", "/dashboard/{environment}/credentials", Members),
+    ("POST", "/dashboard/{environment}/credentials/bulk", MANAGERS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/verify", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/refresh", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/link", EDITORS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/deactivate", MANAGERS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/deactivate", MANAGERS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/reactivate", MANAGERS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/revoke", MANAGERS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/revoke", MANAGERS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/delete", MANAGERS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/delete", MANAGERS),
+    ("GET", "/dashboard/{environment}/attempts", EDITORS),
     ("GET", "/dashboard/{environment}/api-keys", HIDDEN),
     ("GET", "/dashboard/{environment}/api-keys/new", HIDDEN),
     ("POST", "/dashboard/{environment}/api-keys/new", HIDDEN),
@@ -74,13 +99,19 @@ const ROUTES: &[(&str, &str, Who)] = &[
 
 /// The routes as the router has them: method and path.
 fn routes() -> BTreeSet<(String, String)> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/dashboard.rs");
-    let source = std::fs::read_to_string(source).unwrap();
+    let place = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    let mut source = std::fs::read_to_string(place.join("dashboard.rs")).unwrap();
+    for entry in std::fs::read_dir(place.join("dashboard")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            source.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
     let mut found = BTreeSet::new();
     for route in source.split(".route(").skip(1) {
         let (_, rest) = route.split_once('"').unwrap();
         let (path, handlers) = rest.split_once('"').unwrap();
-        let handlers = handlers.split(".layer(").next().unwrap();
+        let handlers = handlers.split(".layer(").next().unwrap().split("\n}").next().unwrap();
         for (word, method) in [("get(", "GET"), ("post(", "POST")] {
             if handlers.contains(word) {
                 found.insert((method.to_owned(), path.to_owned()));
@@ -112,6 +143,13 @@ async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -
         let made = app.as_key().post("/api-keys", &made).await.ok(201);
         path = path.replace("{key}", made["apiKeyId"].as_str().unwrap());
     }
+    if path.contains("{user}") || path.contains("{credential}") {
+        let name = format!("user-{number}");
+        let user = app.user(&name).await;
+        let credential = app.credential(&name).await;
+        path = path.replace("{credential}", credential["credentialId"].as_str().unwrap());
+        path = path.replace("{user}", &user);
+    }
     if path.contains("{member}") {
         let email = format!("m{number}@acme.test");
         app.as_invited(owner, "viewer", &email).await;
@@ -127,6 +165,11 @@ async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -
         path = path.replace("{invitation}", &page.between("/dashboard/invitations/", "/withdraw"));
     }
     path.replace("{session}", "msess_01jz0000000000000000000000")
+}
+
+/// What a form has to say before it is asked who may send it.
+fn form_of(path: &str) -> &'static [(&'static str, &'static str)] {
+    if path.ends_with("/bulk") { &[("action", "delete"), ("all", "1")] } else { &[] }
 }
 
 #[tokio::test]
@@ -150,7 +193,7 @@ async fn each_role_gets_as_far_as_the_table_says() {
         for (person, expected) in people.iter().zip(expected) {
             number += 1;
             let filled = filled(&app, &owner, path, number).await;
-            let answer = person.send(method.clone(), &filled, &[]).await;
+            let answer = person.send(method.clone(), &filled, form_of(path)).await;
             let seen = format!("{method} {path} as {}: {} {}", person.email, answer.status, answer.html);
             if expected == 0 {
                 assert!(![401, 403, 404, 405, 500].contains(&answer.status), "{seen}");

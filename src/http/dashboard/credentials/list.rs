@@ -144,18 +144,12 @@ impl DashboardPage for CredentialsPage {
         let long = "consolidated-freight-and-customs-brokerage <International> ag";
         let rows = || {
             vec![
-                row("u-17", ("hubspot", "HubSpot"), Some("ops@acme.test"), Status::Active, 40),
-                row(
-                    long,
-                    ("quickbooks-online-advanced", "QuickBooks Online Advanced"),
-                    None,
-                    Status::Expired,
-                    8,
-                ),
-                row("u-3", ("stripe", "Stripe"), Some("acct_1032D82eZvKYlo2C"), Status::Error, 1),
-                row("u-4", ("slack", "Slack"), None, Status::Inactive, 300),
-                row("u-5", ("zendesk", "Zendesk"), None, Status::Pending, 0),
-                row("u-6", ("notion", "Notion"), None, Status::Revoked, 11),
+                row("u-17", ("crm", "HubSpot"), Some("ops@acme.test"), Status::Active, 40),
+                row(long, ("books", "QuickBooks Online Advanced"), None, Status::Expired, 8),
+                row("u-3", ("payments", "Stripe"), Some("acct_1032D82eZvKYlo2C"), Status::Error, 1),
+                row("u-4", ("chat", "Slack"), None, Status::Inactive, 300),
+                row("u-5", ("desk", "Zendesk"), None, Status::Pending, 0),
+                row("u-6", ("notes", "Notion"), None, Status::Revoked, 11),
             ]
         };
         vec![

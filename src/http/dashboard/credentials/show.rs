@@ -7,7 +7,7 @@ use vouchsafe_entity::millis::Millis;
 use super::CredentialPath;
 use super::words::{HistoryRow, Mark, app, mark, reason};
 use crate::domain::credential::Credential;
-use crate::domain::history::{Entry, Happening};
+use crate::domain::history::{By, Entry, Happening};
 use crate::domain::role::Action;
 use crate::http::connect::page::Connector;
 use crate::http::dashboard::Answer;
@@ -29,6 +29,8 @@ pub(in crate::http::dashboard) struct CredentialPage {
     user_url: String,
     mark: Mark,
     reason: Option<&'static str>,
+    /// How loudly the reason is said.
+    level: &'static str,
     method: &'static str,
     scopes: Vec<String>,
     variables: Vec<(String, String)>,
@@ -68,6 +70,14 @@ const fn method(method: Method) -> &'static str {
         Method::Basic => "User name and password",
         Method::Session => "Login for a session",
         Method::Jwt => "Signing key",
+    }
+}
+
+const fn level((kind, _): Mark) -> &'static str {
+    match kind.as_bytes() {
+        b"danger" => "danger",
+        b"warning" => "warning",
+        _ => "info",
     }
 }
 
@@ -117,12 +127,15 @@ fn shown(
     let moment = |at: Option<Millis>| at.map(|at| Moment::new(at, now));
     let health = credential.health(now);
     let here = Url::Credential(&desk.environment, credential.id).to_string();
+    let names = &history.names;
+    let rows = history.entries.into_iter().map(|entry| HistoryRow::of(entry, names, now)).collect();
     CredentialPage {
         id: credential.id.to_string(),
         app: app(&desk.hub, &credential.connector, &credential.provider),
         user_url: Url::User(&desk.environment, credential.user).to_string(),
         mark: mark(health.status),
         reason: health.reason.map(reason),
+        level: level(mark(health.status)),
         method: method(credential.method),
         integrations,
         created: Moment::new(credential.created_at, now),
@@ -131,7 +144,7 @@ fn shown(
         last_used: moment(credential.last_used_at),
         last_refreshed: moment(credential.last_refreshed_at),
         acts: acts(desk, &credential, health.status),
-        history: history.entries.into_iter().map(|entry| HistoryRow::of(entry, now)).collect(),
+        history: rows,
         uses_since: moment(history.uses_since),
         next: history.next_cursor.map(|cursor| format!("{here}?cursor={cursor}")),
         first,
@@ -153,40 +166,43 @@ impl DashboardPage for CredentialPage {
         use Happening as H;
         let now = Millis(1_893_456_000_000);
         let back = |hours: i64| Moment::new(now.plus_seconds(-hours * 3_600), now);
+        let names = [("member", "Olive Owner"), ("api_key", "billing service")];
+        let names = names.map(|(id, name)| (id.to_owned(), name.to_owned())).into();
         let entry = |what, hours: i64, count: u32, detail: Option<&str>, by: Option<&str>| {
             let at = now.plus_seconds(-hours * 3_600);
             let entry = Entry {
                 count,
                 since: now.plus_seconds(-(hours + i64::from(count)) * 3_600),
                 detail: detail.map(str::to_owned),
-                by: by.map(str::to_owned),
+                by: by.map(|kind| By { kind: kind.to_owned(), id: Some(kind.to_owned()) }),
                 ..Entry::once(what, at)
             };
-            HistoryRow::of(entry, now)
+            HistoryRow::of(entry, &names, now)
         };
         let call = "GET api.hubapi.com/crm/v3/objects/contacts: 200, 0 bytes out, 5120 in, 84 ms";
         let history = || {
             vec![
                 entry(H::Used, 1, 37, Some(call), Some("api_key")),
-                entry(H::Reconnected, 20, 1, Some("hubspot as ops@acme.test"), Some("user")),
+                entry(H::Reconnected, 20, 1, Some("crm as ops@acme.test"), Some("user")),
                 entry(H::LinkMade, 22, 1, None, Some("member")),
                 entry(H::Ended, 30, 1, None, None),
                 entry(H::RefreshFailed, 30, 2, Some("refused (invalid_grant)"), Some("hub")),
                 entry(H::ConnectFailed, 60, 1, Some("The user <said> no (access_denied)"), Some("user")),
                 entry(H::Refreshed, 80, 412, None, Some("hub")),
-                entry(H::Connected, 9_000, 1, Some("hubspot as ops@acme.test"), Some("user")),
+                entry(H::Connected, 9_000, 1, Some("crm as ops@acme.test"), Some("user")),
             ]
         };
         let at = |word: &str| Some(format!("/dashboard/production/credentials/x/{word}"));
         let page = |mark, reason, acts, history: Vec<HistoryRow>| Self {
             id: "cred_01jz0000000000000000000000".to_owned(),
             name: "HubSpot of Consolidated Freight & Customs Brokerage".to_owned(),
-            app: Connector::new("hubspot", "HubSpot"),
+            app: Connector::new("crm", "HubSpot"),
             account: Some("ops@acme.test".to_owned()),
             user: "u-17 <International>".to_owned(),
             user_url: "/dashboard/production/users/x".to_owned(),
             mark,
             reason,
+            level: level(mark),
             method: method(Method::OAuth2),
             scopes: vec!["crm.objects.contacts.read".to_owned(), "offline_access".to_owned()],
             variables: vec![("subdomain".to_owned(), "acme".to_owned())],

@@ -1,5 +1,7 @@
 //! The words and marks by which pages say how a credential stands and what happened to it.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
@@ -75,7 +77,7 @@ pub(super) struct HistoryRow {
     /// Where it happened several times.
     since: Option<Moment>,
     detail: Option<String>,
-    by: Option<&'static str>,
+    by: Option<String>,
 }
 
 /// Kind, icon and words of what happened.
@@ -109,16 +111,22 @@ const fn told(what: Happening) -> (&'static str, &'static str, &'static str) {
 }
 
 impl HistoryRow {
-    pub(super) fn of(entry: Entry, now: Millis) -> Self {
+    /// `names` are those of members and API keys, by their ids.
+    pub(super) fn of(entry: Entry, names: &HashMap<String, String>, now: Millis) -> Self {
         let (kind, icon, words) = told(entry.what);
         let title = if entry.count > 1 { format!("{words} ×{}", entry.count) } else { words.to_owned() };
-        let by = match entry.by.as_deref() {
-            Some("member") => Some("by a member"),
-            Some("api_key") => Some("by an API key"),
-            Some("user") => Some("by its user"),
-            Some("operator") => Some("by the operator"),
-            _ => None,
-        };
+        let by = entry.by.and_then(|by| {
+            let name = by.id.and_then(|id| names.get(&id));
+            match (by.kind.as_str(), name) {
+                ("member", Some(name)) => Some(format!("by {name}")),
+                ("member", None) => Some("by a former member".to_owned()),
+                ("api_key", Some(name)) => Some(format!("by the API key {name}")),
+                ("api_key", None) => Some("by an API key that is gone".to_owned()),
+                ("user", _) => Some("by its user".to_owned()),
+                ("operator", _) => Some("by the operator".to_owned()),
+                _ => None,
+            }
+        });
         Self {
             kind,
             icon,

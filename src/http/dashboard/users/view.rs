@@ -111,8 +111,10 @@ pub(in crate::http::dashboard) struct UserPage {
     next: Option<String>,
     attempts: Vec<AttemptRow>,
     all_attempts: Option<String>,
-    /// Slug and name of what a link can be for; none where the reader may make none.
-    integrations: Option<Vec<(String, String)>>,
+    /// Whether the reader may make a link.
+    may_link: bool,
+    /// Slug and name of what a link can be for.
+    integrations: Vec<(String, String)>,
     form: FormView,
     link: String,
     /// None where the reader may not.
@@ -143,7 +145,8 @@ impl UserPage {
             here,
             all_attempts: Some(all).filter(|_| !attempts.is_empty()),
             attempts,
-            integrations: integrations.map(slugs),
+            may_link: integrations.is_some(),
+            integrations: integrations.map_or_else(Vec::new, slugs),
             form,
             link: Url::LinkUser(place, user.id).to_string(),
             delete: desk
@@ -237,7 +240,8 @@ impl DashboardPage for UserPage {
                 all_attempts: (!attempts.is_empty())
                     .then(|| "/dashboard/production/attempts?user=x".to_owned()),
                 attempts,
-                integrations: may.then_some(integrations),
+                may_link: may,
+                integrations,
                 form,
                 link: "/dashboard/production/users/x/link".to_owned(),
                 delete: may.then(|| "/dashboard/production/users/x/delete".to_owned()),
@@ -246,14 +250,8 @@ impl DashboardPage for UserPage {
         };
         let credentials = || {
             vec![
-                CredentialRow::sample(
-                    "u-17",
-                    ("hubspot", "HubSpot"),
-                    Some("ops@acme.test"),
-                    Status::Active,
-                    40,
-                ),
-                CredentialRow::sample("u-17", ("stripe", "Stripe"), None, Status::Expired, 9),
+                CredentialRow::sample("u-17", ("crm", "HubSpot"), Some("ops@acme.test"), Status::Active, 40),
+                CredentialRow::sample("u-17", ("payments", "Stripe"), None, Status::Expired, 9),
             ]
         };
         let attempts = || {
