@@ -94,7 +94,9 @@ async fn a_credential_is_looked_into_mended_and_ended() {
     let settings = json!({"defaultReturnUrl": "https://app.acme.test/back"});
     chrome.click("form[action$=link] button").await;
     chrome.shows(".notice", "return address").await;
-    nothing_is_wrong(&chrome).await;
+    chrome.assert_accessible().await;
+    // The browser tells of the refusal itself.
+    assert!(chrome.console_errors().await.iter().all(|error| error.contains("400")));
     app.as_key().patch("/environment", &settings).await.ok(200);
     chrome.click("form[action$=link] button").await;
     chrome.shows("h1", "A link for").await;

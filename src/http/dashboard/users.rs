@@ -107,8 +107,8 @@ async fn page_of(
         Vec::new()
     };
     let integrations = if may(Action::MaintainCredentials) {
-        let many = PageRequest { limit: 200, after: None };
-        Some(hub.list_integrations(actor, &many).await?.items)
+        let first = PageRequest { limit: 200, after: None };
+        Some(hub.list_integrations(actor, &first).await?.items)
     } else {
         None
     };
