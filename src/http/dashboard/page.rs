@@ -105,6 +105,7 @@ flashes! {
     CredentialEnded = "credential_ended",
     CredentialEndedHere = "credential_ended_here",
     CredentialEndedUntold = "credential_ended_untold",
+    LinkMailed = "link_mailed",
     NothingChosen = "nothing_chosen",
     UserDeleted = "user_deleted",
 }

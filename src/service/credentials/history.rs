@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use uuid::Uuid;
 use vouchsafe_entity::id::{AuditEventId, CredentialId};
 use vouchsafe_entity::kind::AttemptOutcome;
 use vouchsafe_entity::millis::Millis;
@@ -36,15 +37,18 @@ pub struct History {
     pub uses_since: Option<Millis>,
 }
 
-/// The part of time that a page of a history tells of.
+/// Where something stands in a history: when it happened, and its id.
+type Place = (Millis, Uuid);
+
+/// The part of a history that a page tells of: from its last change on, before the change that the page begins after.
 struct Span {
-    from: Option<Millis>,
-    until: Option<Millis>,
+    from: Option<Place>,
+    before: Option<Place>,
 }
 
 impl Span {
-    fn has(&self, at: Millis) -> bool {
-        self.from.is_none_or(|from| at >= from) && self.until.is_none_or(|until| at <= until)
+    fn has(&self, place: Place) -> bool {
+        self.from.is_none_or(|from| place >= from) && self.before.is_none_or(|before| place < before)
     }
 }
 
@@ -66,23 +70,24 @@ impl Hub {
         let changes =
             store::audit::of_target(&self.store, environment, &target, Which::Changes, page).await?;
         let last = changes.items.last().filter(|_| changes.next_cursor.is_some());
-        let span = Span { from: last.map(|event| event.at), until: began(page) };
+        let after: Option<AuditEventId> = page.after.as_deref().and_then(|id| id.parse().ok());
+        let span = Span { from: last.map(|event| place(event.id)), before: after.map(place) };
 
         let request = PageRequest { limit: MOST_USES, after: page.after.clone() };
         let all = store::audit::of_target(&self.store, environment, &target, Which::All, &request).await?;
-        let oldest = all.items.last().filter(|_| all.next_cursor.is_some()).map(|event| event.at);
-        let uses_since = oldest.filter(|at| span.has(*at));
+        let oldest = all.items.last().filter(|_| all.next_cursor.is_some());
+        let uses_since = oldest.filter(|event| span.has(place(event.id))).map(|event| event.at);
 
-        let uses = all.items.iter().filter(|event| is_use(event) && span.has(event.at));
+        let uses = all.items.iter().filter(|event| is_use(event) && span.has(place(event.id)));
         let mut told: Vec<_> = changes
             .items
             .iter()
             .chain(uses)
-            .filter_map(|event| Some((event.at, event.id.uuid(), Entry::of(event)?)))
+            .filter_map(|event| Some((place(event.id), Entry::of(event)?)))
             .collect();
-        told.extend(self.told_elsewhere(actor, id).await?.into_iter().filter(|(at, ..)| span.has(*at)));
-        told.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
-        let entries = fold(told.into_iter().map(|(.., entry)| entry));
+        told.extend(self.told_elsewhere(actor, id).await?.into_iter().filter(|(at, _)| span.has(*at)));
+        told.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        let entries = fold(told.into_iter().map(|(_, entry)| entry));
         let names = self.names_of(actor, &entries).await?;
         Ok(History { entries, next_cursor: changes.next_cursor, names, uses_since })
     }
@@ -100,11 +105,7 @@ impl Hub {
     }
 
     /// What no audit event of the credential tells: attempts that failed, and what time alone has changed.
-    async fn told_elsewhere(
-        &self,
-        actor: &Actor,
-        id: CredentialId,
-    ) -> Result<Vec<(Millis, uuid::Uuid, Entry)>, Error> {
+    async fn told_elsewhere(&self, actor: &Actor, id: CredentialId) -> Result<Vec<(Place, Entry)>, Error> {
         let environment = actor.environment();
         let request = PageRequest { limit: MOST_ELSE, after: None };
         let failed = AttemptFilter {
@@ -117,11 +118,11 @@ impl Hub {
         let events = store::event::list(&self.store, environment, filter, &request).await?;
         let attempts = attempts.items.iter().map(|attempt| {
             let entry = Entry::of_attempt(attempt);
-            (entry.at, attempt.id.uuid(), entry)
+            ((entry.at, attempt.id.uuid()), entry)
         });
         let events = events.items.iter().filter_map(|event| {
             let what = Happening::of_event(event.kind)?;
-            Some((event.created_at, event.id.uuid(), Entry::once(what, event.created_at)))
+            Some(((event.created_at, event.id.uuid()), Entry::once(what, event.created_at)))
         });
         Ok(attempts.chain(events).collect())
     }
@@ -146,9 +147,9 @@ fn is_use(event: &crate::domain::audit::AuditEvent) -> bool {
     matches!(Happening::of(event), Some(Happening::Used | Happening::CallFailed | Happening::Read))
 }
 
-/// When the event was written after which the page begins: ids carry their time.
-fn began(page: &PageRequest) -> Option<Millis> {
-    let id: AuditEventId = page.after.as_deref()?.parse().ok()?;
-    let (seconds, nanos) = id.uuid().get_timestamp()?.to_unix();
-    Some(Millis(i64::try_from(seconds).ok()? * 1_000 + i64::from(nanos / 1_000_000)))
+/// Where an audit event stands: its id carries its time.
+fn place(id: AuditEventId) -> Place {
+    let written = id.uuid().get_timestamp().map_or((0, 0), |time| time.to_unix());
+    let seconds = i64::try_from(written.0).unwrap_or(i64::MAX / 1_000);
+    (Millis(seconds * 1_000 + i64::from(written.1 / 1_000_000)), id.uuid())
 }

@@ -9,6 +9,7 @@ use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::confirm::ConfirmPage;
+use crate::http::dashboard::form::Form;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Flash, Place};
 use crate::http::dashboard::url::Url;
@@ -103,8 +104,16 @@ pub(in crate::http::dashboard) struct LinkPage {
     pub(in crate::http::dashboard) back_label: String,
 }
 
-/// `POST …/link`.
-pub(super) async fn make_link(desk: InEnvironment, InPath(path): InPath<CredentialPath>) -> Answer {
+/// `POST …/link`: shown, or mailed to its user.
+pub(super) async fn make_link(
+    desk: InEnvironment,
+    InPath(path): InPath<CredentialPath>,
+    form: Form,
+) -> Answer {
+    if form.has("mail") {
+        desk.hub.mail_reconnect_link(&desk.actor, path.credential).await?;
+        return Ok(desk.done(Flash::LinkMailed, &Url::Credential(&desk.environment, path.credential)));
+    }
     let made = desk.hub.reconnect_link(&desk.actor, path.credential).await?;
     let credential = desk.hub.get_credential(&desk.actor, path.credential).await?;
     let name = named(&desk, &credential);
