@@ -25,6 +25,7 @@ pub fn routes() -> Router<HttpState> {
         .route("/connect/state", get(stream::get_state))
         .route("/connect/events", get(stream::stream_state))
         .route("/connect/credentials", post(frame::submit_credential))
+        .route("/connect/disconnect", post(frame::disconnect))
         .route("/connect/tickets", post(frame::create_ticket))
         .route("/connect/start", get(popup::start_flow))
         .route("/connect/start/handshake", post(popup::shake_hands))

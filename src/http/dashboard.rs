@@ -14,7 +14,8 @@
 //!    a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
 //!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Nothing`, `Value`, `Text`, `Area`, `Tick`,
-//!    `Radio`; those of what slides in beside a page and of typed values in `templates/components/secret.html`.
+//!    `Radio`; those of what slides in beside a page and of typed values in `templates/components/secret.html`. A list
+//!    with filters has a `filter::Filter`, shown by `Chips`, `Filters` and `FilterText`.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with
@@ -24,6 +25,7 @@
 
 mod account;
 mod api_keys;
+mod attempts;
 mod audit;
 mod authenticator;
 mod caller;
@@ -32,7 +34,9 @@ mod confirm;
 mod connectors;
 mod console;
 mod cookies;
+mod credentials;
 mod events;
+mod filter;
 mod form;
 mod guard;
 mod integrations;
@@ -48,6 +52,7 @@ mod settings;
 mod sign_in;
 mod theme;
 pub mod url;
+mod users;
 mod webhooks;
 
 pub(super) use guard::nothing_here;
@@ -120,6 +125,9 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
         .merge(webhooks::routes())
         .merge(console::routes())
         .merge(secrets::routes())
+        .merge(users::routes())
+        .merge(credentials::routes())
+        .merge(attempts::routes())
         .layer(guard::own_site())
         .layer(from_fn_with_state(state.clone(), guard::problems_as_pages))
 }

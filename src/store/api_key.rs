@@ -96,6 +96,23 @@ pub async fn find_anywhere(db: &impl Reads, id: ApiKeyId) -> Result<Option<ApiKe
     }
 }
 
+/// What some keys of an environment are called.
+pub async fn names(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    ids: &[ApiKeyId],
+) -> Result<Vec<(ApiKeyId, String)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::Name)
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db.connection())
+        .await?)
+}
+
 /// The keys of an environment, newest first.
 pub async fn list(db: &impl Reads, tenant: Tenant, page: &PageRequest) -> Result<Page<ApiKey>, StoreError> {
     let mut query = Entity::find().filter(Column::EnvironmentId.eq(tenant.environment));

@@ -192,6 +192,40 @@ pub async fn latest(
     Ok(rows.into_iter().map(AuditEvent::from).collect())
 }
 
+/// Which audit events of a credential are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All but its uses. The condition is that of the index `idx_audit_event_changes`.
+    Changes,
+    /// All.
+    All,
+}
+
+/// The audit events of one credential, newest first.
+pub async fn of_target(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    target: &str,
+    which: Which,
+    page: &PageRequest,
+) -> Result<Page<AuditEvent>, StoreError> {
+    const CREDENTIAL: &str = "target_type = 'credential'";
+    const CHANGES: &str = "action NOT IN ('proxy.begin', 'proxy.call', 'credential.token')";
+    let mut query = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::TargetId.eq(target))
+        .filter(sea_orm::sea_query::Expr::cust(CREDENTIAL));
+    if which == Which::Changes {
+        query = query.filter(sea_orm::sea_query::Expr::cust(CHANGES));
+    }
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Id.lt(after.as_str()));
+    }
+    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
+    let events = rows.into_iter().map(AuditEvent::from).collect();
+    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+}
+
 /// As many as a page has, and one more.
 async fn newest(
     db: &impl Reads,

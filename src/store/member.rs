@@ -84,6 +84,23 @@ pub async fn of_ids(
     Ok(found.into_iter().map(Into::into).collect())
 }
 
+/// What some members are called.
+pub async fn names(
+    db: &impl Reads,
+    workspace: WorkspaceId,
+    ids: &[MemberId],
+) -> Result<Vec<(MemberId, String)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::Name)
+        .filter(Column::WorkspaceId.eq(workspace))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db.connection())
+        .await?)
+}
+
 /// The same, held until the transaction ends.
 pub async fn lock(tx: &Tx, workspace: WorkspaceId, id: MemberId) -> Result<Option<Member>, StoreError> {
     let found = Entity::find_by_id((workspace, id)).lock_exclusive().one(tx.connection()).await?;

@@ -59,3 +59,32 @@ if (look) {
 
 // What was found by a test is read first.
 document.getElementById("tested")?.focus();
+// Several rows at once: all of a page by one box, and how many are chosen.
+const bulk = document.querySelector("form.bulk");
+if (bulk) {
+  const picks = [...bulk.querySelectorAll("[data-pick]")];
+  const all = bulk.querySelector("[data-pick-all]");
+  const matching = bulk.querySelector("[data-pick-matching]");
+  const count = bulk.querySelector("[data-picked]");
+  const tell = () => {
+    const chosen = picks.filter((pick) => pick.checked).length;
+    all.checked = chosen === picks.length;
+    all.indeterminate = chosen > 0 && chosen < picks.length;
+    count.textContent = matching.checked ? "With all of them:" : `With ${chosen} chosen:`;
+    for (const button of bulk.querySelectorAll(".bulk-bar button")) button.disabled = !chosen && !matching.checked;
+  };
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const pick of picks) pick.checked = all.checked;
+    });
+    bulk.addEventListener("change", tell);
+    // A page that one comes back to keeps its boxes.
+    window.addEventListener("pageshow", tell);
+    tell();
+  }
+}
+
+// Long work goes on by itself; without a script there is a button.
+const next = document.querySelector("form[data-continue]");
+if (next) setTimeout(() => next.isConnected && next.requestSubmit(), 300);

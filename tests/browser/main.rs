@@ -13,6 +13,7 @@
 mod answers;
 #[path = "support/chrome.rs"]
 mod chrome;
+mod credentials;
 mod dashboard;
 mod docs;
 #[path = "support/front.rs"]

@@ -2,9 +2,12 @@
 
 mod account;
 mod api_keys;
+mod attempts;
 mod audit;
+mod bulk;
 mod connectors;
 mod console;
+mod credentials;
 mod events;
 mod integrations;
 mod members;
@@ -14,4 +17,5 @@ mod secrets;
 mod settings;
 mod sign_in;
 mod theme;
+mod users;
 mod webhooks;

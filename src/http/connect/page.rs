@@ -36,6 +36,8 @@ pub struct FrameShell {
     pub host_app: String,
     /// The host app's colours and logo.
     pub look: Look,
+    /// What is shown until the script has something else: that nothing is left to do.
+    pub done: Option<HostedDonePage>,
 }
 
 /// What is to be done about one connector.
@@ -63,6 +65,48 @@ pub enum RowState {
     },
 }
 
+/// What a user sees of what they have given, on a hosted page.
+#[derive(Debug, Clone, Serialize)]
+pub struct OwnCredential {
+    /// Its id.
+    pub id: String,
+    /// Since when.
+    pub since: Day,
+    /// When it was last used.
+    pub last_used: Option<Day>,
+    /// With which rights.
+    pub access: Vec<String>,
+}
+
+/// A day, which the script says in the reader's words.
+#[derive(Debug, Clone, Serialize)]
+pub struct Day {
+    /// The moment, as machines read it.
+    pub at: String,
+    /// The day of it in UTC.
+    pub day: String,
+}
+
+impl Day {
+    /// The day of the moment written so (RFC 3339).
+    pub fn of(at: String) -> Self {
+        Self { day: at.split('T').next().unwrap_or_default().to_owned(), at }
+    }
+}
+
+/// Asks once before something is disconnected.
+#[derive(Debug, Clone, Serialize)]
+pub struct DisconnectPage {
+    /// The host app's name.
+    pub host_app: String,
+    /// Which app.
+    pub connector: Connector,
+    /// The label of the upstream account.
+    pub account: Option<String>,
+    /// The credential.
+    pub credential: String,
+}
+
 /// One connector on the choose page.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChooseRow {
@@ -72,6 +116,8 @@ pub struct ChooseRow {
     pub state: RowState,
     /// Whether the integration works without it.
     pub optional: bool,
+    /// What the user has given; none inside a frame.
+    pub own: Option<OwnCredential>,
 }
 
 /// What the host app asks for, an app a row.

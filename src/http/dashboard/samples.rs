@@ -2,11 +2,13 @@
 
 use super::account::AccountPage;
 use super::api_keys::{ApiKeysPage, NewApiKeyPage, ShownApiKeyPage};
+use super::attempts::AttemptsPage;
 use super::audit::{AuditPage, CheckPage, ExportPage};
 use super::authenticator::AuthenticatorPage;
 use super::confirm::ConfirmPage;
 use super::connectors::{CataloguePage, ConnectorPage, ConnectorsPage, ProviderPage};
 use super::console::ConsolePage;
+use super::credentials::{BulkConfirmPage, BulkPage, CredentialPage, CredentialsPage, LinkPage};
 use super::events::{EventPage, EventsPage};
 use super::guard::ProblemPage;
 use super::integrations::{IntegrationPage, IntegrationsPage};
@@ -19,6 +21,7 @@ use super::secrets::{ManySecretsPage, SecretValuePage, SecretsPage};
 use super::settings::SettingsPage;
 use super::sign_in::{CodePage, SignInPage, StepUpPage};
 use super::theme::{PreviewPage, ThemePage};
+use super::users::{UserPage, UsersPage};
 use super::webhooks::{DeliveryPage, NewWebhookPage, ShownWebhookPage, WebhookPage, WebhooksPage};
 use crate::http::render::{Page, RenderError, Renderer};
 use crate::http::strings::Locale;
@@ -54,6 +57,14 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<SecretValuePage>(renderer, &mut all)?;
     framed::<ManySecretsPage>(renderer, &mut all)?;
     framed::<ConsolePage>(renderer, &mut all)?;
+    framed::<UsersPage>(renderer, &mut all)?;
+    framed::<UserPage>(renderer, &mut all)?;
+    framed::<CredentialsPage>(renderer, &mut all)?;
+    framed::<CredentialPage>(renderer, &mut all)?;
+    framed::<LinkPage>(renderer, &mut all)?;
+    framed::<BulkConfirmPage>(renderer, &mut all)?;
+    framed::<BulkPage>(renderer, &mut all)?;
+    framed::<AttemptsPage>(renderer, &mut all)?;
     framed::<ApiKeysPage>(renderer, &mut all)?;
     framed::<NewApiKeyPage>(renderer, &mut all)?;
     framed::<ShownApiKeyPage>(renderer, &mut all)?;

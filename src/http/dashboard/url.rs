@@ -5,7 +5,8 @@
 use std::fmt;
 
 use vouchsafe_entity::id::{
-    ApiKeyId, DeliveryId, EventId, InvitationId, MemberId, MemberSessionId, WebhookEndpointId,
+    ApiKeyId, CredentialId, DeliveryId, EventId, InvitationId, MemberId, MemberSessionId, UserId,
+    WebhookEndpointId,
 };
 
 /// An address of the dashboard; an environment is named by its name.
@@ -62,6 +63,18 @@ pub enum Url<'a> {
     CheckAudit(&'a str),
     Theme(&'a str),
     ThemePreview(&'a str),
+    Credentials(&'a str),
+    BulkCredentials(&'a str),
+    Credential(&'a str, CredentialId),
+    DeactivateCredential(&'a str, CredentialId),
+    RevokeCredential(&'a str, CredentialId),
+    DeleteCredential(&'a str, CredentialId),
+    Users(&'a str),
+    User(&'a str, UserId),
+    LinkUser(&'a str, UserId),
+    DeleteUser(&'a str, UserId),
+    DisconnectCredential(&'a str, UserId, CredentialId),
+    Attempts(&'a str),
     Settings(&'a str),
     Secrets(&'a str),
     NewSecret(&'a str),
@@ -141,6 +154,22 @@ impl fmt::Display for Url<'_> {
             Self::CheckAudit(environment) => write!(f, "/{environment}/audit/check"),
             Self::Theme(environment) => write!(f, "/{environment}/theme"),
             Self::ThemePreview(environment) => write!(f, "/{environment}/theme/preview"),
+            Self::Credentials(environment) => write!(f, "/{environment}/credentials"),
+            Self::BulkCredentials(environment) => write!(f, "/{environment}/credentials/bulk"),
+            Self::Credential(environment, id) => write!(f, "/{environment}/credentials/{id}"),
+            Self::DeactivateCredential(environment, id) => {
+                write!(f, "/{environment}/credentials/{id}/deactivate")
+            }
+            Self::RevokeCredential(environment, id) => write!(f, "/{environment}/credentials/{id}/revoke"),
+            Self::DeleteCredential(environment, id) => write!(f, "/{environment}/credentials/{id}/delete"),
+            Self::Users(environment) => write!(f, "/{environment}/users"),
+            Self::User(environment, id) => write!(f, "/{environment}/users/{id}"),
+            Self::LinkUser(environment, id) => write!(f, "/{environment}/users/{id}/link"),
+            Self::DeleteUser(environment, id) => write!(f, "/{environment}/users/{id}/delete"),
+            Self::DisconnectCredential(environment, user, id) => {
+                write!(f, "/{environment}/users/{user}/credentials/{id}/disconnect")
+            }
+            Self::Attempts(environment) => write!(f, "/{environment}/attempts"),
             Self::Settings(environment) => write!(f, "/{environment}/settings"),
             Self::Secrets(environment) => write!(f, "/{environment}/secrets"),
             Self::NewSecret(environment) => write!(f, "/{environment}/secrets/new"),

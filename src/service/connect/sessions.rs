@@ -55,6 +55,24 @@ pub struct NewSession {
     pub theme: Option<Map<String, Value>>,
 }
 
+impl NewSession {
+    /// A session of the user called so, for everything.
+    pub(super) fn for_user(user: String) -> Self {
+        Self {
+            user: SessionUser::Named(user),
+            integration: None,
+            connectors: None,
+            allowed_origins: None,
+            return_url: None,
+            credential: None,
+            expires_in: None,
+            confirm: None,
+            locale: None,
+            theme: None,
+        }
+    }
+}
+
 /// A session with what is shown once.
 #[derive(Debug)]
 pub struct CreatedSession {

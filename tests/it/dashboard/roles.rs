@@ -25,10 +25,10 @@ enum Who {
 use Who::{Members, Own, Public, Roles};
 
 const HIDDEN: Who = Roles([0, 0, 404, 404]);
+/// What editors and viewers see and may not change.
 const ADMINS: Who = Roles([0, 0, 403, 403]);
+/// What viewers see and may not look into or mend.
 const EDITORS: Who = Roles([0, 0, 0, 403]);
-/// What owners and admins do, and the others see.
-const MANAGED: Who = Roles([0, 0, 403, 403]);
 
 const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard", Members),
@@ -111,25 +111,46 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard/{environment}/settings", Members),
     ("POST", "/dashboard/{environment}/settings", Roles([0, 0, 403, 403])),
     ("GET", "/dashboard/{environment}/secrets", Members),
-    ("GET", "/dashboard/{environment}/secrets/new", MANAGED),
-    ("POST", "/dashboard/{environment}/secrets/new", MANAGED),
+    ("GET", "/dashboard/{environment}/secrets/new", ADMINS),
+    ("POST", "/dashboard/{environment}/secrets/new", ADMINS),
     ("POST", "/dashboard/{environment}/secrets/columns", Members),
-    ("POST", "/dashboard/{environment}/secrets/act", MANAGED),
+    ("POST", "/dashboard/{environment}/secrets/act", ADMINS),
     ("GET", "/dashboard/{environment}/secret/{secret}", Roles([0, 0, 0, 403])),
-    ("GET", "/dashboard/{environment}/secret/{secret}/edit", MANAGED),
-    ("POST", "/dashboard/{environment}/secret/{secret}/edit", MANAGED),
-    ("GET", "/dashboard/{environment}/secret/{secret}/reveal", MANAGED),
-    ("POST", "/dashboard/{environment}/secret/{secret}/reveal", MANAGED),
-    ("GET", "/dashboard/{environment}/secret/{secret}/deactivate", MANAGED),
-    ("POST", "/dashboard/{environment}/secret/{secret}/deactivate", MANAGED),
-    ("GET", "/dashboard/{environment}/secret/{secret}/reactivate", MANAGED),
-    ("POST", "/dashboard/{environment}/secret/{secret}/reactivate", MANAGED),
-    ("GET", "/dashboard/{environment}/secret/{secret}/revoke", MANAGED),
-    ("POST", "/dashboard/{environment}/secret/{secret}/revoke", MANAGED),
-    ("GET", "/dashboard/{environment}/secret/{secret}/delete", MANAGED),
-    ("POST", "/dashboard/{environment}/secret/{secret}/delete", MANAGED),
+    ("GET", "/dashboard/{environment}/secret/{secret}/edit", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/edit", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/reveal", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/reveal", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/deactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/deactivate", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/reactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/reactivate", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/revoke", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/revoke", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/delete", ADMINS),
     ("GET", "/dashboard/{environment}/console", Roles([0, 0, 0, 404])),
     ("POST", "/dashboard/{environment}/console", Roles([0, 0, 0, 404])),
+    ("GET", "/dashboard/{environment}/users", Members),
+    ("GET", "/dashboard/{environment}/users/{user}", Members),
+    ("POST", "/dashboard/{environment}/users/{user}/link", EDITORS),
+    ("GET", "/dashboard/{environment}/users/{user}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/users/{user}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/users/{user}/credentials/{credential}/disconnect", ADMINS),
+    ("POST", "/dashboard/{environment}/users/{user}/credentials/{credential}/disconnect", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials", Members),
+    ("POST", "/dashboard/{environment}/credentials/bulk", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/verify", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/refresh", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/link", EDITORS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/deactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/deactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/reactivate", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/revoke", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/revoke", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/attempts", EDITORS),
     ("GET", "/dashboard/{environment}/api-keys", HIDDEN),
     ("GET", "/dashboard/{environment}/api-keys/new", HIDDEN),
     ("POST", "/dashboard/{environment}/api-keys/new", HIDDEN),
@@ -255,6 +276,13 @@ async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -
         app.secret(&secret).await;
         path = path.replace("{secret}", &format!("K{number}"));
     }
+    if path.contains("{user}") || path.contains("{credential}") {
+        let name = format!("user-{number}");
+        let user = app.user(&name).await;
+        let credential = app.credential(&name).await;
+        path = path.replace("{credential}", credential["credentialId"].as_str().unwrap());
+        path = path.replace("{user}", &user);
+    }
     if path.contains("{member}") {
         let email = format!("m{number}@acme.test");
         app.as_invited(owner, "viewer", &email).await;
@@ -270,6 +298,11 @@ async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -
         path = path.replace("{invitation}", &page.between("/dashboard/invitations/", "/withdraw"));
     }
     filled_further(app, &path.replace("{session}", "msess_01jz0000000000000000000000"), number).await
+}
+
+/// What a form has to say before it is asked who may send it.
+fn form_of(path: &str) -> &'static [(&'static str, &'static str)] {
+    if path.ends_with("/bulk") { &[("action", "delete"), ("all", "1")] } else { &[] }
 }
 
 #[tokio::test]
@@ -293,7 +326,7 @@ async fn each_role_gets_as_far_as_the_table_says() {
         for (person, expected) in people.iter().zip(expected) {
             number += 1;
             let filled = filled(&app, &owner, path, number).await;
-            let answer = person.send(method.clone(), &filled, &[]).await;
+            let answer = person.send(method.clone(), &filled, form_of(path)).await;
             let seen = format!("{method} {path} as {}: {} {}", person.email, answer.status, answer.html);
             if expected == 0 {
                 assert!(![401, 403, 404, 405, 500].contains(&answer.status), "{seen}");

@@ -6,8 +6,8 @@ mod asking;
 mod ending;
 
 use super::{
-    CallbackPage, ChoosePage, Connector, DonePage, FailedPage, FrameMode, FrameShell, HostedDonePage,
-    InterstitialPage, KeyPage, Look, SignInPage, WaitingPage,
+    CallbackPage, ChoosePage, ConnectedAccount, Connector, DisconnectPage, DonePage, FailedPage, FrameMode,
+    FrameShell, HostedDonePage, HostedState, InterstitialPage, KeyPage, Look, SignInPage, WaitingPage,
 };
 use crate::domain::theme::Theme;
 use crate::http::render::{Page, RenderError, Renderer};
@@ -27,6 +27,7 @@ pub fn render_samples(renderer: &Renderer, locale: Locale) -> Result<Vec<Rendere
     let mut all = Vec::new();
     render_page::<FrameShell>(renderer, locale, &mut all)?;
     render_page::<ChoosePage>(renderer, locale, &mut all)?;
+    render_page::<DisconnectPage>(renderer, locale, &mut all)?;
     render_page::<SignInPage>(renderer, locale, &mut all)?;
     render_page::<WaitingPage>(renderer, locale, &mut all)?;
     render_page::<KeyPage>(renderer, locale, &mut all)?;
@@ -76,7 +77,18 @@ impl Page for FrameShell {
             mode: FrameMode::Frame,
             host_app: "Acme".to_owned(),
             look: look(),
+            done: None,
         };
-        vec![("framed", shell.clone()), ("hosted", Self { mode: FrameMode::Hosted, ..shell })]
+        let done = HostedDonePage {
+            host_app: Some("Acme".to_owned()),
+            state: HostedState::Completed,
+            accounts: vec![ConnectedAccount { connector: hubspot(), account: Some(RTL.to_owned()) }],
+            return_url: None,
+        };
+        vec![
+            ("framed", shell.clone()),
+            ("hosted", Self { mode: FrameMode::Hosted, ..shell.clone() }),
+            ("completed", Self { mode: FrameMode::Hosted, done: Some(done), ..shell }),
+        ]
     }
 }
