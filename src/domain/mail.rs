@@ -108,7 +108,24 @@ pub struct InvitationLetter {
     pub link: String,
 }
 
-/// What an owner is told where a member was shown many secrets in a short time.
+/// Something that owners should look at soon.
+#[derive(Clone, Debug)]
+pub enum Alarm {
+    /// A member was shown many secrets in a short time.
+    SecretsShown {
+        /// Who.
+        who: String,
+    },
+    /// A webhook endpoint is not told any more.
+    EndpointDisabled {
+        /// Its address.
+        url: String,
+        /// Whether it said that it is gone; otherwise it took nothing for days.
+        gone: bool,
+    },
+}
+
+/// What an owner is told of.
 #[derive(Clone, Debug)]
 pub struct AlarmLetter {
     /// The address.
@@ -117,8 +134,8 @@ pub struct AlarmLetter {
     pub workspace: String,
     /// The environment's name.
     pub environment: String,
-    /// Who was shown them.
-    pub who: String,
+    /// What happened.
+    pub alarm: Alarm,
     /// Where more is found.
     pub link: String,
 }

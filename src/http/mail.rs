@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::render::{Page, RenderError, Renderer};
 use super::strings::Locale;
-use crate::domain::mail::{AlarmLetter, InvitationLetter, Letter, Occasion};
+use crate::domain::mail::{Alarm, AlarmLetter, InvitationLetter, Letter, Occasion};
 use crate::service::mail::{Worded, Words};
 
 /// What a mail is given. Templates `mail/reconnect.html` and `mail/reconnect.txt`.
@@ -86,8 +86,12 @@ pub struct AlarmMail {
     pub workspace: String,
     /// In which environment.
     pub environment: String,
-    /// Who was shown many secrets.
-    pub who: String,
+    /// What happened: `secrets_shown` or `endpoint_disabled`.
+    pub what: &'static str,
+    /// The member, or the endpoint's address.
+    pub whose: String,
+    /// Whether the endpoint said that it is gone.
+    pub gone: bool,
     /// Where more is found.
     pub link: String,
 }
@@ -106,7 +110,7 @@ impl Page for AlarmHtml {
     const TEMPLATE: &'static str = "mail/alarm.html";
 
     fn samples() -> Vec<(&'static str, Self)> {
-        vec![("alarm", Self(alarm()))]
+        alarms().into_iter().map(|(name, mail)| (name, Self(mail))).collect()
     }
 }
 
@@ -114,17 +118,24 @@ impl Page for AlarmText {
     const TEMPLATE: &'static str = "mail/alarm.txt";
 
     fn samples() -> Vec<(&'static str, Self)> {
-        vec![("alarm", Self(alarm()))]
+        alarms().into_iter().map(|(name, mail)| (name, Self(mail))).collect()
     }
 }
 
-fn alarm() -> AlarmMail {
-    AlarmMail {
+fn alarms() -> [(&'static str, AlarmMail); 3] {
+    let alarm = |what, whose: &str, gone| AlarmMail {
         workspace: "acme".to_owned(),
         environment: "production".to_owned(),
-        who: "Jo <Miller>".to_owned(),
+        what,
+        whose: whose.to_owned(),
+        gone,
         link: "https://hub.acme.test/dashboard/production/overview".to_owned(),
-    }
+    };
+    [
+        ("secrets", alarm("secrets_shown", "Jo <Miller>", false)),
+        ("endpoint-failing", alarm("endpoint_disabled", "https://acme.test/hooks?a=b&c=d", false)),
+        ("endpoint-gone", alarm("endpoint_disabled", "https://acme.test/hooks", true)),
+    ]
 }
 
 impl Page for InvitationHtml {
@@ -235,10 +246,16 @@ impl Words for MailWords {
 
     fn word_alarm(&self, letter: &AlarmLetter) -> Option<Worded> {
         let one_line = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+        let (what, whose, gone) = match &letter.alarm {
+            Alarm::SecretsShown { who } => ("secrets_shown", who, false),
+            Alarm::EndpointDisabled { url, gone } => ("endpoint_disabled", url, *gone),
+        };
         let mail = AlarmMail {
             workspace: one_line(&letter.workspace),
             environment: one_line(&letter.environment),
-            who: one_line(&letter.who),
+            what,
+            whose: one_line(whose),
+            gone,
             link: letter.link.clone(),
         };
         logged(self.both(Locale::En, &AlarmHtml(mail.clone()), &AlarmText(mail)))

@@ -8,8 +8,7 @@ use vouchsafe_entity::id::{AuditEventId, MemberId};
 use vouchsafe_entity::kind::Visibility;
 
 use crate::domain::actor::{Actor, Author};
-use crate::domain::mail::AlarmLetter;
-use crate::domain::member::Member;
+use crate::domain::mail::Alarm;
 use crate::domain::reveal::{MOST, Pace, SPAN, pace};
 use crate::domain::role::Action;
 use crate::ids::Ids;
@@ -20,9 +19,6 @@ use crate::store::{self, Tx};
 const REVEAL: &str = "secret.reveal";
 /// A member looked at so many values in a short time that the owners should know.
 pub(in crate::service) const ALARM: &str = "secret.reveal_alarm";
-
-/// So many owners are told.
-const MOST_OWNERS: u64 = 20;
 
 impl Hub {
     /// Lets the actor go on who may be shown the value of this secret now. It is not shown yet.
@@ -74,36 +70,17 @@ impl Hub {
         let value = self.open_secret(&secret)?;
         tx.commit().await?;
         if let Some(member) = alarming {
-            self.tell_owners(actor, member).await?;
+            self.tell_of_reveals(actor, member).await?;
         }
         Ok(value)
     }
 
     /// Tells the owners that a member was shown many values.
-    async fn tell_owners(self: &Arc<Self>, actor: &Actor, member: MemberId) -> Result<(), Error> {
-        if !self.mails() {
-            return Ok(());
+    async fn tell_of_reveals(self: &Arc<Self>, actor: &Actor, member: MemberId) -> Result<(), Error> {
+        match store::member::find(&self.store, actor.workspace(), member).await? {
+            Some(member) => self.tell_owners(actor.tenant, Alarm::SecretsShown { who: member.name }).await,
+            None => Ok(()),
         }
-        let workspace = store::workspace::find(&self.store, actor.workspace()).await?;
-        let member = store::member::find(&self.store, actor.workspace(), member).await?;
-        let (Some(workspace), Some(member)) = (workspace, member) else {
-            return Ok(());
-        };
-        let (environment, _) = &*self.environment_of(actor.environment()).await?;
-        let link = self
-            .public_url()
-            .join(&format!("dashboard/{}/overview", environment.name))
-            .map_err(|_| Error::internal("the public URL takes no path"))?;
-        let letter = |owner: Member| AlarmLetter {
-            to: owner.email,
-            workspace: workspace.name.clone(),
-            environment: environment.name.clone(),
-            who: member.name.clone(),
-            link: link.to_string(),
-        };
-        let owners = store::member::owners(&self.store, actor.workspace(), MOST_OWNERS).await?;
-        self.mail_alarm(owners.into_iter().map(letter).collect());
-        Ok(())
     }
 
     /// How often a member was shown values of late, in whichever environment. The audit log is what counts them.
