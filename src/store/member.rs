@@ -107,20 +107,6 @@ pub async fn lock(tx: &Tx, workspace: WorkspaceId, id: MemberId) -> Result<Optio
     Ok(found.map(Into::into))
 }
 
-/// The names of members.
-pub async fn names(
-    db: &impl Reads,
-    workspace: WorkspaceId,
-    ids: Vec<MemberId>,
-) -> Result<Vec<(MemberId, String)>, StoreError> {
-    let named = Entity::find()
-        .select_only()
-        .columns([Column::Id, Column::Name])
-        .filter(Column::WorkspaceId.eq(workspace))
-        .filter(Column::Id.is_in(ids));
-    Ok(named.into_tuple().all(db.connection()).await?)
-}
-
 /// The member who signs in as `email`, in whatever workspace.
 pub async fn by_email(db: &impl Reads, email: &str) -> Result<Option<Member>, StoreError> {
     Ok(Entity::find().filter(Column::Email.eq(email)).one(db.connection()).await?.map(Into::into))

@@ -56,7 +56,7 @@ impl Hub {
         let keys: Vec<ApiKeyId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         let mut names = HashMap::new();
         if !members.is_empty() {
-            let found = store::member::names(&self.store, actor.workspace(), members).await?;
+            let found = store::member::names(&self.store, actor.workspace(), &members).await?;
             names.extend(found.into_iter().map(|(id, name)| (id.to_string(), name)));
         }
         if !keys.is_empty() {
