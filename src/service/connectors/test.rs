@@ -204,11 +204,11 @@ fn of_client(name: &str, error: &TokenError) -> TestStep {
         }
         FailClass::Local => step(Finding::Unsure, asked_of_users(name)),
         FailClass::NotSent | FailClass::Ambiguous if error.status.is_none() => {
-            let cause = match &error.cause {
-                Some(Cause::Egress(error)) => unreachable(name, error),
-                Some(Cause::Render(_)) | None => unreachable(name, error),
+            let cause: &dyn std::error::Error = match &error.cause {
+                Some(Cause::Egress(cause)) => cause,
+                Some(Cause::Render(_)) | None => error,
             };
-            step(Finding::Bad, cause)
+            step(Finding::Bad, unreachable(name, cause))
         }
         FailClass::NotSent | FailClass::Ambiguous | FailClass::Unreadable | FailClass::Other => {
             let said = said(error);

@@ -63,6 +63,7 @@ pub(in crate::http::dashboard) struct ShownWebhookPage {
 
 /// One endpoint.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(in crate::http::dashboard) struct WebhookPage {
     environment: String,
     url: String,
