@@ -151,24 +151,19 @@ impl Hub {
 }
 
 fn settings(connector: &Connector, definition: &Definition) -> TestStep {
-    match Hub::ensure_complete(connector, definition, "") {
-        Ok(()) => TestStep::new(TestPart::Settings, Finding::Good, "Everything that is needed is there."),
-        Err(_) => {
-            let given = |name: &String| {
-                connector.variables.contains_key(name) || connector.secret_variables.contains(name)
-            };
-            let fields = definition.connector_fields().into_iter();
-            let mut missing: Vec<String> = fields
-                .filter(|field| field.required && !given(&field.name))
-                .map(|field| field.label)
-                .collect();
-            if Hub::working_methods(connector, definition).is_empty() {
-                missing.insert(0, "the client ID".to_owned());
-            }
-            let detail = format!("Missing: {}. Nobody can connect without.", missing.join(", "));
-            TestStep::new(TestPart::Settings, Finding::Bad, detail)
-        }
+    if Hub::ensure_complete(connector, definition, "").is_ok() {
+        return TestStep::new(TestPart::Settings, Finding::Good, "Everything that is needed is there.");
     }
+    let given =
+        |name: &String| connector.variables.contains_key(name) || connector.secret_variables.contains(name);
+    let fields = definition.connector_fields().into_iter();
+    let mut missing: Vec<String> =
+        fields.filter(|field| field.required && !given(&field.name)).map(|field| field.label).collect();
+    if Hub::working_methods(connector, definition).is_empty() {
+        missing.insert(0, "the client ID".to_owned());
+    }
+    let detail = format!("Missing: {}. Nobody can connect without.", missing.join(", "));
+    TestStep::new(TestPart::Settings, Finding::Bad, detail)
 }
 
 fn asked_of_users(name: &str) -> String {

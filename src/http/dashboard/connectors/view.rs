@@ -132,7 +132,7 @@ fn named(desk: &InEnvironment, view: &ConnectorView) -> String {
 }
 
 impl ConnectorsPage {
-    pub(super) fn of(desk: &InEnvironment, found: Page<ConnectorView>, first: bool) -> Self {
+    pub(super) fn of(desk: &InEnvironment, found: &Page<ConnectorView>, first: bool) -> Self {
         let now = desk.hub.now();
         let next = |cursor: &String| format!("{}?cursor={cursor}", Url::Connectors(&desk.environment));
         Self {

@@ -210,7 +210,7 @@ fn filters(page: &Url<'_>, chosen: Option<DeliveryStatus>) -> Vec<(&'static str,
         ("Taken", Some(DeliveryStatus::Succeeded)),
     ];
     let filter = |(label, status): (&'static str, Option<DeliveryStatus>)| {
-        let word = status.map(|status| status.as_str());
+        let word = status.map(DeliveryStatus::as_str);
         (label, filtered(page, &[("status", word)]), status == chosen)
     };
     all.map(filter).to_vec()
@@ -227,7 +227,7 @@ impl WebhookPage {
     ) -> Self {
         let (environment, now, id) = (desk.environment.as_str(), desk.hub.now(), endpoint.id);
         let page = Url::Webhook(environment, id);
-        let word = status.map(|status| status.as_str());
+        let word = status.map(DeliveryStatus::as_str);
         let next = deliveries.next_cursor.as_deref();
         Self {
             mark: mark(&endpoint),
