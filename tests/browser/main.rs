@@ -20,6 +20,7 @@ mod docs;
 mod front;
 mod harness;
 mod keys;
+mod operating;
 mod origins;
 mod people;
 mod sessions;

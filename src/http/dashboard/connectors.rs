@@ -53,7 +53,7 @@ pub(super) struct ConnectorPath {
 /// `GET /dashboard/{environment}/connectors`.
 async fn list_connectors(desk: InEnvironment, Listing { page, .. }: Listing<NoFilter>) -> Answer {
     let found = desk.hub.list_connectors(&desk.actor, &page).await?;
-    Ok(desk.show(&ConnectorsPage::of(&desk, found, page.after.is_none())))
+    Ok(desk.show(&ConnectorsPage::of(&desk, &found, page.after.is_none())))
 }
 
 /// A connector with all that its page shows beside.

@@ -175,14 +175,14 @@ fn row(environment: &str, body: &EventBody, now: Millis) -> Row {
 async fn list_events(desk: InEnvironment, Listing { page, filter: wanted }: Listing<Wanted>) -> Answer {
     let filter = checked(&wanted)?;
     let found = desk.hub.list_events(&desk.actor, filter, &page).await?;
-    Ok(desk.show(&events_page(&desk, &wanted, filter, found, page.after.is_none())))
+    Ok(desk.show(&events_page(&desk, &wanted, filter, &found, page.after.is_none())))
 }
 
 fn events_page(
     desk: &InEnvironment,
     wanted: &Wanted,
     filter: EventFilter,
-    found: Page<EventBody>,
+    found: &Page<EventBody>,
     first: bool,
 ) -> EventsPage {
     let (environment, now) = (desk.environment.as_str(), desk.hub.now());
@@ -212,10 +212,10 @@ fn events_page(
     }
 }
 
-fn delivery_row(environment: &str, delivery: Delivery, now: Millis) -> DeliveryRow {
+fn delivery_row(environment: &str, delivery: &Delivery, now: Millis) -> DeliveryRow {
     let answer = delivery.answer_status.map(|status| status.to_string()).or_else(|| delivery.error.clone());
     DeliveryRow {
-        mark: status_mark(&delivery),
+        mark: status_mark(delivery),
         attempt: delivery.attempt,
         answer: answer.unwrap_or_default(),
         at: Moment::new(delivery.started_at.unwrap_or(delivery.created_at), now),
@@ -251,7 +251,7 @@ async fn show_event(
         deliveries: deliveries
             .into_iter()
             .flat_map(|found| found.items)
-            .map(|delivery| delivery_row(environment, delivery, now))
+            .map(|delivery| delivery_row(environment, &delivery, now))
             .collect(),
         redeliver: may_redeliver.then(|| Url::RedeliverEvent(environment, path.event).to_string()),
         back: Url::Events(environment).to_string(),

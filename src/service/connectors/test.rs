@@ -151,24 +151,19 @@ impl Hub {
 }
 
 fn settings(connector: &Connector, definition: &Definition) -> TestStep {
-    match Hub::ensure_complete(connector, definition, "") {
-        Ok(()) => TestStep::new(TestPart::Settings, Finding::Good, "Everything that is needed is there."),
-        Err(_) => {
-            let given = |name: &String| {
-                connector.variables.contains_key(name) || connector.secret_variables.contains(name)
-            };
-            let fields = definition.connector_fields().into_iter();
-            let mut missing: Vec<String> = fields
-                .filter(|field| field.required && !given(&field.name))
-                .map(|field| field.label)
-                .collect();
-            if Hub::working_methods(connector, definition).is_empty() {
-                missing.insert(0, "the client ID".to_owned());
-            }
-            let detail = format!("Missing: {}. Nobody can connect without.", missing.join(", "));
-            TestStep::new(TestPart::Settings, Finding::Bad, detail)
-        }
+    if Hub::ensure_complete(connector, definition, "").is_ok() {
+        return TestStep::new(TestPart::Settings, Finding::Good, "Everything that is needed is there.");
     }
+    let given =
+        |name: &String| connector.variables.contains_key(name) || connector.secret_variables.contains(name);
+    let fields = definition.connector_fields().into_iter();
+    let mut missing: Vec<String> =
+        fields.filter(|field| field.required && !given(&field.name)).map(|field| field.label).collect();
+    if Hub::working_methods(connector, definition).is_empty() {
+        missing.insert(0, "the client ID".to_owned());
+    }
+    let detail = format!("Missing: {}. Nobody can connect without.", missing.join(", "));
+    TestStep::new(TestPart::Settings, Finding::Bad, detail)
 }
 
 fn asked_of_users(name: &str) -> String {
@@ -204,11 +199,11 @@ fn of_client(name: &str, error: &TokenError) -> TestStep {
         }
         FailClass::Local => step(Finding::Unsure, asked_of_users(name)),
         FailClass::NotSent | FailClass::Ambiguous if error.status.is_none() => {
-            let cause = match &error.cause {
-                Some(Cause::Egress(error)) => unreachable(name, error),
-                Some(Cause::Render(_)) | None => unreachable(name, error),
+            let cause: &dyn std::error::Error = match &error.cause {
+                Some(Cause::Egress(cause)) => cause,
+                Some(Cause::Render(_)) | None => error,
             };
-            step(Finding::Bad, cause)
+            step(Finding::Bad, unreachable(name, cause))
         }
         FailClass::NotSent | FailClass::Ambiguous | FailClass::Unreadable | FailClass::Other => {
             let said = said(error);

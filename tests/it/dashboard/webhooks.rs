@@ -36,10 +36,12 @@ async fn an_endpoint_is_made_with_a_secret_that_is_shown_once() {
     app.deliver().await;
     let received = receiver.take();
     assert!(received[0].is_signed_with(&secret) && received[0].is_signed_with(&new));
-    for bad in [("url", "ftp://x.test"), ("events", "nothing.happened")] {
-        let refused = owner.post(&format!("{LIST}/new"), &[("url", receiver.url.as_str()), bad][..]).await;
-        let refused = if bad.0 == "url" { owner.post(&format!("{LIST}/new"), &[bad]).await } else { refused };
-        refused.page(400, &format!("id=\"f-{}-error\"", bad.0));
+    let url = ("url", receiver.url.as_str());
+    for (form, field) in
+        [(vec![("url", "ftp://x.test")], "url"), (vec![url, ("events", "nothing.happened")], "events")]
+    {
+        let refused = owner.post(&format!("{LIST}/new"), &form).await;
+        refused.page(400, &format!("id=\"f-{field}-error\""));
     }
 }
 

@@ -125,6 +125,8 @@ pub(in crate::http::dashboard) struct ProviderPage {
     methods: Vec<&'static str>,
     categories: Vec<String>,
     needs_client: bool,
+    /// Whether one of several ways in wants a client.
+    takes_client: bool,
     /// What the embedder gives beside a client.
     wants: Vec<String>,
     /// The connectors that it has: key and address.
@@ -153,6 +155,7 @@ async fn provider_page(
         methods: method_words(definition.methods()),
         categories: definition.categories().iter().map(|category| label(category)).collect(),
         needs_client: definition.needs_client(),
+        takes_client: definition.oauth2().is_some(),
         wants: fields.map(|field| field.label).collect(),
         form: form.unwrap_or_else(|| FormView::new().with("key", key.unwrap_or_default())),
         action: Url::Provider(environment, slug).to_string(),
@@ -243,7 +246,8 @@ impl DashboardPage for ProviderPage {
             documentation: "https://developers.hubspot.com/docs".to_owned(),
             methods: vec!["Sign-in", "API key"],
             categories: vec!["CRM".to_owned()],
-            needs_client: true,
+            needs_client: may_add,
+            takes_client: true,
             wants: vec!["Tenant".to_owned()],
             connectors,
             form,

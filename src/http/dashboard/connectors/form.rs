@@ -1,6 +1,6 @@
 //! The settings of a connector as a form: what is shown of them, and what is read from it.
 //!
-//! Fields whose name begins with `secret-` are never shown again; see [`super::super::form`].
+//! Fields whose name begins with `secret-` are never shown again.
 
 use serde_json::{Map, Value};
 

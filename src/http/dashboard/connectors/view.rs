@@ -42,6 +42,7 @@ struct Row {
 
 /// A connector with its settings.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(in crate::http::dashboard) struct ConnectorPage {
     environment: String,
     app: App,
@@ -131,13 +132,13 @@ fn named(desk: &InEnvironment, view: &ConnectorView) -> String {
 }
 
 impl ConnectorsPage {
-    pub(super) fn of(desk: &InEnvironment, found: Page<ConnectorView>, first: bool) -> Self {
+    pub(super) fn of(desk: &InEnvironment, found: &Page<ConnectorView>, first: bool) -> Self {
         let now = desk.hub.now();
         let next = |cursor: &String| format!("{}?cursor={cursor}", Url::Connectors(&desk.environment));
         Self {
             first,
             next: found.next_cursor.as_ref().map(next),
-            connectors: found.items.into_iter().map(|view| row(desk, view, now)).collect(),
+            connectors: found.items.iter().map(|view| row(desk, view, now)).collect(),
             catalogue: Url::Catalogue(&desk.environment).to_string(),
             may_configure: desk.desk.who.may(Action::ConfigureConnectors),
             hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
@@ -146,10 +147,10 @@ impl ConnectorsPage {
     }
 }
 
-fn row(desk: &InEnvironment, view: ConnectorView, now: Millis) -> Row {
+fn row(desk: &InEnvironment, view: &ConnectorView, now: Millis) -> Row {
     Row {
-        app: App::new(view.connector.key.clone(), named(desk, &view)),
-        mark: mark(&view),
+        app: App::new(view.connector.key.clone(), named(desk, view)),
+        mark: mark(view),
         methods: method_words(&view.methods),
         credentials: view.credentials,
         changed: view.connector.updated_at.map(|at| Moment::new(at, now)),

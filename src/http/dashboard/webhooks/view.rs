@@ -63,6 +63,7 @@ pub(in crate::http::dashboard) struct ShownWebhookPage {
 
 /// One endpoint.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(in crate::http::dashboard) struct WebhookPage {
     environment: String,
     url: String,
@@ -185,6 +186,7 @@ fn delivery_row(environment: &str, logged: LoggedDelivery, now: Millis) -> Deliv
     let answer = match (delivery.answer_status, &delivery.error, delivery.due_at) {
         (Some(status), _, _) => status.to_string(),
         (None, Some(error), _) => error.clone(),
+        (None, None, Some(due)) if due <= now => "due now".to_owned(),
         (None, None, Some(due)) => format!("due {}", Moment::new(due, now).into_said()),
         (None, None, None) => String::new(),
     };
@@ -208,7 +210,7 @@ fn filters(page: &Url<'_>, chosen: Option<DeliveryStatus>) -> Vec<(&'static str,
         ("Taken", Some(DeliveryStatus::Succeeded)),
     ];
     let filter = |(label, status): (&'static str, Option<DeliveryStatus>)| {
-        let word = status.map(|status| status.as_str());
+        let word = status.map(DeliveryStatus::as_str);
         (label, filtered(page, &[("status", word)]), status == chosen)
     };
     all.map(filter).to_vec()
@@ -225,7 +227,7 @@ impl WebhookPage {
     ) -> Self {
         let (environment, now, id) = (desk.environment.as_str(), desk.hub.now(), endpoint.id);
         let page = Url::Webhook(environment, id);
-        let word = status.map(|status| status.as_str());
+        let word = status.map(DeliveryStatus::as_str);
         let next = deliveries.next_cursor.as_deref();
         Self {
             mark: mark(&endpoint),
