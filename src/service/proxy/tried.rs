@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::{Call, Prepared, StreamBody};
@@ -78,7 +78,7 @@ fn hidden(prepared: &Prepared) -> Vec<Zeroizing<String>> {
     // Behind a scheme stands what matters.
     let injected = injected.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, rest)| rest)]);
     let queries = prepared.allowed.query.iter().map(|(_, value)| value.expose_secret());
-    let secrets = prepared.secrets.values().map(|value| value.expose_secret());
+    let secrets = prepared.secrets.values().map(SecretString::expose_secret);
     let mut hidden = Vec::new();
     for value in injected.flatten().chain(queries).chain(secrets) {
         if value.len() < LEAST_HIDDEN {
