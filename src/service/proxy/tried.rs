@@ -101,15 +101,12 @@ fn without(bytes: &[u8], hidden: &[Zeroizing<String>]) -> Vec<u8> {
     let mut left = bytes;
     let mut shown = Vec::with_capacity(bytes.len());
     while let Some(first) = left.first() {
-        match hidden.iter().find(|value| left.starts_with(value.as_bytes())) {
-            Some(value) => {
-                shown.extend_from_slice(HIDDEN.as_bytes());
-                left = &left[value.len()..];
-            }
-            None => {
-                shown.push(*first);
-                left = &left[1..];
-            }
+        if let Some(value) = hidden.iter().find(|value| left.starts_with(value.as_bytes())) {
+            shown.extend_from_slice(HIDDEN.as_bytes());
+            left = &left[value.len()..];
+        } else {
+            shown.push(*first);
+            left = &left[1..];
         }
     }
     shown
