@@ -103,7 +103,7 @@ async function send(form, button) {
 }
 document.addEventListener("submit", (event) => {
   // What is left empty is no filter, and the address stays short.
-  for (const one of event.target.closest(".filters")?.elements ?? []) one.disabled ||= one.value === "";
+  for (const one of event.target.closest(".secret-filters")?.elements ?? []) one.disabled ||= one.value === "";
   const form = event.target.closest("[data-in-place]");
   if (!form) return;
   event.preventDefault();

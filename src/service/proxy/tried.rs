@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::{Call, Prepared, StreamBody};
@@ -78,7 +78,7 @@ fn hidden(prepared: &Prepared) -> Vec<Zeroizing<String>> {
     // Behind a scheme stands what matters.
     let injected = injected.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, rest)| rest)]);
     let queries = prepared.allowed.query.iter().map(|(_, value)| value.expose_secret());
-    let secrets = prepared.secrets.values().map(|value| value.expose_secret());
+    let secrets = prepared.secrets.values().map(SecretString::expose_secret);
     let mut hidden = Vec::new();
     for value in injected.flatten().chain(queries).chain(secrets) {
         if value.len() < LEAST_HIDDEN {
@@ -101,15 +101,12 @@ fn without(bytes: &[u8], hidden: &[Zeroizing<String>]) -> Vec<u8> {
     let mut left = bytes;
     let mut shown = Vec::with_capacity(bytes.len());
     while let Some(first) = left.first() {
-        match hidden.iter().find(|value| left.starts_with(value.as_bytes())) {
-            Some(value) => {
-                shown.extend_from_slice(HIDDEN.as_bytes());
-                left = &left[value.len()..];
-            }
-            None => {
-                shown.push(*first);
-                left = &left[1..];
-            }
+        if let Some(value) = hidden.iter().find(|value| left.starts_with(value.as_bytes())) {
+            shown.extend_from_slice(HIDDEN.as_bytes());
+            left = &left[value.len()..];
+        } else {
+            shown.push(*first);
+            left = &left[1..];
         }
     }
     shown

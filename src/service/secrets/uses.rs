@@ -59,14 +59,15 @@ impl Hub {
         let most = i64::try_from(ids.len()).unwrap_or(1) * (NAMED + 1);
         let mut uses: HashMap<SecretId, Vec<SecretUse>> = HashMap::new();
         for one in store::secret_reference::of_secrets(&self.store, actor.workspace(), &ids, most).await? {
-            let used = SecretUse { environment: one.environment, connector: one.connector, place: one.place };
-            uses.entry(one.secret_id).or_default().push(used);
+            let setting =
+                SecretUse { environment: one.environment, connector: one.connector, place: one.place };
+            uses.entry(one.secret_id).or_default().push(setting);
         }
-        let named = usize::try_from(NAMED).unwrap_or(usize::MAX);
+        let shown = usize::try_from(NAMED).unwrap_or(usize::MAX);
         let whole = |secret: crate::domain::secret::Secret| {
             let mut uses = uses.remove(&secret.id).unwrap_or_default();
-            let more = uses.len() > named;
-            uses.truncate(named);
+            let more = uses.len() > shown;
+            uses.truncate(shown);
             let environments = names.remove(&secret.id).unwrap_or_default();
             UsedSecret { view: SecretView { secret, environments }, uses, more }
         };

@@ -50,6 +50,31 @@ impl ConsolePage {
     }
 }
 
+/// A picker for samples.
+fn picker(mode: &'static str, manage: bool, form: FormView) -> Picker {
+    Picker {
+        field: "header-0".to_owned(),
+        mode,
+        find: String::new(),
+        editing: "METRICS_KEY".to_owned(),
+        choices: ["METRICS_KEY", "CUSTOMS_BROKERAGE_INTERNATIONAL_LIVE_WEBHOOK_SIGNING_KEY_2031"]
+            .into_iter()
+            .map(|key| Choice {
+                key: key.to_owned(),
+                reference: reference(key),
+                kind: "API key",
+                mark: state_word(SecretState::Active),
+                hosts: vec!["metrics.example.com".to_owned()],
+            })
+            .collect(),
+        more: true,
+        manage,
+        form,
+        kinds: kinds(),
+        said: manage.then(|| "METRICS_KEY has its new value.".to_owned()),
+    }
+}
+
 impl DashboardPage for ConsolePage {
     const TEMPLATE: &'static str = "dashboard/console.html";
     const PLACE: Place = Place::Console;
@@ -67,27 +92,6 @@ impl DashboardPage for ConsolePage {
             headers: vec![row("Authorization", "Bearer $Secret{METRICS_KEY}"), row("X-Of", "<production>")],
             body: "{\"value\": 7}".to_owned(),
             ..Draft::blank()
-        };
-        let picker = |mode: &'static str, manage: bool, form: FormView| Picker {
-            field: "header-0".to_owned(),
-            mode,
-            find: String::new(),
-            editing: "METRICS_KEY".to_owned(),
-            choices: ["METRICS_KEY", "CUSTOMS_BROKERAGE_INTERNATIONAL_LIVE_WEBHOOK_SIGNING_KEY_2031"]
-                .into_iter()
-                .map(|key| Choice {
-                    key: key.to_owned(),
-                    reference: reference(key),
-                    kind: "API key",
-                    mark: state_word(SecretState::Active),
-                    hosts: vec!["metrics.example.com".to_owned()],
-                })
-                .collect(),
-            more: true,
-            manage,
-            form,
-            kinds: kinds(),
-            said: manage.then(|| "METRICS_KEY has its new value.".to_owned()),
         };
         let none = Picker {
             choices: Vec::new(),
