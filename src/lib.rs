@@ -44,6 +44,7 @@ pub mod ids;
 pub mod journal;
 pub mod oauth;
 pub mod provider;
+pub mod public_suffix;
 pub mod random;
 pub mod secret;
 pub mod service;

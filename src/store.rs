@@ -35,6 +35,7 @@ pub mod workspace;
 
 mod credential_row;
 mod open;
+mod writes;
 
 pub use open::DatabaseUrl;
 
@@ -47,6 +48,9 @@ use sea_orm::{
 };
 use tokio::sync::Notify;
 
+use credential::Kept;
+use writes::{Write, Writes};
+
 /// The database: one writer and several readers on SQLite, one pool on PostgreSQL.
 #[derive(Clone)]
 pub struct Store {
@@ -55,6 +59,9 @@ pub struct Store {
     outbox: Arc<Notify>,
     /// The connections of `reader`.
     direct: Direct,
+    /// What was written here, where nobody else writes.
+    writes: Option<Writes>,
+    kept: Kept,
 }
 
 /// The driver's own pool, for the few statements that every call needs.
@@ -114,6 +121,8 @@ impl Reads for Store {
 
 /// A writing transaction. Dropped without [`Tx::commit`], it undoes everything.
 pub struct Tx {
+    // The first to be dropped: it must be told before somebody else can begin.
+    write: Option<Write>,
     transaction: DatabaseTransaction,
     outbox: Arc<Notify>,
     /// Whether something was put into the outbox.
@@ -139,7 +148,8 @@ impl Store {
             ..TransactionOptions::default()
         };
         let transaction = self.writer.begin_with_options(options).await?;
-        Ok(Tx { transaction, outbox: Arc::clone(&self.outbox), posted: AtomicBool::new(false) })
+        let write = self.writes.as_ref().map(Writes::begin);
+        Ok(Tx { write, transaction, outbox: Arc::clone(&self.outbox), posted: AtomicBool::new(false) })
     }
 
     /// Wakes after a transaction of this process has put something into the outbox and lasts.
@@ -185,8 +195,14 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(write) = &mut self.write {
+            write.committing();
+        }
         self.transaction.commit().await?;
+        if let Some(write) = self.write {
+            write.done();
+        }
         if self.posted.into_inner() {
             self.outbox.notify_one();
         }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use url::Host;
 
+use crate::public_suffix::registrable;
+
 /// `host`, `host:port`, `*.host` or `*.host:port`. Without a port it means every port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern {
@@ -39,7 +41,7 @@ impl FromStr for HostPattern {
         let (host, port) = split_port(rest).ok_or(InvalidHost::Malformed)?;
         let host = match host_of(host).ok_or(InvalidHost::Malformed)? {
             Host::Domain(name) => {
-                if any_label && psl::domain_str(&name).is_none() {
+                if any_label && registrable(&name).is_none() {
                     return Err(InvalidHost::Public);
                 }
                 name

@@ -6,6 +6,7 @@ use url::{Host, Url};
 
 use super::error::{tidy_code, tidy_description};
 use crate::provider::AuthorizationResponse;
+use crate::public_suffix::registrable;
 
 /// Longer values are no codes or states of any app.
 const MAX_VALUE: usize = 8 * 1024;
@@ -117,7 +118,7 @@ fn is_near(iss: &Url, endpoint: &Url) -> bool {
         && iss.password().is_none();
     let same_host = match (iss.host(), endpoint.host()) {
         (Some(Host::Domain(a)), Some(Host::Domain(b))) => {
-            a == b || (psl::domain_str(a).is_some() && psl::domain_str(a) == psl::domain_str(b))
+            a == b || (registrable(a).is_some() && registrable(a) == registrable(b))
         }
         (a, b) => a.is_some() && a == b,
     };

@@ -122,7 +122,7 @@ fn variables(draft: &Draft, flaws: &mut Vec<Flaw>) {
                 continue;
             };
             let optional_list = key == "example" && variable.pattern.is_none();
-            if !optional_list && !variable.allows(sample) {
+            if !optional_list && !variable.allows_sample(sample) {
                 let message = format!("the {key} of `{name}` is not a value that `{name}` accepts");
                 flaws.push(Flaw::error(variable_key(name, key), "bad-sample", message));
             }

@@ -5,6 +5,7 @@ use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::variable::MAX_PATTERN;
+use crate::public_suffix::is_registry;
 
 /// Why a pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,10 +130,7 @@ pub(super) fn pinned_suffix(ending: &str) -> bool {
     if !labels.contains('.') || labels.split('.').any(str::is_empty) {
         return false;
     }
-    let registry = psl::suffix(labels.as_bytes()).is_some_and(|suffix| {
-        suffix.typ() == Some(psl::Type::Icann) && suffix.as_bytes().len() == labels.len()
-    });
-    !registry
+    !is_registry(labels)
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Uses {
 /// A credential that may be used, open.
 pub(super) struct Served {
     /// The credential.
-    pub(super) credential: ServedCredential,
+    pub(super) credential: Arc<ServedCredential>,
     /// What it is for.
     pub(super) connector: Arc<Connector>,
     /// What it holds.
@@ -152,7 +152,7 @@ impl Hub {
     pub(super) async fn serve_whole(&self, actor: &Actor, credential: Credential) -> Result<Served, Error> {
         let (credential, material) = self.usable_material(actor, credential).await?;
         let connector = self.connector_of_use(actor.environment(), credential.connector_id).await?;
-        Ok(Served { credential: credential.into(), connector, material })
+        Ok(Served { credential: Arc::new(credential.into()), connector, material })
     }
 
     async fn token_of(&self, actor: &Actor, served: Served) -> Result<Token, Error> {
@@ -168,7 +168,7 @@ impl Hub {
             access_token: material.access_token.take().ok_or(missing)?,
             token_type: material.token_type.take().unwrap_or_else(|| "Bearer".to_owned()),
             expires_at: credential.condition.access_expires_at,
-            scopes: credential.scopes,
+            scopes: credential.scopes.clone(),
         })
     }
 

@@ -35,7 +35,7 @@ impl Hub {
         if credential.is_renewable() {
             return self.renew_unauthorized(tenant, credential, version_used).await;
         }
-        if credential.token.version == version_used && self.may_ask(id).await {
+        if credential.token.version == version_used && self.may_ask(id) {
             self.check_unauthorized(tenant, &credential).await?;
         }
         Ok(None)
@@ -85,13 +85,13 @@ impl Hub {
     }
 
     /// Whether a key may be asked about again; noted.
-    async fn may_ask(&self, id: CredentialId) -> bool {
+    fn may_ask(&self, id: CredentialId) -> bool {
         let now = self.now();
         let recent = |last: Millis| (0..ONCE_IN).contains(&now.since(last));
-        if self.asked.get(&id).await.is_some_and(recent) {
+        if self.asked.get(&id).is_some_and(recent) {
             return false;
         }
-        self.asked.insert(id, now).await;
+        self.asked.insert(id, now);
         true
     }
 

@@ -11,6 +11,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Notify;
 use vouchsafe_migration as migration;
 
+use super::credential::Kept;
+use super::writes::Writes;
 use super::{Direct, Store, StoreError};
 
 /// Readers beside the one writer of a SQLite database.
@@ -109,6 +111,8 @@ async fn open_sqlite(url: &DatabaseUrl) -> Result<Store, StoreError> {
         reader,
         writer,
         outbox: Arc::new(Notify::new()),
+        writes: Some(Writes::default()),
+        kept: Kept::default(),
     })
 }
 
@@ -138,5 +142,13 @@ async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
     let pool: Result<DatabaseConnection, DbErr> = Database::connect(options).await;
     let pool = pool?;
     let direct = Direct::Postgres(pool.get_postgres_connection_pool().clone());
-    Ok(Store { reader: pool.clone(), writer: pool, outbox: Arc::new(Notify::new()), direct })
+    Ok(Store {
+        reader: pool.clone(),
+        writer: pool,
+        outbox: Arc::new(Notify::new()),
+        direct,
+        // Other replicas write too.
+        writes: None,
+        kept: Kept::default(),
+    })
 }

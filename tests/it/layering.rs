@@ -77,10 +77,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("store", &["domain", "entity::*", "migration"]),
-    ("oauth", &["egress", "provider", "random", "entity::kind"]),
+    ("oauth", &["egress", "provider", "public_suffix", "random", "entity::kind"]),
     ("vault", &["domain", "random", "entity::id", "entity::millis", "entity::sealed"]),
-    ("domain", &["entity::id", "entity::json", "entity::kind", "entity::millis", "entity::sealed"]),
-    ("provider", &["entity::kind"]),
+    (
+        "domain",
+        &["public_suffix", "entity::id", "entity::json", "entity::kind", "entity::millis", "entity::sealed"],
+    ),
+    ("provider", &["public_suffix", "entity::kind"]),
     ("egress", &["failpoint"]),
     ("heads", &[]),
     ("journal", &["failpoint"]),
@@ -89,6 +92,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ids", &["clock", "random"]),
     ("secret", &["random"]),
     ("clock", &[]),
+    ("public_suffix", &[]),
     ("random", &[]),
 ];
 

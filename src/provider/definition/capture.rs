@@ -6,7 +6,7 @@ use vouchsafe_entity::kind::Method;
 
 use super::Definition;
 use crate::provider::template::MAX_HEADER;
-use crate::provider::variable::{ValueSource, Variable};
+use crate::provider::variable::{Pattern, ValueSource, Variable};
 
 /// An answer that values are captured from.
 #[derive(Clone, Copy)]
@@ -92,7 +92,16 @@ impl Variable {
 
     /// Whether a value satisfies options or pattern.
     pub(in crate::provider) fn allows(&self, value: &str) -> bool {
-        let listed = self.options.is_empty() || self.options.iter().any(|(_, option)| option == value);
-        listed && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(value))
+        self.lists(value) && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(value))
+    }
+
+    /// The same of a sample in the file. The compiled pattern is not kept: few are ever needed again.
+    pub(in crate::provider) fn allows_sample(&self, value: &str) -> bool {
+        let fits = |pattern: &Pattern| Pattern::new(pattern.source()).matches(value);
+        self.lists(value) && self.pattern.as_ref().is_none_or(fits)
+    }
+
+    fn lists(&self, value: &str) -> bool {
+        self.options.is_empty() || self.options.iter().any(|(_, option)| option == value)
     }
 }

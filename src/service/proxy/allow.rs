@@ -1,5 +1,7 @@
 //! Who may call what with which credential: one function for caller, credential and host together.
 
+use std::sync::Arc;
+
 use http::header::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 use vouchsafe_entity::id::{ConnectorId, CredentialId};
@@ -35,7 +37,7 @@ pub(super) struct CalledApp {
     pub(super) connector: String,
     pub(super) connector_id: ConnectorId,
     pub(super) provider: String,
-    pub(super) credential: ServedCredential,
+    pub(super) credential: Arc<ServedCredential>,
 }
 
 impl Allowed {

@@ -1,6 +1,7 @@
 //! Sending a call: once as a rule; once more where the app refuses a token that can be renewed, or where a connection
 //! fails that changed nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -117,7 +118,7 @@ impl Hub {
         let renewed = self.after_unauthorized(actor.tenant, used.id, used.version).await.ok().flatten();
         let (credential, material) = renewed?;
         let connector = self.connector_of_use(actor.environment(), credential.connector_id).await.ok()?;
-        Some(Served { credential: credential.into(), connector, material })
+        Some(Served { credential: Arc::new(credential.into()), connector, material })
     }
 
     /// Remembers that the app wants no more calls for a while, for all who call with this credential.

@@ -2,6 +2,10 @@
 //! that serving does not need. It goes to the driver directly: what the object mapper does around a query costs more than
 //! this one.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::types::Json;
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
@@ -10,6 +14,7 @@ use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
 use crate::domain::credential::{Condition, ServedCredential};
+use crate::store::writes::Moment;
 use crate::store::{Direct, Store, StoreError};
 
 const SERVED: &str = "SELECT c.connector_id, c.method, c.expires_at, c.last_used_at, c.scopes, \
@@ -34,9 +39,49 @@ type Columns = (
     Option<i64>,
 );
 
+/// Rows kept at once.
+const MOST: u64 = 10_000;
+/// Commands run beside the hub write too, though nothing of credentials that are served.
+const AGE: Duration = Duration::from_secs(5);
+
+/// Rows read lately, each with the moment at which it was so.
+#[derive(Clone)]
+pub(in crate::store) struct Kept(Cache<(EnvironmentId, CredentialId), (Moment, Arc<ServedCredential>)>);
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(MOST).time_to_live(AGE).build())
+    }
+}
+
 /// A credential to be served, where nothing keeps it from that: it is switched on, and nothing is under way with its
-/// tokens. None says only that [`super::find`] must be asked.
+/// tokens. None says only that [`super::find`] must be asked. Where nobody else writes, a row is kept until something
+/// is written, and is as it would be read.
 pub async fn served(
+    store: &Store,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<Arc<ServedCredential>>, StoreError> {
+    let Some(writes) = &store.writes else {
+        return Ok(read(store, environment, id).await?.map(Arc::new));
+    };
+    let key = (environment, id);
+    if let Some((moment, kept)) = store.kept.0.get(&key)
+        && writes.still(moment)
+    {
+        return Ok(Some(kept));
+    }
+    let before = writes.moment();
+    let found = read(store, environment, id).await?.map(Arc::new);
+    if let (Some(before), Some(found)) = (before, &found)
+        && writes.moment() == Some(before)
+    {
+        store.kept.0.insert(key, (before, Arc::clone(found)));
+    }
+    Ok(found)
+}
+
+async fn read(
     store: &Store,
     environment: EnvironmentId,
     id: CredentialId,
