@@ -132,17 +132,14 @@ impl Happening {
         }
     }
 
+    /// Whether it belongs to everyday life, in which nothing changes.
+    const fn is_routine(self) -> bool {
+        matches!(self, Self::Refreshed | Self::Checked | Self::Used | Self::Read)
+    }
+
     /// Whether several in a row are told as one.
     const fn folds(self) -> bool {
-        matches!(
-            self,
-            Self::Refreshed
-                | Self::RefreshFailed
-                | Self::Checked
-                | Self::Used
-                | Self::CallFailed
-                | Self::Read
-        )
+        self.is_routine() || matches!(self, Self::RefreshFailed | Self::CallFailed)
     }
 
     /// Whether the reason of its audit event says something to people.
@@ -178,14 +175,22 @@ impl Entry {
     }
 }
 
-/// Tells what happened several times in a row as one; `entries` are newest first.
+/// Tells what happened several times in a row as one; `entries` are newest first. Uses and refreshes take turns for
+/// months, so everyday life between two other entries is told once of each kind.
 pub fn fold(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
     let mut folded: Vec<Entry> = Vec::new();
     for entry in entries {
-        match folded.last_mut().filter(|last| last.what == entry.what && entry.what.folds()) {
-            Some(last) => {
-                last.count += entry.count;
-                last.since = entry.since;
+        let same = folded
+            .iter_mut()
+            .rev()
+            .take_while(|before| {
+                before.what == entry.what || (before.what.is_routine() && entry.what.is_routine())
+            })
+            .find(|before| before.what == entry.what && entry.what.folds());
+        match same {
+            Some(before) => {
+                before.count += entry.count;
+                before.since = entry.since;
             }
             None => folded.push(entry),
         }
@@ -203,21 +208,25 @@ mod tests {
         let entry = |what, at| Entry::once(what, Millis(at));
         let told = fold([
             entry(H::Refreshed, 9),
-            entry(H::Refreshed, 8),
-            entry(H::Used, 7),
-            entry(H::Refreshed, 6),
-            entry(H::Changed, 5),
-            entry(H::Changed, 4),
+            entry(H::Used, 8),
+            entry(H::Refreshed, 7),
+            entry(H::Used, 6),
+            entry(H::RefreshFailed, 5),
+            entry(H::RefreshFailed, 4),
+            entry(H::Refreshed, 3),
+            entry(H::Changed, 2),
+            entry(H::Changed, 1),
         ]);
         let told: Vec<_> = told.iter().map(|entry| (entry.what, entry.count, entry.since.0)).collect();
         assert_eq!(
             told,
             [
-                (H::Refreshed, 2, 8),
-                (H::Used, 1, 7),
-                (H::Refreshed, 1, 6),
-                (H::Changed, 1, 5),
-                (H::Changed, 1, 4)
+                (H::Refreshed, 2, 7),
+                (H::Used, 2, 6),
+                (H::RefreshFailed, 2, 4),
+                (H::Refreshed, 1, 3),
+                (H::Changed, 1, 2),
+                (H::Changed, 1, 1)
             ]
         );
     }

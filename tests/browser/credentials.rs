@@ -71,7 +71,7 @@ async fn a_credential_is_looked_into_mended_and_ended() {
     chrome.fill("#q-user", "u-17").await;
     chrome.fill("#q-connector", "fernhill").await;
     chrome.click(".filter-form button").await;
-    chrome.shows(".chips", "connector: fernhill").await;
+    chrome.shows(".chip.is-set", "connector: fernhill").await;
     nothing_is_wrong(&chrome).await;
     chrome.click("tbody .cell-app a").await;
     chrome.shows("h1", "Fernhill of u-17").await;
@@ -184,6 +184,8 @@ async fn a_user_takes_back_what_they_connected_by_a_hosted_link() {
     chrome.act("submit").await;
     chrome.on_page("done").await;
 
+    // Opened anew, as from a mail.
+    chrome.open("about:blank").await;
     chrome.open(&link).await;
     chrome.on_page("done").await;
     chrome.act("overview").await;

@@ -77,8 +77,14 @@ async fn the_history_tells_what_happened_in_the_apps_own_words() {
     app.hub.flush_audit().await.unwrap();
 
     let shown = owner.get(&page).await;
-    let told =
-        ["Reconnected", "Connecting it failed", "access_denied", "Token read ×2", "Refreshed", "Connected"];
+    let told = [
+        "Reconnected",
+        "Connecting it failed",
+        "access_denied",
+        "Token read ×5",
+        "Refreshed ×3",
+        "Connected",
+    ];
     let mut rest = shown.page(200, "Ask your CRM");
     for words in told {
         rest = rest.split_once(words).unwrap_or_else(|| panic!("no {words:?} after that in {rest}")).1;
