@@ -4,6 +4,7 @@
 //! It knows no HTTP: callers arrive as [`Actor`], refusals leave as [`Error`].
 
 pub mod adoption;
+mod alarm;
 pub mod audit;
 pub mod bootstrap;
 pub mod check;

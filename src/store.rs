@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod adoption;
 pub mod api_key;
+pub mod attempt;
 pub mod audit;
 pub mod connector;
 pub mod credential;

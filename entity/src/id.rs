@@ -89,6 +89,8 @@ macro_rules! ids {
 ids! {
     /// A hub API key.
     ApiKeyId, ApiKeyTag, "apikey";
+    /// A user's attempt to connect an app.
+    AttemptId, AttemptTag, "attempt";
     /// An audit event.
     AuditEventId, AuditEventTag, "audit";
     /// A connector. Made from environment and key, so that its redirect URI never changes.

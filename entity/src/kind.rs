@@ -214,6 +214,20 @@ kind! {
 }
 
 kind! {
+    /// How far a user's attempt to connect an app is.
+    AttemptOutcome {
+        /// Begun; the app has not answered.
+        Started = "started",
+        /// Stored, waiting for the back end's confirmation.
+        Waiting = "waiting",
+        /// Connected.
+        Connected = "connected",
+        /// It ended without a credential.
+        Failed = "failed",
+    }
+}
+
+kind! {
     /// What the back end of the host app must confirm.
     Confirm {
         /// Nothing: the browser was bound by handshake or interstitial.

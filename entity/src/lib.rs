@@ -14,6 +14,7 @@ pub mod audit_batch;
 pub mod audit_event;
 pub mod audit_removal;
 pub mod audit_unsealed;
+pub mod connect_attempt;
 pub mod connect_result;
 pub mod connect_session;
 pub mod connect_ticket;

@@ -15,6 +15,8 @@ mod m20261122_000009_end_credentials;
 mod m20261122_000010_tell_reuse_and_change;
 mod m20261122_000011_create_member;
 mod m20261122_000012_chain_audit;
+mod m20261122_000013_log_attempts;
+mod m20261122_000015_index_record;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -35,6 +37,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_tell_reuse_and_change::Migration),
             Box::new(m20261122_000011_create_member::Migration),
             Box::new(m20261122_000012_chain_audit::Migration),
+            Box::new(m20261122_000013_log_attempts::Migration),
+            Box::new(m20261122_000015_index_record::Migration),
         ]
     }
 }

@@ -108,6 +108,38 @@ pub struct InvitationLetter {
     pub link: String,
 }
 
+/// Something that owners should look at soon.
+#[derive(Clone, Debug)]
+pub enum Alarm {
+    /// A member was shown many secrets in a short time.
+    SecretsShown {
+        /// Who.
+        who: String,
+    },
+    /// A webhook endpoint is not told any more.
+    EndpointDisabled {
+        /// Its address.
+        url: String,
+        /// Whether it said that it is gone; otherwise it took nothing for days.
+        gone: bool,
+    },
+}
+
+/// What an owner is told of.
+#[derive(Clone, Debug)]
+pub struct AlarmLetter {
+    /// The address.
+    pub to: String,
+    /// The workspace's name.
+    pub workspace: String,
+    /// The environment's name.
+    pub environment: String,
+    /// What happened.
+    pub alarm: Alarm,
+    /// Where more is found.
+    pub link: String,
+}
+
 /// A mail that this process has claimed.
 #[derive(Clone, Debug)]
 pub struct ClaimedMail {

@@ -88,6 +88,34 @@ pub enum SecretEnd {
     Expired,
 }
 
+/// Where a secret stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretState {
+    /// It can be used.
+    Active,
+    /// It is switched off.
+    Inactive,
+    /// Its date has passed.
+    Expired,
+    /// Its value is gone.
+    Revoked,
+}
+
+impl SecretState {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Active, Self::Inactive, Self::Expired, Self::Revoked];
+
+    /// The word in filters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// What must be told of a secret's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -106,6 +134,16 @@ impl Secret {
             Some(SecretEnd::Expired)
         } else {
             None
+        }
+    }
+
+    /// Where it stands at `now`.
+    pub fn state(&self, now: Millis) -> SecretState {
+        match (self.end(now), self.active) {
+            (Some(SecretEnd::Revoked), _) => SecretState::Revoked,
+            (Some(SecretEnd::Expired), _) => SecretState::Expired,
+            (None, true) => SecretState::Active,
+            (None, false) => SecretState::Inactive,
         }
     }
 

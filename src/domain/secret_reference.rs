@@ -57,6 +57,46 @@ pub fn fill<'v, E>(
     Ok(filled)
 }
 
+/// `text` with `key` as its only reference: in the place of the first that is there, else at the end. One that somebody
+/// began to type gives way to it.
+pub fn with_only(text: &str, key: &str) -> String {
+    let reference = format!("$Secret{{{key}}}");
+    let mut written = String::with_capacity(text.len() + reference.len());
+    let mut placed = false;
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(part) if is_escape(text, part) => {
+                written.push('$');
+                written.push_str(part);
+            }
+            Piece::Text(part) => {
+                let begun = WORDS.iter().filter_map(|word| part.find(word)).min();
+                written.push_str(&part[..begun.unwrap_or(part.len())]);
+                if begun.is_some() {
+                    break;
+                }
+            }
+            Piece::Reference(_) if !placed => {
+                written.push_str(&reference);
+                placed = true;
+            }
+            Piece::Reference(_) => {}
+        }
+    }
+    if !placed {
+        // Behind a dollar it would be none.
+        written.push_str(if written.ends_with('$') { " " } else { "" });
+        written.push_str(&reference);
+    }
+    written
+}
+
+/// Whether `part` of `text` is a word that a dollar before it guards.
+fn is_escape(text: &str, part: &str) -> bool {
+    let at = part.as_ptr() as usize - text.as_ptr() as usize;
+    WORDS.contains(&part) && text[..at].ends_with('$')
+}
+
 struct Pieces<'a> {
     rest: &'a str,
 }
@@ -114,6 +154,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_field_holds_exactly_the_secret_that_was_chosen_last() {
+        for (text, wanted) in [
+            ("", "$Secret{K}"),
+            ("Bearer ", "Bearer $Secret{K}"),
+            ("Bearer $Secret{A}", "Bearer $Secret{K}"),
+            ("$Token{A}:$Secret{B}!", "$Secret{K}:!"),
+            ("$$Secret{A} ", "$$Secret{A} $Secret{K}"),
+            ("$5 $Secret{STRI", "$5 $Secret{K}"),
+            ("$Secret{ $$Secret{", "$Secret{K}"),
+        ] {
+            assert_eq!(with_only(text, "K"), wanted, "{text}");
+        }
+        assert_eq!(with_only(&with_only("Bearer ", "A"), "B"), "Bearer $Secret{B}");
+    }
 
     fn filled(text: &str) -> String {
         fill(text, |key| match key {
@@ -200,6 +256,12 @@ mod tests {
             let placed: Vec<_> = keys_put.iter().map(|key| format!("{around}$Secret{{{key}}}")).collect();
             let text = placed.concat();
             prop_assert_eq!(keys(&text).map(str::to_owned).collect::<Vec<_>>(), keys_put);
+        }
+
+        #[test]
+        fn whatever_a_field_holds_it_has_one_secret_once_one_is_chosen(text in text()) {
+            let chosen = with_only(&text, "K");
+            prop_assert_eq!(keys(&chosen).collect::<Vec<_>>(), ["K"], "{}", chosen);
         }
 
         #[test]

@@ -64,6 +64,30 @@ impl Tenant {
     }
 }
 
+/// What no environment can be called: pages of the dashboard that belong to no environment stand where the name of one
+/// does in the addresses of the others.
+const RESERVED: [&str; 14] = [
+    "account",
+    "assets",
+    "environments",
+    "invitations",
+    "join",
+    "members",
+    "new",
+    "sessions",
+    "sign-in",
+    "sign-out",
+    "single-sign-on",
+    "sso",
+    "step-up",
+    "workspace",
+];
+
+/// Whether the dashboard has a page of its own where an environment called `name` would have its pages.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
 /// Whether `name` can name an environment or a workspace: 1 to 32 of `a-z`, `0-9` and `-`, as it stands in API keys.
 pub fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len())

@@ -8,6 +8,7 @@ mod frame;
 pub mod page;
 mod popup;
 mod stream;
+mod theme;
 pub(super) mod visitor;
 
 use axum::Router;
@@ -19,10 +20,12 @@ use super::HttpState;
 pub fn routes() -> Router<HttpState> {
     Router::new()
         .route("/connect", get(frame::show_frame))
+        .route("/connect/theme.css", get(theme::get_theme))
         .route("/connect/page", get(frame::show_page))
         .route("/connect/state", get(stream::get_state))
         .route("/connect/events", get(stream::stream_state))
         .route("/connect/credentials", post(frame::submit_credential))
+        .route("/connect/disconnect", post(frame::disconnect))
         .route("/connect/tickets", post(frame::create_ticket))
         .route("/connect/start", get(popup::start_flow))
         .route("/connect/start/handshake", post(popup::shake_hands))

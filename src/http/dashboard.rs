@@ -3,7 +3,8 @@
 //!
 //! # How a page is added
 //!
-//! 1. An address: a variant of [`url::Url`] with its path, and its line in [`routes`].
+//! 1. An address: a variant of [`url::Url`] with its path, and its line in the `routes` of its noun, which [`routes`]
+//!    merges.
 //! 2. `dashboard/<nouns>.rs`: handlers named `<verb>_<noun>`. They take `caller::InEnvironment` (a member in an
 //!    environment: `hub`, `who`, `actor`) or `caller::InWorkspace` (a member anywhere), call one use case and end
 //!    with `Ok(desk.show(&page))` or `Ok(desk.done(Flash::…, &Url::…))`. Every error goes up with `?`: `guard` makes
@@ -12,7 +13,9 @@
 //!    navigation, and `samples()`, which tests and pictures render; named in `samples.rs`. A page of the navigation has
 //!    a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
-//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Empty`, `Copy`, `Text`, `Area`, `Choice`.
+//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Nothing`, `Value`, `Text`, `Area`, `Tick`,
+//!    `Radio`; those of what slides in beside a page and of typed values in `templates/components/secret.html`. A list
+//!    with filters has a `filter::Filter`, shown by `Chips`, `Filters` and `FilterText`.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with
@@ -22,13 +25,21 @@
 
 mod account;
 mod api_keys;
+mod attempts;
+mod audit;
 mod authenticator;
 mod caller;
 mod chart;
 mod confirm;
+mod connectors;
+mod console;
 mod cookies;
+mod credentials;
+mod events;
+mod filter;
 mod form;
 mod guard;
+mod integrations;
 mod join;
 mod members;
 mod moment;
@@ -36,9 +47,13 @@ mod overview;
 pub mod page;
 mod password;
 mod samples;
+mod secrets;
 mod settings;
 mod sign_in;
+mod theme;
 pub mod url;
+mod users;
+mod webhooks;
 
 pub(super) use guard::nothing_here;
 pub use samples::render_samples;
@@ -102,6 +117,17 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/{environment}/api-keys/{key}/revoke",
             get(api_keys::ask_revocation).post(api_keys::revoke_api_key),
         )
+        .merge(audit::routes())
+        .merge(connectors::routes())
+        .merge(events::routes())
+        .merge(integrations::routes())
+        .merge(theme::routes())
+        .merge(webhooks::routes())
+        .merge(console::routes())
+        .merge(secrets::routes())
+        .merge(users::routes())
+        .merge(credentials::routes())
+        .merge(attempts::routes())
         .layer(guard::own_site())
         .layer(from_fn_with_state(state.clone(), guard::problems_as_pages))
 }

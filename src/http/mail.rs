@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::render::{Page, RenderError, Renderer};
 use super::strings::Locale;
-use crate::domain::mail::{InvitationLetter, Letter, Occasion};
+use crate::domain::mail::{Alarm, AlarmLetter, InvitationLetter, Letter, Occasion};
 use crate::service::mail::{Worded, Words};
 
 /// What a mail is given. Templates `mail/reconnect.html` and `mail/reconnect.txt`.
@@ -78,6 +78,65 @@ pub struct InvitationHtml(pub InvitationMail);
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct InvitationText(pub InvitationMail);
+
+/// What an alarm is given. Templates `mail/alarm.html` and `mail/alarm.txt`.
+#[derive(Debug, Clone, Serialize)]
+pub struct AlarmMail {
+    /// In which workspace.
+    pub workspace: String,
+    /// In which environment.
+    pub environment: String,
+    /// What happened: `secrets_shown` or `endpoint_disabled`.
+    pub what: &'static str,
+    /// The member, or the endpoint's address.
+    pub whose: String,
+    /// Whether the endpoint said that it is gone.
+    pub gone: bool,
+    /// Where more is found.
+    pub link: String,
+}
+
+/// The alarm for those who read HTML.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct AlarmHtml(pub AlarmMail);
+
+/// The alarm for the others. Its first line is the subject.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct AlarmText(pub AlarmMail);
+
+impl Page for AlarmHtml {
+    const TEMPLATE: &'static str = "mail/alarm.html";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        alarms().into_iter().map(|(name, mail)| (name, Self(mail))).collect()
+    }
+}
+
+impl Page for AlarmText {
+    const TEMPLATE: &'static str = "mail/alarm.txt";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        alarms().into_iter().map(|(name, mail)| (name, Self(mail))).collect()
+    }
+}
+
+fn alarms() -> [(&'static str, AlarmMail); 3] {
+    let alarm = |what, whose: &str, gone| AlarmMail {
+        workspace: "acme".to_owned(),
+        environment: "production".to_owned(),
+        what,
+        whose: whose.to_owned(),
+        gone,
+        link: "https://hub.acme.test/dashboard/production/overview".to_owned(),
+    };
+    [
+        ("secrets", alarm("secrets_shown", "Jo <Miller>", false)),
+        ("endpoint-failing", alarm("endpoint_disabled", "https://acme.test/hooks?a=b&c=d", false)),
+        ("endpoint-gone", alarm("endpoint_disabled", "https://acme.test/hooks", true)),
+    ]
+}
 
 impl Page for InvitationHtml {
     const TEMPLATE: &'static str = "mail/invitation.html";
@@ -183,6 +242,23 @@ impl Words for MailWords {
             link: letter.link.clone(),
         };
         logged(self.both(Locale::En, &InvitationHtml(mail.clone()), &InvitationText(mail)))
+    }
+
+    fn word_alarm(&self, letter: &AlarmLetter) -> Option<Worded> {
+        let one_line = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+        let (what, whose, gone) = match &letter.alarm {
+            Alarm::SecretsShown { who } => ("secrets_shown", who, false),
+            Alarm::EndpointDisabled { url, gone } => ("endpoint_disabled", url, *gone),
+        };
+        let mail = AlarmMail {
+            workspace: one_line(&letter.workspace),
+            environment: one_line(&letter.environment),
+            what,
+            whose: one_line(whose),
+            gone,
+            link: letter.link.clone(),
+        };
+        logged(self.both(Locale::En, &AlarmHtml(mail.clone()), &AlarmText(mail)))
     }
 }
 

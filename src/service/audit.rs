@@ -1,11 +1,15 @@
 //! Writing down who did what. Changes write their row in their own transaction: no row, no change. Reads of values
 //! are written within a second, many at once, unless the operator asks for `strict`.
 
+mod check;
+mod export;
 mod outside;
 mod proof;
 mod seal;
 mod verify;
 
+pub use crate::store::audit::AuditFilter;
+pub use check::{ChainCheck, ChainPlace};
 pub use verify::{Fault, Verified};
 
 use std::borrow::Cow;
@@ -270,12 +274,11 @@ impl Hub {
     pub async fn list_audit_events(
         &self,
         actor: &Actor,
-        action: Option<&str>,
-        target: Option<&str>,
+        filter: &AuditFilter,
         page: &PageRequest,
     ) -> Result<Page<AuditEvent>, Error> {
         self.permit(actor, Action::ReadAudit).await?;
         let workspace = matches!(actor.author, Author::Member(_)).then(|| actor.workspace());
-        Ok(store::audit::list(&self.store, actor.environment(), workspace, action, target, page).await?)
+        Ok(store::audit::list(&self.store, actor.environment(), workspace, filter, page).await?)
     }
 }

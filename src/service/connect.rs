@@ -1,8 +1,10 @@
 //! Connecting: a session that the back end makes, the modal that works with it, the flow in a browser, and what comes
 //! back (`connect.md`, `security.md` section 3).
 
+mod attempts;
 mod callback;
 mod confirm;
+mod disconnect;
 mod flows;
 mod grant;
 mod link;
@@ -12,19 +14,23 @@ mod sessions;
 mod typed;
 mod undecided;
 
+pub use attempts::AttemptQuery;
 pub use callback::{CallbackAnswer, Returned};
 pub use flows::{Begun, NewTicket, Started};
-pub use page::{Offer, Standing};
+pub use page::{Given, Offer, Standing};
+pub use reconnect::ReconnectLink;
 pub use sessions::{CreatedSession, NewSession, ResultView, SessionUser, SessionView};
 pub use typed::{Typed, TypedOutcome};
 
 use tokio::sync::broadcast;
 use vouchsafe_entity::id::SessionId;
 use vouchsafe_entity::kind::SessionStatus;
+use vouchsafe_entity::millis::Millis;
 
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::session::{ConnectResult, Session};
+use crate::domain::theme::Theme;
 use crate::domain::user::User;
 use crate::domain::workspace::Environment;
 use crate::secret::PlainToken;
@@ -70,6 +76,18 @@ impl Visit {
                 url::Url::parse(&origin).ok()?.host_str().map(str::to_owned)
             })
             .unwrap_or_else(|| "This app".to_owned())
+    }
+
+    /// How the pages look: as the environment says, but for what the session says otherwise.
+    pub fn theme(&self) -> Theme {
+        let mut given = self.environment.settings.theme.clone();
+        given.extend(self.session.theme.clone());
+        Theme::read(&given).0
+    }
+
+    /// Whether its user can still change at `now` what they have connected.
+    pub fn goes_on(&self, now: Millis) -> bool {
+        !self.session.is_over(now) && now < self.session.expires_at
     }
 
     /// The origins that may frame the modal.

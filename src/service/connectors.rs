@@ -1,8 +1,12 @@
 //! Providers as callers see them, and connectors: providers switched on with the embedder's own settings.
 
+mod add;
 mod put;
+mod switch;
+mod test;
 
 pub use put::NewConnector;
+pub use test::{Finding, TestPart, TestStep};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +35,8 @@ pub struct ConnectorView {
     pub redirect_uri: Option<String>,
     /// How many credentials it has.
     pub credentials: i64,
+    /// Whether it has all that users need to connect.
+    pub complete: bool,
 }
 
 impl Hub {
@@ -150,8 +156,11 @@ impl Hub {
     fn view(&self, connector: Connector, credentials: i64) -> ConnectorView {
         let definition = self.providers().get(&connector.provider);
         let oauth = definition.as_ref().is_some_and(|definition| definition.oauth2().is_some());
+        let complete =
+            definition.as_ref().is_some_and(|one| Self::ensure_complete(&connector, one, "").is_ok());
         let working = definition.map(|definition| Self::working_methods(&connector, &definition));
         ConnectorView {
+            complete,
             redirect_uri: oauth.then(|| self.redirect_uri(connector.id)),
             methods: connector.methods.clone().or(working).unwrap_or_default(),
             credentials,

@@ -1,14 +1,18 @@
 //! Credentials: typed in and tested, listed, changed, verified, revoked, deleted.
 
 mod accept;
+mod bulk;
 mod create;
 mod end;
+mod history;
 mod value;
 mod verify;
 
 pub use super::revocation::Upstream;
 pub(super) use accept::{Accepted, capture};
+pub use bulk::{Bulk, BulkOutcome, BulkRow, STEP};
 pub use create::{NewCredential, Stored};
+pub use history::History;
 pub use verify::Verification;
 
 use serde_json::{Map, Value};
@@ -81,7 +85,19 @@ impl Hub {
         page: &PageRequest,
     ) -> Result<Page<Credential>, Error> {
         self.permit(actor, Action::ListCredentials).await?;
-        let nothing = || Ok(Page { items: Vec::new(), next_cursor: None });
+        let Some(filter) = self.filter_of(actor, query).await? else {
+            return Ok(Page { items: Vec::new(), next_cursor: None });
+        };
+        let now = self.now();
+        Ok(store::credential::list(&self.store, actor.environment(), &filter, now, page).await?)
+    }
+
+    /// The filter that a query means; none where it names what isn't there.
+    async fn filter_of(
+        &self,
+        actor: &Actor,
+        query: CredentialQuery,
+    ) -> Result<Option<CredentialFilter>, Error> {
         let mut filter = CredentialFilter {
             status: query.status,
             expires_before: query.expires_before,
@@ -90,7 +106,7 @@ impl Hub {
         if let Some(name) = query.user {
             match self.user_named(actor, &name).await? {
                 Some(user) => filter.user = Some(user.id),
-                None => return nothing(),
+                None => return Ok(None),
             }
         }
         if let Some(slug) = query.integration {
@@ -99,15 +115,27 @@ impl Hub {
                     filter.connectors =
                         Some(found.connectors.into_iter().map(|need| need.connector).collect());
                 }
-                None => return nothing(),
+                None => return Ok(None),
             }
         }
         if let Some(key) = query.connector {
             let fits = filter.connectors.as_ref().is_none_or(|connectors| connectors.contains(&key));
             filter.connectors = Some(if fits { vec![key] } else { Vec::new() });
         }
-        let now = self.now();
-        Ok(store::credential::list(&self.store, actor.environment(), &filter, now, page).await?)
+        Ok(Some(filter))
+    }
+
+    /// The live credentials of `users`, newest first; at most a thousand.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn credentials_of_users(
+        &self,
+        actor: &Actor,
+        users: &[UserId],
+    ) -> Result<Vec<Credential>, Error> {
+        self.permit(actor, Action::ListCredentials).await?;
+        Ok(store::credential::of_users(&self.store, actor.environment(), users).await?)
     }
 
     /// The credential that serves a user for a connector: the newest usable, else the newest.

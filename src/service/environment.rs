@@ -13,7 +13,8 @@ use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::data_key::{KeyOwner, KeyPurpose, WrappedKey};
 use crate::domain::origin::{origin_of, parse_origin};
 use crate::domain::role::Action;
-use crate::domain::workspace::{Environment, Tenant, Workspace, is_name};
+use crate::domain::theme::Theme;
+use crate::domain::workspace::{Environment, Tenant, Workspace, is_name, is_reserved};
 use crate::store::{self, StoreError, Tx};
 
 /// Changes of settings; what is none stays. The inner none clears.
@@ -25,7 +26,7 @@ pub struct SettingsChange {
     pub default_return_url: Option<Option<String>>,
     /// Template of the address at which a user reconnects.
     pub reconnect_url: Option<Option<String>>,
-    /// The modal's colours and logo.
+    /// How the modal looks; see [`Theme`].
     pub theme: Option<Map<String, Value>>,
     /// The weakest binding that is accepted.
     pub minimum_binding: Option<Binding>,
@@ -149,6 +150,10 @@ impl Hub {
     /// [`Error::NotFound`], [`Error::Invalid`].
     pub async fn create_environment(&self, workspace: &str, name: &str) -> Result<EnvironmentId, Error> {
         ensure_name(name)?;
+        if is_reserved(name) {
+            let message = "The dashboard has a page of this name. Choose another, such as staging.";
+            return Err(Error::invalid("/name", "reserved", message));
+        }
         let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;
         let environment = self.insert_environment(&tx, &workspace, name).await?;
@@ -251,7 +256,7 @@ impl SettingsChange {
             settings.reconnect_url = template;
         }
         if let Some(theme) = self.theme {
-            checker.metadata("/theme", &theme);
+            checker.theme("/theme", &theme);
             settings.theme = theme;
         }
         if let Some(mail) = self.mail {
@@ -286,6 +291,14 @@ impl SettingsChange {
 }
 
 impl Checker {
+    /// A theme. What the hub does not know in it is the embedder's own.
+    pub fn theme(&mut self, pointer: &str, theme: &Map<String, Value>) {
+        self.metadata(pointer, theme);
+        for wrong in Theme::read(theme).1 {
+            self.add(format!("{pointer}/{}", wrong.name), "invalid_format", wrong.message);
+        }
+    }
+
     /// Exact origins, in canonical form.
     pub fn origins(&mut self, pointer: &str, origins: &[String]) -> Vec<String> {
         self.ensure(origins.len() <= 50, pointer, "too_many", "At most 50 are allowed.");

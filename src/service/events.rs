@@ -178,6 +178,16 @@ impl Hub {
         Ok(Page { items, next_cursor })
     }
 
+    /// One event of the actor's environment.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get_event(&self, actor: &Actor, id: EventId) -> Result<EventBody, Error> {
+        self.permit(actor, Action::ListEvents).await?;
+        let found = store::event::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)?;
+        self.open_event(actor.tenant, id, &found.sealed)
+    }
+
     /// Removes events that are older than a month, with their deliveries, a batch at a time.
     pub(super) async fn purge_events(&self) -> Result<(), Error> {
         let before = self.now().plus_seconds(-KEPT_SECONDS);

@@ -91,6 +91,32 @@ impl Hub {
         Ok((integration, before.is_none()))
     }
 
+    /// Makes an integration; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], also where the slug is taken.
+    pub async fn create_integration(
+        &self,
+        actor: &Actor,
+        slug: &str,
+        new: NewIntegration,
+    ) -> Result<Integration, Error> {
+        self.permit(actor, Action::EditIntegrations).await?;
+        if store::integration::by_slug(&self.store, actor.environment(), slug).await?.is_some() {
+            let message = "There is an integration of this slug. Choose another.";
+            return Err(Error::invalid("/slug", "taken", message));
+        }
+        Ok(self.put_integration(actor, slug, new).await?.0)
+    }
+
+    /// Whether somebody may edit integrations, for a page that offers it.
+    ///
+    /// # Errors
+    /// [`super::Code::Forbidden`].
+    pub async fn may_edit_integrations(&self, actor: &Actor) -> Result<(), Error> {
+        self.permit(actor, Action::EditIntegrations).await
+    }
+
     async fn check_needs(&self, actor: &Actor, needs: &[Need], checker: &mut Checker) -> Result<(), Error> {
         checker.ensure(
             (1..=50).contains(&needs.len()),

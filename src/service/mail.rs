@@ -4,16 +4,19 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use vouchsafe_entity::id::{EventId, MailId};
+use vouchsafe_entity::id::{CredentialId, EventId, MailId};
+use vouchsafe_entity::kind::Status;
 
 use super::material::place;
 use super::validate::Checker;
 use super::{Error, Hub};
+use crate::domain::actor::Actor;
 use crate::domain::credential::Credential;
 use crate::domain::event::{EventBody, EventType};
 use crate::domain::mail::{
-    ClaimedMail, InvitationLetter, LEASE_SECONDS, Letter, MailSettings, Occasion, Recipient,
+    AlarmLetter, ClaimedMail, InvitationLetter, LEASE_SECONDS, Letter, MailSettings, Occasion, Recipient,
 };
+use crate::domain::role::Action;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::smtp::{OutboundMail, Smtp};
 use crate::store::{self, Tx};
@@ -39,6 +42,9 @@ pub trait Words: Send + Sync + 'static {
 
     /// The invitation in words; none where that fails, which it has logged.
     fn word_invitation(&self, letter: &InvitationLetter) -> Option<Worded>;
+
+    /// The alarm in words; none where that fails, which it has logged.
+    fn word_alarm(&self, letter: &AlarmLetter) -> Option<Worded>;
 }
 
 /// What it takes to send mails.
@@ -107,12 +113,21 @@ impl Hub {
 
     /// Sends an invitation, once: whoever invites has the link too.
     pub(super) fn mail_invitation(self: &Arc<Self>, letter: InvitationLetter) {
+        let to = letter.to.clone();
+        self.mail_once(to, move |words| words.word_invitation(&letter));
+    }
+
+    /// Sends what `word` makes of it to one address, without trying again.
+    fn mail_once<W>(self: &Arc<Self>, to: String, word: W)
+    where
+        W: FnOnce(&dyn Words) -> Option<Worded> + Send + 'static,
+    {
         let hub = Arc::clone(self);
         self.spawn(async move {
             let Some(mailer) = &hub.mailer else { return };
-            let Some(worded) = mailer.words.word_invitation(&letter) else { return };
+            let Some(worded) = word(mailer.words.as_ref()) else { return };
             let mail = OutboundMail {
-                to: letter.to,
+                to,
                 subject: worded.subject,
                 text: worded.text,
                 html: worded.html,
@@ -120,9 +135,62 @@ impl Hub {
                 at: hub.clock.now().into(),
             };
             if let Err(error) = mailer.smtp.send(mail).await {
-                tracing::warn!(%error, "an invitation was not sent");
+                tracing::warn!(%error, "a mail was not sent");
             }
         });
+    }
+
+    /// Tells owners, once each: it stands in the audit log and on their overview too.
+    pub(super) fn mail_alarm(self: &Arc<Self>, letters: Vec<AlarmLetter>) {
+        for letter in letters {
+            self.mail_once(letter.to.clone(), move |words| words.word_alarm(&letter));
+        }
+    }
+
+    /// As what a link to reconnect `credential` can be mailed to its user; none where that can't be, or says nothing.
+    pub fn link_occasion(&self, credential: &Credential) -> Option<Occasion> {
+        let now = self.now();
+        let occasion = match credential.health(now).status {
+            Status::Expired => Occasion::Expired,
+            Status::Revoked => Occasion::Revoked,
+            Status::Active | Status::Error => credential.acts_by().map(|_| Occasion::Expiring)?,
+            Status::Pending | Status::Inactive => return None,
+        };
+        (self.mails() && credential.user_email.is_some()).then_some(occasion)
+    }
+
+    /// Makes a link to reconnect a credential and mails it to its user, once; gives their address.
+    ///
+    /// # Errors
+    /// Those of [`Hub::reconnect_link`]; [`Error::Invalid`] where it can't be mailed.
+    pub async fn mail_reconnect_link(
+        self: &Arc<Self>,
+        actor: &Actor,
+        id: CredentialId,
+    ) -> Result<String, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
+        let credential = self.get_credential(actor, id).await?;
+        let occasion = self.link_occasion(&credential);
+        let Some((occasion, to)) = occasion.zip(credential.user_email.clone()) else {
+            let message = "There is no mail server, no address, or nothing to tell.";
+            return Err(Error::invalid("/mail", "not_possible", message));
+        };
+        let link = self.reconnect_link(actor, id).await?;
+        let (environment, _) = &*self.environment_of(actor.environment()).await?;
+        let definition = self.providers().get(&credential.provider);
+        let letter = Letter {
+            to: to.clone(),
+            locale: MailSettings::parse(&environment.settings.mail).and_then(|settings| settings.locale),
+            occasion,
+            user: None,
+            app: environment.app_name(),
+            name: definition.map_or_else(|| credential.provider.clone(), |known| known.name().to_owned()),
+            credential: credential.name,
+            link: Some(link.address.expose().to_owned()),
+            single_use: link.until.is_some(),
+        };
+        self.mail_once(to.clone(), move |words| words.word(&letter));
+        Ok(to)
     }
 
     /// Sends the mails that are due.

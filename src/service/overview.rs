@@ -1,8 +1,11 @@
 //! What the overview of an environment shows: what needs attention first, then what happened day by day.
 
+use vouchsafe_entity::id::{AuditEventId, MemberId};
 use vouchsafe_entity::kind::{ActivityKind, Status};
 use vouchsafe_entity::millis::Millis;
 
+use super::permit::is_let;
+use super::secrets::ALARM;
 use super::{Error, Hub};
 use crate::domain::activity::{Activity, day_of, days_after};
 use crate::domain::actor::Actor;
@@ -11,6 +14,7 @@ use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::domain::secret::Secret;
 use crate::domain::webhook::WebhookEndpoint;
+use crate::ids::Ids;
 use crate::store::credential::CredentialFilter;
 use crate::store::{self, secret::SecretFilter};
 
@@ -20,6 +24,8 @@ pub const DAYS: i64 = 30;
 const NAMED: u64 = 5;
 /// What ends within so many seconds needs attention.
 const SOON_SECONDS: i64 = 7 * 86_400;
+/// An alarm is shown for so many milliseconds.
+const ALARM_MILLIS: i64 = 86_400_000;
 
 /// What needs attention, the first few of each kind. Kinds that the actor does not see are empty.
 #[derive(Debug, Default)]
@@ -34,10 +40,21 @@ pub struct Attention {
     pub secrets: Vec<Secret>,
     /// Webhook endpoints that the hub switched off.
     pub endpoints: Vec<WebhookEndpoint>,
+    /// Members who were shown unusually many secrets within a day, for those who read the audit log.
+    pub alarms: Vec<Alarm>,
     /// Whether another deployment has the right to refresh what is here.
     pub not_adopted: bool,
     /// Whether the workspace's subscription has ended.
     pub suspended: bool,
+}
+
+/// A member who was shown more secrets in a short time than is usual.
+#[derive(Debug)]
+pub struct Alarm {
+    /// Their name.
+    pub who: String,
+    /// When.
+    pub at: Millis,
 }
 
 /// How many times something happened on each of the last [`DAYS`] days, the oldest first.
@@ -90,6 +107,7 @@ impl Hub {
             expiring: self.first_credentials(actor, &ending).await?,
             secrets: self.ending_secrets(actor, soon).await?,
             endpoints: store::webhook::switched_off(&self.store, actor.environment(), NAMED).await?,
+            alarms: self.alarms(actor).await?,
             not_adopted: !self.may_refresh(),
             suspended: !actor.tenant.may_write(),
         })
@@ -107,9 +125,36 @@ impl Hub {
     }
 
     async fn ending_secrets(&self, actor: &Actor, soon: Millis) -> Result<Vec<Secret>, Error> {
+        if !is_let(actor, Action::ViewSecrets) {
+            return Ok(Vec::new());
+        }
         let filter = SecretFilter { expires_before: Some(soon), ..SecretFilter::default() };
         let page = PageRequest { limit: NAMED, after: None };
-        Ok(store::secret::list(&self.store, actor.environment(), &filter, &page).await?.items)
+        Ok(store::secret::list(&self.store, actor.environment(), &filter, self.now(), &page).await?.items)
+    }
+
+    async fn alarms(&self, actor: &Actor) -> Result<Vec<Alarm>, Error> {
+        if !is_let(actor, Action::ReadAudit) {
+            return Ok(Vec::new());
+        }
+        let from = AuditEventId::new(Ids::earliest(self.now().0 - ALARM_MILLIS));
+        let here = [actor.environment()];
+        let found = store::audit::latest(&self.store, &here, ALARM, None, from, NAMED).await?;
+        let ids: Vec<MemberId> =
+            found.iter().filter_map(|event| event.actor_id.as_ref()?.parse().ok()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let members = store::member::of_ids(&self.store, actor.workspace(), &ids).await?;
+        let mut alarms: Vec<Alarm> = Vec::new();
+        for event in found {
+            let who = members.iter().find(|member| event.actor_id.as_ref() == Some(&member.id.to_string()));
+            let who = who.map_or_else(|| "Somebody who has left".to_owned(), |member| member.name.clone());
+            if alarms.iter().all(|alarm| alarm.who != who) {
+                alarms.push(Alarm { who, at: event.at });
+            }
+        }
+        Ok(alarms)
     }
 }
 

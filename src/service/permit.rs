@@ -37,6 +37,14 @@ pub(super) fn enrol_first() -> Error {
     Error::refused(Code::AuthenticatorRequired, "Set up an authenticator first; your account page shows how.")
 }
 
+/// Whether the actor may, where nothing is refused to them if not.
+pub(super) fn is_let(actor: &Actor, action: Action) -> bool {
+    match &actor.author {
+        Author::Member(seat) => matches!(judge(seat, action), Verdict::Granted),
+        Author::ApiKey(_) | Author::User(..) | Author::Operator | Author::Hub => true,
+    }
+}
+
 impl Hub {
     /// Lets the actor go on where they may.
     ///

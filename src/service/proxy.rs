@@ -11,6 +11,7 @@ mod query;
 mod record;
 mod send;
 mod target;
+mod tried;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use crate::store;
 use allow::Allowed;
 use body::Payload;
 use record::Entry;
+pub use tried::Tried;
 
 /// How the call names what it goes with.
 #[derive(Clone, Debug)]
@@ -79,9 +81,19 @@ struct Prepared {
     /// The caller's headers, filtered and resolved.
     headers: HeaderMap,
     payload: Payload,
+    /// What the references stood for.
+    secrets: OpenSecrets,
 }
 
 impl Hub {
+    /// Lets the actor go on who may call apps.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`]; [`Error::NotFound`] where they are not to know of it.
+    pub async fn may_call_apps(&self, actor: &Actor) -> Result<(), Error> {
+        self.permit(actor, Action::CallApps).await
+    }
+
     /// Calls an app and gives its answer as it comes. Every call is written down, whatever becomes of it.
     ///
     /// # Errors
@@ -92,14 +104,24 @@ impl Hub {
         actor: &Actor,
         call: Call,
     ) -> Result<Response<StreamBody>, Error> {
+        Ok(self.make_call(actor, call).await?.0)
+    }
+
+    /// Makes a call; its answer, and what went into it.
+    async fn make_call(
+        self: &Arc<Self>,
+        actor: &Actor,
+        call: Call,
+    ) -> Result<(Response<StreamBody>, Prepared), Error> {
         self.permit(actor, Action::CallApps).await?;
         let mut entry = Entry::new(self, actor, &call);
-        let prepared = match self.prepare_call(actor, call, &mut entry).await {
+        let mut prepared = match self.prepare_call(actor, call, &mut entry).await {
             Ok(prepared) => prepared,
             Err(error) => return Err(entry.refused(error)),
         };
         self.begin_record(actor, &entry).await?;
-        self.carry(actor, prepared, entry).await
+        let answer = self.carry(actor, &mut prepared, entry).await?;
+        Ok((answer, prepared))
     }
 
     async fn prepare_call(&self, actor: &Actor, call: Call, entry: &mut Entry) -> Result<Prepared, Error> {
@@ -137,7 +159,7 @@ impl Hub {
         if payload.resolve(&secrets)? {
             headers.remove(CONTENT_LENGTH);
         }
-        Ok(Prepared { method: call.method, path: call.path, query, headers, payload, allowed })
+        Ok(Prepared { method: call.method, path: call.path, query, headers, payload, secrets, allowed })
     }
 
     /// Opens every secret that the call refers to, for where it goes.

@@ -60,6 +60,11 @@ impl OpenSecrets {
         })
     }
 
+    /// The values.
+    pub(super) fn values(&self) -> impl Iterator<Item = &SecretString> {
+        self.0.values()
+    }
+
     /// Whether no secret is used.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

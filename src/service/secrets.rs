@@ -1,18 +1,23 @@
 //! Secrets of the workspace: made, listed, changed, switched off and on, revealed, revoked, deleted. A restricted
 //! value is never shown; a masked one only by a reveal whose audit row is in the same transaction.
 
+mod act;
 mod change;
 mod create;
 mod due;
+mod reveal;
+mod uses;
 
+pub use act::{Acted, SecretAct};
 pub use change::SecretChange;
 pub use create::NewSecret;
+pub(super) use reveal::ALARM;
+pub use uses::{SecretUse, UsedSecret};
 
 use std::collections::HashMap;
 
 use secrecy::{ExposeSecret, SecretString};
 use vouchsafe_entity::id::{EnvironmentId, SecretId};
-use vouchsafe_entity::kind::Visibility;
 use vouchsafe_entity::sealed::Sealed;
 
 use super::audit::Target;
@@ -21,7 +26,7 @@ use crate::domain::actor::{Actor, Author};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::domain::secret::{Secret, SecretEnd};
-pub use crate::store::secret::SecretFilter;
+pub use crate::store::secret::{SecretFilter, SecretName};
 use crate::store::{self, Reads};
 use crate::vault::Place;
 
@@ -48,25 +53,59 @@ impl Hub {
         self.secret_view(&self.store, found.ok_or(Error::NotFound)?).await
     }
 
-    /// The secrets that cover the actor's environment, by key.
+    /// Lets the actor go on who may make and change secrets.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`].
+    pub async fn may_manage_secrets(&self, actor: &Actor) -> Result<(), Error> {
+        self.permit(actor, Action::ManageSecrets).await
+    }
+
+    /// The names of the secrets that cover the actor's environment, by key, those with `search` in the key alone. It is
+    /// all that a viewer is shown of them.
     ///
     /// # Errors
     /// [`Error::Store`].
+    pub async fn list_secret_names(
+        &self,
+        actor: &Actor,
+        search: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<SecretName>, Error> {
+        self.permit(actor, Action::ListSecrets).await?;
+        Ok(store::secret::names(&self.store, actor.environment(), search, page).await?)
+    }
+
+    /// The secrets that cover the actor's environment, by key.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`], [`Error::Store`].
     pub async fn list_secrets(
         &self,
         actor: &Actor,
         filter: &SecretFilter,
         page: &PageRequest,
     ) -> Result<Page<SecretView>, Error> {
-        self.permit(actor, Action::ListSecrets).await?;
-        let found = store::secret::list(&self.store, actor.environment(), filter, page).await?;
+        self.permit(actor, Action::ViewSecrets).await?;
+        let now = self.now();
+        let found = store::secret::list(&self.store, actor.environment(), filter, now, page).await?;
         let ids: Vec<SecretId> = found.items.iter().map(|secret| secret.id).collect();
-        let mut names: HashMap<SecretId, Vec<String>> = HashMap::new();
-        for covered in store::secret::environments_of(&self.store, actor.workspace(), &ids).await? {
-            names.entry(covered.secret_id).or_default().push(covered.name);
-        }
+        let mut names = self.names_of_environments(actor, &ids).await?;
         Ok(found
             .map(|secret| SecretView { environments: names.remove(&secret.id).unwrap_or_default(), secret }))
+    }
+
+    /// The names of the environments that secrets cover.
+    async fn names_of_environments(
+        &self,
+        actor: &Actor,
+        ids: &[SecretId],
+    ) -> Result<HashMap<SecretId, Vec<String>>, Error> {
+        let mut names: HashMap<SecretId, Vec<String>> = HashMap::new();
+        for covered in store::secret::environments_of(&self.store, actor.workspace(), ids).await? {
+            names.entry(covered.secret_id).or_default().push(covered.name);
+        }
+        Ok(names)
     }
 
     pub(super) async fn secret_view(&self, db: &impl Reads, secret: Secret) -> Result<SecretView, Error> {
@@ -139,28 +178,6 @@ impl Hub {
         Ok(view)
     }
 
-    /// The value of a masked secret. The audit row comes first: no row, no value.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Code::Restricted`], [`Code::SecretRevoked`].
-    pub async fn reveal_secret(&self, actor: &Actor, key: &str) -> Result<SecretString, Error> {
-        self.permit(actor, Action::RevealMaskedSecrets).await?;
-        self.proven(actor)?;
-        let found = store::secret::by_key(&self.store, actor.environment(), key).await?;
-        let secret = found.ok_or(Error::NotFound)?;
-        let target = Target::new("secret", secret.id);
-        if secret.visibility == Visibility::Restricted {
-            self.record_refusal(actor, "secret.reveal", target, "restricted").await?;
-            let detail = format!("`{key}` is restricted: nobody is ever shown its value.");
-            return Err(Error::refused(Code::Restricted, detail));
-        }
-        let tx = self.store.begin().await?;
-        self.record(&tx, actor, "secret.reveal", target, None).await?;
-        let value = self.open_secret(&secret)?;
-        tx.commit().await?;
-        Ok(value)
-    }
-
     /// Removes a secret. While settings refer to it that is refused, unless by `force`.
     ///
     /// # Errors
@@ -169,7 +186,7 @@ impl Hub {
         self.permit(actor, Action::ManageSecrets).await?;
         let tx = self.store.begin().await?;
         let secret = store::secret::lock(&tx, actor.environment(), key).await?.ok_or(Error::NotFound)?;
-        let used = store::secret_reference::of_secret(&tx, secret.workspace, secret.id, NAMED).await?;
+        let used = store::secret_reference::of_secrets(&tx, secret.workspace, &[secret.id], NAMED).await?;
         if !used.is_empty() && !force {
             let named: Vec<_> = used
                 .iter()

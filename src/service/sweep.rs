@@ -26,6 +26,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;
+        self.sweep_attempts(&tx).await?;
         store::idempotency::sweep(&tx, now).await?;
         store::member_session::sweep(&tx, now).await?;
         store::invitation::sweep(&tx, now).await?;

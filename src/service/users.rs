@@ -210,6 +210,14 @@ impl Hub {
         Ok(user)
     }
 
+    /// Whether the actor may delete users, for a page that asks before it is done.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`], [`Error::NotFound`].
+    pub async fn may_delete_users(&self, actor: &Actor) -> Result<(), Error> {
+        self.permit(actor, Action::DeleteUsers).await
+    }
+
     /// Deletes a user with their credentials; the worker tells the apps, where they can be told.
     ///
     /// # Errors

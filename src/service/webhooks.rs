@@ -1,10 +1,13 @@
 //! Webhook endpoints: made, changed, given a new secret, removed. What happens is told to them by `deliver`.
 
 mod deliver;
+mod log;
 mod replay;
 
+pub use crate::store::webhook::Replay;
 pub(super) use deliver::Line;
 pub use deliver::Pace;
+pub use log::{DeliveryDetail, LoggedDelivery};
 pub use replay::{NewReplay, Redelivery};
 
 use secrecy::{ExposeSecret, SecretString};

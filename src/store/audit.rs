@@ -5,16 +5,20 @@ pub mod chain;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value,
 };
 use vouchsafe_entity::audit_event::{Column, Entity, Model};
-use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
+use vouchsafe_entity::id::{AuditEventId, EnvironmentId, MemberId, WorkspaceId};
+use vouchsafe_entity::millis::Millis;
 
 use super::{Reads, StoreError, Tx, statement};
 use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 
+/// Milliseconds by which an event's id and its time may differ.
+const MARGIN: i64 = 60_000;
 /// Stands for the environment of what concerns the hub itself.
 const HUB: EnvironmentId = EnvironmentId::new(uuid::Uuid::nil());
 
@@ -124,24 +128,101 @@ pub async fn insert(tx: &Tx, events: &[(&AuditEvent, Proof)]) -> Result<(), Stor
     Ok(())
 }
 
-/// The audit events of an environment and of the hub itself, newest first, of one action or target where asked; with
-/// `workspace` also those that concern that workspace and no environment.
+/// Which audit events are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Of this action.
+    pub action: Option<String>,
+    /// About this thing, by its id.
+    pub target: Option<String>,
+    /// Of this member.
+    pub member: Option<MemberId>,
+    /// Since this moment.
+    pub since: Option<Millis>,
+    /// Before this moment.
+    pub until: Option<Millis>,
+}
+
+/// The audit events of an environment and of the hub itself, newest first; with `workspace` also those that concern that
+/// workspace and no environment.
 pub async fn list(
     db: &impl Reads,
     environment: EnvironmentId,
     workspace: Option<WorkspaceId>,
-    action: Option<&str>,
-    target: Option<&str>,
+    filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<Page<AuditEvent>, StoreError> {
-    let mut events =
-        newest(db, Condition::all().add(Column::EnvironmentId.eq(environment)), action, target, page).await?;
+    let own = Condition::all().add(Column::EnvironmentId.eq(environment));
+    let mut events = newest(db, own, filter, page).await?;
     // What concerns a workspace is for its own members alone.
     let whose = Condition::any().add(Column::WorkspaceId.is_null());
     let whose = workspace.into_iter().fold(whose, |any, id| any.add(Column::WorkspaceId.eq(id)));
     let hub = Condition::all().add(Column::EnvironmentId.eq(HUB)).add(whose);
-    events.extend(newest(db, hub, action, target, page).await?);
+    events.extend(newest(db, hub, filter, page).await?);
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
+    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+}
+
+/// The least id that an event of `at` can have.
+fn earliest(at: Millis) -> AuditEventId {
+    AuditEventId::new(
+        uuid::Builder::from_unix_timestamp_millis(at.0.max(0).unsigned_abs(), &[0; 10]).into_uuid(),
+    )
+}
+
+/// The latest events since `from` of an action in one of `environments` that came about, those of `author` alone where
+/// asked; at most `limit`.
+pub async fn latest(
+    db: &impl Reads,
+    environments: &[EnvironmentId],
+    action: &str,
+    author: Option<&str>,
+    from: AuditEventId,
+    limit: u64,
+) -> Result<Vec<AuditEvent>, StoreError> {
+    let mut query = Entity::find()
+        .filter(Column::EnvironmentId.is_in(environments.iter().copied()))
+        .filter(Column::Action.eq(action))
+        .filter(Column::Id.gte(from))
+        .filter(Column::Result.eq("ok"));
+    if let Some(author) = author {
+        query = query.filter(Column::ActorId.eq(author));
+    }
+    let rows = query.order_by_desc(Column::Id).limit(limit).all(db.connection()).await?;
+    Ok(rows.into_iter().map(AuditEvent::from).collect())
+}
+
+/// Which audit events of a credential are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All but its uses. The condition is that of the index `idx_audit_event_changes`.
+    Changes,
+    /// All.
+    All,
+}
+
+/// The audit events of one credential, newest first.
+pub async fn of_target(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    target: &str,
+    which: Which,
+    page: &PageRequest,
+) -> Result<Page<AuditEvent>, StoreError> {
+    const CREDENTIAL: &str = "target_type = 'credential'";
+    const CHANGES: &str = "action NOT IN ('proxy.begin', 'proxy.call', 'credential.token')";
+    let mut query = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::TargetId.eq(target))
+        .filter(sea_orm::sea_query::Expr::cust(CREDENTIAL));
+    if which == Which::Changes {
+        query = query.filter(sea_orm::sea_query::Expr::cust(CHANGES));
+    }
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Id.lt(after.as_str()));
+    }
+    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
+    let events = rows.into_iter().map(AuditEvent::from).collect();
     Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
 }
 
@@ -149,16 +230,27 @@ pub async fn list(
 async fn newest(
     db: &impl Reads,
     place: Condition,
-    action: Option<&str>,
-    target: Option<&str>,
+    filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<Vec<AuditEvent>, StoreError> {
     let mut query = Entity::find().filter(place);
-    if let Some(action) = action {
+    if let Some(action) = &filter.action {
         query = query.filter(Column::Action.eq(action));
     }
-    if let Some(target) = target {
+    if let Some(target) = &filter.target {
         query = query.filter(Column::TargetId.eq(target));
+    }
+    if let Some(member) = filter.member {
+        // Written out as the index of what members did has it.
+        query =
+            query.filter(Column::ActorId.eq(member.to_string())).filter(Expr::cust("actor_type = 'member'"));
+    }
+    // Ids are made of the time, a little before the event: what they leave in is looked at again.
+    if let Some(since) = filter.since {
+        query = query.filter(Column::Id.gte(earliest(since.plus(-MARGIN)))).filter(Column::At.gte(since));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(Column::Id.lt(earliest(until.plus(MARGIN)))).filter(Column::At.lt(until));
     }
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));

@@ -163,6 +163,22 @@ pub async fn find(
     Entity::find_by_id((environment, id)).one(db.connection()).await?.map(connector).transpose()
 }
 
+/// The connectors of some providers that somebody PUT: provider and key.
+pub async fn of_providers(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    providers: &[&str],
+) -> Result<Vec<(String, String)>, StoreError> {
+    let found = Entity::find()
+        .select_only()
+        .columns([Column::Provider, Column::Key])
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Provider.is_in(providers.iter().copied()))
+        .filter(Column::Explicit.eq(true))
+        .order_by_asc(Column::Key);
+    Ok(found.into_tuple().all(db.connection()).await?)
+}
+
 /// All connectors of an environment that have a row, by key; at most `limit`.
 pub async fn all(
     db: &impl Reads,

@@ -7,7 +7,7 @@ mod served;
 mod turning;
 
 pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
-pub use list::{CredentialFilter, list};
+pub use list::{CredentialFilter, count, list, of_users, some};
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
 pub(super) use served::Kept;
 pub use served::served;

@@ -5,10 +5,10 @@ mod claim;
 pub use claim::{Claims, claim, is_anything_due};
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
 };
 use vouchsafe_entity::delivery::{ActiveModel, Column, Entity, Model};
-use vouchsafe_entity::id::{EnvironmentId, EventId, WebhookEndpointId};
+use vouchsafe_entity::id::{DeliveryId, EnvironmentId, EventId, WebhookEndpointId};
 use vouchsafe_entity::kind::DeliveryStatus;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
@@ -62,6 +62,32 @@ pub async fn insert(tx: &Tx, environment: EnvironmentId, deliveries: &[Delivery]
     Ok(())
 }
 
+/// One delivery of an environment.
+pub async fn find(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    id: DeliveryId,
+) -> Result<Option<Delivery>, StoreError> {
+    Ok(Entity::find_by_id((environment, id)).one(db.connection()).await?.map(Delivery::from))
+}
+
+/// The deliveries to an endpoint, newest first; those of one status where asked.
+pub async fn to_endpoint(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    endpoint: WebhookEndpointId,
+    status: Option<DeliveryStatus>,
+    page: &PageRequest,
+) -> Result<Page<Delivery>, StoreError> {
+    let mut query = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::WebhookEndpointId.eq(endpoint));
+    if let Some(status) = status {
+        query = query.filter(Column::Status.eq(status));
+    }
+    newest(db, query, page).await
+}
+
 /// The attempts to tell of an event, newest first.
 pub async fn of_event(
     db: &impl Reads,
@@ -69,8 +95,16 @@ pub async fn of_event(
     event: EventId,
     page: &PageRequest,
 ) -> Result<Page<Delivery>, StoreError> {
-    let mut query =
+    let query =
         Entity::find().filter(Column::EnvironmentId.eq(environment)).filter(Column::EventId.eq(event));
+    newest(db, query, page).await
+}
+
+async fn newest(
+    db: &impl Reads,
+    mut query: Select<Entity>,
+    page: &PageRequest,
+) -> Result<Page<Delivery>, StoreError> {
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));
     }

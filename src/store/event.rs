@@ -56,6 +56,31 @@ pub async fn find(
     Entity::find_by_id((environment, id)).one(db.connection()).await?.map(event).transpose()
 }
 
+/// The types of events.
+pub async fn kinds(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    ids: Vec<EventId>,
+) -> Result<Vec<(EventId, EventType)>, StoreError> {
+    let found: Vec<(EventId, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Kind])
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Id.is_in(ids))
+        .into_tuple()
+        .all(db.connection())
+        .await?;
+    let kind = |(id, word): (EventId, String)| {
+        let kind = word.parse().map_err(|_| StoreError::Inconsistent {
+            table: "event",
+            id: id.to_string(),
+            what: "unknown type",
+        })?;
+        Ok((id, kind))
+    };
+    found.into_iter().map(kind).collect()
+}
+
 /// The events of an environment after `after`, oldest first, that are not younger than `until`.
 pub async fn following(
     db: &impl Reads,

@@ -1,11 +1,14 @@
 //! Integrations.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Set, sea_query::OnConflict,
+};
 use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::integration::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::json::Needs;
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, StoreError, Tx, statement};
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
 
@@ -50,6 +53,29 @@ pub async fn list(
     let rows = query.order_by_asc(Column::Slug).limit(page.limit + 1).all(db.connection()).await?;
     let integrations = rows.into_iter().map(Integration::from).collect();
     Ok(Page::of(integrations, page.limit, |integration: &Integration| integration.slug.clone()))
+}
+
+/// The first few integrations of an environment that need a connector, by slug.
+pub async fn with_connector(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    key: &str,
+    most: u64,
+) -> Result<Vec<Integration>, StoreError> {
+    let connection = db.connection();
+    let needs = match connection.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT 1 FROM jsonb_array_elements(connectors) AS need WHERE need->>'connector' = $2"
+        }
+        _ => "SELECT 1 FROM json_each(connectors) AS need WHERE need.value->>'connector' = $2",
+    };
+    let sql = format!(
+        "SELECT * FROM integration WHERE environment_id = $1 AND EXISTS ({needs}) ORDER BY slug LIMIT $3"
+    );
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows =
+        connection.query_all_raw(statement(connection, sql, [environment.into(), key.into(), most.into()]));
+    rows.await?.iter().map(|row| Ok(Model::from_query_result(row, "")?.into())).collect()
 }
 
 /// Stores or replaces an integration.

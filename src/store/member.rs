@@ -70,6 +70,37 @@ pub async fn find(
     Ok(Entity::find_by_id((workspace, id)).one(db.connection()).await?.map(Into::into))
 }
 
+/// Those of a workspace that have one of `ids`.
+pub async fn of_ids(
+    db: &impl Reads,
+    workspace: WorkspaceId,
+    ids: &[MemberId],
+) -> Result<Vec<Member>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(db.connection())
+        .await?;
+    Ok(found.into_iter().map(Into::into).collect())
+}
+
+/// What some members are called.
+pub async fn names(
+    db: &impl Reads,
+    workspace: WorkspaceId,
+    ids: &[MemberId],
+) -> Result<Vec<(MemberId, String)>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::Name)
+        .filter(Column::WorkspaceId.eq(workspace))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db.connection())
+        .await?)
+}
+
 /// The same, held until the transaction ends.
 pub async fn lock(tx: &Tx, workspace: WorkspaceId, id: MemberId) -> Result<Option<Member>, StoreError> {
     let found = Entity::find_by_id((workspace, id)).lock_exclusive().one(tx.connection()).await?;
@@ -106,6 +137,14 @@ pub async fn lock_owners(tx: &Tx, workspace: WorkspaceId) -> Result<Vec<MemberId
     let owners = Condition::all().add(Column::WorkspaceId.eq(workspace)).add(Column::Role.eq(Role::Owner));
     let rows = Entity::find().filter(owners).lock_exclusive().all(tx.connection()).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// The owners of a workspace, those who joined first first; at most `limit`.
+pub async fn owners(db: &impl Reads, workspace: WorkspaceId, limit: u64) -> Result<Vec<Member>, StoreError> {
+    let owners = Condition::all().add(Column::WorkspaceId.eq(workspace)).add(Column::Role.eq(Role::Owner));
+    let rows =
+        Entity::find().filter(owners).order_by_asc(Column::Id).limit(limit).all(db.connection()).await?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// Whether a workspace has a member yet.

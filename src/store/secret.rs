@@ -4,7 +4,7 @@ mod due;
 mod list;
 
 pub use due::{notice_again, noticeable, purgeable};
-pub use list::{SecretFilter, list};
+pub use list::{SecretFilter, SecretName, list, names};
 
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
@@ -86,7 +86,7 @@ async fn many(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Se
 }
 
 /// `$n, $m, …` for the values that are added to `values`.
-fn places(values: &mut Vec<Value>, added: impl IntoIterator<Item = Value>) -> String {
+pub(super) fn places(values: &mut Vec<Value>, added: impl IntoIterator<Item = Value>) -> String {
     let mut places = Vec::new();
     for value in added {
         values.push(value);

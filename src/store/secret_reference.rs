@@ -4,6 +4,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 use vouchsafe_entity::id::{ConnectorId, EnvironmentId, SecretId, WorkspaceId};
 use vouchsafe_entity::secret_reference::{ActiveModel, Column, Entity};
 
+use super::secret::places;
 use super::{Reads, StoreError, Tx, statement};
 
 /// Writes which secrets the settings of a connector refer to: key and place of each.
@@ -34,6 +35,8 @@ pub async fn replace(
 /// A setting that refers to a secret.
 #[derive(Debug, FromQueryResult)]
 pub struct Referring {
+    /// Which secret.
+    pub secret_id: SecretId,
     /// The environment's name.
     pub environment: String,
     /// The connector's key.
@@ -42,20 +45,23 @@ pub struct Referring {
     pub place: String,
 }
 
-/// The settings that refer to a secret in the environments that it covers; at most `limit`.
-pub async fn of_secret(
+/// The settings that refer to secrets in the environments that they cover; at most `limit`.
+pub async fn of_secrets(
     db: &impl Reads,
     workspace: WorkspaceId,
-    id: SecretId,
+    ids: &[SecretId],
     limit: i64,
 ) -> Result<Vec<Referring>, StoreError> {
-    let sql = "SELECT v.name AS environment, k.key AS connector, r.place FROM secret_environment e \
+    let mut values: Vec<Value> = vec![workspace.into(), limit.into()];
+    let list = places(&mut values, ids.iter().map(|id| (*id).into()));
+    let sql = format!(
+        "SELECT e.secret_id, v.name AS environment, k.key AS connector, r.place FROM secret_environment e \
          JOIN secret_reference r ON r.environment_id = e.environment_id AND r.key = e.key \
          JOIN connector k ON k.environment_id = r.environment_id AND k.id = r.connector_id \
          JOIN environment v ON v.id = e.environment_id \
-         WHERE e.workspace_id = $1 AND e.secret_id = $2 ORDER BY v.name, k.key, r.place LIMIT $3";
+         WHERE e.workspace_id = $1 AND e.secret_id IN ({list}) ORDER BY v.name, k.key, r.place LIMIT $2"
+    );
     let connection = db.connection();
-    let values: [Value; 3] = [workspace.into(), id.into(), limit.into()];
     let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
     rows.iter().map(|row| Ok(Referring::from_query_result(row, "")?)).collect()
 }

@@ -3,7 +3,7 @@
 use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 use vouchsafe_entity::connect_result;
 use vouchsafe_entity::connect_session::{ActiveModel, Column, Entity, Model};
-use vouchsafe_entity::id::{EnvironmentId, SessionId};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId, SessionId};
 use vouchsafe_entity::json::{Needs, Object, Strings};
 use vouchsafe_entity::kind::SessionStatus;
 use vouchsafe_entity::millis::Millis;
@@ -167,6 +167,22 @@ pub async fn save_result(
         ])
         .to_owned();
     connect_result::Entity::insert(row).on_conflict(replace).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// Forgets that a session has connected `credential`.
+pub async fn forget_result(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: SessionId,
+    credential: CredentialId,
+) -> Result<(), StoreError> {
+    connect_result::Entity::delete_many()
+        .filter(connect_result::Column::EnvironmentId.eq(environment))
+        .filter(connect_result::Column::SessionId.eq(id))
+        .filter(connect_result::Column::CredentialId.eq(credential))
+        .exec(tx.connection())
+        .await?;
     Ok(())
 }
 

@@ -103,7 +103,8 @@ pub async fn list(
     Ok(Page::of(users, page.limit, |user: &User| user.id.to_string()))
 }
 
-fn escape_like(text: &str) -> String {
+/// `text` as a pattern of `LIKE … ESCAPE '\'` that fits itself alone.
+pub(super) fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 

@@ -75,6 +75,9 @@
     place.replaceChildren(node);
     busy = false;
     const page = place.querySelector("[data-vs-page]");
+    for (const time of page.querySelectorAll("time[data-vs-date]")) {
+      time.textContent = new Date(time.dateTime).toLocaleDateString(document.documentElement.lang);
+    }
     const form = page.querySelector("form[data-vs-form]");
     if (form?.dataset.vsForm === "sign-in") prepare(page, form);
     if (form?.dataset.vsForm === "key") Fields.watch(form, () => {});
@@ -149,6 +152,21 @@
       busy = false;
       wait(button, false);
       if (!Fields.showErrors(form, error.errors)) mishap(error);
+    }
+  }
+
+  async function disconnect({ dataset }) {
+    if (busy) return;
+    busy = true;
+    try {
+      const answer = await hub.disconnect({ credentialId: dataset.vsCredential });
+      latest = await hub.state().catch(() => latest);
+      show(answer);
+      tellEvent("disconnected", { connector: dataset.vsConnector });
+    } catch (error) {
+      mishap(error);
+    } finally {
+      busy = false;
     }
   }
 
@@ -254,7 +272,9 @@
   const actions = {
     connect: (button) => open({ connector: button.dataset.vsConnector, method: button.dataset.vsMethod }),
     retry: (button) => open({ connector: button.dataset.vsConnector }),
-    overview: () => open(),
+    overview: () => open(hosted ? { overview: 1 } : {}),
+    "ask-disconnect": (button) => open({ connector: button.dataset.vsConnector, disconnect: 1 }),
+    disconnect,
     reload: () => open(),
     reveal: (button) => Fields.toggleReveal(button),
     "open-again": () => attempt?.openAgain(),
@@ -264,6 +284,7 @@
     stay: () => ask.close(),
     leave: () => (ask.close(), leave("cancelled")),
     done: (button) => {
+      if (button.href) return;
       leave("completed");
       if (!hosted) return;
       // Loaded again, the address shows what was connected, or what is still open.
@@ -341,8 +362,13 @@
 
   if (hosted) {
     const token = findToken();
-    if (token) begin(token);
-    else showMessage("expired");
+    // A link that has nothing left to do says so, and offers the rest to whoever holds its token.
+    const manage = place.querySelector("[data-vs-manage]");
+    if (token && manage) {
+      hub = createHub(token, null, hosted);
+      manage.hidden = false;
+    } else if (token) begin(token);
+    else if (!manage) showMessage("expired");
   } else if (window.parent === window || window.origin === "null") {
     // Nobody to speak to, or a sandbox without `allow-same-origin`, in which no call of ours succeeds.
     showMessage("refused");

@@ -55,6 +55,7 @@ const createHub = (token, locale, hosted) => {
 
   const page = async (query, signal) => fragment(await call(path("/connect/page", query), { signal }));
   const sendCredentials = async (body) => fragment(await call("/connect/credentials", { body }));
+  const disconnect = async (body) => fragment(await call("/connect/disconnect", { body }));
   const json = { accept: "application/json" };
   const takeTicket = async (body, signal) => (await call("/connect/tickets", { body, signal, ...json })).json();
   const state = async (signal) => (await call("/connect/state", { signal, ...json })).json();
@@ -118,5 +119,5 @@ const createHub = (token, locale, hosted) => {
     return () => stop.abort();
   }
 
-  return { page, sendCredentials, takeTicket, state, follow };
+  return { page, sendCredentials, disconnect, takeTicket, state, follow };
 };

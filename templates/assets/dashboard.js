@@ -24,3 +24,67 @@ if (menu) {
     menu.querySelector("summary").focus();
   });
 }
+
+// The look of the modal: the preview keeps up with what is typed, and a file becomes the address of a logo.
+const look = document.querySelector("[data-theme-form]");
+if (look) {
+  const previews = document.querySelectorAll("iframe.preview");
+  const show = () => {
+    const query = new URLSearchParams();
+    for (const [name, value] of new FormData(look)) if (value !== "") query.append(name, value);
+    for (const preview of previews) preview.contentWindow.location.replace(`${look.dataset.themeForm}?${query}`);
+  };
+  let waiting;
+  look.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 250);
+  });
+  const button = look.querySelector("[data-theme-show]");
+  if (button) button.hidden = true;
+  const chooser = look.querySelector("[data-logo-file]");
+  if (chooser) {
+    chooser.hidden = false;
+    chooser.querySelector("input").addEventListener("change", (event) => {
+      const [file] = event.target.files;
+      if (!file) return;
+      const reader = new FileReader();
+      reader.addEventListener("load", () => {
+        look.elements.namedItem("logo").value = reader.result;
+        show();
+      });
+      reader.readAsDataURL(file);
+    });
+  }
+}
+
+// What was found by a test is read first.
+document.getElementById("tested")?.focus();
+// Several rows at once: all of a page by one box, and how many are chosen.
+const bulk = document.querySelector("form.bulk");
+if (bulk) {
+  const picks = [...bulk.querySelectorAll("[data-pick]")];
+  const all = bulk.querySelector("[data-pick-all]");
+  const matching = bulk.querySelector("[data-pick-matching]");
+  const count = bulk.querySelector("[data-picked]");
+  const tell = () => {
+    const chosen = picks.filter((pick) => pick.checked).length;
+    all.checked = chosen === picks.length;
+    all.indeterminate = chosen > 0 && chosen < picks.length;
+    count.textContent = matching.checked ? "With all of them:" : `With ${chosen} chosen:`;
+    for (const button of bulk.querySelectorAll(".bulk-bar button")) button.disabled = !chosen && !matching.checked;
+  };
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const pick of picks) pick.checked = all.checked;
+    });
+    bulk.addEventListener("change", tell);
+    // A page that one comes back to keeps its boxes.
+    window.addEventListener("pageshow", tell);
+    tell();
+  }
+}
+
+// Long work goes on by itself; without a script there is a button.
+const next = document.querySelector("form[data-continue]");
+if (next) setTimeout(() => next.isConnected && next.requestSubmit(), 300);

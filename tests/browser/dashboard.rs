@@ -1,6 +1,8 @@
 //! The dashboard in a real browser: the first owner's way from the printed link to the overview, and every page by its
 //! accessibility rules on a desk, a tablet and a phone, light and dark.
 
+mod secrets;
+
 use serde_json::json;
 use vouchsafe::clock::Clock as _;
 use vouchsafe::secret::Seed;
@@ -9,10 +11,10 @@ use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::support::app::TestApp;
 
 const PASSWORD: &str = "a long and quiet evening";
-const SIZES: [(u32, u32); 3] = [(1440, 900), (768, 1024), (390, 844)];
+pub(crate) const SIZES: [(u32, u32); 3] = [(1440, 900), (768, 1024), (390, 844)];
 
 /// Fills the form that makes an account, and submits it.
-async fn join(chrome: &Chrome, name: &str) {
+pub(crate) async fn join(chrome: &Chrome, name: &str) {
     chrome.fill("#f-name", name).await;
     chrome.fill("#f-email", "olive@acme.test").await;
     chrome.fill("#f-password", PASSWORD).await;
@@ -20,7 +22,7 @@ async fn join(chrome: &Chrome, name: &str) {
 }
 
 /// Sets up the authenticator that the page offers.
-async fn enrol(chrome: &Chrome, app: &TestApp) {
+pub(crate) async fn enrol(chrome: &Chrome, app: &TestApp) {
     chrome.shows("h1", "Set up an authenticator").await;
     let typed = chrome.text(".seed").await.replace(' ', "");
     let code = Seed::sealed(typed.into()).code(app.clock.now().timestamp()).unwrap();
@@ -29,7 +31,7 @@ async fn enrol(chrome: &Chrome, app: &TestApp) {
     chrome.shows("h1", "Overview").await;
 }
 
-async fn nothing_is_wrong(chrome: &Chrome) {
+pub(crate) async fn nothing_is_wrong(chrome: &Chrome) {
     chrome.assert_accessible().await;
     // A page that does not fit can be moved sideways.
     let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";

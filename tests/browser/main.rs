@@ -13,12 +13,14 @@
 mod answers;
 #[path = "support/chrome.rs"]
 mod chrome;
+mod credentials;
 mod dashboard;
 mod docs;
 #[path = "support/front.rs"]
 mod front;
 mod harness;
 mod keys;
+mod operating;
 mod origins;
 mod people;
 mod sessions;

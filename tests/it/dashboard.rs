@@ -2,8 +2,20 @@
 
 mod account;
 mod api_keys;
+mod attempts;
+mod audit;
+mod bulk;
+mod connectors;
+mod console;
+mod credentials;
+mod events;
+mod integrations;
 mod members;
 mod overview;
 mod roles;
+mod secrets;
 mod settings;
 mod sign_in;
+mod theme;
+mod users;
+mod webhooks;

@@ -8,7 +8,7 @@ mod authorization_code;
 mod compat;
 mod control_plane;
 mod expiry;
-mod mail;
+pub(crate) mod mail;
 mod outage;
 mod proxy;
 mod proxy_hosts;

@@ -76,7 +76,11 @@ pub(in crate::http) async fn list_audit_events(
     caller: Caller<AuditRead>,
     Listing { page, filter }: Listing<AuditFilter>,
 ) -> Answer<PageOut<AuditEventOut>> {
-    let (action, target) = (filter.action.as_deref(), filter.target.as_deref());
-    let found = caller.hub.list_audit_events(&caller.actor, action, target, &page).await?;
+    let filter = crate::service::audit::AuditFilter {
+        action: filter.action,
+        target: filter.target,
+        ..Default::default()
+    };
+    let found = caller.hub.list_audit_events(&caller.actor, &filter, &page).await?;
     Ok(Json(PageOut::of(found, AuditEventOut::from)))
 }

@@ -45,7 +45,7 @@ impl From<SecretQuery> for SecretFilter {
             issuer: query.issuer,
             kind: query.kind,
             environment: query.environment,
-            expires_before: None,
+            ..Self::default()
         }
     }
 }

@@ -27,7 +27,12 @@ pub(in crate::http) const ALONE: Policy<'static> =
 /// A page of the popup: its opener is our frame.
 pub(super) const POPUP: Policy<'static> = Policy { framed_by: &[], leads_to: None, keeps_opener: true };
 
-impl Policy<'_> {
+impl<'a> Policy<'a> {
+    /// A page that these may frame.
+    pub(in crate::http) const fn framed_by(origins: &'a [String]) -> Self {
+        Self { framed_by: origins, leads_to: None, keeps_opener: false }
+    }
+
     fn content_security(&self) -> String {
         let framed_by =
             if self.framed_by.is_empty() { "'none'".to_owned() } else { self.framed_by.join(" ") };

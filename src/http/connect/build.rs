@@ -8,8 +8,8 @@ use crate::service::connect::{Offer, Standing, Visit};
 use vouchsafe_entity::kind::{Method, Status};
 
 use super::page::{
-    ChoosePage, ChooseRow, Connector, DoneNote, DonePage, FailedPage, Failure, FailureReason, Field,
-    FieldOption, KeyPage, KeyProblem, MethodLink, RowState, SignInPage,
+    ChoosePage, ChooseRow, Connector, Day, DisconnectPage, DoneNote, DonePage, FailedPage, Failure,
+    FailureReason, Field, FieldOption, KeyPage, KeyProblem, MethodLink, OwnCredential, RowState, SignInPage,
 };
 
 /// What every page of a visit says of the host app.
@@ -21,16 +21,27 @@ pub(super) struct Setting {
     pub(super) locale: Locale,
 }
 
-pub(super) fn choose(setting: &Setting, standings: &[Standing]) -> ChoosePage {
+/// The apps of a session; with `own`, also what the user has given, and how it is taken back.
+pub(super) fn choose(setting: &Setting, standings: &[Standing], own: bool) -> ChoosePage {
     ChoosePage {
         host_app: setting.host_app.clone(),
         integration: setting.integration.clone(),
-        rows: standings.iter().map(row).collect(),
+        rows: standings.iter().map(|standing| row(standing, own)).collect(),
         finished: standings.iter().all(|standing| standing.optional || standing.is_done()),
     }
 }
 
-fn row(standing: &Standing) -> ChooseRow {
+/// The question before something is disconnected; none where nothing is connected.
+pub(super) fn disconnect(setting: &Setting, standing: &Standing) -> Option<DisconnectPage> {
+    Some(DisconnectPage {
+        host_app: setting.host_app.clone(),
+        connector: Connector::new(&standing.connector, &standing.name),
+        account: standing.account.clone(),
+        credential: standing.given.as_ref()?.credential.to_string(),
+    })
+}
+
+fn row(standing: &Standing, own: bool) -> ChooseRow {
     let account = standing.account.clone();
     let status = standing.credential.map(|(_, status)| status);
     let state = match (standing.is_done(), status) {
@@ -47,6 +58,12 @@ fn row(standing: &Standing) -> ChooseRow {
         connector: Connector::new(&standing.connector, &standing.name),
         state,
         optional: standing.optional,
+        own: standing.given.as_ref().filter(|_| own).map(|given| OwnCredential {
+            id: given.credential.to_string(),
+            since: Day::of(given.since.to_string()),
+            last_used: given.last_used_at.map(|at| Day::of(at.to_string())),
+            access: given.access.clone(),
+        }),
     }
 }
 

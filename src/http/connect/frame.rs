@@ -6,13 +6,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use vouchsafe_entity::id::SessionId;
+use vouchsafe_entity::id::{CredentialId, SessionId};
 use vouchsafe_entity::kind::{Method, SessionStatus};
 
 use super::answer::{ALONE, Policy, fragment, html};
 use super::build::{self, Setting};
 use super::page::{
     ConnectedAccount, Connector, DoneNote, FrameMode, FrameShell, HostedDonePage, HostedState, KeyProblem,
+    Look,
 };
 use super::visitor::{Visitor, locale};
 use crate::domain::actor::Origin;
@@ -55,9 +56,15 @@ pub(super) async fn show_frame(
         SessionStatus::Cancelled => Some(HostedState::Cancelled),
         SessionStatus::Open => None,
     };
+    let mut done = None;
     if let Some(end) = ended.filter(|_| hosted) {
         let page = hosted_end(Some(&visit), end, state.hub.standings(&visit).await?);
-        return Ok(html(&state, locale, StatusCode::OK, &page, &ALONE));
+        // While its token is good, a finished link goes on showing what is connected.
+        let goes_on = end == HostedState::Completed && visit.goes_on(state.hub.now());
+        if !goes_on {
+            return Ok(html(&state, locale, StatusCode::OK, &page, &ALONE));
+        }
+        done = Some(page);
     }
     let origins = if hosted { Vec::new() } else { visit.origins() };
     let shell = FrameShell {
@@ -65,6 +72,8 @@ pub(super) async fn show_frame(
         origins: origins.clone(),
         mode: if hosted { FrameMode::Hosted } else { FrameMode::Frame },
         host_app: visit.host_app(),
+        look: Look::of(&visit.theme()),
+        done,
     };
     let policy = Policy { framed_by: &origins, leads_to: None, keeps_opener: false };
     Ok(html(&state, locale, StatusCode::OK, &shell, &policy))
@@ -77,6 +86,7 @@ fn hosted_end(visit: Option<&Visit>, end: HostedState, standings: Vec<Standing>)
     });
     HostedDonePage {
         host_app: visit.map(Visit::host_app),
+        look: visit.map(|visit| Look::of(&visit.theme())).unwrap_or_default(),
         state: end,
         accounts: done.collect(),
         return_url: visit.and_then(Visit::return_url).map(str::to_owned),
@@ -90,6 +100,10 @@ pub(super) struct PageQuery {
     method: Option<Method>,
     result: Option<String>,
     connectors: Option<String>,
+    /// Asks whether to disconnect.
+    disconnect: Option<String>,
+    /// Wants the overview even where there is one connector.
+    overview: Option<String>,
 }
 
 /// `GET /connect/page`: the page that is due.
@@ -106,12 +120,21 @@ pub(super) async fn show_page(
     }
     let named = query.connector.as_deref().and_then(|key| standings.iter().find(|s| s.connector == key));
     match (named, standings.as_slice()) {
+        (Some(standing), _) if query.disconnect.is_some() => {
+            let page = build::disconnect(&setting, standing).ok_or(Error::NotFound)?;
+            Ok(fragment(&state, setting.locale, &page))
+        }
         (Some(standing), _) if query.result.is_some() => Ok(outcome(&state, &setting, &standings, standing)),
         (Some(standing), _) => ask(&state, &visitor, &setting, &standing.connector, query.method).await,
         (None, _) if query.connector.is_some() => Err(Error::NotFound.into()),
+        (None, _) if query.overview.is_some() && visitor.hosted => {
+            Ok(fragment(&state, setting.locale, &build::choose(&setting, &standings, true)))
+        }
         (None, [only]) if only.is_done() => Ok(outcome(&state, &setting, &standings, only)),
         (None, [only]) => ask(&state, &visitor, &setting, &only.connector, query.method).await,
-        (None, _) => Ok(fragment(&state, setting.locale, &build::choose(&setting, &standings))),
+        (None, _) => {
+            Ok(fragment(&state, setting.locale, &build::choose(&setting, &standings, visitor.hosted)))
+        }
     }
 }
 
@@ -208,6 +231,24 @@ pub(super) async fn submit_credential(
         }
     }
     Ok(fragment(&state, setting.locale, &page))
+}
+
+/// What is to be disconnected.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct DisconnectIn {
+    credential_id: CredentialId,
+}
+
+/// `POST /connect/disconnect`: takes back what the user has connected, and shows what is left.
+pub(super) async fn disconnect(
+    State(state): State<HttpState>,
+    visitor: Visitor,
+    JsonBody(wanted): JsonBody<DisconnectIn>,
+) -> Result<Response, Problem> {
+    state.hub.disconnect(&visitor.visit, wanted.credential_id).await?;
+    let (setting, standings) = setting_of(&state, &visitor).await?;
+    Ok(fragment(&state, setting.locale, &build::choose(&setting, &standings, true)))
 }
 
 /// What a sign-in page sends.

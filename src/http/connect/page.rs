@@ -8,7 +8,8 @@ mod samples;
 use serde::Serialize;
 
 pub use parts::{
-    ConfirmationCode, Connector, DoneNote, Failure, FailureReason, Field, FieldOption, KeyProblem, MethodLink,
+    ConfirmationCode, Connector, DoneNote, Failure, FailureReason, Field, FieldOption, KeyProblem, Look,
+    MethodLink,
 };
 pub use samples::{RenderedSample, render_samples};
 
@@ -33,6 +34,10 @@ pub struct FrameShell {
     pub mode: FrameMode,
     /// The host app's name.
     pub host_app: String,
+    /// The host app's colours and logo.
+    pub look: Look,
+    /// What is shown until the script has something else: that nothing is left to do.
+    pub done: Option<HostedDonePage>,
 }
 
 /// What is to be done about one connector.
@@ -60,6 +65,48 @@ pub enum RowState {
     },
 }
 
+/// What a user sees of what they have given, on a hosted page.
+#[derive(Debug, Clone, Serialize)]
+pub struct OwnCredential {
+    /// Its id.
+    pub id: String,
+    /// Since when.
+    pub since: Day,
+    /// When it was last used.
+    pub last_used: Option<Day>,
+    /// With which rights.
+    pub access: Vec<String>,
+}
+
+/// A day, which the script says in the reader's words.
+#[derive(Debug, Clone, Serialize)]
+pub struct Day {
+    /// The moment, as machines read it.
+    pub at: String,
+    /// The day of it in UTC.
+    pub day: String,
+}
+
+impl Day {
+    /// The day of the moment written so (RFC 3339).
+    pub fn of(at: String) -> Self {
+        Self { day: at.split('T').next().unwrap_or_default().to_owned(), at }
+    }
+}
+
+/// Asks once before something is disconnected.
+#[derive(Debug, Clone, Serialize)]
+pub struct DisconnectPage {
+    /// The host app's name.
+    pub host_app: String,
+    /// Which app.
+    pub connector: Connector,
+    /// The label of the upstream account.
+    pub account: Option<String>,
+    /// The credential.
+    pub credential: String,
+}
+
 /// One connector on the choose page.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChooseRow {
@@ -69,6 +116,8 @@ pub struct ChooseRow {
     pub state: RowState,
     /// Whether the integration works without it.
     pub optional: bool,
+    /// What the user has given; none inside a frame.
+    pub own: Option<OwnCredential>,
 }
 
 /// What the host app asks for, an app a row.
@@ -180,6 +229,8 @@ pub struct InterstitialPage {
     pub flow: String,
     /// Whether the opener may answer for the user: false in redirect and hosted mode.
     pub handshake: bool,
+    /// The host app's colours and logo.
+    pub look: Look,
 }
 
 /// How a callback ended.
@@ -224,6 +275,8 @@ pub struct CallbackPage {
     pub return_url: Option<String>,
     /// Hosted mode with something left to do: the hosted page to go back to (a path of ours).
     pub continue_url: Option<String>,
+    /// The host app's colours and logo.
+    pub look: Look,
 }
 
 /// How a hosted link stands.
@@ -260,6 +313,8 @@ pub struct HostedDonePage {
     pub accounts: Vec<ConnectedAccount>,
     /// Where it leads (http or https).
     pub return_url: Option<String>,
+    /// The host app's colours and logo.
+    pub look: Look,
 }
 
 #[cfg(test)]

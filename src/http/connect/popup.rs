@@ -14,6 +14,7 @@ use super::answer::{POPUP, Policy, html};
 use super::build::failure;
 use super::page::{
     CallbackOutcome, CallbackPage, ConfirmationCode, Connector, Failure, FailureReason, InterstitialPage,
+    Look,
 };
 use super::visitor::{cookie_of, ensure_own_site, flow_cookie, flow_cookies, locale, origin};
 use crate::http::extract::JsonBody;
@@ -38,6 +39,7 @@ pub(super) async fn start_flow(
     };
     let page = InterstitialPage {
         host_app: started.visit.host_app(),
+        look: Look::of(&started.visit.theme()),
         connector: Connector::new(&started.connector, &started.provider),
         user: started.visit.user.display_name().to_owned(),
         flow: started.flow.to_string(),
@@ -221,6 +223,7 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
     let has_return = returned.return_url.is_some();
     let page = CallbackPage {
         host_app: returned.visit.host_app(),
+        look: Look::of(&returned.visit.theme()),
         connector: Some(Connector::new(&returned.connector, &returned.provider)),
         outcome,
         flow: Some(returned.flow.to_string()),
@@ -250,6 +253,7 @@ fn refusal(state: &HttpState, headers: &HeaderMap, error: &Error) -> Response {
     };
     let page = CallbackPage {
         host_app: "the app you came from".to_owned(),
+        look: Look::default(),
         connector: None,
         outcome: CallbackOutcome::Failed {
             failure: Failure { reason, code: code.to_owned(), app_message: None },

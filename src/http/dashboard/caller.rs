@@ -159,6 +159,16 @@ impl InEnvironment {
         self.desk.ensure_proven()
     }
 
+    /// What the dashboard is served with.
+    pub(super) const fn state(&self) -> &HttpState {
+        &self.desk.state
+    }
+
+    /// The names of the workspace's environments.
+    pub(super) fn environments(&self) -> &[String] {
+        &self.desk.environments
+    }
+
     fn remembered(&self, mut response: Response) -> Response {
         let cookie = cookies::set_environment(&self.desk.state, &self.environment);
         response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));

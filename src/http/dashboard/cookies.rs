@@ -1,5 +1,5 @@
 //! The cookies of the dashboard: the session, the mark of a browser that was used before, a message for the next page,
-//! and the environment last looked at.
+//! the environment last looked at, and the columns that a browser wants.
 
 use axum::http::{HeaderMap, HeaderValue};
 
@@ -12,10 +12,12 @@ const SESSION: &str = "vs_session";
 const MARK: &str = "vs_browser";
 const FLASH: &str = "vs_flash";
 const ENVIRONMENT: &str = "vs_environment";
+const COLUMNS: &str = "vs_columns";
 /// A browser is known again for a year.
 const MARK_SECONDS: u32 = 365 * 86_400;
 const FLASH_SECONDS: u32 = 60;
 const ENVIRONMENT_SECONDS: u32 = 30 * 86_400;
+const COLUMNS_SECONDS: u32 = 365 * 86_400;
 
 fn secure(state: &HttpState) -> bool {
     state.hub.public_url().scheme() == "https"
@@ -66,6 +68,11 @@ pub(super) fn environment(headers: &HeaderMap, state: &HttpState) -> Option<Stri
     value(headers, state, ENVIRONMENT)
 }
 
+/// The columns of the secrets that a browser wants.
+pub(super) fn columns(headers: &HeaderMap, state: &HttpState) -> Option<String> {
+    value(headers, state, COLUMNS)
+}
+
 /// Gives a browser its session, until the browser is closed.
 pub(super) fn set_session(state: &HttpState, token: &str) -> Option<HeaderValue> {
     set(state, SESSION, token, None)
@@ -92,4 +99,9 @@ pub(super) fn set_flash(state: &HttpState, flash: Option<Flash>) -> Option<Heade
 /// Remembers the environment last looked at.
 pub(super) fn set_environment(state: &HttpState, environment: &str) -> Option<HeaderValue> {
     set(state, ENVIRONMENT, environment, Some(ENVIRONMENT_SECONDS))
+}
+
+/// Remembers the columns that a browser wants.
+pub(super) fn set_columns(state: &HttpState, columns: &str) -> Option<HeaderValue> {
+    set(state, COLUMNS, columns, Some(COLUMNS_SECONDS))
 }

@@ -9,10 +9,13 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::http::{HttpState, Problem};
-use crate::service::Error;
+use crate::service::{Code, Error};
 
 /// Fields that are never shown again.
 const UNSHOWN: [&str; 5] = ["password", "newPassword", "code", "value", "invitation"];
+
+/// Nor are those that begin so.
+const SECRET: &str = "secret-";
 
 /// A form as it was sent: fields may be there several times.
 pub(in crate::http) struct Form(Vec<(String, Zeroizing<String>)>);
@@ -88,11 +91,22 @@ impl Form {
         Ok(view)
     }
 
+    /// The same, where a role that may not is told that and nothing else.
+    ///
+    /// # Errors
+    /// What is not about what was typed.
+    pub(in crate::http) fn refused_or_denied(&self, error: Error) -> Result<FormView, Problem> {
+        match error.code() {
+            Some(Code::Forbidden) => Err(error.into()),
+            _ => self.refused(error),
+        }
+    }
+
     /// The form as it was sent, without what is never shown again.
     pub(in crate::http) fn view(&self) -> FormView {
         let mut view = FormView::default();
         for (name, value) in &self.0 {
-            if !UNSHOWN.contains(&name.as_str()) {
+            if !UNSHOWN.contains(&name.as_str()) && !name.starts_with(SECRET) {
                 view.values.entry(name.clone()).or_insert_with(|| Value::String(value.to_string()));
                 view.chosen.entry(name.clone()).or_default().push(value.to_string());
             }

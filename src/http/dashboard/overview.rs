@@ -34,11 +34,18 @@ struct Item {
     title: String,
     text: String,
     at: Option<Moment>,
+    /// Where it is looked into; none where the reader may not.
+    url: Option<String>,
 }
 
 impl Item {
     fn new(level: &'static str, title: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { level, title: title.into(), text: text.into(), at: None }
+        Self { level, title: title.into(), text: text.into(), at: None, url: None }
+    }
+
+    fn leading_to(mut self, url: Option<String>) -> Self {
+        self.url = url;
+        self
     }
 
     fn at(mut self, at: Option<Millis>, now: Millis) -> Self {
@@ -69,7 +76,8 @@ impl DashboardPage for OverviewPage {
         let expired = "The app ended it. Whoever uses it must connect again.";
         let attention = vec![
             Item::new("danger", "HubSpot of jo@acme.test must be connected again", expired)
-                .at(Some(now.plus_seconds(-7_200)), now),
+                .at(Some(now.plus_seconds(-7_200)), now)
+                .leading_to(Some("/dashboard/production/credentials/x".to_owned())),
             Item::new("warning", "The secret STRIPE_KEY ends soon", "Give it a new value before then.")
                 .at(Some(now.plus_seconds(5 * 86_400)), now),
         ];
@@ -98,7 +106,10 @@ fn name(credential: &Credential) -> String {
     format!("{} of {}", credential.name, credential.username)
 }
 
-fn items(attention: Attention, now: Millis) -> Vec<Item> {
+fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
+    let may = desk.desk.who.may(crate::domain::role::Action::ViewCredentials);
+    let url =
+        |credential: &Credential| may.then(|| Url::Credential(&desk.environment, credential.id).to_string());
     let mut items = Vec::new();
     if attention.suspended {
         let text = "Nothing can be created or changed until it is renewed. What is there goes on working.";
@@ -108,10 +119,15 @@ fn items(attention: Attention, now: Millis) -> Vec<Item> {
         let text = "Another deployment may refresh these credentials. If it is gone, run `vouchsafe adopt`.";
         items.push(Item::new("danger", "Nothing is refreshed here", text));
     }
+    for alarm in attention.alarms {
+        let title = format!("{} was shown many secrets", alarm.who);
+        let text = "More than ten values within ten minutes. Ask whether it was really them.";
+        items.push(Item::new("danger", title, text).at(Some(alarm.at), now));
+    }
     for credential in attention.expired {
         let title = format!("{} must be connected again", name(&credential));
         let text = "It can't be used or renewed any more. Send its user a link to reconnect.";
-        items.push(Item::new("danger", title, text));
+        items.push(Item::new("danger", title, text).leading_to(url(&credential)));
     }
     for endpoint in attention.endpoints {
         let text = "It refused events or took none for days, so the hub switched it off.";
@@ -119,7 +135,8 @@ fn items(attention: Attention, now: Millis) -> Vec<Item> {
     }
     for credential in attention.failing {
         let title = format!("{} can't be renewed at present", name(&credential));
-        items.push(Item::new("warning", title, "The hub keeps trying and says so when it works again."));
+        let text = "The hub keeps trying and says so when it works again.";
+        items.push(Item::new("warning", title, text).leading_to(url(&credential)));
     }
     for secret in attention.secrets {
         let over = secret.expires_at.is_some_and(|at| at <= now);
@@ -130,7 +147,8 @@ fn items(attention: Attention, now: Millis) -> Vec<Item> {
     for credential in attention.expiring {
         let title = format!("{} ends soon", name(&credential));
         let text = "Nothing renews it. Ask for a new one before then.";
-        items.push(Item::new("warning", title, text).at(credential.acts_by(), now));
+        let item = Item::new("warning", title, text).at(credential.acts_by(), now);
+        items.push(item.leading_to(url(&credential)));
     }
     items
 }
@@ -153,7 +171,7 @@ fn page(desk: &InEnvironment, overview: Overview) -> OverviewPage {
     OverviewPage {
         charts,
         is_new: overview.is_new,
-        attention: items(overview.attention, desk.hub.now()),
+        attention: items(desk, overview.attention, desk.hub.now()),
         hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
         api_keys: keys.then(|| Url::ApiKeys(&desk.environment).to_string()),
         environment: desk.environment.clone(),

@@ -2,16 +2,27 @@
 
 use super::account::AccountPage;
 use super::api_keys::{ApiKeysPage, NewApiKeyPage, ShownApiKeyPage};
+use super::attempts::AttemptsPage;
+use super::audit::{AuditPage, CheckPage, ExportPage};
 use super::authenticator::AuthenticatorPage;
 use super::confirm::ConfirmPage;
+use super::connectors::{CataloguePage, ConnectorPage, ConnectorsPage, ProviderPage};
+use super::console::ConsolePage;
+use super::credentials::{BulkConfirmPage, BulkPage, CredentialPage, CredentialsPage, LinkPage};
+use super::events::{EventPage, EventsPage};
 use super::guard::ProblemPage;
+use super::integrations::{IntegrationPage, IntegrationsPage};
 use super::join::JoinPage;
 use super::members::{InvitePage, MemberPage, MembersPage};
 use super::overview::OverviewPage;
 use super::page::{DashboardPage, Flash, Framed, Shell};
 use super::password::PasswordPage;
+use super::secrets::{ManySecretsPage, SecretValuePage, SecretsPage};
 use super::settings::SettingsPage;
 use super::sign_in::{CodePage, SignInPage, StepUpPage};
+use super::theme::{PreviewPage, ThemePage};
+use super::users::{UserPage, UsersPage};
+use super::webhooks::{DeliveryPage, NewWebhookPage, ShownWebhookPage, WebhookPage, WebhooksPage};
 use crate::http::render::{Page, RenderError, Renderer};
 use crate::http::strings::Locale;
 
@@ -25,6 +36,35 @@ pub(super) type Rendered = (String, String);
 pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, RenderError> {
     let mut all = Vec::new();
     framed::<OverviewPage>(renderer, &mut all)?;
+    framed::<ConnectorsPage>(renderer, &mut all)?;
+    framed::<CataloguePage>(renderer, &mut all)?;
+    framed::<ProviderPage>(renderer, &mut all)?;
+    framed::<ConnectorPage>(renderer, &mut all)?;
+    framed::<IntegrationsPage>(renderer, &mut all)?;
+    framed::<IntegrationPage>(renderer, &mut all)?;
+    framed::<WebhooksPage>(renderer, &mut all)?;
+    framed::<NewWebhookPage>(renderer, &mut all)?;
+    framed::<ShownWebhookPage>(renderer, &mut all)?;
+    framed::<WebhookPage>(renderer, &mut all)?;
+    framed::<DeliveryPage>(renderer, &mut all)?;
+    framed::<EventsPage>(renderer, &mut all)?;
+    framed::<EventPage>(renderer, &mut all)?;
+    framed::<AuditPage>(renderer, &mut all)?;
+    framed::<ExportPage>(renderer, &mut all)?;
+    framed::<CheckPage>(renderer, &mut all)?;
+    framed::<ThemePage>(renderer, &mut all)?;
+    framed::<SecretsPage>(renderer, &mut all)?;
+    framed::<SecretValuePage>(renderer, &mut all)?;
+    framed::<ManySecretsPage>(renderer, &mut all)?;
+    framed::<ConsolePage>(renderer, &mut all)?;
+    framed::<UsersPage>(renderer, &mut all)?;
+    framed::<UserPage>(renderer, &mut all)?;
+    framed::<CredentialsPage>(renderer, &mut all)?;
+    framed::<CredentialPage>(renderer, &mut all)?;
+    framed::<LinkPage>(renderer, &mut all)?;
+    framed::<BulkConfirmPage>(renderer, &mut all)?;
+    framed::<BulkPage>(renderer, &mut all)?;
+    framed::<AttemptsPage>(renderer, &mut all)?;
     framed::<ApiKeysPage>(renderer, &mut all)?;
     framed::<NewApiKeyPage>(renderer, &mut all)?;
     framed::<ShownApiKeyPage>(renderer, &mut all)?;
@@ -41,6 +81,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     alone::<CodePage>(renderer, &mut all)?;
     alone::<JoinPage>(renderer, &mut all)?;
     alone::<ProblemPage>(renderer, &mut all)?;
+    alone::<PreviewPage>(renderer, &mut all)?;
     for flash in Flash::ALL {
         let samples = ConfirmPage::samples();
         for (_, page) in &samples {
@@ -53,7 +94,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
 }
 
 fn stem(template: &str) -> &str {
-    template.trim_start_matches("dashboard/").trim_end_matches(".html")
+    template.rsplit('/').next().unwrap_or(template).trim_end_matches(".html")
 }
 
 fn framed<P: DashboardPage>(renderer: &Renderer, all: &mut Vec<Rendered>) -> Result<(), RenderError> {

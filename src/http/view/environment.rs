@@ -23,7 +23,8 @@ pub(in crate::http) struct EnvironmentPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "https://app.acme.test/reconnect/{credentialId}")]
     reconnect_url: Option<Option<String>>,
-    /// The modal's colours and logo.
+    /// How the modal looks: `appName`, `accent` (a colour), `radius` (pixels), `font` (`system`, `serif`, `rounded`),
+    /// `logo` (an image as a `data:` address), `unbranded`; what else is in it is yours.
     theme: Option<Map<String, Value>>,
     /// The weakest binding of browser and user that is accepted.
     #[schema(value_type = Option<BindingWord>)]
@@ -72,7 +73,8 @@ pub(in crate::http) struct EnvironmentOut {
     default_return_url: Option<String>,
     /// Where a user reconnects, with `{credentialId}` and `{userId}`.
     reconnect_url: Option<String>,
-    /// The modal's colours and logo.
+    /// How the modal looks: `appName`, `accent` (a colour), `radius` (pixels), `font` (`system`, `serif`, `rounded`),
+    /// `logo` (an image as a `data:` address), `unbranded`; what else is in it is yours.
     theme: Map<String, Value>,
     /// The weakest binding of browser and user that is accepted.
     #[schema(value_type = BindingWord)]

@@ -21,6 +21,12 @@ const MEMBERS: u64 = 1_000;
 #[error("{0}")]
 pub struct Fault(String);
 
+impl Fault {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
 /// What was found in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
@@ -123,7 +129,7 @@ impl Hub {
         Ok(self.check_count().await?.map(|()| found))
     }
 
-    fn check_head(
+    pub(super) fn check_head(
         &self,
         head: &Head,
         ends: &mut HashMap<Option<WorkspaceId>, (i64, Hash)>,
@@ -144,7 +150,7 @@ impl Hub {
     }
 
     /// How many events of a batch are in order; none where they were removed.
-    async fn check_events(&self, batch: &Batch) -> Result<Result<Option<usize>, Fault>, Error> {
+    pub(super) async fn check_events(&self, batch: &Batch) -> Result<Result<Option<usize>, Fault>, Error> {
         let head = &batch.head;
         let Some(members) = &batch.members else {
             let signed = batch

@@ -2,9 +2,11 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use vouchsafe_entity::id::{EnvironmentId, SessionId};
+use vouchsafe_entity::kind::AttemptOutcome;
 
 use super::{SessionView, Visit};
 use crate::domain::actor::{Actor, Origin};
+use crate::domain::attempt::Ending;
 use crate::domain::credential::Machine;
 use crate::domain::role::Action;
 use crate::domain::session::{ConnectResult, Progress};
@@ -82,6 +84,8 @@ impl Hub {
         result.confirmation = None;
         result.updated_at = self.now();
         self.save_result(&tx, visit, &result).await?;
+        let connected = Ending::of(AttemptOutcome::Connected);
+        self.end_waiting(&tx, visit, &result.connector, &connected).await?;
         self.complete_if_satisfied(&tx, visit, result).await?;
         self.record(&tx, &visit.actor, "credential.confirm", Target::new("credential", id), None).await?;
         Ok(tx.commit().await?)
@@ -126,6 +130,8 @@ impl Hub {
         result.updated_at = self.now();
         let tx = self.store.begin().await?;
         self.save_result(&tx, &visit, &result).await?;
+        let ending = Ending::failed(Code::ConfirmationExpired.as_str(), None);
+        self.end_waiting(&tx, &visit, &result.connector, &ending).await?;
         tx.commit().await?;
         self.signal(session);
         Ok(())

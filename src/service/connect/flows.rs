@@ -110,6 +110,7 @@ impl Hub {
         let flow = self.new_flow(&visit, &connector, &ticket, &typed, &cookie, redirect).await?;
         let tx = self.store.begin().await?;
         store::flow::insert(&tx, &flow).await?;
+        self.begin_attempt(&tx, &visit, &connector, &flow).await?;
         self.save_result(&tx, &visit, &self.result(&ticket.connector, Progress::Started)).await?;
         let target = Target::new("flow", flow.id);
         let what = Some(format!("connector {}", ticket.connector));

@@ -3,13 +3,19 @@
 
 use serde_json::{Map, Value};
 use vouchsafe_entity::kind::{Binding, Confirm, Method};
+use vouchsafe_entity::millis::Millis;
 
-use super::sessions::{CreatedSession, NewSession, SessionUser};
+use super::reconnect::no_way_back;
+use super::sessions::{CreatedSession, NewSession};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
+use crate::domain::role::Action;
 use crate::secret::PlainToken;
 use crate::service::{Code, Error, Hub};
 use crate::store;
+
+/// Seconds that a link sent to a user is good.
+const LINK_SECONDS: i64 = 3_600;
 
 impl Hub {
     /// A connect session for a user and every connector, to be opened in the modal.
@@ -17,8 +23,34 @@ impl Hub {
     /// # Errors
     /// [`Error::NotFound`], [`Code::BindingTooWeak`] where the environment wants its back end's confirmation.
     pub async fn user_session(&self, actor: &Actor, user: &str) -> Result<CreatedSession, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let user = self.get_user(actor, user).await?;
         self.unconfirmed_session(actor, user.id.to_string(), None).await
+    }
+
+    /// A hosted link by which a user connects apps, and sees and takes back what they have connected: those of an
+    /// integration, or all. It is good for an hour.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], those of [`Hub::create_session`], [`Code::BindingTooWeak`] where a back end must confirm what
+    /// comes of a link and has no page to come back to.
+    pub async fn hosted_link_for(
+        &self,
+        actor: &Actor,
+        user: &str,
+        integration: Option<String>,
+    ) -> Result<(PlainToken, Millis), Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
+        let user = self.get_user(actor, user).await?;
+        let new = NewSession {
+            integration,
+            expires_in: Some(LINK_SECONDS),
+            confirm: None,
+            ..NewSession::for_user(user.id.to_string())
+        };
+        let made = self.create_session(actor, new).await?;
+        let address = made.connect_url.ok_or_else(no_way_back)?;
+        Ok((PlainToken::presented(&address), made.session.expires_at))
     }
 
     /// An address that leads to the sign-in of `app`, a connector or else its provider, good for one start while its
@@ -34,6 +66,7 @@ impl Hub {
         app: &str,
         mut data: Map<String, Value>,
     ) -> Result<PlainToken, Error> {
+        self.permit(actor, Action::MaintainCredentials).await?;
         let user = self.user_named(actor, user).await?.ok_or_else(|| Error::unknown("/userId", "user"))?;
         let connector =
             self.connector_of_app(actor, app).await?.ok_or_else(|| Error::unknown("/app", "app"))?;
@@ -52,6 +85,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn connector_of_app(&self, actor: &Actor, app: &str) -> Result<Option<Connector>, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
         if let Some(connector) = self.connector_named(actor, app).await? {
             return Ok(Some(connector));
         }
@@ -70,18 +104,7 @@ impl Hub {
                 "This environment wants its back end to confirm what is connected; make a connect session.";
             return Err(Error::refused(Code::BindingTooWeak, detail));
         }
-        let new = NewSession {
-            user: SessionUser::Named(user),
-            integration: None,
-            connectors,
-            allowed_origins: None,
-            return_url: None,
-            credential: None,
-            expires_in: None,
-            confirm: Some(Confirm::Browser),
-            locale: None,
-            theme: None,
-        };
+        let new = NewSession { connectors, confirm: Some(Confirm::Browser), ..NewSession::for_user(user) };
         self.create_session(actor, new).await
     }
 }

@@ -3,6 +3,7 @@
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::json::Need;
 use vouchsafe_entity::kind::{Method, SessionStatus, Status};
+use vouchsafe_entity::millis::Millis;
 
 use super::Visit;
 use crate::domain::credential::Credential;
@@ -29,8 +30,23 @@ pub struct Standing {
     pub account: Option<String>,
     /// What it was not granted.
     pub missing: Vec<String>,
+    /// What its user may know of it.
+    pub given: Option<Given>,
     /// The code for the opener, where it may have it.
     pub confirmation_code: Option<secrecy::SecretString>,
+}
+
+/// What a user may know of what they have given.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The credential.
+    pub credential: CredentialId,
+    /// Since when.
+    pub since: Millis,
+    /// When it was last used.
+    pub last_used_at: Option<Millis>,
+    /// With which rights.
+    pub access: Vec<String>,
 }
 
 impl Standing {
@@ -107,6 +123,12 @@ impl Hub {
             optional: need.optional,
             credential: serving.map(|c| (c.id, c.health(now).status)),
             account: serving.and_then(|c| c.account.as_ref()).map(|account| account.label.clone()),
+            given: serving.map(|c| Given {
+                credential: c.id,
+                since: c.issued_at,
+                last_used_at: c.last_used_at,
+                access: c.scopes.clone(),
+            }),
             missing: serving.map_or_else(Vec::new, |c| missing_scopes(need, c)),
             confirmation_code: code.transpose()?,
             result,

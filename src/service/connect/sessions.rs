@@ -55,6 +55,24 @@ pub struct NewSession {
     pub theme: Option<Map<String, Value>>,
 }
 
+impl NewSession {
+    /// A session of the user called so, for everything.
+    pub(super) fn for_user(user: String) -> Self {
+        Self {
+            user: SessionUser::Named(user),
+            integration: None,
+            connectors: None,
+            allowed_origins: None,
+            return_url: None,
+            credential: None,
+            expires_in: None,
+            confirm: None,
+            locale: None,
+            theme: None,
+        }
+    }
+}
+
 /// A session with what is shown once.
 #[derive(Debug)]
 pub struct CreatedSession {
@@ -122,7 +140,7 @@ impl Hub {
         checker.ensure(fits, "/expiresIn", "out_of_range", "Write 60 to 3600 seconds.");
         checker.optional_text("/locale", new.locale.as_deref(), 35);
         if let Some(theme) = &new.theme {
-            checker.metadata("/theme", theme);
+            checker.theme("/theme", theme);
         }
         let both = new.integration.is_some() && new.connectors.is_some();
         checker.ensure(!both, "/connectors", "exclusive", "Send integration or connectors, not both.");

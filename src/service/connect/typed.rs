@@ -5,6 +5,7 @@ use vouchsafe_entity::id::{CredentialId, FlowId};
 use vouchsafe_entity::kind::{Binding, Method};
 
 use super::Visit;
+use super::attempts::stored;
 use super::callback::{CallbackAnswer, with_outcome};
 use super::grant::{Destination, Grant};
 use crate::domain::connector::Connector;
@@ -69,8 +70,11 @@ impl Hub {
         let values = definition
             .validate_fields(typed.method, &typed.data, FieldSource::User)
             .map_err(|errors| Error::fields("/data", errors))?;
-        let accepted =
-            self.accept(&visit.actor, &connector, &definition, typed.method, &values, true).await?;
+        let accepted = self.accept(&visit.actor, &connector, &definition, typed.method, &values, true).await;
+        if let Err(error) = &accepted {
+            self.log_refusal(visit, (&connector, typed.method, typed.hosted), error).await?;
+        }
+        let accepted = accepted?;
         let scopes = accepted.scopes.clone();
         let grant = Grant { accepted, scopes };
         let target = match self.destination(visit, &connector, &grant).await? {
@@ -103,7 +107,7 @@ impl Hub {
         let binding = if hosted { Binding::Interstitial } else { Binding::Opener };
         let pending = Self::needs_code(&visit.session, settings, hosted, Some(binding));
         let account = grant.accepted.account.as_ref().map(|account| account.label.clone());
-        let warnings = grant.accepted.warnings.clone();
+        let (warnings, method) = (grant.accepted.warnings.clone(), grant.accepted.method);
         let tx = self.store.begin().await?;
         let credential = match target {
             None => {
@@ -119,6 +123,8 @@ impl Hub {
         };
         let confirmation = pending.then_some(binding);
         let code = self.finish_connector(&tx, visit, &connector.key, credential, confirmation).await?;
+        let form = (connector, method, hosted);
+        self.log_typed(&tx, visit, form, stored(pending), Some(credential)).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
         let answer = CallbackAnswer::Completed { credential, account: account.clone() };

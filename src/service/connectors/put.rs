@@ -40,6 +40,39 @@ pub struct NewConnector {
     pub enabled: bool,
 }
 
+impl NewConnector {
+    /// A connector as it is, its secrets kept.
+    pub fn unchanged(connector: &Connector) -> Self {
+        let text = |(name, value): (&String, &String)| (name.clone(), Value::String(value.clone()));
+        Self {
+            provider: connector.provider.clone(),
+            methods: connector.methods.clone(),
+            client_id: connector.client_id.clone(),
+            client_secret: None,
+            scopes: connector.scopes.clone(),
+            authorization_params: connector.authorization_params.clone(),
+            variables: connector.variables.iter().map(text).collect(),
+            enabled: connector.enabled,
+        }
+    }
+
+    /// Whether it is the connector that is there, but for the scopes.
+    fn changes_scopes_alone(&self, before: &Connector) -> bool {
+        let same = |(name, value): (&String, &Value)| {
+            before.variables.get(name).is_some_and(|text| value.as_str() == Some(text))
+        };
+        before.explicit
+            && self.provider == before.provider
+            && self.methods == before.methods
+            && self.client_id == before.client_id
+            && self.client_secret.is_none()
+            && self.authorization_params == before.authorization_params
+            && self.variables.len() == before.variables.len()
+            && self.variables.iter().all(same)
+            && self.enabled == before.enabled
+    }
+}
+
 impl Hub {
     /// Makes or replaces a connector; true where it is new.
     ///
@@ -51,9 +84,12 @@ impl Hub {
         key: &str,
         new: NewConnector,
     ) -> Result<(ConnectorView, bool), Error> {
-        self.permit(actor, Action::ConfigureConnectors).await?;
-        self.gate(actor).await?;
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
+        // What is asked of users is everyday work; where their credentials go is not.
+        let everyday = before.as_ref().is_some_and(|before| new.changes_scopes_alone(before));
+        let action = if everyday { Action::EditIntegrations } else { Action::ConfigureConnectors };
+        self.permit(actor, action).await?;
+        self.gate(actor).await?;
         let moves = before.as_ref().filter(|before| before.provider != new.provider);
         let settled = match moves {
             Some(before) => before.explicit || self.has_credentials(actor, before.id).await?,

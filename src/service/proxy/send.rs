@@ -20,7 +20,7 @@ impl Hub {
     pub(super) async fn carry(
         &self,
         actor: &Actor,
-        mut prepared: Prepared,
+        prepared: &mut Prepared,
         mut entry: Entry,
     ) -> Result<Response<StreamBody>, Error> {
         if let Some(app) = &prepared.allowed.app {
@@ -30,7 +30,7 @@ impl Hub {
                 Err(error) => return Err(entry.refused(error)),
             }
         }
-        let mut answer = match self.send_call(&mut prepared, &entry).await {
+        let mut answer = match self.send_call(prepared, &entry).await {
             Ok(answer) => answer,
             Err(error) => return Err(entry.failed(error)),
         };
@@ -38,7 +38,7 @@ impl Hub {
             && let Some(app) = &prepared.allowed.app
             && let Some(renewed) = self.renewed_after_refusal(actor, app, prepared.payload.is_at_hand()).await
         {
-            match self.send_again(actor, &mut prepared, renewed, &entry).await {
+            match self.send_again(actor, prepared, renewed, &entry).await {
                 Ok(Some(second)) => answer = second,
                 Ok(None) => {}
                 Err(error) => return Err(entry.failed(error)),

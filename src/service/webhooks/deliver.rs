@@ -11,11 +11,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use url::Url;
 use vouchsafe_entity::id::{DeliveryId, EnvironmentId};
+use vouchsafe_entity::kind::DisabledReason;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 use zeroize::Zeroizing;
 
 use super::{Secrets, target};
+use crate::domain::mail::Alarm;
 use crate::domain::webhook::{ClaimedDelivery, LEASE_SECONDS, Outcome};
 use crate::domain::workspace::Tenant;
 use crate::egress::{Answer, Class, EgressError, OutboundRequest};
@@ -25,7 +27,8 @@ use crate::service::{Error, Hub};
 use crate::store;
 use crate::store::delivery::Claims;
 
-const PLACE: (&str, &str) = ("delivery", "sealed_answer");
+/// What came back, in a row.
+pub(super) const ANSWER: (&str, &str) = ("delivery", "sealed_answer");
 /// Deliveries under way at once in this process, and of one environment: slow endpoints of one do not hold up others.
 const PLACES: usize = 128;
 const EACH: usize = 32;
@@ -169,7 +172,7 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    async fn deliver(&self, claimed: &ClaimedDelivery) -> Result<(), Error> {
+    async fn deliver(self: &Arc<Self>, claimed: &ClaimedDelivery) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(claimed.environment).await?;
         let started_at = self.now();
         let outcome = match self.prepare_delivery(tenant, claimed, started_at)? {
@@ -221,7 +224,7 @@ impl Hub {
     /// Writes down what came of an attempt, plans the next, and switches off an endpoint that is gone or has taken
     /// nothing for days.
     async fn note_outcome(
-        &self,
+        self: &Arc<Self>,
         tenant: Tenant,
         claimed: &ClaimedDelivery,
         outcome: &Outcome,
@@ -241,6 +244,7 @@ impl Hub {
             // Somebody else has it by now and writes down what came of theirs.
             return Ok(());
         }
+        let mut alarm = None;
         if let Some(mut endpoint) = endpoint {
             let off = endpoint.note_failure(outcome.is_gone(), now);
             store::webhook::update(&tx, environment, &endpoint).await?;
@@ -250,6 +254,8 @@ impl Hub {
                 let actor = hub_actor(tenant);
                 self.record(&tx, &actor, "webhook_endpoint.disable", target(endpoint.id), reason).await?;
                 tracing::warn!(webhook_endpoint.id = %endpoint.id, "a webhook endpoint was switched off");
+                let gone = endpoint.disabled_reason == Some(DisabledReason::Gone);
+                alarm = Some(Alarm::EndpointDisabled { url: endpoint.url.clone(), gone });
             }
             let next = DeliveryId::new(self.ids.next());
             let next = claimed.next(next, self.jitter(), outcome.retry_after, now);
@@ -257,11 +263,15 @@ impl Hub {
                 store::delivery::insert(&tx, environment, &[next]).await?;
             }
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        match alarm {
+            Some(alarm) => self.tell_owners(tenant, alarm).await,
+            None => Ok(()),
+        }
     }
 
     fn seal_answer(&self, tenant: Tenant, id: DeliveryId, answer: &str) -> Result<Sealed, Error> {
-        Ok(self.vault.seal(&place(tenant, PLACE, &id.to_string(), (0, 0)), &answer)?)
+        Ok(self.vault.seal(&place(tenant, ANSWER, &id.to_string(), (0, 0)), &answer)?)
     }
 }
 

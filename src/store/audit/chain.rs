@@ -1,5 +1,7 @@
 //! Batches of audit events and the heads of their chains. A batch is made once; only its events may go, all together.
 
+pub mod workspace;
+
 use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
@@ -245,13 +247,14 @@ pub async fn unsealed(
     Ok(rows.into_iter().map(|row| (row.environment_id, row.id)).collect())
 }
 
+#[derive(FromQueryResult)]
+struct Counts {
+    found: i64,
+    due: i64,
+}
+
 /// How many events there are, and how many there should be: those of batches, and those that wait. As of one moment.
 pub async fn counts(db: &impl Reads) -> Result<(i64, i64), StoreError> {
-    #[derive(FromQueryResult)]
-    struct Counts {
-        found: i64,
-        due: i64,
-    }
     let sql = "SELECT (SELECT COUNT(*) FROM audit_event) AS found, \
         (SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM audit_batch WHERE members IS NOT NULL) \
         + (SELECT COUNT(*) FROM audit_unsealed) AS due";

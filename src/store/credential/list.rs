@@ -4,9 +4,9 @@ use super::many;
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::SELECT;
-use crate::store::{Reads, StoreError};
-use sea_orm::Value;
-use vouchsafe_entity::id::{EnvironmentId, UserId};
+use crate::store::{Reads, StoreError, statement};
+use sea_orm::{ConnectionTrait as _, Value};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
 
@@ -31,21 +31,7 @@ pub async fn list(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
-    let mut query = Conditions::new(environment);
-    if let Some(user) = filter.user {
-        query.equals("c.user_id", user);
-    }
-    if let Some(connectors) = &filter.connectors {
-        query.one_of("k.key", connectors);
-    }
-    if let Some(status) = filter.status {
-        let now = query.bind(now);
-        query.add(status_condition(status, &now));
-    }
-    if let Some(before) = filter.expires_before {
-        let before = query.bind(before);
-        query.add(format!("{ACTS_BY} < {before}"));
-    }
+    let mut query = Conditions::fitting(environment, filter, now);
     if let Some(after) = &page.after {
         let after = query.bind(after.as_str());
         query.add(format!("c.id < {after}"));
@@ -54,6 +40,54 @@ pub async fn list(
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
     let credentials = many(db, sql, query.values).await?;
     Ok(Page::of(credentials, page.limit, |credential| credential.id.to_string()))
+}
+
+/// How many credentials fit, counted up to `most`.
+pub async fn count(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    filter: &CredentialFilter,
+    now: Millis,
+    most: u64,
+) -> Result<u64, StoreError> {
+    let mut query = Conditions::fitting(environment, filter, now);
+    let most = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+    let sql = format!("SELECT COUNT(*) AS found FROM ({SELECT} WHERE {} LIMIT {most}) AS fitting", query.sql);
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, sql, query.values)).await?;
+    let found: i64 = row.map(|row| row.try_get("", "found")).transpose()?.unwrap_or(0);
+    Ok(found.unsigned_abs())
+}
+
+/// Those of `ids` that are live, newest first.
+pub async fn some(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    ids: &[CredentialId],
+) -> Result<Vec<Credential>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = Conditions::new(environment);
+    let list: Vec<_> = ids.iter().map(|id| query.bind(*id)).collect();
+    query.add(format!("c.id IN ({})", list.join(", ")));
+    many(db, format!("{SELECT} WHERE {} ORDER BY c.id DESC", query.sql), query.values).await
+}
+
+/// The live credentials of some users, newest first; at most a thousand.
+pub async fn of_users(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    users: &[UserId],
+) -> Result<Vec<Credential>, StoreError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = Conditions::new(environment);
+    let list: Vec<_> = users.iter().map(|user| query.bind(*user)).collect();
+    query.add(format!("c.user_id IN ({})", list.join(", ")));
+    let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT 1000", query.sql);
+    many(db, sql, query.values).await
 }
 
 /// `WHERE` in the making: conditions joined by AND, with their values.
@@ -66,6 +100,26 @@ impl Conditions {
     fn new(environment: EnvironmentId) -> Self {
         let sql = "c.environment_id = $1 AND t.state <> 'deleted'".to_owned();
         Self { sql, values: vec![environment.into()] }
+    }
+
+    /// Those that `filter` wants.
+    fn fitting(environment: EnvironmentId, filter: &CredentialFilter, now: Millis) -> Self {
+        let mut query = Self::new(environment);
+        if let Some(user) = filter.user {
+            query.equals("c.user_id", user);
+        }
+        if let Some(connectors) = &filter.connectors {
+            query.one_of("k.key", connectors);
+        }
+        if let Some(status) = filter.status {
+            let now = query.bind(now);
+            query.add(status_condition(status, &now));
+        }
+        if let Some(before) = filter.expires_before {
+            let before = query.bind(before);
+            query.add(format!("{ACTS_BY} < {before}"));
+        }
+        query
     }
 
     fn bind(&mut self, value: impl Into<Value>) -> String {

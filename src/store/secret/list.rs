@@ -1,14 +1,15 @@
 //! Finding secrets by what a caller asks for: a page of those that fit.
 
-use sea_orm::Value;
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use vouchsafe_entity::id::EnvironmentId;
-use vouchsafe_entity::kind::SecretType;
+use vouchsafe_entity::kind::{SecretType, Visibility};
 use vouchsafe_entity::millis::Millis;
 
 use super::{SELECT, many};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::secret::Secret;
-use crate::store::{Reads, StoreError};
+use crate::domain::secret::{Secret, SecretState};
+use crate::store::user::escape_like;
+use crate::store::{Reads, StoreError, statement};
 
 /// Which secrets are wanted.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,29 @@ pub struct SecretFilter {
     pub environment: Option<String>,
     /// Ending before this moment, or ended.
     pub expires_before: Option<Millis>,
+    /// With this in the key, in letters of either case.
+    pub search: Option<String>,
+    /// Shown by a reveal, or never.
+    pub visibility: Option<Visibility>,
+    /// Standing so at present.
+    pub state: Option<SecretState>,
+    /// Without those that have expired or were revoked.
+    pub leave_out_ended: bool,
+}
+
+/// A secret by its names alone.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct SecretName {
+    /// Its name in references.
+    pub key: String,
+    /// Its label.
+    pub name: String,
+}
+
+const KEY_LIKE: &str = " AND LOWER(e.key) LIKE {} ESCAPE '\\'";
+
+fn pattern(search: &str) -> Value {
+    format!("%{}%", escape_like(&search.to_lowercase())).into()
 }
 
 /// The secrets of an environment, by key.
@@ -30,6 +54,7 @@ pub async fn list(
     db: &impl Reads,
     environment: EnvironmentId,
     filter: &SecretFilter,
+    now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Secret>, StoreError> {
     let mut sql = format!("{SELECT} WHERE e.environment_id = $1");
@@ -57,6 +82,24 @@ pub async fn list(
     if let Some(before) = filter.expires_before {
         also(" AND s.expires_at < {}", before.into());
     }
+    if let Some(search) = &filter.search {
+        also(KEY_LIKE, pattern(search));
+    }
+    if let Some(visibility) = filter.visibility {
+        also(" AND s.visibility = {}", visibility.as_str().into());
+    }
+    match filter.state {
+        Some(SecretState::Active) => also(" AND s.active = {}", true.into()),
+        Some(SecretState::Inactive) => also(" AND s.active = {}", false.into()),
+        Some(SecretState::Expired) => also(" AND s.revoked_at IS NULL AND s.expires_at <= {}", now.into()),
+        // Every condition has a value: this one holds for all moments.
+        Some(SecretState::Revoked) => also(" AND s.revoked_at <= {}", now.into()),
+        None => {}
+    }
+    let lives = matches!(filter.state, Some(SecretState::Active | SecretState::Inactive));
+    if lives || filter.leave_out_ended {
+        also(" AND s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > {})", now.into());
+    }
     if let Some(after) = &page.after {
         also(" AND e.key > {}", after.as_str().into());
     }
@@ -64,4 +107,33 @@ pub async fn list(
     also(" ORDER BY e.key LIMIT {}", limit.into());
     let secrets = many(db, sql, values).await?;
     Ok(Page::of(secrets, page.limit, |secret| secret.key.clone()))
+}
+
+/// The names of the secrets of an environment, by key, those with `search` in the key alone.
+pub async fn names(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    search: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<SecretName>, StoreError> {
+    let mut sql = "SELECT s.key, s.name FROM secret_environment e \
+         JOIN secret s ON s.workspace_id = e.workspace_id AND s.id = e.secret_id WHERE e.environment_id = $1"
+        .to_owned();
+    let mut values: Vec<Value> = vec![environment.into()];
+    let mut also = |condition: &str, value: Value| {
+        values.push(value);
+        sql.push_str(&condition.replace("{}", &format!("${}", values.len())));
+    };
+    if let Some(search) = search {
+        also(KEY_LIKE, pattern(search));
+    }
+    if let Some(after) = &page.after {
+        also(" AND e.key > {}", after.as_str().into());
+    }
+    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+    also(" ORDER BY e.key LIMIT {}", limit.into());
+    let connection = db.connection();
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    let names = rows.iter().map(|row| SecretName::from_query_result(row, "")).collect::<Result<_, _>>()?;
+    Ok(Page::of(names, page.limit, |secret: &SecretName| secret.key.clone()))
 }

@@ -68,12 +68,12 @@ pub(crate) struct Stage {
 impl Stage {
     /// A hub with the invented apps.
     pub(crate) async fn start() -> Self {
-        Self::build().await
+        Box::pin(Self::build()).await
     }
 
     /// As [`Stage::start`], with a real authorization server. `None` when it is missing: return from the test.
     pub(crate) async fn with_idp() -> Option<Self> {
-        let mut stage = Self::build().await;
+        let mut stage = Box::pin(Self::build()).await;
         let mut callbacks = Vec::new();
         for (key, params) in
             [(NORTHWIND, json!({})), (NORTHWIND_FORM, json!({ "response_mode": "form_post" }))]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use http::Method;
 use serde_json::json;
 
+use crate::api::secrets::{masked, with};
 use crate::support::app::TestApp;
 use crate::support::browser::Browser;
 
@@ -24,6 +25,10 @@ enum Who {
 use Who::{Members, Own, Public, Roles};
 
 const HIDDEN: Who = Roles([0, 0, 404, 404]);
+/// What editors and viewers see and may not change.
+const ADMINS: Who = Roles([0, 0, 403, 403]);
+/// What viewers see and may not look into or mend.
+const EDITORS: Who = Roles([0, 0, 0, 403]);
 
 const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard", Members),
@@ -59,8 +64,93 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/dashboard/invitations/{invitation}/withdraw", HIDDEN),
     ("GET", "/dashboard/{environment}", Members),
     ("GET", "/dashboard/{environment}/overview", Members),
+    ("GET", "/dashboard/{environment}/catalogue", Members),
+    ("GET", "/dashboard/{environment}/catalogue/{provider}", Members),
+    ("POST", "/dashboard/{environment}/catalogue/{provider}", ADMINS),
+    ("GET", "/dashboard/{environment}/connectors", Members),
+    ("GET", "/dashboard/{environment}/connectors/{connector}", Members),
+    ("POST", "/dashboard/{environment}/connectors/{connector}", EDITORS),
+    ("POST", "/dashboard/{environment}/connectors/{connector}/test", EDITORS),
+    ("POST", "/dashboard/{environment}/connectors/{connector}/enable", ADMINS),
+    ("GET", "/dashboard/{environment}/connectors/{connector}/disable", ADMINS),
+    ("POST", "/dashboard/{environment}/connectors/{connector}/disable", ADMINS),
+    ("GET", "/dashboard/{environment}/connectors/{connector}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/connectors/{connector}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/integrations", Members),
+    ("GET", "/dashboard/{environment}/new-integration", EDITORS),
+    ("POST", "/dashboard/{environment}/new-integration", EDITORS),
+    ("GET", "/dashboard/{environment}/integrations/{slug}", Members),
+    ("POST", "/dashboard/{environment}/integrations/{slug}", EDITORS),
+    ("GET", "/dashboard/{environment}/integrations/{slug}/delete", EDITORS),
+    ("POST", "/dashboard/{environment}/integrations/{slug}/delete", EDITORS),
+    ("GET", "/dashboard/{environment}/webhooks", EDITORS),
+    ("GET", "/dashboard/{environment}/webhooks/new", ADMINS),
+    ("POST", "/dashboard/{environment}/webhooks/new", ADMINS),
+    ("GET", "/dashboard/{environment}/webhooks/{endpoint}", EDITORS),
+    ("POST", "/dashboard/{environment}/webhooks/{endpoint}", ADMINS),
+    ("POST", "/dashboard/{environment}/webhooks/{endpoint}/test", ADMINS),
+    ("GET", "/dashboard/{environment}/webhooks/{endpoint}/rotate", ADMINS),
+    ("POST", "/dashboard/{environment}/webhooks/{endpoint}/rotate", ADMINS),
+    ("POST", "/dashboard/{environment}/webhooks/{endpoint}/replay", ADMINS),
+    ("POST", "/dashboard/{environment}/webhooks/{endpoint}/enable", ADMINS),
+    ("GET", "/dashboard/{environment}/webhooks/{endpoint}/disable", ADMINS),
+    ("POST", "/dashboard/{environment}/webhooks/{endpoint}/disable", ADMINS),
+    ("GET", "/dashboard/{environment}/webhooks/{endpoint}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/webhooks/{endpoint}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/webhooks/{endpoint}/deliveries/{delivery}", EDITORS),
+    ("GET", "/dashboard/{environment}/events", Members),
+    ("GET", "/dashboard/{environment}/events/{event}", Members),
+    ("POST", "/dashboard/{environment}/events/{event}/redeliver", EDITORS),
+    ("GET", "/dashboard/{environment}/audit", HIDDEN),
+    ("GET", "/dashboard/{environment}/audit/export", HIDDEN),
+    ("POST", "/dashboard/{environment}/audit/export", HIDDEN),
+    ("GET", "/dashboard/{environment}/audit/check", HIDDEN),
+    ("GET", "/dashboard/{environment}/theme", Members),
+    ("POST", "/dashboard/{environment}/theme", EDITORS),
+    ("GET", "/dashboard/{environment}/theme/preview", Members),
     ("GET", "/dashboard/{environment}/settings", Members),
     ("POST", "/dashboard/{environment}/settings", Roles([0, 0, 403, 403])),
+    ("GET", "/dashboard/{environment}/secrets", Members),
+    ("GET", "/dashboard/{environment}/secrets/new", ADMINS),
+    ("POST", "/dashboard/{environment}/secrets/new", ADMINS),
+    ("POST", "/dashboard/{environment}/secrets/columns", Members),
+    ("POST", "/dashboard/{environment}/secrets/act", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}", Roles([0, 0, 0, 403])),
+    ("GET", "/dashboard/{environment}/secret/{secret}/edit", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/edit", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/reveal", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/reveal", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/deactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/deactivate", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/reactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/reactivate", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/revoke", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/revoke", ADMINS),
+    ("GET", "/dashboard/{environment}/secret/{secret}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/secret/{secret}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/console", Roles([0, 0, 0, 404])),
+    ("POST", "/dashboard/{environment}/console", Roles([0, 0, 0, 404])),
+    ("GET", "/dashboard/{environment}/users", Members),
+    ("GET", "/dashboard/{environment}/users/{user}", Members),
+    ("POST", "/dashboard/{environment}/users/{user}/link", EDITORS),
+    ("GET", "/dashboard/{environment}/users/{user}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/users/{user}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/users/{user}/credentials/{credential}/disconnect", ADMINS),
+    ("POST", "/dashboard/{environment}/users/{user}/credentials/{credential}/disconnect", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials", Members),
+    ("POST", "/dashboard/{environment}/credentials/bulk", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/verify", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/refresh", EDITORS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/link", EDITORS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/deactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/deactivate", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/reactivate", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/revoke", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/revoke", ADMINS),
+    ("GET", "/dashboard/{environment}/credentials/{credential}/delete", ADMINS),
+    ("POST", "/dashboard/{environment}/credentials/{credential}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/attempts", EDITORS),
     ("GET", "/dashboard/{environment}/api-keys", HIDDEN),
     ("GET", "/dashboard/{environment}/api-keys/new", HIDDEN),
     ("POST", "/dashboard/{environment}/api-keys/new", HIDDEN),
@@ -72,15 +162,27 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/dashboard/{environment}/api-keys/{key}/revoke", HIDDEN),
 ];
 
+/// What the dashboard and the modules right below it are written as.
+fn sources() -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/dashboard");
+    let mut sources = std::fs::read_to_string(format!("{folder}.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            sources.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    sources
+}
+
 /// The routes as the router has them: method and path.
 fn routes() -> BTreeSet<(String, String)> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/dashboard.rs");
-    let source = std::fs::read_to_string(source).unwrap();
+    let source = sources();
     let mut found = BTreeSet::new();
     for route in source.split(".route(").skip(1) {
         let (_, rest) = route.split_once('"').unwrap();
         let (path, handlers) = rest.split_once('"').unwrap();
-        let handlers = handlers.split(".layer(").next().unwrap();
+        let handlers = handlers.split([';', '}']).next().unwrap().split(".layer(").next().unwrap();
         for (word, method) in [("get(", "GET"), ("post(", "POST")] {
             if handlers.contains(word) {
                 found.insert((method.to_owned(), path.to_owned()));
@@ -104,6 +206,63 @@ fn every_route_is_in_the_table() {
     assert!(routes.len() > 40);
 }
 
+#[tokio::test]
+async fn no_environment_is_called_like_a_page_that_belongs_to_none() {
+    let Some(app) = TestApp::start().await else { return };
+    let firsts: BTreeSet<String> = routes()
+        .into_iter()
+        .filter_map(|(_, path)| path.strip_prefix("/dashboard/")?.split('/').next().map(str::to_owned))
+        .filter(|first| !first.starts_with('{'))
+        .collect();
+    assert!(firsts.contains("account") && firsts.contains("sign-in"), "{firsts:?}");
+    for name in firsts {
+        let refused = app.hub.create_environment("default", &name).await.unwrap_err();
+        let vouchsafe::service::Error::Invalid(violations) = refused else { panic!("{name}: {refused:?}") };
+        assert_eq!((violations[0].pointer.as_str(), violations[0].code), ("/name", "reserved"), "{name}");
+    }
+    app.hub.create_environment("default", "staging").await.unwrap();
+}
+
+/// A webhook endpoint that is there and switched on. An environment has few.
+async fn endpoint(app: &TestApp) -> String {
+    let there = app.as_key().get("/webhook-endpoints").await.ok(200);
+    let id = match there["data"][0]["webhookEndpointId"].as_str() {
+        Some(id) => id.to_owned(),
+        None => {
+            let made = json!({"url": "http://127.0.0.1:9/hook"});
+            let made = app.as_key().post("/webhook-endpoints", &made).await.ok(201);
+            made["webhookEndpointId"].as_str().unwrap().to_owned()
+        }
+    };
+    app.as_key().patch(&format!("/webhook-endpoints/{id}"), &json!({"enabled": true})).await.ok(200);
+    id
+}
+
+/// The same path, of connectors, integrations, webhooks and events.
+async fn filled_further(app: &TestApp, path: &str, number: usize) -> String {
+    let mut path = path.replace("{provider}", "quillpost");
+    if path.contains("{connector}") {
+        let key = format!("c-{number}");
+        app.as_key().put(&format!("/connectors/{key}"), &json!({"provider": "fernhill"})).await.ok(201);
+        path = path.replace("{connector}", &key);
+    }
+    if path.contains("{slug}") {
+        let slug = format!("i-{number}");
+        let integration = json!({"name": "I", "connectors": [{"connector": "quillpost"}]});
+        app.as_key().put(&format!("/integrations/{slug}"), &integration).await.ok(201);
+        path = path.replace("{slug}", &slug);
+    }
+    if path.contains("{endpoint}") || path.contains("{event}") {
+        let id = endpoint(app).await;
+        let sent = app.as_key().act(&format!("/webhook-endpoints/{id}/test")).await.ok(202);
+        let event = sent["eventId"].as_str().unwrap();
+        let log = app.as_key().get(&format!("/events/{event}/deliveries")).await.ok(200);
+        let delivery = log["data"][0]["deliveryId"].as_str().unwrap();
+        path = path.replace("{endpoint}", &id).replace("{event}", event).replace("{delivery}", delivery);
+    }
+    path
+}
+
 /// The path with something in it that is there now.
 async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -> String {
     let mut path = path.replace("{environment}", "production");
@@ -111,6 +270,18 @@ async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -
         let made = json!({"name": "k", "scopes": ["users:read"]});
         let made = app.as_key().post("/api-keys", &made).await.ok(201);
         path = path.replace("{key}", made["apiKeyId"].as_str().unwrap());
+    }
+    if path.contains("{secret}") {
+        let secret = with(masked(&format!("K{number}")), "allowedHosts", json!(["api.acme.test"]));
+        app.secret(&secret).await;
+        path = path.replace("{secret}", &format!("K{number}"));
+    }
+    if path.contains("{user}") || path.contains("{credential}") {
+        let name = format!("user-{number}");
+        let user = app.user(&name).await;
+        let credential = app.credential(&name).await;
+        path = path.replace("{credential}", credential["credentialId"].as_str().unwrap());
+        path = path.replace("{user}", &user);
     }
     if path.contains("{member}") {
         let email = format!("m{number}@acme.test");
@@ -126,7 +297,12 @@ async fn filled(app: &TestApp, owner: &Browser<'_>, path: &str, number: usize) -
         let page = owner.get("/dashboard/members").await;
         path = path.replace("{invitation}", &page.between("/dashboard/invitations/", "/withdraw"));
     }
-    path.replace("{session}", "msess_01jz0000000000000000000000")
+    filled_further(app, &path.replace("{session}", "msess_01jz0000000000000000000000"), number).await
+}
+
+/// What a form has to say before it is asked who may send it.
+fn form_of(path: &str) -> &'static [(&'static str, &'static str)] {
+    if path.ends_with("/bulk") { &[("action", "delete"), ("all", "1")] } else { &[] }
 }
 
 #[tokio::test]
@@ -150,7 +326,7 @@ async fn each_role_gets_as_far_as_the_table_says() {
         for (person, expected) in people.iter().zip(expected) {
             number += 1;
             let filled = filled(&app, &owner, path, number).await;
-            let answer = person.send(method.clone(), &filled, &[]).await;
+            let answer = person.send(method.clone(), &filled, form_of(path)).await;
             let seen = format!("{method} {path} as {}: {} {}", person.email, answer.status, answer.html);
             if expected == 0 {
                 assert!(![401, 403, 404, 405, 500].contains(&answer.status), "{seen}");
@@ -177,6 +353,19 @@ async fn what_a_role_may_not_do_is_not_offered() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
     let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    for (person, sees) in [
+        (&owner, [true; 5]),
+        (&editor, [true, true, true, true, false]),
+        (&viewer, [true, true, false, true, false]),
+    ] {
+        let overview = person.get("/dashboard/production/overview").await.html;
+        let pages = ["connectors", "integrations", "webhooks", "events", "audit"];
+        for (page, seen) in pages.into_iter().zip(sees) {
+            let link = format!("/dashboard/production/{page}\"");
+            assert_eq!(overview.contains(&link), seen, "{page} for {}", person.email);
+        }
+    }
     for (person, seen) in [(&owner, true), (&editor, false)] {
         let overview = person.get("/dashboard/production/overview").await.html;
         for link in ["/dashboard/production/api-keys\"", "/dashboard/members\""] {

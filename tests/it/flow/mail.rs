@@ -11,10 +11,11 @@ use vouchsafe::service::mail::Mailer;
 
 use crate::support::app::TestApp;
 use crate::support::smtp::MailServer;
+use crate::support::wait::eventually;
 
 const DAY: i64 = 86_400;
 
-fn mailer(server: &MailServer) -> Mailer {
+pub(crate) fn mailer(server: &MailServer) -> Mailer {
     let url = format!("smtp://hub:p%40ss@127.0.0.1:{}", server.port);
     let smtp = SmtpServer::parse(&url.into()).unwrap();
     let from = Sender::parse("Acme <hub@acme.test>").unwrap();
@@ -163,4 +164,33 @@ async fn every_mistake_of_the_mail_setting_is_pointed_at() {
     let changed = app.as_key().patch("/environment", &json!({"mail": mail})).await.ok(200);
     assert_eq!(changed["mail"], mail);
     assert_eq!(app.as_key().patch("/environment", &json!({"mail": {}})).await.ok(200)["mail"], json!({}));
+}
+
+#[tokio::test]
+async fn a_member_mails_a_link_to_reconnect_to_whom_it_tells_something() {
+    let settings = json!({"defaultReturnUrl": "https://app.acme.test/back", "theme": {"appName": "Acme"}});
+    let Some((app, server, id)) = stage(&settings).await else { return };
+    let owner = app.as_owner().await;
+    let page = format!("/dashboard/production/credentials/{id}");
+    app.as_key().act(&format!("/credentials/{id}/revoke")).await.ok(200);
+    owner.get(&page).await.page(200, "Mail a reconnect link");
+    owner.post(&format!("{page}/link"), &[("mail", "1")]).await.leads_to(&page);
+    owner.get(&page).await.page(200, "The link is on its way to its user.");
+    let mail = eventually("the mail", || {
+        let found = server.take().pop().ok_or("none yet");
+        async move { found }
+    })
+    .await;
+    assert_eq!(mail.to, ["jo@acme.test"]);
+    assert_eq!(mail.header("subject").as_deref(), Some("Acme: connect Quillpost again"));
+    assert!(mail.part("text/plain").contains("/connect?session="), "{}", mail.part("text/plain"));
+
+    // Where there is nothing to tell, or nobody to be told, it is not offered and not done.
+    app.user("u-18").await;
+    let other = app.credential("u-18").await["credentialId"].as_str().unwrap().to_owned();
+    let page = format!("/dashboard/production/credentials/{other}");
+    let shown = owner.get(&page).await;
+    assert!(!shown.html.contains("Mail a reconnect link"), "{}", shown.html);
+    owner.post(&format!("{page}/link"), &[("mail", "1")]).await.page(400, "That didn");
+    assert!(server.take().is_empty());
 }

@@ -90,10 +90,19 @@ impl<'a> Browser<'a> {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Shown {
+        self.send_for("text/html", method, path, form).await
+    }
+
+    /// Sends what a script of the page sends that wants data.
+    pub(crate) async fn post_for_data(&self, path: &str) -> Shown {
+        self.send_for("application/json", Method::POST, path, &[]).await
+    }
+
+    async fn send_for(&self, accept: &str, method: Method, path: &str, form: &[(&str, &str)]) -> Shown {
         let url =
             if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.app.base_url) };
         let post = method == Method::POST;
-        let mut request = self.app.client.request(method, url);
+        let mut request = self.app.client.request(method, url).header("accept", accept);
         let cookies: Vec<_> = self.cookies.borrow().iter().map(|(n, v)| format!("{n}={v}")).collect();
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));

@@ -5,6 +5,9 @@
 use std::fmt;
 
 use serde::Serialize;
+use url::form_urlencoded;
+
+use crate::domain::theme::Theme;
 
 /// How many tints the stylesheet has for monograms.
 const TINTS: u32 = 6;
@@ -31,6 +34,32 @@ impl Connector {
         let tint =
             key.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % TINTS;
         Self { key, name, monogram, tint }
+    }
+}
+
+/// What a page takes from the host app's theme.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Look {
+    /// The stylesheet with its tokens.
+    stylesheet: Option<String>,
+    /// Its logo, as a `data:` address.
+    logo: Option<String>,
+    /// Whether the page leaves out that the hub made it.
+    unbranded: bool,
+}
+
+impl Look {
+    /// The look that `theme` asks for.
+    pub fn of(theme: &Theme) -> Self {
+        let style = || {
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(theme.style()).finish();
+            format!("/connect/theme.css?{query}")
+        };
+        Self {
+            stylesheet: (!theme.is_plain()).then(style),
+            logo: theme.logo.clone(),
+            unbranded: theme.unbranded,
+        }
     }
 }
 

@@ -6,9 +6,10 @@ mod asking;
 mod ending;
 
 use super::{
-    CallbackPage, ChoosePage, Connector, DonePage, FailedPage, FrameMode, FrameShell, HostedDonePage,
-    InterstitialPage, KeyPage, SignInPage, WaitingPage,
+    CallbackPage, ChoosePage, ConnectedAccount, Connector, DisconnectPage, DonePage, FailedPage, FrameMode,
+    FrameShell, HostedDonePage, HostedState, InterstitialPage, KeyPage, Look, SignInPage, WaitingPage,
 };
+use crate::domain::theme::Theme;
 use crate::http::render::{Page, RenderError, Renderer};
 use crate::http::strings::Locale;
 
@@ -26,6 +27,7 @@ pub fn render_samples(renderer: &Renderer, locale: Locale) -> Result<Vec<Rendere
     let mut all = Vec::new();
     render_page::<FrameShell>(renderer, locale, &mut all)?;
     render_page::<ChoosePage>(renderer, locale, &mut all)?;
+    render_page::<DisconnectPage>(renderer, locale, &mut all)?;
     render_page::<SignInPage>(renderer, locale, &mut all)?;
     render_page::<WaitingPage>(renderer, locale, &mut all)?;
     render_page::<KeyPage>(renderer, locale, &mut all)?;
@@ -52,6 +54,15 @@ fn render_page<P: Page>(
 const LONG: &str = "Consolidated Freight & Customs Brokerage <International> AG";
 const RTL: &str = "شركة النخيل للتجارة الدولية";
 
+/// The look of a host app that has one.
+fn look() -> Look {
+    let theme = serde_json::json!({
+        "accent": "#0a7f6c", "radius": 4,
+        "logo": "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCA4IDgiPjxjaXJjbGUgY3g9IjQiIGN5PSI0IiByPSI0IiBmaWxsPSIjMGE3ZjZjIi8+PC9zdmc+",
+    });
+    theme.as_object().map(|theme| Look::of(&Theme::read(theme).0)).unwrap_or_default()
+}
+
 fn hubspot() -> Connector {
     Connector::new("hubspot", "HubSpot")
 }
@@ -65,7 +76,19 @@ impl Page for FrameShell {
             origins: vec!["https://app.test".to_owned(), "http://localhost:3000".to_owned()],
             mode: FrameMode::Frame,
             host_app: "Acme".to_owned(),
+            look: look(),
+            done: None,
         };
-        vec![("framed", shell.clone()), ("hosted", Self { mode: FrameMode::Hosted, ..shell })]
+        let done = HostedDonePage {
+            host_app: Some("Acme".to_owned()),
+            state: HostedState::Completed,
+            accounts: vec![ConnectedAccount { connector: hubspot(), account: Some(RTL.to_owned()) }],
+            return_url: None,
+        };
+        vec![
+            ("framed", shell.clone()),
+            ("hosted", Self { mode: FrameMode::Hosted, ..shell.clone() }),
+            ("completed", Self { mode: FrameMode::Hosted, done: Some(done), ..shell }),
+        ]
     }
 }

@@ -48,10 +48,20 @@ struct Link {
 type Entry<'a> = (Place, &'static str, &'static str, Url<'a>, Action);
 
 /// The pages of an environment, in the order shown.
-const fn in_environment(name: &str) -> [Entry<'_>; 3] {
-    [
+fn in_environment(name: &str) -> Vec<Entry<'_>> {
+    vec![
         (Place::Overview, "Overview", "overview", Url::Overview(name), Action::ListCredentials),
+        (Place::Connectors, "Connectors", "plug", Url::Connectors(name), Action::ViewConnectors),
+        (Place::Integrations, "Integrations", "puzzle", Url::Integrations(name), Action::ViewConnectors),
+        (Place::Users, "Users", "person", Url::Users(name), Action::ViewUsers),
+        (Place::Credentials, "Credentials", "link", Url::Credentials(name), Action::ListCredentials),
+        (Place::Attempts, "Attempts", "again", Url::Attempts(name), Action::ViewCredentials),
+        (Place::Secrets, "Secrets", "lock", Url::Secrets(name), Action::ListSecrets),
+        (Place::Console, "API call", "console", Url::Console(name), Action::CallApps),
+        (Place::Webhooks, "Webhooks", "webhook", Url::Webhooks(name), Action::ViewDeliveries),
+        (Place::Events, "Events", "bolt", Url::Events(name), Action::ListEvents),
         (Place::ApiKeys, "API keys", "key", Url::ApiKeys(name), Action::ManageApiKeys),
+        (Place::Audit, "Audit log", "log", Url::Audit(name), Action::ReadAudit),
         (Place::Settings, "Settings", "settings", Url::Settings(name), Action::ViewConnectors),
     ]
 }
@@ -70,7 +80,7 @@ impl Shell {
         flash: Option<Flash>,
     ) -> Self {
         let links = |entries: &[Entry<'_>]| -> Vec<Link> {
-            let seen = entries.iter().filter(|entry| who.may(entry.4.least()));
+            let seen = entries.iter().filter(|entry| who.may(entry.4));
             seen.map(|(at, label, icon, url, _)| Link {
                 label,
                 icon,

@@ -3,6 +3,7 @@
 use vouchsafe_entity::kind::FailClass;
 
 use super::{CallbackAnswer, Returned};
+use crate::domain::attempt::Ending;
 use crate::domain::flow::Flow;
 use crate::domain::session::Progress;
 use crate::oauth::TokenError;
@@ -50,6 +51,7 @@ impl Hub {
         result.detail.clone_from(&message);
         let tx = self.store.begin().await?;
         store::flow::delete(&tx, flow.id).await?;
+        self.end_attempt(&tx, flow, &Ending::failed(code, message.clone()), None).await?;
         self.save_result(&tx, &visit, &result).await?;
         let event = self.audit_event(
             &visit.actor,

@@ -14,6 +14,7 @@ use crate::oauth::TokenAnswer;
 use crate::provider::{Captured, Definition};
 use crate::service::audit::Target;
 use crate::service::connect::Visit;
+use crate::service::connect::attempts::stored;
 use crate::service::connect::grant::{Destination, Grant};
 use crate::service::credentials::{Accepted, capture};
 use crate::service::material::Material;
@@ -130,6 +131,7 @@ impl Hub {
             Some(id) => self.regrant(&tx, &visit, id, grant).await?.id,
         };
         let code = self.finish_connector(&tx, &visit, &connector.key, id, waits.then_some(binding)).await?;
+        self.end_attempt(&tx, &flow, &stored(waits), Some(id)).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
         let answer = CallbackAnswer::Completed { credential: id, account };

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use vouchsafe::egress::{Egress, EgressHooks};
 use vouchsafe::service::webhooks::Pace;
 
+use crate::flow::mail::mailer;
 use crate::support::app::{TestApp, egress_config};
 use crate::support::events::deliver;
 use crate::support::receiver::{Receiver, Reply};
+use crate::support::smtp::{Mail, MailServer};
+use crate::support::wait::eventually;
 
 /// Seconds from each attempt to the next.
 const SCHEDULE: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -202,4 +205,26 @@ async fn an_address_that_turned_private_is_not_called() {
     app.pass(7);
     assert_eq!(deliver(&open).await, 1);
     assert_eq!(receiver.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn owners_are_told_of_an_endpoint_that_is_switched_off() {
+    let server = MailServer::start().await;
+    let Some(app) = TestApp::start_as(|parts| parts.mailer = Some(mailer(&server)), |_| ()).await else {
+        return;
+    };
+    let owner = app.as_owner().await;
+    app.as_invited(&owner, "admin", "ada@acme.test").await;
+    let receiver = Receiver::start().await;
+    receiver.then(Reply::status(410));
+    let endpoint = app.endpoint(&receiver).await;
+    one_event(&app).await;
+    app.deliver().await;
+    assert_eq!(shown(&app, &endpoint).await["enabled"], false);
+    let about = |mail: &Mail| mail.header("Subject").is_some_and(|subject| subject.contains("is not told"));
+    let told = eventually("a mail", async || server.take().into_iter().find(about).ok_or("none yet")).await;
+    assert_eq!(told.to, ["owner@acme.test"], "owners alone");
+    let text = told.part("text/plain");
+    assert!(text.contains(endpoint["url"].as_str().unwrap()) && text.contains("410"), "{text}");
+    assert!(text.contains("/dashboard/production/overview"), "{text}");
 }

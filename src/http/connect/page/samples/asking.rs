@@ -3,8 +3,8 @@
 //! Only tests and screenshots may use them.
 
 use super::super::{
-    ChoosePage, ChooseRow, Connector, Field, FieldOption, KeyPage, KeyProblem, MethodLink, RowState,
-    SignInPage, WaitingPage,
+    ChoosePage, ChooseRow, Connector, Day, DisconnectPage, Field, FieldOption, KeyPage, KeyProblem,
+    MethodLink, OwnCredential, RowState, SignInPage, WaitingPage,
 };
 use super::{LONG, RTL, hubspot};
 use crate::http::render::Page;
@@ -52,12 +52,20 @@ impl Page for ChoosePage {
     const TEMPLATE: &'static str = "connect/choose.html";
 
     fn samples() -> Vec<(&'static str, Self)> {
+        let own = |last: Option<&str>, access: &[&str]| OwnCredential {
+            id: "cred_01h455vb4pex5vsknk084sn02q".to_owned(),
+            since: Day::of("2029-11-03T09:30:00.000Z".to_owned()),
+            last_used: last.map(|at| Day::of(at.to_owned())),
+            access: access.iter().map(ToString::to_string).collect(),
+        };
         let row = |key: &str, name: &str, state: RowState| ChooseRow {
+            own: None,
             connector: Connector::new(key, name),
             state,
             optional: false,
         };
         let account = Some("ops@acme.test".to_owned());
+        let account_again = account.clone();
         let more = vec!["Read contacts".to_owned(), "Change deals and their stages".to_owned()];
         let mixed = vec![
             row("google-sheets", "Google Sheets", RowState::Connected { account: account.clone() }),
@@ -81,10 +89,19 @@ impl Page for ChoosePage {
             rows,
             finished: false,
         };
+        let given = vec![
+            ChooseRow {
+                own: Some(own(Some("2030-01-01T00:00:00.000Z"), &["Read contacts", LONG])),
+                ..row("hubspot", "HubSpot", RowState::Connected { account: account_again })
+            },
+            ChooseRow { own: Some(own(None, &[])), ..row("long", LONG, RowState::Failed { account: None }) },
+            row("slack", "Slack", RowState::Connect),
+        ];
         vec![
             ("mixed", page(Some("Orders to Sheets"), mixed)),
             ("hard", Self { host_app: LONG.to_owned(), finished: true, ..page(Some(RTL), hard) }),
             ("many", page(None, many)),
+            ("own", page(None, given)),
         ]
     }
 }
@@ -194,6 +211,23 @@ impl Page for KeyPage {
             ("unexpected", with(KeyProblem::Unexpected { status: 502 })),
             ("unavailable", with(KeyProblem::Unavailable)),
             ("field-errors", Self { fields: vec![bad_field, bad_region], ..page.clone() }),
+        ]
+    }
+}
+
+impl Page for DisconnectPage {
+    const TEMPLATE: &'static str = "connect/disconnect.html";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let page = |connector, account: Option<&str>| Self {
+            host_app: "Acme".to_owned(),
+            connector,
+            account: account.map(str::to_owned),
+            credential: "cred_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        vec![
+            ("plain", page(hubspot(), Some("ops@acme.test"))),
+            ("long", page(Connector::new("long", LONG), None)),
         ]
     }
 }

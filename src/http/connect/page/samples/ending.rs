@@ -6,7 +6,7 @@ use super::super::{
     CallbackOutcome, CallbackPage, ConfirmationCode, ConnectedAccount, Connector, DoneNote, DonePage,
     FailedPage, Failure, FailureReason, HostedDonePage, HostedState, InterstitialPage,
 };
-use super::{LONG, RTL, hubspot};
+use super::{LONG, RTL, hubspot, look};
 use crate::http::render::Page;
 
 impl Page for DonePage {
@@ -81,6 +81,7 @@ impl Page for InterstitialPage {
             connector: hubspot(),
             user: "jo@acme.test".to_owned(),
             flow: "flow_01h455vb4pex5vsknk084sn02q".to_owned(),
+            look: look(),
             handshake: false,
         };
         let hard = Self {
@@ -102,6 +103,7 @@ impl Page for CallbackPage {
             connector: Some(hubspot()),
             outcome: CallbackOutcome::Completed { account: Some("ops@acme.test".to_owned()) },
             flow: Some("flow_01h455vb4pex5vsknk084sn02q".to_owned()),
+            look: look(),
             confirmation: Some(ConfirmationCode::new("cc_sample")),
             return_url: None,
             continue_url: None,
@@ -146,6 +148,7 @@ impl Page for HostedDonePage {
         let page = Self {
             host_app: Some("Acme".to_owned()),
             state: HostedState::Completed,
+            look: look(),
             accounts,
             return_url: None,
         };

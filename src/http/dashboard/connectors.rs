@@ -1,0 +1,170 @@
+//! Connectors: the catalogue of apps, and what the embedder sets of each, with a test, a switch and an end.
+
+mod catalogue;
+mod form;
+mod view;
+
+use axum::Router;
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use super::Answer;
+use super::caller::InEnvironment;
+use super::confirm::ConfirmPage;
+use super::form::{Form, FormView};
+use super::page::Flash;
+use super::url::Url;
+use crate::domain::integration::Integration;
+use crate::http::extract::{InPath, Listing, NoFilter, Segment};
+use crate::http::{HttpState, Problem};
+use crate::provider::Definition;
+use crate::service::connectors::{ConnectorView, TestStep};
+
+pub(super) use catalogue::{CataloguePage, ProviderPage};
+pub(super) use view::{ConnectorPage, ConnectorsPage};
+
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        .route("/dashboard/{environment}/catalogue", get(catalogue::show_catalogue))
+        .route(
+            "/dashboard/{environment}/catalogue/{provider}",
+            get(catalogue::show_provider).post(catalogue::add_connector),
+        )
+        .route("/dashboard/{environment}/connectors", get(list_connectors))
+        .route("/dashboard/{environment}/connectors/{connector}", get(show_connector).post(update_connector))
+        .route("/dashboard/{environment}/connectors/{connector}/test", post(test_connector))
+        .route("/dashboard/{environment}/connectors/{connector}/enable", post(enable_connector))
+        .route(
+            "/dashboard/{environment}/connectors/{connector}/disable",
+            get(ask_disabling).post(disable_connector),
+        )
+        .route(
+            "/dashboard/{environment}/connectors/{connector}/delete",
+            get(ask_deletion).post(delete_connector),
+        )
+}
+
+/// A connector in the path.
+#[derive(Deserialize)]
+pub(super) struct ConnectorPath {
+    connector: Segment,
+}
+
+/// `GET /dashboard/{environment}/connectors`.
+async fn list_connectors(desk: InEnvironment, Listing { page, .. }: Listing<NoFilter>) -> Answer {
+    let found = desk.hub.list_connectors(&desk.actor, &page).await?;
+    Ok(desk.show(&ConnectorsPage::of(&desk, &found, page.after.is_none())))
+}
+
+/// A connector with all that its page shows beside.
+struct Found {
+    view: ConnectorView,
+    /// None where it is not loaded any more.
+    definition: Option<std::sync::Arc<Definition>>,
+    integrations: Vec<Integration>,
+}
+
+async fn found(desk: &InEnvironment, key: &str) -> Result<Found, Problem> {
+    let view = desk.hub.get_connector(&desk.actor, key).await?;
+    let integrations = desk.hub.integrations_with(&desk.actor, key).await?;
+    let definition = desk.hub.get_provider(&view.connector.provider).ok();
+    Ok(Found { view, definition, integrations })
+}
+
+/// `GET /dashboard/{environment}/connectors/{connector}`.
+async fn show_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
+    let found = found(&desk, &path.connector.0).await?;
+    let form = form::of(&found.view, found.definition.as_deref());
+    Ok(desk.show(&page(&desk, found, form, None)))
+}
+
+fn page(desk: &InEnvironment, found: Found, form: FormView, steps: Option<Vec<TestStep>>) -> ConnectorPage {
+    ConnectorPage::of(desk, found, form, steps)
+}
+
+/// `POST /dashboard/{environment}/connectors/{connector}`.
+async fn update_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>, form: Form) -> Answer {
+    let found = found(&desk, &path.connector.0).await?;
+    let new = form::read(&form, &found.view, found.definition.as_deref());
+    match desk.hub.put_connector(&desk.actor, &path.connector.0, new).await {
+        Ok(_) => Ok(desk.done(Flash::ConnectorSaved, &Url::Connector(&desk.environment, &path.connector.0))),
+        Err(error) => {
+            let error = form::placed(error, found.definition.as_deref());
+            let form = form.refused_or_denied(error)?;
+            Ok(desk.refuse(&page(&desk, found, form, None)))
+        }
+    }
+}
+
+/// `POST /dashboard/{environment}/connectors/{connector}/test`.
+async fn test_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
+    let steps = desk.hub.test_connector(&desk.actor, &path.connector.0).await?;
+    let found = found(&desk, &path.connector.0).await?;
+    let form = form::of(&found.view, found.definition.as_deref());
+    Ok(desk.show(&page(&desk, found, form, Some(steps))))
+}
+
+/// `POST /dashboard/{environment}/connectors/{connector}/enable`.
+async fn enable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
+    desk.hub.switch_connector(&desk.actor, &path.connector.0, true).await?;
+    Ok(desk.done(Flash::ConnectorEnabled, &Url::Connector(&desk.environment, &path.connector.0)))
+}
+
+fn credentials(count: i64) -> String {
+    if count == 1 { "1 credential".to_owned() } else { format!("{count} credentials") }
+}
+
+/// The sentence that names the integrations which need a connector; none where none does.
+fn needed_by(integrations: &[Integration]) -> Option<String> {
+    let names: Vec<_> = integrations.iter().map(|one| format!("“{}”", one.name)).collect();
+    (!names.is_empty())
+        .then(|| format!("Needed by {}: users can't finish connecting there.", names.join(", ")))
+}
+
+/// `GET /dashboard/{environment}/connectors/{connector}/disable`.
+async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
+    desk.hub.may_configure_connectors(&desk.actor).await?;
+    let found = found(&desk, &path.connector.0).await?;
+    let (key, environment) = (&path.connector.0, &desk.environment);
+    let kept = format!(
+        "{} can't be read, called with or renewed until it is on again. They are kept.",
+        credentials(found.view.credentials)
+    );
+    let mut effects = vec!["Nobody can connect it any more.", kept.as_str()];
+    let needed = needed_by(&found.integrations);
+    effects.extend(needed.as_deref());
+    let action = ("Switch off", &Url::DisableConnector(environment, key));
+    let title = format!("Switch off “{key}” of {environment}?");
+    Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Connector(environment, key))))
+}
+
+/// `POST /dashboard/{environment}/connectors/{connector}/disable`.
+async fn disable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
+    desk.hub.switch_connector(&desk.actor, &path.connector.0, false).await?;
+    Ok(desk.done(Flash::ConnectorDisabled, &Url::Connector(&desk.environment, &path.connector.0)))
+}
+
+/// `GET /dashboard/{environment}/connectors/{connector}/delete`.
+async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
+    desk.hub.may_configure_connectors(&desk.actor).await?;
+    let found = found(&desk, &path.connector.0).await?;
+    let (key, environment) = (&path.connector.0, &desk.environment);
+    let lost = match found.view.credentials {
+        0 => "It has no credentials.".to_owned(),
+        count => {
+            format!("{} are deleted with it for good, and the app is told to end them.", credentials(count))
+        }
+    };
+    let mut effects = vec![lost.as_str(), "Its client ID and secret are forgotten."];
+    let needed = needed_by(&found.integrations);
+    effects.extend(needed.as_deref());
+    let action = ("Delete connector", &Url::DeleteConnector(environment, key));
+    let title = format!("Delete “{key}” of {environment}?");
+    Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Connector(environment, key))))
+}
+
+/// `POST /dashboard/{environment}/connectors/{connector}/delete`.
+async fn delete_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
+    desk.hub.delete_connector(&desk.actor, &path.connector.0, true).await?;
+    Ok(desk.done(Flash::ConnectorDeleted, &Url::Connectors(&desk.environment)))
+}

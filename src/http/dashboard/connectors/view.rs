@@ -1,0 +1,373 @@
+//! The views of the connectors' pages.
+
+use serde::Serialize;
+use vouchsafe_entity::kind::Method;
+use vouchsafe_entity::millis::Millis;
+
+use super::Found;
+use super::form::field_name;
+use crate::domain::page::Page;
+use crate::domain::role::Action;
+use crate::http::connect::page::Connector as App;
+use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::form::FormView;
+use crate::http::dashboard::moment::Moment;
+use crate::http::dashboard::page::{DashboardPage, Place};
+use crate::http::dashboard::url::Url;
+use crate::provider::Definition;
+use crate::service::connectors::{ConnectorView, Finding, TestPart, TestStep};
+
+/// The connectors of an environment.
+#[derive(Serialize)]
+pub(in crate::http::dashboard) struct ConnectorsPage {
+    environment: String,
+    connectors: Vec<Row>,
+    first: bool,
+    next: Option<String>,
+    catalogue: String,
+    may_configure: bool,
+    hub: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    app: App,
+    /// `good`, `warning`, `danger` or `neutral`, with its word.
+    mark: (&'static str, &'static str),
+    methods: Vec<&'static str>,
+    credentials: i64,
+    changed: Option<Moment>,
+    url: String,
+}
+
+/// A connector with its settings.
+#[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+pub(in crate::http::dashboard) struct ConnectorPage {
+    environment: String,
+    app: App,
+    provider: String,
+    mark: (&'static str, &'static str),
+    failing: Option<Moment>,
+    /// Whether the definition of its provider is loaded.
+    defined: bool,
+    documentation: Option<String>,
+    redirect_uri: Option<String>,
+    credentials: i64,
+    form: FormView,
+    /// The methods of the app: the word in requests, and the words.
+    methods: Vec<(&'static str, &'static str)>,
+    fields: Vec<Field>,
+    has_client_secret: bool,
+    steps: Option<Vec<Step>>,
+    /// Those that need it: name and address.
+    integrations: Vec<(String, String)>,
+    may_configure: bool,
+    may_edit: bool,
+    enabled: bool,
+    explicit: bool,
+    save: String,
+    test: String,
+    enable: String,
+    disable: String,
+    delete: String,
+    back: String,
+}
+
+/// What the app wants of the embedder.
+#[derive(Serialize)]
+struct Field {
+    name: String,
+    variable: String,
+    label: String,
+    help: String,
+    secret: bool,
+    /// Whether a secret is kept.
+    kept: bool,
+    required: bool,
+    options: Vec<(String, String)>,
+}
+
+/// What a step of the test found.
+#[derive(Serialize)]
+struct Step {
+    title: &'static str,
+    /// `good`, `warning` or `danger`.
+    kind: &'static str,
+    word: &'static str,
+    detail: String,
+}
+
+/// The methods as people read them.
+pub(super) fn method_words(methods: &[Method]) -> Vec<&'static str> {
+    methods.iter().map(|method| method_word(*method)).collect()
+}
+
+const fn method_word(method: Method) -> &'static str {
+    match method {
+        Method::OAuth2 => "Sign-in",
+        Method::ClientCredentials => "User’s own client",
+        Method::ApiKey => "API key",
+        Method::Basic => "User name and password",
+        Method::Session => "Login",
+        Method::Jwt => "Signed token",
+    }
+}
+
+const fn mark(view: &ConnectorView) -> (&'static str, &'static str) {
+    if !view.connector.enabled {
+        ("neutral", "Switched off")
+    } else if view.connector.failing.is_some() {
+        ("danger", "Refused by the app")
+    } else if view.complete {
+        ("good", "On")
+    } else {
+        ("warning", "Not set up")
+    }
+}
+
+fn named(desk: &InEnvironment, view: &ConnectorView) -> String {
+    let provider = &view.connector.provider;
+    desk.hub.get_provider(provider).map_or_else(|_| provider.clone(), |one| one.name().to_owned())
+}
+
+impl ConnectorsPage {
+    pub(super) fn of(desk: &InEnvironment, found: &Page<ConnectorView>, first: bool) -> Self {
+        let now = desk.hub.now();
+        let next = |cursor: &String| format!("{}?cursor={cursor}", Url::Connectors(&desk.environment));
+        Self {
+            first,
+            next: found.next_cursor.as_ref().map(next),
+            connectors: found.items.iter().map(|view| row(desk, view, now)).collect(),
+            catalogue: Url::Catalogue(&desk.environment).to_string(),
+            may_configure: desk.desk.who.may(Action::ConfigureConnectors),
+            hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
+            environment: desk.environment.clone(),
+        }
+    }
+}
+
+fn row(desk: &InEnvironment, view: &ConnectorView, now: Millis) -> Row {
+    Row {
+        app: App::new(view.connector.key.clone(), named(desk, view)),
+        mark: mark(view),
+        methods: method_words(&view.methods),
+        credentials: view.credentials,
+        changed: view.connector.updated_at.map(|at| Moment::new(at, now)),
+        url: Url::Connector(&desk.environment, &view.connector.key).to_string(),
+    }
+}
+
+fn fields(view: &ConnectorView, definition: &Definition) -> Vec<Field> {
+    let field = |field: crate::provider::Field| Field {
+        name: field_name(&field.name, field.secret),
+        help: match (&field.example, &field.default) {
+            (_, Some(default)) => format!("Left empty: {default}."),
+            (Some(example), None) => format!("Such as {example}."),
+            (None, None) => String::new(),
+        },
+        kept: view.connector.secret_variables.contains(&field.name),
+        options: field.options.into_iter().map(|(label, value)| (value, label)).collect(),
+        variable: field.name,
+        label: field.label,
+        secret: field.secret,
+        required: field.required,
+    };
+    definition.connector_fields().into_iter().map(field).collect()
+}
+
+fn step(step: TestStep) -> Step {
+    let (kind, word) = match step.finding {
+        Finding::Good => ("good", "In order"),
+        Finding::Unsure => ("warning", "Can’t be told"),
+        Finding::Bad => ("danger", "Must be mended"),
+    };
+    let title = match step.part {
+        TestPart::Settings => "Settings",
+        TestPart::Secrets => "Secrets",
+        TestPart::App => "App",
+        TestPart::Client => "Client",
+    };
+    Step { title, kind, word, detail: step.detail }
+}
+
+impl ConnectorPage {
+    pub(super) fn of(
+        desk: &InEnvironment,
+        found: Found,
+        form: FormView,
+        steps: Option<Vec<TestStep>>,
+    ) -> Self {
+        let Found { view, definition, integrations } = found;
+        let (environment, key) = (desk.environment.as_str(), view.connector.key.as_str());
+        let methods = definition.iter().flat_map(|one| one.methods().iter().copied());
+        let linked = integrations
+            .into_iter()
+            .map(|one| (one.name, Url::Integration(environment, &one.slug).to_string()));
+        Self {
+            app: App::new(key, named(desk, &view)),
+            provider: view.connector.provider.clone(),
+            mark: mark(&view),
+            failing: view.connector.failing.map(|failing| Moment::new(failing.since, desk.hub.now())),
+            defined: definition.is_some(),
+            documentation: definition.as_ref().map(|one| one.documentation().to_owned()),
+            credentials: view.credentials,
+            form,
+            methods: methods.map(|method| (method.as_str(), method_word(method))).collect(),
+            fields: definition.as_ref().map(|one| fields(&view, one)).unwrap_or_default(),
+            has_client_secret: view.connector.has_client_secret,
+            steps: steps.map(|steps| steps.into_iter().map(step).collect()),
+            integrations: linked.collect(),
+            may_configure: desk.desk.who.may(Action::ConfigureConnectors),
+            may_edit: desk.desk.who.may(Action::EditIntegrations) && view.connector.explicit,
+            enabled: view.connector.enabled,
+            explicit: view.connector.created_at.is_some(),
+            save: Url::Connector(environment, key).to_string(),
+            test: Url::TestConnector(environment, key).to_string(),
+            enable: Url::EnableConnector(environment, key).to_string(),
+            disable: Url::DisableConnector(environment, key).to_string(),
+            delete: Url::DeleteConnector(environment, key).to_string(),
+            back: Url::Connectors(environment).to_string(),
+            redirect_uri: view.redirect_uri.clone(),
+            environment: environment.to_owned(),
+        }
+    }
+}
+
+/// An app of samples.
+pub(super) fn sample_app(name: &str) -> App {
+    App::new(name.to_lowercase(), name)
+}
+
+impl DashboardPage for ConnectorsPage {
+    const TEMPLATE: &'static str = "dashboard/connectors.html";
+    const PLACE: Place = Place::Connectors;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let now = Millis(1_893_456_000_000);
+        let row = |name: &str, mark, credentials: i64| Row {
+            app: sample_app(name),
+            mark,
+            methods: vec!["Sign-in", "API key"],
+            credentials,
+            changed: Some(Moment::new(now.plus_seconds(-credentials * 3_600), now)),
+            url: Url::Connector("production", "x").to_string(),
+        };
+        let page = |connectors, may_configure: bool| Self {
+            environment: "production".to_owned(),
+            connectors,
+            first: true,
+            next: may_configure.then(|| "/dashboard/production/connectors?cursor=x".to_owned()),
+            catalogue: Url::Catalogue("production").to_string(),
+            may_configure,
+            hub: "https://hub.acme.test".to_owned(),
+        };
+        let rows = || {
+            vec![
+                row("HubSpot", ("good", "On"), 412),
+                row("Slack", ("danger", "Refused by the app"), 7),
+                row("Consolidated Freight & Customs Brokerage <International>", ("warning", "Not set up"), 0),
+                row("OpenAI", ("neutral", "Switched off"), 1),
+            ]
+        };
+        vec![
+            ("owner", page(rows(), true)),
+            ("viewer", page(rows(), false)),
+            ("empty", page(Vec::new(), true)),
+            ("empty-viewer", page(Vec::new(), false)),
+        ]
+    }
+}
+
+fn sample_steps() -> Vec<Step> {
+    let found = |part, finding, detail: &str| step(TestStep { part, finding, detail: detail.to_owned() });
+    vec![
+        found(TestPart::Settings, Finding::Good, "Everything that is needed is there."),
+        found(TestPart::Secrets, Finding::Bad, "The secret HUBSPOT_SECRET has ended."),
+        found(TestPart::App, Finding::Unsure, "The address has a part that each user gives."),
+        found(TestPart::Client, Finding::Bad, "HubSpot refused the client. It said: invalid_client."),
+    ]
+}
+
+impl DashboardPage for ConnectorPage {
+    const TEMPLATE: &'static str = "dashboard/connector.html";
+    const PLACE: Place = Place::Connectors;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let now = Millis(1_893_456_000_000);
+        let long = "Consolidated Freight & Customs Brokerage <International>";
+        let field = |label: &str, secret, options: &[&str]| Field {
+            name: field_name(label, secret),
+            variable: label.to_owned(),
+            label: label.to_owned(),
+            help: "Such as acme.".to_owned(),
+            secret,
+            kept: secret,
+            required: !secret,
+            options: options.iter().map(|one| ((*one).to_owned(), one.to_uppercase())).collect(),
+        };
+        let page = |mark, role: usize| Self {
+            environment: "production".to_owned(),
+            app: sample_app("HubSpot"),
+            provider: "hubspot".to_owned(),
+            mark,
+            failing: None,
+            defined: true,
+            documentation: Some("https://developers.hubspot.com/docs".to_owned()),
+            redirect_uri: Some(
+                "https://hub.acme.test/oauth/callback/conn_01h455vb4pex5vsknk084sn02q".to_owned(),
+            ),
+            credentials: 412,
+            form: FormView::new()
+                .with("clientId", "3f0a-client")
+                .with("scopes", "crm.objects.contacts.read\ncrm.objects.companies.read")
+                .with_chosen("methods", &["oauth2"]),
+            methods: vec![("oauth2", "Sign-in"), ("api_key", "API key")],
+            fields: vec![
+                field("Tenant", false, &[]),
+                field("Token", true, &[]),
+                field("Region", false, &["eu", "us"]),
+            ],
+            has_client_secret: true,
+            steps: None,
+            integrations: vec![(long.to_owned(), "/dashboard/production/integrations/x".to_owned())],
+            may_configure: role > 1,
+            may_edit: role > 0,
+            enabled: mark != ("neutral", "Switched off"),
+            explicit: true,
+            save: Url::Connector("production", "hubspot").to_string(),
+            test: Url::TestConnector("production", "hubspot").to_string(),
+            enable: Url::EnableConnector("production", "hubspot").to_string(),
+            disable: Url::DisableConnector("production", "hubspot").to_string(),
+            delete: Url::DeleteConnector("production", "hubspot").to_string(),
+            back: Url::Connectors("production").to_string(),
+        };
+        let refused = FormView::new()
+            .with("clientId", "x")
+            .with_error("secret-client", "There is no secret of this key.")
+            .with_error("var-Tenant", "Tenant is required.")
+            .saying("The connector could not be saved.");
+        let on = ("good", "On");
+        let since = Some(Moment::new(now.plus_seconds(-7_200), now));
+        let failing = Self { failing: since, ..page(("danger", "Refused by the app"), 2) };
+        let gone = Self {
+            defined: false,
+            documentation: None,
+            redirect_uri: None,
+            methods: Vec::new(),
+            fields: Vec::new(),
+            integrations: Vec::new(),
+            ..page(("warning", "Not set up"), 2)
+        };
+        vec![
+            ("owner", page(on, 2)),
+            ("tested", Self { steps: Some(sample_steps()), ..page(on, 2) }),
+            ("refused", Self { form: refused, ..page(on, 2) }),
+            ("failing", failing),
+            ("off", page(("neutral", "Switched off"), 2)),
+            ("undefined", gone),
+            ("editor", page(on, 1)),
+            ("viewer", page(on, 0)),
+        ]
+    }
+}

@@ -1,0 +1,120 @@
+//! The request console: a call put together by hand, with a picker for secrets, sent through the proxy.
+//!
+//! One form holds everything, so that it works without a script: each button says what is done with it, and the page
+//! comes back with whatever was typed.
+
+mod answer;
+mod command;
+mod draft;
+mod picker;
+mod view;
+
+pub(super) use view::ConsolePage;
+
+use axum::Router;
+use axum::routing::get;
+use secrecy::SecretString;
+
+use super::Answer;
+use super::caller::InEnvironment;
+use super::form::{Form, FormView};
+use super::secrets::{new_secret, shown_again};
+use crate::domain::page::PageRequest;
+use crate::domain::role::Action;
+use crate::http::{HttpState, Problem};
+use crate::service::Error;
+use crate::service::secrets::SecretChange;
+use answer::Outcome;
+use draft::{Act, Draft};
+use picker::Picker;
+
+/// The routes of the console.
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new().route("/dashboard/{environment}/console", get(show_console).post(use_console))
+}
+
+/// What a page shows beside what was typed.
+#[derive(Default)]
+struct Extra {
+    form: Option<FormView>,
+    outcome: Option<Outcome>,
+    said: Option<String>,
+}
+
+/// The console with `draft` in it.
+async fn page(desk: &InEnvironment, draft: Draft, extra: Extra) -> Result<ConsolePage, Problem> {
+    let all = PageRequest::parse(Some("200"), None).map_err(|_| Problem::internal())?;
+    let connectors = desk.hub.list_connectors(&desk.actor, &all).await?;
+    let connectors = connectors.items.into_iter().map(|view| view.connector.key).collect();
+    let manage = desk.desk.who.may(Action::ManageSecrets);
+    let picker = match &draft.picking {
+        None => None,
+        Some(picking) => {
+            let form = extra.form.unwrap_or_else(|| picker::blank(&draft));
+            Some(Picker::of(desk, picking, form, manage, extra.said).await?)
+        }
+    };
+    let hub = desk.hub.public_url().as_str();
+    Ok(ConsolePage::of(&desk.environment, hub, draft, connectors, picker, extra.outcome))
+}
+
+/// `GET /dashboard/{environment}/console`.
+async fn show_console(desk: InEnvironment) -> Answer {
+    desk.hub.may_call_apps(&desk.actor).await?;
+    Ok(desk.show(&page(&desk, Draft::blank(), Extra::default()).await?))
+}
+
+/// `POST /dashboard/{environment}/console`: whatever the button says that was pressed.
+async fn use_console(desk: InEnvironment, form: Form) -> Answer {
+    desk.hub.may_call_apps(&desk.actor).await?;
+    let mut draft = Draft::of(&form);
+    let mut extra = Extra::default();
+    match draft.act(form.raw("act")) {
+        Act::Send => extra.outcome = Some(send(&desk, &draft).await),
+        Act::Arrange => {}
+        Act::Create => {
+            desk.hub.may_manage_secrets(&desk.actor).await?;
+            let made = match new_secret(&form, "") {
+                Ok(new) => desk.hub.create_secret(&desk.actor, new).await,
+                Err(error) => Err(error),
+            };
+            match made {
+                Ok(view) => draft.choose(&view.secret.key),
+                Err(error) => extra.form = Some(shown_again(&form, error)?),
+            }
+        }
+        Act::Save(key) => {
+            desk.hub.may_manage_secrets(&desk.actor).await?;
+            match save(&desk, &form, &key).await {
+                Ok(()) => {
+                    draft.find();
+                    extra.said = Some(format!("{key} has its new value."));
+                }
+                Err(error) => extra.form = Some(shown_again(&form, error)?),
+            }
+        }
+    }
+    let refused = extra.form.is_some();
+    let page = page(&desk, draft, extra).await?;
+    Ok(if refused { desk.refuse(&page) } else { desk.show(&page) })
+}
+
+/// Makes the call.
+async fn send(desk: &InEnvironment, draft: &Draft) -> Outcome {
+    let began = desk.hub.now();
+    let tried = match draft.call() {
+        Ok(call) => desk.hub.try_call(&desk.actor, call).await,
+        Err(error) => Err(error),
+    };
+    match tried {
+        Ok(tried) => Outcome::answered(tried, desk.hub.now().since(began)),
+        Err(error) => Outcome::refused(error),
+    }
+}
+
+/// Gives a secret a new value.
+async fn save(desk: &InEnvironment, form: &Form, key: &str) -> Result<(), Error> {
+    let value = Some(SecretString::from(form.raw("value")));
+    let change = SecretChange { value, ..SecretChange::default() };
+    desk.hub.update_secret(&desk.actor, key, change).await.map(drop)
+}

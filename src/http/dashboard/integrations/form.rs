@@ -1,0 +1,69 @@
+//! An integration as a form: a row for each connector, and spare ones. Rows without a connector are none.
+
+use vouchsafe_entity::json::Need;
+
+use crate::domain::integration::Integration;
+use crate::http::dashboard::form::{Form, FormView};
+use crate::service::integrations::NewIntegration;
+use crate::service::{Error, Violation};
+
+/// Empty rows that are offered.
+pub(super) const SPARE_ROWS: usize = 2;
+/// The most rows that are read; one more than an integration may have, so that too many are told.
+const MOST_ROWS: usize = 51;
+
+/// The form as it is first shown.
+pub(super) fn of(integration: &Integration) -> FormView {
+    let mut form = FormView::new()
+        .with("name", integration.name.clone())
+        .with("description", integration.description.clone().unwrap_or_default());
+    for (at, need) in integration.connectors.iter().enumerate() {
+        let optional: &[&str] = if need.optional { &["on"] } else { &[] };
+        form = form
+            .with(&format!("connector-{at}"), need.connector.clone())
+            .with(&format!("scopes-{at}"), need.scopes.join(" "))
+            .with_chosen(&format!("optional-{at}"), optional);
+    }
+    form
+}
+
+/// How many rows were sent.
+pub(super) fn rows(form: &Form) -> usize {
+    (0..MOST_ROWS).take_while(|at| form.has(&format!("connector-{at}"))).count()
+}
+
+/// What the form asks for, and the row of each connector.
+pub(super) fn read(form: &Form) -> (NewIntegration, Vec<usize>) {
+    let filled = (0..rows(form)).filter(|at| !form.text(&format!("connector-{at}")).is_empty());
+    let places: Vec<usize> = filled.collect();
+    let need = |at: &usize| Need {
+        connector: form.text(&format!("connector-{at}")),
+        scopes: form.raw(&format!("scopes-{at}")).split_whitespace().map(str::to_owned).collect(),
+        optional: form.has(&format!("optional-{at}")),
+    };
+    let new = NewIntegration {
+        name: form.text("name"),
+        description: form.optional("description"),
+        connectors: places.iter().map(need).collect(),
+    };
+    (new, places)
+}
+
+/// The same error with its mistakes at the rows.
+pub(super) fn placed(error: Error, places: &[usize]) -> Error {
+    let Error::Invalid(violations) = error else {
+        return error;
+    };
+    let place = |mut violation: Violation| {
+        let mut parts = violation.pointer.split('/').skip(1);
+        if parts.next() == Some("connectors") {
+            let row = parts.next().and_then(|at| at.parse::<usize>().ok()).and_then(|at| places.get(at));
+            let member = parts.next().unwrap_or("connector");
+            if let Some(row) = row {
+                violation.pointer = format!("/{member}-{row}");
+            }
+        }
+        violation
+    };
+    Error::Invalid(violations.into_iter().map(place).collect())
+}

@@ -1,0 +1,209 @@
+//! Secrets: listed with filters and chosen columns, made and changed in a panel beside the list, revealed for a moment,
+//! ended after a question that names what uses them.
+//!
+//! Viewers are given names by another use case than the others, so that nothing else can slip through.
+
+mod columns;
+mod end;
+mod form;
+mod list;
+mod panel;
+mod query;
+mod reveal;
+mod words;
+
+pub(super) use end::ManySecretsPage;
+pub(super) use list::SecretsPage;
+pub(super) use reveal::SecretValuePage;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::header::SET_COOKIE;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use super::Answer;
+use super::caller::{InEnvironment, go_to};
+use super::cookies;
+use super::form::{Form, FormView};
+use super::page::Flash;
+use super::url::Url;
+use crate::domain::page::PageRequest;
+use crate::domain::role::Action;
+use crate::http::extract::{InPath, Listing};
+use crate::http::{HttpState, Problem};
+use list::{Rights, SecretRow};
+use panel::Panel;
+use query::SecretQuery;
+
+pub(super) use form::{new_secret, shown_again};
+pub(super) use list::reference;
+pub(super) use words::{state_word, type_word};
+
+/// A secret in the path, by its key.
+#[derive(Deserialize)]
+pub(super) struct SecretPath {
+    secret: String,
+}
+
+/// The routes of the secrets' pages.
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        .route("/dashboard/{environment}/secrets", get(list_secrets))
+        .route("/dashboard/{environment}/secrets/new", get(show_new).post(create_secret))
+        .route("/dashboard/{environment}/secrets/columns", post(choose_columns))
+        .route("/dashboard/{environment}/secrets/act", post(end::act_on_secrets))
+        .route("/dashboard/{environment}/secret/{secret}", get(show_secret))
+        .route("/dashboard/{environment}/secret/{secret}/edit", get(show_edit).post(update_secret))
+        .route(
+            "/dashboard/{environment}/secret/{secret}/reveal",
+            get(reveal::ask_reveal).post(reveal::reveal_secret),
+        )
+        .route(
+            "/dashboard/{environment}/secret/{secret}/deactivate",
+            get(end::ask_deactivation).post(end::deactivate_secret),
+        )
+        .route(
+            "/dashboard/{environment}/secret/{secret}/reactivate",
+            get(end::ask_reactivation).post(end::reactivate_secret),
+        )
+        .route(
+            "/dashboard/{environment}/secret/{secret}/revoke",
+            get(end::ask_revocation).post(end::revoke_secret),
+        )
+        .route(
+            "/dashboard/{environment}/secret/{secret}/delete",
+            get(end::ask_deletion).post(end::delete_secret),
+        )
+}
+
+fn rights(desk: &InEnvironment) -> Rights {
+    let may = |action| desk.desk.who.may(action);
+    Rights {
+        view: may(Action::ViewSecrets),
+        manage: may(Action::ManageSecrets),
+        reveal: may(Action::RevealMaskedSecrets),
+    }
+}
+
+/// The list that `query` asks for.
+async fn page(
+    desk: &InEnvironment,
+    headers: &HeaderMap,
+    query: &SecretQuery,
+    wanted: &PageRequest,
+) -> Result<SecretsPage, Problem> {
+    let (environment, rights) = (&desk.environment, rights(desk));
+    let columns = columns::chosen(headers, desk.state());
+    let filters = query.view(environment, desk.environments());
+    let mut page = SecretsPage::new(environment, desk.hub.public_url().as_str(), rights, columns, filters);
+    page.narrowed = query.narrows();
+    page.first = wanted.after.is_none();
+    page.here = query.address(environment, None, None);
+    let next = if rights.view {
+        let found = desk.hub.list_secrets(&desk.actor, &query.filter()?, wanted).await?;
+        let now = desk.hub.now();
+        page.secrets =
+            found.items.into_iter().map(|view| SecretRow::of(environment, view, rights, now)).collect();
+        found.next_cursor
+    } else {
+        let found = desk.hub.list_secret_names(&desk.actor, query.search(), wanted).await?;
+        page.names = found.items.into_iter().map(Into::into).collect();
+        found.next_cursor
+    };
+    page.next = next.map(|cursor| query.address(environment, None, Some(&cursor)));
+    Ok(page)
+}
+
+/// The first page of the list without filters, with `panel` beside it.
+async fn beside(desk: &InEnvironment, headers: &HeaderMap, panel: Panel) -> Result<SecretsPage, Problem> {
+    let first = PageRequest::parse(None, None).map_err(|_| Problem::internal())?;
+    let mut page = page(desk, headers, &SecretQuery::default(), &first).await?;
+    page.panel = Some(panel);
+    Ok(page)
+}
+
+/// `GET /dashboard/{environment}/secrets`.
+async fn list_secrets(
+    desk: InEnvironment,
+    headers: HeaderMap,
+    Listing { page: wanted, filter }: Listing<SecretQuery>,
+) -> Answer {
+    Ok(desk.show(&page(&desk, &headers, &filter, &wanted).await?))
+}
+
+/// `POST /dashboard/{environment}/secrets/columns`.
+async fn choose_columns(desk: InEnvironment, form: Form) -> Answer {
+    let choice = columns::remembered(&form.all("columns"));
+    let mut response = go_to(&Url::Secrets(&desk.environment).to_string());
+    let cookie = cookies::set_columns(desk.state(), &choice);
+    response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+    Ok(response)
+}
+
+/// `GET /dashboard/{environment}/secret/{secret}`.
+async fn show_secret(desk: InEnvironment, headers: HeaderMap, InPath(path): InPath<SecretPath>) -> Answer {
+    let used = desk.hub.get_used_secret(&desk.actor, &path.secret).await?;
+    let panel = Panel::secret(&desk.environment, used, rights(&desk), desk.hub.now());
+    Ok(desk.show(&beside(&desk, &headers, panel).await?))
+}
+
+/// `GET /dashboard/{environment}/secrets/new`.
+async fn show_new(desk: InEnvironment, headers: HeaderMap) -> Answer {
+    desk.hub.may_manage_secrets(&desk.actor).await?;
+    let form = form::blank(&desk.environment);
+    let panel = Panel::new_secret(&desk.environment, desk.environments(), form);
+    Ok(desk.show(&beside(&desk, &headers, panel).await?))
+}
+
+/// `POST /dashboard/{environment}/secrets/new`.
+async fn create_secret(desk: InEnvironment, headers: HeaderMap, form: Form) -> Answer {
+    desk.hub.may_manage_secrets(&desk.actor).await?;
+    let made = match new_secret(&form, "") {
+        Ok(new) => desk.hub.create_secret(&desk.actor, new).await,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(_) => Ok(desk.done(Flash::SecretCreated, &Url::Secrets(&desk.environment))),
+        Err(error) => {
+            let form = shown_again(&form, error)?;
+            let panel = Panel::new_secret(&desk.environment, desk.environments(), form);
+            refuse(&desk, &headers, panel).await
+        }
+    }
+}
+
+async fn refuse(desk: &InEnvironment, headers: &HeaderMap, panel: Panel) -> Result<Response, Problem> {
+    Ok(desk.refuse(&beside(desk, headers, panel).await?))
+}
+
+async fn edit_panel(desk: &InEnvironment, key: &str, form: Option<FormView>) -> Result<Panel, Problem> {
+    let used = desk.hub.get_used_secret(&desk.actor, key).await?;
+    let form = form.unwrap_or_else(|| form::filled(&used.view));
+    Ok(Panel::edit(&desk.environment, desk.environments(), &used, form, desk.hub.now()))
+}
+
+/// `GET /dashboard/{environment}/secret/{secret}/edit`.
+async fn show_edit(desk: InEnvironment, headers: HeaderMap, InPath(path): InPath<SecretPath>) -> Answer {
+    desk.hub.may_manage_secrets(&desk.actor).await?;
+    let panel = edit_panel(&desk, &path.secret, None).await?;
+    Ok(desk.show(&beside(&desk, &headers, panel).await?))
+}
+
+/// `POST /dashboard/{environment}/secret/{secret}/edit`.
+async fn update_secret(
+    desk: InEnvironment,
+    headers: HeaderMap,
+    InPath(path): InPath<SecretPath>,
+    form: Form,
+) -> Answer {
+    desk.hub.may_manage_secrets(&desk.actor).await?;
+    match desk.hub.update_secret(&desk.actor, &path.secret, form::change(&form)).await {
+        Ok(_) => Ok(desk.done(Flash::SecretUpdated, &Url::Secrets(&desk.environment))),
+        Err(error) => {
+            let panel = edit_panel(&desk, &path.secret, Some(shown_again(&form, error)?)).await?;
+            refuse(&desk, &headers, panel).await
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The form of a secret: what it asks for, and what is shown again.
+
+use secrecy::SecretString;
+
+use crate::domain::secret::SecretScope;
+use crate::http::Problem;
+use crate::http::dashboard::form::{Form, FormView};
+use crate::service::secrets::{NewSecret, SecretChange, SecretView};
+use crate::service::{Error, Violation};
+
+/// A form for a new secret.
+pub(super) fn blank(environment: &str) -> FormView {
+    FormView::new()
+        .with("visibility", "masked")
+        .with("type", "api_key")
+        .with("ends", "never")
+        .with_chosen("environments", &[environment])
+}
+
+/// A form with what a secret is now. Its value is not among it.
+pub(super) fn filled(view: &SecretView) -> FormView {
+    let secret = &view.secret;
+    let hosts: Vec<_> = secret.allowed_hosts.iter().map(ToString::to_string).collect();
+    let environments: Vec<_> = view.environments.iter().map(String::as_str).collect();
+    FormView::new()
+        .with("name", secret.name.clone())
+        .with("description", secret.description.clone().unwrap_or_default())
+        .with("scopes", secret.scopes.clone().unwrap_or_default())
+        .with("products", secret.scope.products.join("\n"))
+        .with("apps", secret.scope.apps.join("\n"))
+        .with("allowedHosts", hosts.join("\n"))
+        .with("ends", "keep")
+        .with_chosen("environments", &environments)
+}
+
+/// Words on lines of their own, or with commas between.
+fn words(form: &Form, name: &str) -> Vec<String> {
+    let lines = form.lines(name);
+    let words = lines.iter().flat_map(|line| line.split([',', ' '])).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+fn scope(form: &Form) -> SecretScope {
+    SecretScope { products: words(form, "products"), apps: words(form, "apps") }
+}
+
+/// The end that was chosen: a date or a period; neither = never.
+fn end(form: &Form) -> (Option<String>, Option<String>) {
+    match form.raw("ends") {
+        // A day begins at midnight of UTC.
+        "date" => (Some(format!("{}T00:00:00Z", form.text("expiresAt"))), None),
+        "" | "never" | "keep" => (None, None),
+        period => (None, Some(period.to_owned())),
+    }
+}
+
+/// The secret that a form asks for, whose fields for key and value have names that begin with `prefix`.
+///
+/// # Errors
+/// A type or visibility that is none.
+pub(in crate::http::dashboard) fn new_secret(form: &Form, prefix: &str) -> Result<NewSecret, Error> {
+    let unknown = |pointer| Error::invalid(pointer, "unknown", "Choose one of these.");
+    let kind = form.raw("type").parse().map_err(|_| unknown("/type"))?;
+    let visibility = form.raw("visibility").parse().map_err(|_| unknown("/visibility"))?;
+    let (expires_at, period) = end(form);
+    let environments = form.all("environments");
+    Ok(NewSecret {
+        key: form.text(&format!("{prefix}key")),
+        value: SecretString::from(form.raw(&format!("{prefix}value"))),
+        kind,
+        visibility,
+        name: form.optional("name"),
+        description: form.optional("description"),
+        issuer: form.optional("issuer"),
+        scopes: form.optional("scopes"),
+        scope: scope(form),
+        environments: Some(environments),
+        issued_at: None,
+        allowed_hosts: words(form, "allowedHosts"),
+        expires_at,
+        period,
+    })
+}
+
+/// The change that a form asks for. A value that is left empty stays.
+pub(super) fn change(form: &Form) -> SecretChange {
+    let value = form.raw("value");
+    let (date, period) = end(form);
+    let never = form.raw("ends") == "never";
+    SecretChange {
+        value: (!value.is_empty()).then(|| SecretString::from(value)),
+        name: Some(form.text("name")),
+        description: Some(form.optional("description")),
+        scopes: Some(form.optional("scopes")),
+        scope: Some(scope(form)),
+        environments: Some(form.all("environments")),
+        allowed_hosts: Some(words(form, "allowedHosts")),
+        expires_at: if never { Some(None) } else { date.map(Some) },
+        period,
+    }
+}
+
+/// The form again with each mistake at its field.
+///
+/// # Errors
+/// What is not about what was typed.
+pub(in crate::http::dashboard) fn shown_again(form: &Form, error: Error) -> Result<FormView, Problem> {
+    // The scope is two fields here, and the end is chosen in one.
+    let at_its_field = |violation: Violation| {
+        let pointer = violation.pointer.replacen("/scope/", "/", 1).replacen("/period", "/ends", 1);
+        Violation { pointer, ..violation }
+    };
+    let error = match error {
+        Error::Invalid(violations) => Error::Invalid(violations.into_iter().map(at_its_field).collect()),
+        other @ (Error::NotFound | Error::Refused { .. } | Error::Store(_) | Error::Internal(_)) => other,
+    };
+    form.refused(error)
+}

@@ -1,0 +1,228 @@
+//! Which secrets the list shows: the parameters of its address, the chips that say so, and the addresses of its pages.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use vouchsafe_entity::kind::{SecretType, Visibility};
+
+use super::words::{state_word, type_word, visibility_word};
+use crate::domain::secret::SecretState;
+use crate::http::Problem;
+use crate::http::dashboard::url::Url;
+use crate::service::secrets::SecretFilter;
+
+/// The parameters, as a form sends them: what was left empty is there and empty.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SecretQuery {
+    search: String,
+    #[serde(rename = "type")]
+    kind: String,
+    issuer: String,
+    visibility: String,
+    environment: String,
+    state: String,
+    /// `shown`: those that have ended too.
+    ended: String,
+}
+
+/// A filter that is set, and the list without it.
+#[derive(Debug, Serialize)]
+pub(super) struct Chip {
+    label: String,
+    /// The address of the list without it.
+    without: String,
+}
+
+/// The filters as the form shows them.
+#[derive(Debug, Serialize)]
+pub(super) struct Filters {
+    search: String,
+    kind: String,
+    issuer: String,
+    visibility: String,
+    environment: String,
+    state: String,
+    ended: bool,
+    kinds: Vec<(&'static str, &'static str)>,
+    visibilities: Vec<(&'static str, &'static str)>,
+    states: Vec<(&'static str, &'static str)>,
+    environments: Vec<String>,
+    chips: Vec<Chip>,
+    /// The list without any of them.
+    clear: String,
+}
+
+impl SecretQuery {
+    /// What they ask for.
+    ///
+    /// # Errors
+    /// A word that is none.
+    pub(super) fn filter(&self) -> Result<SecretFilter, Problem> {
+        let state = match self.state.as_str() {
+            "" => None,
+            word => {
+                let state = SecretState::ALL.iter().find(|state| state.as_str() == word);
+                Some(*state.ok_or_else(|| unknown("/state"))?)
+            }
+        };
+        if !["", "shown"].contains(&self.ended.as_str()) {
+            return Err(unknown("/ended"));
+        }
+        let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let ends = matches!(state, Some(SecretState::Expired | SecretState::Revoked));
+        Ok(SecretFilter {
+            issuer: text(&self.issuer),
+            kind: word::<SecretType>("/type", &self.kind)?,
+            environment: text(&self.environment),
+            search: text(&self.search),
+            visibility: word::<Visibility>("/visibility", &self.visibility)?,
+            state,
+            leave_out_ended: self.ended.is_empty() && !ends,
+            ..SecretFilter::default()
+        })
+    }
+
+    /// Parameters for samples.
+    pub(super) fn sample() -> Self {
+        Self {
+            search: "brightpay".to_owned(),
+            kind: "api_key".to_owned(),
+            ended: "shown".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What is looked for in the keys.
+    pub(super) fn search(&self) -> Option<&str> {
+        Some(self.search.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// The parameters that are set.
+    fn set(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("search", &self.search),
+            ("type", &self.kind),
+            ("issuer", &self.issuer),
+            ("visibility", &self.visibility),
+            ("environment", &self.environment),
+            ("state", &self.state),
+            ("ended", &self.ended),
+        ];
+        all.into_iter()
+            .map(|(name, value)| (name, value.trim()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect()
+    }
+
+    /// Whether the list shows fewer than it would.
+    pub(super) fn narrows(&self) -> bool {
+        self.set().iter().any(|(name, _)| *name != "ended")
+    }
+
+    /// The address of the list with these parameters, but `without`, and with `cursor`.
+    pub(super) fn address(&self, environment: &str, without: Option<&str>, cursor: Option<&str>) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.set().into_iter().filter(|(name, _)| Some(*name) != without) {
+            query.append_pair(name, value);
+        }
+        cursor.map(|cursor| query.append_pair("cursor", cursor));
+        let (mut address, query) = (Url::Secrets(environment).to_string(), query.finish());
+        if !query.is_empty() {
+            let _ = write!(address, "?{query}");
+        }
+        address
+    }
+
+    /// The filters as the form shows them.
+    pub(super) fn view(&self, environment: &str, environments: &[String]) -> Filters {
+        let chip = |(name, value): (&'static str, &str)| {
+            let label = match name {
+                "search" => format!("Key has “{value}”"),
+                "type" => {
+                    let kind = value.parse::<SecretType>().ok().map(type_word);
+                    format!("Type: {}", kind.unwrap_or(value))
+                }
+                "issuer" => format!("Issuer: {value}"),
+                "visibility" => {
+                    let visibility = value.parse::<Visibility>().ok().map(visibility_word);
+                    visibility.unwrap_or(value).to_owned()
+                }
+                "environment" => format!("Also covers {value}"),
+                "state" => {
+                    let state = SecretState::ALL.iter().find(|state| state.as_str() == value);
+                    state.map_or(value, |state| state_word(*state).1).to_owned()
+                }
+                _ => "Expired and revoked too".to_owned(),
+            };
+            Chip { label, without: self.address(environment, Some(name), None) }
+        };
+        Filters {
+            search: self.search.clone(),
+            kind: self.kind.clone(),
+            issuer: self.issuer.clone(),
+            visibility: self.visibility.clone(),
+            environment: self.environment.clone(),
+            state: self.state.clone(),
+            ended: !self.ended.is_empty(),
+            kinds: SecretType::ALL.iter().map(|kind| (kind.as_str(), type_word(*kind))).collect(),
+            visibilities: Visibility::ALL.iter().map(|one| (one.as_str(), visibility_word(*one))).collect(),
+            states: SecretState::ALL.iter().map(|state| (state.as_str(), state_word(*state).1)).collect(),
+            environments: environments.iter().filter(|name| *name != environment).cloned().collect(),
+            chips: self.set().into_iter().map(chip).collect(),
+            clear: Url::Secrets(environment).to_string(),
+        }
+    }
+}
+
+fn unknown(pointer: &str) -> Problem {
+    Problem::invalid_at(pointer, "unknown", "This is none of the words that it may be.")
+}
+
+fn word<T: std::str::FromStr>(pointer: &str, text: &str) -> Result<Option<T>, Problem> {
+    match text {
+        "" => Ok(None),
+        word => word.parse().map(Some).map_err(|_| unknown(pointer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_keeps_what_is_set_and_loses_what_is_taken_away() {
+        let query = SecretQuery {
+            search: " stripe & co ".to_owned(),
+            kind: "api_key".to_owned(),
+            ended: "shown".to_owned(),
+            ..SecretQuery::default()
+        };
+        let base = "/dashboard/production/secrets";
+        assert_eq!(
+            query.address("production", None, Some("abc")),
+            format!("{base}?search=stripe+%26+co&type=api_key&ended=shown&cursor=abc")
+        );
+        assert_eq!(
+            query.address("production", Some("search"), None),
+            format!("{base}?type=api_key&ended=shown")
+        );
+        assert_eq!(SecretQuery::default().address("production", None, None), base);
+        assert!(query.narrows() && !SecretQuery::default().narrows());
+    }
+
+    #[test]
+    fn what_has_ended_is_left_out_until_it_is_asked_for() {
+        let query = |state: &str, ended: &str| SecretQuery {
+            state: state.to_owned(),
+            ended: ended.to_owned(),
+            ..SecretQuery::default()
+        };
+        for (state, ended, left_out) in
+            [("", "", true), ("active", "", true), ("", "shown", false), ("expired", "", false)]
+        {
+            assert_eq!(query(state, ended).filter().unwrap().leave_out_ended, left_out, "{state} {ended}");
+        }
+        assert!(query("gone", "").filter().is_err() && query("", "yes").filter().is_err());
+    }
+}

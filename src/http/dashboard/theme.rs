@@ -1,0 +1,272 @@
+//! The look of the modal: name, colour, corners, letters and logo, with a preview of what users will see.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Answer;
+use super::caller::InEnvironment;
+use super::form::{Form, FormView};
+use super::page::{DashboardPage, Flash, Place};
+use super::url::{Url, filtered};
+use crate::domain::role::Action;
+use crate::domain::theme::{Font, Theme};
+use crate::domain::workspace::Environment;
+use crate::http::HttpState;
+use crate::http::connect::answer::{Policy, html};
+use crate::http::connect::page::{ChoosePage, ChooseRow, Connector, Look, RowState};
+use crate::http::extract::Query;
+use crate::http::render::Page;
+use crate::http::strings::Locale;
+use crate::service::environment::SettingsChange;
+
+/// What a form says of a theme, in the order of the page.
+const MEMBERS: [&str; 6] = ["appName", "accent", "radius", "font", "logo", "unbranded"];
+
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        .route("/dashboard/{environment}/theme", get(show_theme).post(update_theme))
+        .route("/dashboard/{environment}/theme/preview", get(show_preview))
+}
+
+/// The look of the modal.
+#[derive(Serialize)]
+pub(super) struct ThemePage {
+    environment: String,
+    form: FormView,
+    fonts: Vec<(&'static str, &'static str)>,
+    /// The address of the preview, which a script keeps up with what is typed.
+    preview: String,
+    preview_base: String,
+    /// What the app is called where the theme does not say.
+    usual_name: String,
+    may_edit: bool,
+    back: String,
+}
+
+const fn font_word(font: Font) -> &'static str {
+    match font {
+        Font::System => "What the device uses",
+        Font::Serif => "With serifs",
+        Font::Rounded => "Rounded, where the device has it",
+    }
+}
+
+fn fonts() -> Vec<(&'static str, &'static str)> {
+    Font::ALL.iter().map(|font| (font.as_str(), font_word(*font))).collect()
+}
+
+/// The form of a theme as it is kept.
+fn form_of(theme: &Map<String, Value>) -> FormView {
+    let mut form = FormView::new().with("font", Font::System.as_str());
+    for name in MEMBERS {
+        match theme.get(name) {
+            Some(Value::String(text)) => form = form.with(name, text.clone()),
+            Some(Value::Number(number)) => form = form.with(name, number.to_string()),
+            Some(Value::Bool(true)) => form = form.with_chosen(name, &["true"]),
+            _ => {}
+        }
+    }
+    form
+}
+
+/// The members of a theme that a form or an address names; the usual ones are left out.
+fn members<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Map<String, Value> {
+    let mut theme = Map::new();
+    for name in MEMBERS {
+        let Some(text) = value(name).map(str::trim).filter(|text| !text.is_empty()) else { continue };
+        let read = match (name, text.parse::<u64>()) {
+            ("radius", Ok(radius)) => Value::from(radius),
+            ("unbranded", _) => Value::Bool(true),
+            _ => Value::String(text.to_owned()),
+        };
+        if read != Font::System.as_str() {
+            theme.insert(name.to_owned(), read);
+        }
+    }
+    theme
+}
+
+fn page(
+    desk: &InEnvironment,
+    environment: &Environment,
+    form: FormView,
+    shown: &Map<String, Value>,
+) -> ThemePage {
+    let base = Url::ThemePreview(&desk.environment);
+    let text = |name: &str| match shown.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(true)) => "true".to_owned(),
+        _ => String::new(),
+    };
+    let texts = MEMBERS.map(|name| (name, text(name)));
+    let pairs: Vec<(&str, Option<&str>)> =
+        texts.iter().map(|(name, text)| (*name, Some(text.as_str()))).collect();
+    ThemePage {
+        form,
+        fonts: fonts(),
+        preview: filtered(&base, &pairs),
+        preview_base: base.to_string(),
+        usual_name: environment.workspace_name.clone(),
+        may_edit: desk.desk.who.may(Action::EditIntegrations),
+        back: Url::Settings(&desk.environment).to_string(),
+        environment: desk.environment.clone(),
+    }
+}
+
+/// The same answer, allowed to frame pages of the hub itself.
+fn framing(mut response: Response) -> Response {
+    let policy = response.headers().get(CONTENT_SECURITY_POLICY).and_then(|value| value.to_str().ok());
+    let policy = policy.and_then(|policy| HeaderValue::from_str(&format!("{policy}; frame-src 'self'")).ok());
+    if let Some(policy) = policy {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// `GET /dashboard/{environment}/theme`.
+async fn show_theme(desk: InEnvironment) -> Answer {
+    let environment = desk.hub.get_environment(&desk.actor).await?;
+    let theme = &environment.settings.theme;
+    Ok(framing(desk.show(&page(&desk, &environment, form_of(theme), theme))))
+}
+
+/// `POST /dashboard/{environment}/theme`: saves it, or shows it first.
+async fn update_theme(desk: InEnvironment, form: Form) -> Answer {
+    let environment = desk.hub.get_environment(&desk.actor).await?;
+    let typed = members(|name| form.has(name).then(|| form.raw(name)));
+    if form.has("preview") {
+        return Ok(framing(desk.show(&page(&desk, &environment, form.view(), &typed))));
+    }
+    // What the hub does not know in a theme is the embedder's own.
+    let mut theme = environment.settings.theme.clone();
+    theme.retain(|name, _| !MEMBERS.contains(&name.as_str()));
+    theme.extend(typed.clone());
+    let change = SettingsChange { theme: Some(theme), ..SettingsChange::default() };
+    match desk.hub.update_environment(&desk.actor, change).await {
+        Ok(_) => Ok(desk.done(Flash::ThemeSaved, &Url::Theme(&desk.environment))),
+        Err(error) => {
+            let form = form.refused_or_denied(placed(error))?;
+            Ok(framing(desk.refuse(&page(&desk, &environment, form, &typed))))
+        }
+    }
+}
+
+/// The same error with its mistakes at the fields: `/theme/accent` stands at `accent`.
+fn placed(error: crate::service::Error) -> crate::service::Error {
+    let crate::service::Error::Invalid(mut violations) = error else {
+        return error;
+    };
+    for violation in &mut violations {
+        if let Some(name) = violation.pointer.strip_prefix("/theme") {
+            violation.pointer = name.to_owned();
+        }
+    }
+    crate::service::Error::Invalid(violations)
+}
+
+/// The theme that is looked at.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Shown {
+    app_name: Option<String>,
+    accent: Option<String>,
+    radius: Option<String>,
+    font: Option<String>,
+    logo: Option<String>,
+    unbranded: Option<String>,
+}
+
+/// The modal with a theme, for show: nothing in it does anything.
+#[derive(Serialize)]
+pub(super) struct PreviewPage {
+    #[serde(flatten)]
+    choose: ChoosePage,
+    look: Look,
+}
+
+fn preview(theme: &Theme, usual_name: &str) -> PreviewPage {
+    let row = |key: &str, name: &str, state| ChooseRow {
+        connector: Connector::new(key, name),
+        state,
+        optional: false,
+    };
+    let account = Some("ops@acme.test".to_owned());
+    PreviewPage {
+        choose: ChoosePage {
+            host_app: theme.app_name.clone().unwrap_or_else(|| usual_name.to_owned()),
+            integration: None,
+            rows: vec![
+                row("hubspot", "HubSpot", RowState::Connect),
+                row("slack", "Slack", RowState::Connected { account }),
+                row("stripe", "Stripe", RowState::Connect),
+            ],
+            finished: true,
+        },
+        look: Look::of(theme),
+    }
+}
+
+/// `GET /dashboard/{environment}/theme/preview`. What can't be used of the theme is left out.
+async fn show_preview(
+    State(state): State<HttpState>,
+    desk: InEnvironment,
+    Query(shown): Query<Shown>,
+) -> Answer {
+    let environment = desk.hub.get_environment(&desk.actor).await?;
+    let members = members(|name| match name {
+        "appName" => shown.app_name.as_deref(),
+        "accent" => shown.accent.as_deref(),
+        "radius" => shown.radius.as_deref(),
+        "font" => shown.font.as_deref(),
+        "logo" => shown.logo.as_deref(),
+        _ => shown.unbranded.as_deref(),
+    });
+    let page = preview(&Theme::read(&members).0, &environment.workspace_name);
+    let own = ["'self'".to_owned()];
+    let policy = Policy::framed_by(&own);
+    Ok(html(&state, Locale::En, StatusCode::OK, &page, &policy))
+}
+
+impl Page for PreviewPage {
+    const TEMPLATE: &'static str = "connect/preview.html";
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let mut given = Map::new();
+        given.insert("accent".to_owned(), "#0a7f6c".into());
+        given.insert("unbranded".to_owned(), true.into());
+        let long = "Consolidated Freight & Customs Brokerage <International>";
+        vec![("plain", preview(&Theme::default(), "Acme")), ("themed", preview(&Theme::read(&given).0, long))]
+    }
+}
+
+impl DashboardPage for ThemePage {
+    const TEMPLATE: &'static str = "dashboard/theme.html";
+    const PLACE: Place = Place::Settings;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let page = |form: FormView, may_edit| Self {
+            environment: "production".to_owned(),
+            form: form.with("font", "system"),
+            fonts: fonts(),
+            preview: Url::ThemePreview("production").to_string(),
+            preview_base: Url::ThemePreview("production").to_string(),
+            usual_name: "acme".to_owned(),
+            may_edit,
+            back: Url::Settings("production").to_string(),
+        };
+        let filled = || FormView::new().with("appName", "Acme <International>").with("accent", "#0a7f6c");
+        let refused = filled().with_error("accent", "Write a colour such as #2c56dd.");
+        vec![
+            ("editor", page(filled(), true)),
+            ("refused", page(refused, true)),
+            ("viewer", page(filled(), false)),
+        ]
+    }
+}

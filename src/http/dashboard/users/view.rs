@@ -1,0 +1,271 @@
+//! The views of the users' pages.
+
+use serde::Serialize;
+use vouchsafe_entity::kind::{AttemptOutcome, Status};
+use vouchsafe_entity::millis::Millis;
+
+use crate::domain::credential::Credential;
+use crate::domain::integration::Integration;
+use crate::domain::page::Page;
+use crate::domain::role::Action;
+use crate::domain::user::User;
+use crate::http::connect::page::Connector;
+use crate::http::dashboard::attempts::AttemptRow;
+use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::credentials::{CredentialRow, app, mark};
+use crate::http::dashboard::filter::Filter;
+use crate::http::dashboard::form::FormView;
+use crate::http::dashboard::moment::Moment;
+use crate::http::dashboard::page::{DashboardPage, Place};
+use crate::http::dashboard::url::Url;
+
+/// Apps shown of one user in the list.
+const SHOWN: usize = 4;
+
+/// The users of an environment.
+#[derive(Serialize)]
+pub(in crate::http::dashboard) struct UsersPage {
+    environment: String,
+    hub: String,
+    rows: Vec<UserRow>,
+    filter: Filter,
+    first: bool,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct UserRow {
+    url: String,
+    username: String,
+    /// Name and address, as far as they are known.
+    known_as: Option<String>,
+    apps: Vec<Badge>,
+    more: usize,
+    created: Moment,
+}
+
+/// An app and how its credential stands.
+#[derive(Serialize)]
+struct Badge {
+    app: Connector,
+    kind: &'static str,
+    word: &'static str,
+}
+
+fn known_as(user: &User) -> Option<String> {
+    let known: Vec<_> = [user.full_name.as_deref(), user.email.as_deref()].into_iter().flatten().collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+impl UsersPage {
+    pub(super) fn of(
+        desk: &InEnvironment,
+        users: Page<User>,
+        credentials: &[Credential],
+        search: Option<&str>,
+        first: bool,
+    ) -> Self {
+        let now = desk.hub.now();
+        let fields: Vec<_> = search.map(|search| ("search", search)).into_iter().collect();
+        let filter = Filter::of(&Url::Users(&desk.environment).to_string(), &fields, "");
+        let row = |user: User| {
+            let own: Vec<_> = credentials.iter().filter(|one| one.user == user.id).collect();
+            let badge = |one: &&Credential| {
+                let (kind, word) = mark(one.health(now).status);
+                Badge { app: app(&desk.hub, &one.connector, &one.provider), kind, word }
+            };
+            UserRow {
+                url: Url::User(&desk.environment, user.id).to_string(),
+                known_as: known_as(&user),
+                apps: own.iter().take(SHOWN).map(badge).collect(),
+                more: own.len().saturating_sub(SHOWN),
+                created: Moment::new(user.created_at, now),
+                username: user.username,
+            }
+        };
+        Self {
+            environment: desk.environment.clone(),
+            hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
+            next: filter.next(users.next_cursor.as_deref()),
+            rows: users.items.into_iter().map(row).collect(),
+            filter,
+            first,
+        }
+    }
+}
+
+/// One user.
+#[derive(Serialize)]
+pub(in crate::http::dashboard) struct UserPage {
+    environment: String,
+    id: String,
+    username: String,
+    full_name: Option<String>,
+    email: Option<String>,
+    organization: Option<String>,
+    tags: Vec<String>,
+    created: Moment,
+    credentials: Vec<CredentialRow>,
+    first: bool,
+    here: String,
+    next: Option<String>,
+    attempts: Vec<AttemptRow>,
+    all_attempts: Option<String>,
+    /// Whether the reader may make a link.
+    may_link: bool,
+    /// Slug and name of what a link can be for.
+    integrations: Vec<(String, String)>,
+    form: FormView,
+    link: String,
+    /// None where the reader may not.
+    delete: Option<String>,
+    back: String,
+}
+
+impl UserPage {
+    pub(super) fn of(
+        desk: &InEnvironment,
+        user: User,
+        (credentials, next, first): (Vec<CredentialRow>, Option<String>, bool),
+        attempts: Vec<AttemptRow>,
+        integrations: Option<Vec<Integration>>,
+        form: FormView,
+    ) -> Self {
+        let place = desk.environment.as_str();
+        let here = Url::User(place, user.id).to_string();
+        let id = user.id.to_string();
+        let all = Filter::of(&Url::Attempts(place).to_string(), &[("user", &id)], "").with("cursor", "");
+        let slugs = |all: Vec<Integration>| all.into_iter().map(|one| (one.slug, one.name)).collect();
+        Self {
+            environment: place.to_owned(),
+            created: Moment::new(user.created_at, desk.hub.now()),
+            credentials,
+            first,
+            next: next.map(|cursor| format!("{here}?cursor={cursor}")),
+            here,
+            all_attempts: Some(all).filter(|_| !attempts.is_empty()),
+            attempts,
+            may_link: integrations.is_some(),
+            integrations: integrations.map_or_else(Vec::new, slugs),
+            form,
+            link: Url::LinkUser(place, user.id).to_string(),
+            delete: desk
+                .desk
+                .who
+                .may(Action::DeleteUsers)
+                .then(|| Url::DeleteUser(place, user.id).to_string()),
+            back: Url::Users(place).to_string(),
+            id,
+            username: user.username,
+            full_name: user.full_name,
+            email: user.email,
+            organization: user.organization,
+            tags: user.tags,
+        }
+    }
+}
+
+impl DashboardPage for UsersPage {
+    const TEMPLATE: &'static str = "dashboard/users.html";
+    const PLACE: Place = Place::Users;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let now = Millis(1_893_456_000_000);
+        let row = |username: &str, known: Option<&str>, apps: &[(&str, Status)], more| UserRow {
+            url: "/dashboard/production/users/x".to_owned(),
+            username: username.to_owned(),
+            known_as: known.map(str::to_owned),
+            apps: apps
+                .iter()
+                .map(|(name, status)| {
+                    let (kind, word) = mark(*status);
+                    Badge { app: Connector::new(name.to_lowercase(), *name), kind, word }
+                })
+                .collect(),
+            more,
+            created: Moment::new(now.plus_seconds(-86_400 * 20), now),
+        };
+        let page = |rows: Vec<UserRow>, search: &[(&'static str, &str)]| {
+            let filter = Filter::of("/dashboard/production/users", search, "");
+            Self {
+                environment: "production".to_owned(),
+                hub: "https://hub.acme.test".to_owned(),
+                next: filter.next(Some("x").filter(|_| !rows.is_empty())),
+                rows,
+                filter,
+                first: true,
+            }
+        };
+        let many = [
+            ("HubSpot", Status::Active),
+            ("Stripe", Status::Expired),
+            ("QuickBooks Online Advanced", Status::Active),
+            ("Slack", Status::Error),
+        ];
+        let long = "consolidated-freight-and-customs-brokerage <International> ag";
+        let rows = vec![
+            row("u-17", Some("Jo Miller, jo@acme.test"), &many, 3),
+            row(long, None, &many[..1], 0),
+            row("u-3", Some("sam@acme.test"), &[], 0),
+        ];
+        vec![
+            ("empty", page(Vec::new(), &[])),
+            ("none-found", page(Vec::new(), &[("search", "nobody <at> all")])),
+            ("three", page(rows, &[])),
+        ]
+    }
+}
+
+impl DashboardPage for UserPage {
+    const TEMPLATE: &'static str = "dashboard/user.html";
+    const PLACE: Place = Place::Users;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let now = Millis(1_893_456_000_000);
+        let page = |credentials: Vec<CredentialRow>, attempts: Vec<AttemptRow>, may: bool, form: FormView| {
+            let integrations = vec![("ask-your-crm".to_owned(), "Ask your CRM".to_owned())];
+            Self {
+                environment: "production".to_owned(),
+                id: "user_01jz0000000000000000000000".to_owned(),
+                username: "consolidated-freight-and-customs-brokerage <International> ag".to_owned(),
+                full_name: Some("Jo Miller".to_owned()),
+                email: Some("jo@acme.test".to_owned()),
+                organization: None,
+                tags: vec!["trial".to_owned()],
+                created: Moment::new(now.plus_seconds(-86_400 * 20), now),
+                credentials,
+                first: true,
+                here: "/dashboard/production/users/x".to_owned(),
+                next: None,
+                all_attempts: (!attempts.is_empty())
+                    .then(|| "/dashboard/production/attempts?user=x".to_owned()),
+                attempts,
+                may_link: may,
+                integrations,
+                form,
+                link: "/dashboard/production/users/x/link".to_owned(),
+                delete: may.then(|| "/dashboard/production/users/x/delete".to_owned()),
+                back: "/dashboard/production/users".to_owned(),
+            }
+        };
+        let credentials = || {
+            vec![
+                CredentialRow::sample("u-17", ("crm", "HubSpot"), Some("ops@acme.test"), Status::Active, 40),
+                CredentialRow::sample("u-17", ("payments", "Stripe"), None, Status::Expired, 9),
+            ]
+        };
+        let attempts = || {
+            vec![
+                AttemptRow::sample("u-17", "Stripe", AttemptOutcome::Failed, Some("You said <no>.")),
+                AttemptRow::sample("u-17", "HubSpot", AttemptOutcome::Connected, None),
+            ]
+        };
+        let refused = FormView::new().saying("Set the return address of this environment first.");
+        vec![
+            ("empty", page(Vec::new(), Vec::new(), true, FormView::new())),
+            ("two", page(credentials(), attempts(), true, FormView::new())),
+            ("refused", page(credentials(), attempts(), true, refused)),
+            ("viewer", page(credentials(), Vec::new(), false, FormView::new())),
+        ]
+    }
+}

@@ -1,0 +1,55 @@
+//! Switching a connector off and on, whatever else its settings say.
+
+use crate::domain::actor::Actor;
+use crate::domain::integration::Integration;
+use crate::domain::role::Action;
+use crate::service::audit::Target;
+use crate::service::{Error, Hub};
+use crate::store;
+
+/// So many of the integrations that need a connector are named.
+const NAMED: u64 = 10;
+
+impl Hub {
+    /// Switches a connector on or off. Off, its credentials stay and can't be used; that works with an ended
+    /// subscription too.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`crate::service::Code::SubscriptionRequired`].
+    pub async fn switch_connector(&self, actor: &Actor, key: &str, on: bool) -> Result<(), Error> {
+        self.permit(actor, Action::ConfigureConnectors).await?;
+        if on {
+            self.gate(actor).await?;
+        }
+        let environment = actor.environment();
+        let mut connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
+        connector.enabled = on;
+        connector.explicit = true;
+        let action = if on { "connector.enable" } else { "connector.disable" };
+        let tx = self.store.begin().await?;
+        store::connector::save(&tx, environment, &connector, self.now()).await?;
+        self.record(&tx, actor, action, Target::new("connector", key), None).await?;
+        tx.commit().await?;
+        self.connectors.forget(&(environment, connector.id));
+        Ok(())
+    }
+
+    /// The first few integrations that need a connector, by slug.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn integrations_with(&self, actor: &Actor, key: &str) -> Result<Vec<Integration>, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
+        Ok(store::integration::with_connector(&self.store, actor.environment(), key, NAMED).await?)
+    }
+}
+
+impl Hub {
+    /// Whether somebody may configure connectors, for a page that offers it.
+    ///
+    /// # Errors
+    /// [`crate::service::Code::Forbidden`].
+    pub async fn may_configure_connectors(&self, actor: &Actor) -> Result<(), Error> {
+        self.permit(actor, Action::ConfigureConnectors).await
+    }
+}

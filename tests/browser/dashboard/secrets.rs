@@ -1,0 +1,201 @@
+//! Secrets and the request console in a real browser: made, revealed for a moment, chosen, ended; and every state of
+//! their pages by its accessibility rules, at each size, light and dark.
+
+use serde_json::{Value, json};
+use vouchsafe::demo::fake::{DEMO_CLIENT_ID, FERNHILL, QUILLPOST};
+
+use super::{SIZES, enrol, join, nothing_is_wrong};
+use crate::chrome::{Chrome, ChromeOptions, Look};
+use crate::support::app::TestApp;
+
+const VALUE: &str = "sk-never-to-be-seen-0123456789";
+const LONG: &str = "CUSTOMS_BROKERAGE_INTERNATIONAL_LIVE_WEBHOOK_SIGNING_KEY_2031";
+
+/// An owner who is signed in.
+async fn owner(app: &TestApp, chrome: &Chrome) {
+    let link = app.hub.invite_owner("default").await.unwrap();
+    chrome.open(link.as_str()).await;
+    join(chrome, "Olive").await;
+    enrol(chrome, app).await;
+}
+
+/// Makes the seconds of a page fifty times as short.
+async fn hurry(chrome: &Chrome) {
+    let script = "const real = window.setInterval; window.setInterval = (then, ms) => real(then, ms / 50)";
+    chrome.script(script).await;
+}
+
+#[tokio::test]
+async fn a_secret_is_made_revealed_for_a_moment_and_deleted() {
+    let Some(app) = TestApp::start().await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    owner(&app, &chrome).await;
+    chrome.click(".nav a[href$=secrets]").await;
+    chrome.shows(".nothing", "Keep a key of your own here").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.click(".nothing a.primary").await;
+    chrome.shows(".side-panel h1", "Create a secret").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.script_gives("return document.activeElement.id", &json!("f-key")).await;
+    chrome.fill("#f-key", "STRIPE_KEY").await;
+    chrome.fill("#f-value", VALUE).await;
+    let dots = "return getComputedStyle(document.querySelector('#f-value')).webkitTextSecurity";
+    chrome.script_gives(dots, &json!("disc")).await;
+    chrome.click("[data-show]").await;
+    chrome.script_gives(dots, &json!("none")).await;
+    chrome.fill("#f-allowedHosts", "api.stripe.com").await;
+    chrome.click(".side-panel-foot .primary").await;
+    chrome.shows(".flash", "The secret is kept.").await;
+    chrome.shows(".secrets-table", "STRIPE_KEY").await;
+
+    hurry(&chrome).await;
+    chrome.click("[data-reveal]").await;
+    chrome.shows(".secrets-table [data-dots]", VALUE).await;
+    chrome.shows(".secrets-table [data-dots]", "••••").await;
+    let audit = app.as_key().get("/audit-events?action=secret.reveal").await.ok(200);
+    assert_eq!(audit["data"].as_array().unwrap().len(), 1);
+
+    chrome.click(".cell-name").await;
+    chrome.shows(".side-panel .value-text", "$Secret{STRIPE_KEY}").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.press(&[fantoccini::key::Key::Escape.into()]).await;
+    chrome.shows("h1", "Secrets").await;
+
+    // The bar comes with the first that is chosen.
+    chrome
+        .script_gives(
+            "return getComputedStyle(document.querySelector('.chosen-bar')).display",
+            &json!("none"),
+        )
+        .await;
+    chrome.click("[data-pick-all]").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.click(".chosen-bar [value=delete]").await;
+    chrome.shows("h1", "Delete 1 secret?").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.click("button.danger-full").await;
+    chrome.shows(".flash", "All of them are done.").await;
+    app.as_key().get("/secrets/STRIPE_KEY").await.assert_problem(404, "not_found");
+    chrome.close().await;
+}
+
+#[tokio::test]
+async fn a_call_is_put_together_with_a_secret_that_is_made_on_the_way() {
+    let Some(app) = TestApp::start().await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    app.user("jo").await;
+    app.credential("jo").await;
+    owner(&app, &chrome).await;
+    chrome.click(".nav a[href$=console]").await;
+    chrome.shows("h1", "API call").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.script("document.querySelector('#f-connector').value = 'quillpost'").await;
+    assert_eq!(QUILLPOST, "quillpost");
+    chrome.fill("#f-user", "jo").await;
+    chrome.fill("#f-path", "/echo").await;
+    chrome.fill("[name=header-name]", "X-Key").await;
+    chrome.fill("[name=header-value]", "Bearer ").await;
+    chrome.click("[value=\"pick:header-0\"]").await;
+    chrome.shows("#panel-title", "Choose a secret").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.click(".side-panel-foot [value=new]").await;
+    chrome.shows("#panel-title", "Create a secret").await;
+    chrome.fill("#f-key", "ALPHA").await;
+    chrome.fill("#f-value", VALUE).await;
+    chrome.fill("#f-allowedHosts", "127.0.0.1").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.click(".side-panel-foot [value=create]").await;
+    let field = "return document.querySelector('[name=header-value]').value";
+    chrome.script_gives(field, &json!("Bearer $Secret{ALPHA}")).await;
+    chrome.click("[value=send]").await;
+    chrome.shows(".answer-line", "200 OK").await;
+    chrome.shows(".answer-body", "Bearer ••••••").await;
+    nothing_is_wrong(&chrome).await;
+    assert!(!chrome.text("body").await.contains(VALUE));
+    // The page was changed in place, and what was typed is there.
+    chrome.script_gives("return document.querySelector('#f-user').value", &json!("jo")).await;
+    chrome.close().await;
+}
+
+async fn scene(app: &TestApp) {
+    app.user("jo").await;
+    app.credential("jo").await;
+    let secret = |key: &str, more: Value| {
+        let mut body = json!({"key": key, "value": VALUE, "type": "api_key", "visibility": "masked"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for body in [
+        secret(
+            LONG,
+            json!({"name": "Consolidated Freight & Customs Brokerage, live <production>",
+            "issuer": "customs-brokerage-international", "period": "P3D", "type": "client_token",
+            "scope": {"products": ["sync-orders", "ask-your-crm"], "apps": ["hubspot"]},
+            "allowedHosts": ["api.customs-brokerage.example", "*.customs-brokerage.example"]}),
+        ),
+        secret("STRIPE_KEY", json!({"visibility": "restricted", "issuer": "stripe", "period": "P90D"})),
+        secret("FERN", json!({"name": "Fernhill’s client", "type": "credential"})),
+        secret("metrics.write", json!({"allowedHosts": ["127.0.0.1"]})),
+        secret("OFF", json!({})),
+    ] {
+        app.as_key().post("/secrets", &body).await.ok(201);
+    }
+    app.as_key().act("/secrets/OFF/deactivate").await.ok(200);
+    let body = json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": "$Secret{FERN}"});
+    app.as_key().put("/connectors/fernhill", &body).await.ok(201);
+}
+
+/// The page as it is, at each size, light and dark.
+async fn pictures(chrome: &Chrome, name: &str) {
+    for dark in [false, true] {
+        for size in SIZES {
+            chrome.look(Look { size, dark, reduced_motion: true }).await;
+            let shade = if dark { "dark" } else { "light" };
+            chrome.screenshot(&format!("dashboard-{name}-{}-{shade}", size.0)).await;
+            chrome.assert_accessible().await;
+            let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            assert_eq!(chrome.script(wide).await, json!(0), "{name} at {}", size.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_page_of_secrets_and_calls_is_accessible_at_every_size() {
+    let Some(app) = TestApp::start().await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    owner(&app, &chrome).await;
+    let open = async |path: &str| chrome.open(&format!("{}/dashboard/production/{path}", app.base_url)).await;
+    open("secrets").await;
+    pictures(&chrome, "secrets-empty").await;
+    scene(&app).await;
+    for (name, path) in [
+        ("secrets", "secrets"),
+        ("secrets-filtered", "secrets?type=api_key&ended=shown&search=e"),
+        ("secret", &format!("secret/{LONG}")),
+        ("secret-new", "secrets/new"),
+        ("secret-edit", "secret/STRIPE_KEY/edit"),
+        ("secret-delete", "secret/FERN/delete"),
+        ("secret-reveal", "secret/FERN/reveal"),
+        ("console", "console"),
+    ] {
+        open(path).await;
+        pictures(&chrome, name).await;
+    }
+    chrome.fill("#f-user", "jo").await;
+    chrome.script("document.querySelector('#f-connector').value = 'quillpost'").await;
+    chrome.fill("#f-path", "/echo?limit=2").await;
+    chrome.click("[value=send]").await;
+    chrome.shows(".answer-line", "200 OK").await;
+    pictures(&chrome, "console-answer").await;
+    chrome.click("[value=\"pick:header-0\"]").await;
+    chrome.shows("#panel-title", "Choose a secret").await;
+    pictures(&chrome, "console-picker").await;
+    chrome.look(Look { size: SIZES[0], dark: false, reduced_motion: true }).await;
+    open("secrets").await;
+    chrome.click("[data-pick-all]").await;
+    pictures(&chrome, "secrets-chosen").await;
+    chrome.click(".chosen-bar [value=revoke]").await;
+    chrome.shows("h1", "Revoke 5 secrets?").await;
+    pictures(&chrome, "secrets-many").await;
+    chrome.close().await;
+}

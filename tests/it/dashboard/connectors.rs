@@ -1,0 +1,214 @@
+//! Connectors in the dashboard: found in the catalogue, added, set up, tested, switched off, deleted.
+
+use serde_json::{Value, json};
+use vouchsafe::demo::fake::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, QUILLPOST};
+use vouchsafe_entity::kind::WorkspaceState;
+
+use crate::support::app::{PARTNER, TestApp};
+
+const CONNECTORS: &str = "/dashboard/production/connectors";
+const FERN: &str = "/dashboard/production/connectors/fernhill";
+
+#[tokio::test]
+async fn an_app_is_found_in_the_catalogue_and_added_once() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    owner.get(CONNECTORS).await.page(200, "There is none in this environment yet");
+    let found = owner.get("/dashboard/production/catalogue?search=fernh").await;
+    found.page(200, "/dashboard/production/catalogue/fernhill\"");
+    assert!(!found.html.contains("catalogue/hubspot\""));
+    let crm = owner.get("/dashboard/production/catalogue?category=crm&search=hubspot").await;
+    crm.page(200, "catalogue/hubspot\"");
+    owner
+        .get("/dashboard/production/catalogue?category=gaming&search=hubspot")
+        .await
+        .page(200, "No app of the");
+    let first = owner.get("/dashboard/production/catalogue?limit=2").await;
+    let next = first.between("aria-label=\"Pages\">", "</nav>");
+    let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    owner.get(&next).await.page(200, "First page");
+
+    let page = "/dashboard/production/catalogue/fernhill";
+    owner.get(page).await.page(200, "value=\"fernhill\"");
+    owner.post(page, &[("key", "fernhill")]).await.leads_to(FERN);
+    let shown = owner.get(FERN).await;
+    shown.page(200, "The connector is there");
+    let uri =
+        app.as_key().get("/connectors/fernhill").await.ok(200)["redirectUri"].as_str().unwrap().to_owned();
+    assert_eq!(shown.between("aria-label=\"The redirect URI\">", "</code>"), uri);
+    owner.get("/dashboard/production/catalogue?search=fernh").await.page(200, "Added");
+
+    // Whatever is there stays as it is.
+    let set = json!({"provider": "fernhill", "clientId": "mine"});
+    app.as_key().put("/connectors/fernhill", &set).await.ok(200);
+    let again = owner.post(page, &[("key", "fernhill")]).await;
+    again.page(400, "There is a connector of this key");
+    assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["clientId"], "mine");
+    owner.get(page).await.page(200, "value=\"fernhill-2\"");
+    owner.post(page, &[("key", "Not a key")]).await.page(400, "A key has a-z");
+    owner.get("/dashboard/production/catalogue/nothing").await.page(404, "Not found");
+}
+
+/// The form of Fernhill as an owner sends it.
+fn form<'a>(secret: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut form = vec![
+        ("settings", "all"),
+        ("clientId", DEMO_CLIENT_ID),
+        ("secret-client", secret),
+        ("scopes", "items:read\r\nitems:write"),
+        ("authorizationParams", "prompt=consent\r\n"),
+    ];
+    form.extend(more);
+    form
+}
+
+#[tokio::test]
+async fn a_connector_is_set_up_and_its_test_says_whether_the_app_knows_the_client() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.as_key().put("/connectors/fernhill", &json!({"provider": FERNHILL})).await.ok(201);
+    let test = format!("{FERN}/test");
+    owner.get(FERN).await.page(200, "Not set up");
+    owner.post(&test, &[]).await.page(200, "Missing: the client ID");
+
+    owner.post(FERN, &form("a-wrong-secret", &[])).await.leads_to(FERN);
+    let refused = owner.post(&test, &[]).await;
+    refused.page(200, "refused the client");
+    assert!(refused.html.contains("invalid_client"), "the app's own words: {}", refused.html);
+
+    owner.post(FERN, &form(DEMO_CLIENT_SECRET, &[])).await.leads_to(FERN);
+    let known = owner.post(&test, &[]).await;
+    known.page(200, "knows this client and accepts its secret");
+    for page in [&refused, &known, &owner.get(FERN).await] {
+        assert!(!page.html.contains(DEMO_CLIENT_SECRET) && !page.html.contains("a-wrong-secret"));
+    }
+    let kept = app.as_key().get("/connectors/fernhill").await.ok(200);
+    assert_eq!(
+        (&kept["hasClientSecret"], &kept["scopes"], &kept["authorizationParams"]),
+        (&json!(true), &json!(["items:read", "items:write"]), &json!({"prompt": "consent"}))
+    );
+    // Left empty it stays, ticked it goes.
+    owner.post(FERN, &form("", &[])).await.leads_to(FERN);
+    assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["hasClientSecret"], true);
+    owner.post(FERN, &form("", &[("clear-client", "on")])).await.leads_to(FERN);
+    assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["hasClientSecret"], false);
+
+    let log = app.as_key().get("/audit-events?action=connector.test").await.ok(200);
+    let results: Vec<_> = log["data"].as_array().unwrap().iter().map(|one| one["result"].clone()).collect();
+    assert_eq!(results, ["ok", "failed", "failed"]);
+}
+
+#[tokio::test]
+async fn an_app_that_is_away_or_needs_nothing_is_told_as_such() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let quillpost = format!("{CONNECTORS}/{QUILLPOST}");
+    owner.get(&quillpost).await.page(200, "needs nothing from you");
+    owner.post(&format!("{quillpost}/test"), &[]).await.page(200, "answers. Whether a key is right");
+    app.define(
+        QUILLPOST,
+        &app.fake.api_key_definition_toml(QUILLPOST).replace(app.fake.base_url(), "http://127.0.0.1:9"),
+    );
+    owner.post(&format!("{quillpost}/test"), &[]).await.page(200, "could not be reached");
+    owner.get(&format!("{CONNECTORS}/nothing")).await.page(404, "Not found");
+    owner.post(&format!("{CONNECTORS}/nothing/test"), &[]).await.page(404, "Not found");
+}
+
+#[tokio::test]
+async fn each_mistake_stands_at_its_field_and_secrets_are_never_shown_again() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let page = format!("{CONNECTORS}/{PARTNER}");
+    let set = json!({"provider": PARTNER, "variables": {"partner_token": "pt-very-secret", "tier": "gold"}});
+    app.as_key().put(&format!("/connectors/{PARTNER}"), &set).await.ok(201);
+    let shown = owner.get(&page).await;
+    shown.page(200, "value=\"gold\"");
+    assert!(!shown.html.contains("pt-very-secret"));
+    let wrong = [("settings", "all"), ("secret-var-partner_token", "not-a-token"), ("var-tier", "silver")];
+    let refused = owner.post(&page, &wrong).await;
+    refused.page(400, "id=\"f-secret-var-partner_token-error\"");
+    assert!(refused.html.contains("value=\"silver\"") && !refused.html.contains("not-a-token"));
+    let missing = [("settings", "all"), ("secret-var-partner_token", "$Secret{NOTHING}")];
+    owner.post(&page, &missing).await.page(400, "id=\"f-secret-var-partner_token-error\"");
+    let cleared = [("settings", "all"), ("clear-partner_token", "on"), ("var-tier", "silver")];
+    owner.post(&page, &cleared).await.leads_to(&page);
+    let kept = app.as_key().get(&format!("/connectors/{PARTNER}")).await.ok(200);
+    assert_eq!(kept["variables"], json!({"tier": "silver", "region": "eu"}));
+    let refused = owner.post(FERN, &form("$Secret{NOTHING}", &[])).await;
+    assert_eq!(refused.status, 404, "there is no such connector");
+    app.as_key().put("/connectors/fernhill", &json!({"provider": FERNHILL})).await.ok(201);
+    owner.post(FERN, &form("$Secret{NOTHING}", &[])).await.page(400, "id=\"f-secret-client-error\"");
+}
+
+#[tokio::test]
+async fn an_editor_changes_what_is_asked_for_and_nothing_else() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let set = json!({"provider": FERNHILL, "clientId": "mine", "clientSecret": "kept", "authorizationParams": {"a": "b"}});
+    let before = app.as_key().put("/connectors/fernhill", &set).await.ok(201);
+    let shown = editor.get(FERN).await;
+    shown.page(200, "Save scopes");
+    for absent in ["name=\"settings\"", "Switch off", "Delete connector", "name=\"secret-client\""] {
+        assert!(!shown.html.contains(absent), "{absent}");
+    }
+    editor.post(FERN, &[("scopes", "items:read")]).await.leads_to(FERN);
+    let after = app.as_key().get("/connectors/fernhill").await.ok(200);
+    let without = |one: &Value| {
+        let mut one = one.clone();
+        for name in ["scopes", "updatedAt"] {
+            one.as_object_mut().unwrap().remove(name);
+        }
+        one
+    };
+    assert_eq!((&after["scopes"], without(&after)), (&json!(["items:read"]), without(&before)));
+    for more in [form("stolen", &[]), vec![("settings", "all"), ("clientId", "theirs")]] {
+        editor.post(FERN, &more).await.page(403, "Your role (editor)");
+    }
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    viewer.post(FERN, &[("scopes", "")]).await.page(403, "Your role (viewer)");
+    assert!(!viewer.get(FERN).await.html.contains("Save scopes"));
+    assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["scopes"], json!(["items:read"]));
+}
+
+#[tokio::test]
+async fn a_connector_is_switched_off_and_on_after_it_was_said_what_breaks() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.user("u").await;
+    let credential = app.credential("u").await;
+    let token = format!("/credentials/{}/token", credential["credentialId"].as_str().unwrap());
+    let integration = json!({"name": "Ask <your> CRM", "connectors": [{"connector": QUILLPOST}]});
+    app.as_key().put("/integrations/ask", &integration).await.ok(201);
+    let page = format!("{CONNECTORS}/{QUILLPOST}");
+    owner.get(&page).await.page(200, "Ask &lt;your&gt; CRM");
+
+    let asked = owner.get(&format!("{page}/disable")).await;
+    asked.page(200, "1 credential can&#39;t be read");
+    assert!(asked.html.contains("Ask &lt;your&gt; CRM"), "{}", asked.html);
+    app.as_key().get(&token).await.ok(200);
+    // Nothing breaks silently when a subscription ends, and what must stop can be stopped.
+    app.set_state(WorkspaceState::Suspended).await;
+    owner.post(&format!("{page}/disable"), &[]).await.leads_to(&page);
+    app.as_key().get(&token).await.assert_problem(409, "credential_inactive");
+    owner.get(&page).await.page(200, "Switched off");
+    owner.post(&format!("{page}/enable"), &[]).await.page(403, "subscription");
+    app.set_state(WorkspaceState::Active).await;
+    owner.post(&format!("{page}/enable"), &[]).await.leads_to(&page);
+    app.as_key().get(&token).await.ok(200);
+
+    owner.get(&format!("{page}/delete")).await.page(200, "1 credential are deleted");
+    owner.post(&format!("{page}/delete"), &[]).await.leads_to(CONNECTORS);
+    app.as_key().get(&token).await.assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn nothing_of_another_environment_is_seen() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.as_sandbox_key().put("/connectors/fernhill", &json!({"provider": FERNHILL})).await.ok(201);
+    app.as_stranger().put("/connectors/fernhill", &json!({"provider": FERNHILL})).await.ok(201);
+    owner.get(FERN).await.page(404, "Not found");
+    assert!(!owner.get(CONNECTORS).await.html.contains("fernhill"));
+    owner.get("/dashboard/sandbox/connectors/fernhill").await.page(200, "Fernhill");
+}

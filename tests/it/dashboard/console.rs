@@ -1,0 +1,219 @@
+//! The request console: a call is put together, secrets are picked into its fields, and its answer is shown without what
+//! the hub put in.
+
+use serde_json::json;
+use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
+
+use crate::api::secrets::{VALUE, masked, with};
+use crate::support::app::TestApp;
+use crate::support::browser::Shown;
+
+const CONSOLE: &str = "/dashboard/production/console";
+
+/// A call of `jo` to the echo of the fake.
+fn echo<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut form = vec![
+        ("via", "user"),
+        ("connector", QUILLPOST),
+        ("user", "jo"),
+        ("method", "POST"),
+        ("path", "/echo?a=1"),
+        ("format", "json"),
+        ("header-name", "X-One"),
+        ("header-value", "Bearer "),
+        ("header-name", ""),
+        ("header-value", ""),
+        ("parameter-name", "b"),
+        ("parameter-value", "two words"),
+    ];
+    form.extend_from_slice(more);
+    form
+}
+
+/// What the page shows, without the writing of HTML.
+fn text(shown: &Shown) -> String {
+    let unescaped =
+        [("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&#x2F;", "/"), ("&lt;", "<"), ("&gt;", ">")];
+    let text = unescaped.into_iter().fold(shown.html.clone(), |text, (from, to)| text.replace(from, to));
+    text.replace("&amp;", "&")
+}
+
+async fn app_with_jo() -> Option<TestApp> {
+    let app = TestApp::start().await?;
+    app.user("jo").await;
+    app.credential("jo").await;
+    Some(app)
+}
+
+#[tokio::test]
+async fn a_call_goes_through_the_proxy_and_its_answer_is_shown() {
+    let Some(app) = app_with_jo().await else { return };
+    let owner = app.as_owner().await;
+    owner.get(CONSOLE).await.page(200, "quillpost");
+    let shown = owner.post(CONSOLE, &echo(&[("body", "{\"n\": 1}"), ("act", "send")])).await;
+    shown.page(200, "200 OK");
+    let said = text(&shown);
+    assert!(said.contains(r#""method": "POST""#) && said.contains("two+words"), "{said}");
+    assert!(said.contains(r#"{\"n\": 1}"#), "{said}");
+    assert!(!said.contains(VALID_KEY), "nobody sees a credential's value here: {said}");
+    assert!(said.contains("••••••"), "{said}");
+    assert!(said.contains("-H 'Vouchsafe-User: jo'"), "{said}");
+    let calls = app.calls().await;
+    assert_eq!(calls[0]["actor"]["type"], "member");
+    assert!(calls[0]["reason"].as_str().unwrap().starts_with("POST "), "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_hub_is_told_from_an_answer_of_the_app() {
+    let Some(app) = app_with_jo().await else { return };
+    let owner = app.as_owner().await;
+    for (change, code, said) in [
+        (("user", "nobody"), "not_found", "There is no such user"),
+        (("user", ""), "invalid_request", "Name the user"),
+        (("connector", ""), "invalid_request", "Choose a connector"),
+        (("method", "TRACE"), "invalid_request", "Choose a method"),
+        (("path", "/../x"), "path_refused", "dot segments"),
+        (("header-value", "$Secret{NONE}"), "secret_missing", "NONE"),
+    ] {
+        let mut form = echo(&[("act", "send")]);
+        let field = form.iter_mut().find(|field| field.0 == change.0).unwrap();
+        *field = change;
+        let shown = owner.post(CONSOLE, &form).await;
+        shown.page(200, "The hub said so, not the app");
+        shown.page(200, code);
+        shown.page(200, said);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_searched_for_and_put_into_a_field_alone() {
+    let Some(app) = app_with_jo().await else { return };
+    let owner = app.as_owner().await;
+    for key in ["ALPHA", "BETA"] {
+        app.secret(&with(masked(key), "allowedHosts", json!(["127.0.0.1"]))).await;
+    }
+    app.secret(&masked("GONE")).await;
+    app.as_key().act("/secrets/GONE/revoke").await.ok(200);
+    let open = owner.post(CONSOLE, &echo(&[("act", "pick:header-0")])).await;
+    open.page(200, "Choose a secret");
+    open.page(200, "choose:ALPHA");
+    assert!(!open.html.contains("choose:GONE") && !open.html.contains(VALUE));
+    open.page(200, "name=\"picking\" value=\"header-0\"");
+    // What was typed is still there.
+    open.page(200, "value=\"two words\"");
+
+    let picking = [("picking", "header-0"), ("mode", "find")];
+    let search = [&picking[..], &[("find", "bet"), ("act", "search")]].concat();
+    let found = owner.post(CONSOLE, &echo(&search)).await;
+    found.page(200, "choose:BETA");
+    assert!(!found.html.contains("choose:ALPHA"));
+    let none = [&picking[..], &[("find", "zzz"), ("act", "enter")]].concat();
+    owner.post(CONSOLE, &echo(&none)).await.page(200, "No secret has “zzz” in its key.");
+
+    let first = owner.post(CONSOLE, &echo(&[&picking[..], &[("act", "choose:ALPHA")]].concat())).await;
+    first.page(200, "value=\"Bearer $Secret{ALPHA}\"");
+    assert!(!first.html.contains("side-panel"), "it has closed");
+    let mut form = echo(&[&picking[..], &[("act", "choose:BETA")]].concat());
+    form[7] = ("header-value", "Bearer $Secret{ALPHA}");
+    let second = owner.post(CONSOLE, &form).await;
+    second.page(200, "value=\"Bearer $Secret{BETA}\"");
+    assert!(!second.html.contains("$Secret{ALPHA}"), "choosing again replaces it");
+
+    let mut form = echo(&[("act", "send")]);
+    form[7] = ("header-value", "Bearer $Secret{BETA}");
+    let sent = owner.post(CONSOLE, &form).await;
+    sent.page(200, "200 OK");
+    assert!(!sent.html.contains(VALUE), "the app said it back, and it is not shown: {}", sent.html);
+    assert!(text(&sent).contains("Bearer ••••••"), "{}", text(&sent));
+}
+
+#[tokio::test]
+async fn a_secret_is_made_and_changed_without_leaving_the_call() {
+    let Some(app) = app_with_jo().await else { return };
+    let owner = app.as_owner().await;
+    let picking = [("picking", "parameter-0")];
+    let new = owner.post(CONSOLE, &echo(&[&picking[..], &[("mode", "find"), ("act", "new")]].concat())).await;
+    new.page(200, "Create a secret");
+    let made = [
+        ("mode", "new"),
+        ("type", "api_key"),
+        ("visibility", "restricted"),
+        ("allowedHosts", "127.0.0.1"),
+        ("environments", "production"),
+        ("value", VALUE),
+    ];
+    let create = |key| [&picking[..], &made[..], &[("key", key), ("act", "create")]].concat();
+    let refused = owner.post(CONSOLE, &echo(&create("not a key"))).await;
+    refused.page(400, "f-key-error");
+    assert!(!refused.html.contains(VALUE));
+    owner.post(CONSOLE, &echo(&create("FRESH"))).await.page(200, "value=\"two words$Secret{FRESH}\"");
+    assert_eq!(app.as_key().get("/secrets/FRESH").await.ok(200)["visibility"], "restricted");
+
+    let edit = [&picking[..], &[("mode", "find"), ("act", "edit:FRESH")]].concat();
+    owner.post(CONSOLE, &echo(&edit)).await.page(200, "New value of FRESH");
+    let save = |value| {
+        [&picking[..], &[("mode", "edit"), ("editing", "FRESH"), ("value", value), ("act", "save")]].concat()
+    };
+    owner.post(CONSOLE, &echo(&save(""))).await.page(400, "f-value-error");
+    owner.post(CONSOLE, &echo(&save("another-value"))).await.page(200, "FRESH has its new value.");
+    let rows = app.as_key().get("/audit-events?action=secret.update").await.ok(200);
+    assert_eq!(
+        (&rows["data"][0]["reason"], &rows["data"][0]["actor"]["type"]),
+        (&json!("value"), &json!("member"))
+    );
+}
+
+#[tokio::test]
+async fn an_editor_calls_and_picks_and_makes_nothing() {
+    let Some(app) = app_with_jo().await else { return };
+    let owner = app.as_owner().await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    app.secret(&with(masked("K"), "allowedHosts", json!(["127.0.0.1"]))).await;
+    let open = editor.post(CONSOLE, &echo(&[("act", "pick:header-0")])).await;
+    open.page(200, "choose:K");
+    assert!(!open.html.contains("edit:K") && !open.html.contains("value=\"new\""), "{}", open.html);
+    let picking = [
+        ("picking", "header-0"),
+        ("mode", "new"),
+        ("act", "create"),
+        ("key", "NEW"),
+        ("value", "v"),
+        ("type", "api_key"),
+        ("visibility", "masked"),
+        ("environments", "production"),
+    ];
+    editor.post(CONSOLE, &echo(&picking)).await.page(403, "may not do this");
+    app.as_key().get("/secrets/NEW").await.assert_problem(404, "not_found");
+    let save = [("picking", "header-0"), ("mode", "edit"), ("editing", "K"), ("act", "save"), ("value", "v")];
+    editor.post(CONSOLE, &echo(&save)).await.page(403, "may not do this");
+    assert_eq!(app.as_key().act("/secrets/K/reveal").await.ok(200)["value"], VALUE);
+    editor.post(CONSOLE, &echo(&[("act", "send")])).await.page(200, "200 OK");
+    viewer.get(CONSOLE).await.page(404, "Not found");
+    let overview = viewer.get("/dashboard/production/overview").await.html;
+    assert!(!overview.contains("production/console") && overview.contains("production/secrets"));
+}
+
+#[tokio::test]
+async fn an_address_is_called_with_secrets_alone() {
+    let Some(app) = app_with_jo().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&with(masked("K"), "allowedHosts", json!(["127.0.0.1"]))).await;
+    let form = |value| {
+        vec![
+            ("via", "address"),
+            ("address", "https://metrics.acme.test/v1/points"),
+            ("method", "GET"),
+            ("header-name", "Authorization"),
+            ("header-value", value),
+            ("act", "send"),
+        ]
+    };
+    owner.post(CONSOLE, &form("Bearer x")).await.page(200, "host_not_allowed");
+    let refused = owner.post(CONSOLE, &form("Bearer $Secret{K}")).await;
+    refused.page(200, "secret_host_not_allowed");
+    assert!(text(&refused).contains("-H 'Vouchsafe-Authorization: Bearer $Secret{K}'"), "{}", refused.html);
+    let mut on_a_credential = echo(&[("act", "send")]);
+    on_a_credential[6] = ("header-name", "Authorization");
+    owner.post(CONSOLE, &on_a_credential).await.page(200, "leave this header out");
+}

@@ -1,0 +1,91 @@
+//! Switching off and on, revoking and deleting secrets, one or many.
+
+use chrono::TimeDelta;
+use serde_json::json;
+use vouchsafe::demo::fake::{DEMO_CLIENT_ID, FERNHILL};
+
+use super::{LIST, one};
+use crate::api::secrets::{masked, with};
+use crate::support::app::TestApp;
+
+#[tokio::test]
+async fn whoever_ends_a_secret_is_told_what_uses_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&masked("K")).await;
+    let body = json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": "$Secret{K}"});
+    app.as_key().put("/connectors/fernhill", &body).await.ok(201);
+    let uses = "The client secret of the connector fernhill in production";
+    owner.get(&one("K")).await.page(200, uses);
+    for (act, text, done) in [
+        ("deactivate", "stops working until it is on again", "The secret is switched off."),
+        ("reactivate", "works again", "The secret works again."),
+        ("revoke", "Its value is wiped and nobody can bring it back", "Its value is gone."),
+        ("delete", "It can&#39;t be brought back", "The secret is deleted."),
+    ] {
+        let asked = owner.get(&format!("{}/{act}", one("K"))).await;
+        asked.page(200, uses);
+        asked.page(200, text);
+        asked.page(200, "It was never used.");
+        owner.post(&format!("{}/{act}", one("K")), &[]).await.leads_to(LIST);
+        owner.get(LIST).await.page(200, done);
+    }
+    app.as_key().get("/secrets/K").await.assert_problem(404, "not_found");
+    owner.get(&format!("{}/delete", one("K"))).await.page(404, "Not found");
+    for action in ["secret.deactivate", "secret.reactivate", "secret.revoke", "secret.delete"] {
+        let rows = app.as_key().get(&format!("/audit-events?action={action}")).await.ok(200);
+        assert_eq!(rows["data"][0]["actor"]["type"], "member", "{action}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_ended_offers_no_way_back_that_there_is_not() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&with(masked("OLD"), "period", json!("P1D"))).await;
+    app.secret(&masked("GONE")).await;
+    app.clock.advance(TimeDelta::days(2));
+    owner.sign_in().await.leads_to("/dashboard");
+    owner.post(&format!("{}/revoke", one("GONE")), &[]).await.leads_to(LIST);
+    for key in ["OLD", "GONE"] {
+        let panel = owner.get(&one(key)).await;
+        assert!(!panel.html.contains("reactivate"), "{key}");
+        owner.post(&format!("{}/reactivate", one(key)), &[]).await.page(409, key);
+    }
+    let gone = owner.get(&one("GONE")).await.html;
+    assert!(!gone.contains("secret/GONE/edit") && !gone.contains("secret/GONE/reveal"), "{gone}");
+    owner.post(&format!("{}/reveal", one("GONE")), &[]).await.page(409, "was revoked");
+}
+
+#[tokio::test]
+async fn many_are_ended_at_once_and_each_that_can_not_be_says_why() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    for key in ["A", "B", "C", "REST"] {
+        app.secret(&masked(key)).await;
+    }
+    app.as_key().act("/secrets/C/revoke").await.ok(200);
+    let act = format!("{LIST}/act");
+    let chosen = |act, keys: &[&'static str], confirmed: bool| {
+        let mut form: Vec<(&str, &str)> = keys.iter().map(|key| ("secrets", *key)).collect();
+        form.push(("act", act));
+        form.extend(confirmed.then_some(("confirmed", "yes")));
+        form
+    };
+    let asked = owner.post(&act, &chosen("deactivate", &["A", "B"], false)).await;
+    asked.page(200, "Switch off 2 secrets?");
+    assert_eq!(app.as_key().get("/secrets/A").await.ok(200)["active"], true, "only asked");
+    owner.post(&act, &chosen("deactivate", &["A", "B"], true)).await.leads_to(LIST);
+    for (key, active) in [("A", false), ("B", false), ("REST", true)] {
+        assert_eq!(app.as_key().get(&format!("/secrets/{key}")).await.ok(200)["active"], active, "{key}");
+    }
+    let some = owner.post(&act, &chosen("reactivate", &["A", "C", "NONE"], true)).await;
+    some.page(200, "1 of 3 secrets done");
+    some.page(200, "was revoked");
+    some.page(200, "It is not there any more.");
+    assert_eq!(app.as_key().get("/secrets/A").await.ok(200)["active"], true);
+    owner.post(&act, &chosen("delete", &["A", "B", "C"], true)).await.leads_to(LIST);
+    app.as_key().get("/secrets/A").await.assert_problem(404, "not_found");
+    owner.post(&act, &chosen("delete", &[], false)).await.page(400, "Choose at least one secret first");
+    owner.post(&act, &chosen("destroy", &["REST"], true)).await.page(400, "Choose what is to be done");
+}

@@ -1,0 +1,76 @@
+//! The list of secrets: filters, pages, columns.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::LIST;
+use crate::api::secrets::{masked, with};
+use crate::support::app::TestApp;
+
+#[tokio::test]
+async fn filters_narrow_the_list_and_say_so() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&with(masked("STRIPE_KEY"), "issuer", json!("stripe"))).await;
+    app.secret(&with(masked("BEARER"), "type", json!("bearer_token"))).await;
+    app.secret(&with(masked("LOCKED"), "visibility", json!("restricted"))).await;
+    app.secret(&masked("OFF")).await;
+    app.as_key().act("/secrets/OFF/deactivate").await.ok(200);
+    app.secret(&masked("GONE")).await;
+    app.as_key().act("/secrets/GONE/revoke").await.ok(200);
+    app.secret(&with(masked("OLD"), "period", json!("P1D"))).await;
+    app.clock.advance(TimeDelta::days(2));
+    owner.sign_in().await.leads_to("/dashboard");
+    let all = ["STRIPE_KEY", "BEARER", "LOCKED", "OFF", "GONE", "OLD"];
+    for (query, wanted) in [
+        ("", &["STRIPE_KEY", "BEARER", "LOCKED", "OFF"][..]),
+        ("?ended=shown", &all[..]),
+        ("?search=stripe&type=&issuer=", &["STRIPE_KEY"]),
+        ("?search=_&ended=shown", &["STRIPE_KEY"]),
+        ("?type=bearer_token", &["BEARER"]),
+        ("?issuer=Stripe", &["STRIPE_KEY"]),
+        ("?visibility=restricted", &["LOCKED"]),
+        ("?state=inactive", &["OFF"]),
+        ("?state=expired", &["OLD"]),
+        ("?state=revoked", &["GONE"]),
+        ("?state=active&search=e", &["STRIPE_KEY", "BEARER", "LOCKED"]),
+        ("?environment=sandbox", &[]),
+    ] {
+        let shown = owner.get(&format!("{LIST}{query}")).await;
+        assert_eq!(shown.status, 200, "{query}");
+        for key in all {
+            let there = shown.html.contains(&format!("/secret/{key}\""));
+            assert_eq!(there, wanted.contains(&key), "{key} with {query}");
+        }
+    }
+    let shown = owner.get(&format!("{LIST}?search=stripe&type=api_key")).await;
+    shown.page(200, "Type: API key");
+    shown.page(200, "secrets?search=stripe\"");
+    owner.get(&format!("{LIST}?search=nothing-like-it")).await.page(200, "No secret fits these filters.");
+    for bad in ["?type=x", "?state=x", "?ended=x", "?nonsense=1", "?limit=0", "?cursor=x"] {
+        owner.get(&format!("{LIST}{bad}")).await.page(400, "That didn");
+    }
+    let first = owner.get(&format!("{LIST}?limit=1&type=api_key")).await;
+    let next = first.between("aria-label=\"Pages\">", "</nav>");
+    let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    assert!(next.contains("type=api_key"), "{next}");
+    let second = owner.get(&format!("{next}&limit=1")).await;
+    second.page(200, "First page");
+    assert!(second.html.contains("/secret/OFF\""), "{}", second.html);
+}
+
+#[tokio::test]
+async fn a_browser_remembers_its_columns() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&with(masked("K"), "allowedHosts", json!(["api.acme.test"]))).await;
+    let usual = owner.get(LIST).await.html;
+    assert!(usual.contains("data-label=\"Type\"") && !usual.contains("data-label=\"Hosts\""));
+    let form = [("columns", "hosts"), ("columns", "nonsense")];
+    owner.post(&format!("{LIST}/columns"), &form).await.leads_to(LIST);
+    let chosen = owner.get(LIST).await.html;
+    assert!(!chosen.contains("data-label=\"Type\"") && chosen.contains("api.acme.test"));
+    owner.post(&format!("{LIST}/columns"), &[]).await.leads_to(LIST);
+    let none = owner.get(LIST).await.html;
+    assert!(!none.contains("data-label=\"Hosts\"") && none.contains("data-label=\"State\""));
+}

@@ -1,0 +1,149 @@
+//! Users in the dashboard, and what they see of themselves by a link that they were sent.
+
+use serde_json::json;
+use url::Url;
+use vouchsafe::demo::fake::VALID_KEY;
+
+use crate::support::app::TestApp;
+
+#[tokio::test]
+async fn users_are_found_with_what_they_have_connected() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let empty = owner.get("/dashboard/production/users").await;
+    empty.page(200, "There are no users yet");
+    empty.page(200, "curl ");
+    let jo = json!({"username": "u-<17>", "fullName": "Jo Miller", "email": "jo@acme.test"});
+    app.as_key().post("/users", &jo).await.ok(201);
+    app.user("sam").await;
+    app.credential("sam").await;
+    let all = owner.get("/dashboard/production/users").await;
+    all.page(200, "Jo Miller, jo@acme.test");
+    all.page(200, "Quillpost");
+    let found = owner.get("/dashboard/production/users?search=MILLER").await;
+    found.page(200, "u-&lt;17&gt;");
+    assert!(!found.html.contains("sam"), "{}", found.html);
+    owner.get("/dashboard/production/users?search=nobody").await.page(200, "Nobody is called like that");
+    owner.get("/dashboard/production/users?limit=1").await.page(200, "Next page");
+    owner.get("/dashboard/sandbox/users").await.page(200, "There are no users yet");
+}
+
+#[tokio::test]
+async fn a_user_is_disconnected_and_deleted_after_one_question_each() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let user = app.user("u-17").await;
+    let id = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    app.credential("u-17").await;
+    let page = format!("/dashboard/production/users/{user}");
+    let disconnect = format!("{page}/credentials/{id}/disconnect");
+    owner.get(&page).await.page(200, &disconnect);
+    owner.get(&disconnect).await.page(200, "Disconnect Quillpost of u-17?");
+    owner.post(&disconnect, &[]).await.leads_to(&page);
+    app.as_key().get(&format!("/credentials/{id}")).await.assert_problem(404, "not_found");
+    // A credential is disconnected from its own user alone.
+    let other = app.user("u-18").await;
+    let of_other = app.credential("u-18").await["credentialId"].as_str().unwrap().to_owned();
+    owner.post(&format!("{page}/credentials/{of_other}/disconnect"), &[]).await.page(404, "Not found");
+    owner.get(&format!("/dashboard/sandbox/users/{other}")).await.page(404, "Not found");
+
+    owner.get(&format!("{page}/delete")).await.page(200, "Delete u-17 of production?");
+    owner.post(&format!("{page}/delete"), &[]).await.leads_to("/dashboard/production/users");
+    owner.get("/dashboard/production/users").await.page(200, "The user is deleted.");
+    owner.get(&page).await.page(404, "Not found");
+    app.as_key().get("/users/u-17").await.assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn each_role_is_offered_what_it_may_do_with_a_user() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    let user = app.user("u-17").await;
+    app.credential("u-17").await;
+    let page = format!("/dashboard/production/users/{user}");
+    for (person, links, manages) in [(&owner, true, true), (&editor, true, false), (&viewer, false, false)] {
+        let shown = person.get(&page).await;
+        shown.page(200, "Quillpost");
+        let offers = |words: &str| shown.html.contains(words);
+        assert_eq!(offers("Make the link"), links, "{}", person.email);
+        assert_eq!(offers("/disconnect\""), manages, "{}", person.email);
+        assert_eq!(offers("Delete user"), manages, "{}", person.email);
+        assert_eq!(offers("/production/credentials/cred_"), links, "{}", person.email);
+    }
+}
+
+/// Asks for a page of the hosted link, as its script would.
+async fn ask(app: &TestApp, token: &str, query: &str) -> (u16, String) {
+    let request = app.client.get(format!("{}/connect/page{query}", app.base_url));
+    let answer = request.bearer_auth(token).header("vouchsafe-mode", "hosted").send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+async fn send(app: &TestApp, token: &str, path: &str, body: serde_json::Value) -> (u16, String) {
+    let request = app.client.post(format!("{}{path}", app.base_url)).bearer_auth(token);
+    let answer = request.header("vouchsafe-mode", "hosted").json(&body).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn by_the_link_a_user_sees_what_is_connected_and_takes_it_back() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let user = app.user("u-17").await;
+    let needs = json!({"name": "Ask your CRM", "connectors": [{"connector": "quillpost"}]});
+    app.as_key().put("/integrations/crm", &needs).await.ok(201);
+    let make = format!("/dashboard/production/users/{user}/link");
+    // Without a page to come back to, nobody could confirm what comes of it.
+    owner.post(&make, &[("integration", "crm")]).await.page(400, "return address");
+    app.as_key()
+        .patch(
+            "/environment",
+            &json!({"defaultReturnUrl": "https://app.acme.test/back", "confirmHostedLinks": false}),
+        )
+        .await
+        .ok(200);
+    owner.post(&make, &[("integration", "nothing")]).await.page(400, "f-integration-error");
+    let shown = owner.post(&make, &[("integration", "crm")]).await;
+    shown.page(200, "A link for u-17");
+    let link = shown.between("id=\"value\" tabindex=\"0\" aria-label=\"The link\">", "</code>");
+    let link = Url::parse(&link).unwrap();
+    let token = link.fragment().unwrap().to_owned();
+
+    let typed = json!({"connector": "quillpost", "method": "api_key", "data": {"key": VALID_KEY}});
+    let (status, page) = send(&app, &token, "/connect/credentials", typed).await;
+    assert_eq!(status, 200, "{page}");
+    let id = app.as_key().get("/users/u-17/credentials").await.ok(200)["data"][0]["credentialId"].clone();
+    let id = id.as_str().unwrap().to_owned();
+
+    // The finished link goes on being of use to whoever holds its token, and to nobody else.
+    let address = format!("{}{}?{}", app.base_url, link.path(), link.query().unwrap());
+    let finished = app.client.get(&address).send().await.unwrap().text().await.unwrap();
+    assert!(finished.contains("data-vs-manage") && finished.contains("data-vs-page=\"done\""), "{finished}");
+    let (status, page) = ask(&app, &token, "?overview=1").await;
+    assert_eq!(status, 200);
+    for words in ["Connected on", "2030-01-01", "Last used", "ask-disconnect", "Reconnect"] {
+        assert!(page.contains(words), "no {words} in {page}");
+    }
+    let (_, page) = ask(&app, &token, "?connector=quillpost&disconnect=1").await;
+    assert!(page.contains("Disconnect <bdi>Quillpost</bdi>?") && page.contains(&id), "{page}");
+
+    // What belongs to somebody else can't be taken.
+    app.user("u-18").await;
+    let other = app.credential("u-18").await["credentialId"].clone();
+    let (status, _) = send(&app, &token, "/connect/disconnect", json!({"credentialId": other})).await;
+    assert_eq!(status, 404);
+    let (status, page) = send(&app, &token, "/connect/disconnect", json!({"credentialId": id})).await;
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("Not connected yet") && !page.contains("ask-disconnect"), "{page}");
+    app.as_key().get(&format!("/credentials/{id}")).await.assert_problem(404, "not_found");
+    let (status, _) = ask(&app, &token, "?connector=quillpost&disconnect=1").await;
+    assert_eq!(status, 404, "nothing is left to disconnect");
+
+    app.clock.advance(chrono::TimeDelta::hours(1));
+    let over = app.client.get(&address).send().await.unwrap().text().await.unwrap();
+    assert!(!over.contains("data-vs-manage"), "{over}");
+    let (status, _) = ask(&app, &token, "?overview=1").await;
+    assert_eq!(status, 401);
+}
