@@ -22,6 +22,7 @@
 //! | [`domain`] | pure state and its transitions |
 //! | [`config`] | what an operator may set |
 //! | [`telemetry`] | logs and metrics |
+//! | [`public_suffix`] | which part of a host name somebody has registered |
 //! | [`clock`], [`random`] | time and randomness, so that tests can decide them |
 //! | [`failpoint`] | places at which fault tests stop the process; nothing without the feature |
 //! | [`ids`] | ids of new rows, made of clock and random source |

@@ -53,20 +53,6 @@ fn row(key: &ApiKey) -> ActiveModel {
     }
 }
 
-/// The names of keys.
-pub async fn names(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    ids: Vec<ApiKeyId>,
-) -> Result<Vec<(ApiKeyId, String)>, StoreError> {
-    let named = Entity::find()
-        .select_only()
-        .columns([Column::Id, Column::Name])
-        .filter(Column::EnvironmentId.eq(environment))
-        .filter(Column::Id.is_in(ids));
-    Ok(named.into_tuple().all(db.connection()).await?)
-}
-
 /// The key whose HMAC, present or before the last rotation, is `hash`.
 pub async fn by_hash(db: &impl Reads, hash: &str) -> Result<Option<ApiKey>, StoreError> {
     let either = Condition::any().add(Column::Hash.eq(hash)).add(Column::PreviousHash.eq(hash));

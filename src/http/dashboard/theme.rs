@@ -196,6 +196,7 @@ fn preview(theme: &Theme, usual_name: &str) -> PreviewPage {
         connector: Connector::new(key, name),
         state,
         optional: false,
+        own: None,
     };
     let account = Some("ops@acme.test".to_owned());
     PreviewPage {

@@ -60,7 +60,7 @@ impl Hub {
             names.extend(found.into_iter().map(|(id, name)| (id.to_string(), name)));
         }
         if !keys.is_empty() {
-            let found = store::api_key::names(&self.store, actor.environment(), keys).await?;
+            let found = store::api_key::names(&self.store, actor.environment(), &keys).await?;
             names.extend(found.into_iter().map(|(id, name)| (id.to_string(), name)));
         }
         Ok(names)

@@ -84,6 +84,7 @@ impl Page for FrameShell {
             state: HostedState::Completed,
             accounts: vec![ConnectedAccount { connector: hubspot(), account: Some(RTL.to_owned()) }],
             return_url: None,
+            look: look(),
         };
         vec![
             ("framed", shell.clone()),
