@@ -226,13 +226,12 @@ async fn no_environment_is_called_like_a_page_that_belongs_to_none() {
 /// A webhook endpoint that is there and switched on. An environment has few.
 async fn endpoint(app: &TestApp) -> String {
     let there = app.as_key().get("/webhook-endpoints").await.ok(200);
-    let id = match there["data"][0]["webhookEndpointId"].as_str() {
-        Some(id) => id.to_owned(),
-        None => {
-            let made = json!({"url": "http://127.0.0.1:9/hook"});
-            let made = app.as_key().post("/webhook-endpoints", &made).await.ok(201);
-            made["webhookEndpointId"].as_str().unwrap().to_owned()
-        }
+    let id = if let Some(id) = there["data"][0]["webhookEndpointId"].as_str() {
+        id.to_owned()
+    } else {
+        let made = json!({"url": "http://127.0.0.1:9/hook"});
+        let made = app.as_key().post("/webhook-endpoints", &made).await.ok(201);
+        made["webhookEndpointId"].as_str().unwrap().to_owned()
     };
     app.as_key().patch(&format!("/webhook-endpoints/{id}"), &json!({"enabled": true})).await.ok(200);
     id

@@ -26,16 +26,16 @@ async fn an_endpoint_is_made_with_a_secret_that_is_shown_once() {
     app.user("u").await;
     app.credential("u").await;
     app.deliver().await;
-    let received = receiver.take();
-    assert!(received[0].is_signed_with(&secret), "{received:?}");
+    let told = receiver.take();
+    assert!(told[0].is_signed_with(&secret), "{told:?}");
 
     owner.get(&format!("{page}/rotate")).await.page(200, "For a day each delivery is signed with both");
     let rotated = owner.post(&format!("{page}/rotate"), &[]).await;
     let new = rotated.between("aria-label=\"The signing secret\">", "</code>");
     owner.post(&format!("{page}/test"), &[]).await.leads_to(&page);
     app.deliver().await;
-    let received = receiver.take();
-    assert!(received[0].is_signed_with(&secret) && received[0].is_signed_with(&new));
+    let told = receiver.take();
+    assert!(told[0].is_signed_with(&secret) && told[0].is_signed_with(&new));
     let url = ("url", receiver.url.as_str());
     for (form, field) in
         [(vec![("url", "ftp://x.test")], "url"), (vec![url, ("events", "nothing.happened")], "events")]
