@@ -13,7 +13,7 @@ const BY_MEMBERS: &str = "CREATE INDEX idx_audit_event_members ON audit_event (e
     WHERE actor_type = 'member'";
 
 const INDEXES: [(&str, &[&str]); 3] = [
-    ("event", &["environment_id", "kind", "id"]),
+    ("event", &["environment_id", "type", "id"]),
     ("delivery", &["environment_id", "webhook_endpoint_id", "id"]),
     ("delivery", &["environment_id", "webhook_endpoint_id", "status", "id"]),
 ];

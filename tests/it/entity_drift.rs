@@ -115,6 +115,16 @@ async fn tables(database: &DatabaseConnection) -> BTreeMap<String, Columns> {
     found
 }
 
+async fn indexes(database: &DatabaseConnection) -> BTreeSet<String> {
+    let sql = match database.get_database_backend() {
+        DbBackend::Postgres => "SELECT indexdef AS i FROM pg_indexes WHERE schemaname = current_schema()",
+        _ => "SELECT sql AS i FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    };
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    let rows = database.query_all_raw(statement).await.unwrap();
+    rows.iter().map(|row| row.try_get("", "i").unwrap()).collect()
+}
+
 async fn migrated() -> Option<(DatabaseConnection, Fresh)> {
     let fresh = Fresh::of_this_run().await?;
     let database = Database::connect(&fresh.url).await.unwrap();
@@ -140,16 +150,36 @@ async fn entities_and_migrations_agree_on_every_column() {
     }
 }
 
+/// SQLite takes a column in double quotes that is not there for a text, so an index on it would help nobody.
+#[tokio::test]
+async fn every_index_is_on_columns_that_are_there() {
+    let Some((database, _fresh)) = migrated().await else {
+        return;
+    };
+    if database.get_database_backend() == DbBackend::Postgres {
+        return;
+    }
+    let sql = "SELECT m.name AS i FROM sqlite_master m JOIN pragma_index_info(m.name) p \
+        WHERE m.type = 'index' AND p.cid < 0 AND m.sql NOT LIKE '%(lower%'";
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    let rows = database.query_all_raw(statement).await.unwrap();
+    let named: Vec<String> = rows.iter().map(|row| row.try_get("", "i").unwrap()).collect();
+    assert_eq!(named, Vec::<String>::new(), "on expressions");
+}
+
 #[tokio::test]
 async fn every_migration_can_be_undone_and_done_again() {
     let Some((database, _fresh)) = migrated().await else {
         return;
     };
-    let whole = tables(&database).await;
+    let whole = (tables(&database).await, indexes(&database).await);
     for back in 1..=u32::try_from(Migrator::migrations().len()).unwrap() {
         Migrator::down(&database, Some(back)).await.unwrap();
-        assert!(tables(&database).await.len() < whole.len(), "{back} steps down removed nothing");
+        let left = (tables(&database).await, indexes(&database).await);
+        let fewer = left.0.len() < whole.0.len() || left.1.len() < whole.1.len();
+        assert!(fewer, "{back} steps down removed nothing");
         Migrator::up(&database, None).await.unwrap();
-        assert_eq!(tables(&database).await, whole, "after {back} steps down and up");
+        let again = (tables(&database).await, indexes(&database).await);
+        assert_eq!(again, whole, "after {back} steps down and up");
     }
 }

@@ -204,9 +204,9 @@ fn preview(theme: &Theme, usual_name: &str) -> PreviewPage {
             host_app: theme.app_name.clone().unwrap_or_else(|| usual_name.to_owned()),
             integration: None,
             rows: vec![
-                row("hubspot", "HubSpot", RowState::Connect),
-                row("slack", "Slack", RowState::Connected { account }),
-                row("stripe", "Stripe", RowState::Connect),
+                row("northwind", "Northwind", RowState::Connect),
+                row("quillpost", "Quillpost", RowState::Connected { account }),
+                row("fernhill", "Fernhill", RowState::Connect),
             ],
             finished: true,
         },

@@ -251,15 +251,15 @@ impl DashboardPage for ProviderPage {
             wants: vec!["Tenant".to_owned()],
             connectors,
             form,
-            action: Url::Provider("production", "hubspot").to_string(),
+            action: Url::Provider("production", "northwind").to_string(),
             may_add,
             back: Url::Catalogue("production").to_string(),
         };
-        let there = vec![("hubspot".to_owned(), "/dashboard/production/connectors/hubspot".to_owned())];
+        let there = vec![("northwind".to_owned(), "/dashboard/production/connectors/hubspot".to_owned())];
         let refused =
             FormView::new().with("key", "Hub Spot").with_error("key", "A key has a-z, 0-9 and dashes.");
         vec![
-            ("new", page(FormView::new().with("key", "hubspot"), true, Vec::new())),
+            ("new", page(FormView::new().with("key", "northwind"), true, Vec::new())),
             ("refused", page(refused, true, there.clone())),
             ("viewer", page(FormView::new(), false, there)),
         ]

@@ -309,7 +309,7 @@ impl DashboardPage for ConnectorPage {
         let page = |mark, role: usize| Self {
             environment: "production".to_owned(),
             app: sample_app("HubSpot"),
-            provider: "hubspot".to_owned(),
+            provider: "northwind".to_owned(),
             mark,
             failing: None,
             defined: true,
@@ -335,11 +335,11 @@ impl DashboardPage for ConnectorPage {
             may_edit: role > 0,
             enabled: mark != ("neutral", "Switched off"),
             explicit: true,
-            save: Url::Connector("production", "hubspot").to_string(),
-            test: Url::TestConnector("production", "hubspot").to_string(),
-            enable: Url::EnableConnector("production", "hubspot").to_string(),
-            disable: Url::DisableConnector("production", "hubspot").to_string(),
-            delete: Url::DeleteConnector("production", "hubspot").to_string(),
+            save: Url::Connector("production", "northwind").to_string(),
+            test: Url::TestConnector("production", "northwind").to_string(),
+            enable: Url::EnableConnector("production", "northwind").to_string(),
+            disable: Url::DisableConnector("production", "northwind").to_string(),
+            delete: Url::DeleteConnector("production", "northwind").to_string(),
             back: Url::Connectors("production").to_string(),
         };
         let refused = FormView::new()

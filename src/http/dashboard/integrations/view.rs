@@ -160,8 +160,8 @@ impl DashboardPage for IntegrationsPage {
         let long = "Consolidated Freight & Customs Brokerage <International>";
         let rows = || {
             vec![
-                row("Ask your CRM", "ask", vec![needed("hubspot", false), needed("openai", true)]),
-                row(long, "consolidated-freight-and-customs", vec![needed("slack", false)]),
+                row("Ask your CRM", "ask", vec![needed("northwind", false), needed("quillpost", true)]),
+                row(long, "consolidated-freight-and-customs", vec![needed("fernhill", false)]),
             ]
         };
         vec![
@@ -181,7 +181,7 @@ impl DashboardPage for IntegrationPage {
         let filled = || {
             FormView::new()
                 .with("name", "Ask your CRM <International>")
-                .with("connector-0", "hubspot")
+                .with("connector-0", "northwind")
                 .with("scopes-0", "crm.objects.contacts.read")
                 .with_chosen("optional-0", &["on"])
         };
@@ -190,7 +190,7 @@ impl DashboardPage for IntegrationPage {
             slug: slug.map(str::to_owned),
             form,
             rows: (0..2).map(form_row).collect(),
-            suggestions: vec!["hubspot".to_owned(), "slack".to_owned()],
+            suggestions: vec!["northwind".to_owned(), "fernhill".to_owned()],
             may_edit,
             action: "/dashboard/production/integrations/ask".to_owned(),
             delete: slug

@@ -186,7 +186,7 @@ fn delivery_row(environment: &str, logged: LoggedDelivery, now: Millis) -> Deliv
     let answer = match (delivery.answer_status, &delivery.error, delivery.due_at) {
         (Some(status), _, _) => status.to_string(),
         (None, Some(error), _) => error.clone(),
-        (None, None, Some(due)) if due <= now => "due now".to_owned(),
+        (None, None, Some(due)) if due.since(now) < 60_000 => "due now".to_owned(),
         (None, None, Some(due)) => format!("due {}", Moment::new(due, now).into_said()),
         (None, None, None) => String::new(),
     };
