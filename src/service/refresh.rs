@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
-use vouchsafe_entity::kind::TokenState;
+use vouchsafe_entity::kind::{Status, TokenState};
 use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
-use super::tokens::pending;
+use super::tokens::{pending, refusal};
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::credential::Credential;
@@ -47,11 +47,15 @@ impl Hub {
     /// Renews at once, whoever else does, and says how the credential stands.
     ///
     /// # Errors
-    /// [`Code::RefreshTooSoon`], [`Code::NotRefreshable`], and those of a token read.
+    /// [`Code::RefreshTooSoon`], [`Code::NotRefreshable`], [`Code::CredentialRevoked`], and those of a token read.
     pub async fn refresh_credential(&self, actor: &Actor, id: CredentialId) -> Result<Credential, Error> {
         self.permit(actor, Action::MaintainCredentials).await?;
         let credential = self.get_credential(actor, id).await?;
         if !credential.is_renewable() {
+            let health = credential.health(self.now());
+            if health.status == Status::Revoked {
+                return Err(refusal(&credential, health).unwrap_or(Error::NotFound));
+            }
             let detail =
                 "This credential has nothing to refresh: it is a key, or the app gave no refresh token.";
             return Err(Error::refused(Code::NotRefreshable, detail));

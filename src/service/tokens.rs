@@ -72,7 +72,7 @@ pub(super) struct Served {
 }
 
 /// The refusal that a status means for whoever wants to use the credential; none where it may be used.
-fn refusal(credential: &Credential, health: Health) -> Option<Error> {
+pub(super) fn refusal(credential: &Credential, health: Health) -> Option<Error> {
     let name = &credential.name;
     let reason = health.reason.unwrap_or("unknown");
     match health.status {

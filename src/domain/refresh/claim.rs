@@ -62,8 +62,11 @@ impl Token {
             until: claim.now.plus(claim.times.lease),
         };
         self.lease_seq += 1;
-        self.attempt =
-            Some(Attempt { version: claim.version, state: AttemptState::Reserved, started_at: claim.now });
+        // A grace runs from the first time that the token was sent.
+        let again = matches!((from, claim.reuse), (Resting::Unknown, Reuse::Grace(_)));
+        let first = self.attempt.filter(|attempt| again && attempt.version == claim.version);
+        let started_at = first.map_or(claim.now, |attempt| attempt.started_at);
+        self.attempt = Some(Attempt { version: claim.version, state: AttemptState::Reserved, started_at });
         self.state_since = claim.now;
         Ok(self)
     }

@@ -56,6 +56,9 @@ fn the_version_of_a_silent_holder_is_left_alone_where_sending_it_twice_costs_the
     let grace = Claim { reuse: Reuse::Grace(200_000), ..claim(until) };
     let retried = token.clone().claim(&grace).unwrap();
     assert!(matches!(retried.machine, Machine::Refreshing { from: Resting::Unknown, .. }));
+    let later = NOW.plus(180_000);
+    let third = retried.claim(&Claim { now: later, ..grace });
+    assert!(matches!(third, Err(NotClaimed::Quarantined(_))), "the grace began with the first request");
     let over = Claim { reuse: Reuse::Grace(100_000), ..claim(until) };
     assert!(matches!(token.claim(&over).unwrap_err(), NotClaimed::Quarantined(_)));
 }

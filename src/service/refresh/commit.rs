@@ -6,7 +6,7 @@ use vouchsafe_entity::kind::{FailClass, Method};
 
 use super::hub_actor;
 use super::kept::Spent;
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
 use crate::domain::refresh::{Failure, Landing, Reuse, is_minted};
 use crate::domain::revocation::Remains;
@@ -201,11 +201,6 @@ impl Hub {
             return Ok(());
         }
         let refused = matches!(error.class, FailClass::Refused | FailClass::Revoked);
-        if refused && self.promote_orphan(&tx, tenant, &mut row).await? {
-            tx.commit().await?;
-            self.refreshes.nudge(tenant, row.id, row.token.version);
-            return Ok(());
-        }
         let paused_until =
             if refused { self.note_refusal(&tx, tenant, &row, error.class).await? } else { None };
         let failure = Failure {
@@ -213,7 +208,15 @@ impl Hub {
             paused_until,
             ..Failure::new(error.class, self.reuse_of(&row), is_minted(row.method))
         };
-        row.token = row.token.after_failure(&failure, self.now(), self.times, self.jitter());
+        let failed = row.token.clone().after_failure(&failure, self.now(), self.times, self.jitter());
+        // One refusal proves nothing: what is refused may live, and an answer that lost a race may not.
+        let ends = matches!(failed.machine, Machine::Broken(_));
+        if refused && ends && self.promote_orphan(&tx, tenant, &mut row).await? {
+            tx.commit().await?;
+            self.refreshes.nudge(tenant, row.id, row.token.version);
+            return Ok(());
+        }
+        row.token = failed;
         if error.class == FailClass::Client {
             self.connector_failed(&tx, tenant, &mut row, error.code.as_deref()).await?;
         }

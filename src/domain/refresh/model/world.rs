@@ -239,15 +239,17 @@ impl World {
         if !current || self.row.lease_seq != spent.lease_seq {
             return self;
         }
+        let failure = Failure::new(class, self.kind.reuse(), false);
+        let failed = self.row.clone().after_failure(&failure, self.now, TIMES, 0.0);
+        let ends = class == FailClass::Refused && matches!(failed.machine, Machine::Broken(_));
         let newest = self.orphans.iter().rposition(|(epoch, _)| *epoch == self.row.epoch);
-        if let Some(orphan) = newest.filter(|_| class == FailClass::Refused) {
+        if let Some(orphan) = newest.filter(|_| ends) {
             self.held = self.orphans.remove(orphan).1;
             self.row = self.row.renewed(self.now);
             self.row.due_at = Some(self.now);
             return self;
         }
-        let failure = Failure::new(class, self.kind.reuse(), false);
-        self.row = self.row.after_failure(&failure, self.now, TIMES, 0.0);
+        self.row = failed;
         self
     }
 
