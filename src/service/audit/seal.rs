@@ -95,7 +95,11 @@ impl Hub {
             return Ok(false);
         }
         let old = store::audit::chain::removable(&tx, before, AT_ONCE).await?;
-        let (Some(first), Some(last)) = (old.first(), old.last()) else { return Ok(false) };
+        let (Some(first), Some(last)) = (old.first(), old.last()) else {
+            // Dropped, its lock could outlast the next transaction's begin.
+            tx.commit().await?;
+            return Ok(false);
+        };
         let (now, what) = (self.now(), format!("batches {} to {}", first.head.seq, last.head.seq));
         for Batch { head, members, .. } in &old {
             let removal = self.vault.sign(&head.removal(now))?;
