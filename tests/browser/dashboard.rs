@@ -39,6 +39,15 @@ pub(crate) async fn nothing_is_wrong(chrome: &Chrome) {
     assert_eq!(chrome.console_errors().await, Vec::<String>::new());
 }
 
+/// A picture of the page as it is shown, which anybody can read and which fits.
+pub(crate) async fn picture(chrome: &Chrome, name: &str, size: (u32, u32), dark: bool) {
+    let shade = if dark { "dark" } else { "light" };
+    chrome.screenshot(&format!("dashboard-{name}-{}-{shade}", size.0)).await;
+    chrome.assert_accessible().await;
+    let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    assert_eq!(chrome.script(wide).await, json!(0), "{name} at {}", size.0);
+}
+
 #[tokio::test]
 async fn the_first_owner_gets_from_the_link_to_a_key() {
     let Some(app) = TestApp::start().await else { return };
@@ -120,13 +129,7 @@ async fn every_page_is_accessible_at_every_size_in_light_and_dark() {
             chrome.look(Look { size, dark, reduced_motion: true }).await;
             for (name, path) in pages {
                 chrome.open(&format!("{}{path}", app.base_url)).await;
-                let shade = if dark { "dark" } else { "light" };
-                chrome.screenshot(&format!("dashboard-{name}-{}-{shade}", size.0)).await;
-                chrome.assert_accessible().await;
-                let wide =
-                    "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-                let over = chrome.script(wide).await;
-                assert_eq!(over, json!(0), "{name} at {}", size.0);
+                picture(&chrome, name, size, dark).await;
             }
         }
     }

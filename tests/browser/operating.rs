@@ -5,7 +5,7 @@ use serde_json::json;
 use vouchsafe::demo::fake::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
 
 use crate::chrome::{Chrome, ChromeOptions, Look};
-use crate::dashboard::{SIZES, enrol, join, nothing_is_wrong};
+use crate::dashboard::{SIZES, enrol, join, nothing_is_wrong, picture};
 use crate::support::app::TestApp;
 use crate::support::receiver::{Receiver, Reply};
 
@@ -194,12 +194,7 @@ async fn every_page_is_accessible_at_every_size_in_light_and_dark() {
             chrome.look(Look { size, dark, reduced_motion: true }).await;
             for (name, path) in &pages {
                 chrome.open(&format!("{}{path}", app.base_url)).await;
-                let shade = if dark { "dark" } else { "light" };
-                chrome.screenshot(&format!("dashboard-{name}-{}-{shade}", size.0)).await;
-                chrome.assert_accessible().await;
-                let wide =
-                    "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-                assert_eq!(chrome.script(wide).await, json!(0), "{name} at {}", size.0);
+                picture(&chrome, name, size, dark).await;
             }
         }
     }

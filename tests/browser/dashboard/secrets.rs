@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{DEMO_CLIENT_ID, FERNHILL, QUILLPOST};
 
-use super::{SIZES, enrol, join, nothing_is_wrong};
+use super::{SIZES, enrol, join, nothing_is_wrong, picture};
 use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::support::app::TestApp;
 
@@ -150,11 +150,7 @@ async fn pictures(chrome: &Chrome, name: &str) {
     for dark in [false, true] {
         for size in SIZES {
             chrome.look(Look { size, dark, reduced_motion: true }).await;
-            let shade = if dark { "dark" } else { "light" };
-            chrome.screenshot(&format!("dashboard-{name}-{}-{shade}", size.0)).await;
-            chrome.assert_accessible().await;
-            let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-            assert_eq!(chrome.script(wide).await, json!(0), "{name} at {}", size.0);
+            picture(chrome, name, size, dark).await;
         }
     }
 }
