@@ -1,11 +1,16 @@
 //! The composition root: a configuration becomes a running hub. Tests build theirs here too, with other [`Deps`].
 
+pub mod backup;
+mod doctor;
 mod home;
 mod keys;
 mod lock;
+mod memory;
 mod serve;
 
-pub use keys::KeyError;
+pub use doctor::{Finding, Health, causes, examine};
+pub use keys::{CheckedKey, KeyError};
+pub use memory::shut_memory;
 pub use serve::{Running, ServeError};
 
 use std::net::SocketAddr;
@@ -30,6 +35,7 @@ use crate::random::{Random, SystemRandom};
 use crate::service::audit::AuditLog;
 use crate::service::check::CHECK_WAITS;
 use crate::service::mail::Mailer;
+use crate::service::members::single_sign_on::{SingleSignOn, redirect_uri};
 use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
 use crate::store::{Store, StoreError};
@@ -167,7 +173,7 @@ impl App {
     ) -> Result<Self, BuildError> {
         let providers = Registry::load(&provider_sources(config))
             .map_err(|report| BuildError::Providers(Box::new(report)))?;
-        let renderer = Arc::new(Renderer::load()?);
+        let renderer = Arc::new(Renderer::new());
         let egress = Egress::with_hooks(
             EgressConfig {
                 allow: config.egress.allow.clone(),
@@ -194,6 +200,7 @@ impl App {
             pace: Pace::default(),
             mailer: mailer(config, &renderer),
             journal,
+            single_sign_on: single_sign_on(config),
         }));
         let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
         let mut state = HttpState::new(Arc::clone(&hub), renderer);
@@ -228,6 +235,14 @@ async fn open(config: &Config, random: &dyn Random) -> Result<Opened, BuildError
 /// [`BuildError`].
 pub async fn migrate(config: &Config) -> Result<(), BuildError> {
     Ok(open(config, &SystemRandom).await?.store.close().await?)
+}
+
+/// Looks at the master key as a start does, and makes none.
+///
+/// # Errors
+/// [`BuildError::Key`]; [`BuildError::Store`] for a SQLite file that can't be read.
+pub async fn check_master_key(config: &Config) -> Result<CheckedKey, BuildError> {
+    keys::check(config).await
 }
 
 /// Gives the database to the deployment of this configuration, or with `ask` only says whether it is its own already.
@@ -316,6 +331,21 @@ fn mailer(config: &Config, renderer: &Arc<Renderer>) -> Option<Mailer> {
     let mail = config.mail.as_ref()?;
     let smtp = Smtp::new(mail.server.clone(), mail.from.clone());
     Some(Mailer { smtp, words: Arc::new(MailWords::new(Arc::clone(renderer))) })
+}
+
+fn single_sign_on(config: &Config) -> Option<SingleSignOn> {
+    let sign_on = config.single_sign_on.as_ref()?;
+    let secret = sign_on.client_secret.clone();
+    Some(SingleSignOn::new(&sign_on.name, &sign_on.issuer, &sign_on.client_id, secret))
+}
+
+/// The redirect URI that the identity provider is to know, for a hub that will listen where `config` says.
+///
+/// # Errors
+/// [`BuildError::Address`].
+pub fn sign_on_redirect(config: &Config) -> Result<Url, BuildError> {
+    let address = config.server.listen;
+    redirect_uri(&public_url(config, address)?).ok_or(BuildError::Address(address))
 }
 
 fn times(config: &Config) -> Times {

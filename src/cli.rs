@@ -2,8 +2,10 @@
 //! database directly, whether or not a hub is running.
 
 mod audit;
+mod backup;
 mod commands;
 mod demo;
+mod doctor;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod providers;
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use vouchsafe_entity::kind::WorkspaceState;
 
+use crate::app::backup::BackupError;
 use crate::app::{BuildError, ServeError};
 use crate::config::{Config, ConfigError};
 use crate::telemetry::TelemetryError;
@@ -61,6 +64,8 @@ enum Command {
     Providers(Providers),
     /// Validate configuration, providers and templates without starting
     Check,
+    /// Look at a deployment: database, keys, clock, reachability; changes nothing
+    Doctor,
     /// Bring the database's schema up to date
     Migrate,
     /// Let this deployment refresh what is in a database that was restored, copied or moved
@@ -72,7 +77,11 @@ enum Command {
     /// Check the audit log
     #[command(subcommand)]
     Audit(Audit),
-    /// Make master keys
+    /// Copy the database while a hub runs, check a copy, bring one back
+    Backup(backup::Backup),
+    /// The same as `backup restore`
+    Restore(backup::CopyFile),
+    /// Make master keys, and replace one
     #[command(subcommand, name = "master-key")]
     MasterKey(MasterKeys),
 }
@@ -82,7 +91,14 @@ enum Keys {
     /// Make a key and print it
     Create(NewKey),
     /// List keys
-    List(Place),
+    List {
+        /// The environment [default: all of the workspace]
+        #[arg(long)]
+        environment: Option<String>,
+        /// The workspace
+        #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
+        workspace: String,
+    },
     /// Revoke a key
     Revoke {
         /// Its id, `apikey_…`
@@ -205,11 +221,15 @@ enum MasterKeys {
         #[arg(long, default_value = "main")]
         label: String,
     },
+    /// Wrap all data keys by the first master key, so that the others can be removed
+    Rewrap,
 }
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
+    #[error("{0}: the value is not UTF-8")]
+    Variable(String),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -219,9 +239,14 @@ enum CliError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Demo(#[from] crate::demo::DemoError),
     #[error("{0}")]
     Said(String),
+    /// What a look at the deployment came to, and the exit code for it.
+    #[error("{0}")]
+    Found(String, u8),
     #[cfg(feature = "failpoints")]
     #[error("{0}")]
     Refused(String),
@@ -237,18 +262,23 @@ enum CliError {
 impl CliError {
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Telemetry(_) => CONFIGURATION,
+            Self::Variable(_) | Self::Config(_) | Self::Telemetry(_) => CONFIGURATION,
             #[cfg(feature = "failpoints")]
             Self::Refused(_) => CONFIGURATION,
             Self::Build(error) => error.exit_code(),
             Self::Serve(error) => error.exit_code(),
+            Self::Found(_, code) => *code,
+            Self::Backup(error) => error.exit_code(),
             Self::Demo(_) | Self::Said(_) | Self::Runtime(_) | Self::Output(_) | Self::Silent => FAILURE,
         }
     }
 }
 
-/// Runs the command that `arguments` ask for, with the variables `env`.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &BTreeMap<String, String>) -> ExitCode {
+/// Runs the command that `arguments` ask for, with the variables of the process.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -257,7 +287,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &BTreeMap<String,
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match carry_out(arguments, env) {
+    match texts(variables).and_then(|env| carry_out(arguments, &env)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -266,18 +296,25 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &BTreeMap<String,
     }
 }
 
-fn complain(error: &CliError) {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Transparent layers say the same thing twice.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
+/// The variables as text. What other programs keep in theirs need not be any.
+fn texts(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<BTreeMap<String, String>, CliError> {
+    let mut texts = BTreeMap::new();
+    for (name, value) in variables {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => {
+                texts.insert(name, value);
+            }
+            (Ok(name), Err(_)) if name.starts_with("VOUCHSAFE_") => return Err(CliError::Variable(name)),
+            (Ok(_), Err(_)) | (Err(_), _) => {}
         }
-        source = cause.source();
     }
+    Ok(texts)
+}
+
+fn complain(error: &CliError) {
+    let text = crate::app::causes(error);
     if !text.is_empty() {
         let _ = writeln!(std::io::stderr(), "error: {text}");
     }
@@ -285,46 +322,53 @@ fn complain(error: &CliError) {
 
 fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(), CliError> {
     let load = || Config::load(arguments.config.as_deref(), env);
+    let quiet = || {
+        let config = load()?;
+        quiet_logs(&config)?;
+        Ok::<_, CliError>(config)
+    };
+    // Each by its name: a command that is forgotten here must not become another.
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
-        Command::Providers(Providers::Schema) => providers::print_schema(),
-        Command::Providers(Providers::Check { paths, format, deny_warnings }) => {
-            providers::check(&load()?, &paths, &format, deny_warnings)
-        }
-        Command::Providers(Providers::List { search }) => providers::list(&load()?, search.as_deref()),
-        Command::Check => commands::check(&load()?),
-        Command::Demo => demo::run(env),
         Command::Serve => serve::run(
             &load()?,
             #[cfg(feature = "failpoints")]
             &faults::Faults::of(env),
         ),
-        command => {
-            let config = load()?;
-            quiet_logs(&config)?;
-            block_on(async {
-                match command {
-                    Command::Keys(keys) => commands::keys(&config, keys).await,
-                    Command::Members(Members::InviteOwner { workspace }) => {
-                        commands::invite_owner(&config, &workspace).await
-                    }
-                    Command::Workspaces(workspaces) => commands::workspaces(&config, workspaces).await,
-                    Command::Environments(environments) => {
-                        commands::environments(&config, environments).await
-                    }
-                    Command::Audit(Audit::Verify { heads }) => audit::verify(&config, &heads).await,
-                    Command::Adopt { check } => commands::adopt(&config, check).await,
-                    _ => Ok(crate::app::migrate(&config).await?),
-                }
-            })
+        Command::Demo => demo::run(env),
+        Command::Keys(keys) => block_on(commands::keys(&quiet()?, keys)),
+        Command::Workspaces(workspaces) => block_on(commands::workspaces(&quiet()?, workspaces)),
+        Command::Environments(environments) => block_on(commands::environments(&quiet()?, environments)),
+        Command::Members(Members::InviteOwner { workspace }) => {
+            block_on(commands::invite_owner(&quiet()?, &workspace))
+        }
+        Command::Providers(Providers::List { search }) => providers::list(&load()?, search.as_deref()),
+        Command::Providers(Providers::Check { paths, format, deny_warnings }) => {
+            providers::check(&load()?, &paths, &format, deny_warnings)
+        }
+        Command::Providers(Providers::Schema) => providers::print_schema(),
+        Command::Check => block_on(commands::check(&quiet()?)),
+        Command::Doctor => block_on(doctor::doctor(&quiet()?)),
+        Command::Migrate => block_on(commands::migrate(&quiet()?)),
+        Command::Adopt { check } => block_on(commands::adopt(&quiet()?, check)),
+        Command::Audit(Audit::Verify { heads }) => block_on(audit::verify(&quiet()?, &heads)),
+        Command::Backup(asked) => block_on(backup::run(&quiet()?, asked)),
+        Command::Restore(copy) => block_on(backup::restore(&quiet()?, &copy)),
+        Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
+        Command::MasterKey(MasterKeys::Rewrap) => {
+            #[cfg(feature = "failpoints")]
+            faults::Faults::of(env).arm()?;
+            block_on(commands::rewrap(&quiet()?))
         }
     }
 }
 
-/// Commands speak for themselves; only what goes wrong is logged.
+/// Commands speak for themselves; only what goes wrong is logged. A filter that is none is refused all the same.
 fn quiet_logs(config: &Config) -> Result<(), CliError> {
+    crate::telemetry::filter(&config.server)?;
     let server = crate::config::ServerConfig { log: "warn".to_owned(), ..config.server.clone() };
-    Ok(crate::telemetry::start_logs(&server)?)
+    crate::telemetry::start_logs(&server)?;
+    crate::telemetry::log_panics();
+    Ok(())
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {

@@ -9,6 +9,7 @@ mod keys;
 mod raw;
 mod refresh;
 mod server;
+mod single_sign_on;
 
 pub use audit::{AuditConfig, AuditMode};
 pub use database::DatabaseConfig;
@@ -16,6 +17,7 @@ pub use egress::EgressConfig;
 pub use keys::MasterKeySource;
 pub use refresh::RefreshConfig;
 pub use server::{LogFormat, ServerConfig};
+pub use single_sign_on::SingleSignOnConfig;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,10 @@ pub const VARIABLES: &[&str] = &[
     "VOUCHSAFE_REFRESH_CONFIRM_AFTER",
     "VOUCHSAFE_REFRESH_LEASE",
     "VOUCHSAFE_METRICS_LISTEN",
+    "VOUCHSAFE_OIDC_ISSUER",
+    "VOUCHSAFE_OIDC_CLIENT_ID",
+    "VOUCHSAFE_OIDC_CLIENT_SECRET",
+    "VOUCHSAFE_OIDC_NAME",
 ];
 
 /// Everything that an operator may set.
@@ -70,6 +76,12 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Mail, where it is on.
     pub mail: Option<MailConfig>,
+    /// The identity provider that signs members in, where there is one.
+    pub single_sign_on: Option<SingleSignOnConfig>,
+    /// The variables that were given a value, in the file or outside.
+    pub given: Vec<&'static str>,
+    /// The variables with the hub's prefix that it does not read: misspelt, or somebody else's.
+    pub unknown: Vec<String>,
 }
 
 /// `VOUCHSAFE_SMTP_URL` and `VOUCHSAFE_MAIL_FROM`.
@@ -87,6 +99,16 @@ pub enum ConfigError {
     /// The file can't be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file of a secret can't be read.
+    #[error("cannot read {}, which {name}_FILE names: {source}", path.display())]
+    SecretFile {
+        /// The variable of the secret itself.
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -141,7 +163,10 @@ impl Config {
             egress: EgressConfig::from_raw(&raw)?,
             refresh: RefreshConfig::from_raw(&raw)?,
             server: ServerConfig::from_raw(&raw)?,
+            single_sign_on: SingleSignOnConfig::from_raw(&raw)?,
             providers_dir: raw.providers_dir.map(PathBuf::from),
+            given: raw.given,
+            unknown: raw.unknown,
             database,
             audit,
             mail,
@@ -176,8 +201,11 @@ fn secret(
         (Some(_), Some(_)) => Err(ConfigError::value(name, format!("set {name} or {name}_FILE, not both"))),
         (Some(value), None) => Ok(Some(value.clone())),
         (None, Some(path)) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::SecretFile {
+                name,
+                path: path.into(),
+                source,
+            })?;
             Ok(Some(text.trim().into()))
         }
         (None, None) => Ok(None),

@@ -17,6 +17,7 @@ pub mod event;
 pub mod flow;
 pub mod history;
 pub mod host_pattern;
+pub mod id_token;
 pub mod integration;
 pub mod mail;
 pub mod member;

@@ -10,6 +10,7 @@ mod points;
 mod resolve;
 pub mod smtp;
 mod stream;
+mod tls;
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,7 +25,7 @@ pub use self::message::{Answer, Class, OutboundRequest};
 pub use self::stream::{BodyError, BodyIdle, StreamBody, StreamError};
 use self::{
     guard::{Guard, Refusal, Target},
-    resolve::{Guarded, Resolver, TARGET, Unresolved},
+    resolve::{Guarded, LookUp, Resolver, TARGET, Unresolved},
 };
 
 /// What the operator decides about outbound calls.
@@ -172,24 +173,41 @@ impl Egress {
 
     /// As [`Egress::new`], in a world made by a test.
     pub fn with_hooks(config: EgressConfig, hooks: EgressHooks) -> Result<Arc<Self>, SetupError> {
+        let names = hooks.names.map(|table| -> LookUp {
+            Box::new(move |name: &str| table.get(name).cloned().unwrap_or_default())
+        });
+        Self::build(config, names, hooks.roots.as_deref())
+    }
+
+    /// As [`Egress::new`], where `look_up` is asked for the addresses of a name, each time anew: names whose owner gives
+    /// another answer each time.
+    pub fn with_names(
+        config: EgressConfig,
+        look_up: impl Fn(&str) -> Vec<SocketAddr> + Send + Sync + 'static,
+    ) -> Result<Arc<Self>, SetupError> {
+        Self::build(config, Some(Box::new(look_up)), None)
+    }
+
+    fn build(
+        config: EgressConfig,
+        names: Option<LookUp>,
+        roots: Option<&[u8]>,
+    ) -> Result<Arc<Self>, SetupError> {
         let resolver = Arc::new(Resolver {
             guard: Guard::new(config.allow, config.allow_http),
             own: ArcSwap::from_pointee(config.own_listeners),
-            names: hooks.names,
+            names,
         });
-        let (connect, idle) = (config.connect_timeout, config.stream_idle_timeout);
-        let streams = stream::Streams::new(&resolver, connect, idle, hooks.roots.as_deref())?;
-        let roots = match hooks.roots {
-            Some(pem) => Some(reqwest::Certificate::from_pem_bundle(&pem).map_err(SetupError::Client)?),
-            None => None,
-        };
-        let client = || client(&resolver, config.connect_timeout, roots.clone());
-        let fresh = client().http1_only().pool_max_idle_per_host(0);
+        let tls = tls::verified(roots)?;
+        let client = |http2| client(&resolver, config.connect_timeout, tls::speaking(&tls, http2));
+        let fresh = client(false).http1_only().pool_max_idle_per_host(0);
         #[cfg(feature = "failpoints")]
         let fresh = fresh.connector_layer(points::Connected);
         let fresh = fresh.build().map_err(SetupError::Client)?;
         let pooled =
-            client().pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
+            client(true).pool_idle_timeout(Duration::from_secs(30)).build().map_err(SetupError::Client)?;
+        let streams =
+            stream::Streams::new(&resolver, config.connect_timeout, config.stream_idle_timeout, tls);
         let EgressConfig { idle_timeout, connect_timeout, token_timeout, .. } = config;
         Ok(Arc::new(Self { resolver, fresh, pooled, idle_timeout, streams, connect_timeout, token_timeout }))
     }
@@ -265,20 +283,17 @@ impl std::fmt::Debug for Egress {
 fn client(
     resolver: &Arc<Resolver>,
     connect_timeout: Duration,
-    roots: Option<Vec<reqwest::Certificate>>,
+    tls: rustls::ClientConfig,
 ) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
+    reqwest::Client::builder()
         .user_agent(concat!("vouchsafe/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
         .connect_timeout(connect_timeout)
-        .dns_resolver(Guarded(Arc::clone(resolver)));
-    match roots {
-        Some(roots) => builder.tls_certs_only(roots),
-        None => builder,
-    }
+        .dns_resolver(Guarded(Arc::clone(resolver)))
+        .tls_backend_preconfigured(tls)
 }
 
 /// Tells "never sent" from "unknown". Only the kind survives: `reqwest::Error` itself holds the URL.

@@ -187,8 +187,12 @@ impl Writer {
             match order {
                 Order::Done(number) => {
                     state.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
-                    if self.live.remove(&number).is_some() && self.mark(number).is_err() {
+                    if self.live.remove(&number).is_some()
+                        && let Err(error) = self.mark(number)
+                    {
                         tracing::warn!(
+                            entry = number,
+                            error = &error as &dyn std::error::Error,
                             "a journal entry could not be marked done; it is replayed at the next start"
                         );
                     }

@@ -26,6 +26,7 @@
 //! | [`clock`], [`random`] | time and randomness, so that tests can decide them |
 //! | [`failpoint`] | places at which fault tests stop the process; nothing without the feature |
 //! | [`ids`] | ids of new rows, made of clock and random source |
+//! | [`signing`] | signatures: JWTs and those over whole requests; knows neither providers nor the network |
 //! | [`secret`] | the hub's own keys and tokens |
 //! | [`demo`] | a fake provider with faults and a small host app; knows nothing of the hub |
 //!
@@ -49,6 +50,7 @@ pub mod public_suffix;
 pub mod random;
 pub mod secret;
 pub mod service;
+pub mod signing;
 pub mod store;
 pub mod telemetry;
 pub mod vault;

@@ -8,5 +8,5 @@ use vouchsafe::cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::run(std::env::args_os(), &std::env::vars().collect())
+    cli::run(std::env::args_os(), std::env::vars_os())
 }

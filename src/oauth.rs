@@ -5,12 +5,16 @@
 //! shape of RFC 6749. Sending and reading are two steps, so that a complete answer can be kept before it is read. This
 //! module must not know rows, credentials or retries: it says what happened, in the classes of `refresh.md`, section 6.
 
+mod assertion;
 pub mod authorize;
 mod body;
 pub mod callback;
 mod error;
 pub mod exchange;
+pub mod mcp;
 pub mod mint;
+pub mod oauth1;
+pub mod oidc;
 pub mod pkce;
 mod received;
 pub mod refresh;

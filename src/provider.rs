@@ -13,6 +13,7 @@ mod pattern;
 mod registry;
 mod report;
 mod schema;
+mod shipped;
 mod source;
 mod template;
 mod url_template;
@@ -20,10 +21,12 @@ mod values;
 mod variable;
 
 pub use self::definition::{
-    Account, ApiKey, AuthMethod, AuthorizationResponse, Basic, CaptureError, Captured, Check, CheckOutcome,
-    CheckRequest, ClientCredentials, CodeChallenge, Definition, Exchange, FieldError, FieldSource, Headers,
-    HostOwner, Jwt, JwtAlgorithm, Limits, OAuth2, Param, ParamValue, Params, Placement, Refresh, Reuse,
-    RevokeScope, Session, TokenRequest, TokenRequestFormat, TokenResponse,
+    Account, ApiKey, AuthMethod, AuthorizationResponse, AwsSigV4, Basic, CaptureError, Captured, Check,
+    CheckOutcome, CheckRequest, ClientCredentials, CodeChallenge, Definition, Exchange, FieldError,
+    FieldSource, Headers, HostOwner, Jwt, JwtShape, Limits, MCP_AUTHORIZATION_ENDPOINT, MCP_BY_BASIC,
+    MCP_ISSUER, MCP_NAMES_ISSUER, MCP_RESOURCE, MCP_REVOCATION_ENDPOINT, MCP_TOKEN_ENDPOINT, Mcp, OAuth1,
+    OAuth2, Param, ParamValue, Params, Placement, Refresh, Reuse, RevokeScope, Session, TOKEN_SECRET,
+    TokenRequest, TokenRequestFormat, TokenResponse,
 };
 pub use self::path::Path;
 pub use self::registry::{Registry, Sources, check_paths};

@@ -42,6 +42,14 @@ impl PlainToken {
         HashedToken(hex::encode(Sha256::digest(self.0.expose_secret())))
     }
 
+    /// The token of the link that goes with this token of a modal. Nobody makes the modal's of the link's, so that
+    /// whoever holds a link can't say that they have come another way.
+    #[must_use]
+    pub fn for_link(&self) -> Self {
+        let made = Sha256::new().chain_update(b"link.").chain_update(self.0.expose_secret()).finalize();
+        Self(URL_SAFE_NO_PAD.encode(made).into())
+    }
+
     /// The value itself, to hand it to its owner.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -159,5 +167,16 @@ mod tests {
         let token = PlainToken::random(&SystemRandom);
         assert!(token.hash().matches(token.hash().as_str()));
         assert!(!PlainToken::random(&SystemRandom).hash().matches(token.hash().as_str()));
+    }
+
+    #[test]
+    fn a_link_has_a_token_of_its_own() {
+        let token = PlainToken::random(&SystemRandom);
+        let link = token.for_link();
+        assert_eq!(link.expose(), token.for_link().expose());
+        assert_eq!(link.expose().len(), token.expose().len());
+        assert_ne!(link.expose(), token.expose());
+        assert_ne!(link.expose(), token.hash().as_str());
+        assert!(!link.for_link().hash().matches(link.hash().as_str()));
     }
 }

@@ -6,6 +6,7 @@
 pub mod adoption;
 mod alarm;
 pub mod audit;
+pub mod backup;
 pub mod bootstrap;
 pub mod check;
 pub mod connect;
@@ -20,6 +21,7 @@ pub mod integrations;
 pub mod keys;
 mod limits;
 pub mod mail;
+pub mod master_key;
 mod material;
 pub mod members;
 pub mod overview;
@@ -31,6 +33,7 @@ mod references;
 pub mod refresh;
 mod revocation;
 pub mod secrets;
+mod steps;
 pub mod sweep;
 pub mod tokens;
 mod unauthorized;
@@ -101,6 +104,8 @@ pub struct Parts {
     pub mailer: Option<mail::Mailer>,
     /// Where token answers are written down; without one, no token is spent.
     pub journal: Option<Journal>,
+    /// Signs members in; none where they sign in by password alone.
+    pub single_sign_on: Option<members::single_sign_on::SingleSignOn>,
 }
 
 /// The use cases.
@@ -119,6 +124,7 @@ pub struct Hub {
     uses: tokens::Uses,
     secret_uses: references::SecretUses,
     call_limits: limits::CallLimits,
+    visit_limits: connect::VisitLimits,
     keys: keys::KeyCache,
     environments: Recent<EnvironmentId, (Environment, Tenant)>,
     connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
@@ -138,6 +144,7 @@ pub struct Hub {
     pace: webhooks::Pace,
     line: webhooks::Line,
     mailer: Option<mail::Mailer>,
+    single_sign_on: Option<members::single_sign_on::SingleSignOn>,
     /// Passwords hashed at once: each takes 19 MiB and a core.
     hashing: Semaphore,
     /// Work that outlives the request that began it.
@@ -165,6 +172,7 @@ impl Hub {
             uses: tokens::Uses::default(),
             secret_uses: references::SecretUses::default(),
             call_limits: limits::CallLimits::new(),
+            visit_limits: connect::VisitLimits::default(),
             keys: keys::KeyCache::new(),
             environments: Recent::default(),
             connectors: Recent::default(),
@@ -179,6 +187,7 @@ impl Hub {
             pace: parts.pace,
             line: webhooks::Line::default(),
             mailer: parts.mailer,
+            single_sign_on: parts.single_sign_on,
             hashing: Semaphore::new(members::HASHED_AT_ONCE),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),

@@ -8,6 +8,7 @@ pub mod adoption;
 pub mod api_key;
 pub mod attempt;
 pub mod audit;
+pub mod backup;
 pub mod connector;
 pub mod credential;
 pub mod data_key;
@@ -35,9 +36,13 @@ pub mod workspace;
 
 mod credential_row;
 mod open;
+#[cfg(test)]
+mod plans;
+mod schema;
 mod writes;
 
 pub use open::DatabaseUrl;
+pub use schema::Schema;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,13 +148,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.begin_record().await?;
+        tx.write = self.writes.as_ref().map(Writes::begin);
+        Ok(tx)
+    }
+
+    /// The same for the record of what was done and its retention. Rows that are kept between two writes stay as they
+    /// are, so nothing else may be written in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn begin_record(&self) -> Result<Tx, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         let transaction = self.writer.begin_with_options(options).await?;
-        let write = self.writes.as_ref().map(Writes::begin);
-        Ok(Tx { write, transaction, outbox: Arc::clone(&self.outbox), posted: AtomicBool::new(false) })
+        Ok(Tx { write: None, transaction, outbox: Arc::clone(&self.outbox), posted: AtomicBool::new(false) })
     }
 
     /// Wakes after a transaction of this process has put something into the outbox and lasts.
@@ -226,6 +241,15 @@ fn statement<C: ConnectionTrait>(
     values: impl IntoIterator<Item = Value>,
 ) -> Statement {
     Statement::from_sql_and_values(connection.get_database_backend(), sql, values)
+}
+
+/// A join that SQLite makes in the order of the words: left to choose, it takes what is null for rare and begins with
+/// whole tables. A server knows its tables.
+const fn join_in_order(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "JOIN",
+        _ => "CROSS JOIN",
+    }
 }
 
 /// A statement in the making: its text, and the values bound in it.

@@ -8,7 +8,7 @@ mod keyring;
 mod master;
 mod signing;
 
-pub use envelope::{OpenError, Place};
+pub use envelope::{OpenError, Place, Unopened};
 pub use keyring::{Keyring, UnknownKey};
 pub use master::{MasterKey, MasterKeyError, MasterKeys};
 
@@ -45,6 +45,17 @@ pub enum SealError {
     /// The cipher refused, which it does only beyond 64 GiB.
     #[error("the cipher refused")]
     Cipher,
+}
+
+/// Why a data key could not be wrapped anew.
+#[derive(Debug, thiserror::Error)]
+pub enum RewrapError {
+    /// None of the master keys opens it.
+    #[error(transparent)]
+    Open(#[from] Unopened),
+    /// It can't be wrapped.
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 impl Vault {
@@ -87,6 +98,39 @@ impl Vault {
         Ok(())
     }
 
+    /// The fingerprint of the master key that wraps.
+    pub fn master_key(&self) -> &str {
+        self.master.current().fingerprint()
+    }
+
+    /// The same data key, wrapped by the present master key; none where it is already.
+    ///
+    /// # Errors
+    /// [`RewrapError`].
+    pub fn rewrap(&self, wrapped: &WrappedKey) -> Result<Option<WrappedKey>, RewrapError> {
+        if wrapped.master_key == self.master_key() {
+            return Ok(None);
+        }
+        let shut = |why| Unopened::key(wrapped, why);
+        let key = self.master.unwrap(wrapped).map_err(shut)?;
+        let again = WrappedKey {
+            master_key: self.master_key().to_owned(),
+            wrapped: self.master.wrap(
+                wrapped.id,
+                wrapped.owner,
+                wrapped.purpose,
+                &key,
+                self.random.as_ref(),
+            )?,
+            ..wrapped.clone()
+        };
+        // Nothing else opens what this key sealed, so it is read back before the old wrapping goes.
+        if *self.master.unwrap(&again).map_err(shut)? != *key {
+            return Err(shut(OpenError::Content).into());
+        }
+        Ok(Some(again))
+    }
+
     /// Whether the data key that sealed `sealed` is known here.
     pub fn knows(&self, sealed: &Sealed) -> bool {
         envelope::key_id(sealed).is_ok_and(|id| self.ring.by_id(id).is_ok())
@@ -105,8 +149,12 @@ impl Vault {
     /// Opens what was sealed for the row at `place`.
     ///
     /// # Errors
-    /// [`OpenError`]: never an empty value.
-    pub fn open<T: DeserializeOwned>(&self, place: &Place<'_>, sealed: &Sealed) -> Result<T, OpenError> {
+    /// [`Unopened`]: never an empty value.
+    pub fn open<T: DeserializeOwned>(&self, place: &Place<'_>, sealed: &Sealed) -> Result<T, Unopened> {
+        self.open_here(place, sealed).map_err(|why| Unopened::at(place, sealed, why))
+    }
+
+    fn open_here<T: DeserializeOwned>(&self, place: &Place<'_>, sealed: &Sealed) -> Result<T, OpenError> {
         let key = self.ring.by_id(envelope::key_id(sealed)?)?;
         let plain = envelope::open(&key, place, sealed)?;
         serde_json::from_slice(&plain).map_err(|_| OpenError::Content)

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +55,7 @@ where
     let hub = Arc::clone(hub);
     tracker.spawn(async move {
         let closing = hub.closing();
+        let mut failures = Failures::default();
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -62,15 +63,38 @@ where
                 () = closing.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            if let Err(error) = work.call(&hub).await {
-                tracing::error!(
-                    work = name,
-                    error = &error as &dyn std::error::Error,
-                    "work failed, tried again later"
-                );
-            }
+            failures.tell(name, work.call(&hub).await);
         }
     });
+}
+
+/// How often the same error is told while it lasts: an outage of the database would fill the log.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
+
+/// The failures of one piece of work since it last went well.
+#[derive(Default)]
+struct Failures {
+    count: u64,
+    told: Option<Instant>,
+}
+
+impl Failures {
+    /// Logs the first failure, then one a minute, and the end of it.
+    fn tell(&mut self, work: &str, done: Result<(), Error>) {
+        let Err(error) = done else {
+            if self.count > 0 {
+                tracing::info!(work, failures = self.count, "work goes on");
+            }
+            *self = Self::default();
+            return;
+        };
+        self.count += 1;
+        if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            self.told = Some(Instant::now());
+            let (error, failures) = (&error as &dyn std::error::Error, self.count);
+            tracing::error!(work, error, failures, "work failed, tried again later");
+        }
+    }
 }
 
 /// An async method of the hub.

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # The one command of the tests: bash tests/run.sh [LAYER...]
 #
-#   LAYER       static, unit, it, real, contract, browser; all of these by default; and fault, by name alone until
-#               it was seen whole within its time
+#   LAYER       static, unit, it, real, contract, browser, fault; all of these by default
 #   TEST_SCALE  commit (default), nightly or release: how many cases and how much time a test may take
 #   CI=true     a missing component is a failure, otherwise it is a skip that is listed at the end
 #
@@ -12,7 +11,6 @@ set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly LAYERS=(static unit it real contract browser fault)
-readonly DEFAULT_LAYERS=(static unit it real contract browser)
 readonly NEXTEST_VERSION=0.9.143 DENY_VERSION=0.20.2
 
 PASSED=0 FAILED=0 SKIPPED=0
@@ -29,7 +27,7 @@ main() {
     *) usage "unknown TEST_SCALE: $scale" ;;
   esac
   local requested=("$@")
-  [ $# -gt 0 ] || requested=("${DEFAULT_LAYERS[@]}")
+  [ $# -gt 0 ] || requested=("${LAYERS[@]}")
   for layer in "${requested[@]}"; do
     [[ " ${LAYERS[*]} " == *" $layer "* ]] || usage "unknown layer: $layer"
   done
@@ -40,9 +38,9 @@ main() {
   trap 'exit 130' INT TERM
 
   install_packages "${requested[@]}"
-  needs real contract browser -- "${requested[@]}" && install_npm
-  needs real contract -- "${requested[@]}" && install_python
-  needs unit it real contract browser fault -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION"
+  needs real contract browser fault -- "${requested[@]}" && install_npm
+  needs real contract fault -- "${requested[@]}" && install_python
+  needs unit it real contract browser fault -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION" --debug
   for layer in "${requested[@]}"; do
     "layer_$layer"
   done
@@ -96,10 +94,11 @@ layer_browser() {
   nextest browser --test browser
 }
 
-# The build with failure points is copied away: the next build puts the usual binary back in its place.
+# The build with failure points is copied away: the next build puts the usual binary back in its place. Built with the
+# test beside it, it takes the libraries as the other layers have them.
 layer_fault() {
   headline "fault: the build with failure points"
-  if ! cargo build --locked --features failpoints --bin vouchsafe; then
+  if ! cargo build --locked --features failpoints --bin vouchsafe --test fault; then
     fail "fault: no build with failure points"
     return 0
   fi

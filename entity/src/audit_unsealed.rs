@@ -1,4 +1,5 @@
-//! Audit events that are in no batch yet. The database puts each event here as it comes.
+//! Audit events that are in no batch yet. The database puts each event here as it comes, unless its batch is
+//! closed with it.
 
 use sea_orm::entity::prelude::*;
 

@@ -20,7 +20,7 @@ pub struct Model {
     pub id: SessionId,
     /// For whom.
     pub user_id: UserId,
-    /// SHA-256 of the secret half of its token.
+    /// SHA-256 of the secret half of its link's token, which is made of the modal's.
     pub secret_hash: String,
     /// The feature it is for.
     pub integration: Option<String>,

@@ -56,7 +56,7 @@ pub struct Model {
     pub attempt_version: Option<i64>,
     /// What is known of that attempt.
     pub attempt_state: Option<AttemptState>,
-    /// When it began.
+    /// When the last attempt since the last success began, whether or not its outcome is known.
     pub attempt_started_at: Option<Millis>,
     /// Of the last failure.
     pub fail_class: Option<FailClass>,

@@ -62,6 +62,10 @@ kind! {
         Session = "session",
         /// A signing key.
         Jwt = "jwt",
+        /// The user consents in a browser; each call is signed (OAuth 1.0a).
+        OAuth1 = "oauth1",
+        /// Keys that sign each call, by AWS Signature Version 4.
+        AwsSigV4 = "aws_sigv4",
     }
 }
 
@@ -174,8 +178,10 @@ kind! {
         Revoked = "revoked",
         /// F: the connector's client is at fault.
         Client = "client",
-        /// G: our own row or key is at fault.
+        /// G: what we have for the request is at fault.
         Local = "local",
+        /// G: the vault can't open the row.
+        Unopened = "unopened",
         /// H: another 4xx.
         Other = "other",
     }

@@ -11,6 +11,7 @@ pub mod activity;
 pub mod adoption;
 pub mod api_key;
 pub mod audit_batch;
+pub mod audit_closing;
 pub mod audit_event;
 pub mod audit_removal;
 pub mod audit_unsealed;

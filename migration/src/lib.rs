@@ -17,6 +17,10 @@ mod m20261122_000011_create_member;
 mod m20261122_000012_chain_audit;
 mod m20261122_000013_log_attempts;
 mod m20261122_000015_index_record;
+mod m20261122_000017_index_invitation;
+mod m20261122_000018_index_status;
+mod m20261122_000019_index_live_status;
+mod m20261122_000020_close_at_once;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -39,6 +43,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000012_chain_audit::Migration),
             Box::new(m20261122_000013_log_attempts::Migration),
             Box::new(m20261122_000015_index_record::Migration),
+            Box::new(m20261122_000017_index_invitation::Migration),
+            Box::new(m20261122_000018_index_status::Migration),
+            Box::new(m20261122_000019_index_live_status::Migration),
+            Box::new(m20261122_000020_close_at_once::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::domain::adoption::Home;
 use crate::random::Random;
 use crate::service::Hub;
+use crate::store::{self, Store};
 
 /// What a database file without its instance file says.
 const NOTHING: &str = "no instance file";
@@ -26,17 +27,27 @@ pub(super) async fn home(
     hub: &Hub,
     random: Option<&dyn Random>,
 ) -> Result<Home, BuildError> {
-    let instance = match config.database.url.path().map(|path| instance_file(&path)) {
-        None => String::new(),
-        Some(file) => {
-            let failed = |source| BuildError::DataDir { path: file.clone(), source };
-            if let Some(random) = random {
-                make(&file, random).map_err(failed)?;
-            }
-            mark(&file).map_err(failed)?.unwrap_or_else(|| NOTHING.to_owned())
-        }
-    };
+    let instance = instance(config, random)?;
     hub.home(public_url(config), instance).await.map_err(BuildError::Bootstrap)
+}
+
+/// The same with the database alone. Nothing is made.
+pub(super) async fn home_of(config: &Config, store: &Store) -> Result<Home, BuildError> {
+    let instance = instance(config, None)?;
+    let place = store::adoption::place(store).await?.unwrap_or(instance);
+    Ok(Home { public_url: public_url(config), place })
+}
+
+/// What the file beside an embedded database says.
+fn instance(config: &Config, random: Option<&dyn Random>) -> Result<String, BuildError> {
+    let Some(file) = config.database.url.path().map(|path| instance_file(&path)) else {
+        return Ok(String::new());
+    };
+    let failed = |source| BuildError::DataDir { path: file.clone(), source };
+    if let Some(random) = random {
+        make(&file, random).map_err(failed)?;
+    }
+    Ok(mark(&file).map_err(failed)?.unwrap_or_else(|| NOTHING.to_owned()))
 }
 
 /// The address that tells this deployment from others; a free port is another one at every start and tells nothing.
@@ -46,7 +57,8 @@ fn public_url(config: &Config) -> Option<String> {
     server.public_url.as_ref().map(ToString::to_string).or(fixed)
 }
 
-fn instance_file(database: &Path) -> PathBuf {
+/// The file beside a database that says which one it is.
+pub(super) fn instance_file(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".instance");
     name.into()

@@ -9,8 +9,9 @@ use secrecy::SecretString;
 
 use super::BuildError;
 use crate::config::{Config, MasterKeySource};
+use crate::domain::data_key::WrappedKey;
 use crate::random::Random;
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError};
 use crate::vault::{MasterKey, MasterKeyError, MasterKeys};
 
 const FILE: &str = "master.key";
@@ -21,6 +22,14 @@ pub enum KeyError {
     /// The file can't be read or written.
     #[error("cannot use the master key file {}: {source}", path.display())]
     File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file that a variable names can't be read.
+    #[error("cannot read the master key file {}, which VOUCHSAFE_MASTER_KEY_FILE names: {source}", path.display())]
+    Named {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -59,34 +68,83 @@ pub enum KeyError {
     Required,
 }
 
+/// What a look at the master key came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckedKey {
+    /// It opens what is there; or there is nothing yet.
+    Fits,
+    /// The database can't be reached, so the key was only read.
+    Unreached,
+}
+
 /// Finds the master keys for a configuration, or makes one for an empty SQLite database.
 pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterKeys, BuildError> {
-    let expected = fingerprints_in_use(config).await?;
-    let given = match &config.master_key {
+    let given = given(config)?;
+    let expected = match fingerprints_in_use(config).await {
+        Err(_) if given.is_none() && !config.database.url.is_sqlite() => {
+            return Err(KeyError::Required.into());
+        }
+        expected => expected?,
+    };
+    match compared(config, given, &expected)? {
+        Some(keys) => Ok(keys),
+        None => Ok(MasterKeys::one(make(&file(config), random)?)),
+    }
+}
+
+/// Compares the master keys of a configuration with what the database is sealed with. Nothing is made.
+pub(super) async fn check(config: &Config) -> Result<CheckedKey, BuildError> {
+    let given = given(config)?;
+    let is_sqlite = config.database.url.is_sqlite();
+    match fingerprints_in_use(config).await {
+        Err(BuildError::Store(_)) if !is_sqlite && given.is_none() => Err(KeyError::Required.into()),
+        Err(BuildError::Store(_)) if !is_sqlite => Ok(CheckedKey::Unreached),
+        expected => {
+            compared(config, given, &expected?)?;
+            Ok(CheckedKey::Fits)
+        }
+    }
+}
+
+/// Where a key is made, and looked for where none is named.
+pub(super) fn file(config: &Config) -> PathBuf {
+    config.database.data_dir.join(FILE)
+}
+
+/// The keys that the configuration names, read.
+pub(super) fn given(config: &Config) -> Result<Option<MasterKeys>, KeyError> {
+    Ok(match &config.master_key {
         MasterKeySource::Value(text) => {
             tracing::warn!(
                 "the master key comes from a variable, which root can read; VOUCHSAFE_MASTER_KEY_FILE is safer"
             );
-            Some(MasterKeys::parse(text).map_err(KeyError::from)?)
+            Some(MasterKeys::parse(text)?)
         }
-        MasterKeySource::File(path) => Some(read(path)?),
+        MasterKeySource::File(path) => Some(read(path).map_err(named)?),
         MasterKeySource::DataDir => {
-            let path = config.database.data_dir.join(FILE);
+            let path = file(config);
             if path.exists() { Some(read(&path)?) } else { None }
         }
-    };
+    })
+}
+
+/// The given keys where they open what is there; none where one may be made.
+pub(super) fn compared(
+    config: &Config,
+    given: Option<MasterKeys>,
+    expected: &[String],
+) -> Result<Option<MasterKeys>, KeyError> {
     if let Some(keys) = given {
-        compare(&keys, &expected)?;
-        return Ok(keys);
+        compare(&keys, expected)?;
+        return Ok(Some(keys));
     }
-    let path = config.database.data_dir.join(FILE);
     if !expected.is_empty() {
-        return Err(KeyError::Missing { expected: expected.join(", "), path }.into());
+        return Err(KeyError::Missing { expected: expected.join(", "), path: file(config) });
     }
     if !config.database.url.is_sqlite() {
-        return Err(KeyError::Required.into());
+        return Err(KeyError::Required);
     }
-    Ok(MasterKeys::one(make(&path, random)?))
+    Ok(None)
 }
 
 /// The fingerprints of the master keys that wrap data keys now; none for a database that is not there yet.
@@ -97,12 +155,31 @@ async fn fingerprints_in_use(config: &Config) -> Result<Vec<String>, BuildError>
     let store = Store::open(&config.database.url).await?;
     let mut found = Vec::new();
     if store.is_migrated().await? {
-        found = store::data_key::all(&store).await?.into_iter().map(|key| key.master_key).collect();
-        found.sort();
-        found.dedup();
+        found = fingerprints_of(&store).await?;
     }
     store.close().await?;
     Ok(found)
+}
+
+/// The fingerprints of the master keys that wrap the data keys of `store`.
+pub(super) async fn fingerprints_of(store: &Store) -> Result<Vec<String>, StoreError> {
+    Ok(fingerprints(&store::data_key::all(store).await?))
+}
+
+/// The fingerprints of the master keys around `wrapped`.
+pub(super) fn fingerprints(wrapped: &[WrappedKey]) -> Vec<String> {
+    let mut found: Vec<String> = wrapped.iter().map(|key| key.master_key.clone()).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The master keys of a configuration, which are those of `expected`. Nothing is made.
+pub(super) fn opening(config: &Config, expected: &[String]) -> Result<MasterKeys, KeyError> {
+    let missing = || KeyError::Missing { expected: expected.join(", "), path: file(config) };
+    let keys = given(config)?.ok_or_else(missing)?;
+    compare(&keys, expected)?;
+    Ok(keys)
 }
 
 fn compare(keys: &MasterKeys, expected: &[String]) -> Result<(), KeyError> {
@@ -116,6 +193,14 @@ fn compare(keys: &MasterKeys, expected: &[String]) -> Result<(), KeyError> {
     }
     let found: Vec<&str> = keys.fingerprints().collect();
     Err(KeyError::Wrong { expected: missing.join(", "), found: found.join(", ") })
+}
+
+/// An operator looks for the variable, not for the path alone.
+fn named(error: KeyError) -> KeyError {
+    match error {
+        KeyError::File { path, source } => KeyError::Named { path, source },
+        other => other,
+    }
 }
 
 fn read(path: &Path) -> Result<MasterKeys, KeyError> {

@@ -1,5 +1,7 @@
 //! Serving: the listener, its connections and loops, and the way they end.
 
+mod begun;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower::Layer as _;
 
+use self::begun::Begun;
 use super::lock::DirLock;
 use super::{App, BuildError, Deps};
 use crate::config::Config;
@@ -25,8 +28,10 @@ use crate::random::Random;
 use crate::service::Hub;
 use crate::worker;
 
-/// A client has so long to send its request's head.
+/// A client has so long to send its request's head, and to answer where it is asked whether it is there.
 const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Clients of HTTP/2 are asked that so often.
+const STILL_THERE: Duration = Duration::from_secs(30);
 /// What HTTP/1.1 reads at once: the largest head of a request, and what a streamed body holds.
 const BUFFER: usize = 64 * 1024;
 /// Connections at once.
@@ -97,6 +102,7 @@ impl Running {
         super::compare_clocks(&app.hub).await?;
         app.hub.note_definitions().await.map_err(BuildError::Bootstrap)?;
         super::home::move_in(config, &app.hub, random.as_ref()).await?;
+        app.hub.note_start(&config.given);
         let own_metrics = metrics_listener.is_some();
         app.state.metrics = metrics.clone().filter(|_| !own_metrics);
         write_address(&config.database.data_dir, address);
@@ -144,8 +150,10 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 
 /// For whoever asked for port 0. Not being able to write it stops nothing.
 fn write_address(directory: &Path, address: SocketAddr) {
-    if let Err(error) = std::fs::write(directory.join("address"), address.to_string()) {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the address file could not be written");
+    let file = directory.join("address");
+    if let Err(error) = std::fs::write(&file, address.to_string()) {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(path = %file.display(), error, "the address file could not be written");
     }
 }
 
@@ -159,7 +167,7 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(BUFFER);
-    builder.http2().timer(TokioTimer::new());
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(STILL_THERE).keep_alive_timeout(HEADER_TIME);
     loop {
         let accepted = tokio::select! {
             () = closing.cancelled() => break,
@@ -209,6 +217,9 @@ fn connect(
     // Around the router, not inside it: a layer of the router would be put around each of its routes.
     let service = Extension(ConnectInfo(peer)).layer(router.clone());
     builder
-        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection_with_upgrades(
+            TokioIo::new(Begun::within(stream, HEADER_TIME)),
+            TowerToHyperService::new(service),
+        )
         .into_owned()
 }

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use crate::app;
 use crate::config::Config;
-use crate::service::Error;
 
+use super::commands::{failed, no_database};
 use super::{CliError, say};
 
 /// Checks the log in the database and against `heads`, the files of heads outside; none = the hub's own.
 pub(super) async fn verify(config: &Config, heads: &[PathBuf]) -> Result<(), CliError> {
     if config.database.url.is_absent_file() {
-        return Err(CliError::Said("there is no database here yet".to_owned()));
+        return Err(no_database());
     }
     let hub = app::offline(config).await?.hub;
     let own = [app::heads_file(config)];
@@ -44,11 +44,4 @@ pub(super) async fn verify(config: &Config, heads: &[PathBuf]) -> Result<(), Cli
          batch yet, {outside} heads outside",
         found.events, found.batches, found.removed, found.waiting
     ))
-}
-
-fn failed(error: Error) -> CliError {
-    match error {
-        Error::Store(error) => CliError::Build(error.into()),
-        error => CliError::Said(error.to_string()),
-    }
 }

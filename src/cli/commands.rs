@@ -1,7 +1,9 @@
-//! Commands on the database: keys, workspaces, environments; and the check of a configuration.
+//! Commands on the database: its schema and adoption, keys, members, workspaces, environments; and the check of a
+//! configuration.
 
-use crate::app::{self, Adopted, App};
+use crate::app::{self, Adopted, App, CheckedKey};
 use crate::config::Config;
+use crate::domain::page::PageRequest;
 use crate::http::render::Renderer;
 use crate::random::SystemRandom;
 use crate::service::keys::NewApiKey;
@@ -15,17 +17,34 @@ pub(super) fn generate_master_key(label: &str) -> Result<(), CliError> {
     say(MasterKey::random(label, &SystemRandom).to_text().as_str())
 }
 
-pub(super) fn check(config: &Config) -> Result<(), CliError> {
+pub(super) async fn check(config: &Config) -> Result<(), CliError> {
     let sources = app::provider_sources(config);
     let registry = crate::provider::Registry::load(&sources)
         .map_err(|report| app::BuildError::Providers(Box::new(report)))?;
     Renderer::load().map_err(app::BuildError::from)?;
+    if let Some(sign_on) = &config.single_sign_on {
+        let redirect = app::sign_on_redirect(config)?;
+        say(format!(
+            "single sign-on by {} at {}; it is to know the redirect URI {redirect}",
+            sign_on.name, sign_on.issuer
+        ))?;
+    }
+    for name in &config.unknown {
+        say(format!("{name} is no variable that the hub reads; see that it is no misspelling"))?;
+    }
+    if app::check_master_key(config).await? == CheckedKey::Unreached {
+        say("the database can't be reached, so the master key was not compared with what it is sealed with")?;
+    }
     say(format!("configuration, {} providers and templates are in order", registry.len()))
+}
+
+pub(super) async fn migrate(config: &Config) -> Result<(), CliError> {
+    Ok(app::migrate(config).await?)
 }
 
 pub(super) async fn adopt(config: &Config, check: bool) -> Result<(), CliError> {
     if config.database.url.is_absent_file() {
-        return Err(CliError::Said("there is no database here yet; `vouchsafe serve` makes one".to_owned()));
+        return Err(no_database());
     }
     match app::adopt(config, check).await? {
         Adopted::Already => say("this deployment may refresh what is in its database"),
@@ -43,21 +62,54 @@ pub(super) async fn adopt(config: &Config, check: bool) -> Result<(), CliError> 
     }
 }
 
+/// Wraps all data keys by the master key that stands first.
+pub(super) async fn rewrap(config: &Config) -> Result<(), CliError> {
+    if config.database.url.is_absent_file() {
+        return Err(no_database());
+    }
+    let done = hub(config).await?.hub.rewrap_keys().await.map_err(failed)?;
+    say(format!(
+        "{} data keys were wrapped anew by the master key {}, {} were already; no other master key is needed now",
+        done.anew, done.master_key, done.already
+    ))
+}
+
+pub(super) fn no_database() -> CliError {
+    CliError::Said("there is no database here yet; `vouchsafe serve` makes one".to_owned())
+}
+
 async fn hub(config: &Config) -> Result<App, CliError> {
     Ok(app::offline(config).await?)
 }
 
+/// A refusal in words, where `missing` says what is not there.
 fn said(error: Error, missing: &str) -> CliError {
     match error {
         Error::NotFound => CliError::Said(missing.to_owned()),
+        error => failed(error),
+    }
+}
+
+/// What a member of a request is called on the command line.
+fn argument(pointer: &str) -> &str {
+    match pointer.split('/').nth(1).unwrap_or_default() {
+        "scopes" => "--scope",
+        "period" => "--expires",
+        member => member,
+    }
+}
+
+/// A refusal in words.
+pub(super) fn failed(error: Error) -> CliError {
+    match error {
         Error::Invalid(violations) => {
             let lines: Vec<_> =
-                violations.into_iter().map(|v| format!("{}: {}", v.pointer, v.message)).collect();
+                violations.into_iter().map(|v| format!("{}: {}", argument(&v.pointer), v.message)).collect();
             CliError::Said(lines.join("\n"))
         }
         Error::Refused { detail, .. } => CliError::Said(detail),
         Error::Store(error) => CliError::Build(error.into()),
-        Error::Internal(what) => CliError::Said(what.to_owned()),
+        Error::NotFound | Error::Internal(_) => CliError::Said(error.to_string()),
     }
 }
 
@@ -65,21 +117,14 @@ pub(super) async fn keys(config: &Config, command: Keys) -> Result<(), CliError>
     let app = hub(config).await?;
     match command {
         Keys::Create(new) => create_key(&app, new).await,
-        Keys::List(place) => {
-            let missing =
-                format!("there is no environment {} in the workspace {}", place.environment, place.workspace);
-            let actor = app.hub.operator_in(&place.workspace, &place.environment).await;
-            let actor = actor.map_err(|error| said(error, &missing))?;
-            let page = crate::domain::page::PageRequest { limit: 200, after: None };
-            let keys = app.hub.list_api_keys(&actor, &page).await.map_err(|error| said(error, &missing))?;
-            for key in keys.items {
-                let end = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
-                let state = if key.active { "active" } else { "inactive" };
-                let scopes = key.scopes.words().join(" ");
-                say(format!(
-                    "{}  {}…  {state}  expires {end}  [{scopes}]  {}",
-                    key.id, key.prefix, key.name
-                ))?;
+        Keys::List { environment, workspace } => {
+            let all = environment.is_none();
+            let names = match environment {
+                Some(name) => vec![name],
+                None => environment_names(&app, &workspace).await?,
+            };
+            for name in names {
+                list_keys(&app, &workspace, &name, all).await?;
             }
             Ok(())
         }
@@ -90,6 +135,36 @@ pub(super) async fn keys(config: &Config, command: Keys) -> Result<(), CliError>
             say(format!("{id} is revoked"))
         }
     }
+}
+
+/// One line a key; with `named` each says its environment.
+async fn list_keys(app: &App, workspace: &str, environment: &str, named: bool) -> Result<(), CliError> {
+    let missing = format!("there is no environment {environment} in the workspace {workspace}");
+    let actor = app.hub.operator_in(workspace, environment).await.map_err(|error| said(error, &missing))?;
+    let place = if named { format!("{environment}  ") } else { String::new() };
+    let mut page = PageRequest { limit: 200, after: None };
+    loop {
+        let keys = app.hub.list_api_keys(&actor, &page).await.map_err(|error| said(error, &missing))?;
+        page.after = keys.next_key();
+        for key in keys.items {
+            let end = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
+            let state = if key.active { "active" } else { "inactive" };
+            let scopes = key.scopes.words().join(" ");
+            say(format!(
+                "{}  {}…  {place}{state}  expires {end}  [{scopes}]  {}",
+                key.id, key.prefix, key.name
+            ))?;
+        }
+        if page.after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+async fn environment_names(app: &App, workspace: &str) -> Result<Vec<String>, CliError> {
+    let all = app.hub.list_workspaces().await.map_err(failed)?;
+    let found = all.into_iter().find(|(other, _)| other.name == workspace);
+    Ok(found.ok_or_else(|| CliError::Said(format!("there is no workspace {workspace}")))?.1)
 }
 
 async fn create_key(app: &App, new: NewKey) -> Result<(), CliError> {
@@ -129,9 +204,7 @@ pub(super) async fn workspaces(config: &Config, command: Workspaces) -> Result<(
     let app = hub(config).await?;
     match command {
         Workspaces::List => {
-            for (workspace, environments) in
-                app.hub.list_workspaces().await.map_err(|error| said(error, ""))?
-            {
+            for (workspace, environments) in app.hub.list_workspaces().await.map_err(failed)? {
                 say(format!(
                     "{}  {}  {}  [{}]",
                     workspace.id,
@@ -143,7 +216,7 @@ pub(super) async fn workspaces(config: &Config, command: Workspaces) -> Result<(
             Ok(())
         }
         Workspaces::Create { name, state } => {
-            let made = app.hub.create_workspace(&name, state).await.map_err(|error| said(error, ""))?;
+            let made = app.hub.create_workspace(&name, state).await.map_err(failed)?;
             say(made.id)
         }
         Workspaces::SetState { name, state } => {
@@ -158,10 +231,7 @@ pub(super) async fn environments(config: &Config, command: Environments) -> Resu
     let app = hub(config).await?;
     match command {
         Environments::List { workspace } => {
-            let all = app.hub.list_workspaces().await.map_err(|error| said(error, ""))?;
-            let found = all.into_iter().find(|(other, _)| other.name == workspace);
-            let missing = || CliError::Said(format!("there is no workspace {workspace}"));
-            for name in found.ok_or_else(missing)?.1 {
+            for name in environment_names(&app, &workspace).await? {
                 say(name)?;
             }
             Ok(())

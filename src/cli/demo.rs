@@ -16,6 +16,7 @@ use crate::demo::host::{HostApp, HostConfig, HubAnswer, HubClient};
 use crate::random::{Random, SystemRandom};
 use crate::service::keys::NewApiKey;
 
+use super::commands::failed;
 use super::{CliError, block_on, say};
 
 const ENVIRONMENT: &str = "sandbox";
@@ -52,6 +53,7 @@ pub(super) fn run(env: &BTreeMap<String, String>) -> Result<(), CliError> {
     let directory = Throwaway::new()?;
     let config = config(env, &directory)?;
     crate::telemetry::start_logs(&config.server)?;
+    crate::telemetry::log_panics();
     block_on(async {
         let fake = start_apps(&directory).await?;
         let running = Running::start(&config, Deps::default(), None).await?;
@@ -62,12 +64,11 @@ pub(super) fn run(env: &BTreeMap<String, String>) -> Result<(), CliError> {
         say(format!("  Open  {}  and press Connect.", host.base_url()))?;
         say(format!("  Quillpost, one of the apps, takes the key  {}", fake::VALID_KEY))?;
         say("")?;
-        let dashboard = super::serve::owner_link(&running.hub).await?;
-        say(format!("  Set up an account for the dashboard, once, at  {dashboard}"))?;
-        say(format!(
-            "  The hub is at {} (API at /docs). Everything is forgotten on Ctrl-C.",
-            running.hub.public_url()
-        ))?;
+        let link = super::serve::owner_link(&running.hub).await?;
+        let hub = running.hub.public_url();
+        say(format!("  The dashboard: {hub}dashboard (environment {ENVIRONMENT})"))?;
+        say(format!("  Set up an account for it, once, at  {link}"))?;
+        say(format!("  The hub is at {hub} (API at /docs). Everything is forgotten on Ctrl-C."))?;
         wait().await?;
         host.stop().await;
         running.stop().await;
@@ -107,7 +108,7 @@ async fn start_apps(directory: &Throwaway) -> Result<FakeProvider, CliError> {
 async fn start_host(running: &Running, fake: &FakeProvider) -> Result<HostApp, CliError> {
     let hub_url = format!("http://{}", running.address);
     let actor = running.hub.operator_in(crate::service::bootstrap::DEFAULT_WORKSPACE, ENVIRONMENT).await;
-    let actor = actor.map_err(|_| CliError::Said("the demo's environment is missing".to_owned()))?;
+    let actor = actor.map_err(failed)?;
     let new = NewApiKey {
         name: "Acme".to_owned(),
         scopes: vec!["*".to_owned(), "credentials:reveal".to_owned()],
@@ -117,7 +118,7 @@ async fn start_host(running: &Running, fake: &FakeProvider) -> Result<HostApp, C
         rate_limit: None,
     };
     let made = running.hub.create_api_key(&actor, None, new).await;
-    let (_, key) = made.map_err(|_| CliError::Said("the demo's key could not be made".to_owned()))?;
+    let (_, key) = made.map_err(failed)?;
     let client = HubClient::new(&hub_url, key.expose().into())?;
     let settings = json!({
         "provider": fake::FERNHILL,

@@ -43,7 +43,11 @@ impl Faults {
         Ok(())
     }
 
-    fn arm(&self) -> Result<(), CliError> {
+    /// Sets points and clock once.
+    ///
+    /// # Errors
+    /// [`CliError::Refused`].
+    pub(super) fn arm(&self) -> Result<(), CliError> {
         let refused = |name, problem: String| CliError::Refused(format!("{name}: {problem}"));
         let offset = content(&self.clock_offset);
         let seconds = match offset.trim() {

@@ -1,10 +1,11 @@
 //! `vouchsafe serve`: a hub until somebody says stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::{Deps, Running, provider_sources};
+use crate::app::{Deps, Running, causes, provider_sources, shut_memory};
 use crate::config::Config;
 use crate::http::MetricsText;
 use crate::provider::Registry;
@@ -12,36 +13,61 @@ use crate::service::Hub;
 
 use super::{CliError, block_on, say};
 
+/// A start that is told to end may take so long to come to its own end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 pub(super) fn run(
     config: &Config,
     #[cfg(feature = "failpoints")] faults: &super::faults::Faults,
 ) -> Result<(), CliError> {
     crate::telemetry::start_logs(&config.server)?;
+    crate::telemetry::log_panics();
+    for variable in &config.unknown {
+        tracing::warn!(variable, "this is no variable that the hub reads; see that it is no misspelling");
+    }
+    // Before a key is read.
+    shut_memory();
     block_on(async {
         #[cfg(feature = "failpoints")]
         faults.watch()?;
         let metrics = crate::telemetry::start_metrics()?;
         let metrics: MetricsText = Arc::new(move || metrics.render());
-        let running = Running::start(config, Deps::default(), Some(metrics)).await?;
-        // Before anything else takes time: whoever sees the hub answer may tell it to stop.
+        // Before the hub answers: whoever sees it may tell it to stop.
         let mut signals = Signals::new()?;
-        greet(&running).await?;
-        signals.wait_for_end(config, &running).await;
+        let mut starting = Box::pin(Running::start(config, Deps::default(), Some(metrics)));
+        let running = tokio::select! {
+            running = &mut starting => running?,
+            () = signals.end() => {
+                // What has begun is ended in order, unless the start hangs.
+                if let Ok(running) = tokio::time::timeout(PATIENCE, starting).await {
+                    running?.stop().await;
+                }
+                return Ok(());
+            }
+        };
+        let greeted = greet(&running).await;
+        if greeted.is_ok() {
+            signals.wait_for_end(config, &running).await;
+        }
         running.stop().await;
-        Ok(())
+        greeted
     })
 }
 
 async fn greet(running: &Running) -> Result<(), CliError> {
     let url = running.hub.public_url();
+    // Made before anything is said: the log has a line of it.
+    let link = if running.first_start { Some(owner_link(&running.hub).await?) } else { None };
     say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
-    if running.first_start {
+    if let Some(link) = link {
+        say("")?;
         say(
             "This was the first start: the workspace `default` has the environments production and sandbox.",
         )?;
-        say(format!("Set up your account as the owner, once, at {}", owner_link(&running.hub).await?))?;
+        say(format!("Set up your account as the owner, once, at {link}"))?;
         say("If that link is lost: vouchsafe members invite-owner")?;
         say("Make an API key with: vouchsafe keys create --environment sandbox")?;
+        say("")?;
     }
     Ok(())
 }
@@ -49,7 +75,9 @@ async fn greet(running: &Running) -> Result<(), CliError> {
 /// The link by which the first owner sets up their account.
 pub(super) async fn owner_link(hub: &Hub) -> Result<url::Url, CliError> {
     let link = hub.invite_owner(crate::service::bootstrap::DEFAULT_WORKSPACE).await;
-    link.map_err(|_| CliError::Said("the link for the owner could not be made".to_owned()))
+    link.map_err(|error| {
+        CliError::Said(format!("the link for the owner could not be made: {}", causes(&error)))
+    })
 }
 
 /// What an operator tells the process.
@@ -69,7 +97,15 @@ impl Signals {
         })
     }
 
-    /// Until SIGTERM or SIGINT; SIGHUP reads the provider definitions again.
+    /// Until SIGTERM or SIGINT.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// The same; SIGHUP reads the provider definitions again.
     async fn wait_for_end(&mut self, config: &Config, running: &Running) {
         loop {
             tokio::select! {

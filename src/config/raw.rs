@@ -12,6 +12,11 @@ use super::ConfigError;
 
 const DEFAULT_FILE: &str = "vouchsafe.toml";
 const PREFIX: &str = "VOUCHSAFE_";
+/// Names the file.
+const CONFIG: &str = "VOUCHSAFE_CONFIG";
+/// Secrets that may be given as a file.
+const FILES: [&str; 3] =
+    ["VOUCHSAFE_DATABASE_URL_FILE", "VOUCHSAFE_SMTP_URL_FILE", "VOUCHSAFE_OIDC_CLIENT_SECRET_FILE"];
 
 /// Every key, as text.
 #[derive(Debug, Default, Deserialize)]
@@ -43,11 +48,22 @@ pub(super) struct Raw {
     pub(super) refresh_confirm_after: Option<String>,
     pub(super) refresh_lease: Option<String>,
     pub(super) metrics_listen: Option<String>,
+    pub(super) oidc_issuer: Option<String>,
+    pub(super) oidc_client_id: Option<String>,
+    pub(super) oidc_client_secret: Option<SecretString>,
+    pub(super) oidc_client_secret_file: Option<String>,
+    pub(super) oidc_name: Option<String>,
+    /// The variables that have a value, in the file or outside.
+    #[serde(skip)]
+    pub(super) given: Vec<&'static str>,
+    /// The variables with the hub's prefix that it does not read.
+    #[serde(skip)]
+    pub(super) unknown: Vec<String>,
 }
 
 /// Reads file and variables.
 pub(super) fn read(file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Raw, ConfigError> {
-    let named = file.or_else(|| env.get("VOUCHSAFE_CONFIG").filter(|path| !path.is_empty()).map(Path::new));
+    let named = file.or_else(|| env.get(CONFIG).filter(|path| !path.is_empty()).map(Path::new));
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -72,15 +88,24 @@ pub(super) fn read_variables(env: &BTreeMap<String, String>) -> Result<Raw, Conf
 
 fn extract(base: Figment, env: &BTreeMap<String, String>) -> Result<Raw, ConfigError> {
     let mut figment = base;
-    for name in
-        super::VARIABLES.iter().copied().chain(["VOUCHSAFE_DATABASE_URL_FILE", "VOUCHSAFE_SMTP_URL_FILE"])
-    {
+    let mut given = Vec::new();
+    for name in super::VARIABLES.iter().copied().chain(FILES) {
+        let key = name.trim_start_matches(PREFIX).to_ascii_lowercase();
         if let Some(value) = env.get(name).filter(|value| !value.is_empty()) {
-            let key = name.trim_start_matches(PREFIX).to_ascii_lowercase();
             figment = figment.merge(Serialized::default(&key, value));
         }
+        if figment.contains(&key) {
+            given.push(name);
+        }
     }
-    figment.extract().map_err(|error| ConfigError::Shape(Box::new(error)))
+    let raw: Raw = figment.extract().map_err(|error| ConfigError::Shape(Box::new(error)))?;
+    Ok(Raw { given, unknown: unknown(env), ..raw })
+}
+
+/// They are not refused: Kubernetes makes such variables for a service that is called like the hub.
+fn unknown(env: &BTreeMap<String, String>) -> Vec<String> {
+    let known = |name: &str| name == CONFIG || super::VARIABLES.contains(&name) || FILES.contains(&name);
+    env.keys().filter(|name| name.starts_with(PREFIX) && !known(name)).cloned().collect()
 }
 
 /// A list, or one text with commas.

@@ -89,6 +89,8 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     let _ = stream.set_nodelay(true);
     let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
+        // What has come whole is worked off, though its sender may be dead by now.
+        .half_close(true)
         .header_read_timeout(Duration::from_secs(30))
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {

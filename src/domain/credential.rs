@@ -4,7 +4,7 @@
 mod condition;
 mod served;
 
-pub use condition::Condition;
+pub use condition::{Condition, KEY_UNAVAILABLE};
 pub use served::ServedCredential;
 
 use std::collections::BTreeMap;
@@ -44,6 +44,8 @@ pub struct Credential {
     pub connector_enabled: bool,
     /// Whether the app refuses the connector's client.
     pub connector_failing: bool,
+    /// Whether the key that sealed it is not at hand. A row does not say: services ask the vault.
+    pub key_missing: bool,
     /// The provider's slug.
     pub provider: String,
     /// How it was given.
@@ -103,6 +105,8 @@ pub struct Token {
     pub lease_seq: i64,
     /// The attempt that spends a version, until its outcome is known.
     pub attempt: Option<Attempt>,
+    /// When the last attempt since the last success began, whatever became of it.
+    pub tried_at: Option<Millis>,
     /// Of the last failure.
     pub fail_class: Option<FailClass>,
     /// Failures since the last success.
@@ -272,6 +276,16 @@ impl Token {
     }
 }
 
+/// Whether a credential of this method comes of a sign-in in a browser, for which the connector needs a client.
+pub const fn is_sign_in(method: Method) -> bool {
+    matches!(method, Method::OAuth2 | Method::OAuth1)
+}
+
+/// Whether a credential of this method is what somebody typed and nothing else: it has no token, and nothing renews it.
+pub const fn is_typed_key(method: Method) -> bool {
+    matches!(method, Method::ApiKey | Method::Basic | Method::AwsSigV4)
+}
+
 impl Credential {
     /// What decides whether it may be used.
     pub fn condition(&self) -> Condition {
@@ -284,6 +298,7 @@ impl Credential {
             broken: token.machine.broken(),
             next_try_at: token.next_try_at(),
             fail_class: token.fail_class,
+            key_missing: self.key_missing,
             access_expires_at: token.access_expires_at,
             access_lifetime: token.access_lifetime,
             has_refresh_token: token.has_refresh_token,
@@ -298,7 +313,7 @@ impl Credential {
 
     /// Whether an end can be set by hand: where nothing renews it.
     pub fn may_expire_by_hand(&self) -> bool {
-        matches!(self.method, Method::ApiKey | Method::Basic)
+        is_typed_key(self.method)
     }
 
     /// The moment after which somebody must act, where known.

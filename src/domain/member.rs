@@ -48,6 +48,13 @@ pub struct Member {
     pub updated_at: Millis,
 }
 
+impl Member {
+    /// Whether only the identity provider signs them in. A password beside it would be a way around what is asked there.
+    pub const fn has_single_sign_on_alone(&self) -> bool {
+        self.subject.is_some() && self.password.is_none()
+    }
+}
+
 /// An address as it is compared and stored: without space around it, in lower case.
 pub fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()

@@ -1,11 +1,9 @@
 //! Roles × actions: who may do what in a workspace, as one table (`security.md`, section 7). Whatever is not in it is
 //! denied. What a role may do nothing about is invisible to it, and answered as what is not there.
 //!
-//! It decides; it must not know routes, sessions or keys' owners.
+//! It decides; it must not know routes, sessions or keys.
 
 use vouchsafe_entity::kind::Role;
-
-use super::scope::{Scope, Scopes};
 
 /// What a role is told about an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +25,10 @@ pub struct RoleSettings {
 
 use Rule::{IfEditorsMayReveal, No, Yes};
 
-/// Declares the actions with the rule for owner, admin, editor and viewer, and the scope by which a hub API key may
-/// do the same (none = no key may).
+/// Declares the actions with the rule for owner, admin, editor and viewer.
 macro_rules! actions {
-    ($($(#[$meta:meta])* $action:ident: [$owner:ident $admin:ident $editor:ident $viewer:ident], $scope:expr;)+) => {
-        /// Something that a person or a key wants to do.
+    ($($(#[$meta:meta])* $action:ident: [$owner:ident $admin:ident $editor:ident $viewer:ident];)+) => {
+        /// Something that a member wants to do. What a key may do is its scopes, which its routes ask for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Action { $($(#[$meta])* $action),+ }
 
@@ -56,72 +53,67 @@ macro_rules! actions {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$action => stringify!($action)),+ }
             }
-
-            /// The scope by which a hub API key may do it.
-            pub const fn scope(self) -> Option<Scope> {
-                match self { $(Self::$action => $scope),+ }
-            }
         }
     };
 }
 
 actions! {
     /// Delete the workspace, change its subscription or owner, back up, export credentials.
-    ManageWorkspace: [Yes No No No], None;
+    ManageWorkspace: [Yes No No No];
     /// Invite and remove members, set roles up to one's own.
-    ManageMembers: [Yes Yes No No], None;
+    ManageMembers: [Yes Yes No No];
     /// Make an environment.
-    CreateEnvironment: [Yes Yes No No], None;
+    CreateEnvironment: [Yes Yes No No];
     /// Delete an environment.
-    DeleteEnvironment: [Yes No No No], None;
+    DeleteEnvironment: [Yes No No No];
     /// Make, rotate and revoke API keys.
-    ManageApiKeys: [Yes Yes No No], Some(Scope::KeysWrite);
+    ManageApiKeys: [Yes Yes No No];
     /// Make, rotate and delete webhook endpoints.
-    ManageWebhooks: [Yes Yes No No], Some(Scope::WebhooksWrite);
+    ManageWebhooks: [Yes Yes No No];
     /// See connectors and integrations.
-    ViewConnectors: [Yes Yes Yes Yes], Some(Scope::ConnectorsRead);
+    ViewConnectors: [Yes Yes Yes Yes];
     /// Client id and secret of a connector, its hosts, on and off.
-    ConfigureConnectors: [Yes Yes No No], Some(Scope::ConnectorsWrite);
+    ConfigureConnectors: [Yes Yes No No];
     /// Scopes and labels of a connector, integrations, theme.
-    EditIntegrations: [Yes Yes Yes No], Some(Scope::ConnectorsWrite);
+    EditIntegrations: [Yes Yes Yes No];
     /// See users.
-    ViewUsers: [Yes Yes Yes Yes], Some(Scope::UsersRead);
+    ViewUsers: [Yes Yes Yes Yes];
     /// Make and edit users.
-    EditUsers: [Yes Yes Yes No], Some(Scope::UsersWrite);
+    EditUsers: [Yes Yes Yes No];
     /// Delete users with their credentials.
-    DeleteUsers: [Yes Yes No No], Some(Scope::UsersWrite);
+    DeleteUsers: [Yes Yes No No];
     /// List credentials.
-    ListCredentials: [Yes Yes Yes Yes], Some(Scope::CredentialsRead);
+    ListCredentials: [Yes Yes Yes Yes];
     /// See a credential's metadata and activity.
-    ViewCredentials: [Yes Yes Yes No], Some(Scope::CredentialsRead);
+    ViewCredentials: [Yes Yes Yes No];
     /// Make, edit, deactivate, revoke and delete credentials.
-    ManageCredentials: [Yes Yes No No], Some(Scope::CredentialsWrite);
+    ManageCredentials: [Yes Yes No No];
     /// Verify a credential, refresh it now, send a reconnect link.
-    MaintainCredentials: [Yes Yes Yes No], Some(Scope::CredentialsWrite);
+    MaintainCredentials: [Yes Yes Yes No];
     /// Read a credential's value: a key's right, and nobody's in the dashboard.
-    RevealCredentials: [No No No No], Some(Scope::CredentialsReveal);
+    RevealCredentials: [No No No No];
     /// See the names of secrets.
-    ListSecrets: [Yes Yes Yes Yes], Some(Scope::SecretsRead);
+    ListSecrets: [Yes Yes Yes Yes];
     /// See a secret's metadata.
-    ViewSecrets: [Yes Yes Yes No], Some(Scope::SecretsRead);
+    ViewSecrets: [Yes Yes Yes No];
     /// Make, edit, deactivate, reactivate, revoke and delete secrets.
-    ManageSecrets: [Yes Yes No No], Some(Scope::SecretsWrite);
+    ManageSecrets: [Yes Yes No No];
     /// Refer to a secret in a setting that one may edit.
-    ReferToSecrets: [Yes Yes Yes No], Some(Scope::ConnectorsWrite);
+    ReferToSecrets: [Yes Yes Yes No];
     /// Reveal a masked secret.
-    RevealMaskedSecrets: [Yes Yes IfEditorsMayReveal No], Some(Scope::SecretsReveal);
+    RevealMaskedSecrets: [Yes Yes IfEditorsMayReveal No];
     /// Reveal a restricted secret.
-    RevealRestrictedSecrets: [No No No No], None;
+    RevealRestrictedSecrets: [No No No No];
     /// Call an app through the hub.
-    CallApps: [Yes Yes Yes No], Some(Scope::Proxy);
+    CallApps: [Yes Yes Yes No];
     /// List events.
-    ListEvents: [Yes Yes Yes Yes], Some(Scope::EventsRead);
+    ListEvents: [Yes Yes Yes Yes];
     /// See deliveries of events.
-    ViewDeliveries: [Yes Yes Yes No], Some(Scope::EventsRead);
+    ViewDeliveries: [Yes Yes Yes No];
     /// Deliver an event again.
-    RedeliverEvents: [Yes Yes Yes No], Some(Scope::WebhooksWrite);
+    RedeliverEvents: [Yes Yes Yes No];
     /// Read and export the audit log.
-    ReadAudit: [Yes Yes No No], Some(Scope::AuditRead);
+    ReadAudit: [Yes Yes No No];
 }
 
 /// Whether a member of `role` may do `action`.
@@ -165,11 +157,6 @@ impl Action {
             | Self::ReadAudit => self,
         }
     }
-}
-
-/// Whether a key with `scopes` may do `action`.
-pub fn key_may(scopes: &Scopes, action: Action) -> bool {
-    action.scope().is_some_and(|scope| scopes.has(scope))
 }
 
 /// Whether a member of `role` may give `other` to somebody: never above their own.
@@ -267,30 +254,6 @@ mod tests {
                 let wanted = matches!(role, Role::Owner | Role::Admin) && other >= role;
                 assert_eq!(may_grant(*role, *other), wanted, "{role} {other}");
             }
-        }
-    }
-
-    #[test]
-    fn every_scope_stands_for_an_action_and_nothing_wider() {
-        for scope in Scope::ALL {
-            let scopes = Scopes::parse(&[scope.as_str().to_owned()]).unwrap();
-            let may: Vec<_> = Action::ALL.iter().filter(|action| key_may(&scopes, **action)).collect();
-            // Providers are public within the hub: no action of a role.
-            assert_eq!(
-                may.is_empty(),
-                matches!(scope, Scope::ProvidersRead | Scope::SessionsWrite),
-                "{scope}: {may:?}"
-            );
-            assert!(may.iter().all(|action| action.scope() == Some(*scope)));
-        }
-        let all = Scopes::parse(&["*".to_owned()]).unwrap();
-        for action in [
-            Action::RevealCredentials,
-            Action::RevealMaskedSecrets,
-            Action::ManageApiKeys,
-            Action::ManageMembers,
-        ] {
-            assert!(!key_may(&all, action), "{action:?}");
         }
     }
 }

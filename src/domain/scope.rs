@@ -90,8 +90,8 @@ impl Scopes {
                 set |= word.parse::<Scope>().map_err(|_| at)?.bit();
             }
         }
-        let mut words = words.to_vec();
-        words.dedup();
+        let first = |(at, word): &(usize, &String)| !words[..*at].contains(word);
+        let words = words.iter().enumerate().filter(first).map(|(_, word)| word.clone()).collect();
         Ok(Self { words, set })
     }
 
@@ -133,5 +133,10 @@ mod tests {
         let lacking: Vec<_> = scopes(&["users:read"]).lacks(&scopes(&["users:read", "keys:write"])).collect();
         assert_eq!(lacking, [Scope::KeysWrite]);
         assert_eq!(Scopes::parse(&["users:read".into(), "everything".into()]), Err(1));
+    }
+
+    #[test]
+    fn a_scope_is_kept_once() {
+        assert_eq!(scopes(&["users:read", "keys:write", "users:read"]).words(), ["users:read", "keys:write"]);
     }
 }

@@ -152,4 +152,4 @@ impl Guard {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,7 +2,6 @@
 //! handed to the connector. It knows nothing of requests; the target it resolves for comes with the task.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, SocketAddr, UdpSocket},
     sync::Arc,
 };
@@ -25,11 +24,14 @@ pub(super) struct Unresolved;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Guard, own listeners and, in tests, a table instead of the system's resolver.
+/// The addresses of a name, in the place of the system's resolver.
+pub(super) type LookUp = Box<dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync>;
+
+/// Guard, own listeners and, in tests, something else instead of the system's resolver.
 pub(super) struct Resolver {
     pub(super) guard: Guard,
     pub(super) own: ArcSwap<Vec<SocketAddr>>,
-    pub(super) names: Option<HashMap<String, Vec<SocketAddr>>>,
+    pub(super) names: Option<LookUp>,
 }
 
 impl Resolver {
@@ -48,7 +50,7 @@ impl Resolver {
 
     async fn look_up(&self, name: &str) -> Result<Vec<SocketAddr>, Unresolved> {
         let found = match &self.names {
-            Some(table) => table.get(name).cloned().unwrap_or_default(),
+            Some(look_up) => look_up(name),
             None => tokio::net::lookup_host((name, 0)).await.map_err(|_| Unresolved)?.collect(),
         };
         if found.is_empty() { Err(Unresolved) } else { Ok(found) }

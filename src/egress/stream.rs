@@ -13,7 +13,7 @@ use http::{Request, Response, Version};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, Sleep};
@@ -21,7 +21,7 @@ use url::Url;
 
 use super::connect::{Guarding, Timed};
 use super::resolve::Resolver;
-use super::{Egress, NotSent, SetupError};
+use super::{Egress, NotSent};
 
 /// Whatever went wrong with a body.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -73,16 +73,16 @@ impl Streams {
         resolver: &Arc<Resolver>,
         connect_timeout: Duration,
         idle: Duration,
-        roots: Option<&[u8]>,
-    ) -> Result<Self, SetupError> {
-        Ok(Self {
+        tls: rustls::ClientConfig,
+    ) -> Self {
+        Self {
             resolver: Arc::clone(resolver),
             connect_timeout,
             idle,
-            tls: tls(roots)?,
+            tls,
             usual: OnceLock::new(),
             named_port: OnceLock::new(),
-        })
+        }
     }
 
     fn client(&self, any_port: bool) -> &Client<Connector, StreamBody> {
@@ -104,29 +104,6 @@ impl Streams {
                 .build(Timed::new(tls, self.connect_timeout))
         })
     }
-}
-
-/// TLS that is verified always, by the machine's roots or those of a test.
-fn tls(roots: Option<&[u8]>) -> Result<rustls::ClientConfig, SetupError> {
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject as _;
-    let unusable = |error: rustls::Error| SetupError::Tls(error);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?;
-    let builder = match roots {
-        None => builder.try_with_platform_verifier().map_err(unusable)?,
-        Some(pem) => {
-            let mut store = rustls::RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|_| SetupError::Roots)?;
-                store.add(certificate).map_err(unusable)?;
-            }
-            builder.with_root_certificates(store)
-        }
-    };
-    Ok(builder.with_no_client_auth())
 }
 
 impl Egress {

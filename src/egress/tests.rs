@@ -76,26 +76,37 @@ async fn ambiguity(egress: &Egress, request: OutboundRequest) -> (Ambiguity, Opt
 
 #[tokio::test]
 async fn an_answer_of_any_status_is_an_answer_and_a_redirect_is_not_followed() {
-    let server = MockServer::start().await;
-    for status in [200, 204, 302, 307, 404, 503] {
-        Mock::given(matchers::path(format!("/{status}")))
-            .respond_with(
-                ResponseTemplate::new(status)
-                    .insert_header("location", format!("{}/stolen", server.uri()))
-                    .insert_header("retry-after", "7"),
-            )
-            .mount(&server)
-            .await;
-    }
-    for class in [Class::Token, Class::Check, Class::Webhook] {
-        for status in [200, 204, 302, 307, 404, 503] {
-            let answer = open().send(get(&format!("{}/{status}", server.uri()), class)).await.unwrap();
-            assert_eq!(answer.status.as_u16(), status);
-            assert_eq!(answer.retry_after(), Some(Duration::from_secs(7)));
+    const STATUSES: [u16; 9] = [200, 204, 301, 302, 303, 307, 308, 404, 503];
+    let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+    let secure = elsewhere.uri().replace("http:", "https:");
+    let other_host = elsewhere.uri().replace("127.0.0.1", "localhost");
+    let places = [server.uri(), elsewhere.uri(), secure, other_host];
+    for (at, place) in places.iter().enumerate() {
+        for status in STATUSES {
+            Mock::given(matchers::path(format!("/{at}/{status}")))
+                .respond_with(
+                    ResponseTemplate::new(status)
+                        .insert_header("location", format!("{place}/stolen"))
+                        .insert_header("retry-after", "7"),
+                )
+                .mount(&server)
+                .await;
         }
     }
+    let egress = open();
+    for class in [Class::Token, Class::Check, Class::Webhook] {
+        for at in 0..places.len() {
+            for status in STATUSES {
+                let url = format!("{}/{at}/{status}", server.uri());
+                let answer = egress.send(get(&url, class)).await.unwrap();
+                assert_eq!(answer.status.as_u16(), status);
+                assert_eq!(answer.retry_after(), Some(Duration::from_secs(7)));
+            }
+        }
+    }
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
     let asked = server.received_requests().await.unwrap();
-    assert_eq!(asked.len(), 18, "nothing beyond what was sent");
+    assert_eq!(asked.len(), 3 * places.len() * STATUSES.len(), "nothing beyond what was sent");
     for request in &asked {
         for name in ["referer", "cookie", "accept-encoding"] {
             assert!(!request.headers.contains_key(name), "{name}");
@@ -193,4 +204,5 @@ async fn the_hub_never_calls_itself() {
 }
 
 mod connection;
+mod inside;
 mod stream;

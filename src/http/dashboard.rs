@@ -13,9 +13,10 @@
 //!    navigation, and `samples()`, which tests and pictures render; named in `samples.rs`. A page of the navigation has
 //!    a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
-//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Pager`, `Nothing`, `Value`, `Text`, `Area`, `Tick`,
-//!    `Radio`; those of what slides in beside a page and of typed values in `templates/components/secret.html`. A list
-//!    with filters has a `filter::Filter`, shown by `Chips`, `Filters` and `FilterText`.
+//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Value`, `Text`, `Area`, `Tick`, `Radio`; those of
+//!    what slides in beside a page and of typed values in `templates/components/secret.html`; those of every list in
+//!    `templates/components/list.html`: filters, chips, pages, rows that are chosen, and what it says when it is empty. A
+//!    list with filters has a `filter::Filter`.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with
@@ -50,6 +51,7 @@ mod samples;
 mod secrets;
 mod settings;
 mod sign_in;
+mod single_sign_on;
 mod theme;
 pub mod url;
 mod users;
@@ -74,8 +76,12 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
         .route("/dashboard", get(overview::open_dashboard))
         .route("/dashboard/sign-in", get(sign_in::show_sign_in).post(sign_in::sign_in))
         .route("/dashboard/sign-in/code", get(sign_in::show_code).post(sign_in::enter_code))
+        .route("/dashboard/sign-in/single-sign-on", get(single_sign_on::begin_sign_in))
+        .route("/dashboard/sign-in/callback", get(single_sign_on::finish_sign_in))
         .route("/dashboard/sign-out", post(sign_in::sign_out))
         .route("/dashboard/step-up", get(sign_in::show_step_up).post(sign_in::step_up))
+        .route("/dashboard/step-up/single-sign-on", get(single_sign_on::begin_step_up))
+        .route("/dashboard/join/single-sign-on", get(single_sign_on::begin_join))
         .route("/dashboard/join", get(join::show_invitation).post(join::accept_invitation))
         .route("/dashboard/account", get(account::show_account).post(account::rename_member))
         .route("/dashboard/account/password", get(password::show_password).post(password::change_password))

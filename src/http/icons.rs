@@ -1,4 +1,4 @@
-//! The icon of a provider: its monogram on the tint that the connect pages give it.
+//! The icon of a provider: the one that ships with its definition, else its monogram on a tint of its own.
 //!
 //! It must not know who asks: icons are public.
 
@@ -25,15 +25,22 @@ pub(super) async fn get_provider_icon(
 ) -> Result<Response, Problem> {
     let slug = file.strip_suffix(".svg").ok_or_else(Problem::not_found)?;
     let definition = state.hub.providers().get(slug).ok_or_else(Problem::not_found)?;
-    let shown = Connector::new(slug, definition.name());
-    let hue = usize::try_from(shown.tint).ok().and_then(|tint| HUES.get(tint)).unwrap_or(&HUES[0]);
-    // A monogram is one letter or digit, so nothing in it is markup.
-    let svg = format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="14" fill="hsl({hue} 45% 42%)"/><text x="32" y="43" text-anchor="middle" font-family="system-ui, sans-serif" font-size="32" font-weight="600" fill="#fff">{}</text></svg>"##,
-        shown.monogram
-    );
-    let mut response = svg.into_response();
+    let mut response = match definition.icon() {
+        Some(icon) => icon.into_response(),
+        None => monogram(slug, definition.name()).into_response(),
+    };
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
     Ok(response)
+}
+
+/// The picture of an app without an icon.
+fn monogram(slug: &str, name: &str) -> String {
+    let shown = Connector::new(slug, name);
+    let hue = usize::try_from(shown.tint).ok().and_then(|tint| HUES.get(tint)).unwrap_or(&HUES[0]);
+    // A monogram is one letter or digit, so nothing in it is markup.
+    format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="14" fill="hsl({hue} 45% 42%)"/><text x="32" y="43" text-anchor="middle" font-family="system-ui, sans-serif" font-size="32" font-weight="600" fill="#fff">{}</text></svg>"##,
+        shown.monogram
+    )
 }

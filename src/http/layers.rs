@@ -5,6 +5,7 @@
 //! It must not know routes, but for one thing: a call to an app streams, and its path and answer are the app's.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ const VOUCHSAFE_ERROR: HeaderName = HeaderName::from_static("vouchsafe-error");
 /// Where calls to apps go in.
 const CALLS: &str = "/proxy";
 const LONGEST_REQUEST_ID: usize = 128;
+/// What the log shows of a path, in bytes.
+const LONGEST_PATH: usize = 512;
 
 /// The id of a request, as sent in `X-Request-Id` or made here; among the extensions of every request.
 #[derive(Clone, Debug)]
@@ -84,13 +87,15 @@ where
         let id = request_id(&self.state.hub, request.headers());
         request.extensions_mut().insert(RequestId(Arc::clone(&id)));
         let is_call = is_call(request.uri().path());
+        let path = if is_call { Cow::Borrowed(CALLS) } else { shown(request.uri().path()) };
         // Headers and query never appear in the log.
         let span = tracing::info_span!(
             "request",
-            method = %request.method(),
-            path = if is_call { CALLS } else { request.uri().path() },
+            method = method_label(request.method()),
+            path = &*path,
             request_id = &*id,
         );
+        drop(path);
         let measured = Measured::begin(&request);
         let limit = (!is_call).then_some(self.state.handler_timeout);
         let https = self.state.hub.public_url().scheme() == "https";
@@ -129,6 +134,14 @@ fn named_beside(mut response: Response, id: &str) -> Response {
         headers.insert(name, value);
     }
     response
+}
+
+/// A path as the log has it.
+fn shown(path: &str) -> Cow<'_, str> {
+    if path.len() <= LONGEST_PATH {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(format!("{}…", &path[..path.floor_char_boundary(LONGEST_PATH)]))
 }
 
 /// Whether a path is that of a call to an app.
@@ -234,6 +247,14 @@ mod tests {
     fn an_invented_method_makes_no_series_of_its_own() {
         assert_eq!(method_label(&Method::PATCH), "PATCH");
         assert_eq!(method_label(&Method::from_bytes(b"BREW").unwrap()), "other");
+    }
+
+    #[test]
+    fn a_long_path_is_cut_in_the_log() {
+        let long = format!("/{}", "é".repeat(300));
+        assert_eq!(shown("/users"), "/users");
+        assert_eq!(shown(&long[..511]), long[..511]);
+        assert_eq!(shown(&long), format!("{}…", &long[..511]));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! It must not know which pages there are or what happens on them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
@@ -41,22 +42,29 @@ pub enum RenderError {
     Unreadable(String),
 }
 
-/// All templates, compiled once per locale. A debug build reads them again for each page.
-#[derive(Debug)]
+thread_local! {
+    /// The language of the page that is being made: Tera tells a function that a component calls nothing of the page.
+    static LOCALE: Cell<Locale> = const { Cell::new(Locale::En) };
+}
+
+/// All templates, compiled when the first page is asked for: a hub that serves an API alone never holds them.
+#[derive(Debug, Default)]
 pub struct Renderer {
     assets: Arc<Assets>,
-    engines: BTreeMap<Locale, Tera>,
+    engine: OnceLock<Tera>,
 }
 
 impl Renderer {
-    /// Reads and compiles all templates; an error names the template at fault.
+    /// Reads the assets.
+    pub fn new() -> Self {
+        Self { assets: Arc::new(Assets::load()), engine: OnceLock::new() }
+    }
+
+    /// Compiles all templates too; an error names the template at fault.
     pub fn load() -> Result<Self, RenderError> {
-        let assets = Arc::new(Assets::load());
-        let mut engines = BTreeMap::new();
-        for locale in Locale::ALL {
-            engines.insert(locale, engine(locale, &assets)?);
-        }
-        Ok(Self { assets, engines })
+        let renderer = Self::new();
+        renderer.engine()?;
+        Ok(renderer)
     }
 
     /// The assets that the pages refer to.
@@ -67,24 +75,33 @@ impl Renderer {
     /// The HTML of `page` in `locale`.
     pub fn render<P: Page>(&self, locale: Locale, page: &P) -> Result<String, RenderError> {
         let failed = |source| RenderError::Template { name: P::TEMPLATE.to_owned(), source };
-        let context = Context::from_serialize(page).map_err(failed)?;
-        if let Some(engine) = self.engines.get(&locale)
-            && !cfg!(debug_assertions)
-        {
-            return engine.render(P::TEMPLATE, &context).map_err(failed);
+        let mut context = Context::from_serialize(page).map_err(failed)?;
+        context.insert("lang", locale.tag());
+        LOCALE.set(locale);
+        self.engine()?.render(P::TEMPLATE, &context).map_err(failed)
+    }
+
+    fn engine(&self) -> Result<&Tera, RenderError> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine);
         }
-        engine(locale, &self.assets)?.render(P::TEMPLATE, &context).map_err(failed)
+        let engine = engine(&self.assets)?;
+        Ok(self.engine.get_or_init(|| engine))
     }
 }
 
-fn engine(locale: Locale, assets: &Arc<Assets>) -> Result<Tera, RenderError> {
+fn engine(assets: &Arc<Assets>) -> Result<Tera, RenderError> {
     let mut tera = Tera::new();
-    let catalogue = Arc::new(Catalogue::load(locale)?);
-    let words = Arc::clone(&catalogue);
+    let mut catalogues = BTreeMap::new();
+    for locale in Locale::ALL {
+        catalogues.insert(locale, Catalogue::load(locale)?);
+    }
+    let catalogues = Arc::new(catalogues);
+    let words = Arc::clone(&catalogues);
     tera.register_function("t", move |args: Kwargs, state: &State| -> TeraResult<Value> {
         Ok(Value::safe_string(&markup(&words, &args, state)?))
     });
-    tera.register_function("t_plain", move |args: Kwargs, _: &State| plain(&catalogue, &args));
+    tera.register_function("t_plain", move |args: Kwargs, _: &State| plain(&catalogues, &args));
     let assets = Arc::clone(assets);
     tera.register_function("asset_url", move |args: Kwargs, _: &State| -> TeraResult<String> {
         let name: &str = args.must_get("name")?;
@@ -93,7 +110,6 @@ fn engine(locale: Locale, assets: &Arc<Assets>) -> Result<Tera, RenderError> {
     tera.register_filter("json", |value: Value, _: Kwargs, _: &State| -> TeraResult<String> {
         serde_json::to_string(&value).map_err(|error| tera::Error::message(error.to_string()))
     });
-    tera.global_context().insert("lang", locale.tag());
 
     let mut sources = Vec::new();
     for path in files::list("", ".html").into_iter().chain(files::list("mail/", ".txt")) {
@@ -102,13 +118,19 @@ fn engine(locale: Locale, assets: &Arc<Assets>) -> Result<Tera, RenderError> {
     }
     // Added together, since templates refer to one another.
     tera.add_raw_templates(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())))
-        .map_err(|source| RenderError::Template { name: locale.tag().to_owned(), source })?;
+        .map_err(|source| RenderError::Template { name: "templates".to_owned(), source })?;
     Ok(tera)
 }
 
-fn text<'a>(catalogue: &'a Catalogue, args: &Kwargs) -> TeraResult<&'a str> {
+/// What is said in each language.
+type Catalogues = BTreeMap<Locale, Catalogue>;
+
+fn text<'a>(catalogues: &'a Catalogues, args: &Kwargs) -> TeraResult<&'a str> {
     let key: &str = args.must_get("key")?;
-    catalogue.get(key).ok_or_else(|| tera::Error::message(format!("no text `{key}`")))
+    let catalogue = catalogues.get(&LOCALE.get());
+    catalogue
+        .and_then(|catalogue| catalogue.get(key))
+        .ok_or_else(|| tera::Error::message(format!("no text `{key}`")))
 }
 
 fn argument(args: &Kwargs, name: &str) -> TeraResult<String> {
@@ -120,9 +142,9 @@ fn argument(args: &Kwargs, name: &str) -> TeraResult<String> {
 }
 
 /// The text as HTML. Each value is escaped and isolated, so that a right-to-left name leaves the sentence in order.
-fn markup(catalogue: &Catalogue, args: &Kwargs, state: &State) -> TeraResult<String> {
+fn markup(catalogues: &Catalogues, args: &Kwargs, state: &State) -> TeraResult<String> {
     let mut html = String::new();
-    for piece in pieces(text(catalogue, args)?) {
+    for piece in pieces(text(catalogues, args)?) {
         match piece {
             Piece::Words(words) => html.push_str(&state.escape(words)?),
             Piece::Placeholder(name) => {
@@ -136,9 +158,9 @@ fn markup(catalogue: &Catalogue, args: &Kwargs, state: &State) -> TeraResult<Str
 }
 
 /// The text for an attribute or a title, escaped where it is put.
-fn plain(catalogue: &Catalogue, args: &Kwargs) -> TeraResult<String> {
+fn plain(catalogues: &Catalogues, args: &Kwargs) -> TeraResult<String> {
     let mut said = String::new();
-    for piece in pieces(text(catalogue, args)?) {
+    for piece in pieces(text(catalogues, args)?) {
         match piece {
             Piece::Words(words) => said.push_str(words),
             Piece::Placeholder(name) => said.push_str(&argument(args, name)?),

@@ -9,6 +9,8 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 const LENGTH: usize = 4 * 1024 * 1024;
+/// What is written or read at once when a segment is opened; a part of [`LENGTH`].
+const CHUNK: usize = 16 * 1024;
 const MAGIC: &[u8; 4] = b"VSJ1";
 const HEADER: usize = 16;
 const FRAME: usize = 17;
@@ -46,16 +48,18 @@ impl Segment {
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         if file.metadata()?.len() < LENGTH as u64 {
             // Written out rather than set by length, so that the blocks are there.
-            file.write_all_at(&vec![0; LENGTH], 0)?;
+            (0..LENGTH / CHUNK).try_for_each(|n| file.write_all_at(&[0; CHUNK], (n * CHUNK) as u64))?;
             file.sync_all()?;
         }
-        let mut bytes = vec![0; LENGTH];
-        file.read_exact_at(&mut bytes, 0)?;
+        let mut bytes = Vec::new();
+        read_up_to(&file, &mut bytes, HEADER)?;
         let mut segment = Self { file, generation: generation(&bytes), used: HEADER };
         let mut records = Vec::new();
-        while segment.generation > 0
-            && let Some((record, length)) = record_at(&bytes, segment.used, segment.generation)
-        {
+        while segment.generation > 0 {
+            read_up_to(&segment.file, &mut bytes, segment.used + FRAME)?;
+            let stated = word_at(&bytes, segment.used).map_or(0, |length| length as usize);
+            read_up_to(&segment.file, &mut bytes, segment.used.saturating_add(size(stated)))?;
+            let Some((record, length)) = record_at(&bytes, segment.used, segment.generation) else { break };
             records.push(record);
             segment.used += size(length);
         }
@@ -118,6 +122,16 @@ impl Segment {
         self.file.read_exact_at(&mut bytes, offset)?;
         Ok(bytes)
     }
+}
+
+/// Makes `bytes` the first `end` bytes of the file at least, where it has so many.
+fn read_up_to(file: &File, bytes: &mut Vec<u8>, end: usize) -> io::Result<()> {
+    let (read, end) = (bytes.len(), end.min(LENGTH).next_multiple_of(CHUNK));
+    if end > read {
+        bytes.resize(end, 0);
+        file.read_exact_at(&mut bytes[read..], read as u64)?;
+    }
+    Ok(())
 }
 
 fn checksum(generation: u64, number: u64, kind: u8, bytes: &[u8]) -> u32 {

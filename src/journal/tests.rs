@@ -1,3 +1,5 @@
+//! The journal over restarts, torn writes and full segments.
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 

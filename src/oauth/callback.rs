@@ -89,8 +89,13 @@ fn one<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>,
 /// What is known of the issuer before the callback.
 #[derive(Clone, Copy, Debug)]
 pub enum Issuer<'a> {
-    /// Its name, from metadata that was pinned at set-up: compared byte for byte.
-    Exact(&'a str),
+    /// From metadata that was pinned at set-up.
+    Exact {
+        /// Its name: compared byte for byte.
+        name: &'a str,
+        /// Whether it says that it names itself in every answer (RFC 9207, section 3), so that silence is wrong too.
+        announced: bool,
+    },
     /// Only the authorization endpoint of the definition. An issuer must then have its scheme and its registrable
     /// domain, as issuers often live on a sister host. A redirect URI for each connector already tells apps apart; this
     /// check is the second wall.
@@ -98,11 +103,12 @@ pub enum Issuer<'a> {
 }
 
 impl Issuer<'_> {
-    /// Whether `iss` of a callback may go on. Most apps send none, so a missing one is accepted.
+    /// Whether `iss` of a callback may go on. Most apps send none, so a missing one is accepted where none was announced.
     pub fn accepts(self, iss: Option<&str>) -> bool {
         match (self, iss) {
-            (_, None) => true,
-            (Issuer::Exact(expected), Some(iss)) => expected == iss,
+            (Issuer::Exact { announced, .. }, None) => !announced,
+            (Issuer::Endpoint(_), None) => true,
+            (Issuer::Exact { name, .. }, Some(iss)) => name == iss,
             (Issuer::Endpoint(endpoint), Some(iss)) => {
                 Url::parse(iss).is_ok_and(|iss| is_near(&iss, endpoint))
             }
@@ -213,11 +219,11 @@ mod tests {
         let local = Url::parse("http://127.0.0.1:9000/authorize").unwrap();
         assert!(Issuer::Endpoint(&local).accepts(Some("http://127.0.0.1:9000")));
         assert!(!Issuer::Endpoint(&local).accepts(Some("http://127.0.0.2:9000")));
-        let exact = Issuer::Exact("https://acme.test/");
-        assert!(
-            exact.accepts(Some("https://acme.test/"))
-                && exact.accepts(None)
-                && !exact.accepts(Some("https://acme.test"))
-        );
+        for announced in [true, false] {
+            let exact = Issuer::Exact { name: "https://acme.test/", announced };
+            assert!(exact.accepts(Some("https://acme.test/")));
+            assert!(!exact.accepts(Some("https://acme.test")));
+            assert_eq!(exact.accepts(None), !announced);
+        }
     }
 }

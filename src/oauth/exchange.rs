@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::kind::Method;
 
 use super::{
-    ClientAuth, Received, TokenAnswer, TokenError,
-    wire::{Call, Plan, Wire, hub_client, plan, secrets_of},
+    ClientAuth, Received, TokenAnswer, TokenError, assertion,
+    wire::{Call, Plan, Wire, auth_method, hub_client, plan, secrets_of},
 };
 use crate::{
     egress::Egress,
@@ -60,13 +60,16 @@ pub async fn send(
     let url = definition.token_endpoint(Method::OAuth2, &values)?;
     let redirect = RedirectUrl::new(grant.redirect_uri.clone()).map_err(|_| TokenError::local())?;
 
-    let crate_client = hub_client(client, token.auth_method).set_token_uri(TokenUrl::from_url(url.clone()));
+    let (client, own) = assertion::authenticated(token, client, &values, &url, sent_at)?;
+    let crate_client =
+        hub_client(&client, auth_method(token, &values)).set_token_uri(TokenUrl::from_url(url.clone()));
     let code = AuthorizationCode::new(grant.code.expose_secret().to_owned());
     let mut request = crate_client.exchange_code(code).set_redirect_uri(Cow::Owned(redirect));
     if let Some(verifier) = &grant.verifier {
         request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
     }
-    let wire = Wire::new(egress, plan(token, url, token.params.render(&values)?, &values)?);
+    let params = assertion::with(own, token.params.render(&values)?);
+    let wire = Wire::new(egress, plan(token, url, params, &values)?);
     // The answer is in the wire; the crate only knows that it was stopped.
     let _ = request.request_async(&wire).await;
 

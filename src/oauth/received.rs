@@ -9,7 +9,7 @@ use oauth2::{
     ClientId, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, TokenResponse as _, TokenUrl,
     basic::BasicErrorResponse,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 use vouchsafe_entity::kind::{FailClass, Method};
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     egress::Answer,
     provider::{Definition, Path, RenderError, TokenRequest},
+    signing::jwt::BACKDATED,
 };
 
 const MAX_TOKEN: usize = 16 * 1024;
@@ -57,6 +58,29 @@ impl Received {
         Self { status: StatusCode::OK, retry_after: None, body, sent_at, secrets: Vec::new() }
     }
 
+    /// A token that nobody gave: the hub signed it itself, to live so long from its date on.
+    pub(super) fn signed_here(jwt: &SecretString, lifetime: Duration, sent_at: DateTime<Utc>) -> Self {
+        let dated_back = Duration::from_secs(BACKDATED.unsigned_abs());
+        let seconds = lifetime.saturating_sub(dated_back).as_secs();
+        let answer = Raw::new(json!({"access_token": jwt.expose_secret(), "expires_in": seconds}));
+        let body = Zeroizing::new(answer.expose().to_string().into_bytes());
+        Self { status: StatusCode::OK, retry_after: None, body, sent_at, secrets: Vec::new() }
+    }
+
+    /// Reads what [`signed_here`](Self::signed_here) made.
+    fn read_signed(&self) -> Result<TokenAnswer, TokenError> {
+        let raw = Raw::new(serde_json::from_slice(&self.body).map_err(|_| TokenError::local())?);
+        let token = raw.expose().get("access_token").and_then(Value::as_str).ok_or_else(TokenError::local)?;
+        Ok(TokenAnswer {
+            access_token: token.into(),
+            refresh_token: None,
+            token_type: "Bearer".to_owned(),
+            expires_in: raw.expose().get("expires_in").and_then(Value::as_u64),
+            scopes: None,
+            raw,
+        })
+    }
+
     /// Whether the status says success: only then is the body worth keeping.
     pub fn is_success(&self) -> bool {
         self.status.is_success()
@@ -65,6 +89,10 @@ impl Received {
     /// The body as it came.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    pub(super) fn secrets(&self) -> &[SecretString] {
+        &self.secrets
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -78,7 +106,11 @@ impl Received {
 
     /// Reads the answer to a token request of `method`.
     pub fn read_for(&self, definition: &Definition, method: Method) -> Result<TokenAnswer, TokenError> {
-        self.read(definition.token_request_of(method).ok_or(RenderError::Undeclared)?)
+        match definition.token_request_of(method) {
+            Some(token) => self.read(token),
+            None if method == Method::Jwt => self.read_signed(),
+            None => Err(RenderError::Undeclared.into()),
+        }
     }
 
     /// Reads the answer as the definition's `token` request describes it.

@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::kind::Method;
 
 use super::{
-    ClientAuth, Received, TokenAnswer, TokenError,
-    wire::{Plan, Wire, hub_client, plan, secrets_of},
+    ClientAuth, Received, TokenAnswer, TokenError, assertion,
+    wire::{Plan, Wire, auth_method, hub_client, plan, secrets_of},
 };
 use crate::{
     egress::Egress,
@@ -48,10 +48,14 @@ pub async fn send(
     let values = filled;
     let url = definition.refresh_endpoint(&values)?;
 
-    let crate_client = hub_client(client, token.auth_method).set_token_uri(TokenUrl::from_url(url.clone()));
+    // The audience of an assertion is the token endpoint, wherever the refresh goes.
+    let audience = definition.token_endpoint(Method::OAuth2, &values)?;
+    let (client, own) = assertion::authenticated(token, client, &values, &audience, sent_at)?;
+    let crate_client =
+        hub_client(&client, auth_method(token, &values)).set_token_uri(TokenUrl::from_url(url.clone()));
     let spent = RefreshToken::new(refresh_token.expose_secret().to_owned());
-    let plan =
-        Plan { format: described.format, ..plan(token, url, described.params.render(&values)?, &values)? };
+    let params = assertion::with(own, described.params.render(&values)?);
+    let plan = Plan { format: described.format, ..plan(token, url, params, &values)? };
     let wire = Wire::new(egress, plan);
     // The answer is in the wire; the crate only knows that it was stopped.
     let _ = crate_client.exchange_refresh_token(&spent).request_async(&wire).await;

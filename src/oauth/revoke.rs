@@ -7,9 +7,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::kind::{FailClass, Method};
 
 use super::{
-    ClientAuth, Received, TokenError,
+    ClientAuth, Received, TokenError, assertion,
     error::by_code,
-    wire::{Plan, Wire, hub_client, secrets_of},
+    wire::{Plan, Wire, auth_method, hub_client, secrets_of},
 };
 use crate::{
     egress::{Class, Egress},
@@ -73,8 +73,10 @@ async fn send(
     let mut secure = url.clone();
     secure.set_scheme("https").map_err(|()| TokenError::local())?;
 
-    let crate_client =
-        hub_client(client, described.auth_method).set_revocation_url(RevocationUrl::from_url(secure));
+    let audience = definition.token_endpoint(Method::OAuth2, &values)?;
+    let (client, own) = assertion::authenticated(described, client, &values, &audience, sent_at)?;
+    let crate_client = hub_client(&client, auth_method(described, &values))
+        .set_revocation_url(RevocationUrl::from_url(secure));
     let (revocable, secret) = match token {
         Revocable::RefreshToken(secret) => (
             StandardRevocableToken::RefreshToken(RefreshToken::new(secret.expose_secret().to_owned())),
@@ -94,7 +96,7 @@ async fn send(
             url,
             class: Class::Check,
             format: TokenRequestFormat::Form,
-            params: Vec::new(),
+            params: own,
             rename: None,
             headers: basic.map(|basic| (AUTHORIZATION, basic)).into_iter().collect(),
         },

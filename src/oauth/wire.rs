@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     egress::{Answer, Class, Egress, OutboundRequest},
-    provider::{AuthMethod, Definition, ParamValue, TokenRequest, TokenRequestFormat, Values},
+    provider::{AuthMethod, Definition, MCP_BY_BASIC, ParamValue, TokenRequest, TokenRequestFormat, Values},
 };
 
 /// The crate's client with our token type.
@@ -51,13 +51,20 @@ pub(super) fn hub_client(client: &ClientAuth, method: Option<AuthMethod>) -> Hub
         AuthMethod::ClientSecretPost => (AuthType::RequestBody, client.client_secret.as_ref()),
         // The crate form-encodes id and secret before base64 (RFC 6749, section 2.3.1).
         AuthMethod::ClientSecretBasic => (AuthType::BasicAuth, client.client_secret.as_ref()),
-        AuthMethod::None => (AuthType::RequestBody, None),
+        // The assertion is a parameter of the plan.
+        AuthMethod::PrivateKeyJwt | AuthMethod::None => (AuthType::RequestBody, None),
     };
     let made = made.set_auth_type(auth_type);
     match secret {
         Some(secret) => made.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
         None => made,
     }
+}
+
+/// How the client authenticates to `token`; a server that was found out may want Basic.
+pub(super) fn auth_method(token: &TokenRequest, values: &Values) -> Option<AuthMethod> {
+    let by_basic = values.get(MCP_BY_BASIC).is_some();
+    if by_basic { Some(AuthMethod::ClientSecretBasic) } else { token.auth_method }
 }
 
 /// How one request is written.
@@ -232,7 +239,7 @@ pub(super) fn plan<'a>(
 /// The values of secret variables: none of them belongs into an error text.
 pub(super) fn secrets_of(definition: &Definition, values: &Values) -> Vec<SecretString> {
     let secret = |name: &str| {
-        matches!(name, "client_secret" | "refresh_token" | "access_token")
+        matches!(name, "client_secret" | "refresh_token" | "access_token" | "jwt")
             || definition.variable(name).is_some_and(|variable| variable.secret)
     };
     values.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.clone()).collect()

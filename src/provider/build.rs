@@ -1,7 +1,9 @@
 //! Turns a file as written into a [`Definition`]: templates are parsed, words become types, and every placeholder
 //! is noted with the place where it stands, for `lint` to judge. Mistakes are collected, not returned one by one.
 
+mod discovered;
 mod methods;
+mod signed;
 mod text;
 mod token;
 mod variables;
@@ -52,6 +54,7 @@ pub(super) enum Spot {
     RefreshParam,
     Revocation,
     JwtPart,
+    Signature,
     Placement,
     Check,
     Lookup,
@@ -161,18 +164,15 @@ pub(super) fn build(slug: &str, hash: &str, file: &File, trust: Trust) -> Result
 
 impl Builder {
     fn refuse_reserved(&mut self, file: &File) {
-        let reserved = [
-            ("oauth1", file.oauth1.is_some()),
-            ("aws_sigv4", file.aws_sigv4.is_some()),
-            ("mcp", file.mcp.is_some()),
-        ];
+        let reserved =
+            [("aws_sigv4.role_arn", file.aws_sigv4.as_ref().is_some_and(|table| table.role_arn.is_some()))];
         for (table, there) in reserved {
             if there {
-                let place = Place::Key(vec![table.to_owned()]);
+                let place = Place::Key(table.split('.').map(str::to_owned).collect());
                 self.flaws.push(Flaw::error(
                     place,
                     "not-built",
-                    format!("`[{table}]` is not built in this version"),
+                    format!("`{table}` is not built in this version"),
                 ));
             }
         }
@@ -207,6 +207,7 @@ impl Builder {
         let limits = self.limits(file.limits.as_ref());
         let definition = Definition {
             slug: slug.to_owned(),
+            extends: file.extends.clone(),
             name: file.name.clone().unwrap_or_default(),
             documentation: file.documentation.clone().unwrap_or_default(),
             categories: file.categories.iter().flatten().map(|word| word.as_str().to_owned()).collect(),
@@ -217,8 +218,8 @@ impl Builder {
             account,
             account_label,
             variables: std::mem::take(&mut self.variables),
-            offered: methods.offered.clone(),
-            described: methods.offered,
+            offered: methods.declared.clone(),
+            described: methods.declared.clone(),
             views: Vec::new(),
             reach: Vec::new(),
             oauth2: methods.oauth2,
@@ -226,6 +227,9 @@ impl Builder {
             api_key: methods.api_key,
             session: methods.session,
             jwt: methods.jwt,
+            mcp: methods.mcp,
+            oauth1: methods.oauth1,
+            aws_sigv4: methods.aws_sigv4,
             check,
             limits,
         };

@@ -4,13 +4,16 @@
 mod account;
 mod capture;
 mod check;
+mod discovered;
 mod endpoint;
 mod fields;
 mod hosts;
 mod method;
 mod params;
 mod placement;
+mod signer;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use vouchsafe_entity::kind::Method;
@@ -19,17 +22,22 @@ pub use self::account::Account;
 pub use self::capture::{CaptureError, Captured};
 pub(in crate::provider) use self::check::Target;
 pub use self::check::{Check, CheckOutcome, CheckRequest};
+pub use self::discovered::{
+    MCP_AUTHORIZATION_ENDPOINT, MCP_BY_BASIC, MCP_ISSUER, MCP_NAMES_ISSUER, MCP_RESOURCE,
+    MCP_REVOCATION_ENDPOINT, MCP_TOKEN_ENDPOINT, Mcp,
+};
 pub use self::fields::{FieldError, FieldSource};
 pub use self::hosts::HostOwner;
 pub use self::method::{
     ApiKey, AuthMethod, AuthorizationResponse, Basic, ClientCredentials, CodeChallenge, Exchange, Jwt,
-    JwtAlgorithm, OAuth2, Refresh, Reuse, RevokeScope, Session, TokenRequest, TokenRequestFormat,
-    TokenResponse,
+    JwtShape, OAuth2, Refresh, Reuse, RevokeScope, Session, TokenRequest, TokenRequestFormat, TokenResponse,
 };
 pub use self::params::{Param, ParamValue, Params};
 pub(in crate::provider) use self::placement::Placing;
 pub use self::placement::{Headers, Placement};
+pub use self::signer::{AwsSigV4, OAuth1, TOKEN_SECRET};
 
+use super::shipped;
 use super::template::Template;
 use super::url_template::{HostTemplate, UrlTemplate};
 use super::variable::Variable;
@@ -37,6 +45,8 @@ use super::variable::Variable;
 /// One provider, as its file describes it.
 pub struct Definition {
     pub(super) slug: String,
+    /// The slug of the definition that it started from.
+    pub(super) extends: Option<String>,
     pub(super) name: String,
     pub(super) documentation: String,
     pub(super) categories: Vec<String>,
@@ -59,6 +69,9 @@ pub struct Definition {
     pub(super) api_key: Option<ApiKey>,
     pub(super) session: Option<Session>,
     pub(super) jwt: Option<Jwt>,
+    pub(super) mcp: Option<Mcp>,
+    pub(super) oauth1: Option<OAuth1>,
+    pub(super) aws_sigv4: Option<AwsSigV4>,
     pub(super) check: Option<Check>,
     pub(super) limits: Limits,
 }
@@ -87,6 +100,21 @@ impl Definition {
     /// Display name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where it stands among others: by name in any letter case, then by slug.
+    pub fn sort_key(&self) -> String {
+        format!("{}\n{}", self.name.to_lowercase(), self.slug)
+    }
+
+    /// The icon of the app as SVG: its own, else that of the definition which it extends.
+    pub fn icon(&self) -> Option<Cow<'static, [u8]>> {
+        shipped::icon(&self.slug).or_else(|| shipped::icon(self.extends.as_deref()?))
+    }
+
+    /// The slug by which its icon is asked for; none for an app without one.
+    pub fn icon_slug(&self) -> Option<&str> {
+        self.icon().map(|_| self.slug())
     }
 
     /// The vendor page that the file was written from.
@@ -127,11 +155,13 @@ impl Definition {
         first.offered = first.all().flat_map(|part| part.described.clone()).collect();
         let order = [
             Method::OAuth2,
+            Method::OAuth1,
             Method::ClientCredentials,
             Method::ApiKey,
             Method::Basic,
             Method::Session,
             Method::Jwt,
+            Method::AwsSigV4,
         ];
         first.offered.sort_by_key(|method| order.iter().position(|other| other == method));
         Some(first)
@@ -139,7 +169,8 @@ impl Definition {
 
     /// Whether no method works without a client id of the connector.
     pub fn needs_client(&self) -> bool {
-        self.offered.iter().all(|method| *method == Method::OAuth2)
+        self.mcp().is_none()
+            && self.offered.iter().all(|method| matches!(method, Method::OAuth2 | Method::OAuth1))
     }
 
     /// Every variable, in the order of the file.
@@ -175,9 +206,19 @@ impl Definition {
         self.all().find_map(|part| part.session.as_ref())
     }
 
-    /// `[jwt]`. It is read and checked but not among [`methods`](Self::methods) as long as the hub cannot sign.
+    /// `[jwt]`.
     pub fn jwt(&self) -> Option<&Jwt> {
         self.all().find_map(|part| part.jwt.as_ref())
+    }
+
+    /// `[mcp]`, whose sign-in is that of [`oauth2`](Self::oauth2) at addresses that are found out.
+    pub fn mcp(&self) -> Option<&Mcp> {
+        self.all().find_map(|part| part.mcp.as_ref())
+    }
+
+    /// `[oauth1]`.
+    pub fn oauth1(&self) -> Option<&OAuth1> {
+        self.all().find_map(|part| part.oauth1.as_ref())
     }
 
     /// `[oauth2.refresh]`, with its defaults.
@@ -192,7 +233,15 @@ impl Definition {
             Method::ClientCredentials => self.client_credentials().map(|table| &table.token),
             Method::Session => self.session().map(|table| &table.token),
             Method::Jwt => self.jwt().and_then(|table| table.token.as_ref()),
-            Method::ApiKey | Method::Basic => None,
+            Method::ApiKey | Method::Basic | Method::AwsSigV4 | Method::OAuth1 => None,
+        }
+    }
+
+    /// How the JWT of a method is made: the token itself, or what stands for the client secret.
+    pub fn jwt_shape_of(&self, method: Method) -> Option<&JwtShape> {
+        match method {
+            Method::Jwt => self.jwt().map(|table| &table.shape),
+            method => self.token_request_of(method)?.client_assertion.as_ref(),
         }
     }
 

@@ -6,6 +6,7 @@ mod grant;
 mod ordered;
 mod param;
 mod part;
+mod signed;
 mod words;
 
 use schemars::JsonSchema;
@@ -14,8 +15,10 @@ use serde::Deserialize;
 pub(super) use self::grant::{AuthorizationResponse, Exchange, Refresh, Rename, TokenResponse};
 pub(super) use self::ordered::Ordered;
 pub(super) use self::param::Parameter;
+pub(super) use self::signed::{AwsSigV4, ClientAssertion, JwtKeys, Mcp, OAuth1};
 pub(super) use self::words::{
-    Algorithm, AuthMethodWord, Category, ChallengeWord, CheckMethod, ErrorClass, FormatWord, RenewWord,
+    Algorithm, AuthMethodWord, Category, ChallengeWord, CheckMethod, EncodingWord, ErrorClass, FormatWord,
+    RenewWord, SignatureMethod,
 };
 
 /// A provider definition.
@@ -31,7 +34,6 @@ pub(super) struct File {
     pub(super) categories: Option<Vec<Category>>,
     /// The slug of a file to start from: tables are merged key by key, scalars and arrays replaced, an empty string
     /// drops an inherited parameter or header. `name` is not inherited.
-    #[expect(dead_code, reason = "followed before the file is read as a whole")]
     pub(super) extends: Option<String>,
     /// API base; a URL template.
     pub(super) base_url: Option<String>,
@@ -57,11 +59,11 @@ pub(super) struct File {
     pub(super) session: Option<Session>,
     /// The user gives a signing key.
     pub(super) jwt: Option<Jwt>,
-    /// Reserved; not built in this version.
+    /// The user consents in a browser, and each call is signed (OAuth 1.0a).
     pub(super) oauth1: Option<OAuth1>,
-    /// Reserved; not built in this version.
+    /// The user types keys that sign each call (AWS Signature Version 4).
     pub(super) aws_sigv4: Option<AwsSigV4>,
-    /// Reserved; not built in this version.
+    /// The user consents in a browser at a server of the Model Context Protocol, which says how.
     pub(super) mcp: Option<Mcp>,
     /// One request that shows whether a credential works.
     pub(super) check: Option<Check>,
@@ -212,6 +214,8 @@ method_table! {
         pub(super) revocation_endpoint: Option<String>,
         /// How the client authenticates; `client_secret_post` if not given.
         pub(super) token_endpoint_auth_method: Option<AuthMethodWord>,
+        /// How the JWT is made that stands for the client secret.
+        pub(super) client_assertion: Option<ClientAssertion>,
         /// PKCE; `S256` if not given, and a comment gives the reason for `none`.
         pub(super) code_challenge_method: Option<ChallengeWord>,
         /// Always asked for.
@@ -236,6 +240,8 @@ method_table! {
     ClientCredentials {
         /// How the client authenticates; `client_secret_post` if not given.
         pub(super) token_endpoint_auth_method: Option<AuthMethodWord>,
+        /// How the JWT is made that stands for the client secret.
+        pub(super) client_assertion: Option<ClientAssertion>,
         /// Always asked for.
         pub(super) scopes: Option<Vec<String>>,
         /// Joins scopes; a space if not given.
@@ -258,12 +264,27 @@ method_table! {
         pub(super) algorithm: Option<Algorithm>,
         /// Private key or shared secret; a template.
         pub(super) key: Option<String>,
+        /// How a shared secret is written; `text` if not given.
+        pub(super) key_encoding: Option<EncodingWord>,
         /// More members of the JWT header.
         pub(super) header: Option<Ordered<Parameter>>,
         /// Claims; the hub adds `iat` and `exp`.
         pub(super) claims: Option<Ordered<Parameter>>,
         /// Seconds from `iat` to `exp`.
         pub(super) lifetime: Option<u64>,
+    }
+}
+
+impl Jwt {
+    pub(super) fn keys(&self) -> JwtKeys<'_> {
+        JwtKeys {
+            algorithm: self.algorithm,
+            key: self.key.as_deref(),
+            key_encoding: self.key_encoding,
+            header: self.header.as_ref(),
+            claims: self.claims.as_ref(),
+            lifetime: self.lifetime,
+        }
     }
 }
 
@@ -323,37 +344,4 @@ pub(super) struct Limits {
     pub(super) concurrency: Option<u16>,
     /// Calls started per second; 10 if not given.
     pub(super) rate: Option<f64>,
-}
-
-/// Reserved; not built in this version.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "parsed so that the format is settled, and refused")]
-pub(super) struct OAuth1 {
-    request_token_endpoint: Option<String>,
-    authorization_endpoint: Option<String>,
-    token_endpoint: Option<String>,
-    signature_method: Option<String>,
-    authorization_params: Option<Ordered<Parameter>>,
-}
-
-/// Reserved; not built in this version.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "parsed so that the format is settled, and refused")]
-pub(super) struct AwsSigV4 {
-    service: Option<String>,
-    region: Option<String>,
-    access_key_id: Option<String>,
-    secret_access_key: Option<String>,
-    session_token: Option<String>,
-    role_arn: Option<String>,
-}
-
-/// Reserved; not built in this version.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "parsed so that the format is settled, and refused")]
-pub(super) struct Mcp {
-    url: Option<String>,
 }

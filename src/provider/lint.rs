@@ -138,7 +138,7 @@ fn variables(draft: &Draft, flaws: &mut Vec<Flaw>) {
 /// Rules about methods as a whole.
 fn methods(draft: &Draft, flaws: &mut Vec<Flaw>) {
     if draft.declared.is_empty() {
-        let help = "`[oauth2]`, `[client_credentials]`, `[api_key]` or `[session]`";
+        let help = "`[oauth2]`, `[client_credentials]`, `[api_key]`, `[session]`, `[jwt]` or `[aws_sigv4]`";
         flaws.push(Flaw::error(Place::File, "no-method", "no method table").help(help));
     }
     for method in &draft.declared {
@@ -148,19 +148,36 @@ fn methods(draft: &Draft, flaws: &mut Vec<Flaw>) {
             let message = "a key can only be verified by a `[check]`, and there is none";
             flaws.push(Flaw::error(place.clone(), "missing-check", message));
         }
-        if !draft.uses.iter().any(|here| carries_credential(draft, *method, here)) {
-            let what = if table == "api_key" { "a secret variable" } else { "`{access_token}`" };
+        // What signs by itself needs no place for the token.
+        let placed = |here| carries_credential(draft, *method, here);
+        if *method != Method::OAuth1 && !draft.uses.iter().any(placed) {
+            let what = match method {
+                Method::ApiKey | Method::Basic | Method::AwsSigV4 => "a secret variable",
+                _ => "`{access_token}`",
+            };
             let message = format!("nothing puts {what} on an API call");
             let help = "use it in `headers`, `query` or `basic` of the table, or in `base_url`";
             flaws.push(Flaw::error(place, "no-credential", message).help(help));
+        }
+        let signs = |here: &Use| {
+            let secret = draft.variable(&here.name).is_some_and(|variable| variable.secret);
+            here.spot == Spot::JwtPart && here.path.last().is_some_and(|key| key == "key") && secret
+        };
+        if *method == Method::Jwt && !draft.uses.iter().any(signs) {
+            let message = "the key that signs is no secret variable";
+            flaws.push(Flaw::error(
+                Place::Value(vec!["jwt".into(), "key".into()]),
+                "key-not-secret",
+                message,
+            ));
         }
         for index in reached(draft, *method) {
             let Some(variable) = draft.definition.variables.get(index) else {
                 continue;
             };
             let known = match &variable.source {
-                ValueSource::Token(_) => table != "api_key",
-                ValueSource::Callback(_) => *method == Method::OAuth2,
+                ValueSource::Token(_) => !matches!(table, "api_key" | "aws_sigv4"),
+                ValueSource::Callback(_) => matches!(method, Method::OAuth2 | Method::OAuth1),
                 ValueSource::User
                 | ValueSource::Connector
                 | ValueSource::Check(_)
@@ -178,13 +195,18 @@ fn methods(draft: &Draft, flaws: &mut Vec<Flaw>) {
 }
 
 fn carries_credential(draft: &Draft, method: Method, here: &Use) -> bool {
+    let secret = || draft.variable(&here.name).is_some_and(|variable| variable.secret);
+    if method == Method::AwsSigV4 {
+        return here.spot == Spot::Signature
+            && here.path.last().is_some_and(|key| key == "secret_access_key")
+            && secret();
+    }
     let placed = matches!(here.spot, Spot::Placement | Spot::BaseUrl)
         && (here.owner == Owner::All || here.owner == Owner::Method(method));
     placed
         && match method {
-            Method::ApiKey | Method::Basic => {
-                draft.variable(&here.name).is_some_and(|variable| variable.secret)
-            }
+            Method::ApiKey | Method::Basic => secret(),
+            Method::AwsSigV4 | Method::OAuth1 => false,
             Method::OAuth2 | Method::ClientCredentials | Method::Session | Method::Jwt => {
                 here.name == "access_token"
             }
@@ -198,6 +220,8 @@ const fn table_of(method: Method) -> &'static str {
         Method::ApiKey | Method::Basic => "api_key",
         Method::Session => "session",
         Method::Jwt => "jwt",
+        Method::OAuth1 => "oauth1",
+        Method::AwsSigV4 => "aws_sigv4",
     }
 }
 

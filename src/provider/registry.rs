@@ -48,7 +48,7 @@ impl Registry {
             by_slug.insert(definition.slug.clone(), Arc::new(definition));
         }
         let mut by_name: Vec<Arc<Definition>> = by_slug.values().cloned().collect();
-        by_name.sort_by_cached_key(|definition| (definition.name.to_lowercase(), definition.slug.clone()));
+        by_name.sort_by_cached_key(|definition| definition.sort_key());
         Self { by_slug, by_name }
     }
 

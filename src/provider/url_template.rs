@@ -31,6 +31,8 @@ pub struct UrlTemplate {
 pub(super) enum Origin {
     /// One placeholder stands for scheme, host and port.
     Whole(Template),
+    /// One built-in stands for the whole URL, which was found out and checked before.
+    Discovered(Template),
     /// Written out.
     Parts { https: bool, host: HostTemplate },
 }
@@ -152,6 +154,13 @@ impl UrlTemplate {
         &self.source
     }
 
+    /// A URL that is found out at run time, kept as the built-in `name`.
+    pub(super) fn discovered(name: &str) -> Option<Self> {
+        let source = format!("{{{name}}}");
+        let origin = Origin::Discovered(Template::parse(&source).ok()?);
+        Some(Self { source, origin, tail: Tail { path: Template::parse("").ok()?, query: Vec::new() } })
+    }
+
     /// The URL filled and compared with the template.
     pub fn render(&self, values: &Values) -> Result<Url, RenderError> {
         self.render_under(values, None, &[])
@@ -164,6 +173,9 @@ impl UrlTemplate {
         below: Option<&Tail>,
         query: &[(String, SecretString)],
     ) -> Result<Url, RenderError> {
+        if let Origin::Discovered(template) = &self.origin {
+            return discovered_url(template, values);
+        }
         let origin = self.origin.render(values)?;
         let mut path = self.tail.render_path(values)?;
         let mut pairs = self.tail.render_query(values)?;
@@ -201,7 +213,7 @@ impl UrlTemplate {
 
     pub(super) fn bind(&mut self, fallback: &dyn Fn(&str) -> Fallback) {
         match &mut self.origin {
-            Origin::Whole(template) => template.bind(fallback),
+            Origin::Whole(template) | Origin::Discovered(template) => template.bind(fallback),
             Origin::Parts { host, .. } => host.bind(fallback),
         }
         self.tail.bind(fallback);
@@ -212,6 +224,8 @@ impl Origin {
     /// Scheme, host and port, as they stand in the URL; a default port is left out.
     fn render(&self, values: &Values) -> Result<String, RenderError> {
         match self {
+            // The whole URL is no origin; see `render_under`.
+            Self::Discovered(_) => Err(RenderError::Url),
             Self::Whole(template) => {
                 let whole = template.fill(values, |_, value| Ok(value.into()))?.ok_or(RenderError::Url)?;
                 whole_origin(&whole).ok_or(RenderError::Url)
@@ -226,6 +240,18 @@ impl Origin {
             }
         }
     }
+}
+
+/// A URL without user name and fragment, as it was found.
+fn discovered_url(template: &Template, values: &Values) -> Result<Url, RenderError> {
+    let text = template.fill(values, |_, value| Ok(value.into()))?.ok_or(RenderError::Url)?;
+    let url = Url::parse(&text).map_err(|_| RenderError::Url)?;
+    let plain = matches!(url.scheme(), "https" | "http")
+        && url.host_str().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none();
+    if plain { Ok(url) } else { Err(RenderError::Url) }
 }
 
 /// `https://host`, checked as a host is; `None` if `text` says more than that.

@@ -165,6 +165,8 @@ pub struct Field {
     pub required: bool,
     /// Whether it is masked and never shown again.
     pub secret: bool,
+    /// Whether it has several lines, as a private key in PEM does.
+    pub multiline: bool,
     /// What the whole value must match.
     pub pattern: Option<String>,
     /// The only values, as (label, value).

@@ -93,4 +93,18 @@ mod tests {
         assert!(PasswordHash::new(NOBODY).is_ok_and(|hash| hash.hash.is_some()), "the stand-in is no hash");
         assert!(!PlainPassword::typed("").is_of(None));
     }
+
+    #[test]
+    fn s16_the_stand_in_is_made_as_every_hash_is() {
+        let real = PlainPassword::typed("correct horse battery").hash(&SystemRandom).unwrap();
+        let parts = |text: &str| text.split('$').map(str::to_owned).collect::<Vec<_>>();
+        let (real, stand_in) = (parts(real.expose_secret()), parts(NOBODY));
+        assert_eq!(
+            (real.len(), &real[..4]),
+            (6, &stand_in[..4]),
+            "algorithm, version, memory, passes, lanes"
+        );
+        let lengths = |parts: &[String]| parts.iter().map(String::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&real), lengths(&stand_in), "salt and hash");
+    }
 }

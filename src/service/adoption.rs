@@ -117,7 +117,7 @@ impl Hub {
         // Last, so that nobody spends a token that is not marked yet.
         let tx = self.store.begin().await?;
         store::adoption::save(&tx, &home, self.now()).await?;
-        self.insert_audit(&tx, &[self.adoption_event()]).await?;
+        self.insert_audit(&tx, &[self.database_event("database.adopt")]).await?;
         tx.commit().await?;
         self.review_adoption().await?;
         Ok(marked)
@@ -132,13 +132,10 @@ impl Hub {
         unchanging.map(|definition| definition.slug().to_owned()).collect()
     }
 
-    /// Every workspace reads it, so it says nothing about what is in the database.
-    fn adoption_event(&self) -> AuditEvent {
+    /// What an operator did with the database. Every workspace reads it, so it says nothing about what is in there.
+    pub(super) fn database_event(&self, action: &'static str) -> AuditEvent {
         let target = Target { kind: "database", id: None };
-        AuditEvent {
-            actor_type: Author::Operator.kind().into(),
-            ..self.own_event("database.adopt", target, None)
-        }
+        AuditEvent { actor_type: Author::Operator.kind().into(), ..self.own_event(action, target, None) }
     }
 
     /// By how many milliseconds this machine's clock is ahead of the database's.

@@ -20,11 +20,12 @@ use tokio::sync::{Mutex, mpsc};
 use crate::config::AuditMode;
 use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
+use crate::domain::audit::chain::MOST_EVENTS;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::heads::HeadFile;
 use crate::store::{self, Tx};
-use vouchsafe_entity::id::AuditEventId;
+use vouchsafe_entity::id::{AuditEventId, WorkspaceId};
 
 use super::{Code, Error, Hub};
 
@@ -32,7 +33,7 @@ use super::{Code, Error, Hub};
 const MOST_WAITING: usize = 10_000;
 
 /// The most rows written together.
-const MOST_AT_ONCE: usize = 1_000;
+const MOST_AT_ONCE: usize = MOST_EVENTS;
 
 /// Where the heads of the audit chains go, and how long what is kept. By default nowhere, and for good.
 #[derive(Clone, Debug, Default)]
@@ -196,6 +197,29 @@ impl Hub {
         }
     }
 
+    /// What whoever runs the hub did with a workspace.
+    pub(super) fn operator_event(
+        &self,
+        workspace: WorkspaceId,
+        action: &'static str,
+        target: Target,
+        reason: Option<String>,
+    ) -> AuditEvent {
+        AuditEvent {
+            workspace: Some(workspace),
+            actor_type: Cow::Borrowed(Author::Operator.kind()),
+            ..self.own_event(action, target, reason)
+        }
+    }
+
+    /// Writes down that this hub starts, and the names of the settings that it was given. Every workspace reads it, so it
+    /// says none of their values.
+    pub fn note_start(self: &Arc<Self>, settings: &[&str]) {
+        let target = Target::new("hub", env!("CARGO_PKG_VERSION"));
+        let given = (!settings.is_empty()).then(|| format!("set: {}", settings.join(", ")));
+        self.record_soon(self.own_event("hub.start", target, given));
+    }
+
     /// Writes down a read of a value: within a second, or before the answer where the operator asks for it.
     pub(super) async fn record_read(
         &self,
@@ -261,8 +285,12 @@ impl Hub {
     }
 
     async fn write_audit(&self, events: &[AuditEvent]) -> Result<(), Error> {
-        let tx = self.store.begin().await?;
-        self.store_audit(&tx, events).await?;
+        let tx = self.store.begin_record().await?;
+        if events.len() < seal::ENOUGH {
+            self.store_audit(&tx, events).await?;
+        } else {
+            self.store_closed(&tx, events).await?;
+        }
         Ok(tx.commit().await?)
     }
 

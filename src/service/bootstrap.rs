@@ -1,10 +1,12 @@
 //! The first start on an empty database, and opening the keys of one that has data.
 
+use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::kind::WorkspaceState;
 
 use super::{Error, Hub};
 use crate::domain::data_key::{KeyOwner, KeyPurpose, WrappedKey};
 use crate::store;
+use crate::vault::Unopened;
 
 /// The workspace that the first start makes.
 pub const DEFAULT_WORKSPACE: &str = "default";
@@ -72,7 +74,13 @@ impl Hub {
         Ok(())
     }
 
+    /// The same for an environment alone, which another replica may have made since.
+    pub(super) async fn load_keys_of(&self, environment: EnvironmentId) -> Result<(), Error> {
+        let keys = store::data_key::of_owner(&self.store, KeyOwner::Environment(environment)).await?;
+        keys.iter().try_for_each(|key| self.open_key(key))
+    }
+
     fn open_key(&self, key: &WrappedKey) -> Result<(), Error> {
-        Ok(self.vault.install(key)?)
+        self.vault.install(key).map_err(|why| Unopened::key(key, why).into())
     }
 }

@@ -9,8 +9,9 @@ use vouchsafe_entity::kind::Method;
 use zeroize::Zeroizing;
 
 use super::{Code, Error, Hub};
-use crate::egress::{Answer, Class, EgressError, OutboundRequest};
+use crate::egress::{Answer, Class, EgressError, NotSent, OutboundRequest};
 use crate::provider::{CheckOutcome, CheckRequest, Definition, Values};
+use crate::signing::{Content, Moment, Signer, Unsigned, strict_query};
 
 /// How the hub names itself to apps.
 const AGENT: &str = concat!("vouchsafe/", env!("CARGO_PKG_VERSION"));
@@ -74,8 +75,38 @@ impl Hub {
         }
     }
 
+    /// Signs a request of the hub's own; none where what signs does not fit into a header.
+    pub(super) fn sign_outbound(&self, signer: &Signer, outbound: &mut OutboundRequest) -> Option<()> {
+        if let Some(query) = outbound.url.query().map(strict_query) {
+            outbound.url.set_query(Some(&query));
+        }
+        let url = &outbound.url;
+        let host = match url.port() {
+            Some(port) => format!("{}:{port}", url.host_str()?),
+            None => url.host_str()?.to_owned(),
+        };
+        let request = Unsigned {
+            method: &outbound.method,
+            scheme: url.scheme(),
+            host: &host,
+            path: url.path(),
+            query: url.query(),
+            headers: &outbound.headers,
+            content: Content::Whole(outbound.body.as_ref().map_or(&[], |body| body.as_slice())),
+        };
+        let headers = signer.headers(&request, &self.signing_moment())?;
+        outbound.headers.extend(headers);
+        Some(())
+    }
+
+    /// What differs from one signature to the next.
+    pub(super) fn signing_moment(&self) -> Moment {
+        Moment { now: self.clock.now(), nonce: hex::encode(self.random.bytes::<16>()) }
+    }
+
     /// One request with a credential, no redirect followed.
     pub(super) async fn call_app(&self, request: &CheckRequest) -> Result<Answer, EgressError> {
+        let unfit = || EgressError::NotSent(NotSent::Request);
         let method = HttpMethod::from_bytes(request.method.as_str().as_bytes()).unwrap_or(HttpMethod::GET);
         let mut outbound = OutboundRequest::new(method, request.url.clone(), Class::Check);
         // A port stands literally in a definition, so the one of the rendered address is the definition's.
@@ -88,6 +119,9 @@ impl Hub {
         if let Some(json) = &request.json {
             outbound.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             outbound.body = Some(Zeroizing::new(json.to_string().into_bytes()));
+        }
+        if let Some(signer) = &request.signer {
+            self.sign_outbound(signer, &mut outbound).ok_or_else(unfit)?;
         }
         self.egress.send(outbound).await
     }

@@ -7,6 +7,7 @@ mod confirm;
 mod disconnect;
 mod flows;
 mod grant;
+mod limits;
 mod link;
 mod page;
 mod reconnect;
@@ -17,10 +18,13 @@ mod undecided;
 pub use attempts::AttemptQuery;
 pub use callback::{CallbackAnswer, Returned};
 pub use flows::{Begun, NewTicket, Started};
+pub(super) use limits::VisitLimits;
 pub use page::{Given, Offer, Standing};
 pub use reconnect::ReconnectLink;
 pub use sessions::{CreatedSession, NewSession, ResultView, SessionUser, SessionView};
 pub use typed::{Typed, TypedOutcome};
+
+use std::net::IpAddr;
 
 use tokio::sync::broadcast;
 use vouchsafe_entity::id::SessionId;
@@ -56,6 +60,8 @@ pub struct Visit {
     pub actor: Actor,
     /// The environment and its settings.
     pub environment: Environment,
+    /// Whether it came with the token of a hosted link, which may have been sent to anybody.
+    pub by_link: bool,
 }
 
 impl Visit {
@@ -106,24 +112,38 @@ impl Visit {
 }
 
 impl Hub {
-    /// Opens a visit with a session token, from the modal.
+    /// Opens a visit with a session's token, the modal's or that of its link. Which of them it is says the token
+    /// itself: nobody who was given a link can pass for the modal.
     ///
     /// # Errors
-    /// [`Code::SessionExpired`]: one answer for a wrong token and for a session that is over.
+    /// [`Code::SessionExpired`]: one answer for a wrong token and for a session that is over. [`Code::RateLimited`] for
+    /// too many wrong tokens from one address, and for a session that asks too often.
     pub async fn visit(&self, token: &str, origin: Origin) -> Result<Visit, Error> {
-        let over =
-            || Error::refused(Code::SessionExpired, "This connect session is over; ask for a new one.");
-        let (id, secret) = token.split_once('.').ok_or_else(over)?;
-        let id: SessionId = id.parse().map_err(|_| over())?;
-        let visit = self.visit_of(id, origin).await?.ok_or_else(over)?;
-        if !PlainToken::presented(secret).hash().matches(&visit.session.secret_hash) {
-            return Err(over());
+        let address = origin.address;
+        let wrong = || self.refuse_token(address);
+        let (id, secret) = token.split_once('.').ok_or_else(wrong)?;
+        let id: SessionId = id.parse().map_err(|_| wrong())?;
+        let visit = self.visit_of(id, origin).await?.ok_or_else(wrong)?;
+        let presented = PlainToken::presented(secret);
+        let by_link = presented.hash().matches(&visit.session.secret_hash);
+        if !by_link && !presented.for_link().hash().matches(&visit.session.secret_hash) {
+            return Err(wrong());
         }
+        self.visit_limits.call(id)?;
+        let visit = Visit { by_link, ..visit };
         match visit.session.status(self.now()) {
             SessionStatus::Expired | SessionStatus::Cancelled => Err(over()),
             SessionStatus::Completed if self.now() >= visit.session.expires_at => Err(over()),
             SessionStatus::Open | SessionStatus::Completed => Ok(visit),
         }
+    }
+
+    /// The refusal of a token that no session has; too many from one address are told to wait.
+    fn refuse_token(&self, address: Option<IpAddr>) -> Error {
+        if self.is_refused_too_often(address) {
+            return Error::later(Code::RateLimited, "Too many wrong tokens came from this address.", 1);
+        }
+        over()
     }
 
     /// The session of a public id, for pages that show nothing of it but names.
@@ -140,7 +160,7 @@ impl Hub {
         };
         let author = Author::User(user.id, session.id);
         let actor = Actor { author, tenant: found.1, origin };
-        Ok(Some(Visit { session, user, actor, environment: found.0.clone() }))
+        Ok(Some(Visit { session, user, actor, environment: found.0.clone(), by_link: false }))
     }
 
     /// A session that is over connects nothing more.
@@ -166,4 +186,8 @@ impl Hub {
         let environment = visit.actor.environment();
         Ok(store::session::save_result(tx, environment, visit.session.id, result).await?)
     }
+}
+
+fn over() -> Error {
+    Error::refused(Code::SessionExpired, "This connect session is over; ask for a new one.")
 }

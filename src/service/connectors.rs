@@ -18,6 +18,7 @@ use super::audit::Target;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
+use crate::domain::credential::is_sign_in;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::provider::Definition;
@@ -33,7 +34,7 @@ pub struct ConnectorView {
     pub methods: Vec<Method>,
     /// What to register at the app, where it has OAuth.
     pub redirect_uri: Option<String>,
-    /// How many credentials it has.
+    /// How many credentials it has; where that was counted up to a number, one more than it for all that are more.
     pub credentials: i64,
     /// Whether it has all that users need to connect.
     pub complete: bool,
@@ -64,12 +65,11 @@ impl Hub {
             named && category.is_none_or(|category| definition.categories().iter().any(|c| c == category))
         };
         let providers = self.providers();
-        let mut found: Vec<_> = providers.all().filter(wanted).cloned().collect();
-        found.sort_by(|a, b| a.slug().cmp(b.slug()));
         let after = page.after.as_deref().unwrap_or_default();
+        let further = |definition: &&Arc<Definition>| definition.sort_key().as_str() > after;
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let rows = found.into_iter().filter(|d| d.slug() > after).take(limit.saturating_add(1)).collect();
-        Page::of(rows, page.limit, |definition| definition.slug().to_owned())
+        let found = providers.all().filter(wanted).filter(further).take(limit.saturating_add(1));
+        Page::of(found.cloned().collect(), page.limit, |definition| definition.sort_key())
     }
 
     /// The definition behind a connector.
@@ -125,8 +125,14 @@ impl Hub {
     pub(super) fn working_methods(connector: &Connector, definition: &Definition) -> Vec<Method> {
         let chosen =
             |method: &Method| connector.methods.as_ref().is_none_or(|chosen| chosen.contains(method));
-        let works = |method: &Method| *method != Method::OAuth2 || connector.client_id.is_some();
+        let registers = definition.mcp().is_some();
+        let works = |method: &Method| !is_sign_in(*method) || registers || connector.client_id.is_some();
         definition.methods().iter().copied().filter(|method| chosen(method) && works(method)).collect()
+    }
+
+    /// The method by which users sign in with what a connector has.
+    pub(super) fn sign_in_of(connector: &Connector, definition: &Definition) -> Option<Method> {
+        Self::working_methods(connector, definition).into_iter().find(|method| is_sign_in(*method))
     }
 
     /// The method of which values with these names are; none where no method or more than one takes them.
@@ -142,7 +148,7 @@ impl Hub {
         let names: Vec<&str> = names.into_iter().collect();
         let takes = |method: &Method| {
             let fields = definition.fields(*method);
-            *method != Method::OAuth2 && names.iter().all(|name| fields.iter().any(|f| f.name == *name))
+            !is_sign_in(*method) && names.iter().all(|name| fields.iter().any(|f| f.name == *name))
         };
         let mut taking = Self::working_methods(connector, &definition).into_iter().filter(takes);
         Ok(taking.next().filter(|_| taking.next().is_none()))
@@ -155,7 +161,9 @@ impl Hub {
 
     fn view(&self, connector: Connector, credentials: i64) -> ConnectorView {
         let definition = self.providers().get(&connector.provider);
-        let oauth = definition.as_ref().is_some_and(|definition| definition.oauth2().is_some());
+        let oauth = definition
+            .as_ref()
+            .is_some_and(|definition| definition.methods().iter().any(|method| is_sign_in(*method)));
         let complete =
             definition.as_ref().is_some_and(|one| Self::ensure_complete(&connector, one, "").is_ok());
         let working = definition.map(|definition| Self::working_methods(&connector, &definition));
@@ -168,19 +176,25 @@ impl Hub {
         }
     }
 
-    /// One connector.
+    /// One connector, with its credentials counted up to `most`, or all of them.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn get_connector(&self, actor: &Actor, key: &str) -> Result<ConnectorView, Error> {
+    pub async fn get_connector(
+        &self,
+        actor: &Actor,
+        key: &str,
+        most: Option<u32>,
+    ) -> Result<ConnectorView, Error> {
         self.permit(actor, Action::ViewConnectors).await?;
         let connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
-        let ids = vec![connector.id];
-        let counts = store::connector::count_credentials(&self.store, actor.environment(), ids).await?;
-        Ok(self.view(connector, counts.first().map_or(0, |(_, n)| *n)))
+        let counts = self.count_of_each(actor, vec![connector.id], most).await?;
+        let credentials = counts.get(&connector.id).copied().unwrap_or(0);
+        Ok(self.view(connector, credentials))
     }
 
-    /// The connectors that were PUT or have credentials, by key.
+    /// The connectors that were PUT or have credentials, by key. The credentials of each are counted up to `most`, or
+    /// all of them, which takes the longer the more there are.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -188,17 +202,41 @@ impl Hub {
         &self,
         actor: &Actor,
         page: &PageRequest,
+        most: Option<u32>,
     ) -> Result<Page<ConnectorView>, Error> {
         self.permit(actor, Action::ViewConnectors).await?;
-        let environment = actor.environment();
-        let connectors = store::connector::list(&self.store, environment, page).await?;
+        let connectors = store::connector::list(&self.store, actor.environment(), page).await?;
         let ids = connectors.items.iter().map(|connector| connector.id).collect();
-        let counts: HashMap<_, _> =
-            store::connector::count_credentials(&self.store, environment, ids).await?.into_iter().collect();
+        let counts = self.count_of_each(actor, ids, most).await?;
         Ok(connectors.map(|connector| {
             let credentials = counts.get(&connector.id).copied().unwrap_or(0);
             self.view(connector, credentials)
         }))
+    }
+
+    /// The keys of the first `limit` connectors that were PUT or have credentials.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn connector_keys(&self, actor: &Actor, limit: u64) -> Result<Vec<String>, Error> {
+        self.permit(actor, Action::ViewConnectors).await?;
+        let page = PageRequest { limit, after: None };
+        let connectors = store::connector::list(&self.store, actor.environment(), &page).await?;
+        Ok(connectors.items.into_iter().map(|connector| connector.key).collect())
+    }
+
+    async fn count_of_each(
+        &self,
+        actor: &Actor,
+        ids: Vec<ConnectorId>,
+        most: Option<u32>,
+    ) -> Result<HashMap<ConnectorId, i64>, Error> {
+        let here = actor.environment();
+        let counts = match most {
+            Some(most) => store::connector::count_credentials_up_to(&self.store, here, ids, most).await?,
+            None => store::connector::count_credentials(&self.store, here, ids).await?,
+        };
+        Ok(counts.into_iter().collect())
     }
 
     /// Removes a connector. With credentials it is refused, unless `force` deletes those too.
@@ -213,7 +251,7 @@ impl Hub {
         let ids = vec![connector.id];
         let counts = store::connector::count_credentials(&self.store, environment, ids).await?;
         if let Some((_, count)) = counts.first().filter(|_| !force) {
-            let detail = format!("{count} credentials use this connector; ?force=true deletes them too.");
+            let detail = format!("This connector has credentials ({count}); ?force=true deletes them too.");
             return Err(Error::refused(Code::InUse, detail));
         }
         let teller = self.last_teller(actor.tenant, &connector).await.ok().flatten();

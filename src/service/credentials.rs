@@ -71,7 +71,8 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn get_credential(&self, actor: &Actor, id: CredentialId) -> Result<Credential, Error> {
         self.permit(actor, Action::ViewCredentials).await?;
-        store::credential::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)
+        let found = store::credential::find(&self.store, actor.environment(), id).await?;
+        found.map(|credential| self.seen(credential)).ok_or(Error::NotFound)
     }
 
     /// The credentials of the actor's environment, newest first. A name that isn't there gives an empty list.
@@ -89,7 +90,8 @@ impl Hub {
             return Ok(Page { items: Vec::new(), next_cursor: None });
         };
         let now = self.now();
-        Ok(store::credential::list(&self.store, actor.environment(), &filter, now, page).await?)
+        let page = store::credential::list(&self.store, actor.environment(), &filter, now, page).await?;
+        Ok(page.map(|credential| self.seen(credential)))
     }
 
     /// The filter that a query means; none where it names what isn't there.
@@ -135,7 +137,8 @@ impl Hub {
         users: &[UserId],
     ) -> Result<Vec<Credential>, Error> {
         self.permit(actor, Action::ListCredentials).await?;
-        Ok(store::credential::of_users(&self.store, actor.environment(), users).await?)
+        let found = store::credential::of_users(&self.store, actor.environment(), users).await?;
+        Ok(found.into_iter().map(|credential| self.seen(credential)).collect())
     }
 
     /// The credential that serves a user for a connector: the newest usable, else the newest.
@@ -161,7 +164,8 @@ impl Hub {
         user: UserId,
         connector: Option<ConnectorId>,
     ) -> Result<Vec<Credential>, Error> {
-        Ok(store::credential::of_user(&self.store, environment, user, connector).await?)
+        let found = store::credential::of_user(&self.store, environment, user, connector).await?;
+        Ok(found.into_iter().map(|credential| self.seen(credential)).collect())
     }
 
     pub(super) async fn connector_of(

@@ -60,15 +60,15 @@ impl Hub {
         actor: &Actor,
         change: SettingsChange,
     ) -> Result<Environment, Error> {
-        let settings = self.get_environment(actor).await?.settings;
         let names = change.names();
         // How the modal looks is everyday work; who may frame it and where it leads is not.
         let looks_alone = names == "theme";
         let action = if looks_alone { Action::EditIntegrations } else { Action::ConfigureConnectors };
         self.permit(actor, action).await?;
         let warns_anew = change.expiry_warning_days.is_some();
-        let settings = change.apply(settings)?;
         let tx = self.store.begin().await?;
+        let before = store::environment::lock_settings(&tx, actor.environment()).await?;
+        let settings = change.apply(before.ok_or(Error::NotFound)?)?;
         store::environment::save_settings(&tx, actor.environment(), settings, self.now()).await?;
         if warns_anew {
             store::secret::notice_again(&tx, actor.environment(), self.now()).await?;
@@ -113,6 +113,10 @@ impl Hub {
         ensure_name(name)?;
         let tx = self.store.begin().await?;
         let workspace = self.insert_workspace(&tx, name, state).await?;
+        let target = Target::new("workspace", workspace.id);
+        let what = Some(format!("{name}, {state}"));
+        let event = self.operator_event(workspace.id, "workspace.create", target, what);
+        self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
         self.load_keys().await?;
         Ok(workspace)
@@ -157,6 +161,10 @@ impl Hub {
         let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;
         let environment = self.insert_environment(&tx, &workspace, name).await?;
+        let tenant = Tenant { workspace: workspace.id, environment, state: workspace.state };
+        let actor = Actor { author: Author::Operator, tenant, origin: Origin::default() };
+        let target = Target::new("environment", environment);
+        self.record(&tx, &actor, "environment.create", target, Some(name.to_owned())).await?;
         tx.commit().await?;
         self.load_keys().await?;
         Ok(environment)
@@ -207,9 +215,14 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn set_workspace_state(&self, name: &str, state: WorkspaceState) -> Result<(), Error> {
         let tx = self.store.begin().await?;
+        let before = store::workspace::by_name(&tx, name).await?.ok_or(Error::NotFound)?;
         if !store::workspace::set_state(&tx, name, state, self.now()).await? {
             return Err(Error::NotFound);
         }
+        let target = Target::new("workspace", before.id);
+        let what = Some(format!("{} to {state}", before.state));
+        let event = self.operator_event(before.id, "workspace.set_state", target, what);
+        self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
         self.environments.forget_all();
         Ok(())

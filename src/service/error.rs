@@ -2,7 +2,7 @@
 
 use crate::provider::FieldError;
 use crate::store::StoreError;
-use crate::vault::{OpenError, SealError, UnknownKey};
+use crate::vault::{RewrapError, SealError, UnknownKey, Unopened};
 
 /// One thing that is wrong with what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,13 +292,30 @@ impl From<SealError> for Error {
     }
 }
 
-impl From<OpenError> for Error {
-    fn from(error: OpenError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "a sealed value could not be opened");
-        Self::refused(
-            Code::KeyUnavailable,
-            "The hub cannot open what it sealed here; its operator has been told.",
-        )
+/// What a caller is told of a row that does not open.
+pub(super) const NOT_OPENED: &str =
+    "The hub cannot open what it sealed here; its operator finds why in its log.";
+
+impl From<Unopened> for Error {
+    fn from(unopened: Unopened) -> Self {
+        tracing::error!(
+            table = unopened.table,
+            column = unopened.column,
+            row.id = %unopened.row.escape_debug(),
+            data_key.id = unopened.data_key.map(tracing::field::display),
+            error = &unopened.why as &dyn std::error::Error,
+            "a sealed value could not be opened"
+        );
+        Self::refused(Code::KeyUnavailable, NOT_OPENED)
+    }
+}
+
+impl From<RewrapError> for Error {
+    fn from(error: RewrapError) -> Self {
+        match error {
+            RewrapError::Open(error) => error.into(),
+            RewrapError::Seal(error) => error.into(),
+        }
     }
 }
 

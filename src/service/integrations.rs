@@ -189,7 +189,7 @@ impl Hub {
         self.permit(actor, Action::ViewUsers).await?;
         let user = self.get_user(actor, user).await?;
         let integrations = self.list_integrations(actor, page).await?;
-        let credentials = store::credential::of_user(&self.store, actor.environment(), user.id, None).await?;
+        let credentials = self.credentials_of(actor.environment(), user.id, None).await?;
         Ok(integrations.map(|integration| self.user_integration(integration, &credentials)))
     }
 

@@ -19,9 +19,9 @@ use crate::domain::api_key::ApiKey;
 use crate::domain::data_key::KeyPurpose;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{Scope, Scopes};
 use crate::secret::PlainApiKey;
-use crate::store;
+use crate::store::{self, Tx};
 
 /// Refused credentials that one address may send a second.
 const REFUSED_PER_SECOND: u32 = 20;
@@ -93,9 +93,14 @@ impl Hub {
         }
     }
 
+    /// Counts a credential of ours that does not work, and says whether there were too many from `address`.
+    pub(super) fn is_refused_too_often(&self, address: Option<IpAddr>) -> bool {
+        address.is_some_and(|address| self.keys.refused.check_key(&address).is_err())
+    }
+
     /// The refusal of a key that does not work; too many from one address are told to wait.
     pub fn refuse_key(&self, address: Option<IpAddr>) -> Error {
-        if address.is_some_and(|address| self.keys.refused.check_key(&address).is_err()) {
+        if self.is_refused_too_often(address) {
             return Error::later(Code::RateLimited, "Too many wrong keys came from this address.", 1);
         }
         Error::refused(
@@ -155,6 +160,7 @@ impl Hub {
     /// Forgets old entries of the limits.
     pub fn trim_limits(&self) {
         self.keys.refused.retain_recent();
+        self.visit_limits.trim();
     }
 
     /// Whether the actor may make, rotate and revoke keys, for a page that offers it.
@@ -223,7 +229,9 @@ impl Hub {
         let scopes = match Scopes::parse(&new.scopes) {
             Ok(scopes) => Some(scopes),
             Err(at) => {
-                checker.add(format!("/scopes/{at}"), "unknown", "There is no such scope.");
+                let known: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+                let message = format!("There is no such scope; there are *, {}.", known.join(", "));
+                checker.add(format!("/scopes/{at}"), "unknown", message);
                 None
             }
         };
@@ -276,11 +284,12 @@ impl Hub {
         let mut checker = Checker::default();
         checker.optional_text("/name", name.as_deref(), 200);
         checker.finish()?;
-        let mut key = self.get_api_key(actor, id).await?;
+        let tx = self.store.begin().await?;
+        let mut key = store::api_key::lock(&tx, actor.tenant, id).await?.ok_or(Error::NotFound)?;
         key.name = name.unwrap_or(key.name);
         key.active = active.unwrap_or(key.active);
         key.updated_at = self.now();
-        self.save_key(actor, &key, "api_key.update").await?;
+        self.save_key(tx, actor, &key, "api_key.update").await?;
         Ok(key)
     }
 
@@ -297,24 +306,25 @@ impl Hub {
     ) -> Result<(ApiKey, PlainApiKey), Error> {
         self.permit(actor, Action::ManageApiKeys).await?;
         self.proven(actor)?;
-        let mut key = self.get_api_key(actor, id).await?;
+        let (environment, _) = &*self.environment_of(actor.environment()).await?;
+        let tx = self.store.begin().await?;
+        let mut key = store::api_key::lock(&tx, actor.tenant, id).await?.ok_or(Error::NotFound)?;
         if let Some(missing) = grantor.and_then(|grantor| grantor.lacks(&key.scopes).next()) {
             let detail = format!("The calling key has no `{missing}`, which this key gives.");
             return Err(Error::refused(Code::ScopeExceeded, detail));
         }
-        let (environment, _) = &*self.environment_of(actor.environment()).await?;
         let plain = PlainApiKey::random(&environment.name, self.random.as_ref());
         let now = self.now();
         key.previous = Some((key.hash, now.plus_seconds(OVERLAP_DAYS * 86_400)));
         key.hash = self.hash_key(&plain)?;
         key.prefix = plain.display_prefix();
         key.updated_at = now;
-        self.save_key(actor, &key, "api_key.rotate").await?;
+        self.save_key(tx, actor, &key, "api_key.rotate").await?;
         Ok((key, plain))
     }
 
-    async fn save_key(&self, actor: &Actor, key: &ApiKey, action: &'static str) -> Result<(), Error> {
-        let tx = self.store.begin().await?;
+    /// Writes a key that `tx` holds.
+    async fn save_key(&self, tx: Tx, actor: &Actor, key: &ApiKey, action: &'static str) -> Result<(), Error> {
         store::api_key::update(&tx, key).await?;
         self.record(&tx, actor, action, Target::new("api_key", key.id), None).await?;
         tx.commit().await?;

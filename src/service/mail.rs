@@ -126,16 +126,17 @@ impl Hub {
         self.spawn(async move {
             let Some(mailer) = &hub.mailer else { return };
             let Some(worded) = word(mailer.words.as_ref()) else { return };
+            let id = MailId::new(hub.ids.next());
             let mail = OutboundMail {
                 to,
                 subject: worded.subject,
                 text: worded.text,
                 html: worded.html,
-                id: MailId::new(hub.ids.next()).to_string(),
+                id: id.to_string(),
                 at: hub.clock.now().into(),
             };
             if let Err(error) = mailer.smtp.send(mail).await {
-                tracing::warn!(%error, "a mail was not sent");
+                tracing::warn!(mail.id = %id, %error, "a mail was not sent");
             }
         });
     }

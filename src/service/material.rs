@@ -160,6 +160,13 @@ impl Hub {
         Ok(self.vault.seal(&place(tenant, column, &id.to_string(), at), &material.parts())?)
     }
 
+    /// Notes of a credential whether the key that sealed it is at hand, so that what is shown says so. Opens nothing.
+    pub(super) fn seen(&self, mut credential: Credential) -> Credential {
+        let sealed = credential.token.sealed.as_ref();
+        credential.key_missing = sealed.is_some_and(|sealed| !self.vault.knows(sealed));
+        credential
+    }
+
     /// Opens what a credential holds.
     pub(super) fn open_material(&self, tenant: Tenant, credential: &Credential) -> Result<Material, Error> {
         let token = &credential.token;

@@ -10,6 +10,7 @@ mod invite;
 mod passwords;
 mod session;
 mod sign_in;
+pub mod single_sign_on;
 mod tries;
 
 pub use authenticator::Offer;

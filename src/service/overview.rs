@@ -15,8 +15,8 @@ use crate::domain::role::Action;
 use crate::domain::secret::Secret;
 use crate::domain::webhook::WebhookEndpoint;
 use crate::ids::Ids;
+use crate::store;
 use crate::store::credential::CredentialFilter;
-use crate::store::{self, secret::SecretFilter};
 
 /// Days shown.
 pub const DAYS: i64 = 30;
@@ -36,7 +36,7 @@ pub struct Attention {
     pub failing: Vec<Credential>,
     /// Credentials whose end comes near.
     pub expiring: Vec<Credential>,
-    /// Secrets that have ended or soon will.
+    /// Secrets that have ended or soon will, a few of each.
     pub secrets: Vec<Secret>,
     /// Webhook endpoints that the hub switched off.
     pub endpoints: Vec<WebhookEndpoint>,
@@ -77,6 +77,8 @@ pub struct Overview {
     pub from: Millis,
     /// Whether nobody has connected anything yet.
     pub is_new: bool,
+    /// Where somebody has, in the same workspace, if this one is new.
+    pub elsewhere: Option<String>,
 }
 
 impl Hub {
@@ -90,21 +92,23 @@ impl Hub {
         let found = store::activity::since(&self.store, actor.environment(), from).await?;
         let series = ActivityKind::ALL.iter().map(|kind| series(&found, *kind, from)).collect();
         let is_new = self.first_credentials(actor, &CredentialFilter::default()).await?.is_empty();
-        Ok(Overview { attention: self.attention(actor).await?, series, from, is_new })
+        let elsewhere = if is_new {
+            store::environment::in_use_beside(&self.store, actor.workspace(), actor.environment()).await?
+        } else {
+            None
+        };
+        Ok(Overview { attention: self.attention(actor).await?, series, from, is_new, elsewhere })
     }
 
     async fn attention(&self, actor: &Actor) -> Result<Attention, Error> {
         let soon = self.now().plus_seconds(SOON_SECONDS);
         let with = |status| CredentialFilter { status: Some(status), ..CredentialFilter::default() };
-        let ending = CredentialFilter {
-            status: Some(Status::Active),
-            expires_before: Some(soon),
-            ..CredentialFilter::default()
-        };
+        let week = (self.now(), soon);
+        let ending = store::credential::ending_soon(&self.store, actor.environment(), week, NAMED).await?;
         Ok(Attention {
             expired: self.first_credentials(actor, &with(Status::Expired)).await?,
             failing: self.first_credentials(actor, &with(Status::Error)).await?,
-            expiring: self.first_credentials(actor, &ending).await?,
+            expiring: ending.into_iter().map(|credential| self.seen(credential)).collect(),
             secrets: self.ending_secrets(actor, soon).await?,
             endpoints: store::webhook::switched_off(&self.store, actor.environment(), NAMED).await?,
             alarms: self.alarms(actor).await?,
@@ -121,16 +125,14 @@ impl Hub {
         let page = PageRequest { limit: NAMED, after: None };
         let found =
             store::credential::list(&self.store, actor.environment(), filter, self.now(), &page).await?;
-        Ok(found.items)
+        Ok(found.items.into_iter().map(|credential| self.seen(credential)).collect())
     }
 
     async fn ending_secrets(&self, actor: &Actor, soon: Millis) -> Result<Vec<Secret>, Error> {
         if !is_let(actor, Action::ViewSecrets) {
             return Ok(Vec::new());
         }
-        let filter = SecretFilter { expires_before: Some(soon), ..SecretFilter::default() };
-        let page = PageRequest { limit: NAMED, after: None };
-        Ok(store::secret::list(&self.store, actor.environment(), &filter, self.now(), &page).await?.items)
+        Ok(store::secret::ending(&self.store, actor.environment(), (self.now(), soon), NAMED).await?)
     }
 
     async fn alarms(&self, actor: &Actor) -> Result<Vec<Alarm>, Error> {

@@ -56,6 +56,10 @@ impl Hub {
         };
         let (error, code) = match judge(seat, action) {
             Verdict::Granted => return Ok(()),
+            // They may, once they have set one up: nobody was denied anything.
+            Verdict::Denied(error @ Error::Refused { code: Code::AuthenticatorRequired, .. }) => {
+                return Err(error);
+            }
             Verdict::Denied(error) => (error, Code::Forbidden),
             Verdict::Hidden => (Error::NotFound, Code::Forbidden),
         };

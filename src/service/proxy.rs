@@ -10,6 +10,7 @@ mod headers;
 mod query;
 mod record;
 mod send;
+mod sign;
 mod target;
 mod tried;
 
@@ -142,6 +143,9 @@ impl Hub {
         let caller_query = query::without(call.query.as_deref(), &allowed.injected_query());
         let query = query::joined(allowed.own_query.as_deref(), caller_query.as_deref());
         let mut payload = Payload::of(call.body, &call.headers, call.resolve_body).await?;
+        if allowed.signer.as_ref().is_some_and(|signer| signer.needs_body(&media_type(&call.headers))) {
+            payload = payload.at_hand().await?;
+        }
 
         let texts: Vec<String> = headers::dynamic(&headers)?
             .chain(query.as_deref().into_iter().flat_map(query::dynamic))

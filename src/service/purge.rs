@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::audit::Target;
 use super::refresh::hub_actor;
+use super::steps::Steps;
 use super::{Error, Hub};
 use crate::store;
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
@@ -25,15 +26,35 @@ impl Hub {
     /// Removes what has been kept long enough.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// The first; the other steps had their turn unless the database is away.
     pub async fn purge(&self) -> Result<(), Error> {
-        while self.purge_keys().await? {}
-        while self.wipe_ended().await? {}
-        while self.drop_tombstones().await? {}
-        self.drop_orphans().await?;
-        self.drop_activity().await?;
-        self.retain_audit().await?;
-        self.shred().await
+        let mut steps = Steps::default();
+        steps.pass(
+            async {
+                while self.purge_keys().await? {}
+                Ok(())
+            }
+            .await,
+        )?;
+        steps.pass(
+            async {
+                while self.wipe_ended().await? {}
+                Ok(())
+            }
+            .await,
+        )?;
+        steps.pass(
+            async {
+                while self.drop_tombstones().await? {}
+                Ok(())
+            }
+            .await,
+        )?;
+        steps.pass(self.drop_orphans().await)?;
+        steps.pass(self.drop_activity().await)?;
+        steps.pass(self.retain_audit().await)?;
+        steps.pass(self.shred().await)?;
+        steps.end()
     }
 
     /// Deletes keys that expired long ago; true where there may be more.

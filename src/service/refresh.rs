@@ -7,6 +7,7 @@ mod attempt;
 mod burst;
 mod commit;
 mod kept;
+mod put_off;
 mod single_flight;
 mod throttle;
 
@@ -22,14 +23,16 @@ use vouchsafe_entity::kind::{Status, TokenState};
 use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
+use super::steps::Steps;
 use super::tokens::{pending, refusal};
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author, Origin};
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, Machine};
 use crate::domain::refresh::is_minted;
 use crate::domain::role::Action;
 use crate::domain::workspace::Tenant;
 use crate::store;
+use crate::store::refresh::DueCredential;
 
 /// A caller waits so long for a new token.
 const WAIT: Duration = Duration::from_secs(25);
@@ -143,7 +146,7 @@ impl Hub {
     /// Does what is due: asks for renewals, ends what nothing renews, gives back what nobody confirmed.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// The first; the other credentials had their turn unless the database is away.
     pub async fn work_off_due(&self) -> Result<(), Error> {
         let mut page = store::refresh::due(&self.store, self.now(), EACH, BATCH).await?;
         // Replicas read the same page; begun at different ends, they seldom meet.
@@ -151,18 +154,23 @@ impl Hub {
             let turn = usize::from(self.random.bytes::<1>()[0]) % page.len();
             page.rotate_left(turn);
         }
+        let mut steps = Steps::default();
         for due in page {
-            let (_, tenant) = *self.environment_of(due.environment_id).await?;
-            if due.state == TokenState::Pending {
-                self.drop_credential(&hub_actor(tenant), due.credential_id).await?;
-            } else if due.has_refresh_token || is_minted(due.method) {
-                if !self.may_refresh() {
-                    continue;
-                }
-                self.refreshes.nudge(tenant, due.credential_id, due.token_version);
-            } else {
-                self.write_down_end(due.environment_id, due.credential_id).await?;
-            }
+            steps.pass(self.work_off(due).await)?;
+        }
+        steps.end()
+    }
+
+    async fn work_off(&self, due: DueCredential) -> Result<(), Error> {
+        let (_, tenant) = *self.environment_of(due.environment_id).await?;
+        if due.state == TokenState::Pending {
+            return self.drop_credential(&hub_actor(tenant), due.credential_id).await;
+        }
+        if !due.has_refresh_token && !is_minted(due.method) {
+            return self.write_down_end(due.environment_id, due.credential_id).await;
+        }
+        if self.may_refresh() {
+            self.refreshes.nudge(tenant, due.credential_id, due.token_version);
         }
         Ok(())
     }
@@ -175,7 +183,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         store::refresh::sweep(&tx, self.now().plus(-REFUSALS_KEPT)).await?;
         tx.commit().await?;
-        self.throttle.trim();
+        self.throttle.trim(self.now());
         Ok(())
     }
 
@@ -197,6 +205,11 @@ pub(super) fn hub_actor(tenant: Tenant) -> Actor {
 
 /// When a refresh last succeeded or failed.
 pub(super) fn last_attempt(credential: &Credential) -> Option<Millis> {
-    let failed = credential.token.next_try_at().map(|_| credential.token.state_since);
+    let token = &credential.token;
+    let failed = match token.machine {
+        // It has been so for long, and may have been asked once more since.
+        Machine::Broken(_) => Some(token.tried_at.unwrap_or(token.state_since)),
+        _ => token.next_try_at().map(|_| token.state_since),
+    };
     credential.last_refreshed_at.max(failed)
 }

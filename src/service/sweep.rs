@@ -1,6 +1,7 @@
 //! What only time changes: ends that pass, confirmations that nobody gave, rows that are not needed any more.
 
 use super::purge::by_environment;
+use super::steps::Steps;
 use super::{Error, Hub};
 use crate::domain::sign_in::FORGOTTEN_AFTER;
 use crate::store;
@@ -14,15 +15,26 @@ impl Hub {
     /// Forgets tickets, flows, sessions and kept answers whose time is over, and ends what was never confirmed.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// The first; the other steps had their turn unless the database is away.
     pub async fn sweep(&self) -> Result<(), Error> {
+        let mut steps = Steps::default();
+        steps.pass(self.drop_unconfirmed().await)?;
+        steps.pass(self.drop_undecided().await)?;
+        steps.pass(self.write_down_changes().await)?;
+        steps.pass(self.warn_of_ends().await)?;
+        steps.pass(self.purge_events().await)?;
+        steps.pass(self.sweep_secrets().await)?;
+        steps.pass(self.sweep_rows().await)?;
+        self.trim_limits();
+        steps.pass(self.sweep_refreshes().await)?;
+        steps.pass(self.replay_held().await)?;
+        steps.pass(self.shred().await)?;
+        steps.end()
+    }
+
+    /// Forgets rows that are not needed any more.
+    async fn sweep_rows(&self) -> Result<(), Error> {
         let now = self.now();
-        self.drop_unconfirmed().await?;
-        self.drop_undecided().await?;
-        self.write_down_changes().await?;
-        self.warn_of_ends().await?;
-        self.purge_events().await?;
-        self.sweep_secrets().await?;
         let tx = self.store.begin().await?;
         store::flow::sweep(&tx, now).await?;
         store::session::sweep(&tx, now.plus_seconds(-SESSION_SECONDS)).await?;
@@ -31,11 +43,7 @@ impl Hub {
         store::member_session::sweep(&tx, now).await?;
         store::invitation::sweep(&tx, now).await?;
         store::sign_in::sweep(&tx, now.plus(-FORGOTTEN_AFTER)).await?;
-        tx.commit().await?;
-        self.trim_limits();
-        self.sweep_refreshes().await?;
-        self.replay_held().await?;
-        self.shred().await
+        Ok(tx.commit().await?)
     }
 
     /// Writes down, and tells once, what time alone has changed: ends that passed, tokens that ran out while nothing

@@ -10,16 +10,17 @@ use vouchsafe_entity::kind::{Method, Status};
 use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
+use super::error::NOT_OPENED;
 use super::material::Material;
 use super::refresh::PROBE_EVERY;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
-use crate::domain::credential::{Credential, Health, ServedCredential};
+use crate::domain::credential::{Credential, Health, KEY_UNAVAILABLE, ServedCredential, is_typed_key};
 use crate::domain::refresh::Readiness;
 use crate::domain::role::Action;
 use crate::domain::workspace::Tenant;
-use crate::provider::ValueSource;
+use crate::provider::{TOKEN_SECRET, ValueSource};
 use crate::store;
 
 /// Last uses are written so far apart.
@@ -160,8 +161,15 @@ impl Hub {
         self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
         let method = credential.condition.method;
-        if matches!(method, Method::ApiKey | Method::Basic) {
+        if is_typed_key(method) {
             return Ok(Token::Fields(self.typed_values(&connector.provider, method, material)));
+        }
+        if method == Method::OAuth1 {
+            let mut values = material.values();
+            let taken = [("oauth_token", "access_token"), (TOKEN_SECRET, TOKEN_SECRET)]
+                .into_iter()
+                .filter_map(|(name, kept)| Some((name.to_owned(), values.remove(kept)?)));
+            return Ok(Token::Fields(taken.collect()));
         }
         let missing = Error::internal("a token credential without an access token");
         Ok(Token::Access {
@@ -271,6 +279,9 @@ fn not_before(credential: &Credential, at: Millis, now: Millis) -> Error {
     let seconds = u64::try_from(at.since(now).max(0) / 1_000 + 1).unwrap_or(1);
     let reason = credential.health(now).reason.unwrap_or("unknown");
     let provider = &credential.provider;
+    if reason == KEY_UNAVAILABLE {
+        return Error::refused(Code::KeyUnavailable, NOT_OPENED);
+    }
     if reason == "connector_rejected" {
         let detail = format!(
             "{provider} refuses the client of the connector `{}`; check its client id and secret.",

@@ -188,19 +188,20 @@ impl Hub {
     /// [`Error::NotFound`], [`Code::UsernameTaken`].
     pub async fn update_user(&self, actor: &Actor, name: &str, change: UserChange) -> Result<User, Error> {
         self.permit(actor, Action::EditUsers).await?;
-        let mut user = self.get_user(actor, name).await?;
+        let id = self.get_user(actor, name).await?.id;
+        let tx = self.store.begin().await?;
+        let before = store::user::lock(&tx, actor.environment(), id).await?.ok_or(Error::NotFound)?;
         let new = NewUser {
-            username: change.username.unwrap_or(user.username),
-            full_name: change.full_name.unwrap_or(user.full_name),
-            email: change.email.unwrap_or(user.email),
-            organization: change.organization.unwrap_or(user.organization),
-            tags: change.tags.unwrap_or(user.tags),
+            username: change.username.unwrap_or(before.username),
+            full_name: change.full_name.unwrap_or(before.full_name),
+            email: change.email.unwrap_or(before.email),
+            organization: change.organization.unwrap_or(before.organization),
+            tags: change.tags.unwrap_or(before.tags),
         };
         let mut checker = Checker::default();
         new.check(&mut checker, "");
         checker.finish()?;
-        user = User { id: user.id, created_at: user.created_at, ..new.into_user(self) };
-        let tx = self.store.begin().await?;
+        let user = User { id, created_at: before.created_at, ..new.into_user(self) };
         match store::user::update(&tx, actor.environment(), &user).await {
             Err(StoreError::Taken) => return Err(username_taken()),
             other => other?,
@@ -208,6 +209,14 @@ impl Hub {
         self.record(&tx, actor, "user.update", Target::new("user", user.id), None).await?;
         tx.commit().await?;
         Ok(user)
+    }
+
+    /// Whether the actor may make and change users, for a page that offers it.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`], [`Error::NotFound`].
+    pub async fn may_edit_users(&self, actor: &Actor) -> Result<(), Error> {
+        self.permit(actor, Action::EditUsers).await
     }
 
     /// Whether the actor may delete users, for a page that asks before it is done.

@@ -1,5 +1,6 @@
 //! Hub API keys.
 
+use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use vouchsafe_entity::api_key::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::id::{ApiKeyId, EnvironmentId};
@@ -71,6 +72,13 @@ pub async fn find(db: &impl Reads, tenant: Tenant, id: ApiKeyId) -> Result<Optio
     found.map(|row| api_key(row, tenant)).transpose()
 }
 
+/// The same, and nobody else changes it until the transaction ends.
+pub async fn lock(tx: &Tx, tenant: Tenant, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+    // SQLite needs no lock, and has no word for one.
+    let held = Entity::find_by_id((tenant.environment, id)).lock(LockType::NoKeyUpdate);
+    held.one(tx.connection()).await?.map(|row| api_key(row, tenant)).transpose()
+}
+
 /// One key anywhere, for the operator.
 pub async fn find_anywhere(db: &impl Reads, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
     let Some(row) = Entity::find().filter(Column::Id.eq(id)).one(db.connection()).await? else {
@@ -122,7 +130,7 @@ pub async fn insert(tx: &Tx, key: &ApiKey) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes a changed key.
+/// Writes a changed key that `tx` holds.
 pub async fn update(tx: &Tx, key: &ApiKey) -> Result<(), StoreError> {
     Entity::update(row(key)).exec(tx.connection()).await?;
     Ok(())

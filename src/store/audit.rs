@@ -5,15 +5,16 @@ pub mod chain;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult as _, QueryFilter,
+    QueryOrder, QuerySelect, Select, Value,
 };
 use vouchsafe_entity::audit_event::{Column, Entity, Model};
 use vouchsafe_entity::id::{AuditEventId, EnvironmentId, MemberId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx, statement};
+use super::{Reads, Sql, StoreError, Tx, statement};
 use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 
@@ -163,6 +164,19 @@ pub async fn list(
     Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
 }
 
+/// What SQLite is told of a condition that few events meet. It has no statistics and takes an environment for a few
+/// rows: it would go through all of them sooner than look into another index.
+const UNLIKELY: &str = "unlikely";
+
+/// Those where `column` is `value`, which are few.
+fn few(backend: DbBackend, column: Column, value: impl Into<Value>) -> Expr {
+    let meets = column.eq(value);
+    match backend {
+        DbBackend::Postgres => meets,
+        _ => Func::cust(UNLIKELY).arg(meets).into(),
+    }
+}
+
 /// The least id that an event of `at` can have.
 fn earliest(at: Millis) -> AuditEventId {
     AuditEventId::new(
@@ -180,16 +194,41 @@ pub async fn latest(
     from: AuditEventId,
     limit: u64,
 ) -> Result<Vec<AuditEvent>, StoreError> {
-    let mut query = Entity::find()
-        .filter(Column::EnvironmentId.is_in(environments.iter().copied()))
-        .filter(Column::Action.eq(action))
-        .filter(Column::Id.gte(from))
-        .filter(Column::Result.eq("ok"));
-    if let Some(author) = author {
-        query = query.filter(Column::ActorId.eq(author));
+    if environments.is_empty() {
+        return Ok(Vec::new());
     }
-    let rows = query.order_by_desc(Column::Id).limit(limit).all(db.connection()).await?;
-    Ok(rows.into_iter().map(AuditEvent::from).collect())
+    let connection = db.connection();
+    let sql = latest_sql(connection.get_database_backend(), environments, action, author, from, limit);
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    rows.iter().map(|row| Ok(Model::from_query_result(row, "")?.into())).collect()
+}
+
+fn latest_sql(
+    backend: DbBackend,
+    environments: &[EnvironmentId],
+    action: &str,
+    author: Option<&str>,
+    from: AuditEventId,
+    limit: u64,
+) -> Sql {
+    // A part for each environment: asked for all at once, SQLite goes through everything since `from`.
+    let mut sql = Sql::default();
+    let (action, from) = (sql.bind(action), sql.bind(from));
+    let most = sql.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let author = author.map(|author| format!("AND actor_id = {}", sql.bind(author))).unwrap_or_default();
+    let few = if backend == DbBackend::Postgres { "" } else { UNLIKELY };
+    let parts: Vec<String> = environments
+        .iter()
+        .map(|environment| {
+            let here = sql.bind(*environment);
+            format!(
+                "SELECT * FROM (SELECT * FROM audit_event WHERE environment_id = {here} AND {few}(action = {action}) \
+                 AND id >= {from} AND result = 'ok' {author} ORDER BY id DESC LIMIT {most}) AS part"
+            )
+        })
+        .collect();
+    sql.text = format!("{} ORDER BY id DESC LIMIT {most}", parts.join(" UNION ALL "));
+    sql
 }
 
 /// Which audit events of a credential are wanted.
@@ -209,21 +248,35 @@ pub async fn of_target(
     which: Which,
     page: &PageRequest,
 ) -> Result<Page<AuditEvent>, StoreError> {
+    let connection = db.connection();
+    let rows =
+        about(connection.get_database_backend(), environment, target, which, page).all(connection).await?;
+    let events = rows.into_iter().map(AuditEvent::from).collect();
+    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+}
+
+/// As many as a page has, and one more, of one credential.
+fn about(
+    backend: DbBackend,
+    environment: EnvironmentId,
+    target: &str,
+    which: Which,
+    page: &PageRequest,
+) -> Select<Entity> {
     const CREDENTIAL: &str = "target_type = 'credential'";
-    const CHANGES: &str = "action NOT IN ('proxy.begin', 'proxy.call', 'credential.token')";
+    const CHANGES: &str =
+        "action <> 'credential.token' AND action <> 'proxy.call' AND action <> 'proxy.begin'";
     let mut query = Entity::find()
         .filter(Column::EnvironmentId.eq(environment))
-        .filter(Column::TargetId.eq(target))
-        .filter(sea_orm::sea_query::Expr::cust(CREDENTIAL));
+        .filter(few(backend, Column::TargetId, target))
+        .filter(Expr::cust(CREDENTIAL));
     if which == Which::Changes {
-        query = query.filter(sea_orm::sea_query::Expr::cust(CHANGES));
+        query = query.filter(Expr::cust(CHANGES));
     }
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));
     }
-    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
-    let events = rows.into_iter().map(AuditEvent::from).collect();
-    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+    query.order_by_desc(Column::Id).limit(page.limit + 1)
 }
 
 /// As many as a page has, and one more.
@@ -233,17 +286,23 @@ async fn newest(
     filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<Vec<AuditEvent>, StoreError> {
+    let query = listed(db.connection().get_database_backend(), place, filter, page);
+    let rows = query.all(db.connection()).await?;
+    Ok(rows.into_iter().map(AuditEvent::from).collect())
+}
+
+fn listed(backend: DbBackend, place: Condition, filter: &AuditFilter, page: &PageRequest) -> Select<Entity> {
     let mut query = Entity::find().filter(place);
     if let Some(action) = &filter.action {
-        query = query.filter(Column::Action.eq(action));
+        query = query.filter(few(backend, Column::Action, action.as_str()));
     }
     if let Some(target) = &filter.target {
-        query = query.filter(Column::TargetId.eq(target));
+        query = query.filter(few(backend, Column::TargetId, target.as_str()));
     }
     if let Some(member) = filter.member {
         // Written out as the index of what members did has it.
-        query =
-            query.filter(Column::ActorId.eq(member.to_string())).filter(Expr::cust("actor_type = 'member'"));
+        let author = few(backend, Column::ActorId, member.to_string());
+        query = query.filter(author).filter(Expr::cust("actor_type = 'member'"));
     }
     // Ids are made of the time, a little before the event: what they leave in is looked at again.
     if let Some(since) = filter.since {
@@ -255,6 +314,40 @@ async fn newest(
     if let Some(after) = &page.after {
         query = query.filter(Column::Id.lt(after.as_str()));
     }
-    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
-    Ok(rows.into_iter().map(AuditEvent::from).collect())
+    query.order_by_desc(Column::Id).limit(page.limit + 1)
+}
+
+/// What lists of audit events ask SQLite, for the test of its plans, each by what it must find them.
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    use sea_orm::QueryTrait as _;
+
+    const BACKEND: DbBackend = DbBackend::Sqlite;
+    let (action, target) = (Some("user.create".to_owned()), Some("user_x".to_owned()));
+    let member = Some(MemberId::new(uuid::Uuid::nil()));
+    let (since, until) = (Some(Millis(1)), Some(Millis(2)));
+    let of_action = AuditFilter { action: action.clone(), ..AuditFilter::default() };
+    let of_target = AuditFilter { action, target, ..AuditFilter::default() };
+    let of_span = AuditFilter { since, until, ..of_action.clone() };
+    let of_member = AuditFilter { member, ..AuditFilter::default() };
+    let mut all = Vec::new();
+    for after in [None, Some("audit_x".to_owned())] {
+        let page = PageRequest { limit: 25, after };
+        let place = Condition::all().add(Column::EnvironmentId.eq(HUB));
+        let list = |filter: &AuditFilter| listed(BACKEND, place.clone(), filter, &page).build(BACKEND).sql;
+        let about = |which: Which| about(BACKEND, HUB, "cred_x", which, &page).build(BACKEND).sql;
+        all.extend([
+            ("idx_audit_event_environment_id_action_id", list(&of_action)),
+            ("idx_audit_event_environment_id_action_id", list(&of_span)),
+            ("idx_audit_event_environment_id_target_id_id", list(&of_target)),
+            ("idx_audit_event_members", list(&of_member)),
+            ("idx_audit_event_changes", about(Which::Changes)),
+            ("idx_audit_event_environment_id_target_id_id", about(Which::All)),
+            ("PRIMARY KEY", list(&AuditFilter::default())),
+        ]);
+    }
+    let from = earliest(Millis(1));
+    let latest = latest_sql(BACKEND, &[HUB, HUB], "secret.reveal", Some("x"), from, 3);
+    all.push(("idx_audit_event_environment_id_action_id", latest.text));
+    all
 }

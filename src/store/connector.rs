@@ -1,10 +1,10 @@
 //! Connectors.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
-    sea_query,
+    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Set, sea_query,
 };
-use sea_query::{Expr, ExprTrait as _, OnConflict, Query};
+use sea_query::{Expr, ExprTrait as _, LockType, OnConflict, Query};
 use vouchsafe_entity::connector::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::credential_token;
 use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
@@ -12,7 +12,7 @@ use vouchsafe_entity::json::{Strings, Texts};
 use vouchsafe_entity::kind::{Method, TokenState};
 use vouchsafe_entity::{credential, millis::Millis};
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, Sql, StoreError, Tx, join_in_order, statement};
 use crate::domain::connector::{Connector, Failing};
 use crate::domain::page::{Page, PageRequest};
 
@@ -163,6 +163,17 @@ pub async fn find(
     Entity::find_by_id((environment, id)).one(db.connection()).await?.map(connector).transpose()
 }
 
+/// The same, and nobody else changes it until the transaction ends.
+pub async fn lock(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: ConnectorId,
+) -> Result<Option<Connector>, StoreError> {
+    // Credentials are made meanwhile. SQLite needs no lock, and has no word for one.
+    let held = Entity::find_by_id((environment, id)).lock(LockType::NoKeyUpdate);
+    held.one(tx.connection()).await?.map(connector).transpose()
+}
+
 /// The connectors of some providers that somebody PUT: provider and key.
 pub async fn of_providers(
     db: &impl Reads,
@@ -203,6 +214,19 @@ pub async fn list(
     let in_use = Query::select()
         .expr(Expr::val(1))
         .from(credential::Entity)
+        .inner_join(
+            credential_token::Entity,
+            Expr::col((credential_token::Entity, credential_token::Column::EnvironmentId))
+                .equals((credential::Entity, credential::Column::EnvironmentId))
+                .and(
+                    Expr::col((credential_token::Entity, credential_token::Column::CredentialId))
+                        .equals((credential::Entity, credential::Column::Id)),
+                ),
+        )
+        // What was deleted leaves a row behind.
+        .and_where(
+            Expr::col((credential_token::Entity, credential_token::Column::State)).ne(TokenState::Deleted),
+        )
         .and_where(Expr::col((credential::Entity, credential::Column::EnvironmentId)).eq(environment))
         .and_where(
             Expr::col((credential::Entity, credential::Column::ConnectorId)).equals((Entity, Column::Id)),
@@ -225,31 +249,80 @@ struct Count {
     n: i64,
 }
 
-/// How many credentials each of `ids` has; those without any are left out.
+/// How many credentials each of `ids` has; those without any are left out. All are counted in an index, and what was
+/// deleted of late, which is little, is taken off again.
 pub async fn count_credentials(
     db: &impl Reads,
     environment: EnvironmentId,
     ids: Vec<ConnectorId>,
 ) -> Result<Vec<(ConnectorId, i64)>, StoreError> {
-    use credential_token::Column as Token;
-    let query = credential::Entity::find()
-        .select_only()
-        .column(credential::Column::ConnectorId)
-        .column_as(Expr::col((credential::Entity, credential::Column::Id)).count(), "n")
-        .join_rev(
-            sea_orm::JoinType::InnerJoin,
-            sea_orm::RelationDef::from(
-                credential_token::Entity::belongs_to(credential::Entity)
-                    .from((Token::EnvironmentId, Token::CredentialId))
-                    .to((credential::Column::EnvironmentId, credential::Column::Id)),
-            ),
-        )
-        .filter(credential::Column::EnvironmentId.eq(environment))
-        .filter(credential::Column::ConnectorId.is_in(ids))
-        .filter(Token::State.ne(TokenState::Deleted))
-        .group_by(credential::Column::ConnectorId);
-    let counts: Vec<Count> = query.into_model().all(db.connection()).await?;
-    Ok(counts.into_iter().map(|count| (count.connector_id, count.n)).collect())
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let connection = db.connection();
+    let join = join_in_order(connection.get_database_backend());
+    let mut sql = Sql::default();
+    let here = sql.bind(environment);
+    let ids: Vec<String> = ids.into_iter().map(|id| sql.bind(id)).collect();
+    let ids = ids.join(", ");
+    sql.text = format!(
+        "SELECT connector_id, CAST(SUM(n) AS bigint) AS n FROM ( \
+           SELECT connector_id, COUNT(*) AS n FROM credential \
+           WHERE environment_id = {here} AND connector_id IN ({ids}) GROUP BY connector_id \
+           UNION ALL \
+           SELECT c.connector_id, -COUNT(*) AS n FROM credential_token t \
+           {join} credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+           WHERE t.state = 'deleted' AND t.environment_id = {here} AND c.connector_id IN ({ids}) \
+           GROUP BY c.connector_id \
+         ) AS counted GROUP BY connector_id HAVING SUM(n) > 0"
+    );
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    let counts = rows.iter().map(|row| Count::from_query_result(row, ""));
+    counts.map(|count| count.map(|count| (count.connector_id, count.n)).map_err(Into::into)).collect()
+}
+
+/// How many credentials each of `ids` has, where more than `most` are told as one more; those without any are left out.
+/// No more than that are looked at.
+pub async fn count_credentials_up_to(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    ids: Vec<ConnectorId>,
+    most: u32,
+) -> Result<Vec<(ConnectorId, i64)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let connection = db.connection();
+    let sql = counted_up_to(environment, ids, most);
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    let counts = rows.iter().map(|row| Ok(Count::from_query_result(row, "")?));
+    let counts = counts.collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(counts.into_iter().filter(|count| count.n > 0).map(|count| (count.connector_id, count.n)).collect())
+}
+
+/// A count for each connector that stops by itself. Whether a credential was deleted is asked one by one: a join might
+/// begin with all tokens.
+fn counted_up_to(environment: EnvironmentId, ids: Vec<ConnectorId>, most: u32) -> Sql {
+    let mut sql = Sql::default();
+    let here = sql.bind(environment);
+    let limit = sql.bind(i64::from(most) + 1);
+    let ids: Vec<String> = ids.into_iter().map(|id| sql.bind(id)).collect();
+    sql.text = format!(
+        "SELECT k.id AS connector_id, (SELECT COUNT(*) FROM ( \
+           SELECT 1 FROM credential c WHERE c.environment_id = k.environment_id AND c.connector_id = k.id \
+           AND (SELECT t.state FROM credential_token t WHERE t.environment_id = c.environment_id \
+           AND t.credential_id = c.id) <> 'deleted' LIMIT {limit}) AS found) AS n \
+         FROM connector k WHERE k.environment_id = {here} AND k.id IN ({})",
+        ids.join(", ")
+    );
+    sql
+}
+
+/// What the count of a page of connectors asks, for the test of its plan.
+#[cfg(test)]
+pub(super) fn counting_statement() -> String {
+    let nothing = uuid::Uuid::nil();
+    counted_up_to(EnvironmentId::new(nothing), vec![ConnectorId::new(nothing); 2], 100).text
 }
 
 /// Stores or replaces a connector.

@@ -7,11 +7,13 @@ mod served;
 mod turning;
 
 pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
-pub use list::{CredentialFilter, count, list, of_users, some};
+pub use list::{CredentialFilter, count, ending_soon, list, of_users, some};
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
 pub(super) use served::Kept;
 pub use served::served;
 pub use turning::{Key, ended, run_out, run_out_behind};
+#[cfg(test)]
+pub(super) use {list::status_statements, turning::statements};
 
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
@@ -216,7 +218,7 @@ fn token_row(token: &Token) -> TokenModel {
         lease_until: Set(lease_until),
         attempt_version: Set(token.attempt.map(|attempt| attempt.version)),
         attempt_state: Set(token.attempt.map(|attempt| attempt.state)),
-        attempt_started_at: Set(token.attempt.map(|attempt| attempt.started_at)),
+        attempt_started_at: Set(token.attempt.map(|attempt| attempt.started_at).or(token.tried_at)),
         fail_class: Set(token.fail_class),
         fail_count: Set(token.fail_count),
         next_try_at: Set(token.next_try_at()),

@@ -83,7 +83,8 @@ impl TryFrom<Row> for Credential {
         let machine = machine(&row)?;
         let attempt = match (row.attempt_version, row.attempt_state, row.attempt_started_at) {
             (Some(version), Some(state), Some(started_at)) => Some(Attempt { version, state, started_at }),
-            (None, None, None) => None,
+            // Of an attempt that is over, its time alone is kept.
+            (None, None, _) => None,
             _ => return Err(inconsistent(&row, "half an attempt")),
         };
         let account =
@@ -97,6 +98,7 @@ impl TryFrom<Row> for Credential {
             connector: row.connector,
             connector_enabled: row.connector_enabled,
             connector_failing: row.connector_failing,
+            key_missing: false,
             provider: row.provider,
             method: row.method,
             name: row.name,
@@ -124,6 +126,7 @@ impl TryFrom<Row> for Credential {
                 due_at: row.due_at,
                 lease_seq: row.lease_seq,
                 attempt,
+                tried_at: row.attempt_started_at,
                 fail_class: row.fail_class,
                 fail_count: row.fail_count,
                 announced: row.announced_status,

@@ -1,6 +1,9 @@
 //! Environments.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Set};
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+};
 use vouchsafe_entity::environment::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 use vouchsafe_entity::json::Settings;
@@ -23,6 +26,9 @@ struct Found {
 
 const FIND: &str = "SELECT e.workspace_id, w.name AS workspace_name, w.state, e.name, e.settings, e.created_at \
     FROM environment e JOIN workspace w ON w.id = e.workspace_id WHERE e.id = $1";
+
+const BESIDE: &str = "SELECT e.name FROM environment e WHERE e.workspace_id = $1 AND e.id <> $2 \
+    AND EXISTS (SELECT 1 FROM credential c WHERE c.environment_id = e.id) ORDER BY e.id LIMIT 1";
 
 /// Stores a new environment.
 pub async fn insert(tx: &Tx, environment: &Environment) -> Result<(), StoreError> {
@@ -84,7 +90,25 @@ pub async fn of_workspace(
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
-/// Writes settings.
+/// The name of another environment of the workspace in which somebody has connected something, the oldest.
+pub async fn in_use_beside(
+    db: &impl Reads,
+    workspace: WorkspaceId,
+    environment: EnvironmentId,
+) -> Result<Option<String>, StoreError> {
+    let values = [workspace.into(), environment.into()];
+    let found = db.connection().query_one_raw(statement(db.connection(), BESIDE, values)).await?;
+    Ok(found.map(|row| row.try_get("", "name")).transpose()?)
+}
+
+/// The settings of an environment, which nobody else changes until the transaction ends.
+pub async fn lock_settings(tx: &Tx, id: EnvironmentId) -> Result<Option<Settings>, StoreError> {
+    // What belongs to it is made meanwhile. SQLite needs no lock, and has no word for one.
+    let held = Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
+    Ok(held.one(tx.connection()).await?.map(|row| row.settings))
+}
+
+/// Writes settings that `tx` holds.
 pub async fn save_settings(
     tx: &Tx,
     id: EnvironmentId,

@@ -45,7 +45,16 @@ pub struct Ending {
 /// The three parts are [`crate::domain::credential::Credential::acts_by`], each over an index.
 pub async fn ending(db: &impl Reads, days: i32, now: Millis, limit: i64) -> Result<Vec<Ending>, StoreError> {
     let connection = db.connection();
-    let asked_for = match connection.get_database_backend() {
+    let sql = ending_sql(connection.get_database_backend());
+    let ahead = i64::from(days) * DAY;
+    let values = [now.into(), now.plus(ahead).into(), days.into(), ahead.into(), limit.into()];
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    rows.iter().map(|row| Ok(Ending::from_query_result(row, "")?)).collect()
+}
+
+/// A plus keeps SQLite from looking for what is null in an index, where nearly everything is.
+pub(super) fn ending_sql(backend: DbBackend) -> String {
+    let asked_for = match backend {
         DbBackend::Postgres => "n.settings -> 'expiry_warning_days' @> to_jsonb($3)",
         _ => {
             "EXISTS (SELECT 1 FROM json_each(n.settings, '$.expiry_warning_days') j \
@@ -57,27 +66,23 @@ pub async fn ending(db: &impl Reads, days: i32, now: Millis, limit: i64) -> Resu
         WHERE c.deactivated_at IS NULL AND t.state NOT IN ('pending', 'broken', 'deleted')";
     let renewed = "CASE WHEN COALESCE(c.last_refreshed_at, 0) > c.issued_at THEN c.last_refreshed_at \
         ELSE c.issued_at END";
-    let sql = format!(
+    format!(
         "SELECT e.environment_id, e.id, e.end_at FROM ( \
            SELECT c.environment_id, c.id, c.expires_at AS end_at, c.issued_at AS since {both} \
              AND c.expires_at > $1 AND c.expires_at <= $2 \
            UNION ALL \
            SELECT c.environment_id, c.id, t.refresh_expires_at AS end_at, {renewed} AS since {both} \
-             AND t.refresh_expires_at > $1 AND t.refresh_expires_at <= $2 AND c.expires_at IS NULL \
+             AND t.refresh_expires_at > $1 AND t.refresh_expires_at <= $2 AND +c.expires_at IS NULL \
            UNION ALL \
            SELECT c.environment_id, c.id, t.access_expires_at AS end_at, {renewed} AS since {both} \
              AND t.due_at > $1 AND t.due_at <= $2 AND t.access_expires_at = t.due_at AND c.method = 'oauth2' \
-             AND NOT t.has_refresh_token AND c.expires_at IS NULL AND t.refresh_expires_at IS NULL \
+             AND NOT t.has_refresh_token AND +c.expires_at IS NULL AND +t.refresh_expires_at IS NULL \
          ) AS e JOIN environment n ON n.id = e.environment_id \
          WHERE e.end_at - e.since >= 2 * $4 AND {asked_for} AND NOT EXISTS ( \
            SELECT 1 FROM expiry_warning w WHERE w.environment_id = e.environment_id AND w.subject_id = e.id \
              AND w.end_at = e.end_at AND w.days <= $3 \
          ) ORDER BY e.end_at LIMIT $5"
-    );
-    let ahead = i64::from(days) * DAY;
-    let values = [now.into(), now.plus(ahead).into(), days.into(), ahead.into(), limit.into()];
-    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
-    rows.iter().map(|row| Ok(Ending::from_query_result(row, "")?)).collect()
+    )
 }
 
 /// Notes that somebody was warned of the end of a credential or secret.

@@ -1,10 +1,11 @@
 //! Tickets and flows. What is single use is consumed in one statement.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, NotSet, QueryFilter, QuerySelect, Set};
 use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId, SessionId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::kind::Binding;
 use vouchsafe_entity::millis::Millis;
+use vouchsafe_entity::sealed::Sealed;
 use vouchsafe_entity::{connect_ticket, flow, spent_token};
 
 use super::{Reads, StoreError, Tx};
@@ -97,28 +98,26 @@ pub async fn insert(tx: &Tx, flow: &Flow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// One flow, by id and by the cookie of the browser that holds it.
-pub async fn find(db: &impl Reads, id: FlowId, cookie_hash: &str) -> Result<Option<Flow>, StoreError> {
-    let found = flow::Entity::find_by_id(id)
-        .filter(flow::Column::CookieHash.eq(cookie_hash))
-        .one(db.connection())
-        .await?;
+/// One flow. Whose browser holds it is for the caller to ask.
+pub async fn find(db: &impl Reads, id: FlowId) -> Result<Option<Flow>, StoreError> {
+    let found = flow::Entity::find_by_id(id).one(db.connection()).await?;
     Ok(found.map(Into::into))
 }
 
-/// Binds a flow and gives it its `state`, once; false where it was sent on already.
+/// Binds a flow and gives it its `state`, and perhaps another content, once; false where it was sent on already.
 pub async fn send_on(
     tx: &Tx,
     id: FlowId,
     cookie_hash: &str,
     binding: Binding,
-    state_hash: &str,
+    (state_hash, sealed): (&str, Option<Sealed>),
 ) -> Result<bool, StoreError> {
     let changed = flow::Entity::update_many()
         .set(flow::ActiveModel {
             binding: Set(Some(binding)),
             state_hash: Set(Some(state_hash.to_owned())),
             nonce_hash: Set(None),
+            sealed: sealed.map_or(NotSet, Set),
             ..Default::default()
         })
         .filter(flow::Column::Id.eq(id))
@@ -189,25 +188,34 @@ pub async fn delete(tx: &Tx, id: FlowId) -> Result<bool, StoreError> {
     Ok(flow::Entity::delete_by_id(id).exec(tx.connection()).await?.rows_affected == 1)
 }
 
-/// Flows that hold a grant nobody decided about until `now`.
+/// Flows that came back and hold a grant until somebody decides.
+fn holds_a_grant() -> Condition {
+    Condition::all().add(flow::Column::StateHash.is_null()).add(flow::Column::Binding.is_not_null())
+}
+
+/// Flows that hold a grant nobody decided about until `now`: some of them, where there are many.
 pub async fn undecided(db: &impl Reads, now: Millis) -> Result<Vec<Flow>, StoreError> {
     let held = flow::Entity::find()
         .filter(flow::Column::ExpiresAt.lte(now))
-        .filter(flow::Column::StateHash.is_null())
-        .filter(flow::Column::Binding.is_not_null())
+        .filter(holds_a_grant())
         .limit(100)
         .all(db.connection())
         .await?;
     Ok(held.into_iter().map(Into::into).collect())
 }
 
-/// Removes tickets and flows whose time is over, used ones too.
+/// Removes tickets and flows whose time is over, used ones too. A flow that holds a grant stays until the app is told
+/// that nobody wants it.
 pub async fn sweep(tx: &Tx, now: Millis) -> Result<(), StoreError> {
     connect_ticket::Entity::delete_many()
         .filter(connect_ticket::Column::ExpiresAt.lte(now))
         .exec(tx.connection())
         .await?;
-    flow::Entity::delete_many().filter(flow::Column::ExpiresAt.lte(now)).exec(tx.connection()).await?;
+    flow::Entity::delete_many()
+        .filter(flow::Column::ExpiresAt.lte(now))
+        .filter(holds_a_grant().not())
+        .exec(tx.connection())
+        .await?;
     spent_token::Entity::delete_many()
         .filter(spent_token::Column::ExpiresAt.lte(now))
         .exec(tx.connection())
@@ -224,8 +232,7 @@ pub async fn awaiting_confirmation(
     let found = flow::Entity::find()
         .filter(flow::Column::SessionId.eq(session))
         .filter(flow::Column::CredentialId.eq(credential))
-        .filter(flow::Column::StateHash.is_null())
-        .filter(flow::Column::Binding.is_not_null())
+        .filter(holds_a_grant())
         .one(db.connection())
         .await?;
     Ok(found.map(Into::into))

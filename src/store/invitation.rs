@@ -44,6 +44,12 @@ pub async fn by_hash(db: &impl Reads, hash: &str) -> Result<Option<Invitation>, 
     Ok(Entity::find().filter(Column::Hash.eq(hash)).one(db.connection()).await?.map(Into::into))
 }
 
+/// The latest open invitation for `email`, into whatever workspace.
+pub async fn by_email(db: &impl Reads, email: &str, now: Millis) -> Result<Option<Invitation>, StoreError> {
+    let open = Condition::all().add(Column::Email.eq(email)).add(Column::ExpiresAt.gt(now));
+    Ok(Entity::find().filter(open).order_by_desc(Column::Id).one(db.connection()).await?.map(Into::into))
+}
+
 /// Uses an invitation up; false where somebody was quicker.
 pub async fn take(tx: &Tx, workspace: WorkspaceId, id: InvitationId) -> Result<bool, StoreError> {
     Ok(Entity::delete_by_id((workspace, id)).exec(tx.connection()).await?.rows_affected == 1)

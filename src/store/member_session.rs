@@ -48,6 +48,15 @@ pub async fn by_hash(db: &impl Reads, hash: &str) -> Result<Option<MemberSession
     Ok(Entity::find().filter(Column::Hash.eq(hash)).one(db.connection()).await?.map(Into::into))
 }
 
+/// One session of a workspace.
+pub async fn find(
+    db: &impl Reads,
+    workspace: WorkspaceId,
+    id: MemberSessionId,
+) -> Result<Option<MemberSession>, StoreError> {
+    Ok(Entity::find_by_id((workspace, id)).one(db.connection()).await?.map(Into::into))
+}
+
 /// The sessions of a member, the latest first; at most 100.
 pub async fn list(
     db: &impl Reads,

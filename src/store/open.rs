@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use migration::{Migrator, MigratorTrait as _, SchemaManager};
+use migration::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -18,6 +18,16 @@ use super::{Direct, Store, StoreError};
 /// Readers beside the one writer of a SQLite database.
 const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 20;
+/// What holds for every connection, whatever the server is set to.
+const POSTGRES_SETTINGS: [(&str, &str); 3] = [
+    // Statements of a few rows are run sooner than compiled.
+    ("jit", "off"),
+    // A token that was committed is there after a crash: the one before it is spent.
+    ("synchronous_commit", "on"),
+    // No transaction waits for anything but the database. One that does belongs to a replica that stands still, and keeps
+    // its locks from all others.
+    ("idle_in_transaction_session_timeout", "15s"),
+];
 /// Names the lock that replicas take while they migrate; it is one per schema, as tests share a database.
 const MIGRATION_LOCK: &str = "hashtext('vouchsafe-migrate:' || current_schema())";
 
@@ -73,27 +83,51 @@ impl Store {
         if url.is_sqlite() { open_sqlite(url).await } else { open_postgres(url).await }
     }
 
+    /// Opens the embedded database in the file at `path` to read it alone: not a byte of it changes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], where it can't be read.
+    pub async fn open_copy(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let mut options = ConnectOptions::new("sqlite://copy?mode=ro");
+        options.sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
+        // Its name may hold what has a meaning in an address.
+        pool(&mut options, 1).map_sqlx_sqlite_opts(move |options| options.filename(&path).read_only(true));
+        let reader = Database::connect(options).await?;
+        Ok(Self {
+            direct: Direct::Sqlite(reader.get_sqlite_connection_pool().clone()),
+            writer: reader.clone(),
+            reader,
+            outbox: Arc::new(Notify::new()),
+            writes: None,
+            kept: Kept::default(),
+        })
+    }
+
     /// Brings the schema up to date. Replicas that start together wait for each other.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
         if self.writer.get_database_backend() != sea_orm::DbBackend::Postgres {
-            return Ok(Migrator::up(&self.writer, None).await?);
+            return self.take_steps().await;
         }
         let lock = sea_orm::TransactionTrait::begin(&self.writer).await?;
+        // It waits for the steps, which another connection takes.
+        lock.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
         lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
-        Migrator::up(&self.writer, None).await?;
+        self.take_steps().await?;
         Ok(lock.commit().await?)
     }
 
-    /// Whether the schema has been made.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
-        let manager = SchemaManager::new(&self.writer);
-        Ok(manager.has_table("workspace").await?)
+    async fn take_steps(&self) -> Result<(), StoreError> {
+        let taken = Migrator::get_pending_migrations(&self.writer).await?.len();
+        Migrator::up(&self.writer, None).await?;
+        if taken > 0 {
+            let step = Migrator::migrations().last().map(|step| step.name().to_owned());
+            tracing::info!(step, taken, "the database is at its newest step");
+        }
+        Ok(())
     }
 }
 
@@ -136,6 +170,7 @@ fn pool(options: &mut ConnectOptions, size: u32) -> &mut ConnectOptions {
 async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
     let mut options = url.options();
     options
+        .map_sqlx_postgres_opts(|options| options.options(POSTGRES_SETTINGS))
         .max_connections(POSTGRES_CONNECTIONS)
         .min_connections(1)
         .test_before_acquire_if_idle_for(Duration::from_secs(30));

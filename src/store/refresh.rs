@@ -2,8 +2,8 @@
 //! lost a race, and how many refusals came of late.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
-    sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, RuntimeErr, Set, sea_query::OnConflict,
 };
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, WorkspaceId};
 use vouchsafe_entity::kind::{FailClass, Method, TokenState};
@@ -11,7 +11,7 @@ use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 use vouchsafe_entity::{orphan_token, provider_pause, refresh_failure};
 
-use super::{Reads, StoreError, Tx, statement};
+use super::{Direct, Reads, Store, StoreError, Tx, statement};
 
 /// A credential whose time has come.
 #[derive(Debug, FromQueryResult)]
@@ -30,31 +30,59 @@ pub struct DueCredential {
     pub has_refresh_token: bool,
 }
 
+/// The order of the joins is that of the words; see [`super::join_in_order`].
+pub(super) const DUE: &str = "SELECT t.environment_id, t.credential_id, t.token_version, t.state, c.method, t.has_refresh_token \
+    FROM environment e \
+    CROSS JOIN credential_token t ON t.environment_id = e.id AND t.credential_id IN ( \
+        SELECT d.credential_id FROM credential_token d \
+        CROSS JOIN credential dc ON dc.environment_id = d.environment_id AND dc.id = d.credential_id \
+        CROSS JOIN connector k ON k.environment_id = dc.environment_id AND k.id = dc.connector_id \
+        WHERE d.environment_id = e.id AND d.due_at <= $1 AND d.state <> 'deleted' \
+        AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
+        AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
+        AND (k.probe_at IS NULL OR k.probe_at <= $1 OR d.state = 'pending') \
+        ORDER BY d.due_at LIMIT $2) \
+    CROSS JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+    ORDER BY t.due_at LIMIT $3";
+/// The same in words that a server can only follow row by row of the index: left to choose, it joins whole tables for
+/// each of them while it doesn't know yet how large they have become.
+const DUE_AT_SERVER: &str = "SELECT l.environment_id, l.credential_id, l.token_version, l.state, l.has_refresh_token, \
+    (SELECT c.method FROM credential c WHERE c.environment_id = l.environment_id AND c.id = l.credential_id) AS method \
+    FROM environment e CROSS JOIN LATERAL ( \
+        SELECT d.* FROM credential_token d \
+        WHERE d.environment_id = e.id AND d.due_at <= $1 AND d.state <> 'deleted' \
+        AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
+        AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
+        AND (d.state = 'pending' OR COALESCE(( \
+            SELECT k.probe_at FROM credential c \
+            JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
+            WHERE c.environment_id = d.environment_id AND c.id = d.credential_id), 0) <= $1) \
+        ORDER BY d.due_at LIMIT $2) l \
+    ORDER BY l.due_at LIMIT $3";
+
 /// For each environment the `each` credentials that wait longest, `limit` in all: to be renewed, to be ended because
 /// nothing renews them, or to be given back because nobody confirmed them. A full environment starves no other.
 pub async fn due(
-    db: &impl Reads,
+    store: &Store,
     now: Millis,
     each: u64,
     limit: u64,
 ) -> Result<Vec<DueCredential>, StoreError> {
-    const DUE: &str = "SELECT t.environment_id, t.credential_id, t.token_version, t.state, c.method, t.has_refresh_token \
-        FROM environment e \
-        JOIN credential_token t ON t.environment_id = e.id AND t.credential_id IN ( \
-            SELECT d.credential_id FROM credential_token d \
-            JOIN credential dc ON dc.environment_id = d.environment_id AND dc.id = d.credential_id \
-            JOIN connector k ON k.environment_id = dc.environment_id AND k.id = dc.connector_id \
-            WHERE d.environment_id = e.id AND d.due_at <= $1 AND d.state <> 'deleted' \
-            AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
-            AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
-            AND (k.probe_at IS NULL OR k.probe_at <= $1 OR d.state = 'pending') \
-            ORDER BY d.due_at LIMIT $2) \
-        JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
-        ORDER BY t.due_at LIMIT $3";
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let connection = db.connection();
-    let values = [now.into(), number(each).into(), number(limit).into()];
-    let rows = connection.query_all_raw(statement(connection, DUE, values)).await?;
+    let (each, limit) = (number(each), number(limit));
+    let rows: Result<Vec<QueryResult>, sqlx::Error> = match &store.direct {
+        Direct::Sqlite(pool) => {
+            let rows = sqlx::query(DUE).bind(now.0).bind(each).bind(limit).fetch_all(pool).await;
+            rows.map(|rows| rows.into_iter().map(Into::into).collect())
+        }
+        Direct::Postgres(pool) => {
+            // Nor is a plan kept from when there was little to look through.
+            let query = sqlx::query(DUE_AT_SERVER).persistent(false);
+            let rows = query.bind(now.0).bind(each).bind(limit).fetch_all(pool).await;
+            rows.map(|rows| rows.into_iter().map(Into::into).collect())
+        }
+    };
+    let rows = rows.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
     rows.iter().map(|row| Ok(DueCredential::from_query_result(row, "")?)).collect()
 }
 
@@ -86,7 +114,7 @@ pub async fn database_now(db: &impl Reads) -> Result<Option<Millis>, StoreError>
         now: i64,
     }
     let connection = db.connection();
-    if connection.get_database_backend() != sea_orm::DbBackend::Postgres {
+    if connection.get_database_backend() != DbBackend::Postgres {
         return Ok(None);
     }
     let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint AS now";

@@ -3,7 +3,9 @@
 mod due;
 mod list;
 
-pub use due::{notice_again, noticeable, purgeable};
+#[cfg(test)]
+pub(super) use due::ending_sql;
+pub use due::{ending, notice_again, noticeable, purgeable};
 pub use list::{SecretFilter, SecretName, list, names};
 
 use sea_orm::{

@@ -1,7 +1,7 @@
 //! End users.
 
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query};
-use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
+use sea_query::{Expr, ExprTrait as _, Func, LikeExpr, LockType};
 use vouchsafe_entity::id::{EnvironmentId, UserId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::user::{ActiveModel, Column, Entity, Model};
@@ -48,6 +48,13 @@ pub async fn find(
     Ok(Entity::find_by_id((environment, id)).one(db.connection()).await?.map(Into::into))
 }
 
+/// The same, and nobody else changes them until the transaction ends.
+pub async fn lock(tx: &Tx, environment: EnvironmentId, id: UserId) -> Result<Option<User>, StoreError> {
+    // Credentials are made meanwhile. SQLite needs no lock, and has no word for one.
+    let held = Entity::find_by_id((environment, id)).lock(LockType::NoKeyUpdate);
+    Ok(held.one(tx.connection()).await?.map(Into::into))
+}
+
 /// One user by the embedder's name.
 pub async fn by_username(
     db: &impl Reads,
@@ -78,7 +85,7 @@ pub async fn taken(
         .await?)
 }
 
-/// The users of an environment, newest first, those with `search` in name or address alone.
+/// The users of an environment, newest first, those with `search` in username, name, address or organization alone.
 pub async fn list(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -92,7 +99,11 @@ pub async fn list(
             Expr::expr(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern.clone()).escape('\\'))
         };
         query = query.filter(
-            Condition::any().add(like(Column::Username)).add(like(Column::FullName)).add(like(Column::Email)),
+            Condition::any()
+                .add(like(Column::Username))
+                .add(like(Column::FullName))
+                .add(like(Column::Email))
+                .add(like(Column::Organization)),
         );
     }
     if let Some(after) = &page.after {
@@ -124,7 +135,7 @@ pub async fn insert_many(tx: &Tx, environment: EnvironmentId, users: &[User]) ->
     Ok(())
 }
 
-/// Writes a changed user.
+/// Writes a changed user whom `tx` holds.
 pub async fn update(tx: &Tx, environment: EnvironmentId, user: &User) -> Result<(), StoreError> {
     Entity::update(row(environment, user)).exec(tx.connection()).await?;
     Ok(())

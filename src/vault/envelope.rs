@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::SealError;
 use super::keyring::{OpenKey, UnknownKey};
-use crate::domain::data_key::KeyOwner;
+use crate::domain::data_key::{KeyOwner, WrappedKey};
 use crate::random::Random;
 
 const VERSION: u8 = 1;
@@ -79,6 +79,39 @@ pub enum OpenError {
     Content,
 }
 
+/// A sealed value that does not open: where it stands, under which key, and nothing of what lies in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{table}.{column} of {}: {why}", .row.escape_debug())]
+pub struct Unopened {
+    /// The table.
+    pub table: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The row's id.
+    pub row: String,
+    /// The data key that it names; none where it is too short to name one.
+    pub data_key: Option<DataKeyId>,
+    /// What is wrong.
+    pub why: OpenError,
+}
+
+impl Unopened {
+    pub(super) fn at(place: &Place<'_>, sealed: &Sealed, why: OpenError) -> Self {
+        Self {
+            table: place.table,
+            column: place.column,
+            row: place.row.to_owned(),
+            data_key: key_id(sealed).ok(),
+            why,
+        }
+    }
+
+    /// A data key that does not open.
+    pub fn key(key: &WrappedKey, why: OpenError) -> Self {
+        Self { table: "data_key", column: "wrapped", row: key.id.to_string(), data_key: Some(key.id), why }
+    }
+}
+
 impl From<UnknownKey> for OpenError {
     fn from(UnknownKey: UnknownKey) -> Self {
         Self::UnknownKey
@@ -119,12 +152,7 @@ pub(super) fn open(
     place: &Place<'_>,
     sealed: &Sealed,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let (nonce, ciphertext) = split(sealed)?;
-    let aad = place.associated_data(key.id());
-    key.cipher()
-        .decrypt(&nonce.into(), Payload { msg: ciphertext, aad: &aad })
-        .map(Zeroizing::new)
-        .map_err(|_| OpenError::Tag)
+    decrypt(key.cipher(), &place.associated_data(key.id()), sealed)
 }
 
 pub(super) fn encrypt(
@@ -135,14 +163,45 @@ pub(super) fn encrypt(
     random: &dyn Random,
 ) -> Result<Sealed, SealError> {
     let nonce = random.bytes::<12>();
-    let ciphertext =
-        cipher.encrypt(&nonce.into(), Payload { msg: plain, aad }).map_err(|_| SealError::Cipher)?;
+    let ciphertext = encipher(cipher, nonce, aad, plain)?;
     let mut bytes = Vec::with_capacity(NONCE.end + ciphertext.len());
     bytes.extend_from_slice(&[VERSION, AES_256_GCM]);
     bytes.extend_from_slice(key.uuid().as_bytes());
     bytes.extend_from_slice(&nonce);
     bytes.extend_from_slice(&ciphertext);
     Ok(Sealed::new(bytes))
+}
+
+pub(super) fn decrypt(
+    cipher: &Aes256Gcm,
+    aad: &[u8],
+    sealed: &Sealed,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let (nonce, ciphertext) = split(sealed)?;
+    decipher(cipher, nonce, aad, ciphertext)
+}
+
+/// Ciphertext and tag. Nothing else here encrypts, and who calls it draws the nonce.
+pub(super) fn encipher(
+    cipher: &Aes256Gcm,
+    nonce: [u8; 12],
+    aad: &[u8],
+    plain: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    cipher.encrypt(&nonce.into(), Payload { msg: plain, aad }).map_err(|_| SealError::Cipher)
+}
+
+/// What lay in ciphertext and tag.
+pub(super) fn decipher(
+    cipher: &Aes256Gcm,
+    nonce: [u8; 12],
+    aad: &[u8],
+    ciphertext: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    cipher
+        .decrypt(&nonce.into(), Payload { msg: ciphertext, aad })
+        .map(Zeroizing::new)
+        .map_err(|_| OpenError::Tag)
 }
 
 /// The data key that a sealed value names.

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, Key, KeyInit as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -151,12 +150,8 @@ impl MasterKeys {
     pub(super) fn unwrap(&self, wrapped: &WrappedKey) -> Result<Zeroizing<[u8; 32]>, OpenError> {
         let master =
             self.0.iter().find(|key| key.fingerprint == wrapped.master_key).ok_or(OpenError::UnknownKey)?;
-        let (nonce, ciphertext) = envelope::split(&wrapped.wrapped)?;
         let aad = wrapping_data(wrapped.id, wrapped.owner, wrapped.purpose, &wrapped.master_key);
-        let plain = cipher(master)
-            .decrypt(&nonce.into(), Payload { msg: ciphertext, aad: &aad })
-            .map(Zeroizing::new)
-            .map_err(|_| OpenError::Tag)?;
+        let plain = envelope::decrypt(&cipher(master), &aad, &wrapped.wrapped)?;
         plain.as_slice().try_into().map(Zeroizing::new).map_err(|_| OpenError::Length)
     }
 }

@@ -1,3 +1,5 @@
+//! What is sealed opens at its place, under its key and unchanged, or not at all.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -7,8 +9,12 @@ use vouchsafe_entity::id::{DataKeyId, EnvironmentId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
+use super::envelope::{decipher, encipher, encrypt, split};
 use super::*;
 use crate::random::SystemRandom;
+
+/// No sealed value is shorter: version and cipher, the key's id, the nonce and the tag.
+const HEAD_AND_TAG: usize = 2 + 16 + 12 + 16;
 
 fn place(row: &str, version: i64) -> Place<'_> {
     Place {
@@ -45,22 +51,97 @@ fn what_was_sealed_opens_at_its_place_alone() {
         Place { environment: None, ..place("cred_1", 4) },
         Place { workspace: WorkspaceId::new(Uuid::from_u128(9)), ..place("cred_1", 4) },
     ] {
-        assert_eq!(vault.open::<String>(&elsewhere, &sealed), Err(OpenError::Tag), "{elsewhere:?}");
+        let refused = vault.open::<String>(&elsewhere, &sealed).unwrap_err();
+        assert_eq!(refused.why, OpenError::Tag, "{elsewhere:?}");
     }
 }
 
 #[test]
-fn every_flipped_bit_and_every_cut_is_refused() {
+fn s4_flipped_bits_and_every_cut_of_20_records_are_refused() {
     let vault = vault();
-    let sealed = vault.seal(&place("cred_1", 1), &"hunter2").unwrap();
-    for at in 0..sealed.as_bytes().len() {
-        for bit in 0..8 {
+    for record in 0..20 {
+        // Some fill one block of padding, some two or three.
+        let value = "x".repeat(record * 30);
+        let sealed = vault.seal(&place("cred_1", 1), &value).unwrap();
+        let refused =
+            |bytes: Vec<u8>| vault.open::<String>(&place("cred_1", 1), &Sealed::new(bytes)).unwrap_err().why;
+        for at in 0..sealed.as_bytes().len() {
+            let flipped = match at {
+                0..2 => OpenError::Version,
+                2..18 => OpenError::UnknownKey,
+                _ => OpenError::Tag,
+            };
+            // Another bit in each record: over all of them each bit of a byte.
             let mut bytes = sealed.as_bytes().to_vec();
-            bytes[at] ^= 1 << bit;
-            assert!(vault.open::<String>(&place("cred_1", 1), &Sealed::new(bytes)).is_err(), "{at} {bit}");
+            bytes[at] ^= 1 << ((at + record) % 8);
+            assert_eq!(refused(bytes), flipped, "record {record}, byte {at}");
+            let cut = if at < HEAD_AND_TAG { OpenError::Length } else { OpenError::Tag };
+            assert_eq!(refused(sealed.as_bytes()[..at].to_vec()), cut, "record {record}, cut at {at}");
         }
-        let cut = Sealed::new(sealed.as_bytes()[..at].to_vec());
-        assert!(vault.open::<String>(&place("cred_1", 1), &cut).is_err(), "cut at {at}");
+    }
+}
+
+#[test]
+fn what_does_not_open_says_where_it_stands_and_not_what_it_is() {
+    let vault = vault();
+    let sealed = vault.seal(&place("cred_1", 4), &"hunter2").unwrap();
+    let refused = vault.open::<String>(&place("cred_1", 5), &sealed).unwrap_err();
+    let data_key = DataKeyId::new(Uuid::from_u128(3));
+    let wanted = Unopened {
+        table: "credential_token",
+        column: "sealed",
+        row: "cred_1".to_owned(),
+        data_key: Some(data_key),
+        why: OpenError::Tag,
+    };
+    assert_eq!(refused, wanted);
+    assert_eq!(
+        refused.to_string(),
+        "credential_token.sealed of cred_1: the sealed value is not what was sealed here"
+    );
+    let of_another_shape = vault.open::<u64>(&place("cred_1", 4), &sealed).unwrap_err();
+    assert_eq!(of_another_shape.why, OpenError::Content);
+    assert!(!format!("{of_another_shape} {of_another_shape:?}").contains("hunter2"));
+    let cut = vault.open::<String>(&place("cred_1", 4), &Sealed::new(vec![1])).unwrap_err();
+    assert_eq!((cut.data_key, cut.why), (None, OpenError::Length));
+}
+
+/// Wycheproof: what a cipher has to give for a key, a nonce and associated data, and tags that it has to refuse.
+#[test]
+fn s5_the_cipher_does_as_the_66_vectors_say() {
+    use aes_gcm::KeyInit;
+
+    let file: serde_json::Value = serde_json::from_str(include_str!("wycheproof_aes_gcm.json")).unwrap();
+    let vectors = file["tests"].as_array().unwrap();
+    let mut refused = 0;
+    for vector in vectors {
+        let part = |name: &str| hex::decode(vector[name].as_str().unwrap()).unwrap();
+        let cipher = <aes_gcm::Aes256Gcm as KeyInit>::new_from_slice(&part("key")).unwrap();
+        let nonce: [u8; 12] = part("iv").try_into().unwrap();
+        let (aad, plain) = (part("aad"), part("msg"));
+        let wanted = [part("ct"), part("tag")].concat();
+        let opened = decipher(&cipher, nonce, &aad, &wanted).map(|plain| plain.to_vec());
+        if vector["result"] == "valid" {
+            assert_eq!(encipher(&cipher, nonce, &aad, &plain).unwrap(), wanted, "{vector}");
+            assert_eq!(opened, Ok(plain), "{vector}");
+        } else {
+            assert_eq!(opened, Err(OpenError::Tag), "{vector}");
+            refused += 1;
+        }
+    }
+    assert_eq!((vectors.len(), refused), (66, 27));
+}
+
+#[test]
+fn s5_no_nonce_is_drawn_twice() {
+    use aes_gcm::{Aes256Gcm, Key, KeyInit};
+
+    let cipher = <Aes256Gcm as KeyInit>::new(&Key::<Aes256Gcm>::from([7; 32]));
+    let key = DataKeyId::new(Uuid::from_u128(3));
+    let mut seen = std::collections::HashSet::new();
+    for drawn in 0..100_000 {
+        let sealed = encrypt(&cipher, key, b"", b"", &SystemRandom).unwrap();
+        assert!(seen.insert(split(&sealed).unwrap().0), "the nonce of sealing {drawn} was there before");
     }
 }
 
@@ -108,6 +189,93 @@ fn keys_that_nobody_drew_are_refused() {
         MasterKeys::parse(&SecretString::from(twice)).map(|_| ()),
         Err(MasterKeyError::Repeated("a".into()))
     );
+}
+
+/// A place of few, so that two are often alike in all but one part; texts that run together when put side by side.
+#[derive(Clone, Debug, PartialEq)]
+struct Spot {
+    workspace: u128,
+    environment: Option<u128>,
+    table: &'static str,
+    column: &'static str,
+    row: String,
+    epoch: i64,
+    version: i64,
+}
+
+impl Spot {
+    fn place(&self) -> Place<'_> {
+        Place {
+            workspace: WorkspaceId::new(Uuid::from_u128(self.workspace)),
+            environment: self.environment.map(|id| EnvironmentId::new(Uuid::from_u128(id))),
+            table: self.table,
+            column: self.column,
+            row: &self.row,
+            epoch: self.epoch,
+            version: self.version,
+        }
+    }
+}
+
+fn spot() -> impl Strategy<Value = Spot> {
+    let words = || prop::sample::select(vec!["", "a", "b", "ab"]);
+    let environment = prop::option::of(1..=2_u128);
+    let parts = (1..=2_u128, environment, words(), words(), "[ab]{0,2}", 0..=1_i64, 0..=1_i64);
+    parts.prop_map(|(workspace, environment, table, column, row, epoch, version)| Spot {
+        workspace,
+        environment,
+        table,
+        column,
+        row,
+        epoch,
+        version,
+    })
+}
+
+/// Two places, half of the time alike in all parts but one.
+fn two_spots() -> impl Strategy<Value = (Spot, Spot)> {
+    (spot(), spot(), 0..14_usize).prop_map(|(one, other, part)| {
+        let near = match part {
+            0 => Spot { workspace: other.workspace, ..one.clone() },
+            1 => Spot { environment: other.environment, ..one.clone() },
+            2 => Spot { table: other.table, ..one.clone() },
+            3 => Spot { column: other.column, ..one.clone() },
+            4 => Spot { row: other.row, ..one.clone() },
+            5 => Spot { epoch: other.epoch, ..one.clone() },
+            6 => Spot { version: other.version, ..one.clone() },
+            _ => other,
+        };
+        (one, near)
+    })
+}
+
+/// A vault that has the keys of all these places.
+fn vault_of_spots() -> Vault {
+    let vault = Vault::new(MasterKeys::one(MasterKey::random("main", &SystemRandom)), Arc::new(SystemRandom));
+    for id in 1..=2 {
+        let owners = [
+            KeyOwner::Workspace(WorkspaceId::new(Uuid::from_u128(id))),
+            KeyOwner::Environment(EnvironmentId::new(Uuid::from_u128(id))),
+        ];
+        for (at, owner) in owners.into_iter().enumerate() {
+            let key = DataKeyId::new(Uuid::from_u128(10 * id + at as u128));
+            vault.install(&vault.make_key(key, owner, KeyPurpose::Records, Millis(0)).unwrap()).unwrap();
+        }
+    }
+    vault
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
+
+    #[test]
+    fn s4_what_was_sealed_at_one_place_opens_at_no_other((one, other) in two_spots()) {
+        let vault = vault_of_spots();
+        let sealed = vault.seal(&one.place(), &"hunter2").unwrap();
+        let opened = vault.open::<String>(&other.place(), &sealed).map_err(|unopened| unopened.why);
+        let wanted = if one == other { Ok("hunter2".to_owned()) } else { Err(OpenError::Tag) };
+        prop_assert_eq!(opened, wanted);
+    }
 }
 
 proptest! {

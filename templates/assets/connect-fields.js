@@ -65,6 +65,22 @@ const Fields = (() => {
     return shown;
   }
 
+  // A key file pasted where its key belongs: the key stays, and what else the file knows fills the empty fields.
+  function takeApart(form, input) {
+    if (input.tagName !== "TEXTAREA" || !input.value.trimStart().startsWith("{")) return;
+    let file;
+    try {
+      file = JSON.parse(input.value);
+    } catch {
+      return;
+    }
+    if (typeof file[input.name] !== "string") return;
+    for (const other of inputs(form)) {
+      const member = file[other.name];
+      if (typeof member === "string" && (other === input || !other.value.trim())) other.value = member;
+    }
+  }
+
   // Complains when a field is left, and takes the complaint back as soon as it is mended. Not when it is left for a
   // button: the complaint would move the button away from under the pointer.
   function watch(form, changed) {
@@ -77,6 +93,7 @@ const Fields = (() => {
       const input = event.target;
       const field = input.closest("[data-vs-field]");
       if (!field) return;
+      takeApart(form, input);
       if (field.classList.contains("is-bad") && !fault(input)) say(input, "");
       changed();
     };

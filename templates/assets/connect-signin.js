@@ -66,7 +66,7 @@ const createSignIn = ({ hub, hosted, connector, method, form, button, page, popu
       ticket = null;
       if (!Fields.showErrors(form, error.errors)) {
         mishap(error);
-        if (error.code === "network") later("renew", 4000, renew);
+        if (["network", "rate_limited"].includes(error.code)) later("renew", 4000, renew);
       }
     }
     wanted = 0;

@@ -70,6 +70,23 @@
     return { dialog, frame };
   }
 
+  // The page behind doesn't scroll meanwhile, and nothing in it moves to where its scrollbar was.
+  function lock() {
+    const root = document.documentElement;
+    const { style } = root;
+    const styled = root.hasAttribute("style");
+    const names = ["overflow-x", "overflow-y", "padding-inline-end"];
+    const kept = names.map((name) => [name, style.getPropertyValue(name), style.getPropertyPriority(name)]);
+    const width = root.clientWidth;
+    style.overflow = "hidden";
+    const bar = root.clientWidth - width;
+    if (bar > 0) style.paddingInlineEnd = `calc(${getComputedStyle(root).paddingInlineEnd} + ${bar}px)`;
+    return () => {
+      for (const [name, value, priority] of kept) style.setProperty(name, value, priority);
+      if (!styled && !style.length) root.removeAttribute("style");
+    };
+  }
+
   let current = null;
 
   function run(token, options) {
@@ -77,15 +94,18 @@
       const { dialog, frame } = build(token, options);
       const focused = document.activeElement;
       let ready = false;
+      let unlock = null;
       let timer = setTimeout(() => refuse("network"), LOAD_MS);
 
       const say = (message) => frame.contentWindow?.postMessage(message, hub);
 
       function end() {
         clearTimeout(timer);
+        removal.disconnect();
         window.removeEventListener("message", hear);
         if (dialog.open) dialog.close();
         dialog.remove();
+        unlock?.();
         focused?.focus?.({ preventScroll: true });
         current = null;
       }
@@ -120,11 +140,14 @@
         }
       }
 
-      const close = () => {
-        if (ready) return say({ type: "vouchsafe:close-request" });
+      function cancel() {
         end();
-        return resolve({ status: "cancelled", results: [] });
-      };
+        resolve({ status: "cancelled", results: [] });
+      }
+
+      const close = () => (ready ? say({ type: "vouchsafe:close-request" }) : cancel());
+      // A page that renders itself anew may take the dialog away, which changes its size and says nothing else.
+      const removal = new ResizeObserver(() => dialog.isConnected || cancel());
 
       frame.addEventListener("load", () => {
         if (ready) return;
@@ -147,6 +170,8 @@
       window.addEventListener("message", hear);
       document.body.append(dialog);
       dialog.showModal();
+      unlock = lock();
+      removal.observe(dialog);
       current = { close };
     });
   }

@@ -7,7 +7,7 @@ function prepare(root) {
   for (const button of root.querySelectorAll("[data-copy-text]")) {
     if (navigator.clipboard) button.hidden = false;
   }
-  for (const button of root.querySelectorAll("[data-show], [data-pick-all]")) button.hidden = false;
+  for (const button of root.querySelectorAll("[data-show]")) button.hidden = false;
   root.querySelector("[autofocus]")?.focus();
 }
 
@@ -71,12 +71,6 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-document.addEventListener("change", (event) => {
-  const all = event.target.closest("[data-pick-all]");
-  if (!all) return;
-  for (const one of document.getElementsByName(all.dataset.pickAll)) one.checked = all.checked;
-});
-
 // Escape closes what slid in.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.querySelector(".scrim")?.click();
@@ -102,8 +96,6 @@ async function send(form, button) {
   if (button?.value === "send") main.querySelector(".answer-line, .notice")?.scrollIntoView({ block: "nearest" });
 }
 document.addEventListener("submit", (event) => {
-  // What is left empty is no filter, and the address stays short.
-  for (const one of event.target.closest(".secret-filters")?.elements ?? []) one.disabled ||= one.value === "";
   const form = event.target.closest("[data-in-place]");
   if (!form) return;
   event.preventDefault();

@@ -41,6 +41,16 @@ if (look) {
   });
   const button = look.querySelector("[data-theme-show]");
   if (button) button.hidden = true;
+  const colour = look.querySelector("[data-accent]");
+  if (colour) {
+    const typed = look.elements.namedItem("accent");
+    const picked = colour.querySelector("input");
+    const follow = () => (picked.value = /^#[\da-f]{6}$/i.test(typed.value) ? typed.value : "#2c56dd");
+    colour.hidden = false;
+    follow();
+    typed.addEventListener("input", follow);
+    picked.addEventListener("input", () => (typed.value = picked.value));
+  }
   const chooser = look.querySelector("[data-logo-file]");
   if (chooser) {
     chooser.hidden = false;
@@ -57,6 +67,11 @@ if (look) {
   }
 }
 
+// On a phone the navigation is a line that moves: it begins where one is.
+const line = document.querySelector(".nav");
+const here = line?.querySelector("[aria-current=page]");
+if (here) line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
+
 // What was found by a test is read first.
 document.getElementById("tested")?.focus();
 // Several rows at once: all of a page by one box, and how many are chosen.
@@ -70,8 +85,9 @@ if (bulk) {
     const chosen = picks.filter((pick) => pick.checked).length;
     all.checked = chosen === picks.length;
     all.indeterminate = chosen > 0 && chosen < picks.length;
-    count.textContent = matching.checked ? "With all of them:" : `With ${chosen} chosen:`;
-    for (const button of bulk.querySelectorAll(".bulk-bar button")) button.disabled = !chosen && !matching.checked;
+    const everywhere = matching?.checked ?? false;
+    count.textContent = everywhere ? "With all of them:" : `With ${chosen} chosen:`;
+    for (const button of bulk.querySelectorAll(".bulk-bar button")) button.disabled = !chosen && !everywhere;
   };
   if (all) {
     all.hidden = false;
@@ -84,6 +100,12 @@ if (bulk) {
     tell();
   }
 }
+
+// What is left empty is no filter, and the address stays short.
+document.addEventListener("formdata", (event) => {
+  if (!event.target.matches(".filter-form, .search-line")) return;
+  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+});
 
 // Long work goes on by itself; without a script there is a button.
 const next = document.querySelector("form[data-continue]");

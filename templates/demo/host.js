@@ -10,11 +10,12 @@ function note(tone, text) {
 
 function tell(steps) {
   if (steps.length > 0) byId("nothing").hidden = true;
-  // The last call on top, and the calls of one press together in their order.
+  if (steps.length > 0) for (const earlier of byId("steps").querySelectorAll("details")) earlier.open = false;
+  // The last call on top, and the calls of one press together in their order. Only they are open.
   const made = document.createDocumentFragment();
   for (const step of steps) {
     const item = byId("step").content.cloneNode(true);
-    item.querySelector("p").textContent = step.said;
+    item.querySelector("summary").textContent = step.said;
     item.querySelector(".curl").textContent = step.curl;
     const mark = item.querySelector(".mark");
     mark.className = `mark ${step.ok ? "good" : "bad"}`;
@@ -56,6 +57,12 @@ async function connect(credentialId) {
   else note("plain", "Nothing more was connected.");
 }
 
+// The answer that somebody asked for may be below what they see.
+function showSteps() {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  byId("happened").scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+}
+
 const actions = {
   connect: (data) => connect(data.credential),
   use: async (data) => { await ask("/use", { connector: data.connector }); note("good", "It works: the answer is below."); },
@@ -67,11 +74,15 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-action]");
   if (!button || button.disabled) return;
   button.disabled = true;
+  const { action } = button.dataset;
+  let done = false;
   try {
-    await actions[button.dataset.action](button.dataset);
+    await actions[action](button.dataset);
+    done = true;
   } catch (error) {
     note("bad", `That didn’t work: ${error.message}`);
   }
   button.disabled = false;
   await reload();
+  if (done && ["use", "proxy"].includes(action)) showSteps();
 });

@@ -8,7 +8,8 @@
 # Reads of `GET /credentials/{id}/token` (a key, and an OAuth token) at 1, 16 and 64 connections, in turn with a bare
 # axum handler that reads one row of the same file. Calls of `/proxy/…` to a server that answers 1 KiB, in turn with that
 # server itself, nginx as a plain reverse proxy before it, and an axum handler that passes on. Absolute numbers do not
-# travel between machines; the ratios do. After that: start time with 1,000 provider files, memory at rest, size of the binary.
+# travel between machines; the ratios do. After that the time to the whole page of the dashboard's lists, at 1,000 rows
+# and at all of them; start time with 1,000 provider files, memory at rest, size of the binary.
 set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -46,6 +47,7 @@ main() {
     compare "$connections" "$bare/" "$hub/credentials/$api_key/token" "$hub/credentials/$oauth/token" "$key"
   done
   proxy "$hub" "$key" "$api_key"
+  pages "$hub" "$(member session "$seeded")"
   footprint
 }
 
@@ -72,6 +74,33 @@ proxy() {
       "$n ($(range "${nginx[@]}"))" "$b ($(range "${bare[@]}"))" "$h ($(range "${hub[@]}"))" \
       "$(ratio "$h" "$n")" "$(ratio "$h" "$b")"
   done
+}
+
+# pages HUB COOKIE: how long each page of the dashboard takes, beside that of a small hub
+pages() {
+  local seeded small page
+  seeded=$("$HELPER" seed "$SCRATCH/small" 1000)
+  start_hub "$SCRATCH/small/data" "$SCRATCH/small/providers"
+  small=http://$(cat "$SCRATCH/small/data/address")
+  echo
+  printf '%-42s %14s %14s\n' "page, median of one visitor's requests" '1,000 rows' "$ROWS rows"
+  for page in /overview /users /credentials '/credentials?status=active' '/credentials?connector=quillpost' \
+    /secrets '/secrets?state=active' /connectors /audit; do
+    printf '%-42s %14s %14s\n' "$page" \
+      "$(page_time "$small/dashboard/production$page" "$(member session "$seeded")")" \
+      "$(page_time "$1/dashboard/production$page" "$2")"
+  done
+  kill "$HUB"
+}
+
+# page_time URL COOKIE: the median of three seconds of requests, one after the other
+page_time() {
+  local out
+  out=$(wrk -t 1 -c 1 -d 3s --latency -H "Cookie: $2" "$1")
+  if grep -q 'Non-2xx' <<<"$out"; then echo "$1: $out" >&2 && exit 1; fi
+  # Somebody who is not signed in is sent away, which is no error.
+  [ "$(curl -s -o /dev/null -w '%{http_code}' -H "Cookie: $2" "$1")" = 200 ] || { echo "$1 is no page" >&2 && exit 1; }
+  sed -n 's/^ *50% *//p' <<<"$out"
 }
 
 # start_nginx: a server that answers 1 KiB at UPSTREAM, and a plain reverse proxy before it at NGINX

@@ -38,6 +38,9 @@ async fn b08_a_no_is_no_failure_and_can_be_taken_back() {
     chrome.back_to_modal(&host).await;
     chrome.on_page("failed").await;
     chrome.shows(".lead", "You said no at Fernhill").await;
+    chrome
+        .script_gives("return document.querySelectorAll('main :is(figure, details)').length", &json!(0))
+        .await;
     let seen = stage.api.session(&session.id).await;
     assert_eq!(seen["status"], "open");
     assert_eq!(seen["results"][0]["error"], "access_denied");

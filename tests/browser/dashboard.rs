@@ -1,7 +1,9 @@
 //! The dashboard in a real browser: the first owner's way from the printed link to the overview, and every page by its
 //! accessibility rules on a desk, a tablet and a phone, light and dark.
 
+mod first_owner;
 mod secrets;
+mod single_sign_on;
 
 use serde_json::json;
 use vouchsafe::clock::Clock as _;
@@ -82,7 +84,7 @@ async fn the_first_owner_gets_from_the_link_to_a_key() {
     chrome.click(".row-actions a").await;
     chrome.shows(".table", "billing service").await;
 
-    chrome.click("a.danger").await;
+    chrome.click("a.danger-text").await;
     chrome.shows("h1", "Revoke “billing service” of sandbox?").await;
     nothing_is_wrong(&chrome).await;
     chrome.click("button.danger-full").await;

@@ -44,7 +44,12 @@ async fn b13_a_wrong_key_is_refused_in_place_and_the_right_one_is_stored_once() 
     chrome.act("reveal").await;
     chrome.script_gives("return document.querySelector('input[name=key]').type", &json!("text")).await;
     chrome.act("submit").await;
-    chrome.shows(".notice-danger", "Quillpost didn't accept this").await;
+    chrome.shows(".is-bad .field-error", "Quillpost didn't accept this").await;
+    // The field says itself that it is empty, and why.
+    let at = "const input = document.querySelector('input[name=key]');
+               const said = document.getElementById(input.getAttribute('aria-describedby')).textContent;
+               return [input.getAttribute('aria-invalid'), said.includes('Paste it again')]";
+    chrome.script_gives(at, &json!(["true", true])).await;
     // Masked again, empty, and where the user goes on.
     let read = "const input = document.querySelector('input[name=key]');
                  return [input.type, input.value, document.activeElement.name ?? document.activeElement.tagName]";
@@ -130,7 +135,7 @@ async fn b13_forms_with_several_fields_keep_what_is_no_secret() {
         chrome.fill("input[name=username]", "ops@acme.test").await;
         chrome.fill("input[name=password]", "not-the-password").await;
         chrome.act("submit").await;
-        chrome.shows(".notice-danger", "accept").await;
+        chrome.shows(".is-bad .field-error", "accept").await;
         let values = "return [...document.querySelectorAll('form input')].map((input) => input.value)";
         chrome.script_gives(values, &json!(["ops@acme.test", ""])).await;
         chrome.fill("input[name=password]", DEMO_PASSWORD).await;

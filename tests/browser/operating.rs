@@ -89,7 +89,7 @@ async fn an_endpoint_is_told_and_its_deliveries_are_looked_at() {
     chrome.shows(".flash", "A test event is on its way").await;
     app.deliver().await;
     assert!(receiver.received(1).await[0].is_signed_with(&secret));
-    chrome.click(".filter-chips a[href*='failed']").await;
+    chrome.click(".chips a[href*='failed']").await;
     chrome.shows(".table", "500").await;
     chrome.click(".table th a").await;
     chrome.shows("[aria-labelledby=response]", "out of order").await;

@@ -51,6 +51,27 @@ async fn b16_other_sub_domains_ports_and_schemes_neither_frame_nor_hear() {
     chrome.finish(&["frame-ancestors"]).await;
 }
 
+#[tokio::test]
+async fn s9_a_page_without_an_origin_frames_nothing_though_it_came_from_an_allowed_one() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let session = stage.session_for(APP_KEY).await;
+    let modal = format!("{}/connect?session={}", stage.front.origin(HUB), session.id);
+    for address in [format!("/frame?src={modal}"), format!("data:text/html,<iframe src='{modal}'></iframe>")]
+    {
+        chrome.open(&format!("{}/outer?sandbox=allow-scripts", stage.app())).await;
+        chrome.enter_frame("#inner").await;
+        chrome.script_gives("return origin", &json!("null")).await;
+        chrome.script(&format!("location.href = \"{address}\"")).await;
+        is_not_framed(&chrome).await;
+    }
+    let seen = stage.front.seen(HUB);
+    assert!(seen.iter().all(|request| request.path != "/connect/page"), "{seen:?}");
+    chrome.finish(&["frame-ancestors"]).await;
+}
+
 /// Opens the frame in a window of its own and in a frame between, and gives it a token.
 const STRANGER: &str = r#"<!doctype html><html lang="en"><title>Stranger</title><link rel="icon" href="data:,"><h1>Stranger</h1>
 <button id="open">Open</button><script>

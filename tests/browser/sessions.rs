@@ -205,7 +205,7 @@ async fn a_hosted_link_asks_names_the_user_and_waits_for_the_back_end() {
     chrome.on_page("sign-in").await;
     let kept = "return [location.href, JSON.stringify({ ...sessionStorage }), JSON.stringify({ ...localStorage })].join()";
     let shown = chrome.script(kept).await;
-    assert!(!shown.as_str().unwrap().contains(session.secret()), "{shown}");
+    assert!(!shown.as_str().unwrap().contains(session.secret_of_link()), "{shown}");
     chrome.act("submit").await;
     chrome.on_page("interstitial").await;
     chrome.shows("main", "Acme asks to connect Fernhill for jo@acme.test").await;
@@ -213,7 +213,7 @@ async fn a_hosted_link_asks_names_the_user_and_waits_for_the_back_end() {
     stage.allow_as(&chrome, "jo@fernhill.test").await;
     chrome.shows("h1", "Acme again").await;
     let back = chrome.client().current_url().await.unwrap();
-    assert!(!back.as_str().contains(session.secret()), "{back}");
+    assert!(!back.as_str().contains(session.secret_of_link()), "{back}");
     let told = |name: &str| outside::query(&back, name);
     assert_eq!(told("status").as_deref(), Some("waiting"));
     let pending = stage.api.only_credential("jo").await;

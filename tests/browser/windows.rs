@@ -118,6 +118,24 @@ async fn b06_in_the_supported_sandbox_it_works_and_without_its_own_origin_the_pa
 }
 
 #[tokio::test]
+async fn b06_a_window_that_inherits_a_sandbox_says_what_is_missing() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let session = stage.session_for(APP_KEY).await;
+    let sandbox = "allow-scripts allow-same-origin allow-popups";
+    chrome.open(&format!("{}/outer?sandbox={sandbox}", stage.app())).await;
+    chrome.enter_frame("#inner").await;
+    chrome.open_modal(&session, &json!({})).await;
+    chrome.on_page("sign-in").await;
+    chrome.sign_in().await;
+    chrome.shows("main", SUPPORTED).await;
+    assert_eq!(stage.fake.counters().authorizations_shown, 0, "nobody is sent to a form that can't be sent");
+    chrome.finish(&["allow-forms"]).await;
+}
+
+#[tokio::test]
 async fn b07_a_popup_that_the_user_closed_can_be_opened_again() {
     let stage = Stage::start().await;
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
@@ -188,5 +206,39 @@ async fn b09_two_tabs_end_each_in_its_own_also_in_reverse_order() {
         assert_eq!(credential["account"]["label"], format!("{user}@fernhill.test"));
     }
     assert_eq!(stage.front.count(FERNHILL, &Method::POST, "/oauth/token"), 2);
+    chrome.finish(&[]).await;
+}
+
+#[tokio::test]
+async fn the_page_behind_the_modal_stays_where_it_is_and_is_then_as_it_was() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let session = stage.session_for(APP_KEY).await;
+    chrome.open(&stage.app()).await;
+    chrome.script("document.body.style.minHeight = '300vh'").await;
+    let stands = "const root = document.documentElement;
+                  const own = [...root.style].sort().map((name) => `${name}: ${root.style.getPropertyValue(name)}`);
+                  return [root.hasAttribute('style'), own, getComputedStyle(root).overflowY === 'hidden',
+                          document.querySelector('main').getBoundingClientRect().width]";
+    for own in ["", "document.documentElement.style.overflowY = 'scroll'"] {
+        chrome.script(own).await;
+        let before = chrome.script(stands).await;
+        assert_eq!(before[2], false, "{before}");
+        // The second is taken away by the page, as one that renders itself anew may do.
+        for end in ["Vouchsafe.close()", "document.querySelector('.vouchsafe-dialog').remove()"] {
+            chrome.script("window.told = 0").await;
+            chrome.open_modal(&session, &json!({})).await;
+            chrome.on_page("sign-in").await;
+            chrome.leave_frames().await;
+            let meanwhile = chrome.script(stands).await;
+            assert_eq!((&meanwhile[2], &meanwhile[3]), (&json!(true), &before[3]), "{meanwhile}");
+            chrome.script(end).await;
+            chrome.script_gives("return window.told", &json!(1)).await;
+            assert_eq!(chrome.script("return window.result.status").await, "cancelled");
+            assert_eq!(chrome.script(stands).await, before);
+        }
+    }
     chrome.finish(&[]).await;
 }

@@ -3,8 +3,9 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::RefreshKind;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 
 use crate::points::{Left, POINTS};
 use crate::scale::times;
@@ -88,6 +89,36 @@ impl Tally {
     }
 }
 
+/// A refusal that came with a 200 was written down and never read. It is heard at the next start: nobody waits a day for
+/// tokens that it does not hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn r02_killed_with_a_refusal_in_the_journal() {
+    let Some(_) = require(Component::FaultBuild) else { return };
+    let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
+    let credential = stage.connect("a", &["fern-strict"], 1).await.remove(0).remove(0);
+    let refusal = Fault::oauth_error(StatusCode::OK, "invalid_grant");
+    stage.fake.program(Plan::next(Endpoint::Refresh, refusal).grant(credential.grant).always());
+    let mut replica = stage.start("a").await;
+    replica.arm("refresh::journal_synced=kill").await;
+    let asked = replica.renew(&credential.id);
+    replica.killed().await;
+    assert_eq!(asked.await.unwrap(), None);
+    replica.arm_next("");
+
+    let replica = stage.start("a").await;
+    says(&replica, &credential, "active", "refusal_unconfirmed").await;
+    assert_eq!(stage.grant(&credential).requests(), 1);
+    stage.advance(LATER).await;
+    replica.look().await;
+    says(&replica, &credential, "expired", "grant_refused").await;
+    assert_eq!(stage.grant(&credential).requests(), 2);
+    // What was heard is not heard again.
+    replica.hub.stop().await;
+    let replica = stage.start("a").await;
+    assert_eq!(replica.shown(&credential.id).await["statusReason"], "grant_refused");
+    replica.hub.stop().await;
+}
+
 /// One credential for each point; its renewal is begun by hand and the hub dies in it.
 async fn killed_at_each_point((slug, kind): (&str, RefreshKind), place: Place) -> Option<Tally> {
     let mut stage = Stage::set(place).await?;
@@ -120,14 +151,18 @@ async fn killed_at_each_point((slug, kind): (&str, RefreshKind), place: Place) -
     Some(tally)
 }
 
-/// The credential says that its grant is lost, once.
-async fn lost(replica: &Replica, credential: &Connected) {
+async fn says(replica: &Replica, credential: &Connected, status: &str, reason: &str) {
     eventually("a credential that says what happened", async || {
         let shown = replica.shown(&credential.id).await;
-        let told = (&shown["status"], &shown["statusReason"]) == (&json!("expired"), &json!("grant_lost"));
+        let told = (&shown["status"], &shown["statusReason"]) == (&json!(status), &json!(reason));
         if told { Ok(()) } else { Err(shown) }
     })
     .await;
+}
+
+/// The credential says that its grant is lost, once.
+async fn lost(replica: &Replica, credential: &Connected) {
+    says(replica, credential, "expired", "grant_lost").await;
     assert_eq!(replica.events(&credential.id, "credential.expired").await, 1);
 }
 

@@ -12,12 +12,17 @@
 )]
 
 mod clock;
+mod control;
 mod definition;
+mod delivery;
+mod failover;
 mod hot;
 mod kill;
 mod outage;
 mod partition;
 mod points;
+mod real_servers;
+mod rotation;
 mod scale;
 mod stage;
 mod stop;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use serde_json::Value;
 
 use crate::scale::times;
@@ -74,12 +75,24 @@ async fn end(outage: Outage, cluster: &Cluster) {
     }
 }
 
+const SHOW: &str = "SHOW default_transaction_read_only";
+
 async fn set_read_only(cluster: &Cluster, on: bool) {
     let admin = Database::connect(cluster.url()).await.unwrap();
     run(&admin, "SET default_transaction_read_only = off").await;
     let word = if on { "on" } else { "off" };
     run(&admin, &format!("ALTER SYSTEM SET default_transaction_read_only = {word}")).await;
+    let watcher = Database::connect(cluster.url()).await.unwrap();
     run(&admin, "SELECT pg_reload_conf()").await;
+    // Those who are connected hear of it one after the other, and later than the one who asked.
+    eventually("settings that were read again", async || {
+        let shown = watcher.query_one_raw(Statement::from_string(DbBackend::Postgres, SHOW)).await.unwrap();
+        let shown: String = shown.unwrap().try_get_by_index(0).unwrap();
+        if shown == word { Ok(()) } else { Err(shown) }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    watcher.close().await.unwrap();
     admin.close().await.unwrap();
 }
 
@@ -141,16 +154,17 @@ async fn r04_sqlite_is_locked_between_answer_and_commit() {
     let credentials = stage.connect("a", &[STRICT], times(2, 100)).await.remove(0);
     let mut replica = stage.start("a").await;
     for (number, credential) in credentials.iter().enumerate() {
-        replica.arm("refresh::before_commit=stop@1").await;
+        // Let go on: stopped, the hub could hold the lock itself, as it writes other things beside this.
+        replica.arm("refresh::parsed=stop@1;refresh::before_commit=delay(4000)@1").await;
         let asked = replica.renew(&credential.id);
         replica.stopped().await;
+        replica.go_on();
         let file = stage.home("a").join("data/vouchsafe.db");
         let other = Database::connect(format!("sqlite://{}?mode=rw", file.display())).await.unwrap();
         let pool = other.get_sqlite_connection_pool();
         let mut locker = pool.acquire().await.unwrap();
         execute(&mut locker, "BEGIN EXCLUSIVE").await;
         replica.arm_next("");
-        replica.go_on();
         let dies = number % 2 == 1;
         if dies {
             replica.hub.signal("KILL");

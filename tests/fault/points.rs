@@ -1,4 +1,4 @@
-//! The failure points, each once, in the order in which a refresh reaches them.
+//! The failure points, each once, in the order in which a refresh, a delivery or a new master key reaches them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,11 +37,23 @@ pub(crate) const POINTS: [(&str, Left); 15] = [
     ("refresh::after_commit", Left::Tokens),
 ];
 
+/// A delivery that is claimed, and one that was sent and is not marked yet.
+pub(crate) const CLAIMED: &str = "webhook::claimed";
+pub(crate) const SENT: &str = "webhook::sent";
+
+/// All data keys are wrapped by another master key: before that is committed, and after.
+pub(crate) const WRAPPED: &str = "rewrap::wrapped";
+pub(crate) const REWRAPPED: &str = "rewrap::committed";
+
+fn names() -> impl Iterator<Item = &'static str> {
+    POINTS.into_iter().map(|(name, _)| name).chain([CLAIMED, SENT, WRAPPED, REWRAPPED])
+}
+
 #[test]
 fn the_points_are_those_of_the_source() {
     let mut found = BTreeSet::new();
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-    let known = POINTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let known = names().map(str::to_owned).collect();
     assert_eq!(found, known);
 }
 
@@ -55,16 +67,19 @@ fn read(folder: &Path, found: &mut BTreeSet<String>) {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         // Between quotes: paths of modules are written without.
         let quoted = text.split('"').skip(1).step_by(2);
-        found.extend(quoted.filter(|text| text.starts_with("refresh::")).map(str::to_owned));
+        found.extend(quoted.filter(|text| is_a_point(text)).map(str::to_owned));
     }
+}
+
+fn is_a_point(text: &str) -> bool {
+    text.split_once("::").is_some_and(|(module, _)| matches!(module, "refresh" | "webhook" | "rewrap"))
 }
 
 #[test]
 fn the_default_binary_names_no_point() {
-    let names = POINTS.iter().map(|(name, _)| *name);
     let mut search = Command::new("grep");
     search.args(["-a", "-o", "-F"]);
-    for word in names.chain(["VOUCHSAFE_FAILPOINTS", "VOUCHSAFE_CLOCK_OFFSET"]) {
+    for word in names().chain(["VOUCHSAFE_FAILPOINTS", "VOUCHSAFE_CLOCK_OFFSET"]) {
         search.args(["-e", word]);
     }
     // A word that is in every build shows that the search finds what is there.

@@ -4,18 +4,21 @@
 mod cluster;
 mod connect;
 mod database;
+mod forwarder;
 mod network;
 mod replica;
 
 pub(crate) use cluster::Cluster;
-pub(crate) use connect::Connected;
+pub(crate) use connect::{Connected, Typed};
 pub(crate) use database::Place;
+pub(crate) use forwarder::Forwarder;
 pub(crate) use network::{Host, Network};
-pub(crate) use replica::Replica;
+pub(crate) use replica::{Asker, Replica};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -158,6 +161,24 @@ impl Stage {
         variables.insert("VOUCHSAFE_LISTEN".to_owned(), format!("{address}:0"));
         let command = network.command(number, &self.build);
         Replica::run(command, &self.home(&name), &variables, &self.key).await
+    }
+
+    /// A command of the build with failure points, where the replica `name` lives.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.build);
+        command.args(arguments).env_clear().envs(self.variables(name)).current_dir(self.home(name));
+        command
+    }
+
+    /// The master keys of hubs and commands that start now, the current one first.
+    pub(crate) fn master_keys(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("master.key")).unwrap()
+    }
+
+    /// Gives them other ones.
+    pub(crate) fn give_master_keys(&self, keys: &[&str]) {
+        // Written over, the file stays as private as it was made.
+        std::fs::write(self.folder.path().join("master.key"), keys.join(",")).unwrap();
     }
 
     /// Puts the clocks forward: that of the provider, that of the database, and those of hubs that start now or are

@@ -2,7 +2,11 @@
 
 mod adopt;
 mod audit;
+mod backup;
 mod commands;
+mod doctor;
+mod flood;
+mod logs;
 mod master_key;
 mod postgres;
 mod serve;

@@ -1,4 +1,5 @@
 //! Outside judges: what others have published decides whether the hub keeps to what it says.
 
 mod clients;
+mod openapi;
 mod webhooks;

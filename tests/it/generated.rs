@@ -9,11 +9,15 @@ mod case;
 mod counts;
 mod drive;
 mod expect;
+mod found;
 mod judge;
 mod mutate;
 mod raw;
 mod sample;
 mod server;
+mod sign_in;
+mod signature;
+mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -108,8 +112,11 @@ async fn every_method_of_every_file_works_as_its_file_says() {
         .filter_map(|(label, outcome)| Some(format!("{}: {}", label.shown, outcome.err()?)))
         .collect();
     let facts = files.iter().map(counts::facts).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let icons = crate::providers::with_icon();
+    let icons = files.iter().filter(|raw| icons.contains(&raw.slug)).count();
     eprintln!(
-        "{} definitions, {played} methods played, {} failed; {} facts verified, {} not; {quirks}",
+        "{} definitions, {icons} with an icon, {played} methods played, {} failed; {} facts verified, {} not; \
+         {quirks}",
         files.len(),
         failures.len(),
         facts.0 - facts.1,

@@ -1,7 +1,9 @@
 //! The definitions that come with the product.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use regex::Regex;
 use vouchsafe::provider::{Registry, Sources, check_paths, schema};
 
 pub(crate) fn folder() -> std::path::PathBuf {
@@ -26,6 +28,12 @@ pub(crate) fn shipped() -> Vec<(String, String)> {
 
 fn builtin() -> Sources {
     Sources { builtin: true, ..Sources::default() }
+}
+
+/// The slugs that show an icon, of their own or of what they extend.
+pub(crate) fn with_icon() -> BTreeSet<String> {
+    let registry = Registry::load(&builtin()).unwrap_or_else(|report| panic!("{report}"));
+    registry.all().filter_map(|definition| definition.icon_slug()).map(str::to_owned).collect()
 }
 
 #[test]
@@ -92,9 +100,11 @@ fn table() -> String {
     let texts: std::collections::BTreeMap<String, String> = shipped().into_iter().collect();
     let registry = Registry::load(&builtin()).unwrap_or_else(|report| panic!("{report}"));
     let mut table = format!(
-        "\n{} apps. *Asks for*: what the user types, by method; in italics what the embedder sets with the connector.\n\n\
+        "\n{} apps, {} of them with an icon. *Asks for*: what the user types, by method; in italics what the embedder \
+         sets with the connector.\n\n\
          | app | slug | methods | asks for | not verified |\n| --- | --- | --- | --- | --- |\n",
-        registry.len()
+        registry.len(),
+        with_icon().len()
     );
     for definition in registry.all() {
         let methods: Vec<&str> = definition.methods().iter().map(|method| method.as_str()).collect();
@@ -123,4 +133,51 @@ fn the_committed_schema_is_the_present_one() {
         serde_json::to_value(schema()).unwrap(),
         "write it again: vouchsafe providers schema > providers/schema.json"
     );
+}
+
+/// An icon as `tests/tools/icons.mjs` draws it: a tile, and one path on it.
+const ICON: &str = r##"^<svg xmlns="http://www\.w3\.org/2000/svg" viewBox="0 0 36 36"><rect x="\.5" y="\.5" width="35" height="35" rx="6\.5" fill="#([0-9a-f]{6})" stroke="#000" stroke-opacity="\.12"/><path transform="translate\(6 6\)" fill="#([0-9a-f]{6})" d="[Mm][0-9MmLlHhVvCcSsQqTtAaZz ,.-]+"/></svg>\n$"##;
+
+#[test]
+fn every_icon_is_a_small_path_of_an_app_that_is_there() {
+    let icon = Regex::new(ICON).unwrap();
+    let apps: BTreeSet<String> = shipped().into_iter().map(|(slug, _)| slug).collect();
+    let (mut icons, mut bytes) = (0, 0);
+    for entry in std::fs::read_dir(folder().join("icons")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name == "LICENSE.md" {
+            continue;
+        }
+        let slug = name.strip_suffix(".svg").unwrap_or_else(|| panic!("{name} is no icon"));
+        assert!(apps.contains(slug), "{name} is the icon of no app");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let parts = icon.captures(&text).unwrap_or_else(|| panic!("{name} is more than a path on a tile"));
+        // On white, or black on its colour: seen on any page.
+        assert!(&parts[1] == "ffffff" || &parts[2] == "000000", "{name}");
+        assert_ne!(&parts[1], &parts[2], "{name}");
+        assert!(text.len() < 8 * 1024, "{name} has {} bytes", text.len());
+        (icons, bytes) = (icons + 1, bytes + text.len());
+    }
+    assert!(icons > 100, "there are {icons}");
+    assert!(bytes / icons < 1536, "an icon has {} bytes", bytes / icons);
+}
+
+#[test]
+fn an_app_has_its_own_icon_or_that_of_its_family() {
+    let folder = tempfile::tempdir().unwrap();
+    let operators = "name = \"Our own\"\nextends = \"github\"\n";
+    std::fs::write(folder.path().join("our-own.toml"), operators).unwrap();
+    let sources = Sources { dir: Some(folder.path().to_owned()), ..builtin() };
+    let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report}"));
+    let icon = |slug: &str| registry.get(slug).and_then(|definition| definition.icon());
+    assert!(icon("google").is_some());
+    assert_eq!(icon("google-contacts"), icon("google"));
+    assert_ne!(icon("google-drive"), icon("google"));
+    assert_eq!(icon("our-own"), icon("github"));
+    assert_eq!(registry.get("our-own").unwrap().icon_slug(), Some("our-own"));
+    // Not against the wish of a brand.
+    for slug in ["slack", "salesforce", "microsoft-outlook", "linkedin", "openai", "twilio", "amazon"] {
+        assert!(registry.get(slug).is_some_and(|definition| definition.icon().is_none()), "{slug}");
+    }
 }

@@ -3,6 +3,9 @@
 mod django;
 mod facts;
 mod glewlwyd;
+mod mcp;
 mod oidc_provider;
+mod private_key;
 mod quirks;
 mod rotation;
+mod sign_on;

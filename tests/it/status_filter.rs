@@ -122,6 +122,7 @@ fn credential(
         connector: connector.key.clone(),
         connector_enabled: connector.enabled,
         connector_failing: connector.failing.is_some(),
+        key_missing: false,
         provider: connector.provider.clone(),
         method,
         name: "A credential".to_owned(),
@@ -155,6 +156,8 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
                     state: AttemptState::Reserved,
                     started_at: NOW,
                 });
+                let number = all.len() as u128 + 1_000;
+                let unopened = number.is_multiple_of(11);
                 let token = Token {
                     machine: machine.clone(),
                     state_since: NOW,
@@ -168,12 +171,12 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
                     due_at: None,
                     lease_seq: 0,
                     attempt,
-                    fail_class: Some(FailClass::Ambiguous),
+                    tried_at: None,
+                    fail_class: Some(if unopened { FailClass::Unopened } else { FailClass::Ambiguous }),
                     fail_count: 1,
                     announced: None,
                     event_ordinal: 0,
                 };
-                let number = all.len() as u128 + 1_000;
                 // Overlays take turns, so that each meets each state without a table of hundreds of thousands.
                 let connector = &place.connectors
                     [if number.is_multiple_of(5) { 1 } else { 2 * usize::from(number.is_multiple_of(3)) }];
@@ -188,46 +191,91 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
     all
 }
 
+/// What was told of the credentials before the filter looks at them.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Nothing,
+    /// What was so a little earlier, with the connectors as they are now.
+    Earlier,
+    /// The same, with every connector on.
+    EarlierWhenOn,
+    /// The same, with every connector off.
+    EarlierWhenOff,
+}
+
+impl Told {
+    fn note(self, credential: &mut Credential) {
+        let mut then = credential.clone();
+        match self {
+            Self::Nothing => return,
+            Self::Earlier => {}
+            Self::EarlierWhenOn => (then.connector_enabled, then.connector_failing) = (true, false),
+            Self::EarlierWhenOff => then.connector_enabled = false,
+        }
+        let told = then.health(NOW.plus(-40_000)).status;
+        credential.token.announced = Some(told);
+        // What waits to be confirmed lives for minutes: it doesn't end while it is off as well.
+        if credential.token.machine == Machine::Pending && told != Status::Pending {
+            credential.expires_at = None;
+            credential.token.access_expires_at = None;
+        }
+        if !credential.is_renewable() && credential.token.machine != Machine::Pending {
+            credential.token.due_at = credential.looked_at_by();
+        }
+    }
+}
+
+async fn listed(store: &Store, place: &Place, status: Status) -> Vec<String> {
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let filter = CredentialFilter { status: Some(status), ..CredentialFilter::default() };
+        let page = PageRequest { limit: 200, after };
+        let page = store::credential::list(store, place.environment, &filter, NOW, &page).await.unwrap();
+        listed.extend(page.items.iter().map(|c| c.id.to_string()));
+        if page.next_cursor.is_none() {
+            return listed;
+        }
+        after = page.next_key();
+    }
+}
+
 #[tokio::test]
 async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
-    store.migrate().await.unwrap();
-    let place = lay_ground(&store).await;
-    let all = all_credentials(&place);
-    let tx = store.begin().await.unwrap();
-    for credential in &all {
-        store::credential::insert(&tx, place.environment, credential).await.unwrap();
-    }
-    tx.commit().await.unwrap();
-
-    let mut found = 0;
-    for status in Status::ALL {
-        let mut expected: Vec<String> =
-            all.iter().filter(|c| c.health(NOW).status == *status).map(|c| c.id.to_string()).collect();
-        expected.sort();
-        let mut listed = Vec::new();
-        let mut after = None;
-        loop {
-            let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
-            let page = PageRequest { limit: 200, after: after.clone() };
-            let page = store::credential::list(&store, place.environment, &filter, NOW, &page).await.unwrap();
-            listed.extend(page.items.iter().map(|c| c.id.to_string()));
-            match page.items.last() {
-                Some(last) if page.next_cursor.is_some() => after = Some(last.id.to_string()),
-                _ => break,
-            }
+    for told in [Told::Nothing, Told::Earlier, Told::EarlierWhenOn, Told::EarlierWhenOff] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
+        store.migrate().await.unwrap();
+        let place = lay_ground(&store).await;
+        let mut all = all_credentials(&place);
+        let tx = store.begin().await.unwrap();
+        for credential in &mut all {
+            told.note(credential);
+            store::credential::insert(&tx, place.environment, credential).await.unwrap();
         }
-        listed.sort();
-        found += listed.len();
-        let differing: Vec<_> = all
-            .iter()
-            .filter(|c| expected.contains(&c.id.to_string()) != listed.contains(&c.id.to_string()))
-            .take(3)
-            .collect();
-        assert!(differing.is_empty(), "{status}: {differing:#?}");
+        tx.commit().await.unwrap();
+
+        let mut found = 0;
+        for status in Status::ALL {
+            let mut expected: Vec<String> =
+                all.iter().filter(|c| c.health(NOW).status == *status).map(|c| c.id.to_string()).collect();
+            expected.sort();
+            expected.reverse();
+            let listed = listed(&store, &place, *status).await;
+            found += listed.len();
+            let differing: Vec<_> = all
+                .iter()
+                .filter(|c| expected.contains(&c.id.to_string()) != listed.contains(&c.id.to_string()))
+                .take(3)
+                .collect();
+            assert!(differing.is_empty(), "{told:?} {status}: {differing:#?}");
+            assert_eq!(listed, expected, "{told:?} {status}: the newest first, each once");
+            let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
+            let count = store::credential::count(&store, place.environment, &filter, NOW, 10_000).await;
+            assert_eq!(count.unwrap(), listed.len() as u64, "{told:?} {status}");
+        }
+        assert_eq!(found, all.len(), "every credential has one status");
     }
-    assert_eq!(found, all.len(), "every credential has one status");
 }
 
 /// What only time changes is found without looking at everything; the two must agree here as well.

@@ -174,7 +174,7 @@ fn curl(method: &Method, url: &str, key: &str, headers: &[(&str, &str)], body: O
     }
     if let Some(body) = body {
         line.push_str(" \\\n  -H 'Content-Type: application/json'");
-        let _ = write!(line, " \\\n  -d {}", quoted(&body.to_string()));
+        let _ = write!(line, " \\\n  -d {}", quoted(&format!("{body:#}")));
     }
     line
 }

@@ -20,6 +20,7 @@ struct Row {
     monogram: String,
     account: String,
     status: String,
+    state: String,
     mark: &'static str,
     usable: bool,
     reconnect: bool,
@@ -56,6 +57,14 @@ fn monogram(name: &str) -> String {
     name.chars().take(1).flat_map(char::to_uppercase).collect()
 }
 
+/// A status in the words of the page.
+fn state(status: &str) -> String {
+    if status == "active" {
+        return "Connected".to_owned();
+    }
+    format!("{}{}", monogram(status), status.chars().skip(1).collect::<String>())
+}
+
 fn row(host: &Host, credential: &Value) -> Option<Row> {
     let connector = credential["connector"].as_str()?.to_owned();
     let known = host.connectors.iter().find(|app| app.key == connector);
@@ -75,6 +84,7 @@ fn row(host: &Host, credential: &Value) -> Option<Row> {
         reconnect: credential["nextStep"].as_str() == Some("reconnect"),
         connector,
         app,
+        state: state(&status),
         status,
         mark,
     })
@@ -94,6 +104,7 @@ async fn connections(host: &Host, context: &mut Context) {
         .iter()
         .map(|(key, name, connected)| App { key, name, monogram: monogram(name), connected: *connected })
         .collect::<Vec<_>>();
+    context.insert("complete", &(!apps.is_empty() && apps.iter().all(|app| app.connected)));
     context.insert("apps", &apps);
     context.insert("rows", &rows);
     context.insert("trouble", &trouble);

@@ -82,6 +82,8 @@ async fn the_page_lists_what_is_connected_and_escapes_it() {
     assert!(html.contains(&format!("{}/connect.js", rig.hub.uri())) && !html.contains(KEY));
     let part = rig.get("/connections").await.text().await.unwrap();
     assert!(part.contains("cred_1") && !part.contains("<html"));
+    assert_eq!(part.matches(">Connected<").count(), 2, "one word for one thing: {part}");
+    assert!(!part.contains(">active<") && part.contains("Connect apps"), "{part}");
 }
 
 #[tokio::test]
@@ -90,7 +92,9 @@ async fn an_expired_connection_offers_to_reconnect_and_no_use() {
     rig.has("fernhill", "expired").await;
     let html = rig.get("/connections").await.text().await.unwrap();
     assert!(
-        html.contains("data-credential=\"cred_1\">Reconnect") && !html.contains("data-action=\"use\""),
+        html.contains("data-credential=\"cred_1\">Reconnect")
+            && html.contains(">Expired<")
+            && !html.contains("data-action=\"use\""),
         "{html}"
     );
 }

@@ -10,6 +10,9 @@ use crate::domain::connector::Availability;
 /// An access token is served while it lives at least so long (a quarter of its lifetime if that is less).
 const USABLE_MILLIS: i64 = 30_000;
 
+/// The reason that is shown of a row that the vault can't open.
+pub const KEY_UNAVAILABLE: &str = "key_unavailable";
+
 /// The facts that decide.
 #[derive(Clone, Copy, Debug)]
 pub struct Condition {
@@ -27,6 +30,8 @@ pub struct Condition {
     pub next_try_at: Option<Millis>,
     /// Of the last failure.
     pub fail_class: Option<FailClass>,
+    /// Whether the key that sealed it is not at hand.
+    pub key_missing: bool,
     /// End of the access token; none = unknown or none.
     pub access_expires_at: Option<Millis>,
     /// Its whole lifetime in milliseconds.
@@ -56,7 +61,7 @@ impl Condition {
         match self.method {
             Method::OAuth2 => self.has_refresh_token,
             Method::ClientCredentials | Method::Session | Method::Jwt => true,
-            Method::ApiKey | Method::Basic => false,
+            Method::ApiKey | Method::Basic | Method::AwsSigV4 | Method::OAuth1 => false,
         }
     }
 
@@ -93,6 +98,9 @@ impl Condition {
         if !connector.enabled {
             return Health::new(S::Inactive, Some("connector_disabled"), Some(NextStep::FixConnector));
         }
+        if self.key_missing || self.fail_class == Some(FailClass::Unopened) {
+            return Health::new(S::Error, Some(KEY_UNAVAILABLE), None);
+        }
         let usable = self.is_usable(now);
         let troubled = |reason: &'static str| {
             let status = if usable { S::Active } else { S::Error };
@@ -122,7 +130,8 @@ impl Condition {
                 | FailClass::Refused
                 | FailClass::Revoked
                 | FailClass::Client
-                | FailClass::Local,
+                | FailClass::Local
+                | FailClass::Unopened,
             )
             | None => "provider_unreachable",
         }

@@ -1,3 +1,5 @@
+//! What people see of a credential in each state.
+
 use uuid::Uuid;
 
 use super::*;
@@ -15,6 +17,7 @@ pub(crate) fn credential() -> Credential {
         connector: "fernhill".into(),
         connector_enabled: true,
         connector_failing: false,
+        key_missing: false,
         provider: "fernhill".into(),
         method: Method::OAuth2,
         name: "Fernhill".into(),
@@ -42,6 +45,7 @@ pub(crate) fn credential() -> Credential {
             due_at: None,
             lease_seq: 0,
             attempt: None,
+            tried_at: None,
             fail_class: None,
             fail_count: 0,
             announced: None,
@@ -87,6 +91,12 @@ fn each_row_of_the_state_table_is_shown_as_it_says() {
             fresh,
             ("expired", Some("grant_refused"), Some("reconnect")),
         ),
+        (in_state(waiting(), Some(FailClass::Unopened)), fresh, ("error", Some("key_unavailable"), None)),
+        (
+            in_state(Machine::Broken(BrokenCause::GrantRefused), Some(FailClass::Unopened)),
+            fresh,
+            ("expired", Some("grant_refused"), Some("reconnect")),
+        ),
         (
             in_state(Machine::Unknown { next_try_at: at }, None),
             spent,
@@ -106,6 +116,17 @@ fn each_row_of_the_state_table_is_shown_as_it_says() {
     for (credential, now, expected) in cases {
         assert_eq!(shown(&credential, now), expected, "{:?}", credential.token.machine);
     }
+}
+
+#[test]
+fn a_credential_whose_key_is_not_at_hand_says_so_in_every_state_that_could_be_used() {
+    let mut sealed = credential();
+    sealed.key_missing = true;
+    assert_eq!(shown(&sealed, NOW), ("error", Some("key_unavailable"), None));
+    sealed.token.machine = Machine::Pending;
+    assert_eq!(shown(&sealed, NOW).0, "error", "error comes before pending");
+    sealed.deactivated_at = Some(NOW);
+    assert_eq!(shown(&sealed, NOW).0, "inactive");
 }
 
 #[test]

@@ -42,6 +42,7 @@ impl Token {
         self.machine = Machine::Active;
         self.state_since = now;
         self.attempt = None;
+        self.tried_at = None;
         self.fail_class = None;
         self.fail_count = 0;
         self

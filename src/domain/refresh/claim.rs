@@ -1,7 +1,7 @@
 //! Who may spend a token version. A claim says only who may *start*: what comes of it is committed by comparing the
 //! version, whoever held the lease.
 
-use vouchsafe_entity::kind::{AttemptState, BrokenCause};
+use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass};
 use vouchsafe_entity::millis::Millis;
 
 use super::{DAY, MINUTE, Reuse, SECOND, Times};
@@ -54,8 +54,12 @@ impl Token {
             return Err(NotClaimed::Moved);
         }
         let from = self.resting(claim)?;
-        // Begun early, by hand or after a 401, what comes of it is still followed up in time.
-        self.due_at = self.due_at.map(|due| due.min(claim.now));
+        // A broken one stays what it is, since when it was and with the probes that it has left, whoever asks meanwhile.
+        if !matches!(from, Resting::Broken(_)) {
+            // Begun early, by hand or after a 401, what comes of it is still followed up in time.
+            self.due_at = self.due_at.map(|due| due.min(claim.now));
+            self.state_since = claim.now;
+        }
         self.machine = Machine::Refreshing {
             from,
             owner: claim.owner.to_owned(),
@@ -67,7 +71,7 @@ impl Token {
         let first = self.attempt.filter(|attempt| again && attempt.version == claim.version);
         let started_at = first.map_or(claim.now, |attempt| attempt.started_at);
         self.attempt = Some(Attempt { version: claim.version, state: AttemptState::Reserved, started_at });
-        self.state_since = claim.now;
+        self.tried_at = Some(claim.now);
         Ok(self)
     }
 
@@ -135,6 +139,7 @@ impl Token {
     #[must_use]
     pub fn quarantined(mut self, until: Millis, now: Millis) -> Self {
         self.machine = Machine::Unknown { next_try_at: until };
+        self.due_at = Some(self.due_at.map_or(now, |due| due.min(now)));
         self.attempt = self.attempt.map(|attempt| match attempt.state {
             AttemptState::Held => attempt,
             AttemptState::Reserved | AttemptState::Unresolved => {
@@ -149,6 +154,9 @@ impl Token {
     #[must_use]
     pub fn given_back(mut self, now: Millis) -> Self {
         if let Machine::Refreshing { from, .. } = self.machine {
+            if !matches!(from, Resting::Broken(_)) {
+                self.state_since = now;
+            }
             self.machine = match from {
                 Resting::Active => Machine::Active,
                 Resting::Waiting => Machine::Waiting { next_try_at: now },
@@ -158,8 +166,19 @@ impl Token {
                 Resting::Broken(cause) => Machine::Broken(cause),
             };
             self.attempt = None;
-            self.state_since = now;
+            self.tried_at = None;
         }
         self
+    }
+
+    /// Gives a claim back that nothing comes of before `until`: the vault can't open the row.
+    #[must_use]
+    pub fn unopened(self, now: Millis, until: Millis) -> Self {
+        let mut token = self.given_back(now);
+        token.fail_class = Some(FailClass::Unopened);
+        if token.machine == Machine::Active {
+            token.machine = Machine::Waiting { next_try_at: until };
+        }
+        token.postponed(until)
     }
 }

@@ -54,13 +54,13 @@ impl Token {
             _ => (Resting::Active, now),
         };
         self.fail_class = Some(failure.class);
+        self.attempt = None;
+        if let Resting::Broken(cause) = from {
+            return self.still_broken(cause, refused, started_at, now, jitter);
+        }
         self.fail_count = self.fail_count.saturating_add(1);
         self.state_since = now;
-        self.attempt = None;
         let back_off = back_off(self.fail_count, jitter);
-        if let Resting::Broken(cause) = from {
-            return self.still_broken(cause, refused, now.plus(back_off));
-        }
         match failure.class {
             FailClass::Refused | FailClass::Revoked => self.after_refusal(from, failure, now, times, jitter),
             FailClass::Unreadable if failure.reuse() != Reuse::Static => {
@@ -77,7 +77,9 @@ impl Token {
                 self.not_spent(from, now.plus(wait))
             }
             FailClass::Client => self.not_spent(from, now.plus(CLIENT_PROBE)),
-            FailClass::NotSent | FailClass::Local => self.not_spent(from, now.plus(back_off)),
+            FailClass::NotSent | FailClass::Local | FailClass::Unopened => {
+                self.not_spent(from, now.plus(back_off))
+            }
         }
     }
 
@@ -173,17 +175,27 @@ impl Token {
         self
     }
 
-    /// A broken one was asked once more. Only a refusal uses up a probe.
-    fn still_broken(mut self, cause: BrokenCause, refused: bool, again_at: Millis) -> Self {
+    /// A broken one was asked once more. Only a refusal uses up a probe, and only one that was due: what is asked by
+    /// hand in between is none.
+    fn still_broken(
+        mut self,
+        cause: BrokenCause,
+        refused: bool,
+        started_at: Millis,
+        now: Millis,
+        jitter: f64,
+    ) -> Self {
         self.machine = Machine::Broken(cause);
-        if !refused {
-            self.fail_count -= 1;
-            self.due_at = self.due_at.map(|_| again_at);
+        if self.due_at.is_none_or(|due| started_at < due) {
             return self;
         }
+        if !refused {
+            self.due_at = Some(now.plus(back_off(self.fail_count.saturating_add(1), jitter)));
+            return self;
+        }
+        self.fail_count = self.fail_count.saturating_add(1);
         let probe = usize::try_from(self.fail_count).ok().and_then(|count| PROBES.get(count));
-        let now = self.state_since;
-        self.due_at = self.due_at.and(probe).map(|wait| now.plus(*wait));
+        self.due_at = probe.map(|wait| now.plus(*wait));
         self
     }
 }

@@ -1,3 +1,5 @@
+//! Claims, failures and answers, one transition at a time; `model` searches through all of them.
+
 use proptest::prelude::*;
 use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass};
 
@@ -160,6 +162,25 @@ fn a_refused_grant_is_asked_for_after_an_hour_a_day_and_a_week() {
     assert_eq!(token.clone().claim(&claim(now.plus(DAY))).unwrap_err(), NotClaimed::Ended);
     // By hand, still.
     assert!(token.claim(&Claim { forced: true, ..claim(now.plus(DAY)) }).is_ok());
+}
+
+#[test]
+fn asking_by_hand_for_a_refused_grant_moves_neither_its_end_nor_its_probes() {
+    let mut token = failed(claimed(credential().token), FailClass::Refused, Reuse::Strict);
+    let end = NOW.plus(2 * MINUTE);
+    token = failed_at(end, token.claim(&claim(end)).unwrap(), FailClass::Refused, Reuse::Strict);
+    let now = end.plus(10 * MINUTE);
+    for class in [FailClass::Refused, FailClass::Ambiguous, FailClass::NotSent] {
+        let asked = token.clone().claim(&Claim { forced: true, ..claim(now) }).unwrap();
+        assert_eq!((asked.state_since, asked.due_at), (end, token.due_at), "{class}");
+        let again = failed_at(now, asked, class, Reuse::Strict);
+        assert_eq!(again.machine, token.machine, "{class}");
+        assert_eq!((again.state_since, again.due_at, again.fail_count), (end, token.due_at, 0), "{class}");
+        assert_eq!(again.tried_at, Some(now), "{class}");
+    }
+    let due = token.due_at.unwrap();
+    let probed = failed_at(due, token.claim(&claim(due)).unwrap(), FailClass::Refused, Reuse::Strict);
+    assert_eq!((probed.state_since, probed.due_at), (end, Some(end.plus(DAY))), "it ended when it ended");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn url_then_addresses(guard: &Guard, url: &str, ports: &[u16], ips: &[&str]) -> 
 }
 
 /// First and last address of each range with their neighbours outside; `None` where the neighbour is blocked too.
-const EDGES: &[(Option<&str>, &str, &str, Option<&str>)] = &[
+pub(in crate::egress) const EDGES: &[(Option<&str>, &str, &str, Option<&str>)] = &[
     (None, "0.0.0.0", "0.255.255.255", Some("1.0.0.0")),
     (Some("9.255.255.255"), "10.0.0.0", "10.255.255.255", Some("11.0.0.0")),
     (Some("100.63.255.255"), "100.64.0.0", "100.127.255.255", Some("100.128.0.0")),

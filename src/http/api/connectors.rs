@@ -20,7 +20,7 @@ pub(in crate::http) async fn list_connectors(
     caller: Caller<ConnectorsRead>,
     Listing { page, .. }: Listing<NoFilter>,
 ) -> Answer<PageOut<ConnectorOut>> {
-    let found = caller.hub.list_connectors(&caller.actor, &page).await?;
+    let found = caller.hub.list_connectors(&caller.actor, &page, None).await?;
     Ok(Json(PageOut::of(found, ConnectorOut::from)))
 }
 
@@ -38,7 +38,7 @@ pub(in crate::http) async fn get_connector(
     InPath(Segment(key)): InPath<Segment>,
     _: NoQuery,
 ) -> Answer<ConnectorOut> {
-    Ok(Json(caller.hub.get_connector(&caller.actor, &key).await?.into()))
+    Ok(Json(caller.hub.get_connector(&caller.actor, &key, None).await?.into()))
 }
 
 /// Makes or replaces a connector. A secret that is left out stays as it was.

@@ -90,7 +90,7 @@ fn read(parts: Parts, body: Body) -> Result<Call, Error> {
         None => false,
         Some("body") => true,
         Some(_) => {
-            return Err(Error::invalid("/Vouchsafe-Resolve", "unknown", "Write `body`, or leave it out."));
+            return Err(Error::invalid("/vouchsafe-resolve", "unknown", "Write `body`, or leave it out."));
         }
     };
     let authorization = match one(headers, &UPSTREAM_AUTHORIZATION)? {

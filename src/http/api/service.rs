@@ -11,7 +11,7 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CON
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::extract::{Caller, Everything};
+use crate::http::extract::{Caller, Everything, NoQuery};
 use crate::http::{HttpState, Problem, files, openapi};
 
 /// That all is well.
@@ -27,7 +27,7 @@ pub(in crate::http) struct HealthOut {
     get, path = "/healthz", tag = "service",
     responses((status = 200, description = "The process runs", body = HealthOut))
 )]
-pub(in crate::http) async fn get_health() -> Json<HealthOut> {
+pub(in crate::http) async fn get_health(_: NoQuery) -> Json<HealthOut> {
     Json(HealthOut { status: "ok" })
 }
 
@@ -41,6 +41,7 @@ pub(in crate::http) async fn get_health() -> Json<HealthOut> {
 )]
 pub(in crate::http) async fn get_readiness(
     State(state): State<HttpState>,
+    _: NoQuery,
 ) -> Result<Json<HealthOut>, Problem> {
     match state.hub.ready().await {
         Ok(()) => Ok(Json(HealthOut { status: "ok" })),
@@ -62,6 +63,7 @@ pub(in crate::http) async fn get_readiness(
 pub(in crate::http) async fn get_metrics(
     State(state): State<HttpState>,
     _: Caller<Everything>,
+    _: NoQuery,
 ) -> Result<Response, Problem> {
     let metrics = state.metrics.as_ref().ok_or_else(Problem::not_found)?;
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -69,7 +71,7 @@ pub(in crate::http) async fn get_metrics(
 }
 
 const REVALIDATED: HeaderValue = HeaderValue::from_static("no-cache");
-const FRAME_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// The page may run its own script, which writes its own styles, and speak to the hub; no other host is named.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -80,7 +82,7 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     get, path = "/openapi.json", tag = "service",
     responses((status = 200, description = "The document", body = serde_json::Value))
 )]
-pub(in crate::http) async fn get_openapi() -> Response {
+pub(in crate::http) async fn get_openapi(_: NoQuery) -> Response {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document().into());
     let kind = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, REVALIDATED)], DOCUMENT.clone()).into_response()
@@ -94,7 +96,7 @@ pub(in crate::http) async fn get_docs() -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY)),
-        (FRAME_POLICY, HeaderValue::from_static("same-origin")),
+        (OPENER_POLICY, HeaderValue::from_static("same-origin")),
     ];
     (headers, page.into_owned()).into_response()
 }

@@ -65,6 +65,7 @@ pub(in crate::http) async fn cancel_connect_session(
     responses(
         (status = 200, description = "The session", body = SessionOut),
         (status = 400, description = "`confirmation_refused`"),
+        (status = 403, description = "`scope_missing`, `subscription_required`"),
         (status = 404, description = "No such session"),
         (status = 409, description = "`confirmation_expired`")
     )

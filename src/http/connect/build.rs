@@ -21,6 +21,15 @@ pub(super) struct Setting {
     pub(super) locale: Locale,
 }
 
+/// The app of a connector, as it is named and pictured.
+pub(super) fn app(standing: &Standing) -> Connector {
+    Connector::new(&standing.connector, &standing.name).with_icon(standing.icon.as_deref())
+}
+
+fn offered(offer: &Offer) -> Connector {
+    Connector::new(&offer.connector, &offer.name).with_icon(offer.icon.as_deref())
+}
+
 /// The apps of a session; with `own`, also what the user has given, and how it is taken back.
 pub(super) fn choose(setting: &Setting, standings: &[Standing], own: bool) -> ChoosePage {
     ChoosePage {
@@ -35,7 +44,7 @@ pub(super) fn choose(setting: &Setting, standings: &[Standing], own: bool) -> Ch
 pub(super) fn disconnect(setting: &Setting, standing: &Standing) -> Option<DisconnectPage> {
     Some(DisconnectPage {
         host_app: setting.host_app.clone(),
-        connector: Connector::new(&standing.connector, &standing.name),
+        connector: app(standing),
         account: standing.account.clone(),
         credential: standing.given.as_ref()?.credential.to_string(),
     })
@@ -55,7 +64,7 @@ fn row(standing: &Standing, own: bool) -> ChooseRow {
         }
     };
     ChooseRow {
-        connector: Connector::new(&standing.connector, &standing.name),
+        connector: app(standing),
         state,
         optional: standing.optional,
         own: standing.given.as_ref().filter(|_| own).map(|given| OwnCredential {
@@ -71,7 +80,7 @@ pub(super) fn sign_in(setting: &Setting, offer: Offer) -> SignInPage {
     SignInPage {
         host_app: setting.host_app.clone(),
         integration: setting.integration.clone(),
-        connector: Connector::new(&offer.connector, &offer.name),
+        connector: offered(&offer),
         method: offer.method.as_str().to_owned(),
         access: offer.access,
         fields: offer.fields.iter().map(field).collect(),
@@ -85,7 +94,7 @@ pub(super) fn key(setting: &Setting, offer: Offer) -> KeyPage {
     KeyPage {
         host_app: setting.host_app.clone(),
         integration: setting.integration.clone(),
-        connector: Connector::new(&offer.connector, &offer.name),
+        connector: offered(&offer),
         method: offer.method.as_str().to_owned(),
         fields: offer.fields.iter().map(field).collect(),
         problem: None,
@@ -109,7 +118,7 @@ fn field(field: &provider::Field) -> Field {
         suffix: field.suffix.clone(),
         required: field.required,
         secret: field.secret,
-        multiline: false,
+        multiline: field.multiline,
         pattern: field.pattern.clone(),
         options: field
             .options
@@ -135,9 +144,12 @@ pub(super) fn field_error(locale: Locale, code: &str, message: &str) -> String {
 }
 
 /// What a refusal says of the form as a whole; none where it is not the form's.
-pub(super) fn key_problem(code: Code, app_status: Option<u16>) -> Option<KeyProblem> {
+pub(super) fn key_problem(code: Code, app_status: Option<u16>, fields: &[Field]) -> Option<KeyProblem> {
     match code {
-        Code::CredentialRejected => Some(KeyProblem::Rejected { message: None }),
+        Code::CredentialRejected => {
+            let secret = fields.iter().find(|field| field.secret);
+            Some(KeyProblem::Rejected { field: secret.map(|field| field.name.clone()) })
+        }
         Code::ProviderUnreachable => Some(match app_status {
             Some(status) if status < 500 => KeyProblem::Unexpected { status },
             _ => KeyProblem::Unreachable,
@@ -164,10 +176,10 @@ pub(super) fn done(
     });
     DonePage {
         host_app: setting.host_app.clone(),
-        connector: connector.map(|standing| Connector::new(&standing.connector, &standing.name)),
+        connector: connector.map(app),
         account: connector.and_then(|standing| standing.account.clone()),
         note,
-        next: next.map(|standing| Connector::new(&standing.connector, &standing.name)),
+        next: next.map(app),
         return_url,
     }
 }
@@ -177,7 +189,7 @@ pub(super) fn failed(setting: &Setting, standing: &Standing) -> FailedPage {
     let code = result.and_then(|result| result.error.clone()).unwrap_or_else(|| "unexpected".to_owned());
     FailedPage {
         host_app: setting.host_app.clone(),
-        connector: Connector::new(&standing.connector, &standing.name),
+        connector: app(standing),
         failure: failure(&code, result.and_then(|result| result.detail.clone())),
         back: setting.back,
     }
@@ -188,9 +200,11 @@ pub(super) fn failure(code: &str, message: Option<String>) -> Failure {
     let reason = match code {
         "access_denied" => FailureReason::Denied,
         "provider_unreachable" => FailureReason::Unreachable,
-        "connector_failing" | "connector_incomplete" | "connector_disabled" | "provider_missing" => {
-            FailureReason::Unavailable
-        }
+        "connector_failing"
+        | "connector_incomplete"
+        | "connector_disabled"
+        | "provider_missing"
+        | "subscription_required" => FailureReason::Unavailable,
         "session_expired" | "flow_expired" | "confirmation_expired" => FailureReason::TimedOut,
         "unexpected_answer" | "issuer_mismatch" | "internal_error" => FailureReason::Unexpected,
         _ => FailureReason::Refused,

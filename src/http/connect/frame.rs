@@ -12,11 +12,11 @@ use vouchsafe_entity::kind::{Method, SessionStatus};
 use super::answer::{ALONE, Policy, fragment, html};
 use super::build::{self, Setting};
 use super::page::{
-    ConnectedAccount, Connector, DoneNote, FrameMode, FrameShell, HostedDonePage, HostedState, KeyProblem,
-    Look,
+    ConnectedAccount, DoneNote, FrameMode, FrameShell, HostedDonePage, HostedState, KeyProblem, Look,
 };
 use super::visitor::{Visitor, locale};
 use crate::domain::actor::Origin;
+use crate::domain::credential::is_sign_in;
 use crate::domain::session::Progress;
 use crate::http::extract::JsonBody;
 use crate::http::strings::Locale;
@@ -80,10 +80,10 @@ pub(super) async fn show_frame(
 }
 
 fn hosted_end(visit: Option<&Visit>, end: HostedState, standings: Vec<Standing>) -> HostedDonePage {
-    let done = standings.into_iter().filter(Standing::is_done).map(|standing| ConnectedAccount {
-        connector: Connector::new(standing.connector, standing.name),
-        account: standing.account,
-    });
+    let done = standings
+        .into_iter()
+        .filter(Standing::is_done)
+        .map(|standing| ConnectedAccount { connector: build::app(&standing), account: standing.account });
     HostedDonePage {
         host_app: visit.map(Visit::host_app),
         look: visit.map(|visit| Look::of(&visit.theme())).unwrap_or_default(),
@@ -153,7 +153,7 @@ async fn ask(
     method: Option<Method>,
 ) -> Result<Response, Problem> {
     let offer = state.hub.offer(&visitor.visit, key, method).await?;
-    Ok(if offer.method == Method::OAuth2 {
+    Ok(if is_sign_in(offer.method) {
         fragment(state, setting.locale, &build::sign_in(setting, offer))
     } else {
         fragment(state, setting.locale, &build::key(setting, offer))
@@ -221,7 +221,9 @@ pub(super) async fn submit_credential(
         }
         Err(error) => {
             let problem = match &error {
-                Error::Refused { code, app_status, .. } => build::key_problem(*code, *app_status),
+                Error::Refused { code, app_status, .. } => {
+                    build::key_problem(*code, *app_status, &page.fields)
+                }
                 _ => None,
             };
             let Some(problem) = problem else {

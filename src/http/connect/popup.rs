@@ -1,10 +1,11 @@
 //! The browser's way to the app and back: start page, handshake or interstitial, callback. Works without a script.
 
 use axum::Json;
-use axum::extract::{Form, Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use url::form_urlencoded;
@@ -40,7 +41,7 @@ pub(super) async fn start_flow(
     let page = InterstitialPage {
         host_app: started.visit.host_app(),
         look: Look::of(&started.visit.theme()),
-        connector: Connector::new(&started.connector, &started.provider),
+        connector: Connector::new(&started.connector, &started.provider).with_icon(started.icon.as_deref()),
         user: started.visit.user.display_name().to_owned(),
         flow: started.flow.to_string(),
         handshake: started.handshake,
@@ -77,11 +78,17 @@ pub(super) async fn shake_hands(
     Ok(Json(json!({ "location": begun.location.as_str() })).into_response())
 }
 
-/// What the interstitial's form sends.
-#[derive(Deserialize)]
-pub(super) struct FlowForm {
-    flow: String,
-    decision: Option<String>,
+/// What a form of these pages sends. Nobody but them should, so what is missing is as good as wrong.
+struct FlowForm(Vec<(String, String)>);
+
+impl FlowForm {
+    fn read(body: &[u8]) -> Self {
+        Self(pairs(body))
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
+    }
 }
 
 /// `POST /connect/start/continue`: the user read who asks, and goes on.
@@ -89,10 +96,10 @@ pub(super) async fn go_on(
     State(state): State<HttpState>,
     headers: HeaderMap,
     extensions: Extensions,
-    Form(form): Form<FlowForm>,
+    body: Bytes,
 ) -> Response {
     let origin = origin(&headers, &extensions, &state);
-    let begun = match held(&state, &headers, &form) {
+    let begun = match held(&state, &headers, &FlowForm::read(&body)) {
         Ok((flow, cookie)) => state.hub.go_on(flow, &cookie, origin).await,
         Err(error) => Err(error),
     };
@@ -107,10 +114,10 @@ pub(super) async fn decline(
     State(state): State<HttpState>,
     headers: HeaderMap,
     extensions: Extensions,
-    Form(form): Form<FlowForm>,
+    body: Bytes,
 ) -> Response {
     let origin = origin(&headers, &extensions, &state);
-    let declined = match held(&state, &headers, &form) {
+    let declined = match held(&state, &headers, &FlowForm::read(&body)) {
         Ok((flow, cookie)) => state.hub.decline(flow, &cookie, origin).await,
         Err(error) => Err(error),
     };
@@ -125,10 +132,11 @@ pub(super) async fn decide_account(
     State(state): State<HttpState>,
     headers: HeaderMap,
     extensions: Extensions,
-    Form(form): Form<FlowForm>,
+    body: Bytes,
 ) -> Response {
     let origin = origin(&headers, &extensions, &state);
-    let accept = form.decision.as_deref() == Some("accept");
+    let form = FlowForm::read(&body);
+    let accept = form.value("decision") == "accept";
     let decided = match held(&state, &headers, &form) {
         Ok((flow, cookie)) => state.hub.decide_account(flow, &cookie, accept, origin).await,
         Err(error) => Err(error),
@@ -141,7 +149,7 @@ pub(super) async fn decide_account(
 
 fn held(state: &HttpState, headers: &HeaderMap, form: &FlowForm) -> Result<(FlowId, String), Error> {
     ensure_own_site(headers)?;
-    let flow: FlowId = form.flow.parse().map_err(|_| Error::NotFound)?;
+    let flow: FlowId = form.value("flow").parse().map_err(|_| Error::NotFound)?;
     let cookie = cookie_of(headers, state, flow);
     Ok((flow, cookie))
 }
@@ -172,7 +180,7 @@ pub(super) async fn finish_flow_by_form(
     Path(connector): Path<String>,
     headers: HeaderMap,
     extensions: Extensions,
-    body: bytes::Bytes,
+    body: Bytes,
 ) -> Response {
     finish(&state, &connector, &pairs(&body), &headers, &extensions).await
 }
@@ -221,10 +229,11 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
     let goes_on = returned.hosted && more && returned.confirmation_code.is_none();
     let hosted_page = format!("/connect?session={}&hosted=1", returned.visit.session.id);
     let has_return = returned.return_url.is_some();
+    let app = Connector::new(&returned.connector, &returned.provider).with_icon(returned.icon.as_deref());
     let page = CallbackPage {
         host_app: returned.visit.host_app(),
         look: Look::of(&returned.visit.theme()),
-        connector: Some(Connector::new(&returned.connector, &returned.provider)),
+        connector: Some(app),
         outcome,
         flow: Some(returned.flow.to_string()),
         confirmation: returned.confirmation_code.map(|code| ConfirmationCode::new(code.expose())),

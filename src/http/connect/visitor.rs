@@ -50,7 +50,8 @@ impl FromRequestParts<HttpState> for Visitor {
         let visit = state.hub.visit(token.trim(), origin).await?;
         Ok(Self {
             locale: locale(&parts.headers, visit.session.locale.as_deref()),
-            hosted: parts.headers.get(MODE).is_some_and(|mode| mode == "hosted"),
+            // A page may say that it isn't framed, and never that it is: that hangs on the token.
+            hosted: visit.by_link || parts.headers.get(MODE).is_some_and(|mode| mode == "hosted"),
             visit,
         })
     }

@@ -21,6 +21,10 @@ pub(super) struct AccountPage {
     role: &'static str,
     has_password: bool,
     has_authenticator: bool,
+    /// Whether an identity provider signs them in.
+    tied: bool,
+    /// What it is called, where there is one still.
+    sign_on: Option<String>,
     sessions: Vec<SessionRow>,
 }
 
@@ -55,9 +59,19 @@ impl DashboardPage for AccountPage {
             role: "owner",
             has_password: true,
             has_authenticator,
+            tied: false,
+            sign_on: None,
             sessions,
         };
+        let tied = |has_password| Self {
+            has_password,
+            tied: true,
+            sign_on: Some("Acme ID".to_owned()),
+            ..page(vec![row("Chrome on Linux", 0, true)], false)
+        };
         vec![
+            ("single-sign-on-alone", tied(false)),
+            ("single-sign-on-beside", tied(true)),
             ("one-session", page(vec![row("Chrome on Linux", 0, true)], false)),
             ("two", page(vec![row("Chrome on Linux", 0, true), row("Safari on iPhone", 17, false)], true)),
         ]
@@ -111,6 +125,8 @@ async fn account_page(desk: &InWorkspace, form: FormView) -> Result<AccountPage,
         role: member.role.as_str(),
         has_password: member.password.is_some(),
         has_authenticator: member.totp.is_some(),
+        tied: member.subject.is_some(),
+        sign_on: desk.hub.single_sign_on().map(str::to_owned),
         sessions: sessions.into_iter().map(|session| row(desk, session)).collect(),
     })
 }

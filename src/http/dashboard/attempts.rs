@@ -77,12 +77,13 @@ const fn mark(outcome: AttemptOutcome, left: bool) -> Mark {
 
 const fn method(method: Method) -> &'static str {
     match method {
-        Method::OAuth2 => "sign-in",
+        Method::OAuth2 | Method::OAuth1 => "sign-in",
         Method::ClientCredentials => "client of their own",
         Method::ApiKey => "key",
         Method::Basic => "name and password",
         Method::Session => "login",
         Method::Jwt => "signing key",
+        Method::AwsSigV4 => "AWS keys",
     }
 }
 

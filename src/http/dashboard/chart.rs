@@ -18,6 +18,8 @@ pub(super) struct Chart {
     /// The largest count, at the top of the drawing.
     top: i64,
     top_said: String,
+    /// Whether nothing happened on any day.
+    is_flat: bool,
     lines: Vec<Line>,
     days: Vec<Day>,
     from: String,
@@ -73,6 +75,7 @@ impl Chart {
             text: format!("{title} in the last {days} days: {}.", totals.join(", ")),
             top,
             top_said: grouped(top),
+            is_flat: largest == 0,
             lines: series.iter().map(|(label, class, counts)| line(label, class, counts, top)).collect(),
             days: (0..days)
                 .map(|day| Day {
@@ -187,7 +190,9 @@ mod tests {
     #[test]
     fn nothing_happened_is_a_flat_line() {
         let chart = Chart::new("Calls", Millis(0), &[("calls", "a", &[0, 0])]);
-        assert_eq!(chart.lines[0].path, "M0 96L360 96");
+        assert_eq!((chart.is_flat, chart.lines[0].path.as_str()), (true, "M0 96L360 96"));
+        let failed = Chart::new("Calls", Millis(0), &[("calls", "a", &[0, 0]), ("failed", "b", &[0, 1])]);
+        assert!(!failed.is_flat);
         assert_eq!(Chart::new("Calls", Millis(0), &[("calls", "a", &[])]).days.len(), 0);
     }
 }

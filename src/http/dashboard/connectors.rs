@@ -23,6 +23,10 @@ use crate::service::connectors::{ConnectorView, TestStep};
 pub(super) use catalogue::{CataloguePage, ProviderPage};
 pub(super) use view::{ConnectorPage, ConnectorsPage};
 
+/// So many credentials of a connector are counted where it is only shown: a page takes the same time however many there
+/// are.
+const COUNTED: u32 = 100;
+
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/dashboard/{environment}/catalogue", get(catalogue::show_catalogue))
@@ -52,7 +56,7 @@ pub(super) struct ConnectorPath {
 
 /// `GET /dashboard/{environment}/connectors`.
 async fn list_connectors(desk: InEnvironment, Listing { page, .. }: Listing<NoFilter>) -> Answer {
-    let found = desk.hub.list_connectors(&desk.actor, &page).await?;
+    let found = desk.hub.list_connectors(&desk.actor, &page, Some(COUNTED)).await?;
     Ok(desk.show(&ConnectorsPage::of(&desk, &found, page.after.is_none())))
 }
 
@@ -65,7 +69,16 @@ struct Found {
 }
 
 async fn found(desk: &InEnvironment, key: &str) -> Result<Found, Problem> {
-    let view = desk.hub.get_connector(&desk.actor, key).await?;
+    found_with(desk, key, Some(COUNTED)).await
+}
+
+/// With all its credentials counted, as somebody is about to do something to them.
+async fn found_counted(desk: &InEnvironment, key: &str) -> Result<Found, Problem> {
+    found_with(desk, key, None).await
+}
+
+async fn found_with(desk: &InEnvironment, key: &str, most: Option<u32>) -> Result<Found, Problem> {
+    let view = desk.hub.get_connector(&desk.actor, key, most).await?;
     let integrations = desk.hub.integrations_with(&desk.actor, key).await?;
     let definition = desk.hub.get_provider(&view.connector.provider).ok();
     Ok(Found { view, definition, integrations })
@@ -124,7 +137,7 @@ fn needed_by(integrations: &[Integration]) -> Option<String> {
 /// `GET /dashboard/{environment}/connectors/{connector}/disable`.
 async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
     desk.hub.may_configure_connectors(&desk.actor).await?;
-    let found = found(&desk, &path.connector.0).await?;
+    let found = found_counted(&desk, &path.connector.0).await?;
     let (key, environment) = (&path.connector.0, &desk.environment);
     let kept = format!(
         "{} can't be read, called with or renewed until it is on again. They are kept.",
@@ -147,12 +160,13 @@ async fn disable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPa
 /// `GET /dashboard/{environment}/connectors/{connector}/delete`.
 async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
     desk.hub.may_configure_connectors(&desk.actor).await?;
-    let found = found(&desk, &path.connector.0).await?;
+    let found = found_counted(&desk, &path.connector.0).await?;
     let (key, environment) = (&path.connector.0, &desk.environment);
     let lost = match found.view.credentials {
         0 => "It has no credentials.".to_owned(),
+        1 => "1 credential is deleted with it for good, and the app is told to end it.".to_owned(),
         count => {
-            format!("{} are deleted with it for good, and the app is told to end them.", credentials(count))
+            format!("{count} credentials are deleted with it for good, and the app is told to end them.")
         }
     };
     let mut effects = vec![lost.as_str(), "Its client ID and secret are forgotten."];

@@ -19,7 +19,6 @@ use super::Answer;
 use super::caller::InEnvironment;
 use super::form::{Form, FormView};
 use super::secrets::{new_secret, shown_again};
-use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::http::{HttpState, Problem};
 use crate::service::Error;
@@ -27,6 +26,9 @@ use crate::service::secrets::SecretChange;
 use answer::Outcome;
 use draft::{Act, Draft};
 use picker::Picker;
+
+/// So many connectors are offered.
+const OFFERED: u64 = 200;
 
 /// The routes of the console.
 pub(super) fn routes() -> Router<HttpState> {
@@ -43,9 +45,7 @@ struct Extra {
 
 /// The console with `draft` in it.
 async fn page(desk: &InEnvironment, draft: Draft, extra: Extra) -> Result<ConsolePage, Problem> {
-    let all = PageRequest::parse(Some("200"), None).map_err(|_| Problem::internal())?;
-    let connectors = desk.hub.list_connectors(&desk.actor, &all).await?;
-    let connectors = connectors.items.into_iter().map(|view| view.connector.key).collect();
+    let connectors = desk.hub.connector_keys(&desk.actor, OFFERED).await?;
     let manage = desk.desk.who.may(Action::ManageSecrets);
     let picker = match &draft.picking {
         None => None,

@@ -1,5 +1,5 @@
-//! The cookies of the dashboard: the session, the mark of a browser that was used before, a message for the next page,
-//! the environment last looked at, and the columns that a browser wants.
+//! The cookies of the dashboard: the session, the mark of a browser that was used before, a sign-in under way at the
+//! identity provider, a message for the next page, the environment last looked at, and the columns that a browser wants.
 
 use axum::http::{HeaderMap, HeaderValue};
 
@@ -13,11 +13,13 @@ const MARK: &str = "vs_browser";
 const FLASH: &str = "vs_flash";
 const ENVIRONMENT: &str = "vs_environment";
 const COLUMNS: &str = "vs_columns";
+const SIGN_ON: &str = "vs_sign_on";
 /// A browser is known again for a year.
 const MARK_SECONDS: u32 = 365 * 86_400;
 const FLASH_SECONDS: u32 = 60;
 const ENVIRONMENT_SECONDS: u32 = 30 * 86_400;
 const COLUMNS_SECONDS: u32 = 365 * 86_400;
+const SIGN_ON_SECONDS: u32 = 600;
 
 fn secure(state: &HttpState) -> bool {
     state.hub.public_url().scheme() == "https"
@@ -39,10 +41,20 @@ fn value(headers: &HeaderMap, state: &HttpState, bare: &str) -> Option<String> {
 }
 
 fn set(state: &HttpState, bare: &str, value: &str, seconds: Option<u32>) -> Option<HeaderValue> {
+    set_for("Strict", state, bare, value, seconds)
+}
+
+fn set_for(
+    same_site: &str,
+    state: &HttpState,
+    bare: &str,
+    value: &str,
+    seconds: Option<u32>,
+) -> Option<HeaderValue> {
     let lasts = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
     let secure = if secure(state) { "; Secure" } else { "" };
     let name = name(state, bare);
-    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{lasts}{secure}");
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite={same_site}{lasts}{secure}");
     let mut header = HeaderValue::from_str(&cookie).ok()?;
     header.set_sensitive(true);
     Some(header)
@@ -104,4 +116,17 @@ pub(super) fn set_environment(state: &HttpState, environment: &str) -> Option<He
 /// Remembers the columns that a browser wants.
 pub(super) fn set_columns(state: &HttpState, columns: &str) -> Option<HeaderValue> {
     set(state, COLUMNS, columns, Some(COLUMNS_SECONDS))
+}
+
+/// What a browser went to the identity provider with.
+pub(super) fn sign_on(headers: &HeaderMap, state: &HttpState) -> Option<String> {
+    value(headers, state, SIGN_ON)
+}
+
+/// Sends a browser away with this, or takes it back. It comes back from another site, so it can't be `Strict`.
+pub(super) fn set_sign_on(state: &HttpState, errand: Option<&str>) -> Option<HeaderValue> {
+    match errand {
+        Some(errand) => set_for("Lax", state, SIGN_ON, errand, Some(SIGN_ON_SECONDS)),
+        None => set_for("Lax", state, SIGN_ON, "", Some(0)),
+    }
 }

@@ -30,6 +30,16 @@ pub(super) struct Filter {
 impl Filter {
     /// The filters of the list at `here`; `chosen` is the one that has chips of its own.
     pub(super) fn of(here: &str, fields: &[(&'static str, &str)], chosen: &str) -> Self {
+        Self::saying(here, fields, chosen, said)
+    }
+
+    /// The same, where `said` tells what the chip of a name and value says.
+    pub(super) fn saying(
+        here: &str,
+        fields: &[(&'static str, &str)],
+        chosen: &str,
+        said: fn(&str, &str) -> String,
+    ) -> Self {
         let values = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let mut filter = Self { here: here.to_owned(), values, set: Vec::new() };
         filter.set = fields

@@ -13,7 +13,6 @@ use super::confirm::ConfirmPage;
 use super::form::{Form, FormView};
 use super::page::Flash;
 use super::url::Url;
-use crate::domain::page::PageRequest;
 use crate::http::extract::{InPath, Listing, NoFilter, Segment};
 use crate::http::{HttpState, Problem};
 use crate::service::Error;
@@ -48,9 +47,7 @@ async fn list_integrations(desk: InEnvironment, Listing { page, .. }: Listing<No
 
 /// The keys of connectors that somebody may mean.
 async fn suggestions(desk: &InEnvironment) -> Result<Vec<String>, Problem> {
-    let page = PageRequest { limit: SUGGESTED, after: None };
-    let found = desk.hub.list_connectors(&desk.actor, &page).await?;
-    Ok(found.items.into_iter().map(|view| view.connector.key).collect())
+    Ok(desk.hub.connector_keys(&desk.actor, SUGGESTED).await?)
 }
 
 async fn page(

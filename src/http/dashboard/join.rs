@@ -9,6 +9,7 @@ use super::Answer;
 use super::caller::{browser, page_of};
 use super::form::{Form, FormView};
 use super::sign_in::entered;
+use super::single_sign_on::SignOnLink;
 use super::url::Url;
 use crate::http::HttpState;
 use crate::http::render::Page;
@@ -26,6 +27,7 @@ pub(super) struct JoinPage {
     inviter: Option<String>,
     /// The address that the invitation is for; the operator's link has none.
     email: Option<String>,
+    sign_on: Option<SignOnLink>,
 }
 
 impl Page for JoinPage {
@@ -39,19 +41,23 @@ impl Page for JoinPage {
             role: if inviter.is_some() { "editor" } else { "owner" },
             inviter: inviter.map(str::to_owned),
             email: email.map(str::to_owned),
+            sign_on: None,
         };
+        let sign_on = Some(SignOnLink::sample("Acme ID", Url::JoinElsewhere));
         let refused =
             FormView::new().with("name", "Jo").with_error("password", "Write 12 to 200 characters.");
         vec![
             ("first-owner", page(FormView::new(), None, None)),
             ("invited", page(FormView::new(), Some("Jo Miller"), Some("kim@acme.test"))),
+            ("with-single-sign-on", Self { sign_on, ..page(FormView::new(), None, None) }),
             ("refused", page(refused, Some("Jo Miller"), Some("kim@acme.test"))),
         ]
     }
 }
 
-fn join_page(form: FormView, token: &str, view: InvitationView) -> JoinPage {
+fn join_page(state: &HttpState, form: FormView, token: &str, view: InvitationView) -> JoinPage {
     JoinPage {
+        sign_on: SignOnLink::with(&state.hub, Url::JoinElsewhere, ("invitation", token)),
         form,
         invitation: token.to_owned(),
         workspace: view.workspace.name,
@@ -61,13 +67,18 @@ fn join_page(form: FormView, token: &str, view: InvitationView) -> JoinPage {
     }
 }
 
+/// The token of an invitation's link.
+pub(super) fn token_of(query: Option<&str>) -> String {
+    let query = query.unwrap_or_default().as_bytes();
+    let token = url::form_urlencoded::parse(query).find(|(name, _)| name == "invitation");
+    token.map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
 /// `GET /dashboard/join`.
 pub(super) async fn show_invitation(State(state): State<HttpState>, RawQuery(query): RawQuery) -> Answer {
-    let query = query.unwrap_or_default();
-    let token = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "invitation");
-    let token = token.map(|(_, value)| value.into_owned()).unwrap_or_default();
+    let token = token_of(query.as_deref());
     let view = state.hub.invitation(&token).await?;
-    Ok(page_of(&state, StatusCode::OK, &join_page(FormView::new(), &token, view)))
+    Ok(page_of(&state, StatusCode::OK, &join_page(&state, FormView::new(), &token, view)))
 }
 
 /// `POST /dashboard/join`.
@@ -94,6 +105,6 @@ async fn refused(state: &HttpState, form: &Form, error: crate::service::Error) -
     let token = form.raw("invitation");
     let view = state.hub.invitation(token).await?;
     let page: Response =
-        page_of(state, StatusCode::BAD_REQUEST, &join_page(form.refused(error)?, token, view));
+        page_of(state, StatusCode::BAD_REQUEST, &join_page(state, form.refused(error)?, token, view));
     Ok(page)
 }

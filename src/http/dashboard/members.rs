@@ -28,7 +28,7 @@ fn row(desk: &InWorkspace, member: Member) -> MemberRow {
         you: member.id == desk.who.member.id,
         role: member.role.as_str(),
         authenticator: member.totp.is_some(),
-        single_sign_on: member.subject.is_some(),
+        single_sign_on: member.has_single_sign_on_alone(),
         signed_in: member.signed_in_at.map(|at| Moment::new(at, now)),
         name: member.name,
         email: member.email,
@@ -75,7 +75,7 @@ pub(super) async fn list_members(desk: InWorkspace, Listing { page, .. }: Listin
 }
 
 fn invite_page(desk: &InWorkspace, form: FormView, link: Option<String>) -> InvitePage {
-    InvitePage { form, roles: roles(desk), link, back: Url::Members.to_string() }
+    InvitePage { form, roles: roles(desk), link, mails: desk.hub.mails(), back: Url::Members.to_string() }
 }
 
 /// `GET /dashboard/members/invite`.

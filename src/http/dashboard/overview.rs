@@ -9,7 +9,7 @@ use super::caller::{InEnvironment, InWorkspace, go_to};
 use super::chart::Chart;
 use super::moment::Moment;
 use super::page::{DashboardPage, Place};
-use super::url::Url;
+use super::url::{Url, filtered};
 use crate::domain::credential::Credential;
 use crate::http::Problem;
 use crate::service::overview::{Attention, DAYS, Overview};
@@ -21,9 +21,24 @@ pub(super) struct OverviewPage {
     charts: Vec<Chart>,
     /// Whether nothing has ever happened here.
     is_new: bool,
+    /// Another environment, in which something has.
+    elsewhere: Option<Elsewhere>,
     environment: String,
     hub: String,
     api_keys: Option<String>,
+}
+
+/// Another environment.
+#[derive(Serialize)]
+struct Elsewhere {
+    name: String,
+    url: String,
+}
+
+impl Elsewhere {
+    fn new(name: String) -> Self {
+        Self { url: Url::Overview(&name).to_string(), name }
+    }
 }
 
 /// Something that needs attention.
@@ -63,11 +78,13 @@ impl DashboardPage for OverviewPage {
         let wave =
             |height: i64| -> Vec<i64> { (0..DAYS).map(|day| (day * 7 + day * day) % height).collect() };
         let page = |attention, is_new| {
-            let (few, some, many) = (wave(5), wave(23), wave(970));
+            let (few, some, many) =
+                if is_new { (wave(1), wave(1), wave(1)) } else { (wave(5), wave(23), wave(970)) };
             Self {
                 attention,
                 charts: charts(Millis(1_890_950_400_000), &few, (&some, &few), (&many, &few)),
                 is_new,
+                elsewhere: is_new.then(|| Elsewhere::new("sandbox".to_owned())),
                 environment: "production".to_owned(),
                 hub: "https://hub.acme.test".to_owned(),
                 api_keys: Some(Url::ApiKeys("production").to_string()),
@@ -110,6 +127,7 @@ fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
     let may = desk.desk.who.may(crate::domain::role::Action::ViewCredentials);
     let url =
         |credential: &Credential| may.then(|| Url::Credential(&desk.environment, credential.id).to_string());
+    let sees_webhooks = desk.desk.who.may(crate::domain::role::Action::ViewDeliveries);
     let mut items = Vec::new();
     if attention.suspended {
         let text = "Nothing can be created or changed until it is renewed. What is there goes on working.";
@@ -122,7 +140,8 @@ fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
     for alarm in attention.alarms {
         let title = format!("{} was shown many secrets", alarm.who);
         let text = "More than ten values within ten minutes. Ask whether it was really them.";
-        items.push(Item::new("danger", title, text).at(Some(alarm.at), now));
+        let reveals = filtered(&Url::Audit(&desk.environment), &[("action", Some("secret.reveal"))]);
+        items.push(Item::new("danger", title, text).at(Some(alarm.at), now).leading_to(Some(reveals)));
     }
     for credential in attention.expired {
         let title = format!("{} must be connected again", name(&credential));
@@ -131,7 +150,9 @@ fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
     }
     for endpoint in attention.endpoints {
         let text = "It refused events or took none for days, so the hub switched it off.";
-        items.push(Item::new("danger", format!("{} is not told any more", endpoint.url), text));
+        let page = Url::Webhook(&desk.environment, endpoint.id).to_string();
+        let item = Item::new("danger", format!("{} is not told any more", endpoint.url), text);
+        items.push(item.leading_to(sees_webhooks.then_some(page)));
     }
     for credential in attention.failing {
         let title = format!("{} can't be renewed at present", name(&credential));
@@ -142,7 +163,8 @@ fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
         let over = secret.expires_at.is_some_and(|at| at <= now);
         let title = format!("The secret {} {}", secret.key, if over { "has ended" } else { "ends soon" });
         let level = if over { "danger" } else { "warning" };
-        items.push(Item::new(level, title, "Give it a new value.").at(secret.expires_at, now));
+        let item = Item::new(level, title, "Give it a new value.").at(secret.expires_at, now);
+        items.push(item.leading_to(Some(Url::Secret(&desk.environment, &secret.key).to_string())));
     }
     for credential in attention.expiring {
         let title = format!("{} ends soon", name(&credential));
@@ -171,6 +193,7 @@ fn page(desk: &InEnvironment, overview: Overview) -> OverviewPage {
     OverviewPage {
         charts,
         is_new: overview.is_new,
+        elsewhere: overview.elsewhere.map(Elsewhere::new),
         attention: items(desk, overview.attention, desk.hub.now()),
         hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
         api_keys: keys.then(|| Url::ApiKeys(&desk.environment).to_string()),

@@ -136,5 +136,6 @@ flashes! {
     CredentialEndedUntold = "credential_ended_untold",
     LinkMailed = "link_mailed",
     NothingChosen = "nothing_chosen",
+    UserCreated = "user_created",
     UserDeleted = "user_deleted",
 }

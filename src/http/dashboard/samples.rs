@@ -20,8 +20,9 @@ use super::password::PasswordPage;
 use super::secrets::{ManySecretsPage, SecretValuePage, SecretsPage};
 use super::settings::SettingsPage;
 use super::sign_in::{CodePage, SignInPage, StepUpPage};
+use super::single_sign_on::{ArrivedPage, NotInPage};
 use super::theme::{PreviewPage, ThemePage};
-use super::users::{UserPage, UsersPage};
+use super::users::{NewUserPage, UserPage, UsersPage};
 use super::webhooks::{DeliveryPage, NewWebhookPage, ShownWebhookPage, WebhookPage, WebhooksPage};
 use crate::http::render::{Page, RenderError, Renderer};
 use crate::http::strings::Locale;
@@ -58,6 +59,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<ManySecretsPage>(renderer, &mut all)?;
     framed::<ConsolePage>(renderer, &mut all)?;
     framed::<UsersPage>(renderer, &mut all)?;
+    framed::<NewUserPage>(renderer, &mut all)?;
     framed::<UserPage>(renderer, &mut all)?;
     framed::<CredentialsPage>(renderer, &mut all)?;
     framed::<CredentialPage>(renderer, &mut all)?;
@@ -80,6 +82,8 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     alone::<SignInPage>(renderer, &mut all)?;
     alone::<CodePage>(renderer, &mut all)?;
     alone::<JoinPage>(renderer, &mut all)?;
+    alone::<ArrivedPage>(renderer, &mut all)?;
+    alone::<NotInPage>(renderer, &mut all)?;
     alone::<ProblemPage>(renderer, &mut all)?;
     alone::<PreviewPage>(renderer, &mut all)?;
     for flash in Flash::ALL {

@@ -100,7 +100,7 @@ async fn page(
     let mut page = SecretsPage::new(environment, desk.hub.public_url().as_str(), rights, columns, filters);
     page.narrowed = query.narrows();
     page.first = wanted.after.is_none();
-    page.here = query.address(environment, None, None);
+    page.here = query.address(environment, None);
     let next = if rights.view {
         let found = desk.hub.list_secrets(&desk.actor, &query.filter()?, wanted).await?;
         let now = desk.hub.now();
@@ -112,7 +112,7 @@ async fn page(
         page.names = found.items.into_iter().map(Into::into).collect();
         found.next_cursor
     };
-    page.next = next.map(|cursor| query.address(environment, None, Some(&cursor)));
+    page.next = next.map(|cursor| query.address(environment, Some(&cursor)));
     Ok(page)
 }
 

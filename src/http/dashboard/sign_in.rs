@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::caller::{InWorkspace, browser, go_to, page_of};
 use super::form::{Form, FormView};
 use super::page::{DashboardPage, Place};
+use super::single_sign_on::SignOnLink;
 use super::url::{Url, going_on, own};
 use super::{Answer, cookies};
 use crate::http::HttpState;
@@ -21,6 +22,7 @@ use crate::service::members::{Entry, SignIn};
 pub(super) struct SignInPage {
     form: FormView,
     next: String,
+    sign_on: Option<SignOnLink>,
 }
 
 impl Page for SignInPage {
@@ -30,9 +32,22 @@ impl Page for SignInPage {
         let next = Url::Dashboard.to_string();
         let refused =
             FormView::new().with("email", "jo@acme.test").saying("Address or password are not right.");
+        let sign_on = |name| Some(SignOnLink::sample(name, Url::SignInElsewhere));
         vec![
-            ("empty", Self { form: FormView::new(), next: next.clone() }),
-            ("refused", Self { form: refused, next }),
+            ("empty", Self { form: FormView::new(), next: next.clone(), sign_on: None }),
+            (
+                "with-single-sign-on",
+                Self { form: FormView::new(), next: next.clone(), sign_on: sign_on("Acme ID") },
+            ),
+            (
+                "long-name",
+                Self {
+                    form: FormView::new(),
+                    next: next.clone(),
+                    sign_on: sign_on("identity.consolidated-freight.acme.te"),
+                },
+            ),
+            ("refused", Self { form: refused, next, sign_on: None }),
         ]
     }
 }
@@ -62,8 +77,14 @@ impl Page for CodePage {
 pub(super) struct StepUpPage {
     form: FormView,
     next: String,
+    /// What it is asked for.
+    purpose: &'static str,
+    /// The way back, to the page before.
+    back: String,
     email: String,
+    has_password: bool,
     wants_code: bool,
+    sign_on: Option<SignOnLink>,
 }
 
 impl DashboardPage for StepUpPage {
@@ -73,12 +94,54 @@ impl DashboardPage for StepUpPage {
     fn samples() -> Vec<(&'static str, Self)> {
         let next = Url::Dashboard.to_string();
         let email = "jo@acme.test".to_owned();
-        vec![("with-a-code", Self { form: FormView::new(), next, email, wants_code: true })]
+        let page = |has_password, sign_on| Self {
+            form: FormView::new(),
+            next: next.clone(),
+            purpose: purpose_of(&next),
+            back: before(&next),
+            email: email.clone(),
+            has_password,
+            wants_code: has_password,
+            sign_on,
+        };
+        let sign_on = || Some(SignOnLink::sample("Acme ID", Url::StepUpElsewhere));
+        vec![
+            ("with-a-code", page(true, None)),
+            ("by-single-sign-on", page(false, sign_on())),
+            ("by-either", page(true, sign_on())),
+            ("by-nothing", page(false, None)),
+        ]
+    }
+}
+
+/// What a proof is asked for, by where it leads on to.
+fn purpose_of(next: &str) -> &'static str {
+    let path = next.split('?').next().unwrap_or_default();
+    if path.ends_with("/reveal") {
+        "To see the value"
+    } else if path.ends_with("/api-keys/new") {
+        "To make an API key"
+    } else {
+        "To go on"
+    }
+}
+
+/// The page before that one, which asks for no proof.
+fn before(next: &str) -> String {
+    let path = next.split('?').next().unwrap_or_default();
+    if let Some(secret) = path.strip_suffix("/reveal") {
+        secret.to_owned()
+    } else if let Some((environment, _)) = path.split_once("/api-keys/") {
+        format!("{environment}/api-keys")
+    } else if path.starts_with("/dashboard/account/") {
+        Url::Account.to_string()
+    } else {
+        Url::Dashboard.to_string()
     }
 }
 
 /// Where a form or an address leads on to.
-fn next_of(query: Option<&str>) -> String {
+pub(super) fn next_of(query: Option<&str>) -> String {
     let query = query.unwrap_or_default().as_bytes();
     let next = url::form_urlencoded::parse(query).find(|(name, _)| name == "next");
     let next = next.map(|(_, value)| value.into_owned());
@@ -100,8 +163,12 @@ pub(super) fn entered(state: &HttpState, entry: &Entry, next: &str) -> Response 
 
 /// `GET /dashboard/sign-in`.
 pub(super) async fn show_sign_in(State(state): State<HttpState>, RawQuery(query): RawQuery) -> Response {
-    let page = SignInPage { form: FormView::new(), next: next_of(query.as_deref()) };
+    let page = sign_in_page(&state, FormView::new(), next_of(query.as_deref()));
     page_of(&state, StatusCode::OK, &page)
+}
+
+fn sign_in_page(state: &HttpState, form: FormView, next: String) -> SignInPage {
+    SignInPage { sign_on: SignOnLink::of(&state.hub, Url::SignInElsewhere, &next), form, next }
 }
 
 /// `POST /dashboard/sign-in`.
@@ -124,7 +191,7 @@ pub(super) async fn sign_in(
             Ok(response)
         }
         Err(error) => {
-            let page = SignInPage { form: form.refused(error)?, next };
+            let page = sign_in_page(&state, form.refused(error)?, next);
             Ok(page_of(&state, StatusCode::BAD_REQUEST, &page))
         }
     }
@@ -171,8 +238,18 @@ pub(super) async fn show_step_up(desk: InWorkspace, RawQuery(query): RawQuery) -
 }
 
 fn step_up_page(desk: &InWorkspace, form: FormView, next: String) -> StepUpPage {
-    let wants_code = desk.who.member.totp.is_some();
-    StepUpPage { form, next, email: desk.who.member.email.clone(), wants_code }
+    let member = &desk.who.member;
+    let sign_on = SignOnLink::of(&desk.hub, Url::StepUpElsewhere, &next);
+    StepUpPage {
+        form,
+        purpose: purpose_of(&next),
+        back: before(&next),
+        next,
+        email: member.email.clone(),
+        has_password: member.password.is_some(),
+        wants_code: member.totp.is_some(),
+        sign_on: sign_on.filter(|_| member.subject.is_some()),
+    }
 }
 
 /// `POST /dashboard/step-up`.

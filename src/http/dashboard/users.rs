@@ -1,7 +1,9 @@
 //! Users: found, looked at, given a link to connect, disconnected, deleted.
 
+mod new;
 mod view;
 
+pub(super) use new::NewUserPage;
 pub(super) use view::{UserPage, UsersPage};
 
 use axum::Router;
@@ -56,6 +58,7 @@ struct Wanted {
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/dashboard/{environment}/users", get(list_users))
+        .route("/dashboard/{environment}/new-user", get(new::show_new).post(new::create_user))
         .route("/dashboard/{environment}/users/{user}", get(show_user))
         .route("/dashboard/{environment}/users/{user}/link", post(make_link))
         .route("/dashboard/{environment}/users/{user}/delete", get(ask_deletion).post(delete_user))

@@ -27,11 +27,13 @@ pub(in crate::http) struct CredentialIn {
     #[schema(value_type = Option<MethodWord>)]
     method: Option<Method>,
     /// The values, by the names of the provider's fields.
-    #[schema(example = json!({"key": "…"}))]
+    #[schema(example = json!({"secret_key": "…"}))]
     data: Map<String, Value>,
     /// For display; left out = the provider's name.
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// The end, as a date; neither date nor period = never.
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// The end, as an ISO 8601 period.
     #[schema(example = "P90D")]
@@ -63,6 +65,7 @@ impl From<CredentialIn> for NewCredential {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct CredentialPatch {
     /// For display.
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// An object of yours, in the place of the one before.
     metadata: Option<Map<String, Value>>,
@@ -70,7 +73,7 @@ pub(in crate::http) struct CredentialPatch {
     active: Option<bool>,
     /// The end, as a date; null = never.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
     /// A new value of a key, tested against the app like a first one.
     data: Option<Map<String, Value>>,

@@ -17,6 +17,7 @@ pub(in crate::http) struct IntegrationIn {
     #[schema(example = "Sync orders", min_length = 1, max_length = 200)]
     name: String,
     /// Shown to users.
+    #[schema(min_length = 1, max_length = 2000)]
     description: Option<String>,
     /// What it needs, 1 to 50.
     #[schema(value_type = Vec<NeedIn>, min_items = 1, max_items = 50)]

@@ -19,6 +19,7 @@ pub(in crate::http) struct ApiKeyIn {
     #[schema(example = json!(["users:read", "credentials:read"]), min_items = 1)]
     scopes: Vec<String>,
     /// The end, as a date; neither date nor period = never.
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// The end, as an ISO 8601 period.
     #[schema(example = "P90D")]
@@ -48,6 +49,7 @@ impl From<ApiKeyIn> for NewApiKey {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct ApiKeyPatch {
     /// A label.
+    #[schema(min_length = 1, max_length = 200)]
     pub(in crate::http) name: Option<String>,
     /// Whether it is switched on.
     pub(in crate::http) active: Option<bool>,

@@ -112,11 +112,11 @@ pub(in crate::http) struct SecretPatch {
     name: Option<String>,
     /// What it is for, in words.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
     description: Option<Option<String>>,
     /// What the third party granted, in words.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 4000)]
     scopes: Option<Option<String>>,
     /// What it is for.
     #[schema(value_type = Option<ScopeShape>)]

@@ -46,22 +46,23 @@ impl From<UserIn> for NewUser {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct UserPatch {
     /// Your name for the user.
+    #[schema(min_length = 1, max_length = 200)]
     username: Option<String>,
     /// For display.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     full_name: Option<Option<String>>,
     /// For display and events.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 254)]
     email: Option<Option<String>>,
     /// For display.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     organization: Option<Option<String>>,
     /// Words of yours, at most 50.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 50)]
     tags: Option<Option<Vec<String>>>,
 }
 

@@ -123,9 +123,10 @@ fn expose<S: Serializer>(secret: &WebhookSecret, serializer: S) -> Result<S::Ok,
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct ReplayIn {
     /// From this moment, RFC 3339.
-    #[schema(example = "2030-01-31T12:00:00Z")]
+    #[schema(example = "2030-01-31T12:00:00Z", format = DateTime)]
     since: String,
     /// To this one; left out = now.
+    #[schema(format = DateTime)]
     until: Option<String>,
 }
 

@@ -1,3 +1,5 @@
+//! Answers to token requests as apps really send them, good, odd and hostile.
+
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
@@ -14,6 +16,7 @@ fn token_request(edit: impl FnOnce(&mut TokenRequest)) -> TokenRequest {
         endpoint: UrlTemplate::parse("https://acme.test/token").unwrap(),
         format: TokenRequestFormat::Form,
         auth_method: Some(AuthMethod::ClientSecretPost),
+        client_assertion: None,
         basic: None,
         params: crate::provider::Params::default(),
         headers: crate::provider::Headers::default(),

@@ -4,24 +4,25 @@ use http::header::AUTHORIZATION;
 use vouchsafe_entity::kind::Method;
 
 use super::token::Client;
-use super::{At, Builder, Owner, Part, Spot, Stand, seconds};
+use super::{At, Builder, Owner, Part, Spot, Stand};
 use crate::provider::definition::{
-    ApiKey, AuthorizationResponse, ClientCredentials, Headers, Jwt, OAuth2, Placing, Session, TokenRequest,
-    TokenRequestFormat,
+    ApiKey, AuthorizationResponse, AwsSigV4, ClientCredentials, Headers, Jwt, Mcp, OAuth1, OAuth2, Placing,
+    Session, TokenRequest, TokenRequestFormat,
 };
 use crate::provider::format::{self, AuthMethodWord, File, PlacingKeys, RenewWord};
-use crate::provider::source::{Flaw, Place};
 
 /// All method tables of a file.
 #[derive(Default)]
 pub(super) struct Methods {
-    pub(super) offered: Vec<Method>,
     pub(super) declared: Vec<Method>,
     pub(super) oauth2: Option<OAuth2>,
     pub(super) client_credentials: Option<ClientCredentials>,
     pub(super) api_key: Option<ApiKey>,
     pub(super) session: Option<Session>,
     pub(super) jwt: Option<Jwt>,
+    pub(super) mcp: Option<Mcp>,
+    pub(super) oauth1: Option<OAuth1>,
+    pub(super) aws_sigv4: Option<AwsSigV4>,
 }
 
 impl Builder {
@@ -30,6 +31,9 @@ impl Builder {
         if let Some(raw) = &file.oauth2 {
             methods.declared.push(Method::OAuth2);
             methods.oauth2 = self.oauth2(raw);
+        }
+        if let Some(raw) = &file.mcp {
+            self.mcp(raw, file.oauth2.is_some(), &mut methods);
         }
         if let Some(raw) = &file.client_credentials {
             methods.declared.push(Method::ClientCredentials);
@@ -46,15 +50,17 @@ impl Builder {
             methods.declared.push(Method::Session);
             methods.session = self.session(raw);
         }
-        methods.offered.clone_from(&methods.declared);
         if let Some(raw) = &file.jwt {
-            // The table is checked like any other, but the hub cannot sign yet, so it is not on offer.
-            if methods.declared.is_empty() {
-                let place = Place::Key(vec!["jwt".to_owned()]);
-                self.flaws.push(Flaw::error(place, "not-built", "`[jwt]` is not built in this version"));
-            }
             methods.declared.push(Method::Jwt);
             methods.jwt = self.jwt(raw);
+        }
+        if let Some(raw) = &file.oauth1 {
+            methods.declared.push(Method::OAuth1);
+            methods.oauth1 = self.oauth1(raw);
+        }
+        if let Some(raw) = &file.aws_sigv4 {
+            methods.declared.push(Method::AwsSigV4);
+            methods.aws_sigv4 = self.aws_sigv4(raw);
         }
         methods
     }
@@ -73,6 +79,7 @@ impl Builder {
             .and_then(|source| self.url(top.key("revocation_endpoint"), source, url(Spot::Revocation)));
         let client = Client {
             auth_method: Some(raw.token_endpoint_auth_method.unwrap_or(AuthMethodWord::ClientSecretPost)),
+            assertion: raw.client_assertion.as_ref(),
             scopes: raw.scopes.as_ref(),
             scope_separator: raw.scope_separator.as_deref(),
             rename: raw.rename.as_ref(),
@@ -107,6 +114,7 @@ impl Builder {
         let (top, owner) = (At::top("client_credentials"), &Owner::Method(Method::ClientCredentials));
         let client = Client {
             auth_method: Some(raw.token_endpoint_auth_method.unwrap_or(AuthMethodWord::ClientSecretPost)),
+            assertion: raw.client_assertion.as_ref(),
             scopes: raw.scopes.as_ref(),
             scope_separator: raw.scope_separator.as_deref(),
             rename: None,
@@ -128,7 +136,6 @@ impl Builder {
 
     fn jwt(&mut self, raw: &format::Jwt) -> Option<Jwt> {
         let (top, owner) = (At::top("jwt"), &Owner::Method(Method::Jwt));
-        let stand = Stand { spot: Spot::JwtPart, owner };
         for (key, there) in [
             ("algorithm", raw.algorithm.is_some()),
             ("key", raw.key.is_some()),
@@ -138,27 +145,23 @@ impl Builder {
                 self.missing(top.key(key));
             }
         }
-        let key = raw.key.as_deref().and_then(|key| self.text(top.key("key"), key, stand, Part::Text));
-        let header = self.params(top.key("header"), raw.header.as_ref(), stand, TokenRequestFormat::Json);
-        let claims = self.params(top.key("claims"), raw.claims.as_ref(), stand, TokenRequestFormat::Json);
+        let shape = self.jwt_shape(top, raw.keys(), owner);
         let token = match raw.token_endpoint {
             Some(_) => Some(self.token(top, raw.token(), &Client::default(), owner)?),
             None => None,
         };
         let placing = self.placing(top, raw.placing(), owner, true);
-        Some(Jwt {
-            algorithm: raw.algorithm?.into(),
-            key: key?,
-            header,
-            claims,
-            lifetime: seconds(raw.lifetime)?,
-            token,
-            placing,
-        })
+        Some(Jwt { shape: shape?, token, placing })
     }
 
     /// The placement keys of a method table; a bearer token where there are none and the method makes tokens.
-    fn placing(&mut self, top: At<'_>, keys: PlacingKeys<'_>, owner: &Owner, tokens: bool) -> Placing {
+    pub(super) fn placing(
+        &mut self,
+        top: At<'_>,
+        keys: PlacingKeys<'_>,
+        owner: &Owner,
+        tokens: bool,
+    ) -> Placing {
         let stand = Stand { spot: Spot::Placement, owner };
         let headers =
             keys.headers.map(|table| self.headers(top.key("headers"), table, stand)).unwrap_or_default();

@@ -155,7 +155,7 @@ impl Builder {
             return self.bad_url(at, &UrlTemplateError::Malformed);
         }
         match &template.origin {
-            Origin::Whole(origin) => self.note(at, origin, stand, Part::Origin),
+            Origin::Whole(origin) | Origin::Discovered(origin) => self.note(at, origin, stand, Part::Origin),
             Origin::Parts { host, .. } => self.note(at, &host.host, stand, Part::Host),
         }
         self.note_tail(at, &template.tail, stand);
@@ -228,7 +228,7 @@ fn samples(template: &UrlTemplate) -> Values {
     let texts =
         std::iter::once(&template.tail.path).chain(template.tail.query.iter().map(|(_, value)| value));
     let (origin, host) = match &template.origin {
-        Origin::Whole(origin) => (Some(origin), None),
+        Origin::Whole(origin) | Origin::Discovered(origin) => (Some(origin), None),
         Origin::Parts { host, .. } => (None, Some(&host.host)),
     };
     for name in texts.chain(host).flat_map(Template::names) {

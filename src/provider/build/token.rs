@@ -1,18 +1,24 @@
 //! Token requests and renewal, which several method tables share.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{At, Builder, Owner, Part, Spot, Stand, seconds};
 use crate::provider::definition::{
-    AuthMethod, Basic, Exchange, Refresh, Reuse, TokenRequest, TokenRequestFormat, TokenResponse,
+    Basic, Exchange, JwtShape, Refresh, Reuse, TokenRequest, TokenRequestFormat, TokenResponse,
 };
-use crate::provider::format::{self, AuthMethodWord, Ordered, TokenKeys};
+use crate::provider::format::{self, AuthMethodWord, ClientAssertion, JwtKeys, Ordered, TokenKeys};
 use crate::provider::path::Path;
+
+/// What a client assertion lives where the file does not say, and what any signed token may, in seconds.
+const ASSERTION_LIFETIME: u64 = 300;
+const LIFETIMES: std::ops::RangeInclusive<u64> = 60..=15_552_000;
 
 /// What the OAuth tables add to a token request.
 #[derive(Default)]
 pub(super) struct Client<'a> {
     pub(super) auth_method: Option<AuthMethodWord>,
+    pub(super) assertion: Option<&'a ClientAssertion>,
     pub(super) scopes: Option<&'a Vec<String>>,
     pub(super) scope_separator: Option<&'a str>,
     pub(super) rename: Option<&'a format::Rename>,
@@ -36,20 +42,15 @@ impl Builder {
             .map(|table| self.headers(top.key("token_headers"), table, stand))
             .unwrap_or_default();
         let response = self.token_response(top.key("token_response"), keys.token_response);
-        let auth_method = client.auth_method.map(|word| {
-            word.built().unwrap_or_else(|| {
-                let at = top.key("token_endpoint_auth_method");
-                self.error(at, "not-built", "`private_key_jwt` is not built in this version");
-                AuthMethod::None
-            })
-        });
+        let client_assertion = self.client_assertion(top, client, owner);
         let unencoded = client.auth_method == Some(AuthMethodWord::ClientSecretBasicUnencoded);
         let basic = unencoded.then(|| self.unencoded(top, stand)).flatten();
         let classes = keys.error_map.into_iter().flat_map(Ordered::iter);
         Some(TokenRequest {
             endpoint: endpoint?,
             format,
-            auth_method,
+            auth_method: client.auth_method.map(Into::into),
+            client_assertion,
             basic,
             params,
             headers,
@@ -60,6 +61,49 @@ impl Builder {
             error_map: classes.map(|(code, class)| (code.to_owned(), (*class).into())).collect(),
             access_token_lifetime: seconds(keys.access_token_lifetime),
             renewed_by_access_token: false,
+        })
+    }
+
+    /// The JWT by which a client authenticates; `private_key_jwt` has one in any case.
+    fn client_assertion(&mut self, top: At<'_>, client: &Client<'_>, owner: &Owner) -> Option<JwtShape> {
+        let by_key = client.auth_method == Some(AuthMethodWord::PrivateKeyJwt);
+        let usual = ClientAssertion::default();
+        let raw = client.assertion.or(by_key.then_some(&usual))?;
+        let at = top.key("client_assertion");
+        let nothing_sent = client.auth_method == Some(AuthMethodWord::None);
+        if nothing_sent || client.auth_method == Some(AuthMethodWord::ClientSecretBasicUnencoded) {
+            self.error(at, "bad-client-assertion", "the client does not authenticate by anything signed");
+        }
+        let keys = raw.keys();
+        let keys = JwtKeys {
+            key: keys.key.or(Some("{client_secret}")),
+            lifetime: keys.lifetime.or(Some(ASSERTION_LIFETIME)),
+            ..keys
+        };
+        self.jwt_shape(at, keys, owner)
+    }
+
+    /// The keys that say how a JWT is made.
+    pub(super) fn jwt_shape(&mut self, top: At<'_>, keys: JwtKeys<'_>, owner: &Owner) -> Option<JwtShape> {
+        let stand = Stand { spot: Spot::JwtPart, owner };
+        let key = keys.key.and_then(|key| self.text(top.key("key"), key, stand, Part::Text));
+        let header = self.params(top.key("header"), keys.header, stand, TokenRequestFormat::Json);
+        let claims = self.params(top.key("claims"), keys.claims, stand, TokenRequestFormat::Json);
+        let lifetime = keys.lifetime?;
+        if !LIFETIMES.contains(&lifetime) {
+            self.error(
+                top.key("lifetime"),
+                "bad-lifetime",
+                "a signed token lives from 60 seconds to 180 days",
+            );
+        }
+        Some(JwtShape {
+            algorithm: keys.algorithm.map(Into::into),
+            key: key?,
+            encoding: keys.key_encoding.map(Into::into).unwrap_or_default(),
+            header,
+            claims,
+            lifetime: Duration::from_secs(lifetime),
         })
     }
 
@@ -87,7 +131,11 @@ impl Builder {
         Some(Exchange { endpoint: endpoint?, format, params })
     }
 
-    fn token_response(&mut self, at: At<'_>, raw: Option<&format::TokenResponse>) -> Option<TokenResponse> {
+    pub(super) fn token_response(
+        &mut self,
+        at: At<'_>,
+        raw: Option<&format::TokenResponse>,
+    ) -> Option<TokenResponse> {
         let empty = format::TokenResponse::default();
         let raw = raw.unwrap_or(&empty);
         let mut member = |name: &str, path: &Option<String>| -> Option<Path> {

@@ -1,6 +1,7 @@
 //! `[variables]`.
 
 use super::{At, Builder, Owner, Part, Spot, Stand, Use};
+use crate::provider::definition::TOKEN_SECRET;
 use crate::provider::format::{self, File};
 use crate::provider::path::Path;
 use crate::provider::pattern;
@@ -9,8 +10,17 @@ use crate::provider::template::is_name;
 use crate::provider::variable::{Lookup, Pattern, Places, ValueSource, Variable};
 
 /// Names that the hub fills itself.
-pub(in crate::provider) const BUILT_INS: [&str; 8] =
-    ["client_id", "client_secret", "redirect_uri", "scope", "access_token", "refresh_token", "jwt", "nonce"];
+pub(in crate::provider) const BUILT_INS: [&str; 9] = [
+    "client_id",
+    "client_secret",
+    "redirect_uri",
+    "scope",
+    "access_token",
+    "refresh_token",
+    "jwt",
+    "nonce",
+    TOKEN_SECRET,
+];
 
 const MAX_VARIABLES: usize = 40;
 

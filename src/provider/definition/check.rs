@@ -14,6 +14,7 @@ use crate::provider::template::RenderError;
 use crate::provider::url_template::{Tail, UrlTemplate};
 use crate::provider::values::Values;
 use crate::provider::variable::{Lookup, ValueSource, Variable};
+use crate::signing::Signer;
 
 /// `[check]`: one request that shows whether a credential works.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct CheckRequest {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// A constant body.
     pub json: Option<Value>,
+    /// Who signs it.
+    pub signer: Option<Signer>,
 }
 
 /// What the answer to a check says (`providers.md`, section 7).
@@ -90,8 +93,9 @@ impl Definition {
             Target::Below(tail) => self.base_url.render_under(values, Some(tail), &placement.query)?,
             Target::Absolute(url) => url.render_under(values, None, &placement.query)?,
         };
+        let signer = self.check_signer(method, values)?;
         let (method, json) = (check.method.clone(), check.json.clone());
-        Ok(CheckRequest { method, url, headers: placement.headers, json })
+        Ok(CheckRequest { method, url, headers: placement.headers, json, signer })
     }
 
     /// Reads the answer to a check. Where no answer came, the outcome is [`CheckOutcome::Unreachable`].
@@ -149,7 +153,8 @@ impl Definition {
         };
         let placement = one.placement_without(method, values, &later)?;
         let url = lookup.url.render_under(values, None, &placement.query)?;
-        Ok(CheckRequest { method: http::Method::GET, url, headers: placement.headers, json: None })
+        let signer = one.signer(method, values)?;
+        Ok(CheckRequest { method: http::Method::GET, url, headers: placement.headers, json: None, signer })
     }
 }
 

@@ -3,7 +3,7 @@
 use url::Url;
 use vouchsafe_entity::kind::Method;
 
-use super::Definition;
+use super::{Definition, MCP_REVOCATION_ENDPOINT};
 use crate::provider::template::RenderError;
 use crate::provider::url_template::Authority;
 use crate::provider::values::Values;
@@ -31,7 +31,9 @@ impl Definition {
 
     /// Where the browser is sent for consent, without parameters.
     pub fn authorization_endpoint(&self, values: &Values) -> Result<Url, RenderError> {
-        self.oauth2().ok_or(RenderError::Undeclared)?.authorization_endpoint.render(values)
+        let signed = self.oauth1().map(|table| &table.authorization_endpoint);
+        let endpoint = self.oauth2().map(|table| &table.authorization_endpoint).or(signed);
+        endpoint.ok_or(RenderError::Undeclared)?.render(values)
     }
 
     /// Where the token request of `method` goes.
@@ -47,6 +49,8 @@ impl Definition {
 
     /// Where tokens are revoked (RFC 7009); `None` where the app offers nothing of the kind.
     pub fn revocation_endpoint(&self, values: &Values) -> Option<Result<Url, RenderError>> {
-        Some(self.oauth2()?.revocation_endpoint.as_ref()?.render(values))
+        let endpoint = self.oauth2()?.revocation_endpoint.as_ref()?;
+        let announced = self.mcp().is_none() || values.get(MCP_REVOCATION_ENDPOINT).is_some();
+        announced.then(|| endpoint.render(values))
     }
 }

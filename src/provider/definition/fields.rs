@@ -1,6 +1,6 @@
 //! Forms: what a method asks for, and whether what was typed can be used.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use vouchsafe_entity::kind::Method;
 use zeroize::Zeroizing;
@@ -9,6 +9,7 @@ use super::Definition;
 use crate::provider::template::{MAX_HEADER, fits_header};
 use crate::provider::values::Values;
 use crate::provider::variable::{Field, ValueSource, Variable, affixes};
+use crate::signing::{Algorithm, SigningKey};
 
 /// The longest value that only goes into a body, in bytes.
 const MAX_VALUE: usize = 64 * 1024;
@@ -28,8 +29,8 @@ pub enum FieldSource {
 pub struct FieldError {
     /// The name of the field.
     pub name: String,
-    /// `unknown_field`, `required`, `not_a_string`, `invalid_format`, `not_an_option`, `invalid_characters` or
-    /// `too_long`.
+    /// `unknown_field`, `required`, `not_a_string`, `invalid_format`, `not_an_option`, `invalid_characters`,
+    /// `too_long` or `invalid_key`.
     pub code: &'static str,
     /// In words.
     pub message: String,
@@ -39,7 +40,8 @@ impl Definition {
     /// What the form of a method asks the user for, in the order of the file.
     pub fn fields(&self, method: Method) -> Vec<Field> {
         let own = self.variables_of(method).filter(|variable| variable.source == ValueSource::User);
-        own.map(|variable| self.of(method).field(variable)).chain(client_fields(method)).collect()
+        let client = self.of(method).client_fields(method);
+        own.map(|variable| self.of(method).field(variable)).chain(client).collect()
     }
 
     /// What the embedder gives with a connector, over all methods.
@@ -61,6 +63,7 @@ impl Definition {
             self.oauth2.as_ref().map(|table| &table.authorization_endpoint),
             self.client_credentials.as_ref().map(|table| &table.token.endpoint),
             self.session.as_ref().map(|table| &table.token.endpoint),
+            self.oauth1.as_ref().map(|table| &table.authorization_endpoint),
         ];
         let mut templates = std::iter::once(&self.base_url).chain(endpoints.into_iter().flatten());
         let (prefix, suffix) =
@@ -74,10 +77,73 @@ impl Definition {
             suffix,
             required: !variable.optional && variable.default.is_none(),
             secret: variable.secret,
+            multiline: self.is_pem(&variable.name),
             pattern: variable.pattern.as_ref().map(|pattern| pattern.source().to_owned()),
             options: variable.options.clone(),
             default: variable.default.clone(),
         }
+    }
+
+    /// Whether a value is a private key in PEM.
+    fn is_pem(&self, name: &str) -> bool {
+        let shapes = Method::ALL.iter().filter_map(|method| self.jwt_shape_of(*method));
+        shapes
+            .filter(|shape| shape.algorithm != Some(Algorithm::Hs256))
+            .any(|shape| shape.key.names().any(|other| other == name))
+    }
+
+    /// The user's own client, which `[client_credentials]` asks for without a variable.
+    fn client_fields(&self, method: Method) -> Vec<Field> {
+        if method != Method::ClientCredentials {
+            return Vec::new();
+        }
+        let shape = self.jwt_shape_of(method);
+        let mut fields = vec![client_field("client_id", "Client ID", false)];
+        match shape {
+            None => fields.push(client_field("client_secret", "Client secret", true)),
+            Some(shape) if shape.key.names().any(|name| name == "client_secret") => {
+                let key = client_field("client_secret", "Private key", true);
+                fields.push(Field { multiline: true, ..key });
+            }
+            Some(_) => {}
+        }
+        fields
+    }
+
+    /// The form with a key file taken apart: where the key that signs is given as a JSON object that has it as a
+    /// member, that member is the key, and its other members fill the fields of the same names that were left empty.
+    fn with_key_file(&self, method: Method, given: &Map<String, Value>) -> Map<String, Value> {
+        let mut taken = given.clone();
+        let names = self.jwt_shape_of(method).into_iter().flat_map(|shape| shape.key.names());
+        for name in names {
+            let text = given.get(name).and_then(Value::as_str).map(str::trim);
+            let file = text.filter(|text| text.starts_with('{')).and_then(|text| {
+                serde_json::from_str::<Map<String, Value>>(text).ok().filter(|file| file.contains_key(name))
+            });
+            for field in self.fields(method) {
+                let empty =
+                    given.get(&field.name).and_then(Value::as_str).is_none_or(|text| text.trim().is_empty());
+                let member =
+                    file.as_ref().and_then(|file| file.get(&field.name)).filter(|member| member.is_string());
+                if let Some(member) = member.filter(|_| empty || field.name == name) {
+                    taken.insert(field.name, member.clone());
+                }
+            }
+        }
+        taken
+    }
+
+    /// Reads the key of a method that signs, as it will be read for signing.
+    pub fn check_key(&self, method: Method, values: &Values) -> Result<(), FieldError> {
+        let Some(shape) = self.jwt_shape_of(method) else { return Ok(()) };
+        let text = shape.key.render_text(values).ok().flatten().unwrap_or_default();
+        let read = SigningKey::read(shape.algorithm, shape.encoding, text.expose_secret());
+        let name = shape.key.names().next().unwrap_or("client_secret");
+        read.map(drop).map_err(|error| {
+            let mut message = error.to_string();
+            message.get_mut(..1).map(str::make_ascii_uppercase);
+            FieldError::new(name, "invalid_key", &format!("{message}."))
+        })
     }
 
     /// Checks what was typed and gives the values to keep, defaults included. Without a mistake every required field
@@ -92,6 +158,8 @@ impl Definition {
             FieldSource::User => (self.of(method), self.fields(method)),
             FieldSource::Connector => (self, self.connector_fields()),
         };
+        let taken = (source == FieldSource::User).then(|| self.with_key_file(method, given));
+        let given = taken.as_ref().unwrap_or(given);
         let mut errors: Vec<FieldError> = given
             .keys()
             .filter(|name| !fields.iter().any(|field| field.name == **name))
@@ -163,9 +231,8 @@ impl Definition {
     }
 }
 
-/// The user's own client, which `[client_credentials]` asks for without a variable.
-fn client_fields(method: Method) -> impl Iterator<Item = Field> {
-    let field = |name: &str, label: &str, secret| Field {
+fn client_field(name: &str, label: &str, secret: bool) -> Field {
+    Field {
         name: name.to_owned(),
         label: label.to_owned(),
         help: None,
@@ -174,12 +241,11 @@ fn client_fields(method: Method) -> impl Iterator<Item = Field> {
         suffix: None,
         required: true,
         secret,
+        multiline: false,
         pattern: None,
         options: Vec::new(),
         default: None,
-    };
-    let fields = [field("client_id", "Client ID", false), field("client_secret", "Client secret", true)];
-    fields.into_iter().filter(move |_| method == Method::ClientCredentials)
+    }
 }
 
 impl Variable {

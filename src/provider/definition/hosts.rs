@@ -25,7 +25,7 @@ impl Definition {
 
     fn own_host(&self, host: &str, port: u16) -> HostOwner {
         let base = match &self.base_url.origin {
-            Origin::Whole(_) => HostOwner::Perhaps,
+            Origin::Whole(_) | Origin::Discovered(_) => HostOwner::Perhaps,
             Origin::Parts { https, host: template } => {
                 owner(template, template.port.unwrap_or(if *https { 443 } else { 80 }), host, port)
             }
@@ -61,7 +61,8 @@ impl Definition {
         let own = self.variables.iter().find(|variable| variable.name == name);
         let in_host = own.is_some_and(|variable| variable.places.host);
         let templates = self.account.iter().chain(&self.account_label);
-        let authorization = self.oauth2.as_ref().map(|table| &table.authorization_endpoint);
+        let signed = self.oauth1.as_ref().map(|table| &table.authorization_endpoint);
+        let authorization = self.oauth2.as_ref().map(|table| &table.authorization_endpoint).or(signed);
         in_host
             || templates.flat_map(Template::names).any(|other| other == name)
             || authorization.is_some_and(|url| url.source().contains(&format!("{{{name}}}")))
@@ -71,7 +72,7 @@ impl Definition {
         let mut names = match &url.origin {
             Origin::Whole(template) => template.names().collect::<Vec<_>>(),
             Origin::Parts { host, .. } if host.literal_suffix().is_empty() => host.host.names().collect(),
-            Origin::Parts { .. } => Vec::new(),
+            Origin::Parts { .. } | Origin::Discovered(_) => Vec::new(),
         }
         .into_iter();
         names.any(|name| {
@@ -92,6 +93,8 @@ impl Definition {
             self.client_credentials.as_ref().map(|table| &table.token.endpoint),
             self.session.as_ref().map(|table| &table.token.endpoint),
             self.jwt.as_ref().and_then(|table| table.token.as_ref()).map(|token| &token.endpoint),
+            self.oauth1.as_ref().map(|table| &table.request_token_endpoint),
+            self.oauth1.as_ref().map(|table| &table.token_endpoint),
         ];
         std::iter::once(&self.base_url).chain(oauth2.chain(others).flatten())
     }

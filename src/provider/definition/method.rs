@@ -10,6 +10,7 @@ use super::placement::{Headers, Placing};
 use crate::provider::path::Path;
 use crate::provider::template::Template;
 use crate::provider::url_template::UrlTemplate;
+use crate::signing::{Algorithm, KeyEncoding};
 
 /// `[oauth2]`: the user consents in a browser; authorization code with PKCE.
 #[derive(Debug)]
@@ -58,30 +59,28 @@ pub struct Session {
 /// `[jwt]`: a signing key.
 #[derive(Debug)]
 pub struct Jwt {
-    /// Signature algorithm.
-    pub algorithm: JwtAlgorithm,
+    /// How the token is made.
+    pub shape: JwtShape,
+    /// The request that exchanges the signed token; none where it is sent as it is.
+    pub token: Option<TokenRequest>,
+    pub(in crate::provider) placing: Placing,
+}
+
+/// How a JWT is made.
+#[derive(Debug)]
+pub struct JwtShape {
+    /// Signature algorithm; none = that of the key.
+    pub algorithm: Option<Algorithm>,
     /// The private key or shared secret.
     pub key: Template,
+    /// How a shared secret is written.
+    pub encoding: KeyEncoding,
     /// More header members.
     pub header: Params,
     /// Claims; the hub adds `iat` and `exp`.
     pub claims: Params,
     /// From `iat` to `exp`.
     pub lifetime: Duration,
-    /// The request that exchanges the signed token; none where it is sent as it is.
-    pub token: Option<TokenRequest>,
-    pub(in crate::provider) placing: Placing,
-}
-
-/// Signature algorithms (RFC 7518).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JwtAlgorithm {
-    /// RSA PKCS #1 v1.5 with SHA-256.
-    Rs256,
-    /// ECDSA P-256 with SHA-256.
-    Es256,
-    /// HMAC with SHA-256.
-    Hs256,
 }
 
 /// PKCE (RFC 7636).
@@ -102,6 +101,8 @@ pub enum AuthMethod {
     ClientSecretPost,
     /// HTTP Basic.
     ClientSecretBasic,
+    /// A client assertion, signed anew for each request (RFC 7523, section 2.2).
+    PrivateKeyJwt,
     /// Only the client id is sent.
     None,
 }
@@ -127,6 +128,8 @@ pub struct TokenRequest {
     pub format: TokenRequestFormat,
     /// How the client authenticates; none for a login or an assertion.
     pub auth_method: Option<AuthMethod>,
+    /// The JWT by which the client authenticates, or that is its secret.
+    pub client_assertion: Option<JwtShape>,
     /// HTTP Basic of a login, or of a client whose id and secret are not encoded first.
     pub basic: Option<Basic>,
     /// Added to, replacing or removing the standard parameters.

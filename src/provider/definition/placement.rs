@@ -102,7 +102,11 @@ impl Definition {
         values: &Values,
         later: &dyn Fn(&str) -> bool,
     ) -> Result<Placement, RenderError> {
-        let placing = self.placing(method).ok_or(RenderError::Undeclared)?;
+        if !self.described.contains(&method) {
+            return Err(RenderError::Undeclared);
+        }
+        let nothing = Placing::default();
+        let placing = self.placing(method).unwrap_or(&nothing);
         let mut headers = self.headers.render_without(values, later)?;
         let mut own = placing.headers.render_without(values, later)?;
         if let Some(basic) = &placing.basic {
@@ -119,8 +123,11 @@ impl Definition {
         Ok(Placement { headers, query })
     }
 
-    /// Whether API calls carry the connector's client secret, as some apps want it beside the token.
+    /// Whether API calls carry the connector's client secret, as some apps want it beside the token, or are signed by it.
     pub fn places_client_secret(&self) -> bool {
+        if self.oauth1().is_some() {
+            return true;
+        }
         let Some(placing) = self.oauth2().map(|table| &table.placing) else { return false };
         let headers = self.headers.0.iter().chain(&placing.headers.0).map(|(_, template)| template);
         let query = placing.query.iter().map(|(_, template)| template);
@@ -129,15 +136,14 @@ impl Definition {
     }
 
     fn placing(&self, method: Method) -> Option<&Placing> {
-        if !self.described.contains(&method) {
-            return None;
-        }
         match method {
             Method::OAuth2 => self.oauth2.as_ref().map(|table| &table.placing),
             Method::ClientCredentials => self.client_credentials.as_ref().map(|table| &table.placing),
             Method::ApiKey | Method::Basic => self.api_key.as_ref().map(|table| &table.placing),
             Method::Session => self.session.as_ref().map(|table| &table.placing),
             Method::Jwt => self.jwt.as_ref().map(|table| &table.placing),
+            // A signature goes on the call as a whole.
+            Method::AwsSigV4 | Method::OAuth1 => None,
         }
     }
 }

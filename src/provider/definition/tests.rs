@@ -1,3 +1,5 @@
+//! One definition with most of what a file can say, and the requests that follow from it.
+
 mod fields;
 
 use http::StatusCode;

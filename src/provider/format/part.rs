@@ -118,6 +118,9 @@ impl File {
             || self.api_key.is_some()
             || self.session.is_some()
             || self.jwt.is_some()
+            || self.aws_sigv4.is_some()
+            || self.oauth1.is_some()
+            || self.mcp.is_some()
     }
 
     fn without(self, table: &str) -> Self {
@@ -127,12 +130,16 @@ impl File {
             api_key: self.api_key.filter(|_| table != "api_key"),
             session: self.session.filter(|_| table != "session"),
             jwt: self.jwt.filter(|_| table != "jwt"),
+            mcp: self.mcp.filter(|_| table != "mcp"),
+            oauth1: self.oauth1.filter(|_| table != "oauth1"),
+            aws_sigv4: self.aws_sigv4.filter(|_| table != "aws_sigv4"),
             ..self
         }
     }
 
     fn with_only(&self, table: &str) -> Self {
-        let others = ["oauth2", "client_credentials", "api_key", "session", "jwt"];
+        let others =
+            ["oauth2", "client_credentials", "api_key", "session", "jwt", "oauth1", "aws_sigv4", "mcp"];
         others.into_iter().filter(|other| *other != table).fold(self.clone(), Self::without)
     }
 }

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vouchsafe_entity::kind::FailClass;
 
-use crate::provider::definition::{AuthMethod, CodeChallenge, JwtAlgorithm, RevokeScope, TokenRequestFormat};
+use crate::provider::definition::{AuthMethod, CodeChallenge, RevokeScope, TokenRequestFormat};
+use crate::signing;
 
 /// Catalogue categories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -107,19 +108,20 @@ pub(in crate::provider) enum AuthMethodWord {
     ClientSecretBasic,
     /// Basic of id and secret as they are, against RFC 6749, section 2.3.1.
     ClientSecretBasicUnencoded,
-    /// Reserved; not built in this version.
+    /// A JWT signed with the client's key (RFC 7523, section 2.2).
     PrivateKeyJwt,
     None,
 }
 
-impl AuthMethodWord {
-    /// `None` for what is not built yet.
-    pub(in crate::provider) fn built(self) -> Option<AuthMethod> {
-        match self {
-            Self::ClientSecretPost => Some(AuthMethod::ClientSecretPost),
-            Self::ClientSecretBasic | Self::ClientSecretBasicUnencoded => Some(AuthMethod::ClientSecretBasic),
-            Self::PrivateKeyJwt => None,
-            Self::None => Some(AuthMethod::None),
+impl From<AuthMethodWord> for AuthMethod {
+    fn from(word: AuthMethodWord) -> Self {
+        match word {
+            AuthMethodWord::ClientSecretPost => Self::ClientSecretPost,
+            AuthMethodWord::ClientSecretBasic | AuthMethodWord::ClientSecretBasicUnencoded => {
+                Self::ClientSecretBasic
+            }
+            AuthMethodWord::PrivateKeyJwt => Self::PrivateKeyJwt,
+            AuthMethodWord::None => Self::None,
         }
     }
 }
@@ -203,12 +205,52 @@ pub(in crate::provider) enum Algorithm {
     Hs256,
 }
 
-impl From<Algorithm> for JwtAlgorithm {
+impl From<Algorithm> for signing::Algorithm {
     fn from(word: Algorithm) -> Self {
         match word {
             Algorithm::Rs256 => Self::Rs256,
             Algorithm::Es256 => Self::Es256,
             Algorithm::Hs256 => Self::Hs256,
+        }
+    }
+}
+
+/// By what OAuth 1.0a signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(in crate::provider) enum SignatureMethod {
+    #[serde(rename = "HMAC-SHA1")]
+    HmacSha1,
+    #[serde(rename = "HMAC-SHA256")]
+    HmacSha256,
+}
+
+impl From<SignatureMethod> for signing::oauth1::Hash {
+    fn from(word: SignatureMethod) -> Self {
+        match word {
+            SignatureMethod::HmacSha1 => Self::Sha1,
+            SignatureMethod::HmacSha256 => Self::Sha256,
+        }
+    }
+}
+
+/// How a shared secret is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::provider) enum EncodingWord {
+    /// Its characters are the key.
+    Text,
+    /// Hexadecimal digits.
+    Hex,
+    /// Base64, of either alphabet.
+    Base64,
+}
+
+impl From<EncodingWord> for signing::KeyEncoding {
+    fn from(word: EncodingWord) -> Self {
+        match word {
+            EncodingWord::Text => Self::Text,
+            EncodingWord::Hex => Self::Hex,
+            EncodingWord::Base64 => Self::Base64,
         }
     }
 }

@@ -28,7 +28,7 @@ enum Host<'a> {
 impl<'a> Site<'a> {
     fn new(origin: &'a Origin, spot: Spot, owner: Owner, path: &[&str]) -> Self {
         let host = match origin {
-            Origin::Whole(template) => Host::Whole(template),
+            Origin::Whole(template) | Origin::Discovered(template) => Host::Whole(template),
             Origin::Parts { https, host } => Host::Parts { https: *https, host },
         };
         Self { host, spot, owner, path: path.iter().map(|key| (*key).to_owned()).collect() }
@@ -76,7 +76,10 @@ fn sites(draft: &Draft) -> Vec<Site<'_>> {
     let mut sites = Vec::new();
     let mut add = |origin, spot, owner, path: &[&str]| sites.push(Site::new(origin, spot, owner, path));
     add(&definition.base_url.origin, Spot::BaseUrl, Owner::All, &["base_url"]);
-    if let Some(table) = &definition.oauth2 {
+    if let Some(mcp) = &definition.mcp {
+        // The server names the others, so whoever chose it chose them.
+        add(&mcp.url.origin, Spot::Token, Owner::Method(Method::OAuth2), &["mcp", "url"]);
+    } else if let Some(table) = &definition.oauth2 {
         let owner = || Owner::Method(Method::OAuth2);
         let authorization = &table.authorization_endpoint.origin;
         add(authorization, Spot::Authorization, owner(), &["oauth2", "authorization_endpoint"]);
@@ -90,6 +93,14 @@ fn sites(draft: &Draft) -> Vec<Site<'_>> {
         if let Some(url) = &table.revocation_endpoint {
             add(&url.origin, Spot::Revocation, owner(), &["oauth2", "revocation_endpoint"]);
         }
+    }
+    if let Some(table) = &definition.oauth1 {
+        let owner = || Owner::Method(Method::OAuth1);
+        let authorization = &table.authorization_endpoint.origin;
+        add(authorization, Spot::Authorization, owner(), &["oauth1", "authorization_endpoint"]);
+        let request = &table.request_token_endpoint.origin;
+        add(request, Spot::Token, owner(), &["oauth1", "request_token_endpoint"]);
+        add(&table.token_endpoint.origin, Spot::Token, owner(), &["oauth1", "token_endpoint"]);
     }
     for method in [Method::ClientCredentials, Method::Session, Method::Jwt] {
         if let Some(token) = definition.token_request_of(method) {
@@ -143,7 +154,9 @@ fn carries(draft: &Draft, spot: Spot, owner: &Owner) -> Option<&'static str> {
         Spot::Token => (&[Spot::Token, Spot::TokenParam, Spot::JwtPart, Spot::RefreshParam], vec![owner]),
         Spot::Refresh => (&[Spot::Refresh, Spot::RefreshParam, Spot::TokenParam], vec![owner]),
         Spot::Revocation => (&[Spot::Revocation], vec![owner]),
-        Spot::BaseUrl | Spot::AllowedHost => (&[Spot::Placement, Spot::BaseUrl, Spot::Check], Vec::new()),
+        Spot::BaseUrl | Spot::AllowedHost => {
+            (&[Spot::Placement, Spot::BaseUrl, Spot::Check, Spot::Signature], Vec::new())
+        }
         _ => (&[], Vec::new()),
     };
     let uses = draft
@@ -157,7 +170,14 @@ fn carries(draft: &Draft, spot: Spot, owner: &Owner) -> Option<&'static str> {
             .oauth2
             .as_ref()
             .is_some_and(|table| table.token.auth_method != Some(AuthMethod::None));
-    let mut found = authenticates.then_some("the client secret");
+    let signs = draft.definition.oauth2.as_ref().is_some_and(|table| table.token.client_assertion.is_some());
+    let what = if signs { "what the client's key signed" } else { "the client secret" };
+    let mut found = authenticates.then_some(what);
+    let by_client = *owner == Owner::Method(Method::OAuth1) && spot == Spot::Token
+        || draft.definition.oauth1.is_some() && matches!(spot, Spot::BaseUrl | Spot::AllowedHost);
+    if by_client {
+        found = Some("what the client secret signed");
+    }
     for here in uses {
         // In every other method the client is the user's own.
         let client = here.name == "client_secret" && (here.owner == oauth || here.owner == Owner::All);

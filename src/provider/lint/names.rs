@@ -29,6 +29,9 @@ pub(super) fn check(draft: &Draft, flaws: &mut Vec<Flaw>) {
             let message = format!("`{{{name}}}` is a secret and must not stand here");
             let help = "secrets go in headers, query, basic and parameters, or in the path of `base_url`";
             flaws.push(Flaw::error(place(), "secret-misplaced", message).help(help));
+        } else if name == "client_secret" && signs_for_client(draft, here) {
+            let message = "`{client_secret}` is the key that signs, and stands nowhere else";
+            flaws.push(Flaw::error(place(), "secret-misplaced", message));
         } else if let Some(method) =
             owners(draft, here).into_iter().find(|method| built_in && !available(name, here.spot, *method))
         {
@@ -73,10 +76,18 @@ fn misplaced(here: &Use) -> bool {
         || here.part == Part::Path && here.spot != Spot::BaseUrl
 }
 
+/// Whether the client's secret is a key that signs, and this is no place for signing.
+fn signs_for_client(draft: &Draft, here: &Use) -> bool {
+    let signs = |method: &Method| {
+        draft.definition.token_request_of(*method).is_some_and(|token| token.client_assertion.is_some())
+    };
+    here.spot != Spot::JwtPart && owners(draft, here).iter().any(signs)
+}
+
 /// Whether a built-in exists when the key is filled.
 fn available(name: &str, spot: Spot, method: Method) -> bool {
     let client = matches!(method, Method::OAuth2 | Method::ClientCredentials);
-    let key = matches!(method, Method::ApiKey | Method::Basic);
+    let key = matches!(method, Method::ApiKey | Method::Basic | Method::AwsSigV4);
     match spot {
         Spot::Authorization | Spot::AuthorizationParam => {
             matches!(name, "client_id" | "redirect_uri" | "scope" | "nonce")
@@ -90,13 +101,16 @@ fn available(name: &str, spot: Spot, method: Method) -> bool {
         },
         Spot::Refresh | Spot::RefreshParam => name != "jwt",
         Spot::Revocation => matches!(name, "client_id" | "nonce"),
-        Spot::JwtPart => matches!(name, "scope" | "nonce"),
+        Spot::JwtPart => match name {
+            "client_id" | "client_secret" => client,
+            name => matches!(name, "scope" | "nonce"),
+        },
         Spot::BaseUrl | Spot::AllowedHost | Spot::Placement | Spot::Check | Spot::Lookup => match name {
             "client_id" | "client_secret" => client,
             "access_token" => !key,
             name => name == "nonce",
         },
-        Spot::Account => false,
+        Spot::Account | Spot::Signature => false,
     }
 }
 
@@ -120,7 +134,7 @@ fn too_early(draft: &Draft, here: &Use) -> Option<String> {
         Spot::Authorization | Spot::AuthorizationParam => 0,
         Spot::Token | Spot::TokenParam | Spot::JwtPart => 1,
         Spot::Lookup => 2,
-        Spot::Check => 3,
+        Spot::Check | Spot::Signature => 3,
         Spot::BaseUrl if check_below => 3,
         // A header that needs a value from the check is left out of the check itself.
         Spot::BaseUrl

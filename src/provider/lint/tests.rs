@@ -1,3 +1,5 @@
+//! Each rule, with a file that breaks it alone, and how its report looks.
+
 use crate::provider::{Definition, Report};
 
 /// A file without mistakes; each case breaks it in one place.
@@ -192,8 +194,31 @@ const CASES: &[(&str, &str, &str)] = &[
     ("unsafe-host-pattern", "example = \"acme\"", "options = { A = \"a/b\" }"),
     ("unsafe-host-pattern", "\"https://{shop}.acme.example\"", "\"{shop}\""),
     ("http-url", "https://{shop}.acme.example/token", "http://acme.example/token"),
-    ("not-built", "[check]", "[mcp]\nurl = \"https://mcp.acme.example\"\n[check]"),
-    ("not-built", "[oauth2]\n", "[oauth2]\ntoken_endpoint_auth_method = \"private_key_jwt\"\n"),
+    (
+        "no-credential",
+        "[check]",
+        "[aws_sigv4]\nservice = \"x\"\nregion = \"{shop}\"\naccess_key_id = \"{shop}\"\nsecret_access_key = \"{shop}\"\n[check]",
+    ),
+    ("missing-key", "[check]", "[aws_sigv4]\nservice = \"x\"\n[check]"),
+    ("two-sign-ins", "[check]", "[mcp]\nurl = \"https://mcp.acme.example\"\n[check]"),
+    ("not-built", "[check]", "[aws_sigv4]\nrole_arn = \"{shop}\"\n[check]"),
+    (
+        "bad-client-assertion",
+        "[oauth2]\n",
+        "[oauth2]\ntoken_endpoint_auth_method = \"none\"\nclient_assertion = {}\n",
+    ),
+    ("bad-lifetime", "[oauth2]\n", "[oauth2]\nclient_assertion = { lifetime = 5 }\n"),
+    (
+        "secret-misplaced",
+        "[oauth2]\n",
+        "[oauth2]\nclient_assertion = {}\ntoken_headers = { A = \"{client_secret}\" }\n",
+    ),
+    ("key-not-secret", "[check]", "[jwt]\nalgorithm = \"RS256\"\nkey = \"{shop}\"\nlifetime = 540\n[check]"),
+    (
+        "built-in-unavailable",
+        "[check]",
+        "[jwt]\nalgorithm = \"RS256\"\nkey = \"{key}{client_secret}\"\nlifetime = 540\n[check]",
+    ),
 ];
 
 #[test]
@@ -326,13 +351,44 @@ fn http_needs_the_operators_leave() {
 }
 
 #[test]
-fn a_signing_key_alone_is_not_built_but_beside_others_it_is_left_out() {
+fn a_signing_key_is_a_method_and_lives_so_long() {
     let jwt =
         "[jwt]\nalgorithm = \"RS256\"\nkey = \"{key}\"\nlifetime = 540\nclaims = { iss = \"{shop}\" }\n";
-    let with = check(&format!("{GOOD}{jwt}")).unwrap();
-    assert_eq!(with.methods().len(), 2);
-    assert!(with.jwt().is_some_and(|jwt| jwt.lifetime.as_secs() == 540));
-    let start = GOOD.find("[oauth2]").unwrap();
-    let alone = format!("{}{jwt}", &GOOD[..start]).replace("partner = {", "other = {");
-    assert!(codes(&alone).contains(&"not-built"), "{:?}", codes(&alone));
+    let definition = check(&format!("{GOOD}{jwt}")).unwrap();
+    assert_eq!(definition.methods().len(), 3);
+    assert!(definition.jwt().is_some_and(|jwt| jwt.shape.lifetime.as_secs() == 540));
+    let text = format!("{GOOD}[jwt]\nalgorithm = \"RS512\"\nkey = \"{{key}}\"\nlifetime = 540\n");
+    let shown = check(&text).unwrap_err().to_string();
+    assert!(shown.contains("acme.toml:23:13"), "{shown}");
+}
+
+#[test]
+fn a_key_file_fills_the_form() {
+    use serde_json::json;
+    use vouchsafe_entity::kind::Method;
+
+    use crate::provider::FieldSource;
+    let jwt =
+        "[jwt]\nalgorithm = \"RS256\"\nkey = \"{key}\"\nlifetime = 540\nclaims = { iss = \"{shop}\" }\n";
+    // The key stands in no header here.
+    let start = GOOD.find("partner = {").unwrap();
+    let definition = check(&format!("{}\n{jwt}", &GOOD[..start])).unwrap();
+    let form = |given: serde_json::Value| {
+        let given = given.as_object().unwrap().clone();
+        definition.validate_fields(Method::Jwt, &given, FieldSource::User)
+    };
+    let taken = |values: &crate::provider::Values, name: &str| {
+        use secrecy::ExposeSecret as _;
+        values.get(name).unwrap().expose_secret().to_owned()
+    };
+    let file = json!({"type": "key", "key": "canary-pem\nline", "shop": "acme"}).to_string();
+    let values = form(json!({"key": file})).unwrap();
+    assert_eq!((taken(&values, "key"), taken(&values, "shop")), ("canary-pem\nline".into(), "acme".into()));
+    let values = form(json!({"key": file, "shop": "mine"})).unwrap();
+    assert_eq!(taken(&values, "shop"), "mine");
+    let errors = form(json!({"key": "{\"shop\": \"acme\"}"})).unwrap_err();
+    assert_eq!(errors.iter().map(|error| error.name.as_str()).collect::<Vec<_>>(), ["shop"]);
+    let error = definition.check_key(Method::Jwt, &values).unwrap_err();
+    assert_eq!((error.name.as_str(), error.code), ("key", "invalid_key"));
+    assert!(!format!("{error} {error:?}").contains("canary"));
 }

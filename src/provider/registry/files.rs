@@ -4,14 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rust_embed::RustEmbed;
-
 use crate::provider::report::{Problem, Severity};
+use crate::provider::shipped;
 use crate::provider::source::{Source, Trust};
-
-#[derive(RustEmbed)]
-#[folder = "providers/"]
-struct Embedded;
 
 /// Files by slug, built-in ones and the operator's apart.
 #[derive(Default)]
@@ -32,12 +27,12 @@ impl Files {
     }
 
     pub(super) fn add_builtin(&mut self) {
-        for name in Embedded::iter() {
+        for name in shipped::names() {
             let Some(slug) = name.strip_suffix(".toml") else {
                 continue;
             };
             let shown = format!("providers/{name}");
-            let text = Embedded::get(&name).map(|file| String::from_utf8(file.data.into_owned()));
+            let text = shipped::read(&name).map(|text| String::from_utf8(text.into_owned()));
             match text {
                 Some(Ok(text)) => self.add(slug, shown, text, Trust::BuiltIn),
                 Some(Err(_)) | None => self.refuse(&shown, "unreadable", "not a text file in UTF-8"),

@@ -1,3 +1,5 @@
+//! Loading files: those that are shipped, a directory beside them, and files that extend another.
+
 use std::fs;
 use std::path::Path;
 
@@ -76,7 +78,7 @@ fn a_directory_adds_replaces_and_extends() {
     let get = |slug| registry.get(slug).unwrap();
     assert_eq!(get("google").name(), "My Google");
     assert_eq!(get("google").variables().len(), 0, "replaced whole");
-    assert_eq!(get("google-calendar").variables().len(), 1, "a shipped file extends the shipped one");
+    assert_eq!(get("google-calendar").variables().len(), 4, "a shipped file extends the shipped one");
     assert_eq!(get("slack").name(), "Our Slack");
     assert_eq!(get("slack").oauth2().unwrap().token.scopes, ["chat:write"]);
     assert_eq!(get("slack").oauth2().unwrap().token.scope_separator, ",", "inherited");

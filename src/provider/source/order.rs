@@ -31,6 +31,7 @@ const METHODS: &[&str] = &["oauth2", "client_credentials", "api_key", "basic", "
 const METHOD: &[&str] = &[
     "algorithm",
     "key",
+    "key_encoding",
     "header",
     "claims",
     "lifetime",
@@ -38,6 +39,7 @@ const METHOD: &[&str] = &[
     "token_endpoint",
     "revocation_endpoint",
     "token_endpoint_auth_method",
+    "client_assertion",
     "code_challenge_method",
     "scopes",
     "scope_separator",
@@ -62,6 +64,25 @@ const METHOD: &[&str] = &[
     "variables",
     "check",
 ];
+const OAUTH1: &[&str] = &[
+    "request_token_endpoint",
+    "authorization_endpoint",
+    "token_endpoint",
+    "signature_method",
+    "realm",
+    "authorization_params",
+];
+const AWS_SIGV4: &[&str] = &[
+    "service",
+    "region",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "role_arn",
+    "check_service",
+    "unsigned_payload",
+    "path_as_sent",
+];
 const VARIABLE: &[&str] = &[
     "label", "help", "example", "from", "map", "lookup", "options", "default", "secret", "optional",
     "pattern",
@@ -70,6 +91,7 @@ const LOOKUP: &[&str] = &["url", "path"];
 const BASIC: &[&str] = &["username", "password"];
 const TOKEN_RESPONSE: &[&str] =
     &["access_token", "refresh_token", "expires_in", "expires_at", "scope", "error"];
+const CLIENT_ASSERTION: &[&str] = &["algorithm", "key", "header", "claims", "lifetime"];
 const EXCHANGE: &[&str] = &["endpoint", "request_format", "params"];
 const REFRESH: &[&str] = &[
     "endpoint",
@@ -91,10 +113,13 @@ fn order_of(path: &[&str]) -> Option<&'static [&'static str]> {
         ["variables", _] | [_, "variables", _] => Some(VARIABLE),
         ["variables", _, "lookup"] | [_, "variables", _, "lookup"] => Some(LOOKUP),
         ["check"] => Some(CHECK),
+        ["oauth1"] => Some(OAUTH1),
+        ["aws_sigv4"] => Some(AWS_SIGV4),
         [method] if METHODS.contains(method) => Some(METHOD),
         [method, key] if METHODS.contains(method) => match *key {
             "check" => Some(CHECK),
             "refresh" => Some(REFRESH),
+            "client_assertion" => Some(CLIENT_ASSERTION),
             "exchange" => Some(EXCHANGE),
             "token_response" => Some(TOKEN_RESPONSE),
             "basic" | "token_basic" => Some(BASIC),

@@ -1,3 +1,5 @@
+//! URLs made of templates: no value leads to another host or out of its path.
+
 use proptest::prelude::*;
 
 use super::*;

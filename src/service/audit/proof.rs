@@ -19,9 +19,15 @@ impl Hub {
 
     /// Stores audit events of what has happened already.
     pub(super) async fn store_audit(&self, tx: &Tx, events: &[AuditEvent]) -> Result<(), Error> {
-        let proven: Result<Vec<_>, Error> =
-            events.iter().map(|event| Ok((event, self.proof_of(event)?))).collect();
-        Ok(store::audit::insert(tx, &proven?).await?)
+        Ok(store::audit::insert(tx, &self.with_proofs(events)?).await?)
+    }
+
+    /// Each event with its proof.
+    pub(super) fn with_proofs<'a>(
+        &self,
+        events: &'a [AuditEvent],
+    ) -> Result<Vec<(&'a AuditEvent, Proof)>, Error> {
+        events.iter().map(|event| Ok((event, self.proof_of(event)?))).collect()
     }
 
     fn proof_of(&self, event: &AuditEvent) -> Result<Proof, Error> {

@@ -7,12 +7,16 @@ use vouchsafe_entity::millis::Millis;
 
 use super::Target;
 use crate::domain::activity::{counted, day_of};
+use crate::domain::audit::AuditEvent;
 use crate::domain::audit::chain::{self, Batch, Head, MOST_EVENTS, Member};
 use crate::service::{Error, Hub};
 use crate::store::activity::Counts;
 use crate::store::audit::chain::Waiting;
 use crate::store::{self, Tx};
 
+/// From so many events on, those that are written together are closed together. Fewer wait for those beside them:
+/// heads stay for good.
+pub(super) const ENOUGH: usize = MOST_EVENTS / 2;
 /// Batches whose events go in one transaction.
 const AT_ONCE: u64 = 5;
 
@@ -24,7 +28,7 @@ impl Hub {
     /// [`Error::Store`].
     pub async fn seal_audit(&self) -> Result<(), Error> {
         while store::audit::chain::any_waits(&self.store).await? {
-            let tx = self.store.begin().await?;
+            let tx = self.store.begin_record().await?;
             if !store::audit::chain::lock(&tx).await? {
                 return Ok(());
             }
@@ -33,8 +37,9 @@ impl Hub {
             if waiting.is_empty() {
                 return Ok(());
             }
-            store::activity::add(&tx, counts(&waiting)).await?;
+            let members: Vec<Member> = waiting.iter().map(|event| event.member).collect();
             self.close_batches(&tx, waiting).await?;
+            store::audit::chain::queue::leave(&tx, &members).await?;
             tx.commit().await?;
             if !more {
                 return Ok(());
@@ -43,9 +48,23 @@ impl Hub {
         Ok(())
     }
 
-    async fn close_batches(&self, tx: &Tx, waiting: Vec<Waiting>) -> Result<(), Error> {
+    /// Stores many events and closes them at once: put into the queue, each would be written, read and removed once
+    /// more. Where another replica closes batches just now, they wait as all others do.
+    pub(super) async fn store_closed(&self, tx: &Tx, events: &[AuditEvent]) -> Result<(), Error> {
+        let proven = self.with_proofs(events)?;
+        store::audit::chain::queue::pass(tx, &proven).await?;
+        if !store::audit::chain::lock(tx).await? {
+            let members: Vec<Member> = events.iter().map(AuditEvent::member).collect();
+            return Ok(store::audit::chain::queue::enter(tx, &members).await?);
+        }
+        self.close_batches(tx, proven.into_iter().map(Waiting::from).collect()).await
+    }
+
+    /// Closes events of this transaction into a batch for each workspace, and counts them.
+    async fn close_batches(&self, tx: &Tx, events: Vec<Waiting>) -> Result<(), Error> {
+        store::activity::add(tx, counts(&events)).await?;
         let mut by_workspace: BTreeMap<Option<WorkspaceId>, Vec<Waiting>> = BTreeMap::new();
-        for event in waiting {
+        for event in events {
             by_workspace.entry(event.workspace).or_default().push(event);
         }
         let (ends, mut seq) = store::audit::chain::ends(tx, by_workspace.keys().copied()).await?;
@@ -90,7 +109,7 @@ impl Hub {
 
     /// Removes the events of some batches; true where there may be more.
     async fn remove_batches(&self, before: Millis) -> Result<bool, Error> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin_record().await?;
         if !store::audit::chain::lock(&tx).await? {
             return Ok(false);
         }
@@ -115,7 +134,7 @@ impl Hub {
 
     /// Erases the addresses of some batches; true where there may be more.
     async fn erase_addresses(&self, before: Millis) -> Result<bool, Error> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin_record().await?;
         if !store::audit::chain::lock(&tx).await? {
             return Ok(false);
         }

@@ -78,10 +78,10 @@ impl Hub {
         &self,
         tx: &Tx,
         visit: &Visit,
-        connector: &Connector,
+        (connector, method): (&Connector, Method),
         flow: &Flow,
     ) -> Result<(), Error> {
-        let attempt = self.new_attempt(visit, connector, Method::OAuth2);
+        let attempt = self.new_attempt(visit, connector, method);
         let attempt = Attempt { id: attempt_of(flow.id), hosted: flow.hosted, ..attempt };
         Ok(store::attempt::insert(tx, visit.actor.environment(), &attempt).await?)
     }

@@ -9,20 +9,24 @@ pub use outcome::{CallbackAnswer, Returned};
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::id::ConnectorId;
 use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
 use super::Visit;
-use super::flows::{FLOW, Kept};
+use super::flows::{FLOW, Kept, TEMPORARY_SECRET};
 use crate::domain::actor::Origin;
 use crate::domain::connector::Connector;
 use crate::domain::flow::Flow;
 use crate::oauth::callback::{Callback, Issuer, Outcome};
 use crate::oauth::exchange::{CodeGrant, exchange_code, prolong};
-use crate::oauth::{TokenAnswer, TokenError};
-use crate::provider::{Captured, CodeChallenge, Definition, Values};
+use crate::oauth::oauth1::{self, Temporary};
+use crate::oauth::{ClientAuth, TokenAnswer, TokenError};
+use crate::provider::{
+    AuthorizationResponse, Captured, CodeChallenge, Definition, MCP_ISSUER, MCP_NAMES_ISSUER, TOKEN_SECRET,
+    Values,
+};
 use crate::secret::PlainToken;
 use crate::service::audit::Target;
 use crate::service::credentials::capture;
@@ -36,6 +40,7 @@ struct Taken {
     visit: Visit,
     connector: Connector,
     definition: Arc<Definition>,
+    method: Method,
 }
 
 impl Hub {
@@ -52,7 +57,7 @@ impl Hub {
         origin: Origin,
     ) -> Result<Returned, Error> {
         let (taken, callback) = self.take_flow(connector, pairs, cookies, origin).await?;
-        let Taken { flow, visit, connector, definition } = taken;
+        let Taken { flow, visit, connector, definition, method } = taken;
         if let Some(code) = self.hindrance(&flow, &visit, &connector) {
             return self.fail_flow(&flow, visit, code, None).await;
         }
@@ -65,25 +70,37 @@ impl Hub {
         let kept: Kept =
             self.vault.open(&place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
         let mut values = self.connector_values(visit.actor.tenant, &connector).await?;
-        let typed = kept.values()?;
+        let mut typed = kept.values()?;
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
         }
         let endpoint = definition.authorization_endpoint(&values).map_err(|_| Error::NotFound)?;
-        if !Issuer::Endpoint(&endpoint).accepts(callback.iss.as_deref()) {
+        let found = values.get(MCP_ISSUER).map(|issuer| issuer.expose_secret().to_owned());
+        let announced = values.get(MCP_NAMES_ISSUER).is_some();
+        let issuer =
+            found.as_deref().map_or(Issuer::Endpoint(&endpoint), |name| Issuer::Exact { name, announced });
+        if !issuer.accepts(callback.iss.as_deref()) {
             return self.fail_flow(&flow, visit, "issuer_mismatch", None).await;
         }
+        let temporary_secret = typed.remove(TEMPORARY_SECRET);
         let mut material = Material::of_values(&typed);
-        if capture(&definition, Method::OAuth2, Captured::Callback(pairs), &mut material).is_err() {
+        if capture(&definition, method, Captured::Callback(pairs), &mut material).is_err() {
             return self.fail_flow(&flow, visit, "unexpected_answer", None).await;
         }
         for (name, value) in material.values().iter() {
             values.set(name, value.clone());
         }
-        let grant = code_grant(code, &flow, &kept, &definition);
-        match self.exchange(&visit, &connector, &definition, &values, &grant).await {
+        let exchanged = if let Some(secret) = temporary_secret {
+            let temporary = Temporary { token: callback.state, secret };
+            let client = (&visit, &connector);
+            self.exchange_signed(client, &definition, &values, &temporary, &code, &mut material).await
+        } else {
+            let grant = code_grant(code, &flow, &kept, &definition);
+            self.exchange(&visit, &connector, &definition, &values, &grant).await
+        };
+        match exchanged {
             Ok((answer, sent_at)) => {
-                let taken = Taken { flow, visit, connector, definition };
+                let taken = Taken { flow, visit, connector, definition, method };
                 Box::pin(self.accept_tokens(taken, material, answer, sent_at)).await
             }
             Err(error) => self.fail_exchange(&flow, visit, &error).await,
@@ -97,12 +114,10 @@ impl Hub {
         cookies: &[String],
         origin: Origin,
     ) -> Result<(Taken, Callback), Error> {
-        let names = self.callback_names(connector, pairs).await?;
-        let callback = Callback::read(pairs, &names).map_err(|error| refused(&format!("{error}.")))?;
-        let state = {
-            use secrecy::ExposeSecret as _;
-            PlainToken::presented(callback.state.expose_secret()).hash()
-        };
+        let (names, signed) = self.callback_names(connector, pairs).await?;
+        let pairs = if signed { oauth1::callback_pairs(pairs) } else { pairs.to_vec() };
+        let callback = Callback::read(&pairs, &names).map_err(|error| refused(&format!("{error}.")))?;
+        let state = { PlainToken::presented(callback.state.expose_secret()).hash() };
         let hashes: Vec<String> =
             cookies.iter().map(|cookie| PlainToken::presented(cookie).hash().into_string()).collect();
         let tx = self.store.begin().await?;
@@ -122,11 +137,12 @@ impl Hub {
             None => Self::default_connector_of(&visit, connector).ok_or(Error::NotFound)?,
         };
         let definition = self.definition_of(&connector)?;
-        Ok((Taken { flow, visit, connector, definition }, callback))
+        let method = if signed { Method::OAuth1 } else { Method::OAuth2 };
+        Ok((Taken { flow, visit, connector, definition, method }, callback))
     }
 
-    /// Why a flow that came back must not go on: its session ended, it took too long, or its connector was switched
-    /// off meanwhile.
+    /// Why a flow that came back must not go on: its session ended, it took too long, or meanwhile the subscription
+    /// ended or its connector was switched off. Its code is not exchanged then.
     fn hindrance(&self, flow: &Flow, visit: &Visit, connector: &Connector) -> Option<&'static str> {
         let now = self.now();
         if visit.session.is_over(now) {
@@ -135,16 +151,19 @@ impl Hub {
         if now >= flow.expires_at {
             return Some("flow_expired");
         }
+        if !visit.actor.tenant.may_write() {
+            return Some(Code::SubscriptionRequired.as_str());
+        }
         (!connector.enabled).then(|| Code::ConnectorDisabled.as_str())
     }
 
     /// The names of the callback's parameters hang on the connector's definition, so the flow is found without being
-    /// taken: by whatever parameter has a `state` that we know.
+    /// taken: by whatever parameter has a `state` that we know. True where they are those of OAuth 1.0a.
     async fn callback_names(
         &self,
         connector: ConnectorId,
         pairs: &[(String, String)],
-    ) -> Result<crate::provider::AuthorizationResponse, Error> {
+    ) -> Result<(AuthorizationResponse, bool), Error> {
         for (_, value) in pairs.iter().take(20) {
             let hash = PlainToken::presented(value).hash();
             let Some((environment, flow)) = store::flow::by_state(&self.store, hash.as_str()).await? else {
@@ -159,10 +178,13 @@ impl Hub {
                 None => break,
             };
             if let Some(oauth2) = definition.oauth2() {
-                return Ok(oauth2.authorization_response.clone());
+                return Ok((oauth2.authorization_response.clone(), false));
+            }
+            if definition.oauth1().is_some() {
+                return Ok((oauth1::callback_names(), true));
             }
         }
-        Ok(crate::provider::AuthorizationResponse::default())
+        Ok((AuthorizationResponse::default(), false))
     }
 
     /// A stranger's answer is written down for the owner of the flow and ends nothing.
@@ -186,13 +208,47 @@ impl Hub {
         values: &Values,
         grant: &CodeGrant,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let client = self.client(visit.actor.tenant, connector).await.ok().flatten();
-        let client = client.ok_or_else(TokenError::local)?;
+        let client = self.client_of_flow(visit, connector).await?;
         let now = self.clock.now();
         let first = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
         let now = self.clock.now();
         let answer = prolong(&self.egress, definition, values, &client, first, now).await?;
         Ok((answer, now.into()))
+    }
+
+    /// The same with temporary credentials (OAuth 1.0a); the secret of the token goes into the material.
+    async fn exchange_signed(
+        &self,
+        (visit, connector): (&Visit, &Connector),
+        definition: &Definition,
+        values: &Values,
+        temporary: &Temporary,
+        verifier: &SecretString,
+        material: &mut Material,
+    ) -> Result<(TokenAnswer, Millis), TokenError> {
+        let client = self.client_of_flow(visit, connector).await?;
+        let moment = self.signing_moment();
+        let exchanged =
+            oauth1::exchange(&self.egress, definition, values, &client, temporary, verifier, &moment).await;
+        let (answer, secret) = exchanged?;
+        material.set(TOKEN_SECRET, secret);
+        Ok((answer, moment.now.into()))
+    }
+
+    /// Why there is none is for the operator: whoever signs in can do nothing about it.
+    async fn client_of_flow(&self, visit: &Visit, connector: &Connector) -> Result<ClientAuth, TokenError> {
+        match self.client(visit.actor.tenant, connector).await {
+            Ok(client) => client.ok_or_else(TokenError::local),
+            Err(error) => {
+                tracing::error!(
+                    environment.id = %visit.actor.environment(),
+                    connector.key = connector.key,
+                    error = &error as &dyn std::error::Error,
+                    "the client of a connector could not be put together"
+                );
+                Err(TokenError::local())
+            }
+        }
     }
 
     async fn connector_of_flow(&self, flow: &Flow, visit: &Visit) -> Result<Connector, Error> {

@@ -1,7 +1,7 @@
 //! Confirmation: the back end, inside its own user's session, shows the code that the finished browser was given.
 
 use secrecy::{ExposeSecret, SecretString};
-use vouchsafe_entity::id::{EnvironmentId, SessionId};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId, SessionId};
 use vouchsafe_entity::kind::AttemptOutcome;
 
 use super::{SessionView, Visit};
@@ -20,7 +20,8 @@ impl Hub {
     /// Confirms what the code stands for.
     ///
     /// # Errors
-    /// [`Code::ConfirmationRefused`] for a wrong code or user, [`Code::ConfirmationExpired`].
+    /// [`Code::ConfirmationRefused`] for a wrong code or user, [`Code::ConfirmationExpired`],
+    /// [`Code::SubscriptionRequired`].
     pub async fn confirm_session(
         &self,
         actor: &Actor,
@@ -29,6 +30,7 @@ impl Hub {
         code: &SecretString,
     ) -> Result<SessionView, Error> {
         self.permit(actor, Action::MaintainCredentials).await?;
+        self.gate(actor).await?;
         let environment = actor.environment();
         let session = store::session::find(&self.store, environment, id).await?.ok_or(Error::NotFound)?;
         let refuse = || {
@@ -121,12 +123,15 @@ impl Hub {
             }
             tx.commit().await?;
             if held.is_none() {
-                self.drop_credential(&visit.actor, id).await?;
+                self.drop_pending(&visit.actor, id).await?;
             }
         }
         result.progress = Progress::Failed;
         result.error = Some(Code::ConfirmationExpired.as_str().to_owned());
-        result.confirmation = None;
+        // Its hash stays, so that whoever comes too late is told so.
+        if let Some(confirmation) = &mut result.confirmation {
+            confirmation.sealed_code = None;
+        }
         result.updated_at = self.now();
         let tx = self.store.begin().await?;
         self.save_result(&tx, &visit, &result).await?;
@@ -134,6 +139,15 @@ impl Hub {
         self.end_waiting(&tx, &visit, &result.connector, &ending).await?;
         tx.commit().await?;
         self.signal(session);
+        Ok(())
+    }
+
+    /// Ends a credential that still waits for its first confirmation. One that works otherwise goes on.
+    async fn drop_pending(&self, actor: &Actor, id: CredentialId) -> Result<(), Error> {
+        let found = store::credential::find(&self.store, actor.environment(), id).await?;
+        if found.is_some_and(|credential| credential.token.machine == Machine::Pending) {
+            self.drop_credential(actor, id).await?;
+        }
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! A flow up to the app: the ticket, the start page, how browser and user are bound, and the address to go on to.
 
+mod discover;
 mod send_on;
 mod ticket;
 
@@ -12,12 +13,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use vouchsafe_entity::id::{ConnectorId, FlowId};
 use vouchsafe_entity::kind::Method;
+use vouchsafe_entity::sealed::Sealed;
 
 use super::Visit;
 use crate::domain::actor::Origin;
 use crate::domain::connector::{Connector, connector_id};
 use crate::domain::flow::{FLOW_SECONDS, Flow, Ticket};
 use crate::domain::session::{ConnectResult, Progress};
+use crate::domain::workspace::Tenant;
 use crate::oauth::Pkce;
 use crate::provider::{Definition, Values};
 use crate::secret::PlainToken;
@@ -27,6 +30,8 @@ use crate::service::{Code, Error, Hub};
 use crate::store;
 
 pub(super) const FLOW: (&str, &str) = ("flow", "sealed");
+/// Under which the secret of temporary credentials is kept among the values of a flow.
+pub(super) const TEMPORARY_SECRET: &str = "oauth_temporary_secret";
 
 /// A flow that has begun: what the start page shows and the cookie that binds the browser.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub struct Started {
     pub connector: String,
     /// The provider's name.
     pub provider: String,
+    /// The slug by which its icon is asked for; none for an app without one.
+    pub icon: Option<String>,
     /// Whether the opener may answer for the user.
     pub handshake: bool,
     /// The origin that the browser will be sent to.
@@ -74,7 +81,8 @@ impl Hub {
     /// Takes a ticket and begins its flow in the browser that brought it.
     ///
     /// # Errors
-    /// [`Code::FlowRefused`] for a ticket that is used, old or none; [`Code::SessionExpired`].
+    /// [`Code::FlowRefused`] for a ticket that is used, old or none; [`Code::SessionExpired`],
+    /// [`Code::SubscriptionRequired`].
     pub async fn start_flow(&self, ticket: &str, redirect: bool, origin: Origin) -> Result<Started, Error> {
         let hash = PlainToken::presented(ticket).hash().into_string();
         let now = self.now();
@@ -96,12 +104,18 @@ impl Hub {
             return Err(useless());
         }
         self.ensure_not_over(&visit)?;
-        let (connector, definition) = self.oauth_connector(&visit, &ticket.connector).await?;
+        self.gate(&visit.actor).await?;
+        let (mut connector, definition, method) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
-        let typed = self.ticket_values(tenant, &ticket)?;
+        let mut typed = self.ticket_values(tenant, &ticket)?;
         let mut values = self.connector_values(tenant, &connector).await?;
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
+        }
+        let found = self.discovered(&visit, &mut connector, &definition, &values).await?;
+        for (name, value) in found.iter() {
+            values.set(name, value.clone());
+            typed.set(name, value.clone());
         }
         let endpoint = definition.authorization_endpoint(&values).map_err(|_| cannot_start())?;
 
@@ -110,7 +124,7 @@ impl Hub {
         let flow = self.new_flow(&visit, &connector, &ticket, &typed, &cookie, redirect).await?;
         let tx = self.store.begin().await?;
         store::flow::insert(&tx, &flow).await?;
-        self.begin_attempt(&tx, &visit, &connector, &flow).await?;
+        self.begin_attempt(&tx, &visit, (&connector, method), &flow).await?;
         self.save_result(&tx, &visit, &self.result(&ticket.connector, Progress::Started)).await?;
         let target = Target::new("flow", flow.id);
         let what = Some(format!("connector {}", ticket.connector));
@@ -122,6 +136,7 @@ impl Hub {
             cookie,
             connector: ticket.connector,
             provider: definition.name().to_owned(),
+            icon: definition.icon_slug().map(str::to_owned),
             handshake,
             authorization_origin: endpoint.origin().ascii_serialization(),
             form_post: answers_by_form(&connector, &definition),
@@ -129,16 +144,18 @@ impl Hub {
         })
     }
 
-    async fn oauth_connector(&self, visit: &Visit, key: &str) -> Result<(Connector, Arc<Definition>), Error> {
+    async fn oauth_connector(
+        &self,
+        visit: &Visit,
+        key: &str,
+    ) -> Result<(Connector, Arc<Definition>, Method), Error> {
         let connector = self.connector_named(&visit.actor, key).await?.ok_or(Error::NotFound)?;
         if !connector.enabled {
             return Err(Error::refused(Code::ConnectorDisabled, "The host app has switched this app off."));
         }
         let definition = self.definition_of(&connector)?;
-        if !Self::working_methods(&connector, &definition).contains(&Method::OAuth2) {
-            return Err(cannot_start());
-        }
-        Ok((connector, definition))
+        let method = Self::sign_in_of(&connector, &definition).ok_or_else(cannot_start)?;
+        Ok((connector, definition, method))
     }
 
     /// Writes down a second use of a ticket or `state`, as reads are written down. What was never given out says
@@ -176,6 +193,19 @@ impl Hub {
         }
     }
 
+    /// What a flow keeps until the browser is back.
+    pub(super) fn keep_in_flow(
+        &self,
+        tenant: Tenant,
+        id: FlowId,
+        verifier: &SecretString,
+        values: &Values,
+    ) -> Result<Sealed, Error> {
+        let json = values.expose_json();
+        let written = WrittenKept { verifier: verifier.expose_secret(), values: json.as_str() };
+        Ok(self.vault.seal(&place(tenant, FLOW, &id.to_string(), (0, 0)), &written)?)
+    }
+
     async fn new_flow(
         &self,
         visit: &Visit,
@@ -187,9 +217,7 @@ impl Hub {
     ) -> Result<Flow, Error> {
         let id = FlowId::new(self.ids.next());
         let pkce = Pkce::new(self.random.as_ref());
-        let json = typed.expose_json();
-        let written = WrittenKept { verifier: pkce.verifier.expose_secret(), values: json.as_str() };
-        let sealed = self.vault.seal(&place(visit.actor.tenant, FLOW, &id.to_string(), (0, 0)), &written)?;
+        let sealed = self.keep_in_flow(visit.actor.tenant, id, &pkce.verifier, typed)?;
         let now = self.now();
         Ok(Flow {
             id,

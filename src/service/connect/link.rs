@@ -70,7 +70,9 @@ impl Hub {
         let user = self.user_named(actor, user).await?.ok_or_else(|| Error::unknown("/userId", "user"))?;
         let connector =
             self.connector_of_app(actor, app).await?.ok_or_else(|| Error::unknown("/app", "app"))?;
-        let fields = self.definition_of(&connector)?.fields(Method::OAuth2);
+        let definition = self.definition_of(&connector)?;
+        let method = Self::sign_in_of(&connector, &definition).unwrap_or(Method::OAuth2);
+        let fields = definition.fields(method);
         data.retain(|name, _| fields.iter().any(|field| field.name == *name));
         let key = connector.key;
         let made = self.unconfirmed_session(actor, user.id.to_string(), Some(vec![key.clone()])).await?;

@@ -8,7 +8,7 @@ use vouchsafe_entity::millis::Millis;
 use super::Visit;
 use crate::domain::credential::Credential;
 use crate::domain::session::{ConnectResult, Progress};
-use crate::provider::Field;
+use crate::provider::{Definition, Field};
 use crate::service::integrations::{missing_scopes, pick};
 use crate::service::{Code, Error, Hub};
 use crate::store;
@@ -20,6 +20,8 @@ pub struct Standing {
     pub connector: String,
     /// The provider's name.
     pub name: String,
+    /// The slug by which its icon is asked for; none for an app without one.
+    pub icon: Option<String>,
     /// Whether the feature works without it.
     pub optional: bool,
     /// What came of it in this session.
@@ -63,6 +65,8 @@ pub struct Offer {
     pub connector: String,
     /// The provider's name.
     pub name: String,
+    /// The slug by which its icon is asked for; none for an app without one.
+    pub icon: Option<String>,
     /// The method.
     pub method: Method,
     /// What is typed first.
@@ -86,16 +90,18 @@ impl Hub {
         let credentials = self.credentials_of(environment, visit.user.id, None).await?;
         let keys: Vec<String> = visit.session.needs.iter().map(|need| need.connector.clone()).collect();
         let connectors = self.connectors_named(&visit.actor, &keys).await?;
-        let name = |key: &str| {
+        let definition = |key: &str| {
             let connector = connectors.iter().find(|connector| connector.key == key);
-            let definition = connector.and_then(|connector| self.providers().get(&connector.provider));
-            definition.map_or_else(|| key.to_owned(), |definition| definition.name().to_owned())
+            connector.and_then(|connector| self.providers().get(&connector.provider))
         };
         visit
             .session
             .needs
             .iter()
-            .map(|need| self.standing(visit, need, name(&need.connector), &results, &credentials))
+            .map(|need| {
+                let definition = definition(&need.connector);
+                self.standing(visit, need, definition.as_deref(), &results, &credentials)
+            })
             .collect()
     }
 
@@ -103,7 +109,7 @@ impl Hub {
         &self,
         visit: &Visit,
         need: &Need,
-        name: String,
+        definition: Option<&Definition>,
         results: &[ConnectResult],
         credentials: &[Credential],
     ) -> Result<Standing, Error> {
@@ -119,7 +125,8 @@ impl Hub {
             .map(|sealed| self.open_code(visit.actor.tenant, visit.session.id, &need.connector, sealed));
         Ok(Standing {
             connector: need.connector.clone(),
-            name,
+            name: definition.map_or(need.connector.as_str(), Definition::name).to_owned(),
+            icon: definition.and_then(Definition::icon_slug).map(str::to_owned),
             optional: need.optional,
             credential: serving.map(|c| (c.id, c.health(now).status)),
             account: serving.and_then(|c| c.account.as_ref()).map(|account| account.label.clone()),
@@ -182,6 +189,7 @@ impl Hub {
         Ok(Offer {
             connector: connector.key.clone(),
             name: definition.name().to_owned(),
+            icon: definition.icon_slug().map(str::to_owned),
             method: chosen,
             fields: definition.fields(chosen),
             others,

@@ -32,7 +32,7 @@ pub struct ReconnectLink {
 /// A hosted link whose outcome a back end must confirm leads back to it.
 pub(super) fn no_way_back() -> Error {
     let detail = "What comes of a hosted link waits for your back end, which has no page to come back to. Set the \
-        return address of this environment in its settings first.";
+        return address of this environment in its settings first, or let links go without that confirmation there.";
     Error::refused(Code::BindingTooWeak, detail)
 }
 

@@ -154,10 +154,11 @@ impl Hub {
         let user = self.session_user(&tx, actor, new.user).await?;
         let now = self.now();
         let secret = PlainToken::random(self.random.as_ref());
+        let of_link = secret.for_link();
         let mut session = Session {
             id: SessionId::new(self.ids.next()),
             user: user.id,
-            secret_hash: secret.hash().into_string(),
+            secret_hash: of_link.hash().into_string(),
             integration: new.integration,
             needs,
             allowed_origins: origins,
@@ -170,7 +171,8 @@ impl Hub {
             created_at: now,
             expires_at: now.plus_seconds(seconds),
         };
-        let credentials = store::credential::of_user(&tx, actor.environment(), user.id, None).await?;
+        let found = store::credential::of_user(&tx, actor.environment(), user.id, None).await?;
+        let credentials: Vec<_> = found.into_iter().map(|credential| self.seen(credential)).collect();
         check_reconnect(&mut session, &credentials)?;
         let reused = self.reused(&session, &credentials);
         if session.credential.is_none() && Self::is_satisfied(&session, &reused) {
@@ -187,7 +189,7 @@ impl Hub {
         let token = PlainToken::presented(&format!("{}.{}", session.id, secret.expose()));
         let returns = session.return_url.is_some() || environment.settings.default_return_url.is_some();
         let unconfirmable = Self::needs_code(&session, &environment.settings, true, None) && !returns;
-        let link = self.hosted_link(session.id, &secret).expose().to_owned();
+        let link = self.hosted_link(session.id, &of_link).expose().to_owned();
         Ok(CreatedSession { connect_url: (!unconfirmable).then_some(link), session, token })
     }
 
@@ -332,7 +334,11 @@ impl Hub {
         match session.confirm {
             Some(Confirm::Backend) => true,
             Some(Confirm::Browser) => false,
-            None => hosted && settings.confirm_hosted_links && binding != Some(Binding::Opener),
+            None => {
+                // Where no page may frame a modal there is none, and whoever went on came by a link.
+                let framed = !session.allowed_origins.is_empty() || !settings.allowed_origins.is_empty();
+                settings.confirm_hosted_links && (hosted || !framed) && binding != Some(Binding::Opener)
+            }
         }
     }
 

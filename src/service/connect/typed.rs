@@ -9,6 +9,7 @@ use super::attempts::stored;
 use super::callback::{CallbackAnswer, with_outcome};
 use super::grant::{Destination, Grant};
 use crate::domain::connector::Connector;
+use crate::domain::credential::is_sign_in;
 use crate::domain::flow::{FLOW_SECONDS, Flow};
 use crate::provider::{Definition, FieldSource};
 use crate::secret::PlainToken;
@@ -57,12 +58,15 @@ impl Hub {
     /// Tests and stores what was typed in the modal.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`super::Code::CredentialRejected`], [`super::Code::ProviderUnreachable`].
+    /// [`Error::Invalid`], [`super::Code::CredentialRejected`], [`super::Code::ProviderUnreachable`],
+    /// [`super::Code::SubscriptionRequired`], [`super::Code::RateLimited`].
     pub async fn connect_typed(&self, visit: &Visit, typed: Typed) -> Result<TypedOutcome, Error> {
+        self.visit_limits.key(visit.session.id)?;
         self.ensure_not_over(visit)?;
+        self.gate(&visit.actor).await?;
         visit.session.need(&typed.connector).ok_or_else(|| Error::unknown("/connector", "connector"))?;
         let offer = self.offer(visit, &typed.connector, Some(typed.method)).await?;
-        if offer.method != typed.method || typed.method == Method::OAuth2 {
+        if offer.method != typed.method || is_sign_in(typed.method) {
             return Err(Error::unknown("/method", "method"));
         }
         let connector = self.connector_named(&visit.actor, &typed.connector).await?.ok_or(Error::NotFound)?;

@@ -16,7 +16,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use vouchsafe_entity::id::ConnectorId;
 use vouchsafe_entity::kind::Method;
 
 /// A connector as it is PUT. The outer none of a secret keeps what is there, the inner none removes it.
@@ -84,17 +83,23 @@ impl Hub {
         key: &str,
         new: NewConnector,
     ) -> Result<(ConnectorView, bool), Error> {
+        let fresh = loop {
+            if let Some(fresh) = self.try_to_put(actor, key, new.clone()).await? {
+                break fresh;
+            }
+        };
+        Ok((self.get_connector(actor, key, None).await?, fresh))
+    }
+
+    /// True where it is new; none where somebody else put it meanwhile, since the secrets that stay are theirs.
+    async fn try_to_put(&self, actor: &Actor, key: &str, new: NewConnector) -> Result<Option<bool>, Error> {
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
         // What is asked of users is everyday work; where their credentials go is not.
         let everyday = before.as_ref().is_some_and(|before| new.changes_scopes_alone(before));
         let action = if everyday { Action::EditIntegrations } else { Action::ConfigureConnectors };
         self.permit(actor, action).await?;
         self.gate(actor).await?;
-        let moves = before.as_ref().filter(|before| before.provider != new.provider);
-        let settled = match moves {
-            Some(before) => before.explicit || self.has_credentials(actor, before.id).await?,
-            None => false,
-        };
+        let settled = self.is_settled(actor, before.as_ref(), &new).await?;
         let definition = self.checked_definition(key, &new, settled)?;
         self.check_references(actor, key, &new, &definition).await?;
         let secrets = match &before {
@@ -102,6 +107,9 @@ impl Hub {
             None => ConnectorSecrets::default(),
         };
         let (plain, secrets) = split_variables(&definition, &new, secrets)?;
+        // A client that registered itself stays where none is given.
+        let registered = before.as_ref().filter(|_| definition.mcp().is_some());
+        let registered = registered.and_then(|before| before.client_id.clone());
 
         let mut connector = Connector {
             id: connector_id(actor.environment(), key),
@@ -110,7 +118,7 @@ impl Hub {
             enabled: new.enabled,
             explicit: true,
             methods: new.methods,
-            client_id: new.client_id,
+            client_id: new.client_id.or(registered),
             has_client_secret: secrets.client_secret.is_some(),
             scopes: new.scopes,
             authorization_params: new.authorization_params,
@@ -124,9 +132,12 @@ impl Hub {
         };
         connector.sealed = self.seal_connector(actor.tenant, &connector, &secrets)?;
         let references = placed_references(&connector, &secrets);
-        let fresh = before.is_none_or(|before| !before.explicit);
 
         let tx = self.store.begin().await?;
+        let there = store::connector::lock(&tx, actor.environment(), connector.id).await?;
+        if there.map(|there| there.version) != before.as_ref().map(|before| before.version) {
+            return Ok(None);
+        }
         store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
         // Its client may have been mended: one credential tries it at once.
         store::connector::probe_soon(&tx, actor.environment(), connector.id, self.now()).await?;
@@ -135,15 +146,27 @@ impl Hub {
         self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
         tx.commit().await?;
         self.connectors.forget(&(actor.environment(), connector.id));
-        Ok((self.get_connector(actor, key).await?, fresh))
+        Ok(Some(before.is_none_or(|before| !before.explicit)))
     }
 
-    async fn has_credentials(&self, actor: &Actor, id: ConnectorId) -> Result<bool, Error> {
-        let counts = store::connector::count_credentials(&self.store, actor.environment(), vec![id]).await?;
+    /// Whether the connector has another provider, and somebody relies on it.
+    async fn is_settled(
+        &self,
+        actor: &Actor,
+        before: Option<&Connector>,
+        new: &NewConnector,
+    ) -> Result<bool, Error> {
+        let Some(before) = before.filter(|before| before.provider != new.provider) else {
+            return Ok(false);
+        };
+        if before.explicit {
+            return Ok(true);
+        }
+        let (store, here) = (&self.store, actor.environment());
+        let counts = store::connector::count_credentials_up_to(store, here, vec![before.id], 0).await?;
         Ok(!counts.is_empty())
     }
 
-    /// `settled`: the connector has another provider, and somebody relies on it.
     fn checked_definition(
         &self,
         key: &str,

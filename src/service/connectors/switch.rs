@@ -22,11 +22,13 @@ impl Hub {
             self.gate(actor).await?;
         }
         let environment = actor.environment();
-        let mut connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
-        connector.enabled = on;
-        connector.explicit = true;
+        let found = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
         let action = if on { "connector.enable" } else { "connector.disable" };
         let tx = self.store.begin().await?;
+        // One that exists by default has no row yet.
+        let mut connector = store::connector::lock(&tx, environment, found.id).await?.unwrap_or(found);
+        connector.enabled = on;
+        connector.explicit = true;
         store::connector::save(&tx, environment, &connector, self.now()).await?;
         self.record(&tx, actor, action, Target::new("connector", key), None).await?;
         tx.commit().await?;

@@ -197,7 +197,7 @@ fn of_client(name: &str, error: &TokenError) -> TestStep {
         FailClass::Throttled => {
             step(Finding::Unsure, format!("{name} asks to wait. Try again in a few minutes."))
         }
-        FailClass::Local => step(Finding::Unsure, asked_of_users(name)),
+        FailClass::Local | FailClass::Unopened => step(Finding::Unsure, asked_of_users(name)),
         FailClass::NotSent | FailClass::Ambiguous if error.status.is_none() => {
             let cause: &dyn std::error::Error = match &error.cause {
                 Some(Cause::Egress(cause)) => cause,

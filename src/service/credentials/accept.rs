@@ -4,8 +4,8 @@ use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::Account;
 use crate::domain::refresh::is_minted;
-use crate::oauth::{TokenAnswer, TokenError};
-use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, Values};
+use crate::oauth::{Cause, TokenAnswer, TokenError};
+use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, RenderError, Values};
 use crate::service::check::{Checked, refusal};
 use crate::service::material::Material;
 use crate::service::{Code, Error, Hub};
@@ -41,6 +41,7 @@ impl Hub {
         typed: &Values,
         verify: bool,
     ) -> Result<Accepted, Error> {
+        definition.check_key(method, typed).map_err(|error| Error::fields("/data", vec![error]))?;
         let mut material = Material::of_values(typed);
         let sent_at = self.now();
         let mints = is_minted(method) && verify;
@@ -180,11 +181,18 @@ fn unexpected(definition: &Definition, status: Option<u16>) -> Error {
 
 /// What a refused token request says to whoever typed the values.
 pub(in crate::service) fn rejected(definition: &Definition, error: &TokenError) -> Error {
+    if error.cause == Some(Cause::Render(RenderError::Missing("scope".to_owned()))) {
+        let detail =
+            format!("Name the scopes of the connector first: {} asks for at least one.", definition.name());
+        return Error::refused(Code::ConnectorIncomplete, detail);
+    }
     let outcome = match error.class {
         FailClass::Refused | FailClass::Revoked | FailClass::Client => CheckOutcome::WrongKey,
         FailClass::Other if matches!(error.status, Some(400 | 401 | 403)) => CheckOutcome::WrongKey,
         FailClass::NotSent | FailClass::Ambiguous | FailClass::Throttled => CheckOutcome::Unreachable,
-        FailClass::Unreadable | FailClass::Local | FailClass::Other => CheckOutcome::Unexpected,
+        FailClass::Unreadable | FailClass::Local | FailClass::Unopened | FailClass::Other => {
+            CheckOutcome::Unexpected
+        }
     };
     let checked = Checked { outcome, status: error.status, body: None };
     refusal(definition, &checked).unwrap_or(Error::internal("a failed token request that is no refusal"))

@@ -129,7 +129,8 @@ impl Hub {
     ) -> Result<Vec<Credential>, Error> {
         self.permit(actor, Action::ListCredentials).await?;
         let ids = &ids[..ids.len().min(200)];
-        Ok(store::credential::some(&self.store, actor.environment(), ids).await?)
+        let found = store::credential::some(&self.store, actor.environment(), ids).await?;
+        Ok(found.into_iter().map(|credential| self.seen(credential)).collect())
     }
 
     /// How many credentials fit `query`, counted up to `most` and one more.

@@ -7,7 +7,7 @@ use vouchsafe_entity::kind::Method;
 use super::accept::Accepted;
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
-use crate::domain::credential::{Credential, Machine, Token};
+use crate::domain::credential::{Credential, Machine, Token, is_sign_in, is_typed_key};
 use crate::domain::role::Action;
 use crate::domain::user::User;
 use crate::provider::{Definition, FieldSource, Values};
@@ -83,15 +83,16 @@ impl Hub {
             let detail = format!("The connector `{}` is switched off.", connector.key);
             return Err(Error::refused_at(Code::ConnectorDisabled, "/connector", detail));
         }
-        Self::ensure_complete(connector, &definition, "/connector")?;
         let method = typed_method(connector, &definition, new.method)?;
+        Self::ensure_complete(connector, &definition, "/connector")?;
         let mut checker = Checker::default();
         checker.optional_text("/name", new.name.as_deref(), 200);
         checker.metadata("/metadata", &new.metadata);
         let end = checker.end(new.expires_at.as_deref(), new.period.as_deref(), self.now());
-        let by_hand = matches!(method, Method::ApiKey | Method::Basic);
+        let by_hand = is_typed_key(method);
         let message = "Only keys can be given an end; this credential is renewed by itself.";
-        checker.ensure(end.is_none() || by_hand, "/expiresAt", "not_settable", message);
+        let given = if new.period.is_some() { "/period" } else { "/expiresAt" };
+        checker.ensure(end.is_none() || by_hand, given, "not_settable", message);
         let values = match definition.validate_fields(method, &new.data, FieldSource::User) {
             Ok(values) => values,
             Err(errors) => {
@@ -130,6 +131,7 @@ impl Hub {
             connector: connector.key.clone(),
             connector_enabled: connector.enabled,
             connector_failing: connector.failing.is_some(),
+            key_missing: false,
             provider: connector.provider.clone(),
             method: accepted.method,
             name: label.map_or_else(
@@ -160,6 +162,7 @@ impl Hub {
                 due_at: None,
                 lease_seq: 0,
                 attempt: None,
+                tried_at: None,
                 fail_class: None,
                 fail_count: 0,
                 announced: None,
@@ -196,7 +199,7 @@ fn typed_method(
     named: Option<Method>,
 ) -> Result<Method, Error> {
     let working = Hub::working_methods(connector, definition);
-    let typed: Vec<Method> = working.iter().copied().filter(|method| *method != Method::OAuth2).collect();
+    let typed: Vec<Method> = working.iter().copied().filter(|method| !is_sign_in(*method)).collect();
     let oauth_only = || {
         let detail = format!(
             "{} is connected by signing in: make a connect session and let the user open it.",
@@ -205,7 +208,8 @@ fn typed_method(
         Error::refused_at(Code::OAuthConnector, "/connector", detail)
     };
     match (named, typed.as_slice()) {
-        (_, []) | (Some(Method::OAuth2), _) => Err(oauth_only()),
+        (_, []) => Err(oauth_only()),
+        (Some(method), _) if is_sign_in(method) => Err(oauth_only()),
         (Some(method), typed) if typed.contains(&method) => Ok(method),
         (None, [only]) => Ok(*only),
         (given, typed) => {

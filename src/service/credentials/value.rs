@@ -129,6 +129,7 @@ impl Hub {
         token.epoch += 1;
         token.version += 1;
         token.attempt = None;
+        token.tried_at = None;
         token.fail_class = None;
         token.fail_count = 0;
     }

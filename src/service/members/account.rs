@@ -54,6 +54,6 @@ impl Hub {
         let target = Target::new("member", member.id);
         self.record_member(&tx, who, "member.change_password", target, None).await?;
         tx.commit().await?;
-        self.enter(&member, None, &counting, browser, "member.sign_in").await
+        self.enter(&member, None, Some(&counting), browser, "member.sign_in").await
     }
 }

@@ -10,7 +10,6 @@ use vouchsafe_entity::kind::{MemberStage, Role};
 use super::passwords::check_password;
 use super::session::{Browser, SignedIn};
 use super::sign_in::Entry;
-use crate::domain::audit::AuditEvent;
 use crate::domain::mail::InvitationLetter;
 use crate::domain::member::{INVITATION_SECONDS, Invitation, Member, normal_email};
 use crate::domain::role::{Action, may_grant};
@@ -159,15 +158,8 @@ impl Hub {
     pub async fn invite_owner(&self, workspace: &str) -> Result<Url, Error> {
         let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
         let (invitation, link) = self.new_invitation(&workspace, None, Role::Owner, None)?;
-        let event = AuditEvent {
-            workspace: Some(workspace.id),
-            actor_type: "operator".into(),
-            ..self.own_event(
-                "member.invite",
-                Target::new("invitation", invitation.id),
-                Some("owner".to_owned()),
-            )
-        };
+        let target = Target::new("invitation", invitation.id);
+        let event = self.operator_event(workspace.id, "member.invite", target, Some("owner".to_owned()));
         let tx = self.store.begin().await?;
         store::invitation::replace(&tx, workspace.id, None).await?;
         store::invitation::insert(&tx, &invitation).await?;

@@ -61,7 +61,7 @@ impl SignedIn {
         strong
             && self.workspace.settings.totp_required
             && self.member.totp.is_none()
-            && self.member.subject.is_none()
+            && !self.member.has_single_sign_on_alone()
     }
 
     /// As what they act.
@@ -72,7 +72,7 @@ impl SignedIn {
             settings: self.role_settings(),
             proven_at: self.session.proven_at,
             // An identity provider asks for what it asks for.
-            has_authenticator: self.member.totp.is_some() || self.member.subject.is_some(),
+            has_authenticator: self.member.totp.is_some() || self.member.has_single_sign_on_alone(),
             must_enrol: self.must_enrol(),
         }
     }

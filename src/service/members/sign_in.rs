@@ -55,7 +55,7 @@ impl Hub {
             tx.commit().await?;
             return Ok(SignIn::CodeWanted(token));
         }
-        self.enter(&member, None, &counting, browser, "member.sign_in").await.map(SignIn::Done)
+        self.enter(&member, None, Some(&counting), browser, "member.sign_in").await.map(SignIn::Done)
     }
 
     /// Finishes signing in by the code of the authenticator. `token` is the cookie that the password gave.
@@ -69,15 +69,16 @@ impl Hub {
             let error = self.refuse_sign_in(&member.email, browser, "code").await?;
             return Err(error);
         }
-        self.enter(&member, Some(&session), &counting, browser, "member.sign_in").await
+        self.enter(&member, Some(&session), Some(&counting), browser, "member.sign_in").await
     }
 
-    /// Begins a full session with an id of its own, and ends the one that waited.
+    /// Begins a full session with an id of its own, and ends the one that waited. The tries that led here are forgotten,
+    /// where they were counted for the account.
     pub(super) async fn enter(
         &self,
         member: &Member,
         waiting: Option<&MemberSession>,
-        counting: &Counting,
+        counting: Option<&Counting>,
         browser: &Browser,
         action: &'static str,
     ) -> Result<Entry, Error> {
@@ -87,7 +88,9 @@ impl Hub {
             store::member_session::end(&tx, member.workspace, member.id, session.id).await?;
         }
         let token = self.begin_session(&tx, member, MemberStage::Full, browser).await?;
-        self.forget_tries(&tx, counting).await?;
+        if let Some(counting) = counting {
+            self.forget_tries(&tx, counting).await?;
+        }
         self.insert_audit(&tx, &[self.sign_in_event(member, browser, action)]).await?;
         tx.commit().await?;
         Ok(Entry { token, mark })
@@ -177,6 +180,6 @@ impl Hub {
 }
 
 /// A workspace that nobody is a member of.
-const fn nowhere() -> vouchsafe_entity::id::WorkspaceId {
+pub(super) const fn nowhere() -> vouchsafe_entity::id::WorkspaceId {
     vouchsafe_entity::id::WorkspaceId::new(uuid::Uuid::nil())
 }

@@ -34,18 +34,34 @@ impl Hub {
         };
         let tx = self.store.begin().await?;
         let mut wait = self.count_one(&tx, &account, what).await?;
-        if wait.is_none()
-            && let Some(address) = browser.origin.address
-        {
-            let key = self.bucket("address", &network(address))?;
-            wait = self.count_one(&tx, &key, Counted::Address).await?;
+        if wait.is_none() {
+            wait = self.count_network(&tx, browser).await?;
         }
         if let Some(seconds) = wait {
-            let detail = format!("That was tried too often. Wait {} and try again.", in_words(seconds));
-            return Err(Error::later(Code::RateLimited, detail, seconds));
+            return Err(too_often(seconds));
         }
         tx.commit().await?;
         Ok(Counting { account })
+    }
+
+    /// Counts a try that names no account.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`], with the seconds to wait.
+    pub(super) async fn count_address(&self, browser: &Browser) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        if let Some(seconds) = self.count_network(&tx, browser).await? {
+            return Err(too_often(seconds));
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn count_network(&self, tx: &Tx, browser: &Browser) -> Result<Option<u64>, Error> {
+        let Some(address) = browser.origin.address else {
+            return Ok(None);
+        };
+        let key = self.bucket("address", &network(address))?;
+        self.count_one(tx, &key, Counted::Address).await
     }
 
     async fn count_one(&self, tx: &Tx, key: &str, what: Counted) -> Result<Option<u64>, Error> {
@@ -85,6 +101,11 @@ impl Hub {
     fn mark_mac(&self, email: &str, nonce: &str) -> Result<String, Error> {
         Ok(self.vault.mac(KeyPurpose::Requests, &[MARK, email.as_bytes(), nonce.as_bytes()])?)
     }
+}
+
+fn too_often(seconds: u64) -> Error {
+    let detail = format!("That was tried too often. Wait {} and try again.", in_words(seconds));
+    Error::later(Code::RateLimited, detail, seconds)
 }
 
 /// An address, or the network that one customer usually has of the newer kind.

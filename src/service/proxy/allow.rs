@@ -13,6 +13,7 @@ use crate::domain::credential::ServedCredential;
 use crate::provider::{Authority, RenderError};
 use crate::service::tokens::Served;
 use crate::service::{Code, Error, Hub};
+use crate::signing::Signer;
 
 /// A call that may be made, and what is put into it.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub(super) struct Allowed {
     /// What the hub injects.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) query: Vec<(String, SecretString)>,
+    /// Who signs the call, where its credential does not travel.
+    pub(super) signer: Option<Signer>,
     /// The app that is called; none where the caller gave an address.
     pub(super) app: Option<CalledApp>,
 }
@@ -43,7 +46,8 @@ pub(super) struct CalledApp {
 impl Allowed {
     /// The names of the headers that the caller can't set.
     pub(super) fn injected(&self) -> Vec<&HeaderName> {
-        self.headers.iter().map(|(name, _)| name).collect()
+        let signed = self.signer.as_ref().map(Signer::owns).into_iter().flatten();
+        self.headers.iter().map(|(name, _)| name).chain(signed).collect()
     }
 
     /// The names of the query parameters that the caller can't set.
@@ -111,6 +115,7 @@ impl Hub {
             (base.at(&to).ok_or(Error::internal("a host that is none"))?, None)
         };
         let placement = definition.placement(credential.condition.method, &values).map_err(unfit)?;
+        let signer = definition.signer(credential.condition.method, &values).map_err(unfit)?;
         self.uses.note(actor.environment(), &credential, self.now());
         Ok(Allowed {
             // A port stands literally in a definition, so the one of the address is the definition's.
@@ -120,6 +125,7 @@ impl Hub {
             own_query,
             headers: placement.headers,
             query: placement.query,
+            signer,
             app: Some(CalledApp {
                 connector: connector.key.clone(),
                 connector_id: connector.id,
@@ -133,5 +139,6 @@ impl Hub {
 /// An address of the caller's: whether it may be called is decided by the secrets in the call.
 fn allow_address(address: &str) -> Result<Allowed, Error> {
     let (base, to, own_query) = given(address)?;
-    Ok(Allowed { base, to, named_port: None, own_query, headers: Vec::new(), query: Vec::new(), app: None })
+    let (headers, query) = (Vec::new(), Vec::new());
+    Ok(Allowed { base, to, named_port: None, own_query, headers, query, signer: None, app: None })
 }

@@ -14,11 +14,14 @@ use super::{dynamic_text, media_type, query};
 use crate::egress::StreamBody;
 use crate::service::references::OpenSecrets;
 use crate::service::{Code, Error};
+use crate::signing::Content;
 
 /// A body of a known length up to this is kept, so that the call can be made again.
 const KEPT: u64 = 64 * 1024;
 /// A body whose references are resolved has at most so many bytes.
 const RESOLVED: usize = 1024 * 1024;
+/// A body that is signed as a whole has at most so many bytes.
+const SIGNED: usize = 8 * 1024 * 1024;
 /// A caller may pause so long.
 const PAUSE: Duration = Duration::from_mins(1);
 
@@ -58,6 +61,22 @@ impl Payload {
         match length {
             Some(length) if length <= KEPT => Ok(Self::Whole(read(body, RESOLVED).await?)),
             _ => Ok(Self::Streamed(Some(body))),
+        }
+    }
+
+    /// The same with all of it read, for those who sign it.
+    pub(super) async fn at_hand(self) -> Result<Self, Error> {
+        match self {
+            Self::Streamed(Some(body)) => Ok(Self::Whole(read(body, SIGNED).await?)),
+            there => Ok(there),
+        }
+    }
+
+    /// What is known of the body before it is sent.
+    pub(super) fn content(&self) -> Content<'_> {
+        match self {
+            Self::Whole(bytes) | Self::Dynamic(bytes, _) => Content::Whole(bytes),
+            Self::Streamed(_) => Content::Streamed,
         }
     }
 
@@ -146,7 +165,8 @@ async fn read(mut body: StreamBody, most: usize) -> Result<Bytes, Error> {
             continue;
         };
         if bytes.len() + data.len() > most {
-            let detail = "A body whose references are resolved has at most 1 MiB.";
+            let most = most / (1024 * 1024);
+            let detail = format!("A body that the hub must read before it is sent has at most {most} MiB.");
             return Err(Error::refused(Code::BodyTooLarge, detail));
         }
         bytes.extend_from_slice(&data);

@@ -14,6 +14,7 @@ use crate::domain::actor::Actor;
 use crate::egress::{NotSent, StreamBody, StreamError};
 use crate::service::tokens::Served;
 use crate::service::{Code, Error, Hub};
+use crate::signing::strict_query;
 
 impl Hub {
     /// Makes a prepared call and gives its answer as it comes.
@@ -92,8 +93,12 @@ impl Hub {
         entry: &Entry,
     ) -> Result<Result<Response<StreamBody>, StreamError>, Error> {
         let allowed = &prepared.allowed;
-        let query = query::with(prepared.query.as_deref(), &allowed.query);
+        let mut query = query::with(prepared.query.as_deref(), &allowed.query);
+        if allowed.signer.is_some() {
+            query = query.as_deref().map(strict_query);
+        }
         let address = allowed.base.address(&prepared.path, query.as_deref())?;
+        let signature = self.signature(prepared, &address)?;
         let body = prepared.payload.take().ok_or(Error::internal("a body that was sent already"))?;
         let mut request = Request::new(entry.counting(body));
         *request.method_mut() = prepared.method.clone();
@@ -103,6 +108,7 @@ impl Hub {
         for (name, value) in &allowed.headers {
             headers.insert(name.clone(), value.clone());
         }
+        headers.extend(signature);
         let port = allowed.named_port;
         Ok(self.egress.stream(request, port).await)
     }
@@ -150,12 +156,7 @@ fn is_idempotent(method: &Method) -> bool {
 
 fn unanswered(allowed: &Allowed, failure: StreamError) -> Error {
     let host = &allowed.to.host;
-    tracing::info!(
-        host,
-        error = &failure as &dyn std::error::Error,
-        cause = std::error::Error::source(&failure).map(tracing::field::display),
-        "a call through the hub had no answer"
-    );
+    tracing::info!(host, error = &failure as &dyn std::error::Error, "a call through the hub had no answer");
     match failure {
         StreamError::Idle => {
             Error::refused(Code::ProviderTimeout, format!("`{host}` took too long to answer."))

@@ -77,7 +77,7 @@ pub(super) fn given(text: &str) -> Result<(Base, Authority, Option<String>), Err
     let wrong = || {
         let message =
             "Write an absolute address such as https://api.acme.test/v1, without user name or fragment.";
-        Error::invalid("/Vouchsafe-Url", "invalid_url", message)
+        Error::invalid("/vouchsafe-url", "invalid_url", message)
     };
     let (_, rest) = text.split_once("://").ok_or_else(wrong)?;
     if text.contains('#') || text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(4_096), ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(10_000), ..ProptestConfig::default() })]
 
         #[test]
         fn no_path_or_query_leaves_the_host(

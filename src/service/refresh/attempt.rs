@@ -11,7 +11,7 @@ use super::kept::{Kept, Spent};
 use super::throttle::Pass;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine, Resting};
-use crate::domain::refresh::{Claim, Failure, NotClaimed, Reuse, is_minted};
+use crate::domain::refresh::{Claim, NotClaimed, is_minted};
 use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
@@ -28,8 +28,6 @@ const START_WITHIN: Duration = Duration::from_secs(10);
 pub(in crate::service) const PROBE_EVERY: i64 = 300_000;
 /// A credential whose definition is gone is looked at so often, in milliseconds.
 const WITHOUT_DEFINITION: i64 = 900_000;
-/// Those that wait for one host come back spread over so many milliseconds.
-const SPREAD: i64 = 30_000;
 /// How long an attempt of another node is waited for, and how often it is looked at.
 const ELSEWHERE: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_millis(200);
@@ -38,7 +36,13 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(super) struct Claimed {
     pub(super) credential: Credential,
     pub(super) material: Material,
-    /// The database's present moment, when it was claimed.
+    begun: Begun,
+}
+
+/// When something was claimed.
+#[derive(Clone, Copy)]
+struct Begun {
+    /// The database's present moment.
     at: Millis,
     /// The same on a clock that never jumps.
     uptime: Duration,
@@ -73,6 +77,13 @@ impl Hub {
         let Some(credential) = found.filter(|credential| credential.token.version == version) else {
             return Ok(());
         };
+        if self.may_refresh() && !self.has_key(tenant, &credential).await {
+            // Nothing will be sent, so it takes nobody's place among the calls.
+            return match self.claim(tenant, id, version, forced).await? {
+                Asked::Claimed(claimed) => self.return_claim(tenant, &claimed.credential).await,
+                Asked::Elsewhere | Asked::Nothing => Ok(()),
+            };
+        }
         let Some(course) = self.course(tenant, &credential).await? else {
             return Ok(());
         };
@@ -101,9 +112,7 @@ impl Hub {
             Ok(answer) => self.land(tenant, &kept.spent, &course.definition, &answer).await,
             Err(error) => {
                 self.commit_failure(tenant, &claimed.credential, &error).await?;
-                let held = error.class == FailClass::Unreadable
-                    && self.reuse_of(&claimed.credential) != Reuse::Static;
-                if held {
+                if self.is_held(&claimed.credential, &error) {
                     self.keep_unread(kept.spent.number);
                 } else {
                     self.journal_done(kept.spent.number);
@@ -158,7 +167,7 @@ impl Hub {
         if !credential.is_renewable() || ended {
             return Ok(Asked::Nothing);
         }
-        let uptime = self.clock.uptime();
+        let begun = Begun { at: now, uptime: self.clock.uptime() };
         let owner = self.owner();
         let claim = Claim {
             version,
@@ -175,77 +184,63 @@ impl Hub {
             Err(NotClaimed::Quarantined(until)) => {
                 credential.token = credential.token.quarantined(until, now);
                 self.announce(&tx, tenant, &mut credential).await?;
-                return self.put_off(tx, tenant, &credential, guard).await;
+                self.put_off(tx, tenant, &credential, guard).await?;
+                return Ok(Asked::Nothing);
             }
             Err(NotClaimed::Moved | NotClaimed::NotBefore(_) | NotClaimed::Ended) => {
                 return Ok(Asked::Nothing);
             }
         };
+        Box::pin(self.prove_claim(tx, tenant, credential, guard, begun)).await
+    }
+
+    /// Writes a claim that the machine allows, unless its provider or its connector is to be left alone now, or its
+    /// sealed object doesn't open.
+    async fn prove_claim(
+        &self,
+        tx: Tx,
+        tenant: Tenant,
+        mut credential: Credential,
+        guard: Guard,
+        begun: Begun,
+    ) -> Result<Asked, Error> {
+        let (id, now) = (credential.id, begun.at);
         if let Machine::Refreshing { from: Resting::Suspect { since }, .. } = credential.token.machine
             && let Some(until) = self.paused_until(&tx, &credential.provider, now).await?
         {
             let next_try_at = until.plus(self.spread(60_000));
             credential.token.machine = Machine::Suspect { since, next_try_at };
             credential.token.attempt = None;
-            return self.put_off(tx, tenant, &credential, guard).await;
+            self.put_off(tx, tenant, &credential, guard).await?;
+            return Ok(Asked::Nothing);
         }
-        if credential.connector_failing {
-            let next = now.plus(PROBE_EVERY);
-            let (environment, connector) = (tenant.environment, credential.connector_id);
-            if !store::connector::take_probe(&tx, environment, connector, now, next).await? {
-                return Ok(Asked::Nothing);
-            }
+        let Ok(material) = self.open_material(tenant, &credential) else {
+            self.put_aside(tx, tenant, credential, guard).await?;
+            return Ok(Asked::Nothing);
+        };
+        if credential.connector_failing && !Self::takes_probe(&tx, tenant, &credential, now).await? {
+            return Ok(Asked::Nothing);
         }
-        let material = self.open_material(tenant, &credential)?;
-        let at = (credential.token.epoch, version);
+        let at = (guard.epoch, guard.version);
         credential.token.sealed = Some(self.seal_material(tenant, CURRENT, id, at, &material)?);
         if !store::credential::save_token(&tx, tenant.environment, id, &credential.token, guard, None).await?
         {
             return Ok(Asked::Nothing);
         }
         tx.commit().await?;
-        Ok(Asked::Claimed(Box::new(Claimed { credential, material, at: now, uptime })))
+        Ok(Asked::Claimed(Box::new(Claimed { credential, material, begun })))
     }
 
-    /// Writes down that nothing is sent now.
-    async fn put_off(
-        &self,
-        tx: Tx,
+    /// Whether it is this credential's turn to ask for all of its connector.
+    async fn takes_probe(
+        tx: &Tx,
         tenant: Tenant,
         credential: &Credential,
-        guard: Guard,
-    ) -> Result<Asked, Error> {
-        let token = &credential.token;
-        store::credential::save_token(&tx, tenant.environment, credential.id, token, guard, None).await?;
-        tx.commit().await?;
-        Ok(Asked::Nothing)
-    }
-
-    /// No call can be made before `until`: the row waits like any other that failed, and stands in nobody's way.
-    async fn postpone(
-        &self,
-        tenant: Tenant,
-        credential: &Credential,
-        class: FailClass,
-        until: Millis,
-    ) -> Result<(), Error> {
-        let tx = self.store.begin().await?;
-        let Some(mut row) = store::credential::lock(&tx, tenant.environment, credential.id).await? else {
-            return Ok(());
-        };
-        if row.token.version != credential.token.version {
-            return Ok(());
-        }
-        let guard = Guard { epoch: row.token.epoch, version: row.token.version };
-        row.token = if matches!(row.token.machine, Machine::Active | Machine::Waiting { .. }) {
-            let failure = Failure::new(class, self.reuse_of(&row), is_minted(row.method));
-            row.token.after_failure(&failure, self.now(), self.times, self.jitter())
-        } else {
-            row.token.postponed(until.plus(self.spread(SPREAD)))
-        };
-        self.announce(&tx, tenant, &mut row).await?;
-        self.put_off(tx, tenant, &row, guard).await?;
-        Ok(())
+        now: Millis,
+    ) -> Result<bool, Error> {
+        let next = now.plus(PROBE_EVERY);
+        let (environment, connector) = (tenant.environment, credential.connector_id);
+        Ok(store::connector::take_probe(tx, environment, connector, now, next).await?)
     }
 
     /// Sends the request and writes its answer down, unread. None where it is too late to begin.
@@ -260,7 +255,7 @@ impl Hub {
             .all_values(tenant, &course.connector, &claimed.material)
             .await
             .map(|values| values.with("redirect_uri", self.redirect_uri(course.connector.id)))
-            .map_err(|_| TokenError::local())?;
+            .map_err(|error| not_built(credential.id, &error))?;
         // For apps that want to hear the scopes again: RFC 6749, section 6, allows none beyond those granted.
         let token = course.definition.token_request_of(credential.method);
         if let Some(token) = token.filter(|_| !credential.scopes.is_empty()) {
@@ -268,11 +263,11 @@ impl Hub {
         }
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach("refresh::after_open").map_err(|_| TokenError::local())?;
-        let since_claim = self.clock.uptime().saturating_sub(claimed.uptime);
+        let since_claim = self.clock.uptime().saturating_sub(claimed.begun.uptime);
         if since_claim > START_WITHIN || self.refreshes.is_closed() {
             return Ok(None);
         }
-        let sent_at = claimed.at.plus(i64::try_from(since_claim.as_millis()).unwrap_or(0));
+        let sent_at = claimed.begun.at.plus(i64::try_from(since_claim.as_millis()).unwrap_or(0));
         let answer = self.send(tenant, claimed, course, &values, sent_at).await?;
         let number = if answer.is_success() && !is_minted(credential.method) {
             self.keep(tenant, credential, sent_at, &answer).await
@@ -308,26 +303,12 @@ impl Hub {
             let scopes = &connector.scopes;
             return crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await;
         }
-        let client = self.client(tenant, connector).await.map_err(|_| TokenError::local())?;
+        let client = self.client(tenant, connector).await;
+        let client = client.map_err(|error| not_built(claimed.credential.id, &error))?;
         let (Some(client), Some(refresh_token)) = (client, &claimed.material.refresh_token) else {
             return Err(TokenError::local());
         };
         crate::oauth::refresh::send(&self.egress, definition, values, &client, refresh_token, at).await
-    }
-
-    /// Gives a claim back: nothing was sent.
-    async fn return_claim(&self, tenant: Tenant, claimed: &Credential) -> Result<(), Error> {
-        let tx = self.store.begin().await?;
-        let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
-            return Ok(());
-        };
-        if row.token.lease_seq != claimed.token.lease_seq {
-            return Ok(());
-        }
-        let guard = Guard { epoch: row.token.epoch, version: row.token.version };
-        row.token = row.token.given_back(self.now());
-        self.put_off(tx, tenant, &row, guard).await?;
-        Ok(())
     }
 
     /// Waits until another node's attempt is over.
@@ -367,4 +348,14 @@ fn token_host(definition: &Definition, connector: &Connector, credential: &Crede
         method => definition.token_endpoint(method, &values),
     };
     endpoint.ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A value that the request needs can't be had. What a reference is refused for is in the audit log.
+fn not_built(id: CredentialId, error: &Error) -> TokenError {
+    tracing::warn!(
+        credential.id = %id,
+        error = error as &dyn std::error::Error,
+        "a token request lacks one of its values"
+    );
+    TokenError::local()
 }

@@ -1,4 +1,4 @@
-//! The burst guard: fifteen grants refused in a minute are an incident at the provider, not fifteen users
+//! The burst guard: many grants of a provider that are refused at once are an incident there, not as many users
 //! (`refresh.md`, section 6).
 
 use vouchsafe_entity::kind::FailClass;

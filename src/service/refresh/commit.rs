@@ -263,6 +263,7 @@ impl Hub {
         if store::connector::begin_failing(tx, tenant.environment, row.connector_id, failing).await? {
             let reason = code.unwrap_or("invalid_client");
             tracing::error!(
+                environment.id = %tenant.environment,
                 connector.key = row.connector,
                 reason,
                 "the app refuses the client of a connector"
@@ -301,10 +302,11 @@ impl Hub {
 }
 
 /// Failures that an operator must see at once.
-fn alert(row: &Credential, class: FailClass) {
+pub(super) fn alert(row: &Credential, class: FailClass) {
     let told = match class {
         FailClass::Unreadable => "an answer holds no token where its definition looks; it is kept",
         FailClass::Local => "a token request could not be built",
+        FailClass::Unopened => "the vault can't open a credential: it is left alone for a while",
         FailClass::Other if row.token.fail_count == 5 => "an app goes on refusing without saying why",
         FailClass::NotSent
         | FailClass::Ambiguous

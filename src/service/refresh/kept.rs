@@ -8,17 +8,18 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::kind::{AttemptState, FailClass};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 use zeroize::Zeroizing;
 
 use crate::domain::connector::Connector;
-use crate::domain::credential::Credential;
-use crate::domain::refresh::{Landing, is_minted};
+use crate::domain::credential::{Credential, Machine};
+use crate::domain::refresh::{Landing, Reuse, is_minted};
 use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::journal::Entry;
-use crate::oauth::{Received, TokenAnswer};
+use crate::oauth::{Received, TokenAnswer, TokenError};
 use crate::service::material::place;
 use crate::service::{Error, Hub};
 use crate::store;
@@ -216,11 +217,42 @@ impl Hub {
                 Ok(())
             }
             Ok(read) => self.land(tenant, &spent, &definition, &read).await,
-            Err(_) if self.now().since(spent.sent_at) > HELD => {
+            Err(error) if self.is_held(&credential, &error) => {
+                if self.now().since(spent.sent_at) <= HELD {
+                    return self.hold_unread(tenant, &spent).await;
+                }
                 self.journal_done(spent.number);
                 Ok(())
             }
-            Err(_) => self.hold_unread(tenant, &spent).await,
+            // It says why there is no token, and is heard as it would have been then.
+            Err(error) => {
+                if self.awaits(&credential, &spent) {
+                    self.commit_failure(tenant, &credential, &error).await?;
+                }
+                self.journal_done(spent.number);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether an answer that can't be read is kept: what was sent for it is spent.
+    pub(super) fn is_held(&self, credential: &Credential, error: &TokenError) -> bool {
+        error.class == FailClass::Unreadable && self.reuse_of(credential) != Reuse::Static
+    }
+
+    /// Whether a credential still waits for this answer: an earlier run of this node claimed it to get one, or it was
+    /// held because nobody could read it. A later attempt with the same version waits for its own.
+    fn awaits(&self, credential: &Credential, spent: &Spent) -> bool {
+        let token = &credential.token;
+        let current = token.landing(spent.epoch, spent.version) == Landing::Current;
+        let Some(attempt) = token.attempt.filter(|attempt| current && attempt.started_at <= spent.sent_at)
+        else {
+            return false;
+        };
+        let node = self.journal.as_ref().map_or("", crate::journal::Journal::node);
+        match &token.machine {
+            Machine::Refreshing { owner, .. } => owner.split('/').next() == Some(node),
+            machine => matches!(machine, Machine::Unknown { .. }) && attempt.state == AttemptState::Held,
         }
     }
 
@@ -263,7 +295,10 @@ impl Hub {
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, spent.id).await? else {
             return Ok(());
         };
-        if row.token.landing(spent.epoch, spent.version) != Landing::Current || is_minted(row.method) {
+        // Where another attempt has been answered since, that stands; the entry is still read again.
+        let open = matches!(row.token.machine, Machine::Refreshing { .. } | Machine::Unknown { .. });
+        let current = row.token.landing(spent.epoch, spent.version) == Landing::Current;
+        if !open || !current || is_minted(row.method) {
             return Ok(());
         }
         row.token = row.token.held(self.now());

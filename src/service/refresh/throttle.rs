@@ -15,6 +15,9 @@ use crate::provider::Limits;
 
 /// A provider that throttles is called half as often for so long.
 const SLOW_MILLIS: i64 = 600_000;
+/// A host is remembered so long after its last call: by then its budget is whole at any rate, and no outcome of it
+/// counts any more.
+const REMEMBERED_MILLIS: i64 = 120_000;
 
 /// The token hosts that this replica calls.
 #[derive(Default)]
@@ -32,6 +35,7 @@ struct Host {
 struct Health {
     breaker: Breaker,
     slow_until: Option<Millis>,
+    called_at: Option<Millis>,
 }
 
 /// A call that may be made.
@@ -57,8 +61,8 @@ impl Throttle {
             return Err(until);
         }
         let call = Arc::clone(&host.calls).acquire_owned().await.ok();
-        let slow = host.health().slow_until.is_some_and(|until| now() < until);
-        if slow { &host.half_rate } else { &host.rate }.until_ready().await;
+        if host.is_slow(now()) { &host.half_rate } else { &host.rate }.until_ready().await;
+        host.health().called_at = Some(now());
         // Others may have failed while this one waited.
         host.health().breaker.pass(now())?;
         Ok(Pass { host, _call: call })
@@ -77,10 +81,10 @@ impl Throttle {
         }
     }
 
-    /// Forgets hosts that nobody calls and that are well.
-    pub(in crate::service) fn trim(&self) {
+    /// Forgets hosts of which nothing is to be remembered: nobody calls them or did of late, and they are well.
+    pub(in crate::service) fn trim(&self, now: Millis) {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.health().breaker.is_open());
+        hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.is_remembered(now));
     }
 }
 
@@ -108,6 +112,18 @@ impl Host {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is called at half its rate.
+    fn is_slow(&self, now: Millis) -> bool {
+        self.health().slow_until.is_some_and(|until| now < until)
+    }
+
+    fn is_remembered(&self, now: Millis) -> bool {
+        let health = self.health();
+        let lately = health.called_at.is_some_and(|at| now.since(at) < REMEMBERED_MILLIS);
+        let slow = health.slow_until.is_some_and(|until| now < until);
+        lately || slow || health.breaker.is_open()
+    }
+
     /// Until when no call is made at all, without using up one that would be let through.
     fn closed_until(&self, now: Millis) -> Option<Millis> {
         self.health().breaker.open_until().filter(|until| now < *until)
@@ -120,9 +136,70 @@ impl Pass {
         let mut health = self.host.health();
         let troubled =
             matches!(failed, Some(FailClass::NotSent | FailClass::Ambiguous | FailClass::Throttled));
+        health.called_at = Some(now);
         health.breaker.report(troubled, now);
         if failed == Some(FailClass::Throttled) {
             health.slow_until = Some(now.plus(SLOW_MILLIS));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Millis = Millis(1_893_456_000_000);
+    const SECOND: i64 = 1_000;
+    const MINUTE: i64 = 60 * SECOND;
+
+    fn called(throttle: &Throttle, failed: Option<FailClass>, now: Millis) {
+        let host = throttle.host("acme", "acme.test", Limits::default());
+        Pass { host, _call: None }.report(failed, now);
+    }
+
+    fn is_slow(throttle: &Throttle, now: Millis) -> bool {
+        throttle.host("acme", "acme.test", Limits::default()).is_slow(now)
+    }
+
+    fn hosts(throttle: &Throttle) -> usize {
+        throttle.0.lock().unwrap().len()
+    }
+
+    #[test]
+    fn a_provider_that_throttled_is_called_half_as_often_for_ten_minutes_whoever_sweeps_meanwhile() {
+        let throttle = Throttle::default();
+        called(&throttle, Some(FailClass::Throttled), NOW);
+        for minute in 1..10 {
+            throttle.trim(NOW.plus(minute * MINUTE));
+            assert!(is_slow(&throttle, NOW.plus(minute * MINUTE)), "minute {minute}");
+        }
+        let end = NOW.plus(10 * MINUTE);
+        throttle.trim(end.plus(-SECOND));
+        assert!(is_slow(&throttle, end.plus(-SECOND)));
+        assert!(!is_slow(&throttle, end));
+        throttle.trim(end);
+        assert_eq!(hosts(&throttle), 0, "nothing is left to remember");
+    }
+
+    #[test]
+    fn failures_before_a_sweep_count_after_it() {
+        let throttle = Throttle::default();
+        for call in 0..20 {
+            called(&throttle, Some(FailClass::NotSent), NOW.plus(call * SECOND));
+            throttle.trim(NOW.plus(call * SECOND));
+        }
+        let host = throttle.host("acme", "acme.test", Limits::default());
+        assert!(host.closed_until(NOW.plus(20 * SECOND)).is_some());
+    }
+
+    #[test]
+    fn a_budget_that_was_used_is_used_after_a_sweep() {
+        let throttle = Throttle::default();
+        let host = throttle.host("acme", "acme.test", Limits { rate: 0.01, ..Limits::default() });
+        assert!(host.rate.check().is_ok());
+        Pass { host, _call: None }.report(None, NOW);
+        throttle.trim(NOW.plus(100 * SECOND));
+        let host = throttle.host("acme", "acme.test", Limits { rate: 0.01, ..Limits::default() });
+        assert!(host.rate.check().is_err(), "one call in a hundred seconds");
     }
 }

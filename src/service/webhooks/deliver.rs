@@ -21,6 +21,7 @@ use crate::domain::mail::Alarm;
 use crate::domain::webhook::{ClaimedDelivery, LEASE_SECONDS, Outcome};
 use crate::domain::workspace::Tenant;
 use crate::egress::{Answer, Class, EgressError, OutboundRequest};
+use crate::failpoint::failpoint;
 use crate::service::material::place;
 use crate::service::refresh::hub_actor;
 use crate::service::{Error, Hub};
@@ -175,10 +176,12 @@ impl Hub {
     async fn deliver(self: &Arc<Self>, claimed: &ClaimedDelivery) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(claimed.environment).await?;
         let started_at = self.now();
+        failpoint!("webhook::claimed");
         let outcome = match self.prepare_delivery(tenant, claimed, started_at)? {
             Ok(prepared) => outcome_of(self.egress.send(prepared.request).await, &prepared.secrets),
             Err(refused) => Outcome::failed(refused),
         };
+        failpoint!("webhook::sent");
         let word = if outcome.is_success() { "ok" } else { "failed" };
         metrics::counter!("vouchsafe_deliveries_total", "outcome" => word).increment(1);
         self.note_outcome(tenant, claimed, &outcome, started_at).await

@@ -1,7 +1,9 @@
 //! Batches of audit events and the heads of their chains. A batch is made once; only its events may go, all together.
 
+pub mod queue;
 pub mod workspace;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
@@ -14,8 +16,8 @@ use vouchsafe_entity::id::{AuditEventId, EnvironmentId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::{audit_event, audit_removal, audit_unsealed};
 
-use crate::domain::audit::StoredEvent;
 use crate::domain::audit::chain::{Batch, Hash, Head, Member};
+use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
 use crate::store::{Reads, Sql, StoreError, Tx, statement};
 
 /// Names the lock of whoever changes batches; it is one per schema, as tests share a database.
@@ -98,9 +100,23 @@ pub struct Waiting {
     /// When it happened.
     pub at: Millis,
     /// What was done.
-    pub action: String,
+    pub action: Cow<'static, str>,
     /// `ok`, or what came of it instead.
-    pub result: String,
+    pub result: Cow<'static, str>,
+}
+
+impl From<(&AuditEvent, Proof)> for Waiting {
+    fn from((event, proof): (&AuditEvent, Proof)) -> Self {
+        Self {
+            workspace: event.workspace,
+            member: event.member(),
+            mac: proof.mac,
+            has_address: event.address.is_some(),
+            at: event.at,
+            action: event.action.clone(),
+            result: event.result.clone(),
+        }
+    }
 }
 
 /// The events that are in no batch yet, oldest first. An event that was committed late is among them, however small
@@ -130,8 +146,8 @@ pub async fn waiting(tx: &Tx, limit: usize) -> Result<Vec<Waiting>, StoreError> 
         mac: row.mac,
         has_address: row.has_address,
         at: row.at,
-        action: row.action,
-        result: row.result,
+        action: row.action.into(),
+        result: row.result.into(),
     };
     rows.iter().map(|row| Ok(event(Row::from_query_result(row, "")?))).collect()
 }
@@ -165,10 +181,8 @@ async fn last_seq(db: &impl Reads) -> Result<i64, StoreError> {
     Ok(last.into_tuple().one(db.connection()).await?.unwrap_or(0))
 }
 
-/// Stores new batches; their events wait no more.
+/// Stores new batches.
 pub async fn close(tx: &Tx, batches: Vec<(Head, Vec<Member>, bool)>) -> Result<(), StoreError> {
-    let events: Vec<AuditEventId> =
-        batches.iter().flat_map(|(_, members, _)| members.iter().map(|(_, id)| *id)).collect();
     let rows = batches.into_iter().map(|(head, members, addresses)| ActiveModel {
         seq: Set(head.seq),
         workspace_id: Set(head.workspace.unwrap_or(NO_WORKSPACE)),
@@ -185,10 +199,6 @@ pub async fn close(tx: &Tx, batches: Vec<(Head, Vec<Member>, bool)>) -> Result<(
         erasure: Set(None),
     });
     Entity::insert_many(rows).exec_without_returning(tx.connection()).await?;
-    audit_unsealed::Entity::delete_many()
-        .filter(audit_unsealed::Column::Id.is_in(events))
-        .exec(tx.connection())
-        .await?;
     Ok(())
 }
 

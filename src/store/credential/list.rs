@@ -4,11 +4,16 @@ use super::many;
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::SELECT;
-use crate::store::{Reads, StoreError, statement};
-use sea_orm::{ConnectionTrait as _, Value};
+use crate::store::{Reads, StoreError, join_in_order, statement};
+use sea_orm::{ConnectionTrait as _, DbBackend, Value};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
+
+/// An access token is served no longer than so many milliseconds before its end.
+const MARGIN: i64 = 30_000;
+/// So many that end soonest, of each kind of end, are looked at.
+const SOONEST: u64 = 500;
 
 /// Which credentials are wanted.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +42,7 @@ pub async fn list(
         query.add(format!("c.id < {after}"));
     }
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
+    query.narrow(db, filter, &limit);
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
     let credentials = many(db, sql, query.values).await?;
     Ok(Page::of(credentials, page.limit, |credential| credential.id.to_string()))
@@ -52,6 +58,7 @@ pub async fn count(
 ) -> Result<u64, StoreError> {
     let mut query = Conditions::fitting(environment, filter, now);
     let most = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+    query.narrow(db, filter, &most);
     let sql = format!("SELECT COUNT(*) AS found FROM ({SELECT} WHERE {} LIMIT {most}) AS fitting", query.sql);
     let connection = db.connection();
     let row = connection.query_one_raw(statement(connection, sql, query.values)).await?;
@@ -74,6 +81,39 @@ pub async fn some(
     many(db, format!("{SELECT} WHERE {} ORDER BY c.id DESC", query.sql), query.values).await
 }
 
+/// Active credentials that somebody must act upon after `now` and before `until`, the soonest first. Each of the three
+/// parts of [`Credential::acts_by`] is looked for over an index.
+pub async fn ending_soon(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    (now, until): (Millis, Millis),
+    limit: u64,
+) -> Result<Vec<Credential>, StoreError> {
+    let filter = CredentialFilter {
+        status: Some(Status::Active),
+        expires_before: Some(until),
+        ..CredentialFilter::default()
+    };
+    let mut query = Conditions::fitting(environment, &filter, now);
+    let (from, until) = (query.now.clone(), query.bind(until));
+    let limit = query.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let soonest = |id: &str, table: &str, end: &str| {
+        format!(
+            "SELECT id FROM (SELECT {id} AS id FROM {table} WHERE environment_id = $1 AND {end} > {from} \
+             AND {end} < {until} ORDER BY {end} LIMIT {SOONEST}) AS soonest"
+        )
+    };
+    let ids = [
+        soonest("id", "credential", "expires_at"),
+        soonest("credential_id", "credential_token", "refresh_expires_at"),
+        // What nothing renews is looked at when its access token ends.
+        soonest("credential_id", "credential_token", "due_at"),
+    ];
+    query.add(format!("c.id IN ({})", ids.join(" UNION ")));
+    let sql = format!("{SELECT} WHERE {} ORDER BY {ACTS_BY}, c.id LIMIT {limit}", query.sql);
+    many(db, sql, query.values).await
+}
+
 /// The live credentials of some users, newest first; at most a thousand.
 pub async fn of_users(
     db: &impl Reads,
@@ -94,12 +134,14 @@ pub async fn of_users(
 struct Conditions {
     sql: String,
     values: Vec<Value>,
+    /// How the present moment is bound, where a status is wanted.
+    now: String,
 }
 
 impl Conditions {
     fn new(environment: EnvironmentId) -> Self {
         let sql = "c.environment_id = $1 AND t.state <> 'deleted'".to_owned();
-        Self { sql, values: vec![environment.into()] }
+        Self { sql, values: vec![environment.into()], now: String::new() }
     }
 
     /// Those that `filter` wants.
@@ -114,12 +156,23 @@ impl Conditions {
         if let Some(status) = filter.status {
             let now = query.bind(now);
             query.add(status_condition(status, &now));
+            query.now = now;
         }
         if let Some(before) = filter.expires_before {
             let before = query.bind(before);
             query.add(format!("{ACTS_BY} < {before}"));
         }
         query
+    }
+
+    /// Lets an index find those of a status: the newest `limit` of them are looked at, and not all that there are. The
+    /// credentials of one user are few.
+    fn narrow(&mut self, db: &impl Reads, filter: &CredentialFilter, limit: &str) {
+        if let (Some(status), None) = (filter.status, filter.user) {
+            let backend = db.connection().get_database_backend();
+            let ids = of_status(backend, status, &self.sql, &self.now, limit);
+            self.add(format!("c.id IN ({ids})"));
+        }
     }
 
     fn bind(&mut self, value: impl Into<Value>) -> String {
@@ -145,6 +198,54 @@ impl Conditions {
     }
 }
 
+/// The ids of the newest `limit` credentials that `fit` and have `status`, which `fit` says too: those that were told to
+/// have it, and those that may have it by now without that, because time has passed or their connector was switched or
+/// refused meanwhile. The sweep writes such changes down, so these are few.
+fn of_status(backend: DbBackend, status: Status, fit: &str, now: &str, limit: &str) -> String {
+    let join = join_in_order(backend);
+    let tokens = format!(
+        "credential_token t {join} credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+         {join} connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id"
+    );
+    let connectors = format!(
+        "connector k {join} credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
+         {join} credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id"
+    );
+    let told = |as_what: &str| format!("t.announced_status = '{as_what}'");
+    let mut ways = vec![
+        (&tokens, told(status.as_str())),
+        (&tokens, "t.announced_status IS NULL".to_owned()),
+        (&tokens, format!("t.due_at <= {now} AND t.announced_status <> '{}'", status.as_str())),
+    ];
+    if status != Status::Pending {
+        // Few, and looked at again only when nobody has confirmed them.
+        ways.push((&tokens, told("pending")));
+    }
+    if status == Status::Error {
+        let troubled = "t.state IN ('refreshing', 'waiting', 'unknown', 'suspect')";
+        let run_out = format!("t.access_expires_at <= {now} + {MARGIN}");
+        ways.push((&tokens, format!("{} AND {troubled} AND {run_out}", told("active"))));
+    }
+    let switched = match status {
+        Status::Error => Some("k.enabled AND k.failing_since IS NOT NULL"),
+        Status::Inactive => Some("(NOT k.enabled OR k.failing_since IS NOT NULL)"),
+        _ => None,
+    };
+    ways.extend(switched.map(|switched| (&connectors, format!("k.environment_id = $1 AND {switched}"))));
+    if matches!(status, Status::Active | Status::Pending | Status::Error) {
+        // The connector is on again, or no longer refused.
+        let others = [Status::Inactive, Status::Error].into_iter().filter(|other| *other != status);
+        ways.extend(others.map(|other| (&tokens, told(other.as_str()))));
+    }
+    let newest = ways.iter().map(|(from, which)| {
+        format!(
+            "SELECT id FROM (SELECT c.id FROM {from} WHERE t.environment_id = $1 AND {which} AND {fit} \
+             ORDER BY t.credential_id DESC LIMIT {limit}) AS newest"
+        )
+    });
+    newest.collect::<Vec<_>>().join(" UNION ")
+}
+
 /// [`Credential::acts_by`] in SQL.
 const ACTS_BY: &str = "COALESCE(c.expires_at, t.refresh_expires_at, \
  CASE WHEN c.method = 'oauth2' AND NOT t.has_refresh_token THEN t.access_expires_at END)";
@@ -163,10 +264,13 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
          THEN t.access_lifetime / 4 ELSE 30000 END, FALSE)"
     );
     let shown = "CASE WHEN t.state = 'refreshing' THEN t.claimed_from ELSE t.state END";
+    // A key that is not at hand is known to the vault alone; what a refresh could not open is noted.
+    let unopened = "COALESCE(t.fail_class, '') = 'unopened'";
     let troubled = format!(
-        "({spent} AND {shown} <> 'pending' AND (k.failing_since IS NOT NULL OR {shown} IN ('waiting', 'unknown', 'suspect')))"
+        "({unopened} OR ({spent} AND {shown} <> 'pending' \
+         AND (k.failing_since IS NOT NULL OR {shown} IN ('waiting', 'unknown', 'suspect'))))"
     );
-    let pending = format!("({shown} = 'pending')");
+    let pending = format!("({shown} = 'pending' AND NOT {unopened})");
     match status {
         Status::Revoked => revoked,
         Status::Expired => format!("({ended} AND NOT {revoked})"),
@@ -175,4 +279,15 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
         Status::Pending => format!("(NOT {ended} AND NOT {off} AND {pending})"),
         Status::Active => format!("(NOT {ended} AND NOT {off} AND NOT {troubled} AND NOT {pending})"),
     }
+}
+
+/// What a list by status asks SQLite, for the test of its plans.
+#[cfg(test)]
+pub(in crate::store) fn status_statements() -> Vec<String> {
+    let statement = |status: &Status| {
+        let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
+        let query = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &filter, Millis(0));
+        of_status(DbBackend::Sqlite, *status, &query.sql, &query.now, "$3")
+    };
+    Status::ALL.iter().map(statement).collect()
 }

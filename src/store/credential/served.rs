@@ -122,6 +122,8 @@ fn credential(id: CredentialId, columns: Columns) -> Result<ServedCredential, St
             broken: None,
             next_try_at: None,
             fail_class: None,
+            // Whoever serves it opens it, and says so.
+            key_missing: false,
             access_expires_at: ends.map(Millis),
             access_lifetime: lifetime,
             has_refresh_token: renews,

@@ -2,8 +2,8 @@
 //! changed and not what is there.
 
 use super::list::status_condition;
-use crate::store::{Reads, StoreError, statement};
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use crate::store::{Reads, StoreError, join_in_order, statement};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
@@ -17,39 +17,47 @@ const MARGIN: i64 = 30_000;
 /// Up to `limit` credentials whose end has passed at `now` without anybody writing it down: a date set by hand, or the
 /// end of an access token that nothing renews. Those that wait longest come first.
 pub async fn ended(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    let sql = "SELECT t.environment_id, t.credential_id FROM credential_token t \
+    keys(db, ENDED, now, limit).await
+}
+
+const ENDED: &str = "SELECT t.environment_id, t.credential_id FROM credential_token t \
         JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
         WHERE t.due_at <= $1 AND t.state NOT IN ('pending', 'broken', 'deleted') AND NOT t.has_refresh_token \
         AND c.method IN ('oauth2', 'api_key', 'basic') ORDER BY t.due_at LIMIT $2";
-    keys(db, sql, now, limit).await
-}
 
 /// Up to `limit` credentials that were told to be active, are being renewed in vain, and whose access token has run out
 /// at `now`.
 pub async fn run_out(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    let sql = format!(
+    keys(db, &run_out_sql(), now, limit).await
+}
+
+fn run_out_sql() -> String {
+    format!(
         "SELECT t.environment_id, t.credential_id FROM credential_token t \
         JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
         JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
         WHERE t.state IN ('refreshing', 'waiting', 'unknown', 'suspect') AND t.announced_status = 'active' \
         AND t.access_expires_at <= $1 + {MARGIN} AND {} ORDER BY t.access_expires_at LIMIT $2",
         status_condition(Status::Error, "$1")
-    );
-    keys(db, &sql, now, limit).await
+    )
 }
 
 /// Up to `limit` credentials that were told to be active and whose access token has run out at `now`, while the app
 /// refuses the client of their connector, so that nobody asks for another. Such connectors are few.
 pub async fn run_out_behind(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    let sql = format!(
+    keys(db, &run_out_behind_sql(db.connection().get_database_backend()), now, limit).await
+}
+
+fn run_out_behind_sql(backend: DbBackend) -> String {
+    let join = join_in_order(backend);
+    format!(
         "SELECT t.environment_id, t.credential_id FROM connector k \
-        JOIN credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
-        JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+        {join} credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
+        {join} credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
         WHERE k.failing_since IS NOT NULL AND t.announced_status = 'active' \
         AND t.access_expires_at <= $1 + {MARGIN} AND {} LIMIT $2",
         status_condition(Status::Error, "$1")
-    );
-    keys(db, &sql, now, limit).await
+    )
 }
 
 async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
@@ -64,4 +72,10 @@ async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec
     let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
     let found = rows.iter().map(|row| Found::from_query_result(row, ""));
     found.map(|row| row.map(|row| (row.environment_id, row.credential_id)).map_err(Into::into)).collect()
+}
+
+/// What a sweep asks SQLite, for the test of its plans.
+#[cfg(test)]
+pub(in crate::store) fn statements() -> [String; 3] {
+    [ENDED.to_owned(), run_out_sql(), run_out_behind_sql(DbBackend::Sqlite)]
 }

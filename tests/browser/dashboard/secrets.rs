@@ -63,14 +63,11 @@ async fn a_secret_is_made_revealed_for_a_moment_and_deleted() {
 
     // The bar comes with the first that is chosen.
     chrome
-        .script_gives(
-            "return getComputedStyle(document.querySelector('.chosen-bar')).display",
-            &json!("none"),
-        )
+        .script_gives("return getComputedStyle(document.querySelector('.bulk-bar')).display", &json!("none"))
         .await;
     chrome.click("[data-pick-all]").await;
     nothing_is_wrong(&chrome).await;
-    chrome.click(".chosen-bar [value=delete]").await;
+    chrome.click(".bulk-bar [value=delete]").await;
     chrome.shows("h1", "Delete 1 secret?").await;
     nothing_is_wrong(&chrome).await;
     chrome.click("button.danger-full").await;
@@ -190,7 +187,7 @@ async fn every_page_of_secrets_and_calls_is_accessible_at_every_size() {
     open("secrets").await;
     chrome.click("[data-pick-all]").await;
     pictures(&chrome, "secrets-chosen").await;
-    chrome.click(".chosen-bar [value=revoke]").await;
+    chrome.click(".bulk-bar [value=revoke]").await;
     chrome.shows("h1", "Revoke 5 secrets?").await;
     pictures(&chrome, "secrets-many").await;
     chrome.close().await;

@@ -68,12 +68,25 @@ pub(crate) struct Stage {
 impl Stage {
     /// A hub with the invented apps.
     pub(crate) async fn start() -> Self {
-        Box::pin(Self::build()).await
+        Box::pin(Self::build(&[])).await
+    }
+
+    /// As [`Stage::start`], with a real identity provider that signs members in. `None` when it is missing.
+    pub(crate) async fn with_sign_on() -> Option<Self> {
+        let client = [
+            ("VOUCHSAFE_OIDC_CLIENT_ID", "basic"),
+            ("VOUCHSAFE_OIDC_CLIENT_SECRET", "basic-secret"),
+            ("VOUCHSAFE_OIDC_NAME", "Northwind ID"),
+        ];
+        let mut stage = Box::pin(Self::build(&client)).await;
+        let callbacks = vec![format!("{}/dashboard/sign-in/callback", stage.front.origin(HUB))];
+        stage.idp = Some(stage.start_idp(callbacks).await?);
+        Some(stage)
     }
 
     /// As [`Stage::start`], with a real authorization server. `None` when it is missing: return from the test.
     pub(crate) async fn with_idp() -> Option<Self> {
-        let mut stage = Box::pin(Self::build()).await;
+        let mut stage = Box::pin(Self::build(&[])).await;
         let mut callbacks = Vec::new();
         for (key, params) in
             [(NORTHWIND, json!({})), (NORTHWIND_FORM, json!({ "response_mode": "form_post" }))]
@@ -86,20 +99,25 @@ impl Stage {
             });
             callbacks.push(stage.api.connector(key, &settings).await);
         }
+        stage.idp = Some(stage.start_idp(callbacks).await?);
+        Some(stage)
+    }
+
+    async fn start_idp(&self, callbacks: Vec<String>) -> Option<OidcProvider> {
         let options = OidcOptions {
             callbacks,
-            issuer: Some(stage.front.origin(IDP)),
+            issuer: Some(self.front.origin(IDP)),
             // Stories are about browsers: a token that ends meanwhile would only be noise.
             access_token_seconds: 600,
             ..OidcOptions::default()
         };
         let server = OidcProvider::start(options).await?;
-        stage.front.proxy(IDP, server.address);
-        stage.idp = Some(server);
-        Some(stage)
+        self.front.proxy(IDP, server.address);
+        Some(server)
     }
 
-    async fn build() -> Self {
+    /// With these variables beside the usual ones; whoever gives some has members signed in at `idp.test`.
+    async fn build(sign_on: &[(&str, &str)]) -> Self {
         let front = Front::start().await;
         let directory = TempDir::with_prefix("vouchsafe-browser-").unwrap();
         let providers = directory.path().join("providers");
@@ -113,7 +131,7 @@ impl Stage {
         write_definitions(&providers, &front, &fake);
 
         let text = |path: &Path| path.display().to_string();
-        let variables: BTreeMap<String, String> = [
+        let mut variables: BTreeMap<String, String> = [
             ("VOUCHSAFE_LISTEN", "127.0.0.1:0".to_owned()),
             ("VOUCHSAFE_PUBLIC_URL", front.origin(HUB)),
             ("VOUCHSAFE_TRUSTED_PROXIES", "127.0.0.1".to_owned()),
@@ -123,6 +141,10 @@ impl Stage {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if !sign_on.is_empty() {
+            variables.insert("VOUCHSAFE_OIDC_ISSUER".to_owned(), front.origin(IDP));
+        }
+        variables.extend(sign_on.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let clock = Arc::new(ForwardClock::default());
         let hub = start_hub(&variables, &front, &clock).await;
         front.proxy(HUB, hub.address);

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use tempfile::TempDir;
 
 use crate::support::components::{Component, require};
+use crate::support::wait::eventually;
 
 /// A cluster that makes its commits last. Dropped, it ends.
 pub(crate) struct Cluster {
@@ -29,12 +31,7 @@ impl Cluster {
     /// The same with its files in `data` and its listener at `listen`.
     pub(crate) fn start_in(data: &Path, listen: &str) -> Option<Self> {
         let programs = PathBuf::from(require(Component::PostgresPrograms)?);
-        let port = std::net::TcpListener::bind((listen, 0)).unwrap().local_addr().unwrap().port();
-        let parent = data.parent().unwrap();
-        if is_root() {
-            run(Command::new("chown").arg("postgres").arg(parent));
-        }
-        let cluster = Self { programs, data: data.to_owned(), port, listen: listen.to_owned(), folder: None };
+        let cluster = Self::placed(programs, data, listen);
         run(cluster.command("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]));
         if listen != "127.0.0.1" {
             let rules = data.join("pg_hba.conf");
@@ -43,6 +40,50 @@ impl Cluster {
         }
         cluster.up();
         Some(cluster)
+    }
+
+    /// One that is not made yet.
+    fn placed(programs: PathBuf, data: &Path, listen: &str) -> Self {
+        let port = std::net::TcpListener::bind((listen, 0)).unwrap().local_addr().unwrap().port();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(data.parent().unwrap()));
+        }
+        Self { programs, data: data.to_owned(), port, listen: listen.to_owned(), folder: None }
+    }
+
+    /// Makes and starts one that follows this one. From now on every commit here waits until it is there too.
+    pub(crate) async fn standby(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("vouchsafe-pg").tempdir().unwrap();
+        let mut standby = Self::placed(self.programs.clone(), &folder.path().join("data"), &self.listen);
+        standby.folder = Some(folder);
+        let port = self.port.to_string();
+        let from = ["-h", &self.listen, "-p", &port, "-U", "postgres", "-R", "-c", "fast", "--no-sync"];
+        run(standby.command("pg_basebackup").args(from));
+        standby.up();
+        let admin = Database::connect(self.url()).await.unwrap();
+        for sql in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
+            admin.execute_unprepared(sql).await.unwrap();
+        }
+        eventually("a synchronous standby", async || {
+            let sql =
+                Statement::from_string(DbBackend::Postgres, "SELECT sync_state FROM pg_stat_replication");
+            let row = admin.query_one_raw(sql).await.unwrap();
+            let state: Option<String> = row.map(|row| row.try_get_by_index(0).unwrap());
+            if state.as_deref() == Some("sync") { Ok(()) } else { Err(state) }
+        })
+        .await;
+        admin.close().await.unwrap();
+        standby
+    }
+
+    /// Makes a standby the server that is written to.
+    pub(crate) fn promote(&self) {
+        run(self.command("pg_ctl").args(["-w", "-s", "promote"]));
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its address.

@@ -1,7 +1,9 @@
 //! Where a stage's rows are: a file in the home of its one hub, or a schema of PostgreSQL whose clock a test sets.
 
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use vouchsafe::random::{Random, SystemRandom};
+
+use crate::support::wait::eventually;
 
 /// A database.
 pub(crate) enum Place {
@@ -42,6 +44,20 @@ impl Place {
             Self::Sqlite => None,
             Self::Postgres { url, .. } => Some(url.clone()),
         }
+    }
+
+    /// Waits until the hubs of a schema have told every app what they have to tell.
+    pub(crate) async fn all_told(&self) {
+        let Self::Postgres { admin, schema, .. } = self else { return };
+        let sql = format!("SELECT id FROM {schema}.revocation_job");
+        eventually("the end of all revocations", async || {
+            let left = admin.query_all_raw(Statement::from_string(DbBackend::Postgres, &sql)).await;
+            match left.unwrap().len() {
+                0 => Ok(()),
+                left => Err(left),
+            }
+        })
+        .await;
     }
 
     /// Sets the database's own clock, in seconds ahead of the machine's.

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::support::outside;
@@ -33,8 +33,17 @@ pub(crate) struct Asker {
 impl Asker {
     /// Status and body; `None` where no whole answer came.
     pub(crate) async fn ask(&self, method: &str, path: &str) -> Option<(u16, Value)> {
+        self.send(method, path, None).await
+    }
+
+    /// The same with a body.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
         let method = method.parse().unwrap();
         let request = self.client.request(method, format!("{}{path}", self.base_url)).bearer_auth(&self.key);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
         let answer = request.send().await.ok()?;
         let status = answer.status().as_u16();
         let text = answer.text().await.ok()?;
@@ -106,6 +115,13 @@ impl Replica {
     /// The credential as the API shows it.
     pub(crate) async fn shown(&self, credential: &str) -> Value {
         self.ask("GET", &format!("/credentials/{credential}")).await.map_or(Value::Null, |(_, body)| body)
+    }
+
+    /// Switches a credential on or off; the status of the answer.
+    pub(crate) async fn switch(&self, credential: &str, active: bool) -> u16 {
+        let path = format!("/credentials/{credential}");
+        let body = json!({ "active": active });
+        self.asker.send("PATCH", &path, Some(&body)).await.map_or(0, |(status, _)| status)
     }
 
     /// Its access token, where it is served.

@@ -66,6 +66,23 @@ async fn a_rotated_key_works_on_for_seven_days() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_rotated_and_renamed_at_once_has_both() {
+    let Some(app) = TestApp::start().await else { return };
+    let made = app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);
+    let path = format!("/api-keys/{}", made["apiKeyId"].as_str().unwrap());
+    let rotate = format!("{path}/rotate");
+    for round in 0..20 {
+        let rename = json!({"name": format!("k-{round}"), "active": true});
+        let (admin, other) = (app.as_key(), app.as_key());
+        let (rotated, renamed) = tokio::join!(admin.act(&rotate), other.patch(&path, &rename));
+        renamed.ok(200);
+        let rotated = rotated.ok(200);
+        app.with_key(rotated["key"].as_str().unwrap()).get("/users").await.ok(200);
+        assert_eq!(app.as_key().get(&path).await.ok(200)["name"], rename["name"]);
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_switched_off_and_on_and_removed() {
     let Some(app) = TestApp::start().await else { return };
     let made = app.as_key().post("/api-keys", &json!({"name": "k", "scopes": ["users:read"]})).await.ok(201);

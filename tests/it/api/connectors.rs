@@ -22,9 +22,12 @@ async fn a_connector_that_needs_no_client_is_there_by_default() {
     let list = app.as_key().get("/connectors").await.ok(200);
     assert_eq!(list, json!({"data": [], "nextCursor": null}), "only those that were PUT or have credentials");
     app.user("u").await;
-    app.credential("u").await;
+    let credential = app.credential("u").await;
     let list = app.as_key().get("/connectors").await.ok(200);
     assert_eq!((&list["data"][0]["key"], &list["data"][0]["credentials"]), (&json!("quillpost"), &json!(1)));
+    app.as_key().delete(&super::credentials::path(&credential)).await.ok(200);
+    let list = app.as_key().get("/connectors").await.ok(200);
+    assert_eq!(list["data"], json!([]), "what was deleted counts no more");
 }
 
 #[tokio::test]
@@ -61,6 +64,24 @@ async fn a_client_secret_stays_until_it_is_replaced_or_removed() {
     assert_eq!((&kept["hasClientSecret"], &kept["scopes"]), (&json!(true), &json!([])));
     let removed = json!({"provider": "fernhill", "clientId": "d", "clientSecret": null});
     assert_eq!(key.put("/connectors/fernhill", &removed).await.ok(200)["hasClientSecret"], false);
+}
+
+#[tokio::test]
+async fn a_connector_that_is_put_twice_at_once_keeps_the_secret_that_one_of_them_brings() {
+    let Some(app) = TestApp::start().await else { return };
+    let (one, other) = (app.as_key(), app.as_key());
+    let body = |secret: &str| json!({"provider": "fernhill", "clientId": "c", "clientSecret": secret});
+    one.put("/connectors/fernhill", &body("first")).await.ok(201);
+    for _ in 0..20 {
+        let without = json!({"provider": "fernhill", "clientId": "c", "clientSecret": null});
+        one.put("/connectors/fernhill", &without).await.ok(200);
+        let (brings, keeps) = (body("second"), json!({"provider": "fernhill", "clientId": "d"}));
+        let path = "/connectors/fernhill";
+        let (brought, kept) = tokio::join!(one.put(path, &brings), other.put(path, &keeps));
+        brought.ok(200);
+        kept.ok(200);
+        assert_eq!(one.get(path).await.ok(200)["hasClientSecret"], true);
+    }
 }
 
 #[tokio::test]

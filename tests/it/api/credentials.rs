@@ -113,11 +113,13 @@ async fn every_mistake_of_a_credential_is_pointed_at() {
 async fn an_app_with_sign_in_alone_takes_no_typed_values() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
-    let connector = json!({"provider": "fernhill", "clientId": "c", "clientSecret": "s"});
-    app.as_key().put("/connectors/fernhill", &connector).await.ok(201);
     let body = json!({"userId": "u", "connector": "fernhill", "data": {}});
-    let problem = app.as_key().post("/credentials", &body).await.assert_problem(400, "oauth_connector");
-    assert_pointers(&problem, &["/connector"]);
+    let with_client = json!({"provider": "fernhill", "clientId": "c", "clientSecret": "s"});
+    for (connector, status) in [(json!({"provider": "fernhill"}), 201), (with_client, 200)] {
+        app.as_key().put("/connectors/fernhill", &connector).await.ok(status);
+        let problem = app.as_key().post("/credentials", &body).await.assert_problem(400, "oauth_connector");
+        assert_pointers(&problem, &["/connector"]);
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,22 @@ async fn settings_are_shown_with_their_defaults_and_changed_one_by_one() {
 }
 
 #[tokio::test]
+async fn two_changes_of_settings_at_once_both_stay() {
+    let Some(app) = TestApp::start().await else { return };
+    for round in 1..=20 {
+        let look = json!({"theme": {"appName": format!("Acme {round}")}});
+        let retention = json!({"purgeAfterDays": round});
+        let (one, other) = (app.as_key(), app.as_key());
+        let (looks, keeps) =
+            tokio::join!(one.patch("/environment", &look), other.patch("/environment", &retention));
+        looks.ok(200);
+        keeps.ok(200);
+        let settings = app.as_key().get("/environment").await.ok(200);
+        assert_eq!((&settings["theme"], &settings["purgeAfterDays"]), (&look["theme"], &json!(round)));
+    }
+}
+
+#[tokio::test]
 async fn every_mistake_of_a_setting_is_pointed_at() {
     let Some(app) = TestApp::start().await else { return };
     for (body, pointers) in [

@@ -1,6 +1,7 @@
 //! Requests that are sent twice.
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, VALID_KEY};
 use vouchsafe::domain::actor::{Actor, Author, Origin};
@@ -67,21 +68,36 @@ async fn an_answer_that_is_not_final_is_not_kept() {
     caller.act(&refresh).await.ok(200);
 }
 
+/// How often five requests race, and how many such races there are at a time.
+const RACES: usize = 100;
+const AT_ONCE: usize = 5;
+
 #[tokio::test]
-async fn the_second_of_two_at_once_is_told_to_wait() {
+async fn s23_of_five_at_once_one_is_carried_out_and_the_others_wait() {
     let Some(app) = TestApp::start().await else { return };
-    app.user("u").await;
-    let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
-    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(300)));
-    let caller = app.as_key().header("idempotency-key", "k");
-    let answers = futures_util::future::join_all((0..5).map(|_| caller.post("/credentials", &body))).await;
-    let made = answers.iter().filter(|answer| answer.status == 201).count();
-    assert!(made >= 1, "{answers:?}");
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(50)).always());
+    for first in (0..RACES).step_by(AT_ONCE) {
+        join_all((first..first + AT_ONCE).map(|number| race(&app, number))).await;
+    }
+    let all = app.as_key().get("/credentials?limit=200").await.ok(200);
+    assert_eq!(all["data"].as_array().unwrap().len(), RACES);
+}
+
+async fn race(app: &TestApp, number: usize) {
+    let user = format!("u-{number}");
+    app.user(&user).await;
+    let body = json!({"userId": user, "connector": "quillpost", "data": {"key": VALID_KEY}});
+    let caller = app.as_key().header("idempotency-key", &format!("k-{number}"));
+    let answers = join_all((0..5).map(|_| caller.post("/credentials", &body))).await;
+    let mut made: Vec<_> =
+        answers.iter().filter(|answer| answer.status == 201).map(|answer| &answer.body).collect();
+    assert!(!made.is_empty(), "{answers:?}");
+    made.dedup();
+    assert_eq!(made.len(), 1, "whoever came late got the first answer");
     for answer in answers.iter().filter(|answer| answer.status != 201) {
         answer.assert_problem(409, "idempotency_in_progress");
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    assert_eq!(app.as_key().get("/credentials").await.ok(200)["data"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

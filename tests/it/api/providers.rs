@@ -46,4 +46,7 @@ async fn providers_are_searched_filtered_and_paged() {
     let all = walk(200).await;
     assert_eq!(walk(67).await, all);
     assert!(all.len() > 300, "{} providers", all.len());
+    let page = key.get("/providers?limit=200").await.ok(200);
+    let names: Vec<_> = page["data"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert!(names.is_sorted_by_key(|name| name.as_str().unwrap().to_lowercase()), "{names:?}");
 }

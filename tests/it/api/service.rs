@@ -10,6 +10,9 @@ async fn health_and_readiness_need_no_key() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(app.anonymous().get(path).await.ok(200), json!({"status": "ok"}), "{path}");
     }
+    for path in ["/healthz?deep=1", "/readyz?deep=1", "/openapi.json?v=3"] {
+        app.anonymous().get(path).await.assert_problem(400, "invalid_request");
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! The tokens of credentials: verified, renewed, revealed.
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 use vouchsafe::demo::fake::{KeyState, VALID_KEY};
 
 use super::credentials::path;
 use crate::support::app::TestApp;
+use crate::support::database::is_postgres;
 
 #[tokio::test]
 async fn verifying_says_what_the_app_says() {
@@ -47,4 +49,33 @@ async fn tokens_are_renewed_on_request_and_not_too_often() {
     let key_credential = app.credential("u").await;
     let refresh = format!("/credentials/{}/refresh", key_credential["credentialId"].as_str().unwrap());
     key.act(&refresh).await.assert_problem(400, "not_refreshable");
+}
+
+#[tokio::test]
+async fn a_row_is_kept_over_the_record_of_its_reads_until_the_next_write() {
+    // Where others write too, nothing is kept.
+    if is_postgres() {
+        return;
+    }
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let made = app.credential("u").await;
+    let token = format!("{}/token", path(&made));
+    let key = app.as_key();
+    let first = key.get(&token).await.ok(200);
+    // Past the hub, which shows whether it asks the database again.
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    let id = made["credentialId"].as_str().unwrap();
+    let outside = format!("UPDATE credential SET deactivated_at = created_at WHERE id = '{id}'");
+    assert_eq!(database.execute_unprepared(&outside).await.unwrap().rows_affected(), 1);
+    database.close().await.unwrap();
+    // Each read writes its audit row first, and closing them into a batch writes too.
+    app.hub.seal_audit().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(key.get(&token).await.ok(200), first, "what was kept is served");
+    }
+    let reads = app.rows("SELECT id FROM audit_event WHERE action = 'credential.token'").await;
+    assert_eq!(reads.len(), 3, "the record was written all the same");
+    app.user("v").await;
+    key.get(&token).await.assert_problem(409, "credential_inactive");
 }

@@ -33,6 +33,23 @@ async fn a_user_without_details_has_nulls() {
 }
 
 #[tokio::test]
+async fn two_changes_of_a_user_at_once_both_stay() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    for round in 1..=20 {
+        let name = json!({"fullName": format!("Jo {round}")});
+        let employer = json!({"organization": format!("Acme {round}")});
+        let (one, other) = (app.as_key(), app.as_key());
+        let (named, placed) = tokio::join!(one.put("/users/u", &name), other.put("/users/u", &employer));
+        named.ok(200);
+        placed.ok(200);
+        let user = app.as_key().get("/users/u").await.ok(200);
+        assert_eq!(user["fullName"], name["fullName"]);
+        assert_eq!(user["organization"], employer["organization"]);
+    }
+}
+
+#[tokio::test]
 async fn a_username_is_unique_in_its_environment() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
@@ -116,11 +133,11 @@ async fn users_are_searched_as_text_and_not_as_a_pattern() {
     for body in [
         json!({"username": "anna", "email": "a%b@acme.test"}),
         json!({"username": "bert", "fullName": "Annabel"}),
-        json!({"username": "c_d"}),
+        json!({"username": "c_d", "organization": "Acme Widgets"}),
     ] {
         app.as_key().post("/users", &body).await.ok(201);
     }
-    for (search, count) in [("ANNA", 2), ("%25", 1), ("_", 1), ("zzz", 0), ("", 3)] {
+    for (search, count) in [("ANNA", 2), ("%25", 1), ("_", 1), ("widgets", 1), ("zzz", 0), ("", 3)] {
         let page = app.as_key().get(&format!("/users?search={search}")).await.ok(200);
         assert_eq!(page["data"].as_array().unwrap().len(), count, "{search}: {page}");
     }

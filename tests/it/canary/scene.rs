@@ -86,6 +86,15 @@ impl Scene {
         self.home.path().join("data")
     }
 
+    /// A copy of the database, in which everything that is sealed opens, where all is searched.
+    pub(super) fn back_up(&self) {
+        let copy = self.data().join("copy.db");
+        let copy = copy.to_str().unwrap();
+        say(self.home.path(), &["backup", copy]).ok();
+        let verified = say(self.home.path(), &["backup", "verify", copy]).ok();
+        assert!(verified.contains("is in order"), "{verified}");
+    }
+
     pub(super) fn a_client_secret(&self) -> String {
         self.client_secret.clone()
     }
@@ -168,6 +177,8 @@ impl Scene {
         });
         let key = self.key.clone();
         let made = self.reveal(&key, "POST", "/connect/sessions", Some(body)).await;
+        let link = made["connectUrl"].as_str().unwrap();
+        self.canaries.watch("hosted link's token", link.rsplit_once('.').unwrap().1);
         made["token"].as_str().unwrap().to_owned()
     }
 }

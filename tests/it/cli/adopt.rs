@@ -15,7 +15,7 @@ use crate::support::process::{Api, RunningHub, run, say, vouchsafe};
 use crate::support::wait::eventually;
 
 /// A fake app whose tokens are spent after two seconds, and its definition in `home`.
-async fn app(home: &Path) -> FakeProvider {
+pub(super) async fn app(home: &Path) -> FakeProvider {
     let mut config = FakeConfig::on_loopback().await.unwrap();
     config.settings.access_token_lifetime = 2;
     config.clients = vec![Client::new(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)];
@@ -27,7 +27,7 @@ async fn app(home: &Path) -> FakeProvider {
 }
 
 /// A command of a hub in `home` with the definitions of `shared`.
-fn command(home: &Path, shared: &Path, extra: &[(String, String)], arguments: &[&str]) -> Command {
+pub(super) fn command(home: &Path, shared: &Path, extra: &[(String, String)], arguments: &[&str]) -> Command {
     let mut command = vouchsafe(home, arguments);
     command
         .env("VOUCHSAFE_PROVIDERS_DIR", shared.join("own"))
@@ -38,7 +38,7 @@ fn command(home: &Path, shared: &Path, extra: &[(String, String)], arguments: &[
 }
 
 /// Signs a user in; the path of their credential.
-async fn sign_in(hub: &RunningHub, api: &Api, fake: &FakeProvider) -> String {
+pub(super) async fn sign_in(hub: &RunningHub, api: &Api, fake: &FakeProvider) -> String {
     let settings =
         json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": DEMO_CLIENT_SECRET});
     let connector = api.done("PUT", "/connectors/fernhill", Some(&settings)).await;
@@ -67,7 +67,7 @@ async fn sign_in(hub: &RunningHub, api: &Api, fake: &FakeProvider) -> String {
 }
 
 /// The copy serves what is there, spends nothing, says so, and refreshes once it is adopted.
-async fn assert_copy_waits(
+pub(super) async fn assert_copy_waits(
     copy: &Path,
     shared: &Path,
     extra: &[(String, String)],
@@ -122,7 +122,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-const KEY: [&str; 7] =
+pub(super) const KEY: [&str; 7] =
     ["keys", "create", "--environment", "production", "--scope", "*", "--scope=credentials:reveal"];
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use sea_orm::ConnectionTrait as _;
 use serde_json::Value;
 
 use crate::support::process::{RunningHub, run, say, vouchsafe};
+use crate::support::wait::eventually;
 
 fn home() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -42,6 +44,31 @@ async fn a_key_is_printed_alone_and_works_however_the_hub_is() {
     hub.stop().await;
 }
 
+#[test]
+fn whoever_mistypes_a_scope_is_told_which_there_are() {
+    let home = home();
+    let mistyped = ["keys", "create", "--environment", "sandbox", "--scope", "credential:reveal"];
+    let error = say(home.path(), &mistyped).failed(1);
+    assert!(
+        error.contains("error: --scope: There is no such scope") && error.contains(" credentials:reveal,"),
+        "{error}"
+    );
+}
+
+#[test]
+fn whoever_mistypes_an_option_is_told_which_one() {
+    let home = home();
+    let create = ["keys", "create", "--environment", "sandbox"];
+    let wrong = |more: &[&str]| say(home.path(), &[&create[..], more].concat()).failed(1);
+    let period = wrong(&["--expires", "ninety days"]);
+    assert!(period.ends_with("error: --expires: Write an ISO 8601 period such as P90D.\n"), "{period}");
+    let both = wrong(&["--scope", "users:read", "--scope", "nothing", "--expires", "soon"]);
+    let [.., scope, end] = both.lines().collect::<Vec<_>>()[..] else { panic!("two lines: {both}") };
+    assert!(scope.starts_with("error: --scope: ") && end.starts_with("--expires: "), "{both}");
+    let name = say(home.path(), &["environments", "create", "No spaces"]).failed(1);
+    assert!(name.contains("error: name: A name has 1 to 32"), "{name}");
+}
+
 #[tokio::test]
 async fn a_revoked_key_is_refused_by_the_running_hub() {
     let home = home();
@@ -64,6 +91,11 @@ async fn a_revoked_key_is_refused_by_the_running_hub() {
     assert!(line.contains("[users:read]") && !line.contains(&key) && !line.contains("never"), "{line}");
     let id = line.split_whitespace().next().unwrap();
     assert!(id.starts_with("apikey_"), "{line}");
+    let everywhere = say(home.path(), &["keys", "list"]).ok();
+    assert!(
+        everywhere.lines().any(|line| line.starts_with(id) && line.contains("  sandbox  ")),
+        "{everywhere}"
+    );
     assert_eq!(say(home.path(), &["keys", "revoke", id]).ok(), format!("{id} is revoked\n"));
     assert_eq!(hub.api(&key).call("GET", "/users", None).await.0, 401);
     assert!(!say(home.path(), &["keys", "list", "--environment", "sandbox"]).ok().contains(id));
@@ -95,6 +127,50 @@ fn workspaces_and_environments_are_made_and_listed() {
     assert_eq!(error, "error: there is no environment staging in the workspace default\n");
 }
 
+#[tokio::test]
+async fn what_an_operator_does_and_that_a_hub_starts_is_audited() {
+    let home = home();
+    say(home.path(), &["workspaces", "create", "acme"]).ok();
+    say(home.path(), &["workspaces", "set-state", "acme", "suspended"]).ok();
+    say(home.path(), &["workspaces", "set-state", "nobody", "suspended"]).failed(1);
+    say(home.path(), &["environments", "create", "staging"]).ok();
+    let create = ["keys", "create", "--environment", "staging", "--scope", "audit:read"];
+    let key = say(home.path(), &create).ok().trim().to_owned();
+    let hub = RunningHub::start(home.path()).await;
+    // What concerns a workspace is for its members; what concerns the hub, for everybody.
+    let listed = eventually("the start in the log", async || {
+        let page = hub.api(&key).done("GET", "/audit-events", None).await;
+        let events = page["data"].as_array().unwrap().clone();
+        if events.iter().any(|event| event["action"] == "hub.start") { Ok(events) } else { Err(events) }
+    })
+    .await;
+    let event = |action: &str| listed.iter().find(|event| event["action"] == action).unwrap();
+    let made = event("environment.create");
+    assert_eq!((&made["actor"]["type"], &made["reason"]), (&"operator".into(), &"staging".into()), "{made}");
+    let start = event("hub.start");
+    let given = "set: VOUCHSAFE_LISTEN, VOUCHSAFE_DATA_DIR, VOUCHSAFE_LOG_FORMAT";
+    assert_eq!((&start["actor"]["type"], &start["reason"]), (&"hub".into(), &given.into()), "{start}");
+    assert_eq!(start["target"]["id"], env!("CARGO_PKG_VERSION"));
+    hub.stop().await;
+
+    let database = format!("sqlite://{}", home.path().join("data/vouchsafe.db").display());
+    let database = sea_orm::Database::connect(&database).await.unwrap();
+    let sql =
+        "SELECT action, actor_type, reason FROM audit_event WHERE action LIKE 'workspace.%' ORDER BY id";
+    let statement = sea_orm::Statement::from_string(database.get_database_backend(), sql);
+    let rows = database.query_all_raw(statement).await.unwrap();
+    let rows: Vec<[String; 3]> = rows
+        .iter()
+        .map(|row| ["action", "actor_type", "reason"].map(|name| row.try_get("", name).unwrap()))
+        .collect();
+    database.close().await.unwrap();
+    let wanted = [
+        ["workspace.create", "operator", "acme, active"],
+        ["workspace.set_state", "operator", "active to suspended"],
+    ];
+    assert_eq!(rows, wanted);
+}
+
 #[test]
 fn a_wrong_use_ends_with_2_and_help_with_0() {
     let home = home();
@@ -108,9 +184,20 @@ fn a_wrong_use_ends_with_2_and_help_with_0() {
         assert!(error.starts_with("error: ") && error.contains("--help"), "{error}");
     }
     let help = say(home.path(), &["--help"]).ok();
-    for command in
-        ["serve", "demo", "keys", "workspaces", "environments", "providers", "check", "migrate", "master-key"]
-    {
+    for command in [
+        "serve",
+        "demo",
+        "keys",
+        "workspaces",
+        "environments",
+        "providers",
+        "check",
+        "doctor",
+        "migrate",
+        "backup",
+        "restore",
+        "master-key",
+    ] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
     }
     assert_eq!(say(home.path(), &["--version"]).ok(), concat!("vouchsafe ", env!("CARGO_PKG_VERSION"), "\n"));
@@ -164,7 +251,26 @@ fn the_check_of_everything_needs_no_database() {
     write_bad_definition(&home.path().join("own"));
     let bad = run(vouchsafe(home.path(), &["check"]).env("VOUCHSAFE_PROVIDERS_DIR", home.path().join("own")));
     assert!(bad.failed(78).contains("bad.toml:4:3"));
+    let filter = run(vouchsafe(home.path(), &["check"]).env("VOUCHSAFE_LOG", "a=b=c"));
+    assert!(filter.failed(78).contains("filter"));
     assert!(!home.path().join("data").exists());
+}
+
+#[test]
+fn the_check_says_what_the_identity_provider_is_to_know_and_what_is_missing() {
+    let home = home();
+    let check = |lines: &str| {
+        let lines = format!(
+            "public_url = \"https://hub.acme.test\"\noidc_issuer = \"https://id.acme.test\"\n{lines}"
+        );
+        std::fs::write(home.path().join("vouchsafe.toml"), lines).unwrap();
+        say(home.path(), &["check"])
+    };
+    let lacks = check("oidc_client_id = \"hub\"\n").failed(78);
+    assert!(lacks.contains("single sign-on lacks VOUCHSAFE_OIDC_CLIENT_SECRET"), "{lacks}");
+    let said = check("oidc_client_id = \"hub\"\noidc_client_secret = \"hunter2\"\n").ok();
+    assert!(said.contains("https://hub.acme.test/dashboard/sign-in/callback"), "{said}");
+    assert!(said.contains("id.acme.test") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]

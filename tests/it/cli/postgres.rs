@@ -5,6 +5,13 @@ use std::process::Command;
 
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::json;
+use uuid::Uuid;
+use vouchsafe::domain::workspace::Workspace;
+use vouchsafe::store::{self, DatabaseUrl, Store};
+use vouchsafe_entity::id::WorkspaceId;
+use vouchsafe_entity::json::WorkspaceSettings;
+use vouchsafe_entity::kind::WorkspaceState;
+use vouchsafe_entity::millis::Millis;
 
 use crate::support::database::Fresh;
 use crate::support::process::{RunningHub, run, say, vouchsafe};
@@ -21,7 +28,9 @@ async fn postgres_without_a_master_key_is_refused_with_78() {
         return;
     };
     let home = fresh.folder.path();
-    for arguments in [&["serve"][..], &["migrate"], &["keys", "create", "--environment", "sandbox"]] {
+    for arguments in
+        [&["serve"][..], &["check"], &["migrate"], &["keys", "create", "--environment", "sandbox"]]
+    {
         let error = run(vouchsafe(home, arguments).env("VOUCHSAFE_DATABASE_URL", &fresh.url)).failed(78);
         assert!(error.contains("VOUCHSAFE_MASTER_KEY_FILE"), "{error}");
         assert!(!home.join("data/master.key").exists());
@@ -93,4 +102,37 @@ async fn a_restarted_hub_has_the_same_data() {
     let other = say(home, &["master-key", "generate"]).ok();
     let error = run(&mut command(home, &["serve"], &fresh.url, other.trim()));
     assert_eq!(error.code, 78, "{error:?}");
+}
+
+/// A commit that is only promised may be gone after a crash, and with it the one token that lives.
+#[tokio::test]
+async fn what_a_hub_commits_is_on_disk_whatever_the_database_is_set_to() {
+    let Some(fresh) = Fresh::postgres().await else {
+        return;
+    };
+    let url = format!("{}%20-c%20synchronous_commit%3Doff", fresh.url);
+    let store = Store::open(&DatabaseUrl::parse(&url).unwrap()).await.unwrap();
+    store.migrate().await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    let column = async |sql: &str| {
+        let row = database.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        row.unwrap().unwrap().try_get_by_index::<String>(0).unwrap()
+    };
+    assert_eq!(column("SHOW synchronous_commit").await, "off", "what others get");
+    let trigger = "CREATE TABLE told (setting text NOT NULL); \
+        CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        INSERT INTO told VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$; \
+        CREATE TRIGGER tell AFTER INSERT ON workspace FOR EACH ROW EXECUTE FUNCTION tell()";
+    database.execute_unprepared(trigger).await.unwrap();
+    let workspace = Workspace {
+        id: WorkspaceId::new(Uuid::from_u128(1)),
+        name: "acme".to_owned(),
+        state: WorkspaceState::Active,
+        settings: WorkspaceSettings::default(),
+        created_at: Millis(1_893_456_000_000),
+    };
+    let tx = store.begin().await.unwrap();
+    store::workspace::insert(&tx, &workspace).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(column("SELECT setting FROM told").await, "on");
 }

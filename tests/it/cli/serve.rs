@@ -1,6 +1,8 @@
 //! `vouchsafe serve`: the first start, wrong configurations, signals.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use serde_json::json;
@@ -18,7 +20,7 @@ fn mode(path: &Path) -> u32 {
 async fn said_to_the_end(hub: &RunningHub) -> String {
     eventually("the last line of the greeting", async || {
         let out = hub.out();
-        if out.contains("vouchsafe keys create") { Ok(out) } else { Err(out) }
+        if out.contains("vouchsafe keys create") && out.ends_with("\n\n") { Ok(out) } else { Err(out) }
     })
     .await
 }
@@ -40,12 +42,33 @@ async fn the_first_start_makes_all_that_is_needed_and_says_so_once() {
     assert_eq!(client.get(&link).send().await.unwrap().status(), 200);
     let key = std::fs::read_to_string(data.join("master.key")).unwrap();
     let secret = key.trim().split_once(':').unwrap().1;
-    assert!(!hub.err().contains(secret) && hub.err().contains("back this file up"));
+    let err = hub.err();
+    assert!(!err.contains(secret) && err.contains("back this file up"));
+    // The link is what is looked for: it stands apart, and many steps are one line.
+    let (_, greeting) = out.split_once("\n\n").unwrap();
+    assert!(greeting.starts_with("This was the first start") && greeting.ends_with("\n\n"), "{out}");
+    assert_eq!(err.matches("the database is at its newest step").count(), 1, "{err}");
+    assert!(!err.contains("sea_orm_migration"), "{err}");
     hub.stop().await;
 
     let hub = RunningHub::start(home.path()).await;
     assert!(!hub.out().contains("first start") && !hub.out().contains("invitation"), "{}", hub.out());
     assert_eq!(std::fs::read_to_string(data.join("master.key")).unwrap(), key);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn s3_a_hub_leaves_no_core_dump_and_its_user_cannot_look_into_it() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = RunningHub::start(home.path()).await;
+    let process = format!("/proc/{}", hub.pid());
+    let limits = std::fs::read_to_string(format!("{process}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<&str> = core.split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{core}");
+    // What may not be dumped belongs to root, whoever runs it.
+    assert_eq!(std::fs::metadata(format!("{process}/environ")).unwrap().uid(), 0);
+    assert!(!hub.err().contains("look into") && !hub.err().contains("core dumps"), "{}", hub.err());
     hub.stop().await;
 }
 
@@ -126,6 +149,16 @@ fn a_wrong_configuration_ends_with_78_and_names_what_to_do() {
     assert!(error.contains("listen_on") && error.contains("vouchsafe.toml"), "{error}");
     assert!(say(home.path(), &["serve", "--config", "absent.toml"]).failed(78).contains("absent.toml"));
     assert!(!home.path().join("data").exists());
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_where_it_is_the_hubs_and_ignored_elsewhere() {
+    let home = tempfile::tempdir().unwrap();
+    let latin_1 = OsStr::from_bytes(b"caf\xe9");
+    let check = |name: &str| run(vouchsafe(home.path(), &["check"]).env(name, latin_1));
+    assert!(check("FAVOURITE_PLACE").ok().contains("are in order"));
+    let error = check("VOUCHSAFE_PROVIDERS_DIR").failed(78);
+    assert_eq!(error, "error: VOUCHSAFE_PROVIDERS_DIR: the value is not UTF-8\n");
 }
 
 #[test]

@@ -75,7 +75,12 @@ async fn what_is_dear_needs_a_fresh_proof() {
     // What was open before is refused too.
     owner.post(there, &[("name", "n"), ("scopes", "*")]).await.leads_to(step_up);
     assert!(app.rows("SELECT 1 FROM api_key WHERE name = 'n'").await.is_empty());
-    owner.get(step_up).await.page(200, "Confirm that it is you");
+    let asked = owner.get(step_up).await;
+    asked.page(200, "Confirm that it is you");
+    asked.page(200, "To make an API key, enter your password and a code from your authenticator.");
+    asked.page(200, "href=\"/dashboard/production/api-keys\">Cancel</a>");
+    let reveal = "/dashboard/step-up?next=%2Fdashboard%2Fproduction%2Fsecret%2FK%2Freveal";
+    owner.get(reveal).await.page(200, "href=\"/dashboard/production/secret/K\">Cancel</a>");
     let form = [("password", "wrong"), ("code", "000000"), ("next", there)];
     owner.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
     let code = owner.code();

@@ -50,6 +50,9 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
 async fn each_mistake_stands_at_its_field_and_what_was_typed_stays() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
+    let fresh = owner.get("/dashboard/production/api-keys/new").await;
+    fresh.page(200, "<option value=\"P90D\">90 days</option>");
+    fresh.page(200, "<option value=\"\" selected>No end</option>");
     let form = [("name", ""), ("period", "soon"), ("allowedCidrs", "10.0.0.0/8\r\nnowhere")];
     let shown = owner.post("/dashboard/production/api-keys/new", &form).await;
     shown.page(400, "Write 1 to 200 characters.");

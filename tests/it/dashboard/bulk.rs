@@ -1,6 +1,11 @@
 //! Many credentials at once: asked once, done a step at a time, each row with what became of it.
 
-use serde_json::json;
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use http::StatusCode;
+use serde_json::{Value, json};
+use vouchsafe::demo::fake::{DEMO_CLIENT_ID, Endpoint, FERNHILL, Fault, GrantView, Plan};
 
 use crate::support::app::TestApp;
 use crate::support::browser::Shown;
@@ -75,6 +80,95 @@ async fn all_that_fit_are_deleted_step_by_step() {
     let left = app.as_key().get("/credentials").await.ok(200);
     assert_eq!(left["data"].as_array().unwrap().len(), 1, "the one that did not fit");
     assert_eq!(left["data"][0]["credentialId"], ids[7].as_str());
+}
+
+/// What becomes of the grant of the `number`-th user of an app that has bad days: what the hub says after it told the
+/// app once, whether the grant is alive then, and both after it told it again.
+fn fate(number: usize) -> [(&'static [&'static str], bool); 2] {
+    const LATER: &str = "failed; tried again for a day";
+    match number % 5 {
+        1 => [(&["unsupported"], true), (&["unsupported"], true)],
+        2 => [(&[LATER], true), (&[LATER, "revoked"], false)],
+        // The app does as it is told, and its answer is lost.
+        3 => [(&[LATER], false), (&[LATER, "revoked"], false)],
+        _ => [(&["revoked"], false), (&["revoked"], false)],
+    }
+}
+
+fn bad_day(grant: &GrantView, number: usize) -> Option<Plan> {
+    let (fault, always) = match number % 5 {
+        1 => (Fault::oauth_error(StatusCode::BAD_REQUEST, "unsupported_token_type"), true),
+        2 => (Fault::status(StatusCode::SERVICE_UNAVAILABLE), false),
+        3 => (Fault::close_after(), false),
+        _ => return None,
+    };
+    let plan = Plan::next(Endpoint::Revoke, fault).grant(grant.id);
+    Some(if always { plan.always() } else { plan })
+}
+
+/// What the audit log says of the upstream ends, by credential, oldest first.
+async fn outcomes(app: &TestApp) -> HashMap<String, Vec<String>> {
+    let path = "/audit-events?action=credential.revoke_upstream&limit=200";
+    let page = app.as_key().get(path).await.ok(200);
+    let mut told: HashMap<String, Vec<String>> = HashMap::new();
+    for event in page["data"].as_array().unwrap().iter().rev() {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        told.entry(text(&event["target"]["id"])).or_default().push(text(&event["reason"]));
+    }
+    told
+}
+
+#[tokio::test]
+async fn s23_of_fifty_that_end_at_once_each_outcome_is_what_the_app_did() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let account = |number: usize| format!("{number}@acme.test");
+    let mut ids = Vec::new();
+    for number in 0..50 {
+        ids.push(app.connect_as(&format!("u-{number:02}"), &account(number)).await);
+    }
+    let grant = |number: usize| {
+        let grants = app.fake.grants();
+        grants.into_iter().find(|grant| grant.username == account(number)).unwrap()
+    };
+    for number in 0..50 {
+        if let Some(plan) = bad_day(&grant(number), number) {
+            app.fake.program(plan);
+        }
+    }
+
+    // The kill switch of the connector: nobody is served, and no grant is touched.
+    let connector =
+        |enabled: bool| json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "enabled": enabled});
+    app.as_key().put("/connectors/fernhill", &connector(false)).await.ok(200);
+    for id in &ids {
+        let token = app.as_key().get(&format!("/credentials/{id}/token")).await;
+        token.assert_problem(409, "credential_inactive");
+    }
+    app.as_key().put("/connectors/fernhill", &connector(true)).await.ok(200);
+    app.token(&ids[0]).await;
+    assert_eq!(app.fake.counters().revocations, 0);
+
+    let owner = app.as_owner().await;
+    let all = [("action", "delete"), ("all", "1"), ("status", "active"), ("connector", ""), ("user", "")];
+    let asked = owner.post(BULK, &all).await;
+    asked.page(200, "Delete 50 credentials of production?");
+    owner.post(BULK, &pairs(&fields(&asked))).await.page(200, "50 of 50 looked at, 50 changed");
+    for told in 0..2 {
+        app.hub.work_off_revocations().await.unwrap();
+        let outcomes = outcomes(&app).await;
+        for (number, id) in ids.iter().enumerate() {
+            let (words, alive) = fate(number)[told];
+            assert_eq!(outcomes[id], words, "{number}, told {} times", told + 1);
+            assert_eq!(grant(number).alive, alive, "{number}, told {} times", told + 1);
+        }
+        app.clock.advance(TimeDelta::seconds(6));
+    }
+    let calls = app.fake.counters().revocations;
+    assert_eq!(calls, 70, "one each, and another for the twenty that were not confirmed");
+    app.clock.advance(TimeDelta::hours(2));
+    app.hub.work_off_revocations().await.unwrap();
+    assert_eq!(app.fake.counters().revocations, calls, "nothing is left to be told");
 }
 
 #[tokio::test]

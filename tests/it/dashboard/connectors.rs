@@ -99,6 +99,28 @@ async fn a_connector_is_set_up_and_its_test_says_whether_the_app_knows_the_clien
 }
 
 #[tokio::test]
+async fn credentials_are_counted_to_a_hundred_where_they_are_shown_and_to_the_end_where_they_end() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.user("u-0").await;
+    let page = format!("{CONNECTORS}/{QUILLPOST}");
+    let first = app.credential("u-0").await["credentialId"].as_str().unwrap().to_owned();
+    owner.get(&page).await.page(200, "<span>1 credential</span>");
+    for number in 1..=100 {
+        let user = format!("u-{number}");
+        app.user(&user).await;
+        app.credential(&user).await;
+    }
+    owner.get(CONNECTORS).await.page(200, ">100+<");
+    owner.get(&page).await.page(200, "<span>100+ credentials</span>");
+    owner.get(&format!("{page}/delete")).await.page(200, "101 credentials are deleted with it");
+    assert_eq!(app.as_key().get("/connectors").await.ok(200)["data"][0]["credentials"], 101);
+    app.as_key().delete(&format!("/credentials/{first}")).await.ok(200);
+    owner.get(CONNECTORS).await.page(200, ">100<");
+    owner.get(&page).await.page(200, "<span>100 credentials</span>");
+}
+
+#[tokio::test]
 async fn an_app_that_is_away_or_needs_nothing_is_told_as_such() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
@@ -197,9 +219,28 @@ async fn a_connector_is_switched_off_and_on_after_it_was_said_what_breaks() {
     owner.post(&format!("{page}/enable"), &[]).await.leads_to(&page);
     app.as_key().get(&token).await.ok(200);
 
-    owner.get(&format!("{page}/delete")).await.page(200, "1 credential are deleted");
+    owner.get(&format!("{page}/delete")).await.page(200, "1 credential is deleted");
     owner.post(&format!("{page}/delete"), &[]).await.leads_to(CONNECTORS);
     app.as_key().get(&token).await.assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn switching_a_connector_off_undoes_nothing_that_is_set_at_once() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let settings = |client: &str| json!({"provider": FERNHILL, "clientId": client, "clientSecret": "s"});
+    app.as_key().put("/connectors/fernhill", &settings("client")).await.ok(201);
+    let disable = format!("{FERN}/disable");
+    for round in 0..20 {
+        let wanted = settings(&format!("client-{round}"));
+        let key = app.as_key();
+        let (put, disabled) =
+            tokio::join!(key.put("/connectors/fernhill", &wanted), owner.post(&disable, &[]));
+        put.ok(200);
+        disabled.leads_to(FERN);
+        let connector = app.as_key().get("/connectors/fernhill").await.ok(200);
+        assert_eq!(connector["clientId"], wanted["clientId"]);
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ async fn an_invitation_works_once_for_its_address_and_role() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
     let form = [("email", "Kim@Acme.test"), ("role", "viewer")];
+    owner.get("/dashboard/members/invite").await.page(200, "No mail is sent");
     let shown = owner.post("/dashboard/members/invite", &form).await;
     shown.page(200, "Send this link");
     let link = shown.between("aria-label=\"The invitation’s link\">", "</code>");

@@ -9,7 +9,11 @@ use crate::support::app::TestApp;
 async fn what_happened_is_counted_by_day_in_its_environment() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
-    owner.get("/dashboard/production/overview").await.page(200, "Begin here");
+    let new = owner.get("/dashboard/production/overview").await;
+    new.page(200, "Begin here");
+    new.page(200, "/dashboard/production/catalogue\"");
+    new.page(200, "Nothing in the last 30 days");
+    assert!(!new.html.contains("All is well"), "{}", new.html);
     for user in ["u-1", "u-2", "u-3"] {
         app.user(user).await;
     }
@@ -24,7 +28,9 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
     shown.page(200, "Calls in the last 30 days: 1 answered, 0 failed.");
     shown.page(200, "All is well");
     assert!(!shown.html.contains("Begin here"));
-    owner.get("/dashboard/sandbox/overview").await.page(200, "Connections in the last 30 days: 0 connected.");
+    let other = owner.get("/dashboard/sandbox/overview").await;
+    other.page(200, "Connections in the last 30 days: 0 connected.");
+    other.page(200, "is in <a href=\"/dashboard/production/overview\">production</a>");
     app.clock.advance(TimeDelta::days(30));
     owner.sign_in().await.leads_to("/dashboard");
     owner
@@ -49,11 +55,41 @@ async fn what_ends_needs_attention_before_and_after() {
     app.as_key().post("/secrets", &secret).await.ok(201);
     let shown = owner.get("/dashboard/production/overview").await;
     shown.page(200, "of u-1 ends soon");
-    shown.page(200, "The secret K ends soon");
+    shown.page(200, "/secret/K\">The secret K ends soon</a>");
     app.clock.advance(TimeDelta::days(5));
     owner.sign_in().await.leads_to("/dashboard");
     let shown = owner.get("/dashboard/production/overview").await;
     shown.page(200, "of u-1 must be connected again");
     shown.page(200, "The secret K has ended");
-    owner.get("/dashboard/sandbox/overview").await.page(200, "All is well");
+    let elsewhere = owner.get("/dashboard/sandbox/overview").await;
+    elsewhere.page(200, "Begin here");
+    assert!(!elsewhere.html.contains("Needs attention"), "{}", elsewhere.html);
+}
+
+#[tokio::test]
+async fn secrets_that_ended_hide_none_that_soon_will() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let secret = |key: &str, end: &str| {
+        json!({"key": key, "value": "v", "type": "api_key", "visibility": "masked",
+            "allowedHosts": ["a.test"], "expiresAt": end})
+    };
+    for number in 1..=6 {
+        let end = format!("2030-01-0{number}T12:00:00Z");
+        app.as_key().post("/secrets", &secret(&format!("ENDED_{number}"), &end)).await.ok(201);
+    }
+    app.as_key().post("/secrets", &secret("SOON", "2030-01-12T00:00:00Z")).await.ok(201);
+    app.as_key().post("/secrets", &secret("LATER", "2030-02-12T00:00:00Z")).await.ok(201);
+    app.as_key().post("/secrets", &secret("REVOKED", "2030-01-11T00:00:00Z")).await.ok(201);
+    app.as_key().act("/secrets/REVOKED/revoke").await.ok(200);
+    app.clock.advance(TimeDelta::days(7));
+    owner.sign_in().await.leads_to("/dashboard");
+    let shown = owner.get("/dashboard/production/overview").await;
+    shown.page(200, "The secret SOON ends soon");
+    for number in 2..=6 {
+        shown.page(200, &format!("The secret ENDED_{number} has ended"));
+    }
+    for absent in ["ENDED_1", "LATER", "REVOKED"] {
+        assert!(!shown.html.contains(absent), "{absent}");
+    }
 }

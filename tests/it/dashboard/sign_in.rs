@@ -17,7 +17,9 @@ async fn the_operators_link_makes_the_first_owner_once() {
     owner.get("/dashboard/production/api-keys/new").await.leads_to("/dashboard/account/authenticator");
     owner.enrol().await.leads_to("/dashboard");
     owner.get("/dashboard").await.leads_to("/dashboard/production/overview");
-    owner.get("/dashboard/production/overview").await.page(200, "Needs attention");
+    owner.get("/dashboard/production/overview").await.page(200, "Begin here");
+    let denied = "SELECT id FROM audit_event WHERE action = 'request.denied'";
+    assert!(app.rows(denied).await.is_empty(), "being led to the authenticator is no refusal");
 
     let late = Browser::new(&app, "late@acme.test");
     late.get(link.as_str()).await.page(400, "This link is over");

@@ -29,6 +29,31 @@ async fn users_are_found_with_what_they_have_connected() {
 }
 
 #[tokio::test]
+async fn a_user_is_made_ahead_of_their_first_session() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let new = "/dashboard/production/new-user";
+    owner.get("/dashboard/production/users").await.page(200, new);
+    owner.get(new).await.page(200, "Add a user");
+    let form =
+        [("username", " u-17 "), ("fullName", "Jo Miller"), ("email", "jo@acme.test"), ("organization", "")];
+    let made = owner.post(new, &form).await;
+    let there = app.as_key().get("/users/u-17").await.ok(200);
+    let page = format!("/dashboard/production/users/{}", there["userId"].as_str().unwrap());
+    made.leads_to(&page);
+    owner.get(&page).await.page(200, "The user is there.");
+    assert_eq!((&there["fullName"], &there["organization"]), (&json!("Jo Miller"), &json!(null)));
+    let again = owner.post(new, &form).await;
+    again.page(400, "Another user has this username.");
+    assert!(again.html.contains("value=\"Jo Miller\""), "what was typed is there");
+    for wrong in [[("username", ""), ("email", "")], [("username", "x"), ("email", "nobody")]] {
+        assert_eq!(owner.post(new, &wrong).await.status, 400, "{wrong:?}");
+    }
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    assert!(!viewer.get("/dashboard/production/users").await.page(200, "Users").contains(new));
+}
+
+#[tokio::test]
 async fn a_user_is_disconnected_and_deleted_after_one_question_each() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

@@ -1,6 +1,7 @@
 //! The audit log as a chain: what a writer of the database does to it is found (S19), and what the hub itself does to
 //! it in time is not.
 
+mod at_once;
 mod intruder;
 
 use chrono::TimeDelta;
@@ -203,6 +204,19 @@ async fn s19_another_order_and_another_workspace_are_found() {
     let workspaces: Vec<String> =
         intruder.column("SELECT DISTINCT workspace_id FROM audit_batch ORDER BY workspace_id DESC").await;
     let [one, other, ..] = workspaces.as_slice() else { panic!("{workspaces:?}") };
+    assert_found(&app, &intruder, &outside, "is another workspace's", async |victim| {
+        let nth = |workspace: &str| {
+            let of_one = format!("SELECT id FROM audit_event WHERE workspace_id = '{workspace}'");
+            format!("{of_one} ORDER BY id LIMIT 1 OFFSET {victim}")
+        };
+        let mine: Vec<String> = intruder.column(&nth(one)).await;
+        let theirs: Vec<String> = intruder.column(&nth(other)).await;
+        for (id, workspace) in [(&mine[0], other), (&theirs[0], one)] {
+            let set = format!("UPDATE audit_event SET workspace_id = '{workspace}' WHERE id = '{id}'");
+            intruder.run(&set).await;
+        }
+    })
+    .await;
     for tables in [&["audit_batch"][..], &["audit_event"], &["audit_batch", "audit_event"]] {
         for table in tables {
             for (from, to) in [(one.as_str(), "x"), (other.as_str(), one.as_str()), ("x", other.as_str())] {

@@ -1,7 +1,10 @@
 //! Signing in at an app: the browser is bound, the code exchanged once, and the credential works.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use url::Url;
+use vouchsafe::demo::fake::VALID_KEY;
 
 use crate::support::app::TestApp;
 
@@ -135,6 +138,38 @@ async fn a_wrong_nonce_or_another_browser_does_not_send_a_flow_on() {
 }
 
 #[tokio::test]
+async fn a_step_without_the_cookie_of_its_flow_is_told_to_the_owner() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill"]})).await;
+    let ticket = modal.ticket("fernhill").await;
+    let (flow, cookie) = app.begin(ticket["startUrl"].as_str().unwrap()).await;
+    let foreign = format!("vs_flow_{flow}=stolen");
+    let send = async |path: &str, cookie: &str| {
+        let request = app.client.post(format!("{}{path}", app.base_url)).header("cookie", cookie);
+        let request = if path.ends_with("handshake") {
+            request.json(&json!({"flow": flow, "nonce": ticket["nonce"]}))
+        } else {
+            request.form(&[("flow", flow.as_str()), ("decision", "accept")])
+        };
+        request.send().await.unwrap().status().as_u16()
+    };
+    for (path, action) in [
+        ("/connect/start/handshake", "connect.handshake"),
+        ("/connect/start/continue", "connect.continue"),
+        ("/connect/start/cancel", "connect.cancel"),
+        ("/connect/account", "connect.account"),
+    ] {
+        assert_eq!(send(path, "vs_flow_x=y").await, 400, "{path}");
+        assert_eq!(send(path, &foreign).await, 400, "{path}");
+        assert_eq!(refusals(&app, action, &flow).await, ["cookie of another browser", "no cookie"], "{path}");
+    }
+    app.clock.advance(chrono::TimeDelta::minutes(10));
+    assert_eq!(send("/connect/start/continue", &cookie).await, 400);
+    assert_eq!(refusals(&app, "connect.continue", &flow).await[0], "too late");
+}
+
+#[tokio::test]
 async fn an_environment_may_want_more_than_a_page_that_was_read() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
@@ -145,6 +180,13 @@ async fn an_environment_may_want_more_than_a_page_that_was_read() {
     assert_eq!(app.go_on(&flow, &cookie).await.status(), 400);
     modal.popup("fernhill").await.allow(&app, "jo@acme.test").await;
     assert_eq!(modal.result("fernhill").await["status"], "completed");
+}
+
+/// What the link back to `https://app.acme.test/apps` on a page carries.
+fn return_query(page: &str) -> BTreeMap<String, String> {
+    let link = page.split("href=\"https://app.acme.test/apps?").nth(1).unwrap().split('"').next().unwrap();
+    let link = Url::parse(&format!("https://x/?{}", link.replace("&amp;", "&"))).unwrap();
+    link.query_pairs().into_owned().collect()
 }
 
 #[tokio::test]
@@ -158,10 +200,7 @@ async fn a_hosted_link_waits_for_the_back_end() {
     let modal = app.modal(&body).await;
     assert!(modal.connect_url.as_ref().unwrap().contains('#'), "the token stands in the fragment");
     let popup = modal.popup_alone("fernhill", "&mode=redirect").await;
-    let page = popup.allow(&app, "jo@acme.test").await;
-    let link = page.split("href=\"https://app.acme.test/apps?").nth(1).unwrap().split('"').next().unwrap();
-    let link = Url::parse(&format!("https://x/?{}", link.replace("&amp;", "&"))).unwrap();
-    let query: std::collections::BTreeMap<_, _> = link.query_pairs().into_owned().collect();
+    let query = return_query(&popup.allow(&app, "jo@acme.test").await);
     assert_eq!((query["tab"].as_str(), query["status"].as_str()), ("1", "waiting"));
 
     let credential = query["credentialId"].clone();
@@ -184,6 +223,54 @@ async fn a_hosted_link_waits_for_the_back_end() {
 }
 
 #[tokio::test]
+async fn whoever_was_given_a_link_can_not_pass_for_the_modal() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let body = json!({
+        "userId": "u-17", "connectors": ["fernhill", "quillpost"],
+        "allowedOrigins": ["https://app.acme.test"], "returnUrl": "https://app.acme.test/apps",
+    });
+    let modal = app.modal(&body).await;
+    let link = modal.by_link();
+    assert_ne!(link.token, modal.token);
+
+    // Nothing in these requests says that they come from a hosted page.
+    let query = return_query(&link.popup_alone("fernhill", "").await.allow(&app, "jo@acme.test").await);
+    assert_eq!(query["status"], "waiting");
+    assert!(query.contains_key("confirmationCode"));
+    assert_eq!(app.shown(&query["credentialId"]).await["status"], "pending");
+    let state = link.state().await;
+    assert_eq!(state["connectors"][0]["state"], "waiting");
+    assert!(
+        state["connectors"][0].get("confirmationCode").is_none(),
+        "not to whoever sent the link: {state}"
+    );
+
+    let ticket = link.ticket("fernhill").await;
+    let (flow, cookie) = app.begin(ticket["startUrl"].as_str().unwrap()).await;
+    let request = app.client.post(format!("{}/connect/start/handshake", app.base_url));
+    let body = json!({"flow": flow, "nonce": ticket["nonce"]});
+    let shaken = request.header("cookie", cookie).json(&body).send().await.unwrap();
+    assert_eq!(shaken.status(), 400, "a link has no frame that could answer");
+
+    link.submit("quillpost", "api_key", json!({"key": VALID_KEY})).await;
+    assert_eq!(modal.result("quillpost").await["status"], "waiting");
+}
+
+#[tokio::test]
+async fn a_page_that_was_read_is_enough_only_where_there_can_be_a_modal() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    for (origins, status) in [(json!(["https://app.acme.test"]), "completed"), (json!([]), "waiting")] {
+        let body =
+            json!({"userId": format!("u-{status}"), "connectors": ["fernhill"], "allowedOrigins": origins});
+        let modal = app.modal(&body).await;
+        modal.popup_alone("fernhill", "").await.allow(&app, "jo@acme.test").await;
+        assert_eq!(modal.result("fernhill").await["status"], status);
+    }
+}
+
+#[tokio::test]
 async fn what_nobody_confirms_is_given_back() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
@@ -192,10 +279,14 @@ async fn what_nobody_confirms_is_given_back() {
         "allowedOrigins": ["https://app.acme.test"], "returnUrl": "https://app.acme.test/apps",
     });
     let modal = app.modal(&body).await;
-    modal.popup_alone("fernhill", "&mode=redirect").await.allow(&app, "jo@acme.test").await;
+    let page = modal.popup_alone("fernhill", "&mode=redirect").await.allow(&app, "jo@acme.test").await;
+    let late = json!({"userId": "u-17", "confirmationCode": return_query(&page)["confirmationCode"]});
+    let confirm = format!("/connect/sessions/{}/confirm", modal.session);
     let credential = modal.result("fernhill").await["credentialId"].as_str().unwrap().to_owned();
     app.clock.advance(chrono::TimeDelta::minutes(10));
+    app.as_key().post(&confirm, &late).await.assert_problem(409, "confirmation_expired");
     app.hub.sweep().await.unwrap();
+    app.as_key().post(&confirm, &late).await.assert_problem(409, "confirmation_expired");
     app.as_key().get(&format!("/credentials/{credential}")).await.assert_problem(404, "not_found");
     app.hub.work_off_revocations().await.unwrap();
     assert_eq!(app.fake.counters().grants_revoked, 1, "the app was told");
@@ -212,4 +303,17 @@ async fn a_session_that_finds_everything_connected_is_complete() {
     assert_eq!(second.result("fernhill").await["credentialId"], credential.as_str());
     let other = app.modal(&json!({"userId": "u-18", "connectors": ["fernhill"]})).await;
     assert_eq!(other.state().await["status"], "open", "another user's credential is not reused");
+}
+
+#[tokio::test]
+async fn a_form_that_lacks_its_flow_or_names_it_twice_gets_a_page() {
+    let Some(app) = TestApp::start().await else { return };
+    for path in ["/connect/start/continue", "/connect/start/cancel", "/connect/account"] {
+        for form in [&[][..], &[("flow", ""), ("flow", "flow_x")], &[("decision", "accept")]] {
+            let request = app.client.post(format!("{}{path}", app.base_url)).form(form);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 404, "{path} {form:?}");
+            assert!(response.text().await.unwrap().contains("<html"), "{path} {form:?}");
+        }
+    }
 }

@@ -96,7 +96,7 @@ async fn an_address_is_called_with_secrets_that_may_go_there_alone() {
     other.get("/proxy/").await.assert_refused(400, "secret_host_not_allowed");
     for url in ["nonsense", "ftp://127.0.0.1/", "http://jo@127.0.0.1/", "http://127.0.0.1/#x"] {
         let problem = to(url.to_owned()).header("X-Key", "$Secret{HERE}").get("/proxy/").await;
-        problem.assert_invalid(&["/Vouchsafe-Url"]);
+        problem.assert_invalid(&["/vouchsafe-url"]);
     }
     for url in ["http://127.0.0.1/../x", "http://127.0.0.1//x", "http://127.0.0.1/%2e%2e/"] {
         to(url.to_owned())

@@ -1,11 +1,14 @@
 //! What the hub itself refuses on the way to an app: each with its code, in `Vouchsafe-Error` too.
 
+use std::sync::{Arc, Mutex};
+
 use http::Method;
 use serde_json::json;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, Wire};
 
 use crate::support::app::TestApp;
 use crate::support::scripted::{Connection, RawServer};
+use crate::support::wait::eventually;
 
 async fn quillpost(app: &TestApp) -> String {
     app.user("u").await;
@@ -35,7 +38,7 @@ async fn a_call_names_exactly_one_target() {
     let twice = app.calling(&credential).header("Vouchsafe-Credential", &credential);
     twice.get("/proxy/me").await.assert_invalid(&["/vouchsafe-credential"]);
     let odd = app.calling(&credential).header("Vouchsafe-Resolve", "everything");
-    odd.get("/proxy/me").await.assert_invalid(&["/Vouchsafe-Resolve"]);
+    odd.get("/proxy/me").await.assert_invalid(&["/vouchsafe-resolve"]);
 }
 
 #[tokio::test]
@@ -191,4 +194,82 @@ async fn a_call_is_made_again_only_where_twice_is_as_good_as_once() {
             assert_eq!(caller.get("/proxy/even").await.status, 200);
         }
     }
+}
+
+#[tokio::test]
+async fn s11_a_redirect_is_the_callers_own_to_follow_wherever_it_leads() {
+    let Some(app) = TestApp::start().await else { return };
+    let sink = RawServer::start(async |mut connection: Connection, _| {
+        connection.head().await;
+    })
+    .await;
+    let next = Arc::new(Mutex::new(String::new()));
+    let written = Arc::clone(&next);
+    let server = RawServer::start(move |mut connection: Connection, _| {
+        let answer = written.lock().unwrap().clone();
+        async move {
+            connection.head().await;
+            connection.write(answer).await;
+        }
+    })
+    .await;
+    let credential = app.behind(&server.address).await;
+    let there = &sink.address;
+    let other_host = there.replace("127.0.0.1", "localhost");
+    for place in [
+        format!("http://{there}/x"),
+        format!("http://{other_host}/x"),
+        format!("https://{there}/x"),
+        format!("//{there}/x"),
+    ] {
+        for status in [301, 302, 303, 307, 308] {
+            *next.lock().unwrap() = format!(
+                "HTTP/1.1 {status} Elsewhere\r\nlocation: {place}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let before = server.connections();
+            let answer =
+                app.calling(&credential).send_raw(Method::POST, "/proxy/x", "text/plain", "body").await;
+            assert_eq!((answer.status, answer.header("location")), (status, Some(place.as_str())));
+            assert_eq!(server.connections() - before, 1, "{status} {place}");
+        }
+    }
+    assert_eq!(sink.connections(), 0, "nothing was sent on");
+}
+
+#[tokio::test]
+async fn s11_a_page_that_echoes_the_credential_runs_nowhere() {
+    let Some(app) = TestApp::start().await else { return };
+    let server = RawServer::start(async |mut connection: Connection, _| {
+        let told = connection.head().await;
+        let page = format!("<script>alert(1)</script><pre>{told}</pre>");
+        let head = "content-type: text/html\r\nset-cookie: a=b\r\nservice-worker-allowed: /\r\n\
+                    access-control-allow-origin: *\r\ncontent-security-policy: script-src *";
+        let length = page.len();
+        let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\ncontent-length: {length}\r\n\r\n{page}");
+        connection.write(answer).await;
+    })
+    .await;
+    let credential = app.behind(&server.address).await;
+    let answer = app.calling(&credential).get("/proxy/page").await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        String::from_utf8_lossy(&answer.body).contains("x-api-key: raw-key"),
+        "the app says what it was told"
+    );
+    for (name, value) in [
+        ("content-type", Some("text/html")),
+        ("content-security-policy", Some("sandbox")),
+        ("x-content-type-options", Some("nosniff")),
+        ("set-cookie", None),
+        ("service-worker-allowed", None),
+        ("access-control-allow-origin", None),
+    ] {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
+    let rows = eventually("the row", async || {
+        let rows = app.calls().await;
+        if rows.is_empty() { Err(()) } else { Ok(rows) }
+    })
+    .await;
+    assert!(!format!("{rows:?}").contains("raw-key"), "{rows:?}");
 }

@@ -138,6 +138,32 @@ async fn a_refused_grant_loses_its_tokens_and_keeps_its_row() {
 }
 
 #[tokio::test]
+async fn r21_a_refused_grant_loses_its_tokens_thirty_days_after_its_end_however_often_it_is_asked_for() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    app.fake.withdraw(app.fake.grants()[0].id);
+    app.clock.advance(TimeDelta::hours(2));
+    app.read(&credential).await.assert_problem(503, "refresh_pending");
+    app.clock.advance(TimeDelta::minutes(2));
+    app.read(&credential).await.assert_problem(409, "credential_expired");
+    let end = app.clock.now();
+    for (number, hours) in [1, 24, 24 * 7].into_iter().enumerate() {
+        app.clock.set(end + TimeDelta::hours(hours));
+        app.round().await;
+        assert_eq!(app.refreshes(), 3 + 2 * number as u64, "the probe after {hours} h");
+        app.clock.advance(TimeDelta::minutes(10));
+        app.refresh_now(&credential).await.assert_problem(409, "credential_expired");
+    }
+    app.clock.set(end + TimeDelta::days(30) - TimeDelta::milliseconds(1));
+    app.hub.purge().await.unwrap();
+    assert!(!app.sealed().await.is_empty());
+    app.clock.advance(TimeDelta::milliseconds(1));
+    app.hub.purge().await.unwrap();
+    assert_eq!(app.sealed().await, Vec::<Vec<u8>>::new());
+}
+
+#[tokio::test]
 async fn s2_of_what_was_deleted_or_purged_no_file_keeps_the_ciphertext() {
     if is_postgres() {
         return;

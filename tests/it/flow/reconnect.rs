@@ -80,3 +80,20 @@ async fn missing_access_is_asked_for_and_what_was_granted_stays() {
     let listed = app.as_key().get("/users/u-17/integrations").await.ok(200);
     assert_eq!(listed["data"][0]["connected"], true);
 }
+
+#[tokio::test]
+async fn what_nobody_confirms_takes_no_credential_that_works_with_it() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let body = json!({"userId": "u-17", "connectors": ["fernhill"], "confirm": "backend"});
+    let unconfirmed = app.modal(&body).await;
+    unconfirmed.popup("fernhill").await.allow(&app, "jo@acme.test").await;
+    let credential = unconfirmed.result("fernhill").await["credentialId"].as_str().unwrap().to_owned();
+    assert_eq!(app.shown(&credential).await["status"], "pending");
+    assert_eq!(app.connect("u-17").await, credential, "meanwhile the same account, with nothing to confirm");
+    app.clock.advance(chrono::TimeDelta::minutes(10));
+    app.hub.sweep().await.unwrap();
+    assert_eq!(unconfirmed.result("fernhill").await["error"], "confirmation_expired");
+    assert_eq!(app.shown(&credential).await["status"], "active");
+    app.token(&credential).await;
+}

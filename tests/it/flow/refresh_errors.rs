@@ -11,6 +11,7 @@ mod passing;
 mod refused;
 mod states;
 mod throttled;
+mod unopened;
 mod unreadable;
 mod upkeep;
 

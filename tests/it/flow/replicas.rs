@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use http::StatusCode;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 use vouchsafe::service::Hub;
 
@@ -112,10 +113,56 @@ async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
         assert_eq!((grant.alive, grant.version, grant.requests()), (true, 2, 1), "{grant:?}");
     }
     assert_eq!(app.refreshes(), count as u64 + 1);
+    // Looking for what is due costs as much as there is to renew, not its square.
+    let sql = "SELECT idx_scan FROM pg_stat_user_tables WHERE schemaname = current_schema() AND relname = 'credential'";
+    let looked_up: i64 = app.rows(sql).await[0].try_get("", "idx_scan").unwrap();
+    assert!(
+        looked_up < 200 * i64::try_from(count).unwrap(),
+        "{looked_up} credentials looked up to renew {count}"
+    );
     // Nothing is left to do.
     join_all(hubs.iter().map(round)).await;
     assert_eq!(app.refreshes(), count as u64 + 1);
     for member in members.iter().step_by(97) {
         assert_eq!(app.standing(&member.credential).await, standing("active", "", ""));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_lost_a_race_takes_a_tokens_place_once_its_refusal_is_confirmed() {
+    if !is_postgres() {
+        return;
+    }
+    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Grace(600)).unhurried()).await
+    else {
+        return;
+    };
+    let other = app.replica("node_1").await;
+    app.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()));
+    app.clock.advance(TimeDelta::minutes(50));
+    app.hub.work_off_due().await.unwrap();
+    eventually("the renewal at the app", async || match app.fake.grants()[0].version {
+        2 => Ok(()),
+        version => Err(version),
+    })
+    .await;
+
+    // The holder is silent past its lease, and another sends the token again, inside the grace.
+    app.clock.advance(TimeDelta::seconds(100));
+    round(&other.hub).await;
+    app.fake.release();
+    app.settle().await;
+    let kept_aside = async || app.rows("SELECT id FROM orphan_token").await.len();
+    assert_eq!((app.refreshes(), kept_aside().await), (2, 1));
+
+    let refused = Fault::oauth_error(StatusCode::BAD_REQUEST, "invalid_grant");
+    app.fake.program(Plan::next(Endpoint::Refresh, refused).times(2));
+    app.rounds(1, TimeDelta::minutes(50)).await;
+    assert_eq!((app.refreshes(), kept_aside().await), (3, 1), "one refusal proves nothing");
+    app.rounds(3, TimeDelta::minutes(2)).await;
+    assert_eq!((app.refreshes(), kept_aside().await), (5, 0));
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let served = app.token(&credential).await["accessToken"].as_str().unwrap().to_owned();
+    assert_eq!(app.fake.identify(&served), Some((1, 3)));
+    assert_eq!(app.count_events(&credential, "credential.expired").await, 0);
 }

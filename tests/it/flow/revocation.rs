@@ -222,9 +222,7 @@ async fn a_grant_that_the_user_or_the_back_end_did_not_want_is_given_back() {
     app.put_fernhill().await;
     let credential = app.connect("u-17").await;
     // The user keeps the account that was there.
-    let modal = app.modal(&json!({"userId": "u-17", "credentialId": credential})).await;
-    let popup = modal.popup("fernhill").await;
-    popup.allow(&app, "al@acme.test").await;
+    let popup = app.other_account("u-17", &credential).await;
     let decision = [("flow", popup.flow.as_str()), ("decision", "keep")];
     let address = format!("{}/connect/account", app.base_url);
     let decided = app.client.post(address).header("cookie", &popup.cookie).form(&decision).send().await;
@@ -264,4 +262,37 @@ async fn a_grant_that_nobody_decided_about_is_given_back() {
     app.tell_apps().await;
     assert_eq!(app.ends(), [None, Some(GrantEnd::Revoked)]);
     app.token(&credential).await;
+}
+
+/// Puts 150 flows like `flow` beside it. What they hold can't be opened, as it is sealed for that one.
+async fn multiply(app: &TestApp, flow: &str) {
+    const DIGITS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let start = &flow[..flow.len() - 2];
+    let ids = (0..151_usize)
+        .map(|n| format!("{start}{}{}", char::from(DIGITS[n / 32]), char::from(DIGITS[n % 32])));
+    let ids: Vec<String> = ids.filter(|id| id != flow).take(150).map(|id| format!("('{id}')")).collect();
+    let columns = "environment_id, session_id, connector_id, user_id, credential_id, cookie_hash, sealed, scopes, \
+                   redirect_uri, binding, hosted, redirect, created_at, expires_at";
+    let sql = format!(
+        "INSERT INTO flow (id, {columns}) SELECT more.column1, {columns} FROM flow, (VALUES {}) AS more \
+         WHERE id = '{flow}' RETURNING id",
+        ids.join(", ")
+    );
+    assert_eq!(app.rows(&sql).await.len(), 150);
+}
+
+#[tokio::test]
+async fn no_grant_is_forgotten_because_many_wait() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    let popup = app.other_account("u-17", &credential).await;
+    multiply(&app, &popup.flow).await;
+    app.clock.advance(TimeDelta::minutes(10));
+    for left in [51, 0] {
+        app.hub.sweep().await.unwrap();
+        assert_eq!(app.rows("SELECT id FROM flow").await.len(), left);
+    }
+    app.tell_apps().await;
+    assert_eq!(app.ends(), [None, Some(GrantEnd::Revoked)]);
 }

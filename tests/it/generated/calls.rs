@@ -9,6 +9,7 @@ use super::case::Case;
 use super::expect::{Answer, Body, Wanted};
 use super::judge::{access_token, basic, headers_of, put, with};
 use super::raw::{self, Address, Values, fill};
+use super::signature::{self, Signature};
 
 /// How a credential goes on a call: headers and query. What has no value yet is left out.
 fn placed(case: &Case, values: &Values) -> (BTreeMap<String, String>, Vec<(String, String)>) {
@@ -30,7 +31,7 @@ fn placed(case: &Case, values: &Values) -> (BTreeMap<String, String>, Vec<(Strin
 fn with_token(case: &Case, n: u64) -> Values {
     let access = access_token(case, n);
     let own = [("access_token", access.as_str())];
-    with(case, if case.has_tokens() { &own } else { &[] })
+    with(case, if case.has_tokens() || case.method == "oauth1" { &own } else { &[] })
 }
 
 /// A look-up with the n-th token, and its answer.
@@ -41,7 +42,8 @@ pub(super) fn lookup(case: &Case, n: u64, (name, url, path): &(String, String, S
     address.query.extend(query);
     let mut answer = json!({});
     put(&mut answer, path, case.word_for(name).into());
-    let wanted = Wanted { step: "a look-up", method: "GET", address, headers, body: Body::Empty };
+    let wanted =
+        Wanted { step: "a look-up", method: "GET", address, headers, body: Body::Empty, signature: None };
     (wanted, Answer::json(200, &answer))
 }
 
@@ -70,7 +72,13 @@ pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
     for (variable, path) in case.captured("check.") {
         put(&mut answer, &path, case.word_for(&variable).into());
     }
-    Some((Wanted { step: "the check", method, address, headers, body }, Answer::json(200, &answer)))
+    let signature = signature::of(case, &values, true);
+    let mut headers = headers;
+    headers.extend(signature.iter().flat_map(Signature::headers));
+    Some((
+        Wanted { step: "the check", method, address, headers, body, signature },
+        Answer::json(200, &answer),
+    ))
 }
 
 /// The status by which the app refuses a wrong key.
@@ -108,11 +116,14 @@ pub(super) fn call(case: &Case, n: u64, host: Option<&str>) -> Wanted {
     let mut address = address.below(&format!("/{PATH}"), &values).unwrap();
     address.query.extend(query);
     let sent = json!({"sent": true});
-    Wanted { step: "a call through the proxy", method: "POST", address, headers, body: Body::Json(sent) }
+    let signature = signature::of(case, &values, false);
+    headers.extend(signature.iter().flat_map(Signature::headers));
+    let (step, body) = ("a call through the proxy", Body::Json(sent));
+    Wanted { step, method: "POST", address, headers, body, signature }
 }
 
 /// What the calls are for.
-pub(super) const PATH: &str = "things/7?page=2&note=a%20b";
+pub(super) const PATH: &str = "things/7%28x%29?page=2&note=a%20b";
 
 /// The further hosts that calls may go to.
 pub(super) fn hosts(case: &Case) -> Vec<String> {
@@ -136,9 +147,16 @@ pub(super) fn all_hosts(case: &Case) -> Vec<String> {
     let mut values = with_token(case, 1);
     values.extend(case.told.clone());
     let mut urls: Vec<String> = vec![raw::text(&case.file, "base_url").unwrap().to_owned()];
-    for key in ["token_endpoint", "exchange.endpoint", "refresh.endpoint", "revocation_endpoint"] {
+    for key in [
+        "request_token_endpoint",
+        "token_endpoint",
+        "exchange.endpoint",
+        "refresh.endpoint",
+        "revocation_endpoint",
+    ] {
         urls.extend(raw::text(&case.table, key).map(str::to_owned));
     }
+    urls.extend(case.mcp.clone());
     urls.extend(case.lookups().into_iter().map(|(_, url, _)| url));
     let check = case.check().and_then(|check| raw::text(&check, "path").map(str::to_owned));
     urls.extend(check.filter(|path| !path.starts_with('/')));

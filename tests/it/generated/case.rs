@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 use toml::{Table, Value};
 
+use super::found;
 use super::raw::{self, Raw, Values};
 use super::sample;
+use super::signed;
 
 /// What an app asks for that no definition names.
 pub(super) const SCOPES: [&str; 2] = ["one:read", "two.write"];
@@ -35,6 +37,8 @@ pub(super) struct Case {
     pub(super) client_id: String,
     pub(super) client_secret: String,
     pub(super) number: u64,
+    /// The address of a server that says the rest of the file itself.
+    pub(super) mcp: Option<String>,
 }
 
 /// The file with what a method table has of its own in the place of what is shared, and that table without it.
@@ -68,7 +72,18 @@ impl Case {
             client_id: format!("id+{number}/%"),
             client_secret: format!("secret &={number}:~"),
             number,
+            mcp: None,
         };
+        if method == "mcp" {
+            let url = raw::text(&case.table, "url").unwrap().to_owned();
+            case.table = found::told_by(&raw.slug, &url);
+            case.method = "oauth2";
+            case.mcp = Some(url);
+        }
+        let shape = signed::shape(method, &case.table);
+        if let Some(pem) = shape.as_ref().and_then(|shape| signed::pem_for("client_secret", shape)) {
+            case.client_secret = pem;
+        }
         let variables = case.variables();
         // Those that others are made of come first.
         let (made, plain): (Vec<_>, Vec<_>) = variables.iter().enumerate().partition(|(_, (_, variable))| {
@@ -80,7 +95,11 @@ impl Case {
         }
         if method == "client_credentials" {
             case.typed.insert("client_id".to_owned(), case.client_id.clone().into());
-            case.typed.insert("client_secret".to_owned(), case.client_secret.clone().into());
+            let own_key =
+                |shape: &Table| raw::text(shape, "key").is_some_and(|key| !key.contains("{client_secret}"));
+            if !shape.as_ref().is_some_and(own_key) {
+                case.typed.insert("client_secret".to_owned(), case.client_secret.clone().into());
+            }
         }
         case
     }
@@ -107,6 +126,11 @@ impl Case {
             self.words.insert(name.to_owned(), word.clone());
             meaning.as_str().unwrap().clone_into(&mut value);
         }
+        if let Some(pem) =
+            signed::shape(self.method, &self.table).and_then(|shape| signed::pem_for(name, &shape))
+        {
+            value = pem;
+        }
         match (raw::text(variable, "from").unwrap_or("user"), variable.contains_key("lookup")) {
             ("user", false) => {
                 self.typed.insert(name.to_owned(), value.clone().into());
@@ -121,8 +145,9 @@ impl Case {
                 if let Some(default) = raw::text(variable, "default") {
                     self.known.insert(name.to_owned(), default.to_owned());
                 }
-                let never = from.starts_with("token.") && !self.has_tokens()
-                    || from.starts_with("callback.") && self.method != "oauth2";
+                let signs_in = matches!(self.method, "oauth2" | "oauth1");
+                let never = from.starts_with("token.") && !self.has_tokens() && !signs_in
+                    || from.starts_with("callback.") && !signs_in;
                 if !never {
                     self.told.insert(name.to_owned(), value);
                 }
@@ -137,7 +162,7 @@ impl Case {
 
     /// Whether the method makes access tokens.
     pub(super) fn has_tokens(&self) -> bool {
-        !matches!(self.method, "api_key" | "basic")
+        !matches!(self.method, "api_key" | "basic" | "oauth1" | "aws_sigv4")
     }
 
     /// What the app tells for a variable.
@@ -224,7 +249,7 @@ impl Case {
     /// The scopes that are asked for: the file's, then the connector's.
     pub(super) fn scopes(&self) -> Vec<String> {
         let mut scopes = raw::list(&self.table, "scopes");
-        if matches!(self.method, "oauth2" | "client_credentials") {
+        if matches!(self.method, "oauth2" | "client_credentials" | "jwt" | "oauth1") {
             scopes.extend(SCOPES.map(str::to_owned));
         }
         scopes

@@ -1,20 +1,17 @@
 //! Plays a case through the front door: connect, read the token, call, renew twice, check, end.
 
 use chrono::{TimeDelta, Utc};
-use http::Method;
-use http::header::{COOKIE, SET_COOKIE};
 use serde_json::{Value, json};
-use url::Url;
 use vouchsafe::clock::Clock as _;
 
 use super::calls;
 use super::case::Case;
-use super::expect::{Answer, pairs_differ, pairs_of};
+use super::expect::{Answer, same};
 use super::judge;
-use super::raw;
 use super::server::Apps;
+use super::signature;
 use crate::support::app::TestApp;
-use crate::support::http::{Persona, TestResponse};
+use crate::support::http::TestResponse;
 
 /// What went wrong, in a sentence.
 pub(super) type Outcome<T = ()> = Result<T, String>;
@@ -25,9 +22,9 @@ pub(super) struct Drive<'a> {
     pub(super) apps: &'a Apps,
     pub(super) case: Case,
     /// How often tokens were given.
-    answers: u64,
-    redirect_uri: String,
-    credential: String,
+    pub(super) answers: u64,
+    pub(super) redirect_uri: String,
+    pub(super) credential: String,
 }
 
 impl<'a> Drive<'a> {
@@ -42,6 +39,8 @@ impl<'a> Drive<'a> {
         self.put_connector().await?;
         if self.case.method == "oauth2" {
             self.sign_in().await?;
+        } else if self.case.method == "oauth1" {
+            self.sign_in_signed().await?;
         } else {
             self.type_in().await?;
         }
@@ -78,10 +77,10 @@ impl<'a> Drive<'a> {
     async fn put_connector(&mut self) -> Outcome {
         let case = &self.case;
         let mut body = json!({"provider": case.hub_slug, "methods": [case.word()], "variables": case.set});
-        if matches!(case.method, "oauth2" | "client_credentials") {
+        if matches!(case.method, "oauth2" | "client_credentials" | "jwt" | "oauth1") {
             body["scopes"] = json!(super::case::SCOPES);
         }
-        if case.method == "oauth2" {
+        if matches!(case.method, "oauth2" | "oauth1") && case.mcp.is_none() {
             body["clientId"] = case.client_id.clone().into();
             body["clientSecret"] = case.client_secret.clone().into();
         }
@@ -95,18 +94,18 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    fn user(&self) -> String {
+    pub(super) fn user(&self) -> String {
         format!("u-{}", self.case.number)
     }
 
     /// The next token answer.
-    fn next_tokens(&mut self) -> Answer {
+    pub(super) fn next_tokens(&mut self) -> Answer {
         self.answers += 1;
         judge::tokens(&self.case, self.answers, self.app.clock.now().with_timezone(&Utc))
     }
 
     /// Look-ups and check, as they come after the tokens.
-    fn expect_learning(&mut self) {
+    pub(super) fn expect_learning(&mut self) {
         self.case.learn(&self.case.captured("token."));
         for lookup in self.case.lookups() {
             let (wanted, answer) = calls::lookup(&self.case, self.answers, &lookup);
@@ -119,87 +118,6 @@ impl<'a> Drive<'a> {
         self.case.learn(&self.case.captured("check."));
     }
 
-    /// A user signs in at the app, in a popup.
-    async fn sign_in(&mut self) -> Outcome {
-        let (app, slug) = (self.app, self.case.hub_slug.clone());
-        let body = json!({"userId": self.user(), "connectors": [slug]});
-        let session = wants(&app.as_key().post("/connect/sessions", &body).await, 201, "making a session")?;
-        let token = session["token"].as_str().unwrap_or_default();
-        let modal = app.anonymous().header("authorization", &format!("Bearer {token}"));
-        let body = json!({"connector": slug, "data": self.case.typed});
-        let ticket = wants(&modal.post("/connect/tickets", &body).await, 200, "asking for a ticket")?;
-        let page = app.anonymous().get(ticket["startUrl"].as_str().unwrap_or_default()).await;
-        let cookie = page.headers.get(SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
-        let cookie =
-            cookie.and_then(|cookie| cookie.split(';').next()).ok_or("the start page sets no cookie")?;
-        let flow = cookie.split('=').next().unwrap_or_default().trim_start_matches("vs_flow_");
-        let browser = app.anonymous().header(COOKIE.as_str(), cookie);
-        let body = json!({"flow": flow, "nonce": ticket["nonce"]});
-        let sent = wants(&browser.post("/connect/start/handshake", &body).await, 200, "going to the app")?;
-        let consent: Url =
-            sent["location"].as_str().unwrap_or_default().parse().map_err(|_| "no consent page")?;
-
-        self.consent_is_asked_for(&consent)?;
-        let query = pairs_of(consent.query().unwrap_or_default().as_bytes());
-        let of = |name: &str| query.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
-        let vendors = |name: &str| {
-            let rename = raw::table(&self.case.table, "rename");
-            raw::text(&rename, name).unwrap_or(name).to_owned()
-        };
-        let code = format!("code+/={}", self.case.number);
-        let state = of(&vendors("state")).unwrap_or_default();
-        let challenge = of(&vendors("code_challenge"));
-        let back = judge::callback(&self.case, &code, &state);
-        self.case.learn(&self.case.captured("callback."));
-        let wanted = judge::exchange(&self.case, &code, &self.redirect_uri, challenge.as_deref());
-        let answer = self.next_tokens();
-        match judge::second_exchange(&self.case, &answer) {
-            Some((first, second)) => {
-                self.apps.expect(wanted, first);
-                self.apps.expect(second, answer);
-            }
-            None => self.apps.expect(wanted, answer),
-        }
-        self.expect_learning();
-        self.come_back(&browser, &back).await?;
-        let path = format!("/connect/sessions/{}", session["sessionId"].as_str().unwrap_or_default());
-        let ended = wants(&app.as_key().get(&path).await, 200, "reading the session")?;
-        let credential = ended["results"][0]["credentialId"].as_str();
-        let credential = credential.ok_or_else(|| format!("nothing was connected: {ended}"))?;
-        credential.clone_into(&mut self.credential);
-        Ok(())
-    }
-
-    fn consent_is_asked_for(&self, consent: &Url) -> Outcome {
-        let wanted = judge::consent(&self.case, &self.redirect_uri).address;
-        let found = format!("{}{}", consent.host_str().unwrap_or_default(), consent.path());
-        let place = format!("{}{}", wanted.host, wanted.path);
-        if consent.scheme() != "https" || found != place {
-            return Err(format!("the consent page is at {found}, not {place}"));
-        }
-        let query = pairs_of(consent.query().unwrap_or_default().as_bytes());
-        pairs_differ("query", &wanted.query, &query)
-            .map_or(Ok(()), |difference| Err(format!("the consent page {difference}")))
-    }
-
-    /// The browser comes back from the app, by a form where the app was asked for one.
-    async fn come_back(&self, browser: &Persona<'_>, pairs: &[(String, String)]) -> Outcome {
-        let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        let path = self.redirect_uri.strip_prefix(&self.app.base_url).ok_or("no redirect URI of this hub")?;
-        let by_form = raw::text(&self.case.table, "authorization_params.response_mode") == Some("form_post");
-        let answer = if by_form {
-            browser.send_raw(Method::POST, path, "application/x-www-form-urlencoded", &text).await
-        } else {
-            browser.get(&format!("{path}?{text}")).await
-        };
-        self.apps.verdict()?;
-        if answer.status == 200 {
-            Ok(())
-        } else {
-            Err(format!("the callback was answered {}", answer.status))
-        }
-    }
-
     /// A user types values; a wrong key first, which must leave nothing behind.
     async fn type_in(&mut self) -> Outcome {
         let user = json!({"username": self.user()});
@@ -209,8 +127,7 @@ impl<'a> Drive<'a> {
             "data": self.case.typed,
         });
         if self.case.has_tokens() {
-            let answer = self.next_tokens();
-            self.apps.expect(judge::mint(&self.case), answer);
+            self.expect_tokens();
         } else {
             self.refuse_first(&body).await?;
         }
@@ -257,10 +174,22 @@ impl<'a> Drive<'a> {
         let token = wants(&answer, 200, "reading the token")?;
         if !self.case.has_tokens() {
             let found = &token["fields"];
+            if self.case.method == "oauth1" {
+                let wanted = json!({
+                    "oauth_token": judge::access_token(&self.case, n),
+                    "oauth_token_secret": signature::token_secret(&self.case),
+                });
+                return if *found == wanted {
+                    Ok(())
+                } else {
+                    Err(format!("the fields are {found}, not {wanted}"))
+                };
+            }
             let same = self.case.typed.iter().all(|(name, value)| found[name] == *value);
             return if same { Ok(()) } else { Err("the fields are not those that were typed".to_owned()) };
         }
-        if token["accessToken"] != judge::access_token(&self.case, n) {
+        let found = token["accessToken"].as_str().unwrap_or_default();
+        if !same(&judge::access_token(&self.case, n), found) {
             return Err(format!("the token is {}, not that of answer {n}", token["accessToken"]));
         }
         let scopes = json!(self.case.scopes());
@@ -312,12 +241,21 @@ impl<'a> Drive<'a> {
     }
 
     fn expect_renewal(&mut self) {
-        let wanted = match self.case.method {
-            "oauth2" => judge::refresh(&self.case, self.answers, &self.redirect_uri),
-            _ => judge::mint(&self.case),
-        };
+        if self.case.method != "oauth2" {
+            return self.expect_tokens();
+        }
+        let wanted = judge::refresh(&self.case, self.answers, &self.redirect_uri);
         let answer = self.next_tokens();
         self.apps.expect(wanted, answer);
+    }
+
+    /// The request of a method that asks anew each time, where it asks anybody.
+    fn expect_tokens(&mut self) {
+        let wanted = judge::mint(&self.case);
+        let answer = self.next_tokens();
+        if let Some(wanted) = wanted {
+            self.apps.expect(wanted, answer);
+        }
     }
 
     /// The check once more, now that all is known: a missing right is told apart, and a token that is refused is
@@ -372,7 +310,7 @@ impl<'a> Drive<'a> {
 }
 
 /// The body of an answer with this status.
-fn wants(answer: &TestResponse, status: u16, what: &str) -> Outcome<Value> {
+pub(super) fn wants(answer: &TestResponse, status: u16, what: &str) -> Outcome<Value> {
     if answer.status == status {
         return Ok(answer.json());
     }

@@ -7,6 +7,8 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::raw::{Address, decoded};
+use super::signature::Signature;
+use super::signed::{self, JWT};
 
 /// Any value will do, as long as there is one.
 pub(super) const ANY: &str = "\0any";
@@ -43,6 +45,8 @@ pub(super) struct Wanted {
     /// By name in lower case. One that isn't here must not be there.
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Body,
+    /// How it is signed, where it is.
+    pub(super) signature: Option<Signature>,
 }
 
 /// A request that came.
@@ -84,6 +88,7 @@ impl Wanted {
         pairs_differ("query", &self.address.query, &pairs_of(query.as_bytes()))
             .or_else(|| self.headers_differ(&seen.headers))
             .or_else(|| self.body_differs(seen))
+            .or_else(|| self.signature.as_ref().and_then(|signature| signature.differs(seen)))
     }
 
     fn headers_differ(&self, seen: &HeaderMap) -> Option<String> {
@@ -95,7 +100,7 @@ impl Wanted {
         for (name, wanted) in &self.headers {
             let values: Vec<_> =
                 seen.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect();
-            if values != [wanted] {
+            if values.len() != 1 || !same(wanted, values[0]) {
                 return Some(format!("has the header `{name}` as {values:?}, not {wanted:?}"));
             }
         }
@@ -139,7 +144,7 @@ pub(super) fn pairs_differ(
     rest.first().map(|(name, _)| format!("has `{name}` in its {what}, which nothing asks for"))
 }
 
-fn json_differs(at: &str, wanted: &Value, found: &Value) -> Option<String> {
+pub(super) fn json_differs(at: &str, wanted: &Value, found: &Value) -> Option<String> {
     match (wanted, found) {
         (Value::Object(wanted), Value::Object(found)) => {
             if let Some(name) = found.keys().find(|name| !wanted.contains_key(*name)) {
@@ -155,7 +160,11 @@ fn json_differs(at: &str, wanted: &Value, found: &Value) -> Option<String> {
     }
 }
 
-fn same(wanted: &str, found: &str) -> bool {
+/// Whether a text is the one that is wanted.
+pub(super) fn same(wanted: &str, found: &str) -> bool {
+    if let Some((before, jwt)) = wanted.split_once(JWT) {
+        return found.strip_prefix(before).is_some_and(|found| signed::same(jwt, found));
+    }
     if let Some(challenge) = wanted.strip_prefix(VERIFIER) {
         use base64::Engine as _;
         use sha2::Digest as _;

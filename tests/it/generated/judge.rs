@@ -11,9 +11,13 @@ use url::form_urlencoded::byte_serialize;
 use super::case::Case;
 use super::expect::{ANY, Answer, Body, VERIFIER, Wanted};
 use super::raw::{self, Address, Values, fill};
+use super::signed;
 
 /// The tokens of the n-th answer.
 pub(super) fn access_token(case: &Case, n: u64) -> String {
+    if signed::is_direct(case) {
+        return signed::wanted(case, &with(case, &[])).unwrap();
+    }
     format!("at{n}.{}+/~=&{}", case.slug, case.number)
 }
 
@@ -37,6 +41,9 @@ fn is_static(case: &Case) -> bool {
 
 /// How long an access token lives, in seconds.
 pub(super) fn lifetime(case: &Case) -> i64 {
+    if signed::is_direct(case) {
+        return case.table["lifetime"].as_integer().unwrap() - signed::BACKDATED;
+    }
     case.table.get("access_token_lifetime").and_then(Value::as_integer).unwrap_or(3_600)
 }
 
@@ -49,7 +56,7 @@ fn field(name: &str, value: impl Into<String>) -> (String, Json) {
 }
 
 /// A parameter of a file with its placeholders filled; `None` where one has no value.
-fn filled(value: &Value, values: &Values) -> Option<Json> {
+pub(super) fn filled(value: &Value, values: &Values) -> Option<Json> {
     Some(match value {
         Value::String(text) => Json::String(fill(text, values)?),
         Value::Integer(number) => json!(number),
@@ -135,7 +142,14 @@ pub(super) fn consent(case: &Case, redirect_uri: &str) -> Wanted {
     let endpoint = raw::text(&case.table, "authorization_endpoint").unwrap();
     let mut address = Address::of(endpoint, &values).unwrap();
     address.query.extend(plain(renamed(case, fields)));
-    Wanted { step: "the consent page", method: "GET", address, headers: BTreeMap::new(), body: Body::Empty }
+    Wanted {
+        step: "the consent page",
+        method: "GET",
+        address,
+        headers: BTreeMap::new(),
+        body: Body::Empty,
+        signature: None,
+    }
 }
 
 /// How the code comes back, by the names of the file.
@@ -176,7 +190,7 @@ pub(super) fn second_exchange(case: &Case, answer: &Answer) -> Option<(Answer, W
     let usual = raw::text(&case.table, "token_request_format");
     let format = raw::text(exchange, "request_format").or(usual).unwrap_or("form");
     let (method, body) = written(format, fields, &mut address);
-    Some((first, Wanted { step: "the second exchange", method, address, headers, body }))
+    Some((first, Wanted { step: "the second exchange", method, address, headers, body, signature: None }))
 }
 
 /// The request that spends the refresh token of the n-th answer.
@@ -190,14 +204,21 @@ pub(super) fn refresh(case: &Case, n: u64, redirect_uri: &str) -> Wanted {
     token_request(case, REFRESH, standard, "refresh.params", endpoint, &values)
 }
 
-/// The request of a method that asks anew each time.
-pub(super) fn mint(case: &Case) -> Wanted {
+/// The request of a method that asks anew each time; none where the hub signs by itself.
+pub(super) fn mint(case: &Case) -> Option<Wanted> {
+    if signed::is_direct(case) {
+        return None;
+    }
     let mut standard = Fields::new();
     if case.method == "client_credentials" {
         standard.push(field("grant_type", "client_credentials"));
         standard.push(field("scope", case.scope()));
     }
-    token_request(case, "the token request", standard, "token_params", "token_endpoint", &with(case, &[]))
+    let mut values = with(case, &[]);
+    if case.method == "jwt" {
+        values.insert("jwt".to_owned(), signed::wanted(case, &values).unwrap());
+    }
+    Some(token_request(case, "the token request", standard, "token_params", "token_endpoint", &values))
 }
 
 fn token_request(
@@ -220,9 +241,11 @@ fn token_request(
             headers.insert("authorization".to_owned(), basic(&case.client_id, &case.client_secret));
         }
         "client_secret_post" => {
+            let signed = signed::wanted(case, &with(case, &[]));
             standard.push(field("client_id", &case.client_id));
-            standard.push(field("client_secret", &case.client_secret));
+            standard.push(field("client_secret", signed.unwrap_or_else(|| case.client_secret.clone())));
         }
+        "private_key_jwt" => standard.extend(assertion(case)),
         "none" => standard.push(field("client_id", &case.client_id)),
         other => panic!("the judge doesn't know `{other}`"),
     }
@@ -236,7 +259,18 @@ fn token_request(
     let usual = raw::text(&case.table, "token_request_format");
     let own = raw::text(&case.table, "refresh.request_format").filter(|_| step == REFRESH);
     let (method, body) = written(own.or(usual).unwrap_or("form"), fields, &mut address);
-    Wanted { step, method, address, headers, body }
+    Wanted { step, method, address, headers, body, signature: None }
+}
+
+/// What a client sends that authenticates by a key.
+fn assertion(case: &Case) -> Fields {
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let signed = signed::wanted(case, &with(case, &[])).unwrap();
+    vec![
+        field("client_id", &case.client_id),
+        field("client_assertion_type", kind),
+        field("client_assertion", signed),
+    ]
 }
 
 /// Parameters as a request carries them.
@@ -329,12 +363,14 @@ pub(super) fn revocation(case: &Case, n: u64) -> Option<Wanted> {
             headers.insert("authorization".to_owned(), basic(&case.client_id, &case.client_secret));
         }
         "none" => fields.push(field("client_id", &case.client_id)),
+        "private_key_jwt" => fields.extend(assertion(case)),
         _ => {
+            let signed = signed::wanted(case, &values);
             fields.push(field("client_id", &case.client_id));
-            fields.push(field("client_secret", &case.client_secret));
+            fields.push(field("client_secret", signed.unwrap_or_else(|| case.client_secret.clone())));
         }
     }
     let address = Address::of(endpoint, &values).unwrap();
     let body = Body::Form(plain(fields));
-    Some(Wanted { step: "the revocation", method: "POST", address, headers, body })
+    Some(Wanted { step: "the revocation", method: "POST", address, headers, body, signature: None })
 }

@@ -9,7 +9,7 @@ use super::raw::{self, Raw};
 type Mistake = fn(&mut Table, &str) -> Option<()>;
 
 /// Every kind of mistake, by what is wrong.
-pub(super) const MISTAKES: [(&str, Mistake); 23] = [
+pub(super) const MISTAKES: [(&str, Mistake); 33] = [
     ("placement: name", placement_name),
     ("placement: form", placement_form),
     ("scope separator", separator),
@@ -33,6 +33,16 @@ pub(super) const MISTAKES: [(&str, Mistake); 23] = [
     ("captured value", captured),
     ("check: path", |file, method| longer(table(sharer(file, method, "check")?, "check")?, "path")),
     ("check: reading", check_reading),
+    ("server", |file, method| (method == "mcp").then_some(()).and(longer(table(file, method)?, "url"))),
+    ("signature: service", |file, method| signature_text(file, method, "service")),
+    ("signature: region", |file, method| signature_text(file, method, "region")),
+    ("signature: path", signature_path),
+    ("signature: method", signature_method),
+    ("request token endpoint", |file, method| longer(table(file, method)?, "request_token_endpoint")),
+    ("signed: claim", |file, method| renamed_in_shape(file, method, "claims")),
+    ("signed: header", |file, method| renamed_in_shape(file, method, "header")),
+    ("signed: lifetime", shape_lifetime),
+    ("signed: algorithm", shape_algorithm),
 ];
 
 /// A file with one mistake in what concerns `method`; `None` where it has no such fact.
@@ -78,7 +88,7 @@ fn placement_name(file: &mut Table, method: &str) -> Option<()> {
             return renamed_at(placed, place);
         }
     }
-    if own.contains_key("basic") || matches!(method, "api_key" | "basic") {
+    if own.contains_key("basic") || matches!(method, "api_key" | "basic" | "oauth1" | "aws_sigv4") {
         return None;
     }
     let header = Table::from_iter([("X-Wrong".to_owned(), Value::from("Bearer {access_token}"))]);
@@ -94,7 +104,10 @@ fn placement_form(file: &mut Table, method: &str) -> Option<()> {
         basic.insert("password".to_owned(), username);
         return Some(());
     }
-    if !own.contains_key("headers") && !own.contains_key("query") && !matches!(method, "api_key" | "basic") {
+    if !own.contains_key("headers")
+        && !own.contains_key("query")
+        && !matches!(method, "api_key" | "basic" | "oauth1" | "aws_sigv4")
+    {
         let header = Table::from_iter([("Authorization".to_owned(), Value::from("Token {access_token}"))]);
         own.insert("headers".to_owned(), header.into());
         return Some(());
@@ -123,6 +136,7 @@ fn auth_method(file: &mut Table, method: &str) -> Option<()> {
 }
 
 fn body_format(file: &mut Table, method: &str) -> Option<()> {
+    (method != "oauth1").then_some(())?;
     let own = table(file, method)?;
     own.get("token_endpoint")?;
     let nested = raw::table(own, "token_params").values().any(Value::is_table);
@@ -169,10 +183,57 @@ fn callback_name(file: &mut Table, method: &str) -> Option<()> {
 }
 
 fn response_member(file: &mut Table, method: &str) -> Option<()> {
+    (method != "oauth1").then_some(())?;
     let own = table(file, method)?;
     own.get("token_endpoint")?;
     let names = own.entry("token_response").or_insert_with(|| Table::new().into()).as_table_mut()?;
     names.insert("access_token".to_owned(), "wrong.token".into());
+    Some(())
+}
+
+fn signature_text(file: &mut Table, method: &str, key: &str) -> Option<()> {
+    (method == "aws_sigv4").then_some(())?;
+    table(file, method)?.insert(key.to_owned(), "wrong".into());
+    Some(())
+}
+
+fn signature_method(file: &mut Table, method: &str) -> Option<()> {
+    (method == "oauth1").then_some(())?;
+    let own = table(file, method)?;
+    let usual = raw::text(own, "signature_method").is_none_or(|word| word == "HMAC-SHA1");
+    own.insert("signature_method".to_owned(), if usual { "HMAC-SHA256" } else { "HMAC-SHA1" }.into());
+    Some(())
+}
+
+fn signature_path(file: &mut Table, method: &str) -> Option<()> {
+    (method == "aws_sigv4").then_some(())?;
+    let own = table(file, method)?;
+    let set = own.get("path_as_sent").and_then(Value::as_bool) == Some(true);
+    own.insert("path_as_sent".to_owned(), (!set).into());
+    Some(())
+}
+
+/// The table that says how the JWT of a method is made.
+fn shape<'a>(file: &'a mut Table, method: &str) -> Option<&'a mut Table> {
+    if method == "jwt" { table(file, "jwt") } else { table(file, &format!("{method}.client_assertion")) }
+}
+
+fn renamed_in_shape(file: &mut Table, method: &str, key: &str) -> Option<()> {
+    let members = shape(file, method)?.get_mut(key)?.as_table_mut()?;
+    renamed_at(members, 0)
+}
+
+fn shape_lifetime(file: &mut Table, method: &str) -> Option<()> {
+    let own = shape(file, method)?;
+    let seconds = own.get("lifetime").and_then(Value::as_integer).unwrap_or(300);
+    own.insert("lifetime".to_owned(), (seconds * 2).into());
+    Some(())
+}
+
+fn shape_algorithm(file: &mut Table, method: &str) -> Option<()> {
+    let own = shape(file, method)?;
+    let wrong = if raw::text(own, "algorithm")? == "RS256" { "ES256" } else { "RS256" };
+    own.insert("algorithm".to_owned(), wrong.into());
     Some(())
 }
 

@@ -9,7 +9,8 @@ use toml::{Table, Value};
 pub(super) type Values = BTreeMap<String, String>;
 
 /// The method tables that the judge can play the app for.
-const METHODS: [&str; 5] = ["oauth2", "client_credentials", "api_key", "basic", "session"];
+const METHODS: [&str; 9] =
+    ["oauth2", "client_credentials", "api_key", "basic", "session", "jwt", "oauth1", "aws_sigv4", "mcp"];
 /// Tables at the top that are no methods.
 const OTHERS: [&str; 4] = ["headers", "variables", "check", "limits"];
 

@@ -159,7 +159,7 @@ impl TestApp {
             key(&hub, "default", "sandbox").await,
             key(&hub, "other", "production").await,
         ];
-        let mut state = HttpState::new(Arc::clone(&hub), Arc::new(Renderer::load().unwrap()));
+        let mut state = HttpState::new(Arc::clone(&hub), Arc::new(Renderer::new()));
         state.trusted_proxies = Arc::new(["127.0.0.1/32".parse().unwrap()]);
         state.metrics = Some(Arc::new(|| "vouchsafe_up 1\n".to_owned()));
         change(&mut state);
@@ -352,6 +352,7 @@ impl World {
             pace: Pace::default(),
             mailer: None,
             journal,
+            single_sign_on: None,
         }
     }
 }

@@ -135,7 +135,8 @@ fn pinned_node() -> Option<String> {
 fn python() -> Option<String> {
     let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/.venv");
     let python = environment.join("bin/python");
-    let complete = python.is_file() && environment.join(".stamp").is_file();
+    let installed = |name: &str| environment.join(name).is_file();
+    let complete = python.is_file() && installed(".stamp") && installed("bin/schemathesis");
     complete.then(|| python.to_str().map(str::to_owned)).flatten()
 }
 

@@ -35,6 +35,19 @@ impl<'a> Persona<'a> {
         self.send(Method::GET, path, None).await
     }
 
+    /// All objects of a list, page by page.
+    pub(crate) async fn list_all(&self, path: &str) -> Vec<Value> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}?limit=200{cursor}")).await.ok(200);
+            all.extend(page["data"].as_array().unwrap().iter().cloned());
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> TestResponse {
         self.send(Method::DELETE, path, None).await
     }

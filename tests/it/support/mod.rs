@@ -10,6 +10,8 @@ pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod http;
+pub(crate) mod identity;
+pub(crate) mod keys;
 pub(crate) mod modal;
 pub(crate) mod outside;
 pub(crate) mod process;

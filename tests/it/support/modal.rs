@@ -79,6 +79,17 @@ impl TestApp {
 }
 
 impl Modal<'_> {
+    /// The same session, as whoever was given its hosted link has it.
+    pub(crate) fn by_link(&self) -> Self {
+        let (_, token) = self.connect_url.as_ref().unwrap().split_once('#').unwrap();
+        Self {
+            app: self.app,
+            session: self.session.clone(),
+            token: token.to_owned(),
+            connect_url: self.connect_url.clone(),
+        }
+    }
+
     fn request(&self, method: http::Method, path: &str) -> RequestBuilder {
         self.app.client.request(method, format!("{}{path}", self.app.base_url)).bearer_auth(&self.token)
     }
@@ -153,6 +164,14 @@ impl Modal<'_> {
 }
 
 impl TestApp {
+    /// Reconnects a credential of `user`, who signs in with another account; the window in which they are to decide.
+    pub(crate) async fn other_account(&self, user: &str, credential: &str) -> Popup {
+        let modal = self.modal(&json!({"userId": user, "credentialId": credential})).await;
+        let popup = modal.popup("fernhill").await;
+        popup.allow(self, "al@acme.test").await;
+        popup
+    }
+
     /// Opens a start page; flow and cookie.
     pub(crate) async fn begin(&self, path: &str) -> (String, String) {
         let response = self.client.get(format!("{}{path}", self.base_url)).send().await.unwrap();

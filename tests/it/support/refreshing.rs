@@ -131,18 +131,23 @@ struct Errors(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
 
 impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        struct Message(String);
-        impl tracing::field::Visit for Message {
+        #[derive(Default)]
+        struct Line {
+            message: String,
+            fields: String,
+        }
+        impl tracing::field::Visit for Line {
             fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                if field.name() == "message" {
-                    self.0 = format!("{value:?}");
+                match field.name() {
+                    "message" => self.message = format!("{value:?}"),
+                    name => self.fields = format!("{} {name}={value:?}", self.fields),
                 }
             }
         }
         if *event.metadata().level() == tracing::Level::ERROR {
-            let mut message = Message(String::new());
-            event.record(&mut message);
-            self.0.lock().unwrap().push(message.0);
+            let mut line = Line::default();
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.message + &line.fields);
         }
     }
 }

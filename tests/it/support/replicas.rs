@@ -34,7 +34,7 @@ impl TestApp {
         hub.bootstrap().await.unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let state = HttpState::new(Arc::clone(&hub), Arc::new(Renderer::load().unwrap()));
+        let state = HttpState::new(Arc::clone(&hub), Arc::new(Renderer::new()));
         let service = vouchsafe::http::router(state).into_make_service_with_connect_info::<SocketAddr>();
         let tasks = vec![
             tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }),

@@ -181,6 +181,8 @@ pub(crate) struct OidcOptions {
     pub(crate) dpop_nonce: bool,
     /// `Cross-Origin-Opener-Policy` of every page.
     pub(crate) opener_policy: Option<String>,
+    /// The one resource that tokens may be for (RFC 8707); none = the indicator is not looked at.
+    pub(crate) resource: Option<String>,
 }
 
 impl Default for OidcOptions {
@@ -195,6 +197,7 @@ impl Default for OidcOptions {
             pushed_only: false,
             dpop_nonce: false,
             opener_policy: None,
+            resource: None,
         }
     }
 }
@@ -212,6 +215,7 @@ impl OidcOptions {
             ("PKCE", flag(self.pkce)),
             ("PAR", flag(self.pushed_only)),
             ("DPOP_NONCE", flag(self.dpop_nonce)),
+            ("RESOURCE", self.resource.clone().unwrap_or_default()),
             ("COOP", self.opener_policy.clone().unwrap_or_default()),
             // The server ends when this process does, even when nothing is dropped.
             ("END_WITH_STDIN", "1".to_owned()),

@@ -10,6 +10,7 @@
 //   PKCE           0 makes PKCE optional (default: required)
 //   PAR            1 refuses authorization requests that were not pushed
 //   DPOP_NONCE     1 demands a nonce in every DPoP proof
+//   RESOURCE       the one resource that tokens may be for; unset leaves resource indicators off
 //   COOP           value of Cross-Origin-Opener-Policy on every page
 //   END_WITH_STDIN 1 ends the process when its input closes, so that it never outlives its test
 //
@@ -23,7 +24,7 @@ import { createServer } from 'node:http';
 
 // Node resolves a bare module name beside the importing file, and node_modules lies elsewhere.
 const library = new URL('../../tools/node_modules/oidc-provider/lib/index.js', import.meta.url);
-const { default: Provider } = await import(library);
+const { default: Provider, errors } = await import(library);
 
 const env = process.env;
 // At every start it warns that the sign-in pages and the store are for development, which is what they are here.
@@ -78,7 +79,7 @@ function configuration() {
         name: sub,
         preferred_username: sub,
         email: `${sub}@idp.test`,
-        email_verified: true,
+        email_verified: !sub.startsWith('unverified'),
       }),
     }),
     features: {
@@ -88,6 +89,14 @@ function configuration() {
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
       registration: { enabled: true },
+      resourceIndicators: {
+        enabled: Boolean(env.RESOURCE),
+        getResourceServerInfo(_ctx, resource) {
+          if (resource !== env.RESOURCE) throw new errors.InvalidTarget();
+          return { scope: 'read write', accessTokenFormat: 'opaque', accessTokenTTL: accessTokenSeconds };
+        },
+        useGrantedResource: () => true,
+      },
       registrationManagement: { enabled: true },
       pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: env.PAR === '1' },
       dPoP: {

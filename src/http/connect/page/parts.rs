@@ -8,6 +8,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::domain::theme::Theme;
+use crate::http::icons;
 
 /// How many tints the stylesheet has for monograms.
 const TINTS: u32 = 6;
@@ -23,6 +24,8 @@ pub struct Connector {
     pub monogram: String,
     /// Which tint the tile has; the same key always has the same.
     pub tint: u32,
+    /// The address of its icon, which takes the tile's place; none for an app without one.
+    pub icon: Option<String>,
 }
 
 impl Connector {
@@ -33,7 +36,13 @@ impl Connector {
         let monogram = letter.map_or_else(|| "·".to_owned(), |letter| letter.to_uppercase().collect());
         let tint =
             key.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % TINTS;
-        Self { key, name, monogram, tint }
+        Self { key, name, monogram, tint, icon: None }
+    }
+
+    /// The same with the icon of the provider `slug`, where that has one.
+    #[must_use]
+    pub fn with_icon(self, slug: Option<&str>) -> Self {
+        Self { icon: slug.map(|slug| format!("/{}", icons::path(slug))), ..self }
     }
 }
 
@@ -116,8 +125,8 @@ pub struct Field {
 pub enum KeyProblem {
     /// The app said that it doesn't know this key.
     Rejected {
-        /// The app's own words.
-        message: Option<String>,
+        /// The field that says so: the first secret one, since it comes back empty.
+        field: Option<String>,
     },
     /// The key belongs to another account than the one being reconnected.
     OtherAccount {

@@ -64,7 +64,7 @@ fn look() -> Look {
 }
 
 fn hubspot() -> Connector {
-    Connector::new("hubspot", "HubSpot")
+    Connector::new("hubspot", "HubSpot").with_icon(Some("hubspot"))
 }
 
 impl Page for FrameShell {

@@ -1,5 +1,7 @@
-use super::{ChoosePage, InterstitialPage, KeyPage, render_samples};
-use crate::http::render::{Page as _, Renderer};
+//! Every connect page rendered from its samples.
+
+use super::{ChoosePage, FailedPage, InterstitialPage, KeyPage, render_samples};
+use crate::http::render::{Page, Renderer};
 use crate::http::strings::Locale;
 
 #[test]
@@ -52,7 +54,7 @@ fn what_others_wrote_is_text() {
     page.host_app = "\"><script>".to_owned();
     let html = renderer.render(Locale::En, &page).unwrap();
     assert!(html.contains("<bdi>&lt;img src=x onerror=alert(1)&gt; \u{202e}{app}</bdi>"), "{html}");
-    assert!(!html.contains("<script>") && !html.contains("<img"), "{html}");
+    assert!(!html.contains("<script>") && !html.contains("<img src=x"), "{html}");
 }
 
 #[test]
@@ -66,6 +68,30 @@ fn a_secret_never_comes_back() {
     }
     page.fields[0].secret = false;
     assert!(renderer.render(Locale::En, &page).unwrap().contains("sk-typed-before"));
+}
+
+/// The sample of this name as HTML, in English.
+fn sample<P: Page>(name: &str) -> String {
+    let (_, page) = P::samples().into_iter().find(|(sample, _)| *sample == name).unwrap();
+    Renderer::load().unwrap().render(Locale::En, &page).unwrap()
+}
+
+#[test]
+fn a_refused_key_is_asked_for_again_at_its_field() {
+    let html = sample::<KeyPage>("rejected");
+    let said = html.split("id=\"vs-api_key-error\"").nth(1).unwrap().split("</p>").next().unwrap();
+    assert!(said.contains("Paste it again"), "{html}");
+    assert!(html.contains("aria-invalid=\"true\"") && html.contains("is-bad"), "{html}");
+    assert!(!html.contains("notice-danger"), "it is said once: {html}");
+    assert!(sample::<KeyPage>("rejected-nowhere").contains("notice-danger"));
+}
+
+#[test]
+fn a_no_of_the_user_is_said_once() {
+    let denied = sample::<FailedPage>("denied");
+    assert!(!denied.contains("<details") && !denied.contains("<blockquote"), "{denied}");
+    let refused = sample::<FailedPage>("refused");
+    assert!(refused.contains("<details") && refused.contains("<blockquote"), "{refused}");
 }
 
 #[test]

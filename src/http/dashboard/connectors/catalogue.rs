@@ -67,7 +67,7 @@ fn label(category: &str) -> String {
         first.make_ascii_uppercase();
     }
     match category {
-        "ai" | "crm" | "hr" | "iam" => category.to_uppercase(),
+        "ai" | "cms" | "crm" | "hr" | "iam" => category.to_uppercase(),
         "e-commerce" => "E-commerce".to_owned(),
         _ => words,
     }
@@ -75,7 +75,7 @@ fn label(category: &str) -> String {
 
 fn card(environment: &str, definition: &Definition, added: bool) -> Card {
     Card {
-        app: App::new(definition.slug(), definition.name()),
+        app: App::new(definition.slug(), definition.name()).with_icon(definition.icon_slug()),
         methods: method_words(definition.methods()),
         categories: definition.categories().iter().map(|category| label(category)).collect(),
         url: Url::Provider(environment, definition.slug()).to_string(),
@@ -150,7 +150,7 @@ async fn provider_page(
     let key = std::iter::once(slug.to_owned()).chain((2..=99).map(|n| format!("{slug}-{n}"))).find(free);
     let fields = definition.connector_fields().into_iter().filter(|field| field.required);
     Ok(ProviderPage {
-        app: App::new(slug, definition.name()),
+        app: App::new(slug, definition.name()).with_icon(definition.icon_slug()),
         documentation: definition.documentation().to_owned(),
         methods: method_words(definition.methods()),
         categories: definition.categories().iter().map(|category| label(category)).collect(),

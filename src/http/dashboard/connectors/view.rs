@@ -4,8 +4,8 @@ use serde::Serialize;
 use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
-use super::Found;
 use super::form::field_name;
+use super::{COUNTED, Found, credentials};
 use crate::domain::page::Page;
 use crate::domain::role::Action;
 use crate::http::connect::page::Connector as App;
@@ -35,7 +35,7 @@ struct Row {
     /// `good`, `warning`, `danger` or `neutral`, with its word.
     mark: (&'static str, &'static str),
     methods: Vec<&'static str>,
-    credentials: i64,
+    credentials: String,
     changed: Option<Moment>,
     url: String,
 }
@@ -53,7 +53,8 @@ pub(in crate::http::dashboard) struct ConnectorPage {
     defined: bool,
     documentation: Option<String>,
     redirect_uri: Option<String>,
-    credentials: i64,
+    /// How many it has, in words.
+    credentials: String,
     form: FormView,
     /// The methods of the app: the word in requests, and the words.
     methods: Vec<(&'static str, &'static str)>,
@@ -111,6 +112,8 @@ const fn method_word(method: Method) -> &'static str {
         Method::Basic => "User name and password",
         Method::Session => "Login",
         Method::Jwt => "Signed token",
+        Method::OAuth1 => "Sign-in (OAuth 1)",
+        Method::AwsSigV4 => "AWS keys",
     }
 }
 
@@ -126,9 +129,21 @@ const fn mark(view: &ConnectorView) -> (&'static str, &'static str) {
     }
 }
 
-fn named(desk: &InEnvironment, view: &ConnectorView) -> String {
-    let provider = &view.connector.provider;
-    desk.hub.get_provider(provider).map_or_else(|_| provider.clone(), |one| one.name().to_owned())
+/// A count that stopped after [`COUNTED`], as people read it.
+fn counted(count: i64) -> String {
+    if count > i64::from(COUNTED) { format!("{COUNTED}+") } else { count.to_string() }
+}
+
+fn counted_credentials(count: i64) -> String {
+    if count > i64::from(COUNTED) { format!("{COUNTED}+ credentials") } else { credentials(count) }
+}
+
+/// The app of a connector, as it is named and pictured.
+fn app(desk: &InEnvironment, view: &ConnectorView) -> App {
+    let provider = view.connector.provider.as_str();
+    let known = desk.hub.get_provider(provider).ok();
+    let name = known.as_deref().map_or(provider, Definition::name);
+    App::new(&view.connector.key, name).with_icon(known.as_deref().and_then(Definition::icon_slug))
 }
 
 impl ConnectorsPage {
@@ -149,10 +164,10 @@ impl ConnectorsPage {
 
 fn row(desk: &InEnvironment, view: &ConnectorView, now: Millis) -> Row {
     Row {
-        app: App::new(view.connector.key.clone(), named(desk, view)),
+        app: app(desk, view),
         mark: mark(view),
         methods: method_words(&view.methods),
-        credentials: view.credentials,
+        credentials: counted(view.credentials),
         changed: view.connector.updated_at.map(|at| Moment::new(at, now)),
         url: Url::Connector(&desk.environment, &view.connector.key).to_string(),
     }
@@ -205,13 +220,13 @@ impl ConnectorPage {
             .into_iter()
             .map(|one| (one.name, Url::Integration(environment, &one.slug).to_string()));
         Self {
-            app: App::new(key, named(desk, &view)),
+            app: app(desk, &view),
             provider: view.connector.provider.clone(),
             mark: mark(&view),
             failing: view.connector.failing.map(|failing| Moment::new(failing.since, desk.hub.now())),
             defined: definition.is_some(),
             documentation: definition.as_ref().map(|one| one.documentation().to_owned()),
-            credentials: view.credentials,
+            credentials: counted_credentials(view.credentials),
             form,
             methods: methods.map(|method| (method.as_str(), method_word(method))).collect(),
             fields: definition.as_ref().map(|one| fields(&view, one)).unwrap_or_default(),
@@ -249,7 +264,7 @@ impl DashboardPage for ConnectorsPage {
             app: sample_app(name),
             mark,
             methods: vec!["Sign-in", "API key"],
-            credentials,
+            credentials: counted(credentials),
             changed: Some(Moment::new(now.plus_seconds(-credentials * 3_600), now)),
             url: Url::Connector("production", "x").to_string(),
         };
@@ -317,7 +332,7 @@ impl DashboardPage for ConnectorPage {
             redirect_uri: Some(
                 "https://hub.acme.test/oauth/callback/conn_01h455vb4pex5vsknk084sn02q".to_owned(),
             ),
-            credentials: 412,
+            credentials: counted_credentials(412),
             form: FormView::new()
                 .with("clientId", "3f0a-client")
                 .with("scopes", "crm.objects.contacts.read\ncrm.objects.companies.read")

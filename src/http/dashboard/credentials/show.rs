@@ -72,6 +72,8 @@ const fn method(method: Method) -> &'static str {
         Method::Basic => "User name and password",
         Method::Session => "Login for a session",
         Method::Jwt => "Signing key",
+        Method::OAuth1 => "Signed in at the app (OAuth 1.0a)",
+        Method::AwsSigV4 => "Keys that sign each call (AWS)",
     }
 }
 

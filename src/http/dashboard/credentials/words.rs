@@ -10,6 +10,7 @@ use crate::domain::credential::Credential;
 use crate::domain::history::{Entry, Happening};
 use crate::http::connect::page::Connector;
 use crate::http::dashboard::moment::Moment;
+use crate::provider::Definition;
 use crate::service::Hub;
 
 /// `good`, `warning`, `danger` or `neutral`, with its word.
@@ -34,8 +35,8 @@ pub(in crate::http::dashboard) const fn mark(status: Status) -> Mark {
 /// The app of a connector, as it is named and pictured.
 pub(in crate::http::dashboard) fn app(hub: &Hub, connector: &str, provider: &str) -> Connector {
     let known = hub.providers().get(provider);
-    let name = known.map_or_else(|| connector.to_owned(), |definition| definition.name().to_owned());
-    Connector::new(connector, name)
+    let name = known.as_deref().map_or(connector, Definition::name);
+    Connector::new(connector, name).with_icon(known.as_deref().and_then(Definition::icon_slug))
 }
 
 /// Why a credential stands as it does, and what helps.
@@ -55,6 +56,9 @@ pub(super) fn reason(word: &str) -> &'static str {
         "throttled" => "The app asks the hub to slow down. It is tried again by itself.",
         "unexpected_response" => "The app answers renewals with something that the hub can’t read.",
         "provider_unreachable" => "The app can’t be reached. It is tried again by itself.",
+        "key_unavailable" => {
+            "The hub can’t open it: the key that sealed it is not at hand, or it was damaged."
+        }
         "refreshing" => "It is being renewed.",
         "grant_refused" => "The app refused to renew it, twice. Its user has to connect it again.",
         "grant_lost" => "The app’s answer to a renewal never arrived. Its user has to connect it again.",

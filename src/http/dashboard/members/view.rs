@@ -74,6 +74,8 @@ pub(in crate::http::dashboard) struct InvitePage {
     pub(super) form: FormView,
     pub(super) roles: Vec<RoleChoice>,
     pub(super) link: Option<String>,
+    /// Whether the hub sends the link by mail.
+    pub(super) mails: bool,
     pub(super) back: String,
 }
 
@@ -157,6 +159,7 @@ impl DashboardPage for InvitePage {
             form: form.with("role", "editor"),
             roles: all_roles(),
             link: link.map(str::to_owned),
+            mails: false,
             back: Url::Members.to_string(),
         };
         let refused = FormView::new().with("email", "kim").with_error("email", "Write an e-mail address.");

@@ -8,6 +8,7 @@ use vouchsafe_entity::kind::{SecretType, Visibility};
 use super::words::{state_word, type_word, visibility_word};
 use crate::domain::secret::SecretState;
 use crate::http::Problem;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::url::Url;
 use crate::service::secrets::SecretFilter;
 
@@ -26,31 +27,16 @@ pub(super) struct SecretQuery {
     ended: String,
 }
 
-/// A filter that is set, and the list without it.
-#[derive(Debug, Serialize)]
-pub(super) struct Chip {
-    label: String,
-    /// The address of the list without it.
-    without: String,
-}
-
-/// The filters as the form shows them.
+/// The filters as the form shows them, with what may be chosen.
 #[derive(Debug, Serialize)]
 pub(super) struct Filters {
-    search: String,
-    kind: String,
-    issuer: String,
-    visibility: String,
-    environment: String,
-    state: String,
+    #[serde(flatten)]
+    filter: Filter,
     ended: bool,
     kinds: Vec<(&'static str, &'static str)>,
     visibilities: Vec<(&'static str, &'static str)>,
     states: Vec<(&'static str, &'static str)>,
-    environments: Vec<String>,
-    chips: Vec<Chip>,
-    /// The list without any of them.
-    clear: String,
+    environments: Vec<(String, String)>,
 }
 
 impl SecretQuery {
@@ -120,10 +106,10 @@ impl SecretQuery {
         self.set().iter().any(|(name, _)| *name != "ended")
     }
 
-    /// The address of the list with these parameters, but `without`, and with `cursor`.
-    pub(super) fn address(&self, environment: &str, without: Option<&str>, cursor: Option<&str>) -> String {
+    /// The address of the list with these parameters, and with `cursor`.
+    pub(super) fn address(&self, environment: &str, cursor: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.set().into_iter().filter(|(name, _)| Some(*name) != without) {
+        for (name, value) in self.set() {
             query.append_pair(name, value);
         }
         cursor.map(|cursor| query.append_pair("cursor", cursor));
@@ -136,42 +122,37 @@ impl SecretQuery {
 
     /// The filters as the form shows them.
     pub(super) fn view(&self, environment: &str, environments: &[String]) -> Filters {
-        let chip = |(name, value): (&'static str, &str)| {
-            let label = match name {
-                "search" => format!("Key has “{value}”"),
-                "type" => {
-                    let kind = value.parse::<SecretType>().ok().map(type_word);
-                    format!("Type: {}", kind.unwrap_or(value))
-                }
-                "issuer" => format!("Issuer: {value}"),
-                "visibility" => {
-                    let visibility = value.parse::<Visibility>().ok().map(visibility_word);
-                    visibility.unwrap_or(value).to_owned()
-                }
-                "environment" => format!("Also covers {value}"),
-                "state" => {
-                    let state = SecretState::ALL.iter().find(|state| state.as_str() == value);
-                    state.map_or(value, |state| state_word(*state).1).to_owned()
-                }
-                _ => "Expired and revoked too".to_owned(),
-            };
-            Chip { label, without: self.address(environment, Some(name), None) }
-        };
+        let others = environments.iter().filter(|name| *name != environment);
         Filters {
-            search: self.search.clone(),
-            kind: self.kind.clone(),
-            issuer: self.issuer.clone(),
-            visibility: self.visibility.clone(),
-            environment: self.environment.clone(),
-            state: self.state.clone(),
+            filter: Filter::saying(&Url::Secrets(environment).to_string(), &self.set(), "", said),
             ended: !self.ended.is_empty(),
             kinds: SecretType::ALL.iter().map(|kind| (kind.as_str(), type_word(*kind))).collect(),
             visibilities: Visibility::ALL.iter().map(|one| (one.as_str(), visibility_word(*one))).collect(),
             states: SecretState::ALL.iter().map(|state| (state.as_str(), state_word(*state).1)).collect(),
-            environments: environments.iter().filter(|name| *name != environment).cloned().collect(),
-            chips: self.set().into_iter().map(chip).collect(),
-            clear: Url::Secrets(environment).to_string(),
+            environments: others.map(|name| (name.clone(), name.clone())).collect(),
         }
+    }
+}
+
+/// What the chip of a filter says.
+fn said(name: &str, value: &str) -> String {
+    match name {
+        "search" => format!("Key has “{value}”"),
+        "type" => {
+            let kind = value.parse::<SecretType>().ok().map(type_word);
+            format!("Type: {}", kind.unwrap_or(value))
+        }
+        "issuer" => format!("Issuer: {value}"),
+        "visibility" => {
+            let visibility = value.parse::<Visibility>().ok().map(visibility_word);
+            visibility.unwrap_or(value).to_owned()
+        }
+        "environment" => format!("Also covers {value}"),
+        "state" => {
+            let state = SecretState::ALL.iter().find(|state| state.as_str() == value);
+            state.map_or(value, |state| state_word(*state).1).to_owned()
+        }
+        _ => "Expired and revoked too".to_owned(),
     }
 }
 
@@ -200,14 +181,18 @@ mod tests {
         };
         let base = "/dashboard/production/secrets";
         assert_eq!(
-            query.address("production", None, Some("abc")),
+            query.address("production", Some("abc")),
             format!("{base}?search=stripe+%26+co&type=api_key&ended=shown&cursor=abc")
         );
         assert_eq!(
-            query.address("production", Some("search"), None),
-            format!("{base}?type=api_key&ended=shown")
+            query.address("production", None),
+            format!("{base}?search=stripe+%26+co&type=api_key&ended=shown")
         );
-        assert_eq!(SecretQuery::default().address("production", None, None), base);
+        assert_eq!(
+            query.view("production", &[]).filter.with("search", ""),
+            format!("{base}?ended=shown&type=api_key")
+        );
+        assert_eq!(SecretQuery::default().address("production", None), base);
         assert!(query.narrows() && !SecretQuery::default().narrows());
     }
 

@@ -27,6 +27,8 @@ const SHOWN: usize = 4;
 pub(in crate::http::dashboard) struct UsersPage {
     environment: String,
     hub: String,
+    /// None where the reader may not.
+    new: Option<String>,
     rows: Vec<UserRow>,
     filter: Filter,
     first: bool,
@@ -86,6 +88,7 @@ impl UsersPage {
         Self {
             environment: desk.environment.clone(),
             hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
+            new: desk.desk.who.may(Action::EditUsers).then(|| Url::NewUser(&desk.environment).to_string()),
             next: filter.next(users.next_cursor.as_deref()),
             rows: users.items.into_iter().map(row).collect(),
             filter,
@@ -190,6 +193,7 @@ impl DashboardPage for UsersPage {
             Self {
                 environment: "production".to_owned(),
                 hub: "https://hub.acme.test".to_owned(),
+                new: Some("/dashboard/production/new-user".to_owned()),
                 next: filter.next(Some("x").filter(|_| !rows.is_empty())),
                 rows,
                 filter,

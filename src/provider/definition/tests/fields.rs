@@ -1,3 +1,5 @@
+//! What forms ask for, and what of the typed values is taken.
+
 use proptest::prelude::*;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};

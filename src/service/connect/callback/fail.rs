@@ -31,6 +31,7 @@ impl Hub {
             | FailClass::Revoked
             | FailClass::Unreadable
             | FailClass::Local
+            | FailClass::Unopened
             | FailClass::Other => "unexpected_answer",
         };
         let message = error.description.clone().or_else(|| error.code.clone());
@@ -63,8 +64,8 @@ impl Hub {
         self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
         self.signal(visit.session.id);
-        let name = self.definition_of(&connector)?.name().to_owned();
+        let definition = self.definition_of(&connector)?;
         let answer = CallbackAnswer::Failed { code: code.to_owned(), message };
-        Ok(Returned::new(flow, visit, connector.key, &name, answer, None))
+        Ok(Returned::new(flow, visit, connector.key, &definition, answer, None))
     }
 }

@@ -4,6 +4,7 @@ use url::Url;
 use vouchsafe_entity::id::{CredentialId, FlowId};
 
 use crate::domain::flow::Flow;
+use crate::provider::Definition;
 use crate::secret::PlainToken;
 use crate::service::connect::Visit;
 
@@ -18,6 +19,8 @@ pub struct Returned {
     pub connector: String,
     /// The provider's name.
     pub provider: String,
+    /// The slug by which its icon is asked for; none for an app without one.
+    pub icon: Option<String>,
     /// How it ended.
     pub answer: CallbackAnswer,
     /// Whether the browser goes back to the host app instead of closing a window.
@@ -61,7 +64,7 @@ impl Returned {
         flow: &Flow,
         visit: Visit,
         connector: String,
-        provider: &str,
+        definition: &Definition,
         answer: CallbackAnswer,
         code: Option<PlainToken>,
     ) -> Self {
@@ -73,7 +76,8 @@ impl Returned {
         Self {
             flow: flow.id,
             connector,
-            provider: provider.to_owned(),
+            provider: definition.name().to_owned(),
+            icon: definition.icon_slug().map(str::to_owned),
             answer,
             redirect: flow.redirect,
             hosted: flow.hosted,

@@ -2,7 +2,7 @@
 //! the user whether another account may take its place.
 
 use vouchsafe_entity::id::{CredentialId, FlowId};
-use vouchsafe_entity::kind::{Binding, Method};
+use vouchsafe_entity::kind::Binding;
 use vouchsafe_entity::millis::Millis;
 
 use super::{CallbackAnswer, Returned, Taken, refused};
@@ -30,14 +30,12 @@ impl Hub {
         answer: TokenAnswer,
         sent_at: Millis,
     ) -> Result<Returned, Error> {
-        let Taken { flow, visit, connector, definition } = taken;
+        let Taken { flow, visit, connector, definition, method } = taken;
         material.take(&answer);
-        let captured =
-            capture(&definition, Method::OAuth2, Captured::Token(answer.raw.expose()), &mut material);
+        let captured = capture(&definition, method, Captured::Token(answer.raw.expose()), &mut material);
         let checked = match captured {
             Ok(()) => {
-                self.check_and_learn(&visit.actor, &connector, &definition, Method::OAuth2, &mut material)
-                    .await
+                self.check_and_learn(&visit.actor, &connector, &definition, method, &mut material).await
             }
             Err(error) => Err(error),
         };
@@ -50,23 +48,20 @@ impl Hub {
         };
         let values = self.all_values(visit.actor.tenant, &connector, &material).await?;
         let account = definition
-            .account(Method::OAuth2, &values)
+            .account(method, &values)
             .map(|account| Account { id: account.id, label: account.label });
         let granted = answer.scopes.clone().unwrap_or_else(|| {
             // RFC 6749, section 5.1: an answer without scopes means those that were asked for.
-            let always = definition.token_request_of(Method::OAuth2).map(|token| token.scopes.clone());
+            let always = definition.token_request_of(method).map(|token| token.scopes.clone());
             let mut all = always.unwrap_or_default();
             all.extend(flow.scopes.iter().filter(|scope| !all.contains(scope)).cloned().collect::<Vec<_>>());
             all
         });
         let grant = Grant {
             accepted: Accepted {
-                method: Method::OAuth2,
+                method,
                 account,
-                variables: definition
-                    .public_variables(Method::OAuth2, &material.values())
-                    .into_iter()
-                    .collect(),
+                variables: definition.public_variables(method, &material.values()).into_iter().collect(),
                 material,
                 expires_in: answer.expires_in,
                 minted: true,
@@ -135,7 +130,7 @@ impl Hub {
         tx.commit().await?;
         self.signal(visit.session.id);
         let answer = CallbackAnswer::Completed { credential: id, account };
-        Ok(Returned::new(&flow, visit, connector.key.clone(), definition.name(), answer, code))
+        Ok(Returned::new(&flow, visit, connector.key.clone(), definition, answer, code))
     }
 
     async fn ask_about_account(
@@ -170,14 +165,15 @@ impl Hub {
         );
         self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
-        let name = self.definition_of(connector)?.name().to_owned();
-        Ok(Returned::new(&held, visit, connector.key.clone(), &name, answer, None))
+        let definition = self.definition_of(connector)?;
+        Ok(Returned::new(&held, visit, connector.key.clone(), &definition, answer, None))
     }
 
-    /// The user decides about another account.
+    /// The user decides about another account. What is accepted too late, after the end of the subscription, is given
+    /// back like what nobody decided about.
     ///
     /// # Errors
-    /// [`Code::FlowRefused`].
+    /// [`Code::FlowRefused`], [`Code::SubscriptionRequired`].
     pub async fn decide_account(
         &self,
         flow: FlowId,
@@ -185,9 +181,12 @@ impl Hub {
         accept: bool,
         origin: Origin,
     ) -> Result<Returned, Error> {
-        let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
+        let (flow, visit) = self.held_flow(flow, cookie, "connect.account", origin).await?;
         if flow.binding.is_none() || flow.state_hash.is_some() {
             return Err(refused("There is nothing to decide here."));
+        }
+        if accept {
+            self.gate(&visit.actor).await?;
         }
         let held = self.open_held(visit.actor.tenant, &flow)?;
         let target = held.target;

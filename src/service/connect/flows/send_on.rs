@@ -3,14 +3,15 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use vouchsafe_entity::id::FlowId;
-use vouchsafe_entity::kind::Binding;
+use vouchsafe_entity::kind::{Binding, Method};
+use vouchsafe_entity::sealed::Sealed;
 
-use super::{FLOW, Kept, cannot_start, refused};
+use super::{FLOW, Kept, TEMPORARY_SECRET, cannot_start, refused};
 use crate::domain::actor::Origin;
 use crate::domain::connector::Connector;
 use crate::domain::flow::Flow;
 use crate::oauth::authorize::{AuthorizeInput, authorization_url};
-use crate::oauth::{Pkce, new_state};
+use crate::oauth::{Pkce, new_state, oauth1};
 use crate::provider::{CodeChallenge, Definition, Values};
 use crate::secret::PlainToken;
 use crate::service::audit::Target;
@@ -38,7 +39,7 @@ impl Hub {
         nonce: &str,
         origin: Origin,
     ) -> Result<Begun, Error> {
-        let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
+        let (flow, visit) = self.held_flow(flow, cookie, "connect.handshake", origin).await?;
         let nonce = PlainToken::presented(nonce).hash();
         if flow.redirect || !flow.nonce_hash.as_ref().is_some_and(|stored| nonce.matches(stored)) {
             let target = Target::new("flow", flow.id);
@@ -53,7 +54,7 @@ impl Hub {
     /// # Errors
     /// [`Code::FlowRefused`], [`Code::BindingTooWeak`].
     pub async fn go_on(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Begun, Error> {
-        let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
+        let (flow, visit) = self.held_flow(flow, cookie, "connect.continue", origin).await?;
         if visit.environment.settings.minimum_binding == Binding::Opener {
             let target = Target::new("flow", flow.id);
             self.record_refusal(&visit.actor, "connect.continue", target, "binding too weak").await?;
@@ -68,23 +69,33 @@ impl Hub {
     /// # Errors
     /// [`Code::FlowRefused`].
     pub async fn decline(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Returned, Error> {
-        let (flow, visit) = self.held_flow(flow, cookie, origin).await?;
+        let (flow, visit) = self.held_flow(flow, cookie, "connect.cancel", origin).await?;
         self.fail_flow(&flow, visit, Code::AccessDenied.as_str(), None).await
     }
 
+    /// The flow that this browser holds. That `action` was asked of it without its cookie is told to its owner.
     pub(in crate::service::connect) async fn held_flow(
         &self,
         id: FlowId,
         cookie: &str,
+        action: &'static str,
         origin: Origin,
     ) -> Result<(Flow, Visit), Error> {
-        let hash = PlainToken::presented(cookie).hash();
-        let found = store::flow::find(&self.store, id, hash.as_str()).await?;
-        let flow = found.filter(|flow| self.now() < flow.expires_at).ok_or_else(|| {
-            refused("This sign-in is over, or was begun in another browser. Go back and try again.")
-        })?;
+        let useless =
+            || refused("This sign-in is over, or was begun in another browser. Go back and try again.");
+        let flow = store::flow::find(&self.store, id).await?.ok_or_else(useless)?;
         let visit =
             self.visit_of(flow.session, origin).await?.ok_or_else(|| refused("There is no such session."))?;
+        let own = PlainToken::presented(cookie).hash().matches(&flow.cookie_hash);
+        let reason = match (own, cookie.is_empty()) {
+            (true, _) => (self.now() >= flow.expires_at).then_some("too late"),
+            (false, true) => Some("no cookie"),
+            (false, false) => Some("cookie of another browser"),
+        };
+        if let Some(reason) = reason {
+            self.record_refusal(&visit.actor, action, Target::new("flow", flow.id), reason).await?;
+            return Err(useless());
+        }
         self.ensure_not_over(&visit)?;
         Ok((flow, visit))
     }
@@ -108,19 +119,64 @@ impl Hub {
         for (name, value) in kept.values()?.iter() {
             values.set(name, value.clone());
         }
-        let state = new_state(self.random.as_ref());
-        let location = authorize(&connector, &definition, &values, &flow, &kept, &state)?;
+        let away = if Self::sign_in_of(&connector, &definition) == Some(Method::OAuth1) {
+            self.away_signed(&visit, &connector, &definition, &values, &flow, &kept).await?
+        } else {
+            let state = new_state(self.random.as_ref());
+            let location = authorize(&connector, &definition, &values, &flow, &kept, &state)?;
+            Away { location, state, sealed: None }
+        };
+        let Away { location, state, sealed } = away;
         let state_hash = PlainToken::presented(state.expose_secret()).hash();
         let cookie_hash = PlainToken::presented(cookie).hash();
         let tx = self.store.begin().await?;
         let sent =
-            store::flow::send_on(&tx, flow.id, cookie_hash.as_str(), binding, state_hash.as_str()).await?;
+            store::flow::send_on(&tx, flow.id, cookie_hash.as_str(), binding, (state_hash.as_str(), sealed))
+                .await?;
         if !sent {
             return Err(refused("This sign-in went on already in this browser."));
         }
         tx.commit().await?;
         Ok(Begun { location })
     }
+}
+
+impl Hub {
+    /// Asks the app for temporary credentials (OAuth 1.0a): its token is the state, its secret is kept in the flow.
+    async fn away_signed(
+        &self,
+        visit: &Visit,
+        connector: &Connector,
+        definition: &Definition,
+        values: &Values,
+        flow: &Flow,
+        kept: &Kept,
+    ) -> Result<Away, Error> {
+        let tenant = visit.actor.tenant;
+        let client = self.client(tenant, connector).await?.ok_or_else(cannot_start)?;
+        let (callback, moment) = (&flow.redirect_uri, self.signing_moment());
+        let asked = oauth1::ask(&self.egress, definition, values, &client, callback, &moment).await;
+        let temporary = asked.map_err(|error| {
+            tracing::warn!(flow.id = %flow.id, error = &error as &dyn std::error::Error, "no temporary credentials");
+            let detail = format!("{} didn't begin the sign-in. Try again in a moment.", definition.name());
+            Error::refused(Code::ProviderUnreachable, detail)
+        })?;
+        let extra = connector.authorization_params.clone().into_iter();
+        let token = &temporary.token;
+        let location = oauth1::authorization_url(definition, values, token, &flow.scopes, extra);
+        let location = location.map_err(|_| cannot_start())?;
+        let mut values = kept.values()?;
+        values.set(TEMPORARY_SECRET, temporary.secret);
+        let sealed = self.keep_in_flow(tenant, flow.id, &kept.verifier, &values)?;
+        Ok(Away { location, state: temporary.token, sealed: Some(sealed) })
+    }
+}
+
+/// Where the browser goes, what finds the flow again, and what it keeps beside what it has.
+struct Away {
+    location: Url,
+    state: SecretString,
+    sealed: Option<Sealed>,
 }
 
 fn authorize(
@@ -146,7 +202,12 @@ fn authorize(
         extra_params: &extra,
     };
     authorization_url(definition, values, &input).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "an authorization URL could not be built");
+        tracing::error!(
+            flow.id = %flow.id,
+            provider.slug = definition.slug(),
+            error = &error as &dyn std::error::Error,
+            "an authorization URL could not be built"
+        );
         cannot_start()
     })
 }

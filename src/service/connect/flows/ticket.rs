@@ -2,7 +2,6 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
-use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
 use super::cannot_start;
@@ -32,7 +31,8 @@ impl Hub {
     /// A ticket for a sign-in with these values. Each is good for a minute and for one start.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with pointers into `/data`.
+    /// [`Error::Invalid`] with pointers into `/data`, [`crate::service::Code::SubscriptionRequired`],
+    /// [`crate::service::Code::RateLimited`].
     pub async fn create_ticket(
         &self,
         visit: &Visit,
@@ -40,6 +40,7 @@ impl Hub {
         data: &Map<String, Value>,
         hosted: bool,
     ) -> Result<NewTicket, Error> {
+        self.visit_limits.ticket(visit.session.id)?;
         self.ticket_until(visit, key, data, hosted, self.now().plus_seconds(TICKET_SECONDS)).await
     }
 
@@ -53,16 +54,20 @@ impl Hub {
         until: Millis,
     ) -> Result<NewTicket, Error> {
         self.ensure_not_over(visit)?;
+        self.gate(&visit.actor).await?;
         visit.session.need(key).ok_or_else(|| Error::unknown("/connector", "connector"))?;
-        let (connector, definition) = self.oauth_connector(visit, key).await?;
+        let (connector, definition, method) = self.oauth_connector(visit, key).await?;
         let values = definition
-            .validate_fields(Method::OAuth2, data, FieldSource::User)
+            .validate_fields(method, data, FieldSource::User)
             .map_err(|errors| Error::fields("/data", errors))?;
         let mut all = self.connector_values(visit.actor.tenant, &connector).await?;
         for (name, value) in values.iter() {
             all.set(name, value.clone());
         }
-        definition.authorization_endpoint(&all).map_err(|_| cannot_start())?;
+        // Of a server that tells its addresses itself they are known when the flow begins.
+        if definition.mcp().is_none() {
+            definition.authorization_endpoint(&all).map_err(|_| cannot_start())?;
+        }
 
         let (ticket, nonce) =
             (PlainToken::random(self.random.as_ref()), PlainToken::random(self.random.as_ref()));

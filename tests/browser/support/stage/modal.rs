@@ -22,6 +22,11 @@ impl Session {
     pub(crate) fn secret(&self) -> &str {
         self.token.split_once('.').unwrap().1
     }
+
+    /// The same of the hosted link, once its page is open.
+    pub(crate) fn secret_of_link(&self) -> &str {
+        self.link.as_ref().unwrap().rsplit_once('.').unwrap().1
+    }
 }
 
 impl Stage {

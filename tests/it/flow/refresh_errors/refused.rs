@@ -114,6 +114,35 @@ async fn a_refused_grant_is_asked_for_three_times_more_in_a_week() {
 }
 
 #[tokio::test]
+async fn asking_by_hand_for_a_refused_grant_is_taken_once_a_minute_and_uses_up_no_probe() {
+    let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
+    app.fake.program(refusal().always());
+    pending(&app.read(&credential).await);
+    app.rounds(1, TimeDelta::seconds(91)).await;
+    assert_eq!(app.standing(&credential).await, standing("expired", "grant_refused", "reconnect"));
+    app.refresh_now(&credential).await.assert_problem(429, "refresh_too_soon");
+    let mut probes = Vec::new();
+    for hour in 1..=24 * 8 {
+        app.clock.advance(TimeDelta::minutes(30));
+        if [1, 2, 3, 10, 24, 25, 26, 100, 168, 169].contains(&hour) {
+            let before = app.refreshes();
+            app.refresh_now(&credential).await.assert_problem(409, "credential_expired");
+            app.clock.advance(TimeDelta::seconds(59));
+            app.refresh_now(&credential).await.assert_problem(429, "refresh_too_soon");
+            assert_eq!(app.refreshes(), before + 1, "in hour {hour}");
+            app.clock.advance(TimeDelta::seconds(-59));
+        }
+        let before = app.refreshes();
+        app.rounds(1, TimeDelta::minutes(30)).await;
+        if app.refreshes() > before {
+            probes.push(hour);
+        }
+    }
+    assert_eq!(probes, [1, 24, 24 * 7]);
+    assert_eq!(app.reasons("credential.expired").await, ["grant_refused"]);
+}
+
+#[tokio::test]
 async fn an_outage_that_outlived_the_guard_heals_by_itself() {
     for hours in [1, 24, 24 * 7] {
         let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };

@@ -34,6 +34,14 @@ impl DjangoServer {
     /// # Panics
     /// When it does not come up.
     pub(crate) async fn start(grace: u32) -> Option<Self> {
+        Self::start_lasting(grace, 5).await
+    }
+
+    /// The same with access tokens that live so many seconds.
+    ///
+    /// # Panics
+    /// As [`DjangoServer::start`].
+    pub(crate) async fn start_lasting(grace: u32, access_token_seconds: u32) -> Option<Self> {
         let python = require(Component::Python)?;
         let folder = tempfile::tempdir().unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/django/server.py");
@@ -42,6 +50,7 @@ impl DjangoServer {
             .env("PORT", "0")
             .env("FOLDER", folder.path())
             .env("GRACE", grace.to_string())
+            .env("AT_TTL", access_token_seconds.to_string())
             // The server ends when this process does, even when nothing is dropped.
             .env("END_WITH_STDIN", "1")
             .stdin(Stdio::piped())

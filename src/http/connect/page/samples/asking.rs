@@ -199,13 +199,8 @@ impl Page for KeyPage {
         vec![
             ("plain", page.clone()),
             ("several", several),
-            (
-                "rejected",
-                with(KeyProblem::Rejected {
-                    message: Some("Incorrect API key provided: sk-…9f3a".to_owned()),
-                }),
-            ),
-            ("rejected-silently", with(KeyProblem::Rejected { message: None })),
+            ("rejected", with(KeyProblem::Rejected { field: Some("api_key".to_owned()) })),
+            ("rejected-nowhere", with(KeyProblem::Rejected { field: None })),
             ("other-account", with(KeyProblem::OtherAccount { expected, found: RTL.to_owned() })),
             ("unreachable", with(KeyProblem::Unreachable)),
             ("unexpected", with(KeyProblem::Unexpected { status: 502 })),

@@ -52,7 +52,7 @@ fn failures() -> Vec<(&'static str, Failure)> {
     let words = "<b>invalid_scope</b>: The requested scope is invalid, unknown, or malformed.";
     let other = FailureReason::OtherAccount { expected: "ops@acme.test".to_owned(), found: RTL.to_owned() };
     vec![
-        ("denied", failure(FailureReason::Denied, "access_denied", None)),
+        ("denied", failure(FailureReason::Denied, "access_denied", Some("The user said no."))),
         ("refused", failure(FailureReason::Refused, "invalid_scope", Some(words))),
         ("unreachable", failure(FailureReason::Unreachable, "provider_unreachable", None)),
         ("other-account", failure(other, "account_changed", None)),

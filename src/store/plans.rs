@@ -1,0 +1,67 @@
+//! How SQLite goes about the statements that a hub asks again and again: they must cost what is found, not what is there.
+//! It knows nothing of how the rows lie and takes what is null for rare, so that a plan can be bad in any database.
+
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+
+use super::{DatabaseUrl, Store, audit, connector, credential, expiry, refresh, secret};
+
+/// What a plan says where it goes through all credentials, tokens or secrets, all tokens of an environment, or those
+/// whose end is null.
+const BAD: [&str; 8] = [
+    "SCAN t",
+    "SCAN c",
+    "SCAN d",
+    "SCAN s",
+    "SEARCH t USING INDEX sqlite_autoindex_credential_token_1 (environment_id=?)",
+    "(expires_at=?)",
+    "(refresh_expires_at=?)",
+    "(access_expires_at=?)",
+];
+
+async fn plan(store: &Store, sql: &str) -> Vec<String> {
+    let explained = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = store.writer.query_all_raw(explained).await.unwrap();
+    rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_is_asked_again_and_again_goes_through_no_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&DatabaseUrl::file(&folder.path().join("plans.db"))).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut statements = vec![refresh::DUE.to_owned(), expiry::ending_sql(DbBackend::Sqlite)];
+    statements.push(connector::counting_statement());
+    statements.push(secret::ending_sql(DbBackend::Sqlite));
+    statements.extend(credential::statements());
+    statements.extend(credential::status_statements());
+    for sql in statements {
+        let plan = plan(&store, &sql).await;
+        let bad = plan
+            .iter()
+            .any(|step| BAD.iter().any(|bad| step.ends_with(bad) || step.contains(&format!("{bad} "))));
+        assert!(!bad, "{sql}\n{plan:#?}");
+    }
+    let careless = "SELECT * FROM credential_token t WHERE t.token_version = 1";
+    assert_eq!(plan(&store, careless).await, ["SCAN t"], "what a bad plan says");
+}
+
+/// The events of an environment are its reads above all, millions of them.
+#[tokio::test]
+async fn a_list_of_few_audit_events_does_not_go_through_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&DatabaseUrl::file(&folder.path().join("plans.db"))).await.unwrap();
+    store.migrate().await.unwrap();
+    for (by, sql) in audit::statements() {
+        let plan = plan(&store, &sql).await;
+        let searches: Vec<_> = plan.iter().filter(|step| step.contains(" audit_event ")).collect();
+        assert!(!searches.is_empty(), "{sql}\n{plan:#?}");
+        for step in searches {
+            assert!(step.starts_with("SEARCH ") && step.contains(&format!(" {by} ")), "{sql}\n{plan:#?}");
+        }
+        let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+        assert!(!sorts || sql.contains("UNION ALL"), "{sql}\n{plan:#?}");
+    }
+    let careless =
+        "SELECT * FROM audit_event WHERE environment_id = 'x' AND action = 'y' ORDER BY id DESC LIMIT 3";
+    assert!(plan(&store, careless).await[0].contains("PRIMARY KEY"), "what a bad plan says");
+}

@@ -1,0 +1,52 @@
+//! S8: the answer of an app opened several times at once counts once, and a ticket starts one flow.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::app::TestApp;
+
+const RACES: usize = 20;
+const AT_ONCE: usize = 5;
+
+/// How often this is among what was answered.
+fn times(statuses: &[u16], wanted: u16) -> usize {
+    statuses.iter().filter(|status| **status == wanted).count()
+}
+
+#[tokio::test]
+async fn s8_of_callbacks_at_once_one_succeeds() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    for race in 0..RACES {
+        let user = format!("u-{race}");
+        let modal = app.modal(&json!({"userId": user, "connectors": ["fernhill"]})).await;
+        let popup = modal.popup("fernhill").await;
+        let back = popup.decide(&app, "allow", &format!("{race}@acme.test")).await;
+        let answers = join_all((0..AT_ONCE).map(|_| app.callback(&back, &popup.cookie))).await;
+        let statuses: Vec<u16> = answers.into_iter().map(|(status, _)| status).collect();
+        let counts = (times(&statuses, 200), times(&statuses, 400));
+        assert_eq!(counts, (1, AT_ONCE - 1), "race {race}: {statuses:?}");
+        assert_eq!(app.fake.counters().token_requests, race as u64 + 1, "the code was sent once");
+        assert_eq!(modal.result("fernhill").await["status"], "completed");
+        let made = app.as_key().get(&format!("/credentials?userId={user}")).await.ok(200);
+        assert_eq!(made["data"].as_array().unwrap().len(), 1, "{made}");
+    }
+    let grants = app.fake.grants();
+    assert_eq!(grants.len(), RACES);
+    assert!(grants.iter().all(|grant| grant.alive), "a code that is used twice ends its grant");
+}
+
+#[tokio::test]
+async fn s8_of_start_pages_at_once_one_begins() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill"]})).await;
+    for race in 0..RACES {
+        let ticket = modal.ticket("fernhill").await;
+        let start = format!("{}{}", app.base_url, ticket["startUrl"].as_str().unwrap());
+        let opened = join_all((0..AT_ONCE).map(|_| app.client.get(&start).send())).await;
+        let statuses: Vec<u16> = opened.into_iter().map(|page| page.unwrap().status().as_u16()).collect();
+        let counts = (times(&statuses, 200), times(&statuses, 400));
+        assert_eq!(counts, (1, AT_ONCE - 1), "race {race}: {statuses:?}");
+    }
+}

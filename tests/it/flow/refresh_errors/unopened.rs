@@ -1,0 +1,80 @@
+//! Class G: a row that the vault can't open. No call is made for it, it says so, and everybody else is served.
+
+use chrono::TimeDelta;
+use vouchsafe::demo::fake::{GrantView, RefreshKind};
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::database::is_postgres;
+use crate::support::refreshing::{Alerts, standing};
+
+/// A byte of the name of the key, and one of what it sealed.
+const KEY_ID: usize = 5;
+const CIPHERTEXT: usize = 60;
+
+/// Turns a byte of what a credential holds; done twice, all is as before.
+async fn turn(app: &TestApp, credential: &str, at: usize) {
+    let row = format!("credential_token WHERE credential_id = '{credential}'");
+    let mut sealed: Vec<u8> =
+        app.rows(&format!("SELECT sealed FROM {row}")).await[0].try_get("", "sealed").unwrap();
+    sealed[at] ^= 1;
+    let bytes = hex::encode(sealed);
+    let bytes = if is_postgres() { format!("'\\x{bytes}'::bytea") } else { format!("X'{bytes}'") };
+    app.rows(&format!("UPDATE {}", row.replace(" WHERE", &format!(" SET sealed = {bytes} WHERE")))).await;
+}
+
+#[tokio::test]
+async fn a_row_that_can_not_be_opened_is_left_alone_and_the_others_are_renewed() {
+    for at in [KEY_ID, CIPHERTEXT] {
+        let alerts = Alerts::listen();
+        let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else {
+            return;
+        };
+        let other = app.connect_as("u-18", "kim@acme.test").await;
+        let requests = || app.fake.grants().iter().map(GrantView::requests).collect::<Vec<_>>();
+        turn(&app, &credential, at).await;
+        app.clock.advance(TimeDelta::minutes(50));
+        app.round().await;
+        assert_eq!(requests(), [0, 1], "byte {at}");
+        assert_eq!(app.standing(&credential).await, standing("error", "key_unavailable", ""));
+        assert_eq!(app.standing(&other).await, standing("active", "", ""));
+        let failing = app.as_key().get("/credentials?status=error").await.ok(200);
+        assert_eq!(failing["data"][0]["credentialId"], credential.as_str());
+
+        app.rounds(80, TimeDelta::seconds(10)).await;
+        assert_eq!(alerts.count("the vault can't open a credential"), 1, "once in a quarter of an hour");
+        app.rounds(1, TimeDelta::minutes(3)).await;
+        assert_eq!(alerts.count("the vault can't open a credential"), 2, "byte {at}");
+        app.read(&credential).await.assert_problem(500, "key_unavailable");
+        app.clock.advance(TimeDelta::hours(2));
+        app.read(&credential).await.assert_problem(500, "key_unavailable");
+        app.read(&other).await.ok(200);
+        assert_eq!(requests()[0], 0, "byte {at}");
+
+        turn(&app, &credential, at).await;
+        app.rounds(1, TimeDelta::minutes(16)).await;
+        assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+        app.read(&credential).await.ok(200);
+        let told = app.events(&credential).await;
+        assert_eq!(told, ["credential.created", "credential.failing", "credential.recovered"], "byte {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_sealed_elsewhere_says_so_before_anybody_wants_it() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let credential = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    turn(&app, &credential, KEY_ID).await;
+    assert_eq!(app.standing(&credential).await, standing("error", "key_unavailable", ""));
+    let listed = app.as_key().get("/credentials?userId=u").await.ok(200);
+    assert_eq!(listed["data"][0]["statusReason"], "key_unavailable");
+    let alerts = Alerts::listen();
+    app.read(&credential).await.assert_problem(500, "key_unavailable");
+    let place = format!("table=\"credential_token\" column=\"sealed\" row.id={credential} data_key.id=");
+    let why = "error=the key that sealed the value is not at hand";
+    assert!(
+        alerts.count(&format!("a sealed value could not be opened {place}")) > 0,
+        "the log names the row"
+    );
+    assert!(alerts.count(why) > 0, "and says why");
+}
