@@ -96,6 +96,9 @@ impl Chrome {
 const RUN_AXE: &str = r#"
 const done = arguments[arguments.length - 1];
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+// What fades in or changes its colour is judged as it comes to rest.
+const moving = document.getAnimations().filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime));
+for (const one of moving) one.finish();
 axe.run(document, { runOnly: { type: "tag", values: rules }, iframes: false }).then(
   ({ violations }) => done(violations.map((rule) =>
     `${rule.id}: ${rule.help} (${rule.nodes.map((node) => node.target.join(" ")).join(", ")})`)),
