@@ -223,6 +223,14 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
             CallbackOutcome::ConfirmAccount { expected, found, action: "/connect/account".to_owned() }
         }
     };
+    let status = match &outcome {
+        CallbackOutcome::Failed { failure: Failure { reason: FailureReason::Unexpected, .. } } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        CallbackOutcome::Failed { .. }
+        | CallbackOutcome::Completed { .. }
+        | CallbackOutcome::ConfirmAccount { .. } => StatusCode::OK,
+    };
     // A hosted page with more to do, or a failure to try again, goes on there; with a code to hand over, the host
     // app comes first.
     let more = returned.visit.session.needs.len() > 1 || failed;
@@ -240,7 +248,7 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
         return_url: returned.return_url.filter(|_| !goes_on),
         continue_url: (goes_on || (returned.hosted && !has_return)).then_some(hosted_page),
     };
-    html(state, locale, StatusCode::OK, &page, &POPUP)
+    html(state, locale, status, &page, &POPUP)
 }
 
 /// A page that says why a browser can't go on. Nothing of a flow is shown to a browser that it does not belong to.
@@ -251,6 +259,10 @@ fn refusal(state: &HttpState, headers: &HeaderMap, error: &Error) -> Response {
         }
         Error::Refused { code: Code::SessionExpired, .. } => {
             (StatusCode::BAD_REQUEST, FailureReason::TimedOut, Code::SessionExpired.as_str())
+        }
+        Error::Refused { code: Code::KeyUnavailable, .. } => {
+            let code = Code::KeyUnavailable.as_str();
+            (StatusCode::INTERNAL_SERVER_ERROR, FailureReason::Unexpected, code)
         }
         Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, FailureReason::Unavailable, code.as_str()),
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, FailureReason::Unexpected, "invalid_request"),
