@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Set, sea_query,
+    QuerySelect, Set, TryInsertResult, sea_query,
 };
 use sea_query::{Expr, ExprTrait as _, LockType, OnConflict, Query};
 use vouchsafe_entity::connector::{ActiveModel, Column, Entity, Model};
@@ -356,18 +356,19 @@ pub async fn save(
     Ok(())
 }
 
-/// Makes sure that a connector which exists by default has a row, so that credentials can point to it.
+/// Makes sure that a connector has a row: one that exists by default, so that credentials can point to it, or a new
+/// one. False where there is one, which stays as it is.
 pub async fn ensure(
     tx: &Tx,
     environment: EnvironmentId,
     connector: &Connector,
     now: Millis,
-) -> Result<(), StoreError> {
-    Entity::insert(row(environment, connector, now))
+) -> Result<bool, StoreError> {
+    let inserted = Entity::insert(row(environment, connector, now))
         .on_conflict_do_nothing_on([Column::EnvironmentId, Column::Id])
         .exec_without_returning(tx.connection())
         .await?;
-    Ok(())
+    Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
 }
 
 /// Removes a connector with all its credentials.
