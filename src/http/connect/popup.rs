@@ -121,10 +121,7 @@ pub(super) async fn decline(
         Ok((flow, cookie)) => state.hub.decline(flow, &cookie, origin).await,
         Err(error) => Err(error),
     };
-    match declined {
-        Ok(returned) => callback(&state, &headers, returned),
-        Err(error) => refusal(&state, &headers, &error),
-    }
+    ended(&state, &headers, declined)
 }
 
 /// `POST /connect/account`: whether another account may take the place of the old.
@@ -141,10 +138,7 @@ pub(super) async fn decide_account(
         Ok((flow, cookie)) => state.hub.decide_account(flow, &cookie, accept, origin).await,
         Err(error) => Err(error),
     };
-    match decided {
-        Ok(returned) => callback(&state, &headers, returned),
-        Err(error) => refusal(&state, &headers, &error),
-    }
+    ended(&state, &headers, decided)
 }
 
 fn held(state: &HttpState, headers: &HeaderMap, form: &FlowForm) -> Result<(FlowId, String), Error> {
@@ -201,14 +195,21 @@ async fn finish(
     let (hub, pairs) = (std::sync::Arc::clone(&state.hub), pairs.to_vec());
     let finished = tokio::spawn(async move { hub.finish_flow(connector, &pairs, &cookies, origin).await });
     match finished.await {
-        Ok(Ok(returned)) => callback(state, headers, returned),
-        Ok(Err(error)) => refusal(state, headers, &error),
+        Ok(finished) => ended(state, headers, finished),
         Err(_) => Problem::internal().into_response(),
     }
 }
 
 fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(bytes).into_owned().collect()
+}
+
+/// How a flow ended, or why it did not.
+fn ended(state: &HttpState, headers: &HeaderMap, ended: Result<Returned, Error>) -> Response {
+    match ended {
+        Ok(returned) => callback(state, headers, returned),
+        Err(error) => refusal(state, headers, &error),
+    }
 }
 
 fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Response {
