@@ -47,9 +47,11 @@ pub use schema::Schema;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    QuerySelect as _, Select, SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    Value,
 };
 use tokio::sync::Notify;
 
@@ -232,6 +234,12 @@ impl Tx {
     fn is_postgres(&self) -> bool {
         self.transaction.get_database_backend() == DbBackend::Postgres
     }
+}
+
+/// A row that nobody else changes until the transaction ends. What only refers to it is made meanwhile. SQLite needs no
+/// lock, and has no word for one.
+fn held<E: EntityTrait>(row: Select<E>) -> Select<E> {
+    row.lock(LockType::NoKeyUpdate)
 }
 
 /// A constant statement with `$1`-style placeholders, which both databases take.

@@ -68,6 +68,11 @@ impl EventType {
     pub const fn is_subscribable(self) -> bool {
         !matches!(self, Self::WebhookTest)
     }
+
+    /// The types that a webhook endpoint can ask for.
+    pub fn subscribable() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|kind| kind.is_subscribable())
+    }
 }
 
 /// The body of an event, as `GET /events` shows it and webhooks carry it. Members that don't apply are null.

@@ -29,27 +29,9 @@ impl Hub {
     /// The first; the other steps had their turn unless the database is away.
     pub async fn purge(&self) -> Result<(), Error> {
         let mut steps = Steps::default();
-        steps.pass(
-            async {
-                while self.purge_keys().await? {}
-                Ok(())
-            }
-            .await,
-        )?;
-        steps.pass(
-            async {
-                while self.wipe_ended().await? {}
-                Ok(())
-            }
-            .await,
-        )?;
-        steps.pass(
-            async {
-                while self.drop_tombstones().await? {}
-                Ok(())
-            }
-            .await,
-        )?;
+        steps.pass(self.purge_keys().await)?;
+        steps.pass(self.wipe_ended().await)?;
+        steps.pass(self.drop_tombstones().await)?;
         steps.pass(self.drop_orphans().await)?;
         steps.pass(self.drop_activity().await)?;
         steps.pass(self.retain_audit().await)?;
@@ -57,35 +39,48 @@ impl Hub {
         steps.end()
     }
 
-    /// Deletes keys that expired long ago; true where there may be more.
-    async fn purge_keys(&self) -> Result<bool, Error> {
-        let found = store::credential::expired_keys(&self.store, self.now(), BATCH).await?;
-        let more = found.len() as u64 == BATCH;
-        for (environment, ids) in by_environment(found) {
-            let (_, tenant) = *self.environment_of(environment).await?;
-            let tx = self.store.begin().await?;
-            // Somebody may have given one a new value since.
-            let mut credentials = store::credential::lock_many(&tx, environment, &ids).await?;
-            credentials.retain(|credential| credential.broken_cause(self.now()).is_some());
-            let how = ("credential.purge", Some(PURGED));
-            self.bury(&tx, &hub_actor(tenant), credentials, &mut HashMap::new(), how).await?;
-            tx.commit().await?;
+    /// Deletes keys that expired long ago.
+    async fn purge_keys(&self) -> Result<(), Error> {
+        loop {
+            let found = store::credential::expired_keys(&self.store, self.now(), BATCH).await?;
+            let more = found.len() as u64 == BATCH;
+            for (environment, ids) in by_environment(found) {
+                self.purge_keys_of(environment, &ids).await?;
+            }
+            if !more {
+                return Ok(());
+            }
         }
-        Ok(more)
     }
 
-    /// Takes the tokens of credentials that ended long ago; true where there may be more.
-    async fn wipe_ended(&self) -> Result<bool, Error> {
+    async fn purge_keys_of(&self, environment: EnvironmentId, ids: &[CredentialId]) -> Result<(), Error> {
+        let (_, tenant) = *self.environment_of(environment).await?;
+        let tx = self.store.begin().await?;
+        // Somebody may have given one a new value since.
+        let mut credentials = store::credential::lock_many(&tx, environment, ids).await?;
+        credentials.retain(|credential| credential.broken_cause(self.now()).is_some());
+        let how = ("credential.purge", Some(PURGED));
+        self.bury(&tx, &hub_actor(tenant), credentials, &mut HashMap::new(), how).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Takes the tokens of credentials that ended long ago.
+    async fn wipe_ended(&self) -> Result<(), Error> {
+        while self.wipe_some_ended().await? == BATCH {}
+        Ok(())
+    }
+
+    /// The same for some of them, whose number it tells.
+    async fn wipe_some_ended(&self) -> Result<u64, Error> {
         let tx = self.store.begin().await?;
         let wiped = store::credential::wipe_ended(&tx, self.now(), BATCH).await?;
-        let more = wiped.len() as u64 == BATCH;
         let mut rows = Vec::new();
         for (environment, ids) in by_environment(wiped.clone()) {
             store::credential::forget_orphans(&tx, environment, &ids).await?;
         }
-        for (environment, id) in wiped {
-            let (_, tenant) = *self.environment_in(&tx, environment).await?;
-            let target = Target::new("credential", id);
+        for (environment, id) in &wiped {
+            let (_, tenant) = *self.environment_in(&tx, *environment).await?;
+            let target = Target::new("credential", *id);
             let reason = Some("its tokens are gone, the row stays".to_owned());
             rows.push(self.audit_event(&hub_actor(tenant), "credential.purge", target, "ok", reason));
         }
@@ -94,7 +89,7 @@ impl Hub {
             self.note_wiped();
         }
         tx.commit().await?;
-        Ok(more)
+        Ok(wiped.len() as u64)
     }
 
     /// Forgets what was counted more than a year ago.
@@ -114,13 +109,17 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    /// Removes old tombstones; true where there may be more.
-    async fn drop_tombstones(&self) -> Result<bool, Error> {
-        let before = self.now().plus_seconds(-TOMBSTONE_SECONDS);
-        let tx = self.store.begin().await?;
-        let gone = store::credential::drop_tombstones(&tx, before, BATCH).await?;
-        tx.commit().await?;
-        Ok(gone == BATCH)
+    /// Removes old tombstones.
+    async fn drop_tombstones(&self) -> Result<(), Error> {
+        loop {
+            let before = self.now().plus_seconds(-TOMBSTONE_SECONDS);
+            let tx = self.store.begin().await?;
+            let gone = store::credential::drop_tombstones(&tx, before, BATCH).await?;
+            tx.commit().await?;
+            if gone < BATCH {
+                return Ok(());
+            }
+        }
     }
 
     /// Notes that something secret was wiped, which the journal of an embedded database may still hold.

@@ -335,7 +335,11 @@ fn check_events(checker: &mut Checker, words: &[String]) -> Vec<EventType> {
                     kinds.push(kind);
                 }
             }
-            _ => checker.add(format!("/events/{at}"), "unknown", "There is no such type of event."),
+            _ => {
+                let known: Vec<&str> = EventType::subscribable().map(EventType::as_str).collect();
+                let message = format!("There is no such type of event; the types are {}.", known.join(", "));
+                checker.add(format!("/events/{at}"), "unknown", message);
+            }
         }
     }
     kinds

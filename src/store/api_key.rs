@@ -1,13 +1,12 @@
 //! Hub API keys.
 
-use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use vouchsafe_entity::api_key::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::id::{ApiKeyId, EnvironmentId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx, environment};
+use super::{Reads, StoreError, Tx, environment, held};
 use crate::domain::api_key::ApiKey;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
@@ -74,9 +73,8 @@ pub async fn find(db: &impl Reads, tenant: Tenant, id: ApiKeyId) -> Result<Optio
 
 /// The same, and nobody else changes it until the transaction ends.
 pub async fn lock(tx: &Tx, tenant: Tenant, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
-    // SQLite needs no lock, and has no word for one.
-    let held = Entity::find_by_id((tenant.environment, id)).lock(LockType::NoKeyUpdate);
-    held.one(tx.connection()).await?.map(|row| api_key(row, tenant)).transpose()
+    let row = held(Entity::find_by_id((tenant.environment, id)));
+    row.one(tx.connection()).await?.map(|row| api_key(row, tenant)).transpose()
 }
 
 /// One key anywhere, for the operator.

@@ -2,9 +2,9 @@
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Set, sea_query,
+    QuerySelect, Set, TryInsertResult, sea_query,
 };
-use sea_query::{Expr, ExprTrait as _, LockType, OnConflict, Query};
+use sea_query::{Expr, ExprTrait as _, OnConflict, Query};
 use vouchsafe_entity::connector::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::credential_token;
 use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
@@ -12,7 +12,7 @@ use vouchsafe_entity::json::{Strings, Texts};
 use vouchsafe_entity::kind::{Method, TokenState};
 use vouchsafe_entity::{credential, millis::Millis};
 
-use super::{Reads, Sql, StoreError, Tx, join_in_order, statement};
+use super::{Reads, Sql, StoreError, Tx, held, join_in_order, statement};
 use crate::domain::connector::{Connector, Failing};
 use crate::domain::page::{Page, PageRequest};
 
@@ -169,9 +169,8 @@ pub async fn lock(
     environment: EnvironmentId,
     id: ConnectorId,
 ) -> Result<Option<Connector>, StoreError> {
-    // Credentials are made meanwhile. SQLite needs no lock, and has no word for one.
-    let held = Entity::find_by_id((environment, id)).lock(LockType::NoKeyUpdate);
-    held.one(tx.connection()).await?.map(connector).transpose()
+    let row = held(Entity::find_by_id((environment, id)));
+    row.one(tx.connection()).await?.map(connector).transpose()
 }
 
 /// The connectors of some providers that somebody PUT: provider and key.
@@ -356,18 +355,19 @@ pub async fn save(
     Ok(())
 }
 
-/// Makes sure that a connector which exists by default has a row, so that credentials can point to it.
+/// Makes sure that a connector has a row: one that exists by default, so that credentials can point to it, or a new
+/// one. False where there is one, which stays as it is.
 pub async fn ensure(
     tx: &Tx,
     environment: EnvironmentId,
     connector: &Connector,
     now: Millis,
-) -> Result<(), StoreError> {
-    Entity::insert(row(environment, connector, now))
+) -> Result<bool, StoreError> {
+    let inserted = Entity::insert(row(environment, connector, now))
         .on_conflict_do_nothing_on([Column::EnvironmentId, Column::Id])
         .exec_without_returning(tx.connection())
         .await?;
-    Ok(())
+    Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
 }
 
 /// Removes a connector with all its credentials.

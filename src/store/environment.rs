@@ -1,16 +1,13 @@
 //! Environments.
 
-use sea_orm::sea_query::LockType;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Set};
 use vouchsafe_entity::environment::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 use vouchsafe_entity::json::Settings;
 use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx, statement};
+use super::{Reads, StoreError, Tx, held, statement};
 use crate::domain::workspace::{Environment, Tenant};
 
 /// An environment with what is asked of its workspace.
@@ -103,9 +100,8 @@ pub async fn in_use_beside(
 
 /// The settings of an environment, which nobody else changes until the transaction ends.
 pub async fn lock_settings(tx: &Tx, id: EnvironmentId) -> Result<Option<Settings>, StoreError> {
-    // What belongs to it is made meanwhile. SQLite needs no lock, and has no word for one.
-    let held = Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
-    Ok(held.one(tx.connection()).await?.map(|row| row.settings))
+    let row = held(Entity::find_by_id(id));
+    Ok(row.one(tx.connection()).await?.map(|row| row.settings))
 }
 
 /// Writes settings that `tx` holds.

@@ -83,13 +83,7 @@ pub async fn touch(
     id: MemberSessionId,
     now: Millis,
 ) -> Result<(), StoreError> {
-    Entity::update_many()
-        .set(ActiveModel { seen_at: Set(now), ..Default::default() })
-        .filter(Column::WorkspaceId.eq(workspace))
-        .filter(Column::Id.eq(id))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
+    change(tx, workspace, id, ActiveModel { seen_at: Set(now), ..Default::default() }).await
 }
 
 /// Notes that the member proved who they are.
@@ -99,8 +93,19 @@ pub async fn prove(
     id: MemberSessionId,
     now: Millis,
 ) -> Result<(), StoreError> {
+    let row = ActiveModel { proven_at: Set(Some(now)), seen_at: Set(now), ..Default::default() };
+    change(tx, workspace, id, row).await
+}
+
+/// Writes what is set of `row`.
+async fn change(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    id: MemberSessionId,
+    row: ActiveModel,
+) -> Result<(), StoreError> {
     Entity::update_many()
-        .set(ActiveModel { proven_at: Set(Some(now)), seen_at: Set(now), ..Default::default() })
+        .set(row)
         .filter(Column::WorkspaceId.eq(workspace))
         .filter(Column::Id.eq(id))
         .exec(tx.connection())

@@ -1,12 +1,12 @@
 //! End users.
 
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query};
-use sea_query::{Expr, ExprTrait as _, Func, LikeExpr, LockType};
+use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 use vouchsafe_entity::id::{EnvironmentId, UserId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::user::{ActiveModel, Column, Entity, Model};
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, StoreError, Tx, held};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::User;
 
@@ -50,9 +50,8 @@ pub async fn find(
 
 /// The same, and nobody else changes them until the transaction ends.
 pub async fn lock(tx: &Tx, environment: EnvironmentId, id: UserId) -> Result<Option<User>, StoreError> {
-    // Credentials are made meanwhile. SQLite needs no lock, and has no word for one.
-    let held = Entity::find_by_id((environment, id)).lock(LockType::NoKeyUpdate);
-    Ok(held.one(tx.connection()).await?.map(Into::into))
+    let row = held(Entity::find_by_id((environment, id)));
+    Ok(row.one(tx.connection()).await?.map(Into::into))
 }
 
 /// One user by the embedder's name.

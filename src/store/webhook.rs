@@ -1,6 +1,5 @@
 //! Webhook endpoints.
 
-use sea_orm::sea_query::LockType;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Unchanged,
 };
@@ -9,7 +8,7 @@ use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::webhook_endpoint::{ActiveModel, Column, Entity, Model};
 
-use super::{Reads, StoreError, Tx, statement};
+use super::{Reads, StoreError, Tx, held, statement};
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::webhook::WebhookEndpoint;
@@ -109,9 +108,8 @@ pub async fn lock(
     environment: EnvironmentId,
     id: WebhookEndpointId,
 ) -> Result<Option<WebhookEndpoint>, StoreError> {
-    // Those who only refer to it go on meanwhile. SQLite needs no lock, and has no word for one.
-    let held = Entity::find_by_id((environment, id)).lock(LockType::NoKeyUpdate);
-    let found = held.one(tx.connection()).await?;
+    let row = held(Entity::find_by_id((environment, id)));
+    let found = row.one(tx.connection()).await?;
     found.map(TryInto::try_into).transpose()
 }
 

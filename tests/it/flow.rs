@@ -13,6 +13,7 @@ mod header_values;
 mod histories;
 mod inside;
 mod limits;
+mod local_failure;
 pub(crate) mod mail;
 mod outage;
 mod proxy;

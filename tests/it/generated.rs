@@ -32,6 +32,7 @@ use self::drive::{Drive, Outcome};
 use self::raw::Raw;
 use self::server::Apps;
 use crate::support::app::{TestApp, egress_config};
+use crate::support::scale::is_nightly;
 
 /// A hub and the apps that it knows; two of them work side by side.
 struct Lane {
@@ -152,7 +153,6 @@ fn counted_quirks(files: &[Raw]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_fact_in_a_file_does_not_get_past_its_app() {
     let files = Raw::all();
-    let nightly = std::env::var("TEST_SCALE").is_ok_and(|scale| scale != "commit");
     let folder = tempfile::tempdir().unwrap();
     let (mut cases, mut wrong, mut refused) = (Vec::new(), BTreeMap::new(), 0);
     let mut number = 0;
@@ -160,7 +160,7 @@ async fn a_wrong_fact_in_a_file_does_not_get_past_its_app() {
         for (what, mistake) in mutate::MISTAKES {
             let Some(mutant) = mutate::mutated(raw, method, mistake) else { continue };
             number += 1;
-            if !nightly && number % 100 != 0 {
+            if !is_nightly() && number % 100 != 0 {
                 continue;
             }
             let (slug, text) = (format!("mutant-{number}"), mutant.standalone());

@@ -28,4 +28,5 @@ mod real;
 mod routes;
 mod status_filter;
 mod support;
+mod timing;
 mod unauthorized;

@@ -204,9 +204,14 @@ pub(super) fn failure(code: &str, message: Option<String>) -> Failure {
         | "connector_incomplete"
         | "connector_disabled"
         | "provider_missing"
-        | "subscription_required" => FailureReason::Unavailable,
+        | "subscription_required"
+        | "host_not_allowed"
+        | "not_found" => FailureReason::Unavailable,
+        // A reference in the connector's settings that can't be used.
+        _ if code.starts_with("secret_") => FailureReason::Unavailable,
         "session_expired" | "flow_expired" | "confirmation_expired" => FailureReason::TimedOut,
-        "unexpected_answer" | "issuer_mismatch" | "internal_error" => FailureReason::Unexpected,
+        "unexpected_answer" | "issuer_mismatch" => FailureReason::NotUnderstood,
+        "internal_error" | "key_unavailable" => FailureReason::Unexpected,
         _ => FailureReason::Refused,
     };
     Failure { reason, code: code.to_owned(), app_message: message }

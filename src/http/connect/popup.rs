@@ -121,10 +121,7 @@ pub(super) async fn decline(
         Ok((flow, cookie)) => state.hub.decline(flow, &cookie, origin).await,
         Err(error) => Err(error),
     };
-    match declined {
-        Ok(returned) => callback(&state, &headers, returned),
-        Err(error) => refusal(&state, &headers, &error),
-    }
+    ended(&state, &headers, declined)
 }
 
 /// `POST /connect/account`: whether another account may take the place of the old.
@@ -141,10 +138,7 @@ pub(super) async fn decide_account(
         Ok((flow, cookie)) => state.hub.decide_account(flow, &cookie, accept, origin).await,
         Err(error) => Err(error),
     };
-    match decided {
-        Ok(returned) => callback(&state, &headers, returned),
-        Err(error) => refusal(&state, &headers, &error),
-    }
+    ended(&state, &headers, decided)
 }
 
 fn held(state: &HttpState, headers: &HeaderMap, form: &FlowForm) -> Result<(FlowId, String), Error> {
@@ -201,14 +195,21 @@ async fn finish(
     let (hub, pairs) = (std::sync::Arc::clone(&state.hub), pairs.to_vec());
     let finished = tokio::spawn(async move { hub.finish_flow(connector, &pairs, &cookies, origin).await });
     match finished.await {
-        Ok(Ok(returned)) => callback(state, headers, returned),
-        Ok(Err(error)) => refusal(state, headers, &error),
+        Ok(finished) => ended(state, headers, finished),
         Err(_) => Problem::internal().into_response(),
     }
 }
 
 fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(bytes).into_owned().collect()
+}
+
+/// How a flow ended, or why it did not.
+fn ended(state: &HttpState, headers: &HeaderMap, ended: Result<Returned, Error>) -> Response {
+    match ended {
+        Ok(returned) => callback(state, headers, returned),
+        Err(error) => refusal(state, headers, &error),
+    }
 }
 
 fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Response {
@@ -222,6 +223,14 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
         CallbackAnswer::OtherAccount { expected, found } => {
             CallbackOutcome::ConfirmAccount { expected, found, action: "/connect/account".to_owned() }
         }
+    };
+    let status = match &outcome {
+        CallbackOutcome::Failed { failure: Failure { reason: FailureReason::Unexpected, .. } } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        CallbackOutcome::Failed { .. }
+        | CallbackOutcome::Completed { .. }
+        | CallbackOutcome::ConfirmAccount { .. } => StatusCode::OK,
     };
     // A hosted page with more to do, or a failure to try again, goes on there; with a code to hand over, the host
     // app comes first.
@@ -240,7 +249,7 @@ fn callback(state: &HttpState, headers: &HeaderMap, returned: Returned) -> Respo
         return_url: returned.return_url.filter(|_| !goes_on),
         continue_url: (goes_on || (returned.hosted && !has_return)).then_some(hosted_page),
     };
-    html(state, locale, StatusCode::OK, &page, &POPUP)
+    html(state, locale, status, &page, &POPUP)
 }
 
 /// A page that says why a browser can't go on. Nothing of a flow is shown to a browser that it does not belong to.
@@ -251,6 +260,10 @@ fn refusal(state: &HttpState, headers: &HeaderMap, error: &Error) -> Response {
         }
         Error::Refused { code: Code::SessionExpired, .. } => {
             (StatusCode::BAD_REQUEST, FailureReason::TimedOut, Code::SessionExpired.as_str())
+        }
+        Error::Refused { code: Code::KeyUnavailable, .. } => {
+            let code = Code::KeyUnavailable.as_str();
+            (StatusCode::INTERNAL_SERVER_ERROR, FailureReason::Unexpected, code)
         }
         Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, FailureReason::Unavailable, code.as_str()),
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, FailureReason::Unexpected, "invalid_request"),

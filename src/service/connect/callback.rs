@@ -15,7 +15,7 @@ use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
 use super::Visit;
-use super::flows::{FLOW, Kept, TEMPORARY_SECRET};
+use super::flows::{FLOW, Kept, TEMPORARY_SECRET, cannot_start};
 use crate::domain::actor::Origin;
 use crate::domain::connector::Connector;
 use crate::domain::flow::Flow;
@@ -57,6 +57,20 @@ impl Hub {
         origin: Origin,
     ) -> Result<Returned, Error> {
         let (taken, callback) = self.take_flow(connector, pairs, cookies, origin).await?;
+        let (flow, visit) = (taken.flow.clone(), taken.visit.clone());
+        match Box::pin(self.take_in(taken, callback, pairs)).await {
+            Err(error) => self.fail_ours(&flow, visit, error).await,
+            returned => returned,
+        }
+    }
+
+    /// Goes on with a flow that was taken: what ends it without an answer for the user is nothing that the app did.
+    async fn take_in(
+        &self,
+        taken: Taken,
+        callback: Callback,
+        pairs: &[(String, String)],
+    ) -> Result<Returned, Error> {
         let Taken { flow, visit, connector, definition, method } = taken;
         if let Some(code) = self.hindrance(&flow, &visit, &connector) {
             return self.fail_flow(&flow, visit, code, None).await;
@@ -74,7 +88,7 @@ impl Hub {
         for (name, value) in typed.iter() {
             values.set(name, value.clone());
         }
-        let endpoint = definition.authorization_endpoint(&values).map_err(|_| Error::NotFound)?;
+        let endpoint = definition.authorization_endpoint(&values).map_err(|_| cannot_start())?;
         let found = values.get(MCP_ISSUER).map(|issuer| issuer.expose_secret().to_owned());
         let announced = values.get(MCP_NAMES_ISSUER).is_some();
         let issuer =
@@ -90,13 +104,13 @@ impl Hub {
         for (name, value) in material.values().iter() {
             values.set(name, value.clone());
         }
+        let client = self.client(visit.actor.tenant, &connector).await?.ok_or_else(cannot_start)?;
         let exchanged = if let Some(secret) = temporary_secret {
             let temporary = Temporary { token: callback.state, secret };
-            let client = (&visit, &connector);
-            self.exchange_signed(client, &definition, &values, &temporary, &code, &mut material).await
+            self.exchange_signed(&client, &definition, &values, &temporary, &code, &mut material).await
         } else {
             let grant = code_grant(code, &flow, &kept, &definition);
-            self.exchange(&visit, &connector, &definition, &values, &grant).await
+            self.exchange(&client, &definition, &values, &grant).await
         };
         match exchanged {
             Ok((answer, sent_at)) => {
@@ -202,53 +216,34 @@ impl Hub {
 
     async fn exchange(
         &self,
-        visit: &Visit,
-        connector: &Connector,
+        client: &ClientAuth,
         definition: &Definition,
         values: &Values,
         grant: &CodeGrant,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let client = self.client_of_flow(visit, connector).await?;
         let now = self.clock.now();
-        let first = exchange_code(&self.egress, definition, values, &client, grant, now).await?;
+        let first = exchange_code(&self.egress, definition, values, client, grant, now).await?;
         let now = self.clock.now();
-        let answer = prolong(&self.egress, definition, values, &client, first, now).await?;
+        let answer = prolong(&self.egress, definition, values, client, first, now).await?;
         Ok((answer, now.into()))
     }
 
     /// The same with temporary credentials (OAuth 1.0a); the secret of the token goes into the material.
     async fn exchange_signed(
         &self,
-        (visit, connector): (&Visit, &Connector),
+        client: &ClientAuth,
         definition: &Definition,
         values: &Values,
         temporary: &Temporary,
         verifier: &SecretString,
         material: &mut Material,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let client = self.client_of_flow(visit, connector).await?;
         let moment = self.signing_moment();
         let exchanged =
-            oauth1::exchange(&self.egress, definition, values, &client, temporary, verifier, &moment).await;
+            oauth1::exchange(&self.egress, definition, values, client, temporary, verifier, &moment).await;
         let (answer, secret) = exchanged?;
         material.set(TOKEN_SECRET, secret);
         Ok((answer, moment.now.into()))
-    }
-
-    /// Why there is none is for the operator: whoever signs in can do nothing about it.
-    async fn client_of_flow(&self, visit: &Visit, connector: &Connector) -> Result<ClientAuth, TokenError> {
-        match self.client(visit.actor.tenant, connector).await {
-            Ok(client) => client.ok_or_else(TokenError::local),
-            Err(error) => {
-                tracing::error!(
-                    environment.id = %visit.actor.environment(),
-                    connector.key = connector.key,
-                    error = &error as &dyn std::error::Error,
-                    "the client of a connector could not be put together"
-                );
-                Err(TokenError::local())
-            }
-        }
     }
 
     async fn connector_of_flow(&self, flow: &Flow, visit: &Visit) -> Result<Connector, Error> {

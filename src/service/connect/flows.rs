@@ -274,6 +274,6 @@ fn refused(detail: &str) -> Error {
     Error::refused(Code::FlowRefused, detail)
 }
 
-fn cannot_start() -> Error {
+pub(super) fn cannot_start() -> Error {
     Error::refused(Code::ConnectorIncomplete, "The host app has not finished setting this app up.")
 }

@@ -1,12 +1,14 @@
 //! Connect sessions as the back end sees them: made, asked after, ended.
 
+mod needs;
+
+use needs::keep_to_reconnect;
 use serde_json::{Map, Value};
-use vouchsafe_entity::id::{CredentialId, SessionId};
-use vouchsafe_entity::json::Need;
+use vouchsafe_entity::id::{CredentialId, SessionId, UserId};
+use vouchsafe_entity::json::{Need, Settings};
 use vouchsafe_entity::kind::{Binding, Confirm, SessionStatus, Status};
 
 use crate::domain::actor::Actor;
-use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::role::Action;
 use crate::domain::session::{ConnectResult, Progress, Session};
@@ -16,7 +18,7 @@ use crate::service::audit::Target;
 use crate::service::integrations::{missing_scopes, pick};
 use crate::service::users::NewUser;
 use crate::service::validate::Checker;
-use crate::service::{Code, Error, Hub};
+use crate::service::{Error, Hub};
 use crate::store::{self, Tx};
 
 const USUAL_SECONDS: i64 = 1_800;
@@ -123,45 +125,43 @@ impl Hub {
     /// Makes a session. One that finds everything connected completes by itself.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Code::ConnectorIncomplete`], [`Code::SubscriptionRequired`].
+    /// [`Error::Invalid`], [`crate::service::Code::ConnectorIncomplete`],
+    /// [`crate::service::Code::SubscriptionRequired`].
     pub async fn create_session(&self, actor: &Actor, new: NewSession) -> Result<CreatedSession, Error> {
         self.permit(actor, Action::MaintainCredentials).await?;
         self.gate(actor).await?;
         let (environment, _) = &*self.environment_of(actor.environment()).await?;
-        let mut checker = Checker::default();
-        let origins = checker.origins("/allowedOrigins", new.allowed_origins.as_deref().unwrap_or_default());
-        let framed_by = if origins.is_empty() { &environment.settings.allowed_origins } else { &origins };
-        if let Some(origin) = checker.address("/returnUrl", new.return_url.as_deref()) {
-            let message = "The origin of returnUrl must be one of allowedOrigins.";
-            checker.ensure(framed_by.contains(&origin), "/returnUrl", "origin_not_allowed", message);
-        }
-        let seconds = new.expires_in.unwrap_or(USUAL_SECONDS);
-        let fits = (60..=3_600).contains(&seconds);
-        checker.ensure(fits, "/expiresIn", "out_of_range", "Write 60 to 3600 seconds.");
-        checker.optional_text("/locale", new.locale.as_deref(), 35);
-        if let Some(theme) = &new.theme {
-            checker.theme("/theme", theme);
-        }
-        let both = new.integration.is_some() && new.connectors.is_some();
-        checker.ensure(!both, "/connectors", "exclusive", "Send integration or connectors, not both.");
-        if let SessionUser::New(user) = &new.user {
-            user.check(&mut checker, "/user");
-        }
-        checker.finish()?;
-
+        let origins = checked(&new, &environment.settings)?;
         let needs = self.needs_of(actor, &new).await?;
-        let tx = self.store.begin().await?;
-        let user = self.session_user(&tx, actor, new.user).await?;
-        let now = self.now();
         let secret = PlainToken::random(self.random.as_ref());
         let of_link = secret.for_link();
-        let mut session = Session {
+        let tx = self.store.begin().await?;
+        let user = self.session_user(&tx, actor, new.user.clone()).await?;
+        let mut session = self.new_session(new, user.id, needs, origins, &of_link);
+        self.store_session(&tx, actor, &mut session).await?;
+        tx.commit().await?;
+
+        let token = PlainToken::presented(&format!("{}.{}", session.id, secret.expose()));
+        let connect_url = self.connect_url(&session, &of_link, &environment.settings);
+        Ok(CreatedSession { session, token, connect_url })
+    }
+
+    fn new_session(
+        &self,
+        new: NewSession,
+        user: UserId,
+        needs: Vec<Need>,
+        allowed_origins: Vec<String>,
+        of_link: &PlainToken,
+    ) -> Session {
+        let now = self.now();
+        Session {
             id: SessionId::new(self.ids.next()),
-            user: user.id,
+            user,
             secret_hash: of_link.hash().into_string(),
             integration: new.integration,
             needs,
-            allowed_origins: origins,
+            allowed_origins,
             return_url: new.return_url,
             credential: new.credential,
             confirm: new.confirm,
@@ -169,97 +169,33 @@ impl Hub {
             theme: new.theme.unwrap_or_default(),
             stored_status: SessionStatus::Open,
             created_at: now,
-            expires_at: now.plus_seconds(seconds),
-        };
-        let found = store::credential::of_user(&tx, actor.environment(), user.id, None).await?;
+            expires_at: now.plus_seconds(new.expires_in.unwrap_or(USUAL_SECONDS)),
+        }
+    }
+
+    /// Stores a session with what is connected already, which may be everything.
+    async fn store_session(&self, tx: &Tx, actor: &Actor, session: &mut Session) -> Result<(), Error> {
+        let environment = actor.environment();
+        let found = store::credential::of_user(tx, environment, session.user, None).await?;
         let credentials: Vec<_> = found.into_iter().map(|credential| self.seen(credential)).collect();
-        check_reconnect(&mut session, &credentials)?;
-        let reused = self.reused(&session, &credentials);
-        if session.credential.is_none() && Self::is_satisfied(&session, &reused) {
+        keep_to_reconnect(session, &credentials)?;
+        let reused = self.reused(session, &credentials);
+        if session.credential.is_none() && Self::is_satisfied(session, &reused) {
             session.stored_status = SessionStatus::Completed;
         }
-        store::session::insert(&tx, actor.environment(), &session).await?;
+        store::session::insert(tx, environment, session).await?;
         for result in &reused {
-            store::session::save_result(&tx, actor.environment(), session.id, result).await?;
+            store::session::save_result(tx, environment, session.id, result).await?;
         }
-        self.record(&tx, actor, "connect_session.create", Target::new("connect_session", session.id), None)
-            .await?;
-        tx.commit().await?;
-
-        let token = PlainToken::presented(&format!("{}.{}", session.id, secret.expose()));
-        let returns = session.return_url.is_some() || environment.settings.default_return_url.is_some();
-        let unconfirmable = Self::needs_code(&session, &environment.settings, true, None) && !returns;
-        let link = self.hosted_link(session.id, &of_link).expose().to_owned();
-        Ok(CreatedSession { connect_url: (!unconfirmable).then_some(link), session, token })
+        let target = Target::new("connect_session", session.id);
+        self.record(tx, actor, "connect_session.create", target, None).await
     }
 
-    /// What a session is about: an integration's connectors, those named, or all that are switched on.
-    async fn needs_of(&self, actor: &Actor, new: &NewSession) -> Result<Vec<Need>, Error> {
-        if let Some(slug) = &new.integration {
-            let found = store::integration::by_slug(&self.store, actor.environment(), slug).await?;
-            let needs = found.ok_or_else(|| Error::unknown("/integration", "integration"))?.connectors;
-            self.ensure_needs(actor, &needs, |_| "/integration".to_owned()).await?;
-            return Ok(needs);
-        }
-        let plain = |connector: String| Need { connector, scopes: Vec::new(), optional: false };
-        if let Some(keys) = &new.connectors {
-            if keys.is_empty() || keys.len() > 50 {
-                return Err(Error::invalid("/connectors", "invalid_length", "Name 1 to 50 connectors."));
-            }
-            let mut needs: Vec<Need> = Vec::new();
-            for key in keys {
-                if !needs.iter().any(|need| need.connector == *key) {
-                    needs.push(plain(key.clone()));
-                }
-            }
-            self.ensure_needs(actor, &needs, |key| {
-                format!("/connectors/{}", keys.iter().position(|other| other == key).unwrap_or(0))
-            })
-            .await?;
-            return Ok(needs);
-        }
-        if let Some(id) = new.credential {
-            let credential = store::credential::find(&self.store, actor.environment(), id).await?;
-            let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential"))?;
-            let needs = vec![plain(credential.connector)];
-            self.ensure_needs(actor, &needs, |_| "/credentialId".to_owned()).await?;
-            return Ok(needs);
-        }
-        let all = store::connector::all(&self.store, actor.environment(), 200).await?;
-        let ready = |connector: &Connector| {
-            connector.enabled
-                && self
-                    .definition_of(connector)
-                    .is_ok_and(|definition| Self::ensure_complete(connector, &definition, "").is_ok())
-        };
-        Ok(all
-            .into_iter()
-            .filter(ready)
-            .map(|connector| Need { optional: true, ..plain(connector.key) })
-            .collect())
-    }
-
-    /// Every connector must be there, switched on and complete, so that no user meets one that is not.
-    async fn ensure_needs(
-        &self,
-        actor: &Actor,
-        needs: &[Need],
-        pointer: impl Fn(&str) -> String,
-    ) -> Result<(), Error> {
-        let keys: Vec<String> = needs.iter().map(|need| need.connector.clone()).collect();
-        let found = self.connectors_named(actor, &keys).await?;
-        for key in &keys {
-            let pointer = pointer(key);
-            let connector = found.iter().find(|connector| connector.key == *key);
-            let connector = connector.ok_or_else(|| Error::unknown(pointer.as_str(), "connector"))?;
-            if !connector.enabled {
-                let detail = format!("The connector `{key}` is switched off.");
-                return Err(Error::refused_at(Code::ConnectorDisabled, &pointer, detail));
-            }
-            let definition = self.definition_of(connector)?;
-            Self::ensure_complete(connector, &definition, &pointer)?;
-        }
-        Ok(())
+    /// The hosted link; none where its user could bring back no code although one is needed.
+    fn connect_url(&self, session: &Session, of_link: &PlainToken, settings: &Settings) -> Option<String> {
+        let returns = session.return_url.is_some() || settings.default_return_url.is_some();
+        let unconfirmable = Self::needs_code(session, settings, true, None) && !returns;
+        (!unconfirmable).then(|| self.hosted_link(session.id, of_link).expose().to_owned())
     }
 
     async fn session_user(&self, tx: &Tx, actor: &Actor, user: SessionUser) -> Result<User, Error> {
@@ -269,7 +205,7 @@ impl Hub {
                 if let Some(user) = Self::user_in(tx, actor, &name).await? {
                     return Ok(user);
                 }
-                if name.starts_with("user_") && name.parse::<vouchsafe_entity::id::UserId>().is_ok() {
+                if name.starts_with("user_") && name.parse::<UserId>().is_ok() {
                     return Err(Error::unknown("/userId", "user"));
                 }
                 let mut checker = Checker::default();
@@ -324,7 +260,7 @@ impl Hub {
     /// Whether a credential of this session waits for the back end.
     pub(super) fn needs_code(
         session: &Session,
-        settings: &vouchsafe_entity::json::Settings,
+        settings: &Settings,
         hosted: bool,
         binding: Option<Binding>,
     ) -> bool {
@@ -377,20 +313,26 @@ impl Hub {
     }
 }
 
-/// A credential to reconnect must be this user's and of a connector of the session.
-fn check_reconnect(session: &mut Session, credentials: &[Credential]) -> Result<(), Error> {
-    let Some(id) = session.credential else {
-        return Ok(());
-    };
-    let credential = credentials.iter().find(|credential| credential.id == id);
-    let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential of this user"))?;
-    if session.need(&credential.connector).is_none() {
-        let message = "This credential belongs to a connector that the session is not about.";
-        return Err(Error::invalid("/credentialId", "other_connector", message));
+/// Checks what a session says of itself; the origins that it names.
+fn checked(new: &NewSession, settings: &Settings) -> Result<Vec<String>, Error> {
+    let mut checker = Checker::default();
+    let origins = checker.origins("/allowedOrigins", new.allowed_origins.as_deref().unwrap_or_default());
+    let framed_by = if origins.is_empty() { &settings.allowed_origins } else { &origins };
+    if let Some(origin) = checker.address("/returnUrl", new.return_url.as_deref()) {
+        let message = "The origin of returnUrl must be one of allowedOrigins.";
+        checker.ensure(framed_by.contains(&origin), "/returnUrl", "origin_not_allowed", message);
     }
-    session.needs.retain(|need| need.connector == credential.connector);
-    for need in &mut session.needs {
-        need.optional = false;
+    let fits = new.expires_in.is_none_or(|seconds| (60..=3_600).contains(&seconds));
+    checker.ensure(fits, "/expiresIn", "out_of_range", "Write 60 to 3600 seconds.");
+    checker.optional_text("/locale", new.locale.as_deref(), 35);
+    if let Some(theme) = &new.theme {
+        checker.theme("/theme", theme);
     }
-    Ok(())
+    let both = new.integration.is_some() && new.connectors.is_some();
+    checker.ensure(!both, "/connectors", "exclusive", "Send integration or connectors, not both.");
+    if let SessionUser::New(user) = &new.user {
+        user.check(&mut checker, "/user");
+    }
+    checker.finish()?;
+    Ok(origins)
 }

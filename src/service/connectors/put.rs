@@ -107,9 +107,6 @@ impl Hub {
             None => ConnectorSecrets::default(),
         };
         let (plain, secrets) = split_variables(&definition, &new, secrets)?;
-        // A client that registered itself stays where none is given.
-        let registered = before.as_ref().filter(|_| definition.mcp().is_some());
-        let registered = registered.and_then(|before| before.client_id.clone());
 
         let mut connector = Connector {
             id: connector_id(actor.environment(), key),
@@ -118,7 +115,7 @@ impl Hub {
             enabled: new.enabled,
             explicit: true,
             methods: new.methods,
-            client_id: new.client_id.or(registered),
+            client_id: new.client_id.or_else(|| registered(before.as_ref(), &definition)),
             has_client_secret: secrets.client_secret.is_some(),
             scopes: new.scopes,
             authorization_params: new.authorization_params,
@@ -138,7 +135,12 @@ impl Hub {
         if there.map(|there| there.version) != before.as_ref().map(|before| before.version) {
             return Ok(None);
         }
-        store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
+        if before.is_some() {
+            store::connector::save(&tx, actor.environment(), &connector, self.now()).await?;
+        } else if !store::connector::ensure(&tx, actor.environment(), &connector, self.now()).await? {
+            // What is not there yet can't be locked: somebody made it at the same time.
+            return Ok(None);
+        }
         // Its client may have been mended: one credential tries it at once.
         store::connector::probe_soon(&tx, actor.environment(), connector.id, self.now()).await?;
         store::secret_reference::replace(&tx, actor.environment(), connector.id, &references).await?;
@@ -281,6 +283,11 @@ impl Hub {
             other => other,
         }
     }
+}
+
+/// A client that registered itself stays where none is given.
+fn registered(before: Option<&Connector>, definition: &Definition) -> Option<String> {
+    before.filter(|_| definition.mcp().is_some())?.client_id.clone()
 }
 
 /// Checks the variables of a connector and splits them into plain ones and secrets. Secret ones that were left out

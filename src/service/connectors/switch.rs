@@ -25,7 +25,8 @@ impl Hub {
         let found = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
         let action = if on { "connector.enable" } else { "connector.disable" };
         let tx = self.store.begin().await?;
-        // One that exists by default has no row yet.
+        // One that exists by default has no row that could be locked.
+        store::connector::ensure(&tx, environment, &found, self.now()).await?;
         let mut connector = store::connector::lock(&tx, environment, found.id).await?.unwrap_or(found);
         connector.enabled = on;
         connector.explicit = true;

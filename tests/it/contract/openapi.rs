@@ -11,6 +11,7 @@ use vouchsafe::egress::{Egress, EgressHooks};
 
 use crate::support::app::{OWN_CLIENT, TestApp, egress_config};
 use crate::support::components::{Component, require};
+use crate::support::scale::is_nightly;
 
 const CONFIGURATION: &str = "schemathesis.toml";
 /// Users with a credential of each kind, and secrets: enough that one is left after the tool has deleted its share.
@@ -19,10 +20,6 @@ const OF_EACH: usize = 12;
 /// Examples of each operation.
 fn examples() -> &'static str {
     if is_nightly() { "1000" } else { "20" }
-}
-
-fn is_nightly() -> bool {
-    matches!(std::env::var("TEST_SCALE").as_deref(), Ok("nightly" | "release"))
 }
 
 /// A hub with something of everything. Names lead nowhere: what the tool makes up must not be called.

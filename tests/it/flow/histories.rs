@@ -15,6 +15,7 @@ use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 use self::reference::{Expected, Step, Trouble, last_told};
 use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::{Copier, Member};
+use crate::support::scale::count;
 
 const STEPS: usize = 8;
 const SIDE_BY_SIDE: usize = 200;
@@ -51,10 +52,7 @@ fn pause() -> impl Strategy<Value = i64> {
 
 /// Batches, of a hundred histories each on average; the same number is told to each of the two databases.
 fn batches() -> u32 {
-    match std::env::var("TEST_SCALE").as_deref() {
-        Ok("nightly" | "release") => 500,
-        _ => 5,
-    }
+    count(5, 500)
 }
 
 #[test]

@@ -9,17 +9,11 @@ use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind, Wire};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::{Copier, Member};
+use crate::support::scale::count;
 use crate::support::wait::eventually;
 
 /// Calls in flight to the provider of the storm.
 const CAP: u64 = 16;
-
-fn count(commit: usize, nightly: usize) -> usize {
-    match std::env::var("TEST_SCALE").as_deref() {
-        Ok("nightly" | "release") => nightly,
-        _ => commit,
-    }
-}
 
 fn is_renewed(app: &TestApp, member: &Member) -> bool {
     app.fake.grant(member.grant).unwrap().version > 1

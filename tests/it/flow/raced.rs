@@ -1,7 +1,9 @@
-//! S8: the answer of an app opened several times at once counts once, and a ticket starts one flow.
+//! What is done several times at once. S8: the answer of an app counts once, and a ticket starts one flow. A connector is
+//! made once and then replaced.
 
 use futures_util::future::join_all;
 use serde_json::json;
+use vouchsafe::demo::fake::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL};
 
 use crate::support::app::TestApp;
 
@@ -48,5 +50,24 @@ async fn s8_of_start_pages_at_once_one_begins() {
         let statuses: Vec<u16> = opened.into_iter().map(|page| page.unwrap().status().as_u16()).collect();
         let counts = (times(&statuses, 200), times(&statuses, 400));
         assert_eq!(counts, (1, AT_ONCE - 1), "race {race}: {statuses:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_first_puts_at_once_one_makes_the_connector_and_the_others_replace_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let plain = json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID});
+    let mut secret = plain.clone();
+    secret["clientSecret"] = json!(DEMO_CLIENT_SECRET);
+    for race in 0..RACES {
+        let path = format!("/connectors/fern-{race}");
+        let caller = app.as_key();
+        let bodies = (0..AT_ONCE).map(|nth| if nth == race % AT_ONCE { &secret } else { &plain });
+        let answers = join_all(bodies.map(|body| caller.put(&path, body))).await;
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        let counts = (times(&statuses, 201), times(&statuses, 200));
+        assert_eq!(counts, (1, AT_ONCE - 1), "race {race}: {statuses:?}");
+        let put = caller.get(&path).await.ok(200);
+        assert_eq!(put["hasClientSecret"], true, "race {race}: one that leaves it out keeps it");
     }
 }

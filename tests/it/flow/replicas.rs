@@ -16,6 +16,7 @@ use crate::support::database::is_postgres;
 use crate::support::process::Api;
 use crate::support::refreshing::standing;
 use crate::support::replicas::Replica;
+use crate::support::scale::count;
 use crate::support::wait::eventually;
 
 const CALLERS: usize = 500;
@@ -23,10 +24,7 @@ const ROUNDS: u64 = 3;
 
 /// How many credentials are due at once: at every commit, and in a night.
 fn storm() -> usize {
-    match std::env::var("TEST_SCALE").as_deref() {
-        Ok("nightly" | "release") => 10_000,
-        _ => 1_000,
-    }
+    count(1_000, 10_000)
 }
 
 /// A credential at a strict provider and so many hubs in all. `None` in the run for SQLite, which has one hub.

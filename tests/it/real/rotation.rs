@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::http::TestResponse;
+use crate::support::scale::count;
 use crate::support::servers::AuthServer;
 
 /// Longer than an access token of these servers lives.
@@ -18,10 +19,7 @@ const CALLERS: usize = 5;
 
 /// How often a credential is renewed: at every commit, and in a night.
 pub(super) fn turns() -> usize {
-    match std::env::var("TEST_SCALE").as_deref() {
-        Ok("nightly" | "release") => 1_000,
-        _ => 50,
-    }
+    count(50, 1_000)
 }
 
 fn access_token(answer: &TestResponse) -> String {

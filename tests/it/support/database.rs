@@ -4,7 +4,13 @@ use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 use vouchsafe::random::{Random, SystemRandom};
 
+use super::app::TestApp;
 use super::components::{Component, require};
+
+/// A byte of the name of the key in what is sealed.
+pub(crate) const KEY_ID: usize = 5;
+/// A byte of what it sealed.
+pub(crate) const CIPHERTEXT: usize = 60;
 
 /// An empty database: a file of its own, or a schema of its own in the cluster of the run.
 pub(crate) struct Fresh {
@@ -46,5 +52,18 @@ impl Fresh {
             url: format!("{cluster}?options=-c%20search_path%3D{schema}"),
             folder: tempfile::tempdir().unwrap(),
         })
+    }
+}
+
+impl TestApp {
+    /// Turns a byte of what is sealed in a row (table and condition); done twice, all is as before.
+    pub(crate) async fn turn(&self, row: &str, at: usize) {
+        let mut sealed: Vec<u8> =
+            self.rows(&format!("SELECT sealed FROM {row}")).await[0].try_get("", "sealed").unwrap();
+        sealed[at] ^= 1;
+        let bytes = hex::encode(sealed);
+        let bytes = if is_postgres() { format!("'\\x{bytes}'::bytea") } else { format!("X'{bytes}'") };
+        self.rows(&format!("UPDATE {}", row.replace(" WHERE", &format!(" SET sealed = {bytes} WHERE"))))
+            .await;
     }
 }

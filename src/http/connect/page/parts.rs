@@ -171,6 +171,8 @@ pub enum FailureReason {
     Refused,
     /// The app did not answer.
     Unreachable,
+    /// The app answered otherwise than it should.
+    NotUnderstood,
     /// The user kept the account that was connected before.
     OtherAccount {
         /// The account so far.
@@ -184,7 +186,7 @@ pub enum FailureReason {
     WrongBrowser,
     /// The embedder has switched this app off, or set it up wrongly.
     Unavailable,
-    /// Something else.
+    /// Something went wrong in the hub.
     Unexpected,
 }
 

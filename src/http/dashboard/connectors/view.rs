@@ -111,7 +111,7 @@ const fn method_word(method: Method) -> &'static str {
         Method::ApiKey => "API key",
         Method::Basic => "User name and password",
         Method::Session => "Login",
-        Method::Jwt => "Signed token",
+        Method::Jwt => "Signing key",
         Method::OAuth1 => "Sign-in (OAuth 1)",
         Method::AwsSigV4 => "AWS keys",
     }

@@ -67,7 +67,7 @@ struct Acts {
 const fn method(method: Method) -> &'static str {
     match method {
         Method::OAuth2 => "Signed in at the app (OAuth 2.0)",
-        Method::ClientCredentials => "Client id and secret of its own",
+        Method::ClientCredentials => "Client ID and secret of its own",
         Method::ApiKey => "API key",
         Method::Basic => "User name and password",
         Method::Session => "Login for a session",

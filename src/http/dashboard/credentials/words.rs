@@ -44,7 +44,7 @@ pub(super) fn reason(word: &str) -> &'static str {
     match word {
         "deactivated" => "Somebody switched it off. Switch it on to use it again.",
         "connector_disabled" => "Its connector is switched off. Switch that on to use it again.",
-        "connector_rejected" => "The app refuses the connector’s client id or secret. Put them right there.",
+        "connector_rejected" => "The app refuses the connector’s client ID or secret. Put them right there.",
         "awaiting_confirmation" => {
             "Your back end has not confirmed it yet; after ten minutes it is given back."
         }

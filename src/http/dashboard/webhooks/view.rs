@@ -125,7 +125,7 @@ pub(in crate::http::dashboard) fn status_mark(delivery: &Delivery) -> (&'static 
 }
 
 fn kinds() -> Vec<&'static str> {
-    EventType::ALL.iter().filter(|kind| kind.is_subscribable()).map(|kind| kind.as_str()).collect()
+    EventType::subscribable().map(EventType::as_str).collect()
 }
 
 impl WebhooksPage {

@@ -41,9 +41,11 @@ impl Hub {
         };
         let warnings = match checked {
             Ok(warnings) => warnings,
-            Err(Error::Refused { code, detail, .. }) => {
-                return self.fail_flow(&flow, visit, code.as_str(), Some(detail)).await;
-            }
+            Err(Error::Refused {
+                code: code @ (Code::CredentialRejected | Code::ProviderUnreachable),
+                detail,
+                ..
+            }) => return self.fail_flow(&flow, visit, code.as_str(), Some(detail)).await,
             Err(error) => return Err(error),
         };
         let values = self.all_values(visit.actor.tenant, &connector, &material).await?;
@@ -200,7 +202,11 @@ impl Hub {
         if accept {
             let connector = self.connector_of_flow(&flow, &visit).await?;
             let definition = self.definition_of(&connector)?;
-            return self.settle_in(flow, visit, &connector, &definition, grant, Some(target)).await;
+            let (of, by) = (flow.clone(), visit.clone());
+            return match self.settle_in(of, by, &connector, &definition, grant, Some(target)).await {
+                Err(error) => self.fail_ours(&flow, visit, error).await,
+                settled => settled,
+            };
         }
         self.fail_flow(&flow, visit, Code::AccountChanged.as_str(), None).await
     }

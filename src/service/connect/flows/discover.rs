@@ -63,7 +63,9 @@ impl Hub {
         };
         with_client.sealed = self.seal_connector(tenant, &with_client, &secrets)?;
         let tx = self.store.begin().await?;
-        let there = store::connector::find(&tx, tenant.environment, connector.id).await?;
+        // One that exists by default has no row that could be locked.
+        store::connector::ensure(&tx, tenant.environment, connector, self.now()).await?;
+        let there = store::connector::lock(&tx, tenant.environment, connector.id).await?;
         if let Some(there) = there.filter(|there| there.client_id.is_some()) {
             return Ok(there);
         }

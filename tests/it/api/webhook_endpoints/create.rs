@@ -60,6 +60,14 @@ async fn every_mistake_of_an_endpoint_is_pointed_at() {
     ] {
         app.as_key().post(PATH, &body).await.assert_invalid(pointers);
     }
+    let problem = app.as_key().post(PATH, &endpoint(json!({"events": ["webhook.test"]}))).await;
+    let types = "credential.created, credential.reconnected, credential.expiring, credential.failing, \
+        credential.expired, credential.recovered, credential.revoked, credential.deactivated, credential.deleted, \
+        connector.failing, connector.recovered, secret.expiring, secret.expired";
+    assert_eq!(
+        problem.json()["errors"][0]["message"],
+        format!("There is no such type of event; the types are {types}.")
+    );
     assert_eq!(app.as_key().get(PATH).await.ok(200)["data"], json!([]));
 }
 

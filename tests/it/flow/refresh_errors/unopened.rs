@@ -4,22 +4,12 @@ use chrono::TimeDelta;
 use vouchsafe::demo::fake::{GrantView, RefreshKind};
 
 use crate::support::app::{Setup, TestApp};
-use crate::support::database::is_postgres;
+use crate::support::database::{CIPHERTEXT, KEY_ID};
 use crate::support::refreshing::{Alerts, standing};
-
-/// A byte of the name of the key, and one of what it sealed.
-const KEY_ID: usize = 5;
-const CIPHERTEXT: usize = 60;
 
 /// Turns a byte of what a credential holds; done twice, all is as before.
 async fn turn(app: &TestApp, credential: &str, at: usize) {
-    let row = format!("credential_token WHERE credential_id = '{credential}'");
-    let mut sealed: Vec<u8> =
-        app.rows(&format!("SELECT sealed FROM {row}")).await[0].try_get("", "sealed").unwrap();
-    sealed[at] ^= 1;
-    let bytes = hex::encode(sealed);
-    let bytes = if is_postgres() { format!("'\\x{bytes}'::bytea") } else { format!("X'{bytes}'") };
-    app.rows(&format!("UPDATE {}", row.replace(" WHERE", &format!(" SET sealed = {bytes} WHERE")))).await;
+    app.turn(&format!("credential_token WHERE credential_id = '{credential}'"), at).await;
 }
 
 #[tokio::test]
