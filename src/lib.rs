@@ -55,3 +55,6 @@ pub mod store;
 pub mod telemetry;
 pub mod vault;
 pub mod worker;
+
+#[cfg(test)]
+mod fuzz;

@@ -3,9 +3,11 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::fuzz::{CASES, mutation};
 
 fn open(directory: &TempDir) -> Journal {
     Journal::open(&directory.path().join("journal"), || "node_1".to_owned()).expect("a journal")
@@ -102,4 +104,61 @@ async fn too_large_an_answer_is_refused() {
     let journal = open(&directory);
     assert!(matches!(journal.append(vec![0; MAX_ENTRY + 1]).await, Err(JournalError::Full)));
     assert!(journal.takes());
+}
+
+/// The bytes of a segment with `entries` of which the first is done, and each record with where it ends.
+fn segment_of(path: &Path, generation: u64, entries: &[&[u8]]) -> (Vec<u8>, Vec<(Record, usize)>) {
+    let (mut written, _) = Segment::open(path).expect("a segment");
+    written.reset(generation).expect("begun");
+    for (number, bytes) in (1..).zip(entries.iter().copied()) {
+        written.append(number, Some(bytes)).expect("written");
+    }
+    written.append(1, None).expect("written");
+    let (read, records) = Segment::open(path).expect("a segment");
+    assert_eq!(records.len(), entries.len() + 1);
+    let mut end = 16;
+    let mut ends = Vec::new();
+    for record in records {
+        end += segment::size(record.entry.map_or(0, |(_, length)| length));
+        ends.push((record, end));
+    }
+    (read.read(0, end).expect("its bytes"), ends)
+}
+
+#[test]
+fn s15_journal() {
+    let directory = TempDir::new().expect("a directory");
+    let [path, beside] = ["segment-0", "segment-1"].map(|name| directory.path().join(name));
+    let entries: [&[u8]; 5] = [b"first", b"", &[7; 300], b"fourth", b"fifth"];
+    let corpus = [segment_of(&path, 1, &entries), segment_of(&path, 2, &entries[..3])];
+    let texts = corpus.each_ref().map(|(bytes, _)| bytes);
+    let file = OpenOptions::new().write(true).open(&path).expect("a segment");
+    // It opens files.
+    proptest!(ProptestConfig::with_cases(CASES / 4), |(change in mutation())| {
+        let mut damaged = change.of(&texts);
+        // As long as the longest, so that nothing of the one before is left.
+        damaged.resize(64 * 1024, 0);
+        file.write_all_at(&damaged, 0).expect("damage");
+        let (read, records) = Segment::open(&path).expect("a segment");
+        for (bytes, ends) in &corpus {
+            // What stands before the damage is there.
+            let same = bytes.iter().zip(&damaged).take_while(|(a, b)| a == b).count();
+            let whole: Vec<_> = ends.iter().filter(|(_, end)| *end <= same).map(|(record, _)| *record).collect();
+            prop_assert!(records.starts_with(&whole), "{:?}", records);
+        }
+        // Nothing is there that nobody wrote.
+        for record in &records {
+            let written = match record.entry {
+                None => record.number == 1,
+                Some((offset, length)) => {
+                    let bytes = read.read(offset, length).expect("its bytes");
+                    (1..).zip(entries).any(|(number, entry)| number == record.number && entry == bytes)
+                }
+            };
+            prop_assert!(written, "{:?}", record);
+        }
+        let (other, _) = Segment::open(&beside).expect("a segment");
+        let writer = Writer::new([read, other], &[records, Vec::new()]).expect("a writer");
+        prop_assert!(writer.live_bytes().expect("its bytes").len() <= entries.len());
+    });
 }

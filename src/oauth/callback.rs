@@ -136,9 +136,11 @@ fn is_near(iss: &Url, endpoint: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use secrecy::ExposeSecret as _;
 
     use super::*;
+    use crate::fuzz::{CASES, mutation};
 
     fn names() -> AuthorizationResponse {
         AuthorizationResponse {
@@ -224,6 +226,63 @@ mod tests {
             assert!(exact.accepts(Some("https://acme.test/")));
             assert!(!exact.accepts(Some("https://acme.test")));
             assert_eq!(exact.accepts(None), !announced);
+        }
+    }
+
+    const QUERIES: [&str; 4] = [
+        "auth_code=c%2B1&state=s-1&iss=https%3A%2F%2Facme.test&session_state=z",
+        "state=s&error=access_denied&error_description=The+user+said+no",
+        "error=Server%20Error&auth_code=c&state=s&error_description=%3Cb%3Eno%3C%2Fb%3E%0d%0a",
+        "auth_code=c&scope=a+b&state=%F0%9F%94%91",
+    ];
+
+    const ISSUERS: [&str; 4] = [
+        "https://auth.acme.test",
+        "https://acme.test/tenant/v2.0",
+        "https://jo@evil.test:443/acme.test?a#b",
+        "https://acme.test.evil.test",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+        #[test]
+        fn s15_callback(change in mutation()) {
+            let query = change.of(&QUERIES);
+            let pairs: Vec<_> = url::form_urlencoded::parse(&query).into_owned().collect();
+            let Ok(callback) = Callback::read(&pairs, &names()) else { return Ok(()) };
+            let said = |name: &str| -> Vec<&str> {
+                pairs.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str()).collect()
+            };
+            prop_assert_eq!(said("state"), [callback.state.expose_secret()]);
+            prop_assert!((1..=MAX_VALUE).contains(&callback.state.expose_secret().len()));
+            match &callback.outcome {
+                Outcome::Code(code) => {
+                    prop_assert_eq!(said("auth_code"), [code.expose_secret()]);
+                    prop_assert!((1..=MAX_VALUE).contains(&code.expose_secret().len()));
+                    prop_assert!(said("error").concat().is_empty());
+                }
+                Outcome::Error { code, description } => {
+                    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
+                    prop_assert!(code.len() <= 64 && code.chars().all(plain));
+                    let text = description.as_deref().unwrap_or_default();
+                    prop_assert!(text.chars().count() <= 300);
+                    prop_assert!(!text.contains(['<', '>']) && !text.contains(char::is_control));
+                }
+            }
+        }
+
+        #[test]
+        fn s15_callback_of_an_issuer(change in mutation()) {
+            let iss = change.text_of(&ISSUERS);
+            let endpoint = Url::parse("https://auth.acme.test/authorize").unwrap();
+            if Issuer::Endpoint(&endpoint).accepts(Some(&iss)) {
+                let url = Url::parse(&iss).unwrap();
+                let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+                prop_assert!(host == "acme.test" || host.ends_with(".acme.test"), "{}", url);
+                prop_assert_eq!((url.scheme(), url.port()), ("https", None));
+                prop_assert!(url.username().is_empty() && url.password().is_none() && url.query().is_none());
+            }
         }
     }
 }

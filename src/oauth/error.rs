@@ -126,7 +126,9 @@ pub(super) fn tidy_code(code: &str, secrets: &[SecretString]) -> Option<String> 
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || "_.-".contains(c) { c.to_ascii_lowercase() } else { '_' }
     };
-    Some(code.chars().take(MAX_CODE).map(keep).collect())
+    let code: String = code.chars().take(MAX_CODE).map(keep).collect();
+    // What was put into other letters may have become one.
+    (!mentions(&code, secrets)).then_some(code)
 }
 
 /// A description fit for people, or nothing when it is markup or repeats a secret.
@@ -140,7 +142,8 @@ pub(super) fn tidy_description(text: &str, secrets: &[SecretString]) -> Option<S
     };
     let text: String = text.chars().filter(|c| !hidden(c)).take(MAX_DESCRIPTION).collect();
     let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    // What was taken out may have stood in the midst of one.
+    (!text.is_empty() && !mentions(text, secrets)).then(|| text.to_owned())
 }
 
 fn mentions(text: &str, secrets: &[SecretString]) -> bool {
@@ -161,12 +164,14 @@ mod tests {
         assert_eq!(tidy_code("Bad Token!\n", &secrets).as_deref(), Some("bad_token__"));
         assert_eq!(tidy_code(&"x".repeat(500), &secrets).map(|code| code.len()), Some(64));
         assert_eq!(tidy_code("rt-canary", &secrets), None);
+        assert_eq!(tidy_code("RT-Canary", &secrets), None);
         assert_eq!(tidy_code("", &secrets), None);
         let tidy = |text: &str| tidy_description(text, &secrets);
         assert_eq!(tidy("a\u{7}b\r\n\u{202e}c ").as_deref(), Some("abc"));
         assert_eq!(tidy(&"é".repeat(500)).map(|text| text.chars().count()), Some(300));
         assert_eq!(tidy("<b>no</b>"), None);
         assert_eq!(tidy("token rt-canary is spent"), None);
+        assert_eq!(tidy("token rt-\u{200b}canary is spent"), None);
         assert_eq!(tidy(" \n"), None);
     }
 

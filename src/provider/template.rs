@@ -231,6 +231,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fuzz::{CASES, mutation};
 
     fn template(source: &str) -> Template {
         Template::parse(source).expect("a template")
@@ -296,6 +297,24 @@ mod tests {
         fn text_without_braces_stays_as_it_is(source in "[^{}]{0,40}") {
             let text = template(&source).render_text(&Values::new()).unwrap().unwrap();
             prop_assert_eq!(text.expose_secret(), source.as_str());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+        #[test]
+        fn s15_template_of_a_header(change in mutation(), value in mutation()) {
+            let source = change.text_of(&["Bearer {a}", "Token {a}, id=\"{b}\"", "{{x}}{a}{b} "]);
+            let Ok(template) = Template::parse(&source) else { return Ok(()) };
+            let value = value.text_of(&["sk-live_1", "  padded\n", "a\r\nX-Evil: 1", "{b}"]);
+            let values = template.names().fold(Values::new(), |values, name| values.with(name, value.as_str()));
+            if let Ok(Some(header)) = template.render_header(&values) {
+                let bytes = header.as_bytes();
+                prop_assert!((1..=4096).contains(&bytes.len()) && header.is_sensitive());
+                prop_assert!(bytes.iter().all(|byte| (0x20..=0x7e).contains(byte)));
+                prop_assert!(bytes.first() != Some(&b' ') && bytes.last() != Some(&b' '));
+            }
         }
     }
 }

@@ -47,7 +47,10 @@ impl WebhookSecret {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fuzz::{CASES, mutation};
     use crate::random::SystemRandom;
 
     /// The example of the specification and of every published library.
@@ -67,5 +70,22 @@ mod tests {
         assert!(!format!("{secret:?}").contains(encoded));
         assert_eq!(WebhookSecret::kept("whsec_~".into()).sign("m", 0, b""), None);
         assert_eq!(WebhookSecret::kept("vs_secret".into()).sign("m", 0, b""), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+        #[test]
+        fn s15_signature_of_a_delivery(change in mutation()) {
+            let secret = WebhookSecret::kept("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into());
+            let library = standardwebhooks::Webhook::new(secret.expose()).unwrap();
+            let body = r#"{"type":"credential.created","data":{"id":"cred_1"}}"#;
+            let edited = change.text_of(&[body]);
+            let signature = secret.sign("msg_1", 1_893_456_000, edited.as_bytes());
+            let theirs = library.sign("msg_1", 1_893_456_000, edited.as_bytes()).unwrap();
+            prop_assert_eq!(signature.as_deref(), Some(theirs.as_str()));
+            let of_body = secret.sign("msg_1", 1_893_456_000, body.as_bytes());
+            prop_assert_eq!(signature == of_body, edited == body);
+        }
     }
 }

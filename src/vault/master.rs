@@ -150,6 +150,10 @@ impl MasterKeys {
     pub(super) fn unwrap(&self, wrapped: &WrappedKey) -> Result<Zeroizing<[u8; 32]>, OpenError> {
         let master =
             self.0.iter().find(|key| key.fingerprint == wrapped.master_key).ok_or(OpenError::UnknownKey)?;
+        // The id that it carries is not sealed with it; that of the row is.
+        if envelope::key_id(&wrapped.wrapped)? != wrapped.id {
+            return Err(OpenError::Tag);
+        }
         let aad = wrapping_data(wrapped.id, wrapped.owner, wrapped.purpose, &wrapped.master_key);
         let plain = envelope::decrypt(&cipher(master), &aad, &wrapped.wrapped)?;
         plain.as_slice().try_into().map(Zeroizing::new).map_err(|_| OpenError::Length)

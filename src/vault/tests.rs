@@ -13,6 +13,8 @@ use super::envelope::{decipher, encipher, encrypt, split};
 use super::*;
 use crate::random::SystemRandom;
 
+mod fuzz;
+
 /// No sealed value is shorter: version and cipher, the key's id, the nonce and the tag.
 const HEAD_AND_TAG: usize = 2 + 16 + 12 + 16;
 

@@ -92,6 +92,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("heads", &[]),
     ("journal", &["failpoint"]),
     ("failpoint", &[]),
+    // The inputs of the fuzz targets, in tests alone.
+    ("fuzz", &[]),
     ("config", &["domain::origin", "egress::smtp", "store::DatabaseUrl"]),
     ("ids", &["clock", "random"]),
     ("secret", &["random"]),

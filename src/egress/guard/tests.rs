@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fuzz::{CASES, mutation};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -137,6 +138,63 @@ proptest! {
         for url in [format!("https://{bits}/"), format!("https://{ip}/"), format!("https://0x{bits:x}/")] {
             let verdict = url_then_addresses(&Guard::default(), &url, &[], &[]);
             prop_assert_eq!(verdict.is_err(), is_blocked(ip.into()), "{}", url);
+        }
+    }
+}
+
+const URLS: [&str; 10] = [
+    "https://api.acme.test/v1?x=y",
+    "https://api.acme.test:8443/",
+    "https://jo:pw@acme.test/",
+    "https://1.1.1.1/",
+    "https://[2606:4700::1111]:8443/",
+    "https://127.0.0.1:443/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://2852039166/latest/meta-data/",
+    "http://127.0.0.1:9000/a",
+    "http://10.0.0.1/",
+];
+
+/// As the standard library has it, which knows fewer.
+fn is_special(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || ip.is_multicast()
+        }
+        IpAddr::V6(ip) => {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_multicast()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn s15_egress_url(change in mutation()) {
+        let Ok(url) = Url::parse(&change.text_of(&URLS)) else { return Ok(()) };
+        for (guard, inside) in [(Guard::default(), false), (Guard::new(nets(&["127.0.0.0/8"]), true), true)] {
+            let Ok(target) = guard.check_url(&url, &[8443]) else { continue };
+            // A name leads to a public address, where it is one.
+            let leads_to = target.literal.unwrap_or(ip("1.1.1.1"));
+            if guard.check_address(&target, leads_to).is_err() {
+                continue;
+            }
+            prop_assert!(url.username().is_empty() && url.password().is_none(), "{}", url);
+            let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+            prop_assert_eq!(host.parse::<IpAddr>().ok(), target.literal, "{}", url);
+            prop_assert_eq!(url.port_or_known_default(), Some(target.port));
+            let own = inside && leads_to.to_canonical().is_loopback();
+            let plain = url.scheme() == "https" && matches!(target.port, 443 | 8443);
+            prop_assert!(own || (plain && !is_special(leads_to)), "{}", url);
         }
     }
 }

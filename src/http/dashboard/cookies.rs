@@ -31,7 +31,11 @@ fn name(state: &HttpState, bare: &str) -> String {
 }
 
 fn value(headers: &HeaderMap, state: &HttpState, bare: &str) -> Option<String> {
-    let name = name(state, bare);
+    only(headers, &name(state, bare))
+}
+
+/// The value of the cookie of this name, where there is one and it says something.
+fn only(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut found = cookies(headers).filter(|(other, _)| *other == name);
     // Two of one name: somebody else has set one.
     let (only, None) = (found.next()?, found.next()) else {
@@ -128,5 +132,39 @@ pub(super) fn set_sign_on(state: &HttpState, errand: Option<&str>) -> Option<Hea
     match errand {
         Some(errand) => set_for("Lax", state, SIGN_ON, errand, Some(SIGN_ON_SECONDS)),
         None => set_for("Lax", state, SIGN_ON, "", Some(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::COOKIE;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fuzz::{CASES, mutation};
+    use crate::secret::PlainToken;
+
+    const TOKEN: &str = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+    const HEADERS: [&str; 4] = [
+        "__Host-vs_session=NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "a=b; __Host-vs_session=NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs; vs_session=c",
+        "__Host-vs_session=other; __Host-vs_flow_1=NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "__Host-vs_session=; =x; y",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+        #[test]
+        fn s15_cookie(change in mutation()) {
+            let text = change.text_of(&HEADERS);
+            let Ok(header) = HeaderValue::from_str(&text) else { return Ok(()) };
+            let headers: HeaderMap = [(COOKIE, header)].into_iter().collect();
+            let Some(value) = only(&headers, "__Host-vs_session") else { return Ok(()) };
+            let mut said = text.split(';').filter_map(|pair| pair.trim().strip_prefix("__Host-vs_session="));
+            prop_assert_eq!((said.next(), said.next()), (Some(value.as_str()), None));
+            let kept = PlainToken::presented(TOKEN).hash();
+            prop_assert_eq!(PlainToken::presented(&value).hash().matches(kept.as_str()), value == TOKEN);
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! What is believed of an identity provider: its metadata, its keys and what they sign.
 
+use proptest::prelude::*;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::domain::id_token::HashKind;
+use crate::fuzz::{CASES, mutation};
 use crate::provider::AuthMethod;
 
 const ISSUER: &str = "https://id.acme.test";
@@ -197,4 +199,16 @@ fn a_browser_takes_along_what_it_must() {
     let anew = metadata().authorization_url(&registration, &Departure { anew: true, ..departure });
     assert!(anew.as_str().ends_with("&prompt=login&max_age=0"), "{anew}");
     assert!(!format!("{registration:?}").contains("hunter2"));
+}
+
+#[test]
+fn s15_signature() {
+    let keys = keys(&[rsa(json!({})), ec(json!({"kid": "ec"}))]);
+    let metadata = metadata();
+    let tokens = [rs256(), es256()].map(|token| token.expose_secret().to_owned());
+    proptest!(ProptestConfig::with_cases(CASES), |(change in mutation())| {
+        let edited = change.text_of(&tokens);
+        let verified = keys.verify(&metadata, &edited.as_str().into());
+        prop_assert_eq!(verified.is_ok(), tokens.contains(&edited));
+    });
 }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::provider::Severity;
+use crate::fuzz::mutation;
+use crate::provider::{Problem, Severity};
 
 fn builtin() -> Sources {
     Sources { builtin: true, ..Sources::default() }
@@ -223,32 +224,53 @@ fn comments_are_held_to_what_they_say() {
     assert_eq!((all.errors(), all.warnings(), all.files()), (2, 3, 2));
 }
 
+const DEFINITIONS: [&str; 4] = [
+    include_str!("../../../providers/salesforce.toml"),
+    include_str!("../../../providers/tableau.toml"),
+    include_str!("../../../providers/slack.toml"),
+    include_str!("../../../providers/aws-s3.toml"),
+];
+
+/// Whether what is shown of a problem is in the file.
+fn is_inside(problem: &Problem, text: &str) -> bool {
+    let within = |line: usize, column: usize| {
+        let line = line.checked_sub(1).and_then(|at| text.split('\n').nth(at));
+        line.is_some_and(|line| (1..=line.chars().count() + 1).contains(&column))
+    };
+    let (start, end) = ((problem.line, problem.column), (problem.end_line, problem.end_column));
+    problem.line == 0 || (within(start.0, start.1) && within(end.0, end.1) && start <= end)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    // A file takes as long as ten inputs of another target.
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn broken_files_never_panic(
-        start in any::<prop::sample::Index>(),
-        length in 0_usize..40,
-        junk in "[\\PC\\n\"'{}\\[\\]=.]{0,12}",
-        file in 0_usize..3,
-    ) {
-        let texts = [
-            include_str!("../../../providers/salesforce.toml"),
-            include_str!("../../../providers/tableau.toml"),
-            include_str!("../../../providers/slack.toml"),
-        ];
-        let mut text = texts[file].to_owned();
-        let mut from = start.index(text.len());
-        while !text.is_char_boundary(from) { from -= 1; }
-        let mut to = (from + length).min(text.len());
-        while !text.is_char_boundary(to) { to -= 1; }
-        text.replace_range(from..to.max(from), &junk);
-        if let Err(report) = Definition::from_toml("fuzz", &text, false) {
-            prop_assert!(report.errors() > 0, "refused without a reason");
-            let _ = (report.to_string(), report.json_lines());
+    fn s15_definition(change in mutation()) {
+        let text = change.text_of(&DEFINITIONS);
+        match Definition::from_toml("fuzz", &text, false) {
+            Ok(definition) => {
+                prop_assert!(!definition.name().is_empty() && !definition.methods().is_empty());
+                prop_assert!(!definition.base_url.source().starts_with("http://"));
+                let token = definition.oauth2().map(|table| table.token.endpoint.source());
+                prop_assert!(token.is_none_or(|url| !url.starts_with("http://")));
+                let again = Definition::from_toml("fuzz", &text, false).unwrap();
+                prop_assert_eq!(again.hash(), definition.hash());
+            }
+            Err(report) => {
+                prop_assert!(report.errors() > 0, "refused without a reason");
+                for problem in report.problems() {
+                    prop_assert!(is_inside(problem, &text), "{:?}", problem);
+                }
+                prop_assert_eq!(report.json_lines().lines().count(), report.problems().len());
+                prop_assert!(!report.to_string().is_empty());
+            }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn any_text_never_panics(text in "(\\PC|\\n){0,200}") {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fuzz::{CASES, mutation};
 
 fn url(source: &str) -> UrlTemplate {
     UrlTemplate::parse(source).expect("a URL template")
@@ -139,6 +140,8 @@ fn an_empty_optional_value_drops_its_parameter() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
     fn the_host_keeps_the_literal_suffix(value in ".{0,80}") {
         if let Ok(built) = url("https://{shop}.example.com/x").render(&Values::new().with("shop", value)) {
@@ -171,10 +174,66 @@ proptest! {
             prop_assert_eq!(built.host_str(), Some("a.example"));
         }
     }
+}
 
+proptest! {
     #[test]
     fn any_text_is_read_or_refused(source in ".{0,60}") {
         let _ = UrlTemplate::parse(&source).map(|template| template.render(&Values::new().with("a", "b")));
         let _ = UrlTemplate::parse(&format!("https://{source}")).map(|template| template.render(&Values::new()));
+    }
+}
+
+const TEMPLATES: [&str; 7] = [
+    "https://{shop}.example.com/x/{id}/y?k={key}&z=1",
+    "https://{shop}.{region}.example.com:8443/",
+    "https://api.example.com/bot{token}/me",
+    "{instance}/services/data?q={q}",
+    "http://127.0.0.1:9000/{a}?b={{c}}",
+    "https://{host}",
+    "https://a.example/..;/{a}",
+];
+
+const GIVEN: [&str; 10] = [
+    "acme",
+    "ACME-eu",
+    "https://eu1.example.com/",
+    "evil.test/",
+    "evil.test\\",
+    "a@evil.test:443/",
+    "https://evil.test#",
+    "..",
+    "%2e%2e",
+    "x/../\u{e9}?a=b&c",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn s15_template(change in mutation(), one in mutation(), other in mutation()) {
+        let source = change.text_of(&TEMPLATES);
+        let Ok(template) = UrlTemplate::parse(&source) else { return Ok(()) };
+        prop_assert_eq!(template.source(), source.as_str());
+        let given = [one.text_of(&GIVEN), other.text_of(&GIVEN)];
+        let mut values = Values::new();
+        // Its parts are templates, so the whole reads as one.
+        for (at, name) in Template::parse(&source).unwrap().names().enumerate() {
+            values.set(name, given[at % 2].as_str());
+        }
+        let Ok(built) = template.render(&values) else { return Ok(()) };
+        let (https, suffix, port) = match &template.origin {
+            Origin::Parts { https, host } => (*https, host.literal_suffix(), host.port),
+            Origin::Whole(_) | Origin::Discovered(_) => (true, "", None),
+        };
+        let usual = if https { 443 } else { 80 };
+        prop_assert_eq!(built.scheme(), if https { "https" } else { "http" });
+        prop_assert!(built.host_str().is_some_and(|host| host.ends_with(suffix)), "{}", built);
+        prop_assert_eq!(built.port(), port.filter(|port| *port != usual));
+        prop_assert!(built.username().is_empty() && built.password().is_none() && built.fragment().is_none());
+        // No value makes a segment or a parameter of its own.
+        let segments = template.tail.path.source().matches('/').count().max(1);
+        prop_assert_eq!(built.path().matches('/').count(), segments, "{}", built);
+        prop_assert_eq!(built.query_pairs().count(), template.tail.query.len(), "{}", built);
     }
 }

@@ -117,6 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fuzz::{CASES, mutation};
 
     fn base(text: &str) -> Base {
         Base::of(&Url::parse(text).unwrap()).unwrap().0
@@ -225,6 +226,63 @@ mod tests {
                 prop_assert_eq!(&to.host, &host);
                 let address = base.address("x", query.as_deref()).unwrap();
                 prop_assert_eq!(address.host(), Some(host.as_str()));
+            }
+        }
+    }
+
+    const PATHS: [&str; 9] = [
+        "crm/v3/objects/contacts?limit=10",
+        "me",
+        "a%20b/c;v=1/?x=%2e%2e/",
+        "group%2Fproject/users:search?q=a/b",
+        "sites/https%3A%2F%2Facme.test%2F/query",
+        "../x",
+        "..%2fx",
+        "%252e%252e/x",
+        "\\evil.test/x",
+    ];
+
+    const ADDRESSES: [&str; 6] = [
+        "https://api.acme.test/v1?x=$Secret{K}",
+        "https://API.acme.test:8443/v1/",
+        "http://[::1]:8080/a",
+        "https://jo:pw@acme.test/",
+        "https://acme.test\\@evil.test/",
+        "https://acme.test/a%2Fb//evil.test#x",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+        #[test]
+        fn s15_proxy_path(change in mutation()) {
+            let text = change.text_of(&PATHS);
+            let (path, query) = text.split_once('?').map_or((&*text, None), |(path, query)| (path, Some(query)));
+            if call_path::check(path).is_ok()
+                && let Ok(address) = base("https://api.acme.test/v1").address(path, query)
+            {
+                prop_assert_eq!(address.authority().map(UriAuthority::as_str), Some("api.acme.test"));
+                prop_assert!(address.path() == "/v1" || address.path().starts_with("/v1/"), "{}", address);
+                // As a server reads it that resolves dots.
+                let url = Url::parse(&address.to_string()).unwrap();
+                prop_assert_eq!((url.scheme(), url.host_str()), ("https", Some("api.acme.test")));
+                prop_assert!(url.path() == "/v1" || url.path().starts_with("/v1/"), "{}", url);
+            }
+        }
+
+        #[test]
+        fn s15_proxy_path_of_an_address(change in mutation()) {
+            let text = change.text_of(&ADDRESSES);
+            if let Ok((base, to, query)) = given(&text) {
+                let url = Url::parse(&text).unwrap();
+                prop_assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none());
+                prop_assert_eq!(url.host_str(), Some(to.host.as_str()));
+                prop_assert_eq!(url.port_or_known_default(), Some(to.port));
+                if let Ok(address) = base.address("x", query.as_deref()) {
+                    prop_assert_eq!(address.host(), Some(to.host.as_str()));
+                    prop_assert_eq!(address.port_u16(), url.port());
+                    prop_assert!(address.path().ends_with("/x"), "{}", address);
+                }
             }
         }
     }
