@@ -40,9 +40,9 @@ async function reveal(link) {
     headers: { Accept: "application/json" },
     redirect: "manual",
   }).catch(() => null);
+  delete dots.dataset.asked;
   if (!answer?.ok) return location.assign(link.href);
   const { value } = await answer.json();
-  delete dots.dataset.asked;
   if (document.hidden) return;
   const hidden = dots.textContent;
   const acts = document.getElementById("shown-acts").content.firstElementChild.cloneNode(true);
