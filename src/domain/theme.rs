@@ -135,6 +135,11 @@ impl Theme {
         [accent, radius, font].into_iter().flatten().collect()
     }
 
+    /// The accent as it stands on a light ground or a dark one: as it was given, or moved until it can be read.
+    pub fn accent_on(&self, dark: bool) -> Option<Colour> {
+        self.accent.map(|accent| accent.readable_on(GROUNDS[usize::from(dark)], dark))
+    }
+
     /// The stylesheet: the tokens of `app.css` that are otherwise.
     pub fn stylesheet(&self) -> String {
         let mut common = String::new();
@@ -146,11 +151,9 @@ impl Theme {
             let _ = write!(common, "--vs-font:{};", font.stack());
         }
         let accents = |dark: bool| {
-            let at = usize::from(dark);
-            self.accent.map_or_else(String::new, |accent| {
-                let accent = accent.readable_on(GROUNDS[at], dark);
-                let strong = accent.towards(dark, 3);
-                format!("--vs-accent:{accent};--vs-accent-strong:{strong};--vs-on-accent:{};", INKS[at])
+            self.accent_on(dark).map_or_else(String::new, |accent| {
+                let (strong, ink) = (accent.towards(dark, 3), INKS[usize::from(dark)]);
+                format!("--vs-accent:{accent};--vs-accent-strong:{strong};--vs-on-accent:{ink};")
             })
         };
         let (light, dark) = (accents(false), accents(true));

@@ -101,7 +101,10 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
         .route("/dashboard/members/settings", post(members::set_workspace_settings))
         .route("/dashboard/members/{member}", get(members::show_member).post(members::set_member_role))
         .route("/dashboard/members/{member}/remove", get(members::ask_removal).post(members::remove_member))
-        .route("/dashboard/invitations/{invitation}/withdraw", post(members::withdraw_invitation))
+        .route(
+            "/dashboard/invitations/{invitation}/withdraw",
+            get(members::ask_withdrawal).post(members::withdraw_invitation),
+        )
         .route("/dashboard/{environment}", get(overview::open_environment))
         .route("/dashboard/{environment}/overview", get(overview::show_overview))
         .route(

@@ -173,6 +173,16 @@ impl Definition {
             && self.offered.iter().all(|method| matches!(method, Method::OAuth2 | Method::OAuth1))
     }
 
+    /// Whether the embedder's client proves itself with a secret where users sign in. One that registers itself is
+    /// nothing of the embedder's.
+    pub fn needs_client_secret(&self) -> bool {
+        let by_secret = |oauth2: &OAuth2| match &oauth2.token.client_assertion {
+            Some(assertion) => assertion.key.names().any(|name| name == "client_secret"),
+            None => oauth2.token.auth_method != Some(AuthMethod::None),
+        };
+        self.mcp().is_none() && (self.oauth1().is_some() || self.oauth2().is_some_and(by_secret))
+    }
+
     /// Every variable, in the order of the file.
     pub fn variables(&self) -> &[Variable] {
         &self.variables

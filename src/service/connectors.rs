@@ -1,10 +1,12 @@
 //! Providers as callers see them, and connectors: providers switched on with the embedder's own settings.
 
 mod add;
+mod lacks;
 mod put;
 mod switch;
 mod test;
 
+pub use lacks::{Lack, Unusable};
 pub use put::NewConnector;
 pub use test::{Finding, TestPart, TestStep};
 
@@ -36,8 +38,6 @@ pub struct ConnectorView {
     pub redirect_uri: Option<String>,
     /// How many credentials it has; where that was counted up to a number, one more than it for all that are more.
     pub credentials: i64,
-    /// Whether it has all that users need to connect.
-    pub complete: bool,
 }
 
 impl Hub {
@@ -164,11 +164,8 @@ impl Hub {
         let oauth = definition
             .as_ref()
             .is_some_and(|definition| definition.methods().iter().any(|method| is_sign_in(*method)));
-        let complete =
-            definition.as_ref().is_some_and(|one| Self::ensure_complete(&connector, one, "").is_ok());
         let working = definition.map(|definition| Self::working_methods(&connector, &definition));
         ConnectorView {
-            complete,
             redirect_uri: oauth.then(|| self.redirect_uri(connector.id)),
             methods: connector.methods.clone().or(working).unwrap_or_default(),
             credentials,
@@ -273,16 +270,8 @@ impl Hub {
         definition: &Definition,
         pointer: &str,
     ) -> Result<(), Error> {
-        let missing: Vec<String> = definition
-            .connector_fields()
-            .into_iter()
-            .filter(|field| field.required)
-            .filter(|field| {
-                !connector.variables.contains_key(&field.name)
-                    && !connector.secret_variables.contains(&field.name)
-            })
-            .map(|field| field.name)
-            .collect();
+        let missing: Vec<String> =
+            lacks::missing_settings(connector, definition).map(|field| field.name).collect();
         let unusable = Self::working_methods(connector, definition).is_empty();
         if missing.is_empty() && !unusable {
             return Ok(());

@@ -4,11 +4,13 @@ use vouchsafe_entity::id::{AuditEventId, MemberId};
 use vouchsafe_entity::kind::{ActivityKind, Status};
 use vouchsafe_entity::millis::Millis;
 
+use super::connectors::Lack;
 use super::permit::is_let;
 use super::secrets::ALARM;
 use super::{Error, Hub};
 use crate::domain::activity::{Activity, day_of, days_after};
 use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
@@ -22,6 +24,8 @@ use crate::store::credential::CredentialFilter;
 pub const DAYS: i64 = 30;
 /// So many of each kind that needs attention are named.
 const NAMED: u64 = 5;
+/// So many connectors are looked at.
+const LOOKED_AT: u64 = 200;
 /// What ends within so many seconds needs attention.
 const SOON_SECONDS: i64 = 7 * 86_400;
 /// An alarm is shown for so many milliseconds.
@@ -38,6 +42,8 @@ pub struct Attention {
     pub expiring: Vec<Credential>,
     /// Secrets that have ended or soon will, a few of each.
     pub secrets: Vec<Secret>,
+    /// Connectors that lack something that users need to connect.
+    pub connectors: Vec<(Connector, Vec<Lack>)>,
     /// Webhook endpoints that the hub switched off.
     pub endpoints: Vec<WebhookEndpoint>,
     /// Members who were shown unusually many secrets within a day, for those who read the audit log.
@@ -110,6 +116,7 @@ impl Hub {
             failing: self.first_credentials(actor, &with(Status::Error)).await?,
             expiring: ending.into_iter().map(|credential| self.seen(credential)).collect(),
             secrets: self.ending_secrets(actor, soon).await?,
+            connectors: self.lacking(actor).await?,
             endpoints: store::webhook::switched_off(&self.store, actor.environment(), NAMED).await?,
             alarms: self.alarms(actor).await?,
             not_adopted: !self.may_refresh(),
@@ -133,6 +140,18 @@ impl Hub {
             return Ok(Vec::new());
         }
         Ok(store::secret::ending(&self.store, actor.environment(), (self.now(), soon), NAMED).await?)
+    }
+
+    async fn lacking(&self, actor: &Actor) -> Result<Vec<(Connector, Vec<Lack>)>, Error> {
+        if !is_let(actor, Action::ViewConnectors) {
+            return Ok(Vec::new());
+        }
+        let mut all = store::connector::all(&self.store, actor.environment(), LOOKED_AT).await?;
+        all.retain(|connector| connector.enabled && connector.explicit);
+        let mut lacks = self.lacks_of(actor, &all.iter().collect::<Vec<_>>()).await?;
+        let lacking = |connector: Connector| lacks.remove(&connector.id).map(|lacks| (connector, lacks));
+        let named = usize::try_from(NAMED).unwrap_or(usize::MAX);
+        Ok(all.into_iter().filter_map(lacking).take(named).collect())
     }
 
     async fn alarms(&self, actor: &Actor) -> Result<Vec<Alarm>, Error> {

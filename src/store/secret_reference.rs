@@ -1,6 +1,9 @@
 //! What refers to secrets, so that their deletion can name it.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+    Value,
+};
 use vouchsafe_entity::id::{ConnectorId, EnvironmentId, SecretId, WorkspaceId};
 use vouchsafe_entity::secret_reference::{ActiveModel, Column, Entity};
 
@@ -30,6 +33,23 @@ pub async fn replace(
     });
     Entity::insert_many(rows).exec_without_returning(tx.connection()).await?;
     Ok(())
+}
+
+/// The keys that the settings of some connectors refer to: connector and key of each.
+pub async fn of_connectors(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    connectors: &[ConnectorId],
+) -> Result<Vec<(ConnectorId, String)>, StoreError> {
+    let found = Entity::find()
+        .select_only()
+        .columns([Column::ConnectorId, Column::Key])
+        .distinct()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::ConnectorId.is_in(connectors.iter().copied()))
+        .order_by_asc(Column::ConnectorId)
+        .order_by_asc(Column::Key);
+    Ok(found.into_tuple().all(db.connection()).await?)
 }
 
 /// A setting that refers to a secret.

@@ -2,6 +2,25 @@
 
 const SHOWN_FOR = 15;
 
+// What a screen reader is told; it has to be there before it speaks. The seconds are seen and not told.
+const told = document.createElement("p");
+told.className = "unseen";
+told.setAttribute("role", "status");
+document.querySelector("main").append(told);
+
+// Counts down before everybody's eyes, then does `end`; gives what stops it.
+function countdown(place, seconds, end) {
+  let left = seconds;
+  const show = () => (place.textContent = `${left} s`);
+  const timer = setInterval(() => {
+    left -= 1;
+    show();
+    if (left <= 0) end();
+  }, 1000);
+  show();
+  return () => clearInterval(timer);
+}
+
 // Copying a reference, and showing what one is typing.
 function prepare(root) {
   for (const button of root.querySelectorAll("[data-copy-text]")) {
@@ -14,32 +33,65 @@ function prepare(root) {
 // The dots of a value, lifted for a while. It goes from the page as soon as one looks elsewhere.
 async function reveal(link) {
   const dots = link.parentElement.querySelector("[data-dots]");
-  if (dots.dataset.shown) return dots.hide();
+  if (dots.dataset.asked) return;
+  dots.dataset.asked = "yes";
   const answer = await fetch(link.href, {
     method: "POST",
     headers: { Accept: "application/json" },
     redirect: "manual",
   }).catch(() => null);
+  delete dots.dataset.asked;
   if (!answer?.ok) return location.assign(link.href);
   const { value } = await answer.json();
+  if (document.hidden) return;
   const hidden = dots.textContent;
-  const title = link.title;
-  let left = SHOWN_FOR;
+  const acts = document.getElementById("shown-acts").content.firstElementChild.cloneNode(true);
+  const [seconds, copy, hide] = acts.children;
   dots.hide = () => {
-    clearInterval(timer);
+    stop();
     document.removeEventListener("visibilitychange", dots.hide);
+    const was = acts.contains(document.activeElement);
     dots.textContent = hidden;
-    link.title = title;
+    dots.removeAttribute("tabindex");
     delete dots.dataset.shown;
+    acts.remove();
+    link.hidden = false;
+    if (was) link.focus();
+    told.textContent = "The value is hidden again.";
   };
-  const timer = setInterval(() => {
-    left -= 1;
-    link.title = `Hide (${left} s left)`;
-    if (left <= 0) dots.hide();
-  }, 1000);
+  const stop = countdown(seconds, SHOWN_FOR, dots.hide);
   document.addEventListener("visibilitychange", dots.hide);
+  hide.setAttribute("aria-label", `Hide the value of ${link.dataset.reveal}`);
+  hide.addEventListener("click", dots.hide);
+  copy.setAttribute("aria-label", `Copy the value of ${link.dataset.reveal}`);
+  copy.hidden = !navigator.clipboard;
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(value);
+    copy.textContent = told.textContent = "Copied";
+  });
   dots.textContent = value;
   dots.dataset.shown = "yes";
+  // A long value is moved in its frame, by keys too.
+  dots.tabIndex = 0;
+  dots.after(acts);
+  link.hidden = true;
+  hide.focus();
+  told.textContent = `The value is shown for ${SHOWN_FOR} seconds.`;
+}
+
+// A page of its own with a value leads away by itself; until then it counts, and nothing of it stays behind.
+const shown = document.querySelector("[data-seconds]");
+if (shown) {
+  const back = document.querySelector("[data-hide]");
+  const wipe = () => document.getElementById("value")?.remove();
+  const leave = () => {
+    wipe();
+    location.replace(back.href);
+  };
+  shown.hidden = false;
+  countdown(shown, Number(shown.dataset.seconds), leave);
+  document.addEventListener("visibilitychange", leave);
+  addEventListener("pagehide", wipe);
 }
 addEventListener("pagehide", () => {
   for (const dots of document.querySelectorAll("[data-shown]")) dots.hide();

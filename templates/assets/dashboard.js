@@ -41,28 +41,71 @@ if (look) {
   });
   const button = look.querySelector("[data-theme-show]");
   if (button) button.hidden = true;
-  const colour = look.querySelector("[data-accent]");
-  if (colour) {
+  const picked = look.querySelector("[data-accent-pick]");
+  if (picked) {
     const typed = look.elements.namedItem("accent");
-    const picked = colour.querySelector("input");
-    const follow = () => (picked.value = /^#[\da-f]{6}$/i.test(typed.value) ? typed.value : "#2c56dd");
-    colour.hidden = false;
+    const follow = () => {
+      const long = typed.value.trim().replace(/^#([\da-f])([\da-f])([\da-f])$/i, "#$1$1$2$2$3$3");
+      picked.value = /^#[\da-f]{6}$/i.test(long) ? long : "#2c56dd";
+    };
+    picked.hidden = false;
     follow();
     typed.addEventListener("input", follow);
     picked.addEventListener("input", () => (typed.value = picked.value));
+    // What becomes of a colour only the hub knows.
+    const ask = async () => {
+      const fields = new URLSearchParams(new FormData(look));
+      fields.append("preview", "1");
+      const sent = { method: "POST", body: fields, redirect: "manual" };
+      const answer = await fetch(look.action, sent).catch(() => null);
+      if (!answer?.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const said = page.getElementById("f-accent-said");
+      if (said) document.getElementById("f-accent-said").replaceChildren(...said.childNodes);
+    };
+    for (const field of [typed, picked]) field.addEventListener("change", ask);
   }
   const chooser = look.querySelector("[data-logo-file]");
   if (chooser) {
+    const file = chooser.querySelector("input");
+    const wrong = document.getElementById("logo-file-error");
+    const clear = chooser.querySelector("[data-logo-clear]");
+    const image = look.querySelector("[data-logo-shown]");
+    const address = look.elements.namedItem("logo");
+    const refuse = (text) => {
+      wrong.textContent = text;
+      wrong.hidden = text === "";
+    };
+    const use = (logo) => {
+      address.value = logo;
+      image.hidden = clear.hidden = logo === "";
+      if (logo) image.src = logo;
+      else image.removeAttribute("src");
+      show();
+    };
     chooser.hidden = false;
-    chooser.querySelector("input").addEventListener("change", (event) => {
-      const [file] = event.target.files;
-      if (!file) return;
+    look.querySelector("[data-logo-typed]").open = address.hasAttribute("aria-invalid");
+    clear.addEventListener("click", () => {
+      file.value = "";
+      refuse("");
+      use("");
+      file.focus();
+    });
+    image.addEventListener("error", () => {
+      if (!image.hidden) refuse("This can’t be shown as an image. Choose another file.");
+      image.hidden = true;
+    });
+    file.addEventListener("change", () => {
+      const [chosen] = file.files;
+      if (!chosen) return;
+      if (!file.accept.split(",").includes(chosen.type)) return refuse("Choose a PNG, JPEG, WebP or SVG file.");
+      if (chosen.size > 8900) {
+        return refuse(`The file has ${Math.ceil(chosen.size / 100) / 10} kB. Make it smaller: at most 8.9 kB, or an SVG.`);
+      }
+      refuse("");
       const reader = new FileReader();
-      reader.addEventListener("load", () => {
-        look.elements.namedItem("logo").value = reader.result;
-        show();
-      });
-      reader.readAsDataURL(file);
+      reader.addEventListener("load", () => use(reader.result));
+      reader.readAsDataURL(chosen);
     });
   }
 }

@@ -118,6 +118,8 @@ async fn the_log_is_checked_and_the_modal_given_a_look() {
     chrome.shows("h1", "Look of the modal").await;
     chrome.fill("#f-accent", "#0a7f6c").await;
     chrome.fill("#f-appName", "Acme Shop").await;
+    chrome.shows(".swatches", "On dark pages: #").await;
+    chrome.script_gives("return document.querySelector('[data-accent-pick]').value", &json!("#0a7f6c")).await;
     chrome.enter_frame("iframe.is-light").await;
     chrome.shows("h1", "Acme Shop").await;
     let colour = "return getComputedStyle(document.querySelector('.button.primary')).backgroundColor";

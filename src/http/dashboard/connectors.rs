@@ -2,11 +2,15 @@
 
 mod catalogue;
 mod form;
+mod state;
 mod view;
+
+use std::collections::HashMap;
 
 use axum::Router;
 use axum::routing::{get, post};
 use serde::Deserialize;
+use vouchsafe_entity::id::ConnectorId;
 
 use super::Answer;
 use super::caller::InEnvironment;
@@ -18,14 +22,18 @@ use crate::domain::integration::Integration;
 use crate::http::extract::{InPath, Listing, NoFilter, Segment};
 use crate::http::{HttpState, Problem};
 use crate::provider::Definition;
-use crate::service::connectors::{ConnectorView, TestStep};
+use crate::service::connectors::{ConnectorView, Lack, TestStep};
 
 pub(super) use catalogue::{CataloguePage, ProviderPage};
+pub(super) use state::{app_name, missing_word, step};
 pub(super) use view::{ConnectorPage, ConnectorsPage};
 
 /// So many credentials of a connector are counted where it is only shown: a page takes the same time however many there
 /// are.
 const COUNTED: u32 = 100;
+
+/// What each connector lacks; those that lack nothing are left out.
+type Lacks = HashMap<ConnectorId, Vec<Lack>>;
 
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
@@ -57,7 +65,9 @@ pub(super) struct ConnectorPath {
 /// `GET /dashboard/{environment}/connectors`.
 async fn list_connectors(desk: InEnvironment, Listing { page, .. }: Listing<NoFilter>) -> Answer {
     let found = desk.hub.list_connectors(&desk.actor, &page, Some(COUNTED)).await?;
-    Ok(desk.show(&ConnectorsPage::of(&desk, &found, page.after.is_none())))
+    let connectors: Vec<_> = found.items.iter().map(|view| &view.connector).collect();
+    let lacks = desk.hub.lacks_of(&desk.actor, &connectors).await?;
+    Ok(desk.show(&ConnectorsPage::of(&desk, &found, &lacks, page.after.is_none())))
 }
 
 /// A connector with all that its page shows beside.
@@ -66,6 +76,7 @@ struct Found {
     /// None where it is not loaded any more.
     definition: Option<std::sync::Arc<Definition>>,
     integrations: Vec<Integration>,
+    lacks: Vec<Lack>,
 }
 
 async fn found(desk: &InEnvironment, key: &str) -> Result<Found, Problem> {
@@ -81,7 +92,9 @@ async fn found_with(desk: &InEnvironment, key: &str, most: Option<u32>) -> Resul
     let view = desk.hub.get_connector(&desk.actor, key, most).await?;
     let integrations = desk.hub.integrations_with(&desk.actor, key).await?;
     let definition = desk.hub.get_provider(&view.connector.provider).ok();
-    Ok(Found { view, definition, integrations })
+    let mut lacks = desk.hub.lacks_of(&desk.actor, &[&view.connector]).await?;
+    let lacks = lacks.remove(&view.connector.id).unwrap_or_default();
+    Ok(Found { view, definition, integrations, lacks })
 }
 
 /// `GET /dashboard/{environment}/connectors/{connector}`.

@@ -151,7 +151,7 @@ impl FormView {
         self
     }
 
-    /// The same with a mistake at a field, for samples.
+    /// The same with a mistake at a field.
     pub(in crate::http) fn with_error(mut self, name: &str, message: &str) -> Self {
         self.errors.insert(name.to_owned(), message.to_owned());
         self

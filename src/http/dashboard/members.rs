@@ -98,6 +98,16 @@ pub(super) async fn invite_member(desk: InWorkspace, form: Form) -> Answer {
     }
 }
 
+/// `GET /dashboard/invitations/{invitation}/withdraw`.
+pub(super) async fn ask_withdrawal(desk: InWorkspace, InPath(id): InPath<InvitationId>) -> Answer {
+    let open = desk.hub.list_invitations(&desk.who).await?;
+    let open = open.into_iter().find(|invitation| invitation.id == id).ok_or(Error::NotFound)?;
+    let title = format!("Take back the invitation of {}?", open.email.as_deref().unwrap_or("the operator"));
+    let effects = ["Its link does nothing any more.", "Whoever is to join needs another."];
+    let action = ("Take back invitation", &Url::WithdrawInvitation(id));
+    Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Members)))
+}
+
 /// `POST /dashboard/invitations/{invitation}/withdraw`.
 pub(super) async fn withdraw_invitation(desk: InWorkspace, InPath(id): InPath<InvitationId>) -> Answer {
     desk.hub.withdraw_invitation(&desk.who, id).await?;

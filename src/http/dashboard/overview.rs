@@ -7,11 +7,14 @@ use vouchsafe_entity::millis::Millis;
 use super::Answer;
 use super::caller::{InEnvironment, InWorkspace, go_to};
 use super::chart::Chart;
+use super::connectors::{app_name, missing_word, step};
 use super::moment::Moment;
 use super::page::{DashboardPage, Place};
 use super::url::{Url, filtered};
+use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::http::Problem;
+use crate::service::connectors::Lack;
 use crate::service::overview::{Attention, DAYS, Overview};
 
 /// The overview of an environment.
@@ -123,6 +126,20 @@ fn name(credential: &Credential) -> String {
     format!("{} of {}", credential.name, credential.username)
 }
 
+/// A connector by which nobody can connect, with the step that mends it.
+fn lacking(desk: &InEnvironment, connector: &Connector, lacks: &[Lack]) -> Option<Item> {
+    let lack = lacks.first()?;
+    let name = app_name(desk, connector);
+    let title = if connector.key == connector.provider {
+        format!("{name} is not set up")
+    } else {
+        format!("{name} ({}) is not set up", connector.key)
+    };
+    let text = format!("{}. {}", missing_word(lack), step(lack, &name));
+    let page = Url::Connector(&desk.environment, &connector.key).to_string();
+    Some(Item::new("warning", title, text).leading_to(Some(page)))
+}
+
 fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
     let may = desk.desk.who.may(crate::domain::role::Action::ViewCredentials);
     let url =
@@ -148,6 +165,8 @@ fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
         let text = "It can't be used or renewed any more. Send its user a link to reconnect.";
         items.push(Item::new("danger", title, text).leading_to(url(&credential)));
     }
+    items
+        .extend(attention.connectors.iter().filter_map(|(connector, lacks)| lacking(desk, connector, lacks)));
     for endpoint in attention.endpoints {
         let text = "It refused events or took none for days, so the hub switched it off.";
         let page = Url::Webhook(&desk.environment, endpoint.id).to_string();

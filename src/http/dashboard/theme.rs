@@ -15,7 +15,7 @@ use super::form::{Form, FormView};
 use super::page::{DashboardPage, Flash, Place};
 use super::url::{Url, filtered};
 use crate::domain::role::Action;
-use crate::domain::theme::{Font, Theme};
+use crate::domain::theme::{Colour, Font, Theme};
 use crate::domain::workspace::Environment;
 use crate::http::HttpState;
 use crate::http::connect::answer::{Policy, html};
@@ -40,6 +40,10 @@ pub(super) struct ThemePage {
     environment: String,
     form: FormView,
     fonts: Vec<(&'static str, &'static str)>,
+    /// What is made of the colour.
+    accents: Vec<Accent>,
+    /// The logo as it can be used.
+    logo: Option<String>,
     /// The address of the preview, which a script keeps up with what is typed.
     preview: String,
     preview_base: String,
@@ -47,6 +51,27 @@ pub(super) struct ThemePage {
     usual_name: String,
     may_edit: bool,
     back: String,
+}
+
+/// A colour as it is used.
+#[derive(Serialize)]
+struct Accent {
+    colour: String,
+    /// Where, and whether it is the one that was given.
+    said: String,
+}
+
+fn accents(theme: &Theme) -> Vec<Accent> {
+    let on = |(dark, ground, moved): (bool, &str, &str)| {
+        let colour = theme.accent_on(dark)?;
+        let said = if theme.accent == Some(colour) {
+            format!("On {ground} pages: as it is")
+        } else {
+            format!("On {ground} pages: {colour}, made {moved} so that it can be read")
+        };
+        Some(Accent { colour: colour.to_string(), said })
+    };
+    [(false, "light", "darker"), (true, "dark", "lighter")].into_iter().filter_map(on).collect()
 }
 
 const fn font_word(font: Font) -> &'static str {
@@ -108,7 +133,10 @@ fn page(
     let texts = MEMBERS.map(|name| (name, text(name)));
     let pairs: Vec<(&str, Option<&str>)> =
         texts.iter().map(|(name, text)| (*name, Some(text.as_str()))).collect();
+    let (theme, _) = Theme::read(shown);
     ThemePage {
+        accents: accents(&theme),
+        logo: theme.logo,
         form,
         fonts: fonts(),
         preview: filtered(&base, &pairs),
@@ -142,7 +170,9 @@ async fn update_theme(desk: InEnvironment, form: Form) -> Answer {
     let environment = desk.hub.get_environment(&desk.actor).await?;
     let typed = members(|name| form.has(name).then(|| form.raw(name)));
     if form.has("preview") {
-        return Ok(framing(desk.show(&page(&desk, &environment, form.view(), &typed))));
+        let (_, wrong) = Theme::read(&typed);
+        let form = wrong.iter().fold(form.view(), |form, error| form.with_error(error.name, error.message));
+        return Ok(framing(desk.show(&page(&desk, &environment, form, &typed))));
     }
     // What the hub does not know in a theme is the embedder's own.
     let mut theme = environment.settings.theme.clone();
@@ -256,6 +286,8 @@ impl DashboardPage for ThemePage {
             environment: "production".to_owned(),
             form: form.with("font", "system"),
             fonts: fonts(),
+            accents: accents(&Theme { accent: Colour::parse("#ff7a59"), ..Theme::default() }),
+            logo: may_edit.then(|| "data:image/png;base64,iVBORw0KGgo=".to_owned()),
             preview: Url::ThemePreview("production").to_string(),
             preview_base: Url::ThemePreview("production").to_string(),
             usual_name: "acme".to_owned(),

@@ -16,6 +16,7 @@ use crate::oauth::exchange::{self, CodeGrant};
 use crate::oauth::{Cause, ClientAuth, Pkce, TokenError, new_state};
 use crate::provider::{CodeChallenge, Definition, Values};
 use crate::service::audit::Target;
+use crate::service::connectors::Lack;
 use crate::service::{Error, Hub};
 
 const AGENT: &str = concat!("vouchsafe/", env!("CARGO_PKG_VERSION"));
@@ -151,19 +152,28 @@ impl Hub {
 }
 
 fn settings(connector: &Connector, definition: &Definition) -> TestStep {
-    if Hub::ensure_complete(connector, definition, "").is_ok() {
+    let lacks = Hub::lacks_in_settings(connector, definition);
+    if lacks.is_empty() {
         return TestStep::new(TestPart::Settings, Finding::Good, "Everything that is needed is there.");
     }
-    let given =
-        |name: &String| connector.variables.contains_key(name) || connector.secret_variables.contains(name);
-    let fields = definition.connector_fields().into_iter();
-    let mut missing: Vec<String> =
-        fields.filter(|field| field.required && !given(&field.name)).map(|field| field.label).collect();
-    if Hub::working_methods(connector, definition).is_empty() {
-        missing.insert(0, "the client ID".to_owned());
+    let missing: Vec<&str> = lacks.iter().map(named).collect();
+    let missing = missing.join(", ");
+    if Hub::ensure_complete(connector, definition, "").is_err() {
+        let detail = format!("Missing: {missing}. Nobody can connect without.");
+        return TestStep::new(TestPart::Settings, Finding::Bad, detail);
     }
-    let detail = format!("Missing: {}. Nobody can connect without.", missing.join(", "));
-    TestStep::new(TestPart::Settings, Finding::Bad, detail)
+    // An app may know a client as a public one, and other ways in may work.
+    let detail = format!("Missing: {missing}. Most apps let nobody sign in without.");
+    TestStep::new(TestPart::Settings, Finding::Unsure, detail)
+}
+
+fn named(lack: &Lack) -> &str {
+    match lack {
+        Lack::Definition => "the definition",
+        Lack::ClientId => "the client ID",
+        Lack::ClientSecret => "the client secret",
+        Lack::Setting(name) | Lack::Secret(name, _) => name,
+    }
 }
 
 fn asked_of_users(name: &str) -> String {

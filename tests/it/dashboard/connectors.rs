@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use vouchsafe::demo::fake::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, QUILLPOST};
 use vouchsafe_entity::kind::WorkspaceState;
 
+use crate::api::secrets::masked;
 use crate::support::app::{PARTNER, TestApp};
 
 const CONNECTORS: &str = "/dashboard/production/connectors";
@@ -68,7 +69,7 @@ async fn a_connector_is_set_up_and_its_test_says_whether_the_app_knows_the_clien
     let owner = app.as_owner().await;
     app.as_key().put("/connectors/fernhill", &json!({"provider": FERNHILL})).await.ok(201);
     let test = format!("{FERN}/test");
-    owner.get(FERN).await.page(200, "Not set up");
+    owner.get(FERN).await.page(200, "Client ID missing");
     owner.post(&test, &[]).await.page(200, "Missing: the client ID");
 
     owner.post(FERN, &form("a-wrong-secret", &[])).await.leads_to(FERN);
@@ -96,6 +97,49 @@ async fn a_connector_is_set_up_and_its_test_says_whether_the_app_knows_the_clien
     let log = app.as_key().get("/audit-events?action=connector.test").await.ok(200);
     let results: Vec<_> = log["data"].as_array().unwrap().iter().map(|one| one["result"].clone()).collect();
     assert_eq!(results, ["ok", "failed", "failed"]);
+}
+
+#[tokio::test]
+async fn what_a_connector_lacks_is_its_state_with_the_step_that_mends_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    let overview = "/dashboard/production/overview";
+    let told = async |word: &str, step: &str| {
+        for page in [CONNECTORS, FERN, overview] {
+            let shown = owner.get(page).await;
+            shown.page(200, word);
+            shown.page(200, step);
+        }
+    };
+    let put = async |body: Value, status| app.as_key().put("/connectors/fernhill", &body).await.ok(status);
+    put(json!({"provider": FERNHILL}), 201).await;
+    told("Client ID missing", "Make an OAuth client at Fernhill").await;
+    put(json!({"provider": FERNHILL, "clientId": "mine"}), 200).await;
+    told("Client secret missing", "Enter the secret of your client at Fernhill").await;
+
+    app.secret(&masked("FERN")).await;
+    put(json!({"provider": FERNHILL, "clientId": "mine", "clientSecret": "$Secret{FERN}"}), 200).await;
+    for page in [CONNECTORS, FERN, overview] {
+        let shown = owner.get(page).await;
+        assert!(
+            !shown.html.contains("Client secret missing") && !shown.html.contains("is not set up"),
+            "{page}"
+        );
+    }
+    app.as_key().act("/secrets/FERN/deactivate").await.ok(200);
+    told("Secret switched off", "Switch the secret FERN on").await;
+    owner.get(FERN).await.page(200, "href=\"/dashboard/production/secret/FERN\"");
+    // How a secret stands is told to nobody who sees names alone.
+    for page in [CONNECTORS, FERN, overview] {
+        assert!(!viewer.get(page).await.html.contains("Secret switched off"), "{page}");
+    }
+    app.as_key().delete("/secrets/FERN?force=true").await.ok(200);
+    told("Secret missing", "Create the secret FERN").await;
+    // What is switched off on purpose needs nobody's attention.
+    owner.post(&format!("{FERN}/disable"), &[]).await.leads_to(FERN);
+    assert!(!owner.get(overview).await.html.contains("is not set up"));
+    owner.get(CONNECTORS).await.page(200, "Switched off");
 }
 
 #[tokio::test]

@@ -44,7 +44,10 @@ async fn an_invitation_ends_after_a_week_and_can_be_taken_back() {
     let back = invite("back@acme.test").await;
     let page = owner.get("/dashboard/members").await;
     let id = page.between("/dashboard/invitations/", "/withdraw");
-    owner.post(&format!("/dashboard/invitations/{id}/withdraw"), &[]).await.leads_to("/dashboard/members");
+    let withdraw = format!("/dashboard/invitations/{id}/withdraw");
+    owner.get(&withdraw).await.page(200, "Take back the invitation of back@acme.test?");
+    owner.post(&withdraw, &[]).await.leads_to("/dashboard/members");
+    owner.get(&withdraw).await.page(404, "Not found");
     let visitor = Browser::new(&app, "back@acme.test");
     visitor.get(&back).await.page(400, "This link is over");
     let late = invite("late@acme.test").await;

@@ -65,6 +65,7 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/dashboard/members/{member}", HIDDEN),
     ("GET", "/dashboard/members/{member}/remove", HIDDEN),
     ("POST", "/dashboard/members/{member}/remove", HIDDEN),
+    ("GET", "/dashboard/invitations/{invitation}/withdraw", HIDDEN),
     ("POST", "/dashboard/invitations/{invitation}/withdraw", HIDDEN),
     ("GET", "/dashboard/{environment}", Members),
     ("GET", "/dashboard/{environment}/overview", Members),

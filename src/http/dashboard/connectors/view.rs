@@ -5,7 +5,8 @@ use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 
 use super::form::field_name;
-use super::{COUNTED, Found, credentials};
+use super::state::{Missing, mark, sample_lacks, step_of_mark};
+use super::{COUNTED, Found, Lacks, credentials};
 use crate::domain::page::Page;
 use crate::domain::role::Action;
 use crate::http::connect::page::Connector as App;
@@ -34,6 +35,8 @@ struct Row {
     app: App,
     /// `good`, `warning`, `danger` or `neutral`, with its word.
     mark: (&'static str, &'static str),
+    /// What to do about it.
+    step: Option<String>,
     methods: Vec<&'static str>,
     credentials: String,
     changed: Option<Moment>,
@@ -48,6 +51,7 @@ pub(in crate::http::dashboard) struct ConnectorPage {
     app: App,
     provider: String,
     mark: (&'static str, &'static str),
+    missing: Vec<Missing>,
     failing: Option<Moment>,
     /// Whether the definition of its provider is loaded.
     defined: bool,
@@ -117,18 +121,6 @@ const fn method_word(method: Method) -> &'static str {
     }
 }
 
-const fn mark(view: &ConnectorView) -> (&'static str, &'static str) {
-    if !view.connector.enabled {
-        ("neutral", "Switched off")
-    } else if view.connector.failing.is_some() {
-        ("danger", "Refused by the app")
-    } else if view.complete {
-        ("good", "On")
-    } else {
-        ("warning", "Not set up")
-    }
-}
-
 /// A count that stopped after [`COUNTED`], as people read it.
 fn counted(count: i64) -> String {
     if count > i64::from(COUNTED) { format!("{COUNTED}+") } else { count.to_string() }
@@ -147,13 +139,13 @@ fn app(desk: &InEnvironment, view: &ConnectorView) -> App {
 }
 
 impl ConnectorsPage {
-    pub(super) fn of(desk: &InEnvironment, found: &Page<ConnectorView>, first: bool) -> Self {
+    pub(super) fn of(desk: &InEnvironment, found: &Page<ConnectorView>, lacks: &Lacks, first: bool) -> Self {
         let now = desk.hub.now();
         let next = |cursor: &String| format!("{}?cursor={cursor}", Url::Connectors(&desk.environment));
         Self {
             first,
             next: found.next_cursor.as_ref().map(next),
-            connectors: found.items.iter().map(|view| row(desk, view, now)).collect(),
+            connectors: found.items.iter().map(|view| row(desk, view, lacks, now)).collect(),
             catalogue: Url::Catalogue(&desk.environment).to_string(),
             may_configure: desk.desk.who.may(Action::ConfigureConnectors),
             hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
@@ -162,10 +154,13 @@ impl ConnectorsPage {
     }
 }
 
-fn row(desk: &InEnvironment, view: &ConnectorView, now: Millis) -> Row {
+fn row(desk: &InEnvironment, view: &ConnectorView, lacks: &Lacks, now: Millis) -> Row {
+    let app = app(desk, view);
+    let lacks = lacks.get(&view.connector.id).map_or(&[][..], Vec::as_slice);
     Row {
-        app: app(desk, view),
-        mark: mark(view),
+        mark: mark(&view.connector, lacks),
+        step: step_of_mark(&view.connector, lacks, &app.name),
+        app,
         methods: method_words(&view.methods),
         credentials: counted(view.credentials),
         changed: view.connector.updated_at.map(|at| Moment::new(at, now)),
@@ -213,16 +208,18 @@ impl ConnectorPage {
         form: FormView,
         steps: Option<Vec<TestStep>>,
     ) -> Self {
-        let Found { view, definition, integrations } = found;
+        let Found { view, definition, integrations, lacks } = found;
+        let app = app(desk, &view);
         let (environment, key) = (desk.environment.as_str(), view.connector.key.as_str());
         let methods = definition.iter().flat_map(|one| one.methods().iter().copied());
         let linked = integrations
             .into_iter()
             .map(|one| (one.name, Url::Integration(environment, &one.slug).to_string()));
         Self {
-            app: app(desk, &view),
+            mark: mark(&view.connector, &lacks),
+            missing: Missing::all(environment, &lacks, &app.name),
+            app,
             provider: view.connector.provider.clone(),
-            mark: mark(&view),
             failing: view.connector.failing.map(|failing| Moment::new(failing.since, desk.hub.now())),
             defined: definition.is_some(),
             documentation: definition.as_ref().map(|one| one.documentation().to_owned()),
@@ -260,9 +257,10 @@ impl DashboardPage for ConnectorsPage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let now = Millis(1_893_456_000_000);
-        let row = |name: &str, mark, credentials: i64| Row {
+        let row = |name: &str, mark: (&'static str, &'static str), credentials: i64| Row {
             app: sample_app(name),
             mark,
+            step: (mark.0 == "warning").then(|| format!("Make an OAuth client at {name} and enter its ID.")),
             methods: vec!["Sign-in", "API key"],
             credentials: counted(credentials),
             changed: Some(Moment::new(now.plus_seconds(-credentials * 3_600), now)),
@@ -281,7 +279,11 @@ impl DashboardPage for ConnectorsPage {
             vec![
                 row("HubSpot", ("good", "On"), 412),
                 row("Slack", ("danger", "Refused by the app"), 7),
-                row("Consolidated Freight & Customs Brokerage <International>", ("warning", "Not set up"), 0),
+                row(
+                    "Consolidated Freight & Customs Brokerage <International>",
+                    ("warning", "Client ID missing"),
+                    0,
+                ),
                 row("OpenAI", ("neutral", "Switched off"), 1),
             ]
         };
@@ -326,6 +328,7 @@ impl DashboardPage for ConnectorPage {
             app: sample_app("HubSpot"),
             provider: "northwind".to_owned(),
             mark,
+            missing: Vec::new(),
             failing: None,
             defined: true,
             documentation: Some("https://developers.hubspot.com/docs".to_owned()),
@@ -372,9 +375,11 @@ impl DashboardPage for ConnectorPage {
             methods: Vec::new(),
             fields: Vec::new(),
             integrations: Vec::new(),
-            ..page(("warning", "Not set up"), 2)
+            ..page(("warning", "Definition missing"), 2)
         };
+        let lacking = Self { missing: sample_lacks(), ..page(("warning", "Client secret missing"), 2) };
         vec![
+            ("lacking", lacking),
             ("owner", page(on, 2)),
             ("tested", Self { steps: Some(sample_steps()), ..page(on, 2) }),
             ("refused", Self { form: refused, ..page(on, 2) }),

@@ -31,6 +31,8 @@ async fn a_masked_value_is_shown_after_a_proof_and_is_audited() {
     owner.get(&reveal).await.page(200, "written to the audit log");
     let shown = owner.post(&reveal, &[]).await;
     shown.page(200, VALUE);
+    shown.page(200, "data-seconds=\"15\"");
+    shown.page(200, "data-hide>Hide</a>");
     assert_eq!(shown.headers["refresh"], format!("15; url={}", one("K")));
     assert_eq!(shown.headers["cache-control"], "no-store");
     let as_data = owner.post_for_data(&reveal).await;
