@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod commands;
+mod data_key;
 mod demo;
 mod doctor;
 #[cfg(feature = "failpoints")]
@@ -84,6 +85,9 @@ enum Command {
     /// Make master keys, and replace one
     #[command(subcommand, name = "master-key")]
     MasterKey(MasterKeys),
+    /// Replace the keys that seal what is in the database
+    #[command(subcommand, name = "data-key")]
+    DataKey(data_key::DataKeys),
 }
 
 #[derive(Debug, Subcommand)]
@@ -358,6 +362,11 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
             #[cfg(feature = "failpoints")]
             faults::Faults::of(env).arm()?;
             block_on(commands::rewrap(&quiet()?))
+        }
+        Command::DataKey(data_key::DataKeys::Rotate { place, revoke }) => {
+            #[cfg(feature = "failpoints")]
+            faults::Faults::of(env).arm()?;
+            block_on(data_key::rotate(&quiet()?, &place, revoke))
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod check;
 pub mod connect;
 pub mod connectors;
 pub mod credentials;
+pub mod data_key;
 pub mod definitions;
 pub mod environment;
 pub mod error;
@@ -126,6 +127,8 @@ pub struct Hub {
     call_limits: limits::CallLimits,
     visit_limits: connect::VisitLimits,
     keys: keys::KeyCache,
+    /// The data keys as they were when they were read last.
+    keys_read: Mutex<Option<store::data_key::Stamp>>,
     environments: Recent<EnvironmentId, (Environment, Tenant)>,
     connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
@@ -174,6 +177,7 @@ impl Hub {
             call_limits: limits::CallLimits::new(),
             visit_limits: connect::VisitLimits::default(),
             keys: keys::KeyCache::new(),
+            keys_read: Mutex::default(),
             environments: Recent::default(),
             connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),

@@ -26,6 +26,7 @@ pub mod member;
 pub mod member_session;
 pub mod refresh;
 pub mod revocation;
+pub mod sealed;
 pub mod secret;
 pub mod secret_reference;
 pub mod session;

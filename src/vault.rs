@@ -12,6 +12,7 @@ pub use envelope::{OpenError, Place, Unopened};
 pub use keyring::{Keyring, UnknownKey};
 pub use master::{MasterKey, MasterKeyError, MasterKeys};
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -45,15 +46,18 @@ pub enum SealError {
     /// The cipher refused, which it does only beyond 64 GiB.
     #[error("the cipher refused")]
     Cipher,
+    /// The data key has sealed as often as it may (`security.md`, section 4).
+    #[error("the data key has sealed as often as it may")]
+    Spent,
 }
 
-/// Why a data key could not be wrapped anew.
+/// Why a data key could not be wrapped anew, or a value not sealed anew.
 #[derive(Debug, thiserror::Error)]
 pub enum RewrapError {
-    /// None of the master keys opens it.
+    /// None of the master keys, or not the key that it names, opens it.
     #[error(transparent)]
     Open(#[from] Unopened),
-    /// It can't be wrapped.
+    /// It can't be wrapped or sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
 }
@@ -64,7 +68,7 @@ impl Vault {
         Self { master, ring: Keyring::default(), random }
     }
 
-    /// Makes a data key for `owner`, wraps it and knows it from now on. The caller stores what is returned.
+    /// Makes a data key for `owner` and wraps it. The caller stores what is returned, and installs it once it lasts.
     ///
     /// # Errors
     /// [`SealError::Cipher`].
@@ -88,11 +92,14 @@ impl Vault {
         })
     }
 
-    /// Opens a wrapped data key and keeps it.
+    /// Opens a wrapped data key and keeps it. One that is open already only takes over whether it still seals.
     ///
     /// # Errors
     /// [`OpenError`], where no master key at hand opens it.
     pub fn install(&self, wrapped: &WrappedKey) -> Result<(), OpenError> {
+        if self.ring.has(wrapped) {
+            return Ok(());
+        }
         let key = self.master.unwrap(wrapped)?;
         self.ring.add(wrapped, key);
         Ok(())
@@ -131,6 +138,23 @@ impl Vault {
         Ok(Some(again))
     }
 
+    /// Forgets the data keys that only open, except `kept`: they were destroyed.
+    pub fn forget_retired(&self, kept: &HashSet<DataKeyId>) {
+        self.ring.forget_retired(kept);
+    }
+
+    /// The data keys whose counted sealings run out: each is to be counted a block more.
+    pub fn running_out(&self) -> Vec<DataKeyId> {
+        self.ring.running_out()
+    }
+
+    /// A block more was counted for a data key, `sealings` in all. At the limit it seals no more.
+    pub fn counted(&self, key: DataKeyId, sealings: i64) {
+        if let Ok(key) = self.ring.by_id(key) {
+            key.tally().counted(sealings);
+        }
+    }
+
     /// Whether the data key that sealed `sealed` is known here.
     pub fn knows(&self, sealed: &Sealed) -> bool {
         envelope::key_id(sealed).is_ok_and(|id| self.ring.by_id(id).is_ok())
@@ -141,9 +165,36 @@ impl Vault {
     /// # Errors
     /// [`SealError`].
     pub fn seal<T: Serialize>(&self, place: &Place<'_>, value: &T) -> Result<Sealed, SealError> {
-        let key = self.ring.current(place.owner(), KeyPurpose::Records).map_err(|_| SealError::NoKey)?;
         let plain = envelope::pad(serde_json::to_vec(value).map_err(SealError::Encode)?);
-        envelope::seal(&key, place, &plain, self.random.as_ref())
+        self.seal_padded(place, &plain)
+    }
+
+    /// The same value at the same place, sealed under the present data key.
+    ///
+    /// # Errors
+    /// [`RewrapError`].
+    pub fn reseal(&self, place: &Place<'_>, sealed: &Sealed) -> Result<Sealed, RewrapError> {
+        let opened = envelope::key_id(sealed)
+            .and_then(|id| self.ring.by_id(id).map_err(OpenError::from))
+            .and_then(|key| envelope::open(&key, place, sealed));
+        let shut = |why| Unopened::at(place, sealed, why);
+        let plain = opened.map_err(shut)?;
+        let anew = self.seal_padded(place, &plain)?;
+        // It is all there is of the value soon, so it is read back.
+        let key = envelope::key_id(&anew).and_then(|id| self.ring.by_id(id).map_err(OpenError::from));
+        let again = key.and_then(|key| envelope::open(&key, place, &anew)).map_err(shut)?;
+        if *again != *plain {
+            return Err(shut(OpenError::Content).into());
+        }
+        Ok(anew)
+    }
+
+    fn seal_padded(&self, place: &Place<'_>, plain: &[u8]) -> Result<Sealed, SealError> {
+        let key = self.ring.current(place.owner(), KeyPurpose::Records).map_err(|_| SealError::NoKey)?;
+        if !key.tally().seal() {
+            return Err(SealError::Spent);
+        }
+        envelope::seal(&key, place, plain, self.random.as_ref())
     }
 
     /// Opens what was sealed for the row at `place`.

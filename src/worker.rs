@@ -20,6 +20,8 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
     spawn(&tracker, hub, "write last uses of secrets", Duration::from_secs(10), Hub::flush_secret_uses);
     spawn(&tracker, hub, "write last uses of keys", Duration::from_secs(10), Hub::flush_key_uses);
+    spawn(&tracker, hub, "see which data keys there are", Duration::from_secs(1), Hub::review_keys);
+    spawn(&tracker, hub, "replace data keys", Duration::from_mins(1), Hub::replace_keys);
     spawn(&tracker, hub, "tell apps of revocations", Duration::from_secs(1), Hub::work_off_revocations);
     spawn(&tracker, hub, "see whose the database is", Duration::from_secs(3), Hub::review_adoption);
     spawn(&tracker, hub, "purge", Duration::from_hours(1), Hub::purge);

@@ -23,6 +23,7 @@ pub mod connector;
 pub mod credential;
 pub mod credential_token;
 pub mod data_key;
+pub mod data_key_use;
 pub mod delivery;
 pub mod environment;
 pub mod event;

@@ -7,6 +7,9 @@ use sea_orm::DeriveValueType;
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
+    /// Where the id of the data key stands.
+    pub const KEY_ID: std::ops::Range<usize> = 2..18;
+
     /// Takes bytes that a vault sealed.
     pub const fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)

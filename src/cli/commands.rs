@@ -78,12 +78,12 @@ pub(super) fn no_database() -> CliError {
     CliError::Said("there is no database here yet; `vouchsafe serve` makes one".to_owned())
 }
 
-async fn hub(config: &Config) -> Result<App, CliError> {
+pub(super) async fn hub(config: &Config) -> Result<App, CliError> {
     Ok(app::offline(config).await?)
 }
 
 /// A refusal in words, where `missing` says what is not there.
-fn said(error: Error, missing: &str) -> CliError {
+pub(super) fn said(error: Error, missing: &str) -> CliError {
     match error {
         Error::NotFound => CliError::Said(missing.to_owned()),
         error => failed(error),

@@ -5,7 +5,8 @@ use serde::de::IgnoredAny;
 
 use super::{Error, Hub};
 use crate::store;
-use crate::store::backup::{SealedColumn, SealedValue};
+use crate::store::backup::SealedValue;
+use crate::store::sealed::SealedColumn;
 use crate::vault::{OpenError, Place};
 
 /// Values that are read together.

@@ -63,14 +63,14 @@ impl Hub {
         self.load_keys().await
     }
 
-    /// Opens the data keys that are not open yet.
+    /// Opens the data keys that are not open yet, and forgets those that were destroyed.
     ///
     /// # Errors
     /// [`Error::Store`], and [`super::Code::KeyUnavailable`] where none of the master keys opens one.
     pub async fn load_keys(&self) -> Result<(), Error> {
-        for key in store::data_key::all(&self.store).await? {
-            self.open_key(&key)?;
-        }
+        let keys = store::data_key::all(&self.store).await?;
+        keys.iter().try_for_each(|key| self.open_key(key))?;
+        self.vault.forget_retired(&keys.iter().map(|key| key.id).collect());
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Hub {
         keys.iter().try_for_each(|key| self.open_key(key))
     }
 
-    fn open_key(&self, key: &WrappedKey) -> Result<(), Error> {
+    pub(super) fn open_key(&self, key: &WrappedKey) -> Result<(), Error> {
         self.vault.install(key).map_err(|why| Unopened::key(key, why).into())
     }
 }

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 use vouchsafe_entity::sealed::Sealed;
 
+use super::sealed::{COLUMNS, SealedColumn};
 use super::{Reads, Store, StoreError, statement};
 
 /// Writes all that lasts at this moment into the empty file at `path`, while others write on.
@@ -31,97 +32,6 @@ pub async fn unsettled(db: &impl Reads) -> Result<i64, StoreError> {
     let row = connection.query_one_raw(statement(connection, sql, [])).await?;
     Ok(row.map(|row| row.try_get("", "unsettled")).transpose()?.unwrap_or(0))
 }
-
-/// A column of sealed values, and what each of them is bound to beside workspace and environment. The expressions are
-/// of the table `t`.
-#[derive(Debug)]
-pub struct SealedColumn {
-    /// The table.
-    pub table: &'static str,
-    /// The column.
-    column: &'static str,
-    /// The column that the seal names.
-    pub bound: &'static str,
-    /// The row's id.
-    row: &'static str,
-    /// The grant.
-    epoch: &'static str,
-    /// The version.
-    version: &'static str,
-    /// The oldest version that a value here may have.
-    oldest: &'static str,
-    /// Whether the workspace's key seals it.
-    of_workspace: bool,
-}
-
-impl SealedColumn {
-    /// A column `sealed` of an environment's rows, which never change their version.
-    const fn of(table: &'static str) -> Self {
-        Self {
-            table,
-            column: "sealed",
-            bound: "sealed",
-            row: "t.id",
-            epoch: "0",
-            version: "0",
-            oldest: "0",
-            of_workspace: false,
-        }
-    }
-
-    const fn versioned(table: &'static str) -> Self {
-        Self { version: "t.version", oldest: "t.version", ..Self::of(table) }
-    }
-
-    const fn column(self, column: &'static str) -> Self {
-        Self { column, bound: column, ..self }
-    }
-
-    const fn row(self, row: &'static str) -> Self {
-        Self { row, ..self }
-    }
-
-    const fn of_workspace(self) -> Self {
-        Self { of_workspace: true, ..self }
-    }
-}
-
-/// A flow that came back and holds a grant, as `store::flow` tells it from one that is on its way.
-const HOLDS_A_GRANT: &str = "CASE WHEN t.state_hash IS NULL AND t.binding IS NOT NULL THEN 1 ELSE 0 END";
-
-const TOKENS: SealedColumn = SealedColumn {
-    row: "t.credential_id",
-    epoch: "t.grant_epoch",
-    version: "t.token_version",
-    oldest: "t.token_version",
-    ..SealedColumn::of("credential_token")
-};
-
-/// Every one there is.
-static COLUMNS: [SealedColumn; 16] = [
-    TOKENS,
-    // Of the version before; answers that took a refused one's place since came between.
-    SealedColumn {
-        version: "t.token_version - 1",
-        oldest: "MAX(t.token_version - 16, 0)",
-        ..TOKENS.column("prev_sealed")
-    },
-    SealedColumn { epoch: "t.grant_epoch", ..SealedColumn::of("orphan_token") },
-    SealedColumn::versioned("connector"),
-    SealedColumn::versioned("secret").of_workspace(),
-    SealedColumn::versioned("webhook_endpoint"),
-    SealedColumn::of("event"),
-    SealedColumn::of("delivery").column("sealed_answer"),
-    SealedColumn::of("mail"),
-    SealedColumn::of("revocation_job"),
-    SealedColumn { version: HOLDS_A_GRANT, oldest: HOLDS_A_GRANT, ..SealedColumn::of("flow") },
-    SealedColumn::of("connect_ticket").row("t.hash"),
-    SealedColumn::of("connect_result").column("sealed_code").row("t.session_id || '/' || t.connector"),
-    SealedColumn::of("idempotent_answer").row("t.key_hash"),
-    SealedColumn::of("member").column("totp").of_workspace(),
-    // A seed is taken over as it is.
-    SealedColumn { column: "totp_next", ..SealedColumn::of("member").column("totp").of_workspace() },
-];
 
 const BLOBS: &str = "SELECT m.name || '.' || p.name AS name FROM sqlite_master m, pragma_table_info(m.name) p \
     WHERE m.type = 'table' AND p.type LIKE '%blob%'";

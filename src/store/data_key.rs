@@ -1,11 +1,16 @@
-//! Wrapped data keys.
+//! Wrapped data keys, and what each has done.
+
+use std::collections::HashMap;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, Set};
 use vouchsafe_entity::data_key::{ActiveModel, Column, Entity, Model};
+use vouchsafe_entity::data_key_use;
+use vouchsafe_entity::id::DataKeyId;
+use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx};
-use crate::domain::data_key::{KeyOwner, WrappedKey};
+use super::{Reads, Sql, StoreError, Tx, statement};
+use crate::domain::data_key::{KeyOwner, KeyUse, WrappedKey};
 
 /// Rows of one statement.
 const AT_ONCE: usize = 500;
@@ -88,4 +93,88 @@ pub async fn of_owner(db: &impl Reads, owner: KeyOwner) -> Result<Vec<WrappedKey
         .all(db.connection())
         .await?;
     rows.into_iter().map(wrapped).collect()
+}
+
+/// What is another whenever a data key came, was replaced or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    keys: i64,
+    retired: i64,
+    newest: i64,
+}
+
+/// The stamp of all data keys; cheaper than they are.
+pub async fn stamp(db: &impl Reads) -> Result<Stamp, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) AS keys, COUNT(retired_at) AS retired, \
+        COALESCE(MAX(created_at), 0) AS newest FROM data_key";
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, SQL, [])).await?;
+    let Some(row) = row else { return Ok(Stamp { keys: 0, retired: 0, newest: 0 }) };
+    Ok(Stamp {
+        keys: row.try_get("", "keys")?,
+        retired: row.try_get("", "retired")?,
+        newest: row.try_get("", "newest")?,
+    })
+}
+
+/// From `now` on these only open.
+pub async fn retire(tx: &Tx, ids: &[DataKeyId], now: Millis) -> Result<(), StoreError> {
+    Entity::update_many()
+        .set(ActiveModel { retired_at: Set(Some(now)), ..Default::default() })
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Forgets a data key for good; false where it is gone.
+pub async fn delete(tx: &Tx, id: DataKeyId) -> Result<bool, StoreError> {
+    Ok(Entity::delete_by_id(id).exec(tx.connection()).await?.rows_affected == 1)
+}
+
+/// What data keys have done; one that has done nothing yet is not there.
+pub async fn uses(db: &impl Reads) -> Result<HashMap<DataKeyId, KeyUse>, StoreError> {
+    let rows = data_key_use::Entity::find().all(db.connection()).await?;
+    let done = |row: &data_key_use::Model| KeyUse { sealings: row.sealings, emptied_at: row.emptied_at };
+    Ok(rows.iter().map(|row| (row.id, done(row))).collect())
+}
+
+/// Counts `more` sealings for each of the data keys before they happen; how many each has now.
+pub async fn count(tx: &Tx, ids: &[DataKeyId], more: i64) -> Result<Vec<(DataKeyId, i64)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::default();
+    let more = sql.bind(more);
+    let ids: Vec<String> = ids.iter().map(|id| sql.bind(*id)).collect();
+    // In one order, so that replicas never wait for each other in a circle.
+    sql.text = format!(
+        "INSERT INTO data_key_use (id, sealings) SELECT id, CAST({more} AS BIGINT) FROM data_key WHERE id IN ({}) \
+         ORDER BY id ON CONFLICT (id) DO UPDATE SET sealings = data_key_use.sealings + excluded.sealings \
+         RETURNING id, sealings",
+        ids.join(", ")
+    );
+    let connection = tx.connection();
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "id")?, row.try_get("", "sealings")?))).collect()
+}
+
+/// Notes since when nothing is sealed under data keys that are there; none = something is.
+pub async fn note_emptied(tx: &Tx, ids: &[DataKeyId], since: Option<Millis>) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = ids.iter().map(|id| data_key_use::ActiveModel {
+        id: Set(*id),
+        sealings: Set(0),
+        emptied_at: Set(since),
+    });
+    let replace = OnConflict::column(data_key_use::Column::Id)
+        .update_column(data_key_use::Column::EmptiedAt)
+        .to_owned();
+    data_key_use::Entity::insert_many(rows)
+        .on_conflict(replace)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
 }

@@ -14,7 +14,7 @@ use crate::random::Random;
 
 const VERSION: u8 = 1;
 const AES_256_GCM: u8 = 1;
-const KEY_ID: std::ops::Range<usize> = 2..18;
+const KEY_ID: std::ops::Range<usize> = Sealed::KEY_ID;
 const NONCE: std::ops::Range<usize> = 18..30;
 const TAG: usize = 16;
 const BLOCK: usize = 256;

@@ -108,6 +108,38 @@ fn what_does_not_open_says_where_it_stands_and_not_what_it_is() {
     assert_eq!((cut.data_key, cut.why), (None, OpenError::Length));
 }
 
+#[test]
+fn a_value_is_sealed_anew_once_its_key_was_replaced_and_opens_as_long_as_that_is_there() {
+    let own = vault();
+    let owner = KeyOwner::Environment(EnvironmentId::new(Uuid::from_u128(2)));
+    let (old, new) = (DataKeyId::new(Uuid::from_u128(3)), DataKeyId::new(Uuid::from_u128(4)));
+    let here = place("cred_1", 4);
+    let key_of = |sealed: &Sealed| envelope::key_id(sealed).unwrap();
+    let before = own.seal(&here, &"hunter2").unwrap();
+    own.install(&own.make_key(new, owner, KeyPurpose::Records, Millis(1)).unwrap()).unwrap();
+    assert_eq!(key_of(&own.seal(&here, &"a").unwrap()), old, "the new one is made known first");
+
+    let made = own.make_key(old, owner, KeyPurpose::Records, Millis(0)).unwrap();
+    let bytes: [u8; 32] = own.ring.by_id(old).unwrap().bytes().try_into().unwrap();
+    own.ring.add(&WrappedKey { retired_at: Some(Millis(2)), ..made }, Zeroizing::new(bytes));
+    let refused = |vault: &Vault, place: &Place<'_>| {
+        assert!(matches!(vault.reseal(place, &before), Err(RewrapError::Open(_))), "{place:?}");
+    };
+    refused(&own, &place("cred_2", 4));
+    // It has another key of the same name.
+    refused(&vault(), &here);
+    let anew = own.reseal(&here, &before).unwrap();
+    assert_eq!((key_of(&anew), anew.as_bytes().len()), (new, before.as_bytes().len()));
+    for sealed in [&before, &anew] {
+        assert_eq!(own.open::<String>(&here, sealed).unwrap(), "hunter2");
+    }
+
+    own.forget_retired(&HashSet::from([old, new]));
+    assert!(own.knows(&before));
+    own.forget_retired(&HashSet::new());
+    assert!(!own.knows(&before) && own.knows(&anew), "one that seals is never forgotten");
+}
+
 /// Wycheproof: what a cipher has to give for a key, a nonce and associated data, and tags that it has to refuse.
 #[test]
 fn s5_the_cipher_does_as_the_66_vectors_say() {

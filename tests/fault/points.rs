@@ -1,4 +1,4 @@
-//! The failure points, each once, in the order in which a refresh, a delivery or a new master key reaches them.
+//! The failure points, each once, in the order in which a refresh, a delivery or a new key reaches them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -45,8 +45,14 @@ pub(crate) const SENT: &str = "webhook::sent";
 pub(crate) const WRAPPED: &str = "rewrap::wrapped";
 pub(crate) const REWRAPPED: &str = "rewrap::committed";
 
+/// Another data key is there and seals nothing yet; it seals; values are sealed anew, and that is not committed.
+pub(crate) const MADE: &str = "rekey::made";
+pub(crate) const SWITCHED: &str = "rekey::switched";
+pub(crate) const RESEALED: &str = "rekey::resealed";
+
 fn names() -> impl Iterator<Item = &'static str> {
-    POINTS.into_iter().map(|(name, _)| name).chain([CLAIMED, SENT, WRAPPED, REWRAPPED])
+    let others = [CLAIMED, SENT, WRAPPED, REWRAPPED, MADE, SWITCHED, RESEALED];
+    POINTS.into_iter().map(|(name, _)| name).chain(others)
 }
 
 #[test]
@@ -72,7 +78,8 @@ fn read(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 fn is_a_point(text: &str) -> bool {
-    text.split_once("::").is_some_and(|(module, _)| matches!(module, "refresh" | "webhook" | "rewrap"))
+    text.split_once("::")
+        .is_some_and(|(module, _)| matches!(module, "refresh" | "webhook" | "rewrap" | "rekey"))
 }
 
 #[test]

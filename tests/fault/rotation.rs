@@ -1,5 +1,6 @@
-//! S17: another master key is put around the data keys while a hub serves what they sealed, and the command that does it
-//! is killed. No read fails, the command does the rest when it is run again, and the old key can go.
+//! S17: another master key is put around the data keys, and another data key takes the place of one, while a hub serves
+//! what they sealed, and the command that does it is killed. No read fails, the command does the rest when it is run
+//! again, and the old key can go.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Output;
@@ -11,7 +12,7 @@ use tokio::task::JoinHandle;
 use vouchsafe::random::SystemRandom;
 use vouchsafe::vault::MasterKey;
 
-use crate::points::{REWRAPPED, WRAPPED};
+use crate::points::{MADE, RESEALED, REWRAPPED, SWITCHED, WRAPPED};
 use crate::scale::times;
 use crate::stage::{Asker, Place, Replica, Stage, Typed};
 
@@ -31,11 +32,11 @@ async fn s17_a_master_key_is_replaced_under_load_by_a_command_that_is_killed() {
         let load = Load::begin(&replica, &typed);
         // The second point is only reached where the first kill left something to do.
         for point in [WRAPPED, REWRAPPED] {
-            let killed = rewrap(&stage, &format!("{point}=kill")).await;
+            let killed = run(&stage, &REWRAP, &format!("{point}=kill")).await;
             assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
             kills += 1;
         }
-        let done = rewrap(&stage, "").await;
+        let done = run(&stage, &REWRAP, "").await;
         let said = String::from_utf8_lossy(&done.stdout);
         assert!(
             said.starts_with("0 data keys were wrapped anew") && said.contains(" 7 were already"),
@@ -55,9 +56,38 @@ async fn s17_a_master_key_is_replaced_under_load_by_a_command_that_is_killed() {
     println!("S17: {} rows, killed {kills} times, {reads} reads meanwhile, 0 failed", typed.len());
 }
 
-/// Runs the command with a failure point.
-async fn rewrap(stage: &Stage, point: &str) -> Output {
-    let mut command = stage.command("a", &["master-key", "rewrap"]);
+#[tokio::test(flavor = "multi_thread")]
+async fn s17_a_data_key_is_replaced_under_load_by_a_command_that_is_killed() {
+    let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
+    let typed = stage.hand_over("a", times(1_000, 100_000)).await;
+    let replica = stage.start("a").await;
+    let load = Load::begin(&replica, &typed);
+    // Made, and sealing nothing; sealing; half of the values sealed anew, and the rest not.
+    let points = [format!("{MADE}=kill"), format!("{SWITCHED}=kill"), format!("{RESEALED}=kill@2")];
+    for point in &points {
+        let killed = run(&stage, &ROTATE, point).await;
+        assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
+    }
+    let done = run(&stage, &ROTATE, "").await;
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains("none is left"), "{done:?}");
+    assert!(said.contains("was made before"), "one key was made in all: {said}");
+    let reads = load.end().await;
+    assert!(reads > READERS, "{reads} reads are no load");
+    replica.hub.stop().await;
+    let replica = stage.start("a").await;
+    let asker = replica.asker();
+    stream::iter(&typed).for_each_concurrent(2 * READERS, |one| read(&asker, one)).await;
+    replica.hub.stop().await;
+    println!("S17: {} rows, killed {} times, {reads} reads meanwhile, 0 failed", typed.len(), points.len());
+}
+
+const REWRAP: [&str; 2] = ["master-key", "rewrap"];
+const ROTATE: [&str; 4] = ["data-key", "rotate", "--environment", "production"];
+
+/// Runs a command with a failure point.
+async fn run(stage: &Stage, arguments: &[&str], point: &str) -> Output {
+    let mut command = stage.command("a", arguments);
     command.env("VOUCHSAFE_FAILPOINTS", point);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }

@@ -4,6 +4,7 @@ mod adopt;
 mod audit;
 mod backup;
 mod commands;
+mod data_key;
 mod doctor;
 mod flood;
 mod logs;

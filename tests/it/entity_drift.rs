@@ -53,7 +53,7 @@ async fn entities(database: &DatabaseConnection) -> BTreeMap<String, Columns> {
     ask_all!(
         activity adoption api_key audit_batch audit_closing audit_event audit_removal audit_unsealed
         connect_attempt connect_result connect_session connect_ticket connector credential
-        credential_token data_key delivery environment event expiry_warning flow idempotent_answer
+        credential_token data_key data_key_use delivery environment event expiry_warning flow idempotent_answer
         integration invitation mail member member_session orphan_token provider_definition
         provider_pause refresh_failure revocation_job secret secret_environment secret_reference
         sign_in_bucket spent_token user webhook_endpoint workspace

@@ -7,6 +7,7 @@ mod audit_outside;
 mod authorization_code;
 mod compat;
 mod control_plane;
+mod data_key;
 mod discovered;
 mod expiry;
 mod header_values;

@@ -7,9 +7,11 @@ use std::collections::hash_map::Entry;
 use vouchsafe_entity::id::{ConnectorId, CredentialId};
 use vouchsafe_entity::kind::{BrokenCause, Method};
 
+use super::CredentialQuery;
 use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
+use crate::domain::page::PageRequest;
 use crate::domain::revocation::Remains;
 use crate::domain::role::Action;
 use crate::service::audit::Target;
@@ -69,6 +71,32 @@ impl Hub {
         match self.end(actor, id, Ended::Deleted, First::Worker).await {
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Revokes every credential of the actor's environment that holds something, and leaves it to the worker to tell the
+    /// apps; how many. What somebody began and has not finished ends by itself.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn revoke_all(&self, actor: &Actor) -> Result<u64, Error> {
+        self.permit(actor, Action::ManageCredentials).await?;
+        let mut page = PageRequest { limit: PAGE, after: None };
+        let mut revoked = 0;
+        loop {
+            let found = self.list_credentials(actor, CredentialQuery::default(), &page).await?;
+            for credential in found.items.iter().filter(|one| one.token.sealed.is_some()) {
+                // Each by itself: none waits for another, and those that are done stay so.
+                match self.end(actor, credential.id, Ended::Revoked, First::Worker).await {
+                    Ok(_) => revoked += 1,
+                    Err(Error::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            page.after = found.next_key();
+            if page.after.is_none() {
+                return Ok(revoked);
+            }
         }
     }
 

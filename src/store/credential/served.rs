@@ -41,7 +41,7 @@ type Columns = (
 
 /// Rows kept at once.
 const MOST: u64 = 10_000;
-/// Commands run beside the hub write too, though nothing of credentials that are served.
+/// Commands run beside the hub write too, of credentials that are served only where all of an environment are revoked.
 const AGE: Duration = Duration::from_secs(5);
 
 /// Rows read lately, each with the moment at which it was so.

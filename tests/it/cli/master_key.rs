@@ -29,7 +29,7 @@ fn database_bytes(home: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-fn new_key(home: &Path) -> String {
+pub(super) fn new_key(home: &Path) -> String {
     say(home, &["master-key", "generate"]).ok().trim().to_owned()
 }
 
@@ -71,14 +71,14 @@ async fn another_key_is_refused_with_both_fingerprints_and_no_write() {
 }
 
 /// The master keys of a hub, the current one first.
-fn give(home: &Path, keys: &[&str]) {
+pub(super) fn give(home: &Path, keys: &[&str]) {
     let file = home.join("keys");
     std::fs::write(&file, keys.join(",")).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// A command of a hub that was given its master keys.
-fn with_keys(fresh: &Fresh, arguments: &[&str]) -> Command {
+pub(super) fn with_keys(fresh: &Fresh, arguments: &[&str]) -> Command {
     let mut command = vouchsafe(fresh.folder.path(), arguments);
     command
         .env("VOUCHSAFE_DATABASE_URL", &fresh.url)

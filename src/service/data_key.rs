@@ -1,0 +1,308 @@
+//! Another data key in the place of one (`security.md`, section 4): it is made known to every hub, then it seals, then
+//! what the one before sealed is sealed anew, and at last that one is destroyed. Each step can be repeated, so that any
+//! hub does what a command left undone.
+//!
+//! It must not know what lies in the values.
+
+mod reseal;
+
+pub use reseal::Resealed;
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use vouchsafe_entity::id::{DataKeyId, EnvironmentId, WorkspaceId};
+use vouchsafe_entity::millis::Millis;
+
+use super::audit::Target;
+use super::steps::Steps;
+use super::{Error, Hub};
+use crate::domain::actor::{Actor, Author};
+use crate::domain::audit::AuditEvent;
+use crate::domain::data_key::{BLOCK, KeyOwner, KeyPurpose, KeyUse, RecordKeys, SETTLED_AFTER, WrappedKey};
+use crate::failpoint::failpoint;
+use crate::store;
+
+/// Hubs look each second which data keys there are; after so long all that are at work know a new one.
+const KNOWN_AFTER: Duration = Duration::from_secs(3);
+
+/// Why a data key is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Somebody asked for it. What was begun and is not finished goes on instead.
+    Asked,
+    /// Somebody else may know it.
+    Compromise,
+    /// It has sealed much, or is old.
+    Worn,
+}
+
+impl Occasion {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Asked => "asked for",
+            Self::Compromise => "after a compromise",
+            Self::Worn => "by age or number of sealings",
+        }
+    }
+}
+
+/// A data key that takes the place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// The new one.
+    pub key: DataKeyId,
+    /// Whether this was begun before.
+    pub goes_on: bool,
+}
+
+/// Whose rows data keys seal.
+#[derive(Clone, Copy, Debug)]
+struct Holder {
+    owner: KeyOwner,
+    workspace: WorkspaceId,
+    environment: Option<EnvironmentId>,
+}
+
+impl Holder {
+    fn of(actor: &Actor) -> Self {
+        Self {
+            owner: KeyOwner::Environment(actor.environment()),
+            workspace: actor.workspace(),
+            environment: Some(actor.environment()),
+        }
+    }
+}
+
+impl Hub {
+    /// Counts sealings before they happen, and takes over which data keys came, were replaced or went.
+    ///
+    /// # Errors
+    /// [`Error::Store`], and [`super::Code::KeyUnavailable`] where none of the master keys opens one.
+    pub async fn review_keys(&self) -> Result<(), Error> {
+        self.count_sealings().await?;
+        let stamp = store::data_key::stamp(&self.store).await?;
+        let read = *self.keys_read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read != Some(stamp) {
+            self.load_keys().await?;
+            *self.keys_read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
+        }
+        Ok(())
+    }
+
+    /// Counts a block of sealings for each data key whose last one runs out.
+    async fn count_sealings(&self) -> Result<(), Error> {
+        let keys = self.vault.running_out();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let tx = self.store.begin_record().await?;
+        let counted = store::data_key::count(&tx, &keys, BLOCK).await?;
+        tx.commit().await?;
+        for (key, sealings) in counted {
+            self.vault.counted(key, sealings);
+        }
+        Ok(())
+    }
+
+    /// Makes a data key that is to take the place of that of the actor's environment. It seals nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn begin_key_rotation(&self, actor: &Actor, why: Occasion) -> Result<Replacement, Error> {
+        let begun = self.make_next_key(&actor.author, Holder::of(actor), why).await?;
+        begun.ok_or(Error::internal("a data key that was asked for was not made"))
+    }
+
+    /// Lets the new data key of the actor's environment seal, once every hub has had the time to know it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn switch_data_key(&self, actor: &Actor) -> Result<(), Error> {
+        let owner = KeyOwner::Environment(actor.environment());
+        if RecordKeys::of(store::data_key::of_owner(&self.store, owner).await?).next().is_none() {
+            return Ok(());
+        }
+        tokio::time::sleep(KNOWN_AFTER).await;
+        self.switch_key(owner).await
+    }
+
+    /// Seals anew what the data keys before sealed in the actor's environment. After each batch `told` hears how many
+    /// values that were.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn reseal_environment(
+        &self,
+        actor: &Actor,
+        told: impl FnMut(u64) + Send,
+    ) -> Result<Resealed, Error> {
+        self.reseal(Holder::of(actor), told).await
+    }
+
+    /// Replaces data keys that are worn, does what is left of replacing others, and destroys those that nothing needs any
+    /// more.
+    ///
+    /// # Errors
+    /// The first; the keys of others had their turn unless the database is away.
+    pub async fn replace_keys(&self) -> Result<(), Error> {
+        let mut owned: HashMap<KeyOwner, Vec<WrappedKey>> = HashMap::new();
+        for key in store::data_key::all(&self.store).await? {
+            if key.purpose == KeyPurpose::Records {
+                owned.entry(key.owner).or_default().push(key);
+            }
+        }
+        let uses = store::data_key::uses(&self.store).await?;
+        let mut steps = Steps::default();
+        for (owner, keys) in owned {
+            if !self.closing.is_cancelled() {
+                steps.pass(self.go_on_replacing(owner, &RecordKeys::of(keys), &uses).await)?;
+            }
+        }
+        steps.end()
+    }
+
+    async fn go_on_replacing(
+        &self,
+        owner: KeyOwner,
+        keys: &RecordKeys,
+        uses: &HashMap<DataKeyId, KeyUse>,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let used = |key: &WrappedKey| uses.get(&key.id).copied().unwrap_or_default();
+        let settled = |at: Millis| now.since(at) >= SETTLED_AFTER;
+        let Some(current) = keys.current() else { return Ok(()) };
+        if let Some(next) = keys.next() {
+            return if settled(next.created_at) { self.switch_key(owner).await } else { Ok(()) };
+        }
+        let worn = used(current).is_worn(current.created_at, now);
+        // Before, a hub that stood still may yet write what it sealed.
+        let unfinished = keys
+            .retired()
+            .filter(|key| used(key).emptied_at.is_none() && key.retired_at.is_some_and(settled))
+            .map(|key| key.id);
+        let unfinished: Vec<_> = unfinished.collect();
+        let over: Vec<_> = keys.retired().filter(|key| used(key).is_over(now)).map(|key| key.id).collect();
+        if !worn && unfinished.is_empty() && over.is_empty() {
+            return Ok(());
+        }
+        let Some(holder) = self.holder(owner).await? else { return Ok(()) };
+        if worn {
+            self.make_next_key(&Author::Hub, holder, Occasion::Worn).await?;
+        }
+        if !unfinished.is_empty() && !self.reseal(holder, |_| ()).await?.left {
+            let tx = self.store.begin_record().await?;
+            store::data_key::note_emptied(&tx, &unfinished, Some(self.now())).await?;
+            tx.commit().await?;
+        }
+        if !over.is_empty() {
+            self.destroy_keys(holder, current.id, &over).await?;
+        }
+        Ok(())
+    }
+
+    /// None where the owner is gone.
+    async fn holder(&self, owner: KeyOwner) -> Result<Option<Holder>, Error> {
+        match owner {
+            KeyOwner::Hub => Ok(None),
+            KeyOwner::Workspace(workspace) => Ok(Some(Holder { owner, workspace, environment: None })),
+            KeyOwner::Environment(id) => match self.environment_of(id).await {
+                Ok(found) => Ok(Some(Holder { owner, workspace: found.1.workspace, environment: Some(id) })),
+                Err(Error::NotFound) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// A data key that is to take the place of another; none where that is worn no more.
+    async fn make_next_key(
+        &self,
+        author: &Author,
+        holder: Holder,
+        why: Occasion,
+    ) -> Result<Option<Replacement>, Error> {
+        let now = self.now();
+        let tx = self.store.begin().await?;
+        let keys = RecordKeys::of(store::data_key::lock(&tx, holder.owner).await?);
+        let current = keys.current().ok_or(Error::internal("no data key to replace"))?;
+        if let Some(next) = keys.next() {
+            return Ok(Some(Replacement { key: next.id, goes_on: true }));
+        }
+        let uses = store::data_key::uses(&tx).await?;
+        let used = |key: &WrappedKey| uses.get(&key.id).copied().unwrap_or_default();
+        if why == Occasion::Asked && keys.retired().any(|key| used(key).emptied_at.is_none()) {
+            return Ok(Some(Replacement { key: current.id, goes_on: true }));
+        }
+        // Another hub may have been quicker.
+        if why == Occasion::Worn && !used(current).is_worn(current.created_at, now) {
+            return Ok(None);
+        }
+        let id = DataKeyId::new(self.ids.next());
+        let next = self.vault.make_key(id, holder.owner, KeyPurpose::Records, keys.moment(now))?;
+        store::data_key::insert(&tx, &next).await?;
+        let reason = format!("in the place of {}, {}", current.id, why.words());
+        self.insert_audit(&tx, &[self.key_event(author, holder, "data_key.rotate", id, Some(reason))])
+            .await?;
+        tx.commit().await?;
+        self.open_key(&next)?;
+        failpoint!("rekey::made");
+        Ok(Some(Replacement { key: id, goes_on: false }))
+    }
+
+    /// From now on the youngest data key of `owner` seals, and the others only open.
+    async fn switch_key(&self, owner: KeyOwner) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        let keys = RecordKeys::of(store::data_key::lock(&tx, owner).await?);
+        if let Some(next) = keys.next() {
+            store::data_key::retire(&tx, &keys.before(next.id), self.now()).await?;
+            tx.commit().await?;
+            failpoint!("rekey::switched");
+        }
+        self.load_keys().await
+    }
+
+    /// Destroys data keys that were replaced, if really nothing is sealed under them any more.
+    async fn destroy_keys(
+        &self,
+        holder: Holder,
+        current: DataKeyId,
+        over: &[DataKeyId],
+    ) -> Result<(), Error> {
+        if self.has_old(holder, current).await? {
+            let tx = self.store.begin_record().await?;
+            store::data_key::note_emptied(&tx, over, None).await?;
+            return Ok(tx.commit().await?);
+        }
+        let mut events = Vec::new();
+        let tx = self.store.begin().await?;
+        for key in over {
+            // Another hub may have been quicker.
+            if store::data_key::delete(&tx, *key).await? {
+                events.push(self.key_event(&Author::Hub, holder, "data_key.destroy", *key, None));
+            }
+        }
+        if !events.is_empty() {
+            self.insert_audit(&tx, &events).await?;
+        }
+        tx.commit().await?;
+        self.note_wiped();
+        self.load_keys().await
+    }
+
+    fn key_event(
+        &self,
+        author: &Author,
+        holder: Holder,
+        action: &'static str,
+        key: DataKeyId,
+        reason: Option<String>,
+    ) -> AuditEvent {
+        AuditEvent {
+            workspace: Some(holder.workspace),
+            environment: holder.environment,
+            actor_type: author.kind().into(),
+            ..self.own_event(action, Target::new("data_key", key), reason)
+        }
+    }
+}
