@@ -33,6 +33,7 @@ mod references;
 pub mod refresh;
 mod revocation;
 pub mod secrets;
+pub mod shape;
 mod steps;
 pub mod sweep;
 pub mod tokens;
