@@ -86,17 +86,17 @@ pub(super) async fn export(config: &Config, asked: &Export) -> Result<(), CliErr
         done.credentials,
         written.bytes
     ))?;
-    for (count, why) in [
-        (done.ended, "have ended or were never confirmed and are not in it"),
-        (done.shut, "can't be opened here and are not in it; the log says which"),
+    for (count, what) in [
+        (done.ended, "others have ended, were never confirmed or need what is gone, and are not in it"),
+        (done.shut, "others can't be opened here and are not in it; the log says which"),
         (
             done.unsettled,
-            "were being refreshed, or their app's answer lies in the token journal: what the file holds of them may \
-             be spent",
+            "credentials were being refreshed, or their app's answer lies in the token journal: what the file holds \
+             of them may be spent",
         ),
     ] {
         if count > 0 {
-            tell(format!("{count} secrets or credentials {why}"))?;
+            tell(format!("{count} {what}"))?;
         }
     }
     tell(format!(

@@ -12,6 +12,7 @@ use std::io;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use vouchsafe_entity::id::CredentialId;
+use vouchsafe_entity::json::Need;
 use zeroize::Zeroizing;
 
 use super::audit::Target;
@@ -58,7 +59,8 @@ pub struct Exported {
     pub users: usize,
     /// Credentials.
     pub credentials: usize,
-    /// Secrets and credentials that have ended or were never confirmed: left out.
+    /// Secrets and credentials that have ended or were never confirmed, and integrations whose connectors are all
+    /// gone: left out.
     pub ended: usize,
     /// What could not be opened: left out.
     pub shut: usize,
@@ -180,8 +182,18 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         loop {
             let found = store::integration::list(&self.hub.store, self.actor.environment(), &page).await?;
             page.after = found.next_key();
-            for integration in &found.items {
-                self.line(&Written::Integration(integration.into()))?;
+            let needs = found.items.iter().flat_map(|integration| &integration.connectors);
+            let keys: Vec<String> = needs.map(|need| need.connector.clone()).collect();
+            let known = self.hub.connectors_named(self.actor, &keys).await?;
+            let is_known = |need: &Need| known.iter().any(|connector| connector.key == need.connector);
+            for mut integration in found.items {
+                // A connector may be deleted while something needs it; an import takes none that is not there.
+                integration.connectors.retain(is_known);
+                if integration.connectors.is_empty() {
+                    self.done.ended += 1;
+                    continue;
+                }
+                self.line(&Written::Integration((&integration).into()))?;
                 self.done.integrations += 1;
             }
             if page.after.is_none() {
