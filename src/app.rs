@@ -7,6 +7,7 @@ mod keys;
 mod lock;
 mod memory;
 mod serve;
+pub mod transfer;
 
 pub use doctor::{Finding, Health, causes, examine};
 pub use keys::{CheckedKey, KeyError};

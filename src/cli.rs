@@ -11,6 +11,7 @@ mod doctor;
 mod faults;
 mod providers;
 mod serve;
+mod transfer;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 use vouchsafe_entity::kind::WorkspaceState;
 
 use crate::app::backup::BackupError;
+use crate::app::transfer::TransferError;
 use crate::app::{BuildError, ServeError};
 use crate::config::{Config, ConfigError};
 use crate::telemetry::TelemetryError;
@@ -82,6 +84,12 @@ enum Command {
     Backup(backup::Backup),
     /// The same as `backup restore`
     Restore(backup::CopyFile),
+    /// Write an environment into a sealed file, for another hub
+    #[command(after_long_help = transfer::ON_EXPORT)]
+    Export(transfer::Export),
+    /// Take in an environment that was exported, or what another hub has
+    #[command(after_long_help = transfer::ON_IMPORT)]
+    Import(transfer::Import),
     /// Make master keys, and replace one
     #[command(subcommand, name = "master-key")]
     MasterKey(MasterKeys),
@@ -245,6 +253,8 @@ enum CliError {
     #[error(transparent)]
     Backup(#[from] BackupError),
     #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
     Demo(#[from] crate::demo::DemoError),
     #[error("{0}")]
     Said(String),
@@ -273,6 +283,7 @@ impl CliError {
             Self::Serve(error) => error.exit_code(),
             Self::Found(_, code) => *code,
             Self::Backup(error) => error.exit_code(),
+            Self::Transfer(error) => error.exit_code(),
             Self::Demo(_) | Self::Said(_) | Self::Runtime(_) | Self::Output(_) | Self::Silent => FAILURE,
         }
     }
@@ -357,6 +368,8 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
         Command::Audit(Audit::Verify { heads }) => block_on(audit::verify(&quiet()?, &heads)),
         Command::Backup(asked) => block_on(backup::run(&quiet()?, asked)),
         Command::Restore(copy) => block_on(backup::restore(&quiet()?, &copy)),
+        Command::Export(asked) => block_on(transfer::export(&quiet()?, &asked)),
+        Command::Import(asked) => block_on(transfer::import(&quiet()?, &asked)),
         Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
         Command::MasterKey(MasterKeys::Rewrap) => {
             #[cfg(feature = "failpoints")]

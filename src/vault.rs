@@ -4,11 +4,16 @@
 //! It knows neither SQL nor HTTP: wrapped keys are handed to it, sealed values are handed back.
 
 mod envelope;
+mod export;
 mod keyring;
 mod master;
 mod signing;
 
 pub use envelope::{OpenError, Place, Unopened};
+pub use export::{
+    EXPORT_HEADER, ExportFault, ExportKey, ExportOpener, ExportSealer, FRAME_CONTENT, FRAME_HEAD, FrameHead,
+    NoExportKey,
+};
 pub use keyring::{Keyring, UnknownKey};
 pub use master::{MasterKey, MasterKeyError, MasterKeys};
 

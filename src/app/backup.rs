@@ -1,7 +1,7 @@
 //! Copies of the embedded database: made while a hub runs, looked through, brought back. A copy holds ciphertext alone:
 //! the master key, the file that says which instance this is and the journal of new tokens stay where they are.
 
-mod place;
+pub(super) mod place;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

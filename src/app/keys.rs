@@ -204,18 +204,34 @@ fn named(error: KeyError) -> KeyError {
 }
 
 fn read(path: &Path) -> Result<MasterKeys, KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(failed)?;
+    let text = read_private(path).map_err(|unread| match unread {
+        Unread::Failed(source) => KeyError::File { path: path.to_owned(), source },
+        Unread::Open => KeyError::Readable(path.to_owned()),
+    })?;
+    Ok(MasterKeys::parse(&text)?)
+}
+
+/// Why a file of a key was not read.
+pub(super) enum Unread {
+    /// It can't be.
+    Failed(std::io::Error),
+    /// Group or others may read it.
+    Open,
+}
+
+/// The text of a file that nobody else may read.
+pub(super) fn read_private(path: &Path) -> Result<SecretString, Unread> {
+    let mut file = File::open(path).map_err(Unread::Failed)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
-            return Err(KeyError::Readable(path.to_owned()));
+        if file.metadata().map_err(Unread::Failed)?.permissions().mode() & 0o077 != 0 {
+            return Err(Unread::Open);
         }
     }
     let mut text = zeroize::Zeroizing::new(String::new());
-    file.read_to_string(&mut text).map_err(failed)?;
-    Ok(MasterKeys::parse(&SecretString::from(text.as_str()))?)
+    file.read_to_string(&mut text).map_err(Unread::Failed)?;
+    Ok(SecretString::from(text.as_str()))
 }
 
 fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {

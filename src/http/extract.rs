@@ -7,7 +7,6 @@ mod caller;
 mod object;
 mod path;
 mod query;
-mod serde_error;
 
 pub(super) use body::{JsonBody, NoBody, parse, read_body};
 pub use caller::client_address;
@@ -19,4 +18,3 @@ pub(super) use caller::{
 pub(super) use object::Object;
 pub(super) use path::{InPath, Segment};
 pub(super) use query::{Flag, Listing, NoFilter, NoQuery, Query};
-pub(super) use serde_error::shaped;

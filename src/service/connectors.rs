@@ -8,6 +8,7 @@ mod test;
 
 pub use lacks::{Lack, Unusable};
 pub use put::NewConnector;
+pub(super) use put::ensure_placed;
 pub use test::{Finding, TestPart, TestStep};
 
 use std::collections::HashMap;
@@ -96,7 +97,17 @@ impl Hub {
         actor: &Actor,
         keys: &[String],
     ) -> Result<Vec<Connector>, Error> {
-        let mut found = store::connector::by_keys(&self.store, actor.environment(), keys).await?;
+        self.connectors_in(&self.store, actor, keys).await
+    }
+
+    /// The same, asked of `db`.
+    pub(super) async fn connectors_in(
+        &self,
+        db: &impl store::Reads,
+        actor: &Actor,
+        keys: &[String],
+    ) -> Result<Vec<Connector>, Error> {
+        let mut found = store::connector::by_keys(db, actor.environment(), keys).await?;
         for key in keys {
             if !found.iter().any(|connector| connector.key == *key) {
                 found.extend(self.default_connector(actor, key));

@@ -3,12 +3,13 @@
 use vouchsafe_entity::id::{CredentialId, IntegrationId};
 use vouchsafe_entity::json::Need;
 use vouchsafe_entity::kind::Status;
+use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
 use super::validate::Checker;
 use super::{Error, Hub};
 use crate::domain::actor::Actor;
-use crate::domain::connector::is_key;
+use crate::domain::connector::{Connector, is_key};
 use crate::domain::credential::Credential;
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
@@ -48,6 +49,48 @@ pub struct NeedState {
     pub missing_scopes: Vec<String>,
 }
 
+impl NewIntegration {
+    /// The keys of the connectors that it needs.
+    pub(super) fn connector_keys(&self) -> Vec<String> {
+        self.connectors.iter().map(|need| need.connector.clone()).collect()
+    }
+
+    /// What is wrong with it, where `known` are those of its connectors that are there.
+    pub(super) fn check(&self, slug: &str, known: &[Connector]) -> Result<(), Error> {
+        let mut checker = Checker::default();
+        let message = "A slug has a-z, 0-9 and single dashes, at most 64.";
+        checker.ensure(is_key(slug), "/slug", "invalid_format", message);
+        checker.text("/name", &self.name, 200);
+        checker.optional_text("/description", self.description.as_deref(), 2_000);
+        let needs = &self.connectors;
+        let fits = (1..=50).contains(&needs.len());
+        checker.ensure(fits, "/connectors", "invalid_length", "Name 1 to 50 connectors.");
+        for (at, need) in needs.iter().enumerate() {
+            let base = format!("/connectors/{at}");
+            if !known.iter().any(|connector| connector.key == need.connector) {
+                let message = "There is no such connector in this environment.";
+                checker.add(format!("{base}/connector"), "unknown", message);
+            } else if needs[..at].iter().any(|other| other.connector == need.connector) {
+                checker.add(format!("{base}/connector"), "repeated", "This connector is named twice.");
+            }
+            checker.words(&format!("{base}/scopes"), &need.scopes, 200);
+        }
+        checker.finish()
+    }
+
+    pub(super) fn into_integration(self, id: IntegrationId, slug: &str, now: Millis) -> Integration {
+        Integration {
+            id,
+            slug: slug.to_owned(),
+            name: self.name,
+            description: self.description,
+            connectors: self.connectors,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 impl Hub {
     /// Makes or replaces an integration; true where it is new.
     ///
@@ -60,31 +103,15 @@ impl Hub {
         new: NewIntegration,
     ) -> Result<(Integration, bool), Error> {
         self.permit(actor, Action::EditIntegrations).await?;
-        let mut checker = Checker::default();
-        checker.ensure(
-            is_key(slug),
-            "/slug",
-            "invalid_format",
-            "A slug has a-z, 0-9 and single dashes, at most 64.",
-        );
-        checker.text("/name", &new.name, 200);
-        checker.optional_text("/description", new.description.as_deref(), 2_000);
-        self.check_needs(actor, &new.connectors, &mut checker).await?;
-        checker.finish()?;
-
+        new.check(slug, &self.connectors_named(actor, &new.connector_keys()).await?)?;
         let environment = actor.environment();
         let now = self.now();
         let tx = self.store.begin().await?;
         let before = store::integration::by_slug(&tx, environment, slug).await?;
-        let integration = Integration {
-            id: before.as_ref().map_or_else(|| IntegrationId::new(self.ids.next()), |old| old.id),
-            slug: slug.to_owned(),
-            name: new.name,
-            description: new.description,
-            connectors: new.connectors,
-            created_at: before.as_ref().map_or(now, |old| old.created_at),
-            updated_at: now,
-        };
+        let mut integration = new.into_integration(IntegrationId::new(self.ids.next()), slug, now);
+        if let Some(before) = &before {
+            (integration.id, integration.created_at) = (before.id, before.created_at);
+        }
         store::integration::save(&tx, environment, &integration).await?;
         self.record(&tx, actor, "integration.put", Target::new("integration", slug), None).await?;
         tx.commit().await?;
@@ -115,28 +142,6 @@ impl Hub {
     /// [`super::Code::Forbidden`].
     pub async fn may_edit_integrations(&self, actor: &Actor) -> Result<(), Error> {
         self.permit(actor, Action::EditIntegrations).await
-    }
-
-    async fn check_needs(&self, actor: &Actor, needs: &[Need], checker: &mut Checker) -> Result<(), Error> {
-        checker.ensure(
-            (1..=50).contains(&needs.len()),
-            "/connectors",
-            "invalid_length",
-            "Name 1 to 50 connectors.",
-        );
-        let keys: Vec<String> = needs.iter().map(|need| need.connector.clone()).collect();
-        let known = self.connectors_named(actor, &keys).await?;
-        for (at, need) in needs.iter().enumerate() {
-            let base = format!("/connectors/{at}");
-            if !known.iter().any(|connector| connector.key == need.connector) {
-                let message = "There is no such connector in this environment.";
-                checker.add(format!("{base}/connector"), "unknown", message);
-            } else if needs[..at].iter().any(|other| other.connector == need.connector) {
-                checker.add(format!("{base}/connector"), "repeated", "This connector is named twice.");
-            }
-            checker.words(&format!("{base}/scopes"), &need.scopes, 200);
-        }
-        Ok(())
     }
 
     /// One integration.
@@ -228,10 +233,7 @@ pub(super) fn missing_scopes(need: &Need, credential: &Credential) -> Vec<String
 }
 
 /// The newest usable of several credentials, else the newest; they come newest first.
-pub(super) fn pick<'a>(
-    credentials: &[&'a Credential],
-    now: vouchsafe_entity::millis::Millis,
-) -> Option<&'a Credential> {
+pub(super) fn pick<'a>(credentials: &[&'a Credential], now: Millis) -> Option<&'a Credential> {
     let usable = credentials.iter().find(|c| c.health(now).status == Status::Active);
     usable.or(credentials.first()).copied()
 }

@@ -85,6 +85,11 @@ impl Material {
         values
     }
 
+    /// Names and values of the variables, in the open.
+    pub(super) fn exposed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))
+    }
+
     /// The variables alone.
     pub(super) fn into_values(self) -> BTreeMap<String, SecretString> {
         self.values

@@ -205,7 +205,7 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    fn seal_secret(&self, secret: &Secret, value: &SecretString) -> Result<Sealed, Error> {
+    pub(super) fn seal_secret(&self, secret: &Secret, value: &SecretString) -> Result<Sealed, Error> {
         let row = secret.id.to_string();
         Ok(self.vault.seal(&place(secret, &row), &value.expose_secret())?)
     }
@@ -253,7 +253,11 @@ impl Hub {
     }
 
     /// The days before an end at which one of `environments` wants to be told.
-    async fn warning_days(&self, db: &impl Reads, environments: &[EnvironmentId]) -> Result<Vec<u16>, Error> {
+    pub(super) async fn warning_days(
+        &self,
+        db: &impl Reads,
+        environments: &[EnvironmentId],
+    ) -> Result<Vec<u16>, Error> {
         let mut days = Vec::new();
         for id in environments {
             let (environment, _) = &*self.environment_in(db, *id).await?;

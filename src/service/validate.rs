@@ -1,5 +1,6 @@
 //! Rules that several nouns share: lengths, emptiness, ends.
 
+use chrono::DateTime;
 use serde_json::{Map, Value};
 use vouchsafe_entity::millis::Millis;
 
@@ -80,6 +81,22 @@ impl Checker {
                 None
             }
         }
+    }
+
+    /// A moment that is not in the future.
+    pub fn past(&mut self, pointer: &str, date: Option<&str>, now: Millis) -> Option<Millis> {
+        let at = self.moment(pointer, date)?;
+        self.ensure(at <= now, pointer, "in_future", "This may not lie in the future.");
+        Some(at)
+    }
+
+    /// A moment.
+    pub fn moment(&mut self, pointer: &str, date: Option<&str>) -> Option<Millis> {
+        let at = DateTime::parse_from_rfc3339(date?).map(|at| Millis::from(at.to_utc()));
+        if at.is_err() {
+            self.add(pointer, "invalid_date", "Write a time such as 2031-01-31T12:00:00Z.");
+        }
+        at.ok()
     }
 
     /// Notes what is wrong with the fields of the form that stands at `base`.

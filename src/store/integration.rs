@@ -40,6 +40,22 @@ pub async fn by_slug(
     Ok(found.map(Into::into))
 }
 
+/// Which of `slugs` are taken.
+pub async fn taken(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    slugs: &[&str],
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Slug)
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Slug.is_in(slugs.iter().copied()))
+        .into_tuple()
+        .all(db.connection())
+        .await?)
+}
+
 /// The integrations of an environment, by slug.
 pub async fn list(
     db: &impl Reads,

@@ -68,6 +68,36 @@ pub async fn by_username(
     Ok(found.map(Into::into))
 }
 
+/// Those of `usernames` that are there.
+pub async fn named(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    usernames: &[&str],
+) -> Result<Vec<User>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Username.is_in(usernames.iter().copied()))
+        .all(db.connection())
+        .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Which of `ids` are taken.
+pub async fn taken_ids(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    ids: &[UserId],
+) -> Result<Vec<UserId>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db.connection())
+        .await?)
+}
+
 /// Which of `usernames` are taken.
 pub async fn taken(
     db: &impl Reads,

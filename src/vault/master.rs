@@ -55,7 +55,7 @@ impl MasterKey {
         Self { label: label.to_owned(), key, fingerprint }
     }
 
-    fn parse(text: &str) -> Result<Self, MasterKeyError> {
+    pub(super) fn parse(text: &str) -> Result<Self, MasterKeyError> {
         let (label, encoded) = text.split_once(':').ok_or(MasterKeyError::Shape)?;
         if label.is_empty() || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
             return Err(MasterKeyError::Shape);
@@ -68,6 +68,10 @@ impl MasterKey {
             return Err(MasterKeyError::Weak(label.to_owned()));
         }
         Ok(Self::new(label, Zeroizing::new(key)))
+    }
+
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 
     /// The first eight bytes of HMAC(key, "fp"), in hex: names the key without telling it.
@@ -160,7 +164,7 @@ impl MasterKeys {
     }
 }
 
-fn cipher(master: &MasterKey) -> Aes256Gcm {
+pub(super) fn cipher(master: &MasterKey) -> Aes256Gcm {
     Aes256Gcm::new(&Key::<Aes256Gcm>::from(*master.key))
 }
 

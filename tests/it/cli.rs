@@ -12,3 +12,4 @@ mod master_key;
 mod postgres;
 mod serve;
 mod skew;
+mod transfer;

@@ -13,7 +13,7 @@ use crate::config::Config;
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// A file that can't be used.
-pub(super) fn unusable(path: &Path, source: io::Error) -> BackupError {
+pub(in crate::app) fn unusable(path: &Path, source: io::Error) -> BackupError {
     BackupError::File { path: path.to_owned(), source }
 }
 
@@ -23,7 +23,7 @@ pub(super) fn of_database(config: &Config, tool: &'static str) -> Result<PathBuf
 }
 
 /// Makes an empty file that nobody else reads, unless there is something.
-pub(super) fn reserve(path: &Path) -> Result<File, BackupError> {
+pub(in crate::app) fn reserve(path: &Path) -> Result<File, BackupError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -35,7 +35,7 @@ pub(super) fn reserve(path: &Path) -> Result<File, BackupError> {
 }
 
 /// Waits until a file and its name are on disk; gives its size.
-pub(super) fn sync(path: &Path) -> Result<u64, BackupError> {
+pub(in crate::app) fn sync(path: &Path) -> Result<u64, BackupError> {
     synced(path).map_err(|error| unusable(path, error))
 }
 
@@ -78,7 +78,7 @@ pub(super) fn clear(part: &Path) -> Result<(), BackupError> {
 }
 
 /// The same after a failure, as far as it can be done.
-pub(super) fn give_up(part: &Path) {
+pub(in crate::app) fn give_up(part: &Path) {
     if let Err(error) = clear(part) {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(path = %part.display(), error, "an unfinished file could not be removed");

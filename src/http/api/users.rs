@@ -68,7 +68,7 @@ type Placed<T> = Vec<(usize, T)>;
 fn shape(sent: &[Map<String, Value>]) -> (Placed<NewUser>, Placed<Violation>) {
     let (mut shaped, mut invalid) = (Vec::new(), Vec::new());
     for (at, user) in sent.iter().enumerate() {
-        match crate::http::extract::shaped::<UserIn>(user.clone()) {
+        match crate::service::shape::shaped::<UserIn>(user.clone()) {
             Ok(user) => shaped.push((at, user.into())),
             Err(violation) => invalid.push((at, violation)),
         }

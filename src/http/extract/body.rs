@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::object::Object;
-use super::serde_error::violation;
 use crate::http::{HttpState, Problem};
 use crate::service::Violation;
 use crate::service::error::escape;
+use crate::service::shape::violation;
 
 const LIMIT: usize = 1024 * 1024;
 /// So much more is read and thrown away, so that a caller who is still writing gets to read the refusal.

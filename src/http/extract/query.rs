@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::serde_error::shaped;
 use crate::domain::page::{InvalidPage, PageRequest};
 use crate::http::{HttpState, Problem};
 use crate::service::Violation;
 use crate::service::error::escape;
+use crate::service::shape::shaped;
 
 /// Parameters of the shape `T`, whose members are texts.
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);

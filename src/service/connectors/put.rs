@@ -102,33 +102,7 @@ impl Hub {
         let settled = self.is_settled(actor, before.as_ref(), &new).await?;
         let definition = self.checked_definition(key, &new, settled)?;
         self.check_references(actor, key, &new, &definition).await?;
-        let secrets = match &before {
-            Some(before) => self.open_connector(actor.tenant, before)?,
-            None => ConnectorSecrets::default(),
-        };
-        let (plain, secrets) = split_variables(&definition, &new, secrets)?;
-
-        let mut connector = Connector {
-            id: connector_id(actor.environment(), key),
-            key: key.to_owned(),
-            provider: new.provider,
-            enabled: new.enabled,
-            explicit: true,
-            methods: new.methods,
-            client_id: new.client_id.or_else(|| registered(before.as_ref(), &definition)),
-            has_client_secret: secrets.client_secret.is_some(),
-            scopes: new.scopes,
-            authorization_params: new.authorization_params,
-            variables: plain,
-            secret_variables: secrets.variables.keys().cloned().collect(),
-            sealed: None,
-            version: before.as_ref().map_or(1, |before| before.version + 1),
-            failing: before.as_ref().and_then(|before| before.failing),
-            created_at: before.as_ref().and_then(|before| before.created_at),
-            updated_at: None,
-        };
-        connector.sealed = self.seal_connector(actor.tenant, &connector, &secrets)?;
-        let references = placed_references(&connector, &secrets);
+        let (connector, references) = self.built_connector(actor, key, new, before.as_ref(), &definition)?;
 
         let tx = self.store.begin().await?;
         let there = store::connector::lock(&tx, actor.environment(), connector.id).await?;
@@ -151,6 +125,44 @@ impl Hub {
         Ok(Some(before.is_none_or(|before| !before.explicit)))
     }
 
+    /// The connector that `new` makes, in the place of `before`, with the references to secrets in it.
+    pub(in crate::service) fn built_connector(
+        &self,
+        actor: &Actor,
+        key: &str,
+        new: NewConnector,
+        before: Option<&Connector>,
+        definition: &Definition,
+    ) -> Result<(Connector, Vec<(String, String)>), Error> {
+        let secrets = match before {
+            Some(before) => self.open_connector(actor.tenant, before)?,
+            None => ConnectorSecrets::default(),
+        };
+        let (plain, secrets) = split_variables(definition, &new, secrets)?;
+        let mut connector = Connector {
+            id: connector_id(actor.environment(), key),
+            key: key.to_owned(),
+            provider: new.provider,
+            enabled: new.enabled,
+            explicit: true,
+            methods: new.methods,
+            client_id: new.client_id.or_else(|| registered(before, definition)),
+            has_client_secret: secrets.client_secret.is_some(),
+            scopes: new.scopes,
+            authorization_params: new.authorization_params,
+            variables: plain,
+            secret_variables: secrets.variables.keys().cloned().collect(),
+            sealed: None,
+            version: before.map_or(1, |before| before.version + 1),
+            failing: before.and_then(|before| before.failing),
+            created_at: before.and_then(|before| before.created_at),
+            updated_at: None,
+        };
+        connector.sealed = self.seal_connector(actor.tenant, &connector, &secrets)?;
+        let references = placed_references(&connector, &secrets);
+        Ok((connector, references))
+    }
+
     /// Whether the connector has another provider, and somebody relies on it.
     async fn is_settled(
         &self,
@@ -169,7 +181,8 @@ impl Hub {
         Ok(!counts.is_empty())
     }
 
-    fn checked_definition(
+    /// The definition of the provider of `new`, which fits it; or what is wrong.
+    pub(in crate::service) fn checked_definition(
         &self,
         key: &str,
         new: &NewConnector,
@@ -248,16 +261,10 @@ impl Hub {
         }
         let mut checker = Checker::default();
         for (name, text) in dynamic {
+            if note_misplaced(definition, name, &mut checker) {
+                continue;
+            }
             let pointer = format!("/variables/{name}");
-            if !definition.connector_fields().iter().any(|field| field.name == *name) {
-                checker.add(pointer, "unknown_field", "This field is not asked for.");
-                continue;
-            }
-            if definition.shows_variable(name) {
-                let message = "This value is seen by others than the app, so it can be no secret.";
-                checker.add(pointer, "reference_not_allowed", message);
-                continue;
-            }
             let value = self.checked_reference(actor, &connector, &pointer, &text.into()).await?;
             if let Err(error) = definition.check_value(name, value.expose_secret()) {
                 checker.add(pointer, error.code, error.message);
@@ -285,9 +292,36 @@ impl Hub {
     }
 }
 
+<<<<<<< HEAD
 /// A client that registered itself stays where none is given.
 fn registered(before: Option<&Connector>, definition: &Definition) -> Option<String> {
     before.filter(|_| definition.mcp().is_some())?.client_id.clone()
+=======
+/// Notes where the variable `name` can't have a reference to a secret; true where it was.
+fn note_misplaced(definition: &Definition, name: &str, checker: &mut Checker) -> bool {
+    let pointer = format!("/variables/{name}");
+    if !definition.connector_fields().iter().any(|field| field.name == *name) {
+        checker.add(pointer, "unknown_field", "This field is not asked for.");
+        return true;
+    }
+    if definition.shows_variable(name) {
+        let message = "This value is seen by others than the app, so it can be no secret.";
+        checker.add(pointer, "reference_not_allowed", message);
+        return true;
+    }
+    false
+}
+
+/// Refuses references where none can stand. Whether the secrets can be used now is not asked.
+pub(in crate::service) fn ensure_placed(new: &NewConnector, definition: &Definition) -> Result<(), Error> {
+    let mut checker = Checker::default();
+    for (name, value) in &new.variables {
+        if value.as_str().is_some_and(|text| is_dynamic(text.as_bytes())) {
+            note_misplaced(definition, name, &mut checker);
+        }
+    }
+    checker.finish()
+>>>>>>> export
 }
 
 /// Checks the variables of a connector and splits them into plain ones and secrets. Secret ones that were left out

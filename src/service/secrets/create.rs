@@ -1,6 +1,5 @@
 //! Making a secret: what is sent is checked, sealed under the workspace's key, and put into its environments.
 
-use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 use vouchsafe_entity::id::SecretId;
 use vouchsafe_entity::kind::{SecretType, Visibility};
@@ -82,7 +81,8 @@ impl Hub {
         Ok(view)
     }
 
-    fn checked_secret(
+    /// The secret that `new` describes, not yet sealed, and its end; or what is wrong with it.
+    pub(in crate::service) fn checked_secret(
         &self,
         actor: &Actor,
         new: &NewSecret,
@@ -99,7 +99,7 @@ impl Hub {
         checker.optional_text("/scopes", new.scopes.as_deref(), 4_000);
         checker.secret_scope(&new.scope);
         let allowed_hosts = checker.hosts(&new.allowed_hosts);
-        let issued_at = checker.issued(new.issued_at.as_deref(), now);
+        let issued_at = checker.past("/issuedAt", new.issued_at.as_deref(), now);
         let end = checker.end(new.expires_at.as_deref(), new.period.as_deref(), now);
         checker.finish()?;
         let name = match (&new.name, actor.author) {
@@ -176,21 +176,5 @@ impl Checker {
             }
         }
         patterns
-    }
-
-    /// A moment that is not in the future.
-    fn issued(&mut self, date: Option<&str>, now: Millis) -> Option<Millis> {
-        let date = date?;
-        match DateTime::parse_from_rfc3339(date).map(|at| Millis::from(at.to_utc())) {
-            Ok(at) if at <= now => Some(at),
-            Ok(_) => {
-                self.add("/issuedAt", "in_future", "This may not lie in the future.");
-                None
-            }
-            Err(_) => {
-                self.add("/issuedAt", "invalid_date", "Write a time such as 2031-01-31T12:00:00Z.");
-                None
-            }
-        }
     }
 }

@@ -93,6 +93,10 @@ impl Scene {
         say(self.home.path(), &["backup", copy]).ok();
         let verified = say(self.home.path(), &["backup", "verify", copy]).ok();
         assert!(verified.contains("is in order"), "{verified}");
+        let export = self.data().join("hub.export");
+        let export = export.to_str().unwrap();
+        let said = say(self.home.path(), &["export", "--environment", "production", "--to", export]);
+        said.ok();
     }
 
     pub(super) fn a_client_secret(&self) -> String {

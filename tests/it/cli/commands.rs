@@ -196,6 +196,8 @@ fn a_wrong_use_ends_with_2_and_help_with_0() {
         "migrate",
         "backup",
         "restore",
+        "export",
+        "import",
         "master-key",
     ] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");

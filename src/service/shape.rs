@@ -5,17 +5,20 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
-use crate::service::Violation;
-use crate::service::error::escape;
+use super::Violation;
+use super::error::escape;
 
-/// An object as a `T`, or what is wrong with it.
-pub(in crate::http) fn shaped<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Violation> {
+/// An object as a `T`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn shaped<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Violation> {
     serde_path_to_error::deserialize(Value::Object(object))
         .map_err(|error| violation(error.path(), &error.inner().to_string()))
 }
 
 /// The violation behind an error of shape at `path`.
-pub(super) fn violation(path: &Path, message: &str) -> Violation {
+pub fn violation(path: &Path, message: &str) -> Violation {
     let at = pointer(path);
     // The path leads to an unknown member; for one that is missing or there twice, to the object around it.
     if message.starts_with("unknown field `") {
