@@ -13,6 +13,7 @@ mod guesses;
 mod integrations;
 mod members;
 mod overview;
+mod problems;
 mod roles;
 mod secrets;
 mod settings;
