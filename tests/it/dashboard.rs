@@ -11,6 +11,7 @@ mod credentials;
 mod events;
 mod guesses;
 mod integrations;
+mod lists;
 mod members;
 mod overview;
 mod problems;
