@@ -12,7 +12,7 @@ use super::api::{
     sessions, users, webhooks,
 };
 use super::openapi::Described;
-use super::{HttpState, Problem, assets, compat, connect, dashboard, icons, idempotency, layers};
+use super::{HttpState, assets, compat, connect, dashboard, icons, idempotency, layers};
 
 /// The largest body that pages take; the API reads its own.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -114,7 +114,7 @@ pub fn router(state: HttpState) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(calls())
         .fallback(dashboard::nothing_here)
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .method_not_allowed_fallback(dashboard::other_methods)
         .layer(layers::Surround::new(state.clone()))
         .with_state(state)
 }

@@ -222,15 +222,14 @@ impl Hub {
         }))
     }
 
-    /// The keys of the first `limit` connectors that were PUT or have credentials.
+    /// The first `limit` connectors that were PUT or have credentials, by key: what a form offers.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn connector_keys(&self, actor: &Actor, limit: u64) -> Result<Vec<String>, Error> {
+    pub async fn first_connectors(&self, actor: &Actor, limit: u64) -> Result<Vec<Connector>, Error> {
         self.permit(actor, Action::ViewConnectors).await?;
         let page = PageRequest { limit, after: None };
-        let connectors = store::connector::list(&self.store, actor.environment(), &page).await?;
-        Ok(connectors.items.into_iter().map(|connector| connector.key).collect())
+        Ok(store::connector::list(&self.store, actor.environment(), &page).await?.items)
     }
 
     async fn count_of_each(

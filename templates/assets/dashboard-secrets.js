@@ -21,11 +21,8 @@ function countdown(place, seconds, end) {
   return () => clearInterval(timer);
 }
 
-// Copying a reference, and showing what one is typing.
+// Showing what one is typing.
 function prepare(root) {
-  for (const button of root.querySelectorAll("[data-copy-text]")) {
-    if (navigator.clipboard) button.hidden = false;
-  }
   for (const button of root.querySelectorAll("[data-show]")) button.hidden = false;
   root.querySelector("[autofocus]")?.focus();
 }
@@ -102,19 +99,6 @@ document.addEventListener("click", async (event) => {
   if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
     await reveal(link);
-  }
-  const copy = event.target.closest("[data-copy-text]");
-  if (copy) {
-    await navigator.clipboard.writeText(copy.dataset.copyText);
-    copy.classList.add("is-copied");
-    const { title } = copy;
-    copy.title = "Copied";
-    copy.setAttribute("aria-label", "Copied");
-    setTimeout(() => {
-      copy.classList.remove("is-copied");
-      copy.title = title;
-      copy.setAttribute("aria-label", title);
-    }, 2000);
   }
   const show = event.target.closest("[data-show]");
   if (show) {

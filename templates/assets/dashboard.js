@@ -12,6 +12,23 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// Copying what stands beside, such as an id that is cut short.
+if (navigator.clipboard) for (const button of document.querySelectorAll("[data-copy-text]")) button.hidden = false;
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy-text]");
+  if (!copy) return;
+  await navigator.clipboard.writeText(copy.dataset.copyText);
+  copy.classList.add("is-copied");
+  const { title } = copy;
+  copy.title = "Copied";
+  copy.setAttribute("aria-label", "Copied");
+  setTimeout(() => {
+    copy.classList.remove("is-copied");
+    copy.title = title;
+    copy.setAttribute("aria-label", title);
+  }, 2000);
+});
+
 // A menu closes where one clicks elsewhere or presses Escape.
 const menu = document.querySelector(".environment");
 if (menu) {
@@ -146,7 +163,7 @@ if (bulk) {
 
 // What is left empty is no filter, and the address stays short.
 document.addEventListener("formdata", (event) => {
-  if (!event.target.matches(".filter-form, .search-line")) return;
+  if (!event.target.matches(".filter-form")) return;
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
 });
 

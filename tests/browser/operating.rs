@@ -29,7 +29,7 @@ async fn an_app_is_added_set_up_and_tested_and_an_integration_made_of_it() {
     chrome.shows("h1", "Catalogue").await;
     nothing_is_wrong(&chrome).await;
     chrome.fill("input[type=search]", "fernhill").await;
-    chrome.click(".search-line button").await;
+    chrome.click(".filter-form button").await;
     chrome.click(".app-card").await;
     chrome.shows("h1", "Fernhill").await;
     nothing_is_wrong(&chrome).await;

@@ -79,15 +79,15 @@ impl Wanted {
         ]
     }
 
-    fn is_empty(&self) -> bool {
-        self.parts().iter().all(|(_, value)| value.is_none_or(|value| value.trim().is_empty()))
+    /// Those that filter.
+    fn set(&self) -> Vec<(&'static str, &str)> {
+        let typed = self.parts().into_iter().filter_map(|(name, value)| Some((name, value?.trim())));
+        typed.filter(|(_, value)| !value.is_empty()).collect()
     }
 
     /// The address of `page` with this filter.
-    fn on(&self, page: &Url<'_>, cursor: Option<&str>) -> String {
-        let mut parts = self.parts().to_vec();
-        parts.push(("cursor", cursor));
-        filtered(page, &parts)
+    fn on(&self, page: &Url<'_>) -> String {
+        filtered(page, &self.parts())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who uses the dashboard: a member by the session of their browser, in their workspace or in one of its environments.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header::{LOCATION, SET_COOKIE, USER_AGENT};
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::cookies;
-use super::page::{DashboardPage, Flash, Framed, Shell};
+use super::page::{DashboardPage, Flash, Framed, Place, Shell};
 use super::url::Url;
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
@@ -48,6 +48,24 @@ pub(in crate::http) struct InEnvironment {
     pub(in crate::http) desk: InWorkspace,
 }
 
+/// The frame of whoever asks, once that is known: a page that says why nothing came of it stands in the same.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<Mutex<Option<Shell>>>);
+
+impl Known {
+    fn is(extensions: &Extensions, desk: &InWorkspace) {
+        if let Some(known) = extensions.get::<Self>() {
+            *known.0.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(desk.shell(Place::Elsewhere, None));
+        }
+    }
+
+    /// The frame; none where it was not found out who asks.
+    pub(super) fn shell(&self) -> Option<Shell> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 #[derive(Deserialize)]
 struct Named {
     environment: String,
@@ -66,6 +84,32 @@ impl FromRequestParts<HttpState> for InWorkspace {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
+        let desk = Self::of(parts, state).await?;
+        Known::is(&parts.extensions, &desk);
+        Ok(desk)
+    }
+}
+
+impl FromRequestParts<HttpState> for InEnvironment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
+        let mut desk = InWorkspace::from_request_parts(parts, state).await?;
+        let named = Path::<Named>::from_request_parts(parts, state).await;
+        let Path(Named { environment }) = named.map_err(|_| Problem::not_found())?;
+        let actor = desk.hub.actor_in(&desk.who, &environment).await?;
+        desk.environment = Some(environment.clone());
+        Known::is(&parts.extensions, &desk);
+        Ok(Self { hub: Arc::clone(&state.hub), actor, environment, desk })
+    }
+}
+
+impl InWorkspace {
+    /// Whoever sent a request.
+    ///
+    /// # Errors
+    /// [`Code::SessionExpired`].
+    async fn of(parts: &Parts, state: &HttpState) -> Result<Self, Error> {
         let nobody = || Error::refused(Code::SessionExpired, "Sign in to go on.");
         let token = cookies::session(&parts.headers, state).ok_or_else(nobody)?;
         let browser = browser(&parts.headers, &parts.extensions, state);
@@ -84,22 +128,11 @@ impl FromRequestParts<HttpState> for InWorkspace {
             environment,
         })
     }
-}
 
-impl FromRequestParts<HttpState> for InEnvironment {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
-        let mut desk = InWorkspace::from_request_parts(parts, state).await?;
-        let named = Path::<Named>::from_request_parts(parts, state).await;
-        let Path(Named { environment }) = named.map_err(|_| Problem::not_found())?;
-        let actor = desk.hub.actor_in(&desk.who, &environment).await?;
-        desk.environment = Some(environment.clone());
-        Ok(Self { hub: Arc::clone(&state.hub), actor, environment, desk })
+    fn shell(&self, place: Place, flash: Option<Flash>) -> Shell {
+        Shell::of(&self.who, &self.environments, self.environment.as_deref(), place, flash)
     }
-}
 
-impl InWorkspace {
     /// A page for this member.
     pub(in crate::http) fn show<P: DashboardPage>(&self, page: &P) -> Response {
         self.answer(StatusCode::OK, page)
@@ -111,8 +144,7 @@ impl InWorkspace {
     }
 
     fn answer<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
-        let shell =
-            Shell::of(&self.who, &self.environments, self.environment.as_deref(), P::PLACE, self.flash);
+        let shell = self.shell(P::PLACE, self.flash);
         let mut response = page_of(&self.state, status, &Framed { shell, page });
         if self.flash.is_some() {
             response.headers_mut().extend(cookies::set_flash(&self.state, None).map(|c| (SET_COOKIE, c)));
@@ -174,6 +206,12 @@ impl InEnvironment {
         response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
         response
     }
+}
+
+/// The frame of whoever sent a request that no page of theirs was made for; none where nobody is signed in.
+pub(super) async fn frame_of(parts: &Parts, state: &HttpState) -> Option<Shell> {
+    let desk = InWorkspace::of(parts, state).await.ok()?;
+    Some(desk.shell(Place::Elsewhere, None))
 }
 
 /// A page of the dashboard, in or out of its frame.

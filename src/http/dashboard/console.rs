@@ -45,7 +45,8 @@ struct Extra {
 
 /// The console with `draft` in it.
 async fn page(desk: &InEnvironment, draft: Draft, extra: Extra) -> Result<ConsolePage, Problem> {
-    let connectors = desk.hub.connector_keys(&desk.actor, OFFERED).await?;
+    let connectors = desk.hub.first_connectors(&desk.actor, OFFERED).await?;
+    let connectors = connectors.into_iter().map(|connector| connector.key).collect();
     let manage = desk.desk.who.may(Action::ManageSecrets);
     let picker = match &draft.picking {
         None => None,

@@ -8,9 +8,10 @@ use vouchsafe_entity::millis::Millis;
 
 use super::Answer;
 use super::caller::InEnvironment;
+use super::filter::{Chip, Filter};
 use super::moment::Moment;
 use super::page::Flash;
-use super::url::{Url, filtered};
+use super::url::Url;
 use super::webhooks::status_mark;
 use crate::domain::event::{EventBody, EventType};
 use crate::domain::page::{Page, PageRequest};
@@ -50,23 +51,11 @@ struct EventPath {
 pub(super) struct EventsPage {
     environment: String,
     events: Vec<Row>,
-    kinds: Vec<Kind>,
-    filtered: bool,
-    /// The credential whose events are shown.
-    credential: String,
-    kind: String,
+    kinds: Vec<Chip>,
+    filter: Filter,
     first: bool,
-    here: String,
     next: Option<String>,
-    all: String,
     hub: String,
-}
-
-#[derive(Serialize)]
-struct Kind {
-    word: &'static str,
-    url: String,
-    current: bool,
 }
 
 #[derive(Serialize)]
@@ -173,43 +162,36 @@ fn row(environment: &str, body: &EventBody, now: Millis) -> Row {
 
 /// `GET /dashboard/{environment}/events`.
 async fn list_events(desk: InEnvironment, Listing { page, filter: wanted }: Listing<Wanted>) -> Answer {
-    let filter = checked(&wanted)?;
-    let found = desk.hub.list_events(&desk.actor, filter, &page).await?;
-    Ok(desk.show(&events_page(&desk, &wanted, filter, &found, page.after.is_none())))
-}
-
-fn events_page(
-    desk: &InEnvironment,
-    wanted: &Wanted,
-    filter: EventFilter,
-    found: &Page<EventBody>,
-    first: bool,
-) -> EventsPage {
+    let found = desk.hub.list_events(&desk.actor, checked(&wanted)?, &page).await?;
     let (environment, now) = (desk.environment.as_str(), desk.hub.now());
-    let list = Url::Events(environment);
-    let credential = wanted.credential_id.as_deref();
-    let word = filter.kind.map(EventType::as_str);
-    let at = |kind: Option<&str>, cursor: Option<&str>| {
-        filtered(&list, &[("type", kind), ("credentialId", credential), ("cursor", cursor)])
-    };
-    let kind = |kind: &EventType| Kind {
-        word: kind.as_str(),
-        url: at(Some(kind.as_str()), None),
-        current: filter.kind == Some(*kind),
-    };
-    EventsPage {
+    let kind = wanted.kind.as_deref().unwrap_or_default();
+    let credential = wanted.credential_id.as_deref().unwrap_or_default().trim();
+    let filter = filter_of(environment, kind, credential);
+    Ok(desk.show(&EventsPage {
         events: found.items.iter().map(|body| row(environment, body, now)).collect(),
-        kinds: EventType::ALL.iter().map(kind).collect(),
-        filtered: filter.kind.is_some() || filter.credential.is_some(),
-        credential: credential.unwrap_or_default().to_owned(),
-        kind: word.unwrap_or_default().to_owned(),
-        first,
-        here: at(word, None),
-        next: found.next_cursor.as_deref().map(|cursor| at(word, Some(cursor))),
-        all: at(None, None),
+        kinds: chips(&filter, kind),
+        next: filter.next(found.next_cursor.as_deref()),
+        filter,
+        first: page.after.is_none(),
         hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
         environment: environment.to_owned(),
-    }
+    }))
+}
+
+fn filter_of(environment: &str, kind: &str, credential: &str) -> Filter {
+    let fields = [("type", kind), ("credentialId", credential)];
+    let fields: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let said = |_: &str, id: &str| format!("of {id}");
+    Filter::saying(&Url::Events(environment).to_string(), &fields, "type", said)
+}
+
+fn chips(filter: &Filter, chosen: &str) -> Vec<Chip> {
+    let all = std::iter::once(Chip::new("All", filter.with("type", ""), chosen.is_empty()));
+    let each = EventType::ALL.iter().map(|kind| {
+        let word = kind.as_str();
+        Chip::new(word, filter.with("type", word), chosen == word)
+    });
+    all.chain(each).collect()
 }
 
 fn delivery_row(environment: &str, delivery: &Delivery, now: Millis) -> DeliveryRow {

@@ -9,11 +9,18 @@ pub(super) struct Chip {
     label: String,
     url: String,
     current: bool,
+    /// How many there are; 0 where that is not said.
+    count: usize,
 }
 
 impl Chip {
     pub(super) fn new(label: impl Into<String>, url: String, current: bool) -> Self {
-        Self { label: label.into(), url, current }
+        Self { label: label.into(), url, current, count: 0 }
+    }
+
+    /// The same, saying how many there are.
+    pub(super) fn counting(self, count: usize) -> Self {
+        Self { count, ..self }
     }
 }
 
@@ -21,6 +28,8 @@ impl Chip {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Filter {
     here: String,
+    /// The first page with these filters.
+    first_page: String,
     /// By name, for the form that sets them.
     values: std::collections::BTreeMap<&'static str, String>,
     /// Filters that can be taken away.
@@ -41,7 +50,8 @@ impl Filter {
         said: fn(&str, &str) -> String,
     ) -> Self {
         let values = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let mut filter = Self { here: here.to_owned(), values, set: Vec::new() };
+        let mut filter = Self { here: here.to_owned(), first_page: String::new(), values, set: Vec::new() };
+        filter.first_page = filter.with("cursor", "");
         filter.set = fields
             .iter()
             .filter(|(name, _)| *name != chosen)
@@ -87,6 +97,7 @@ mod tests {
         assert_eq!(filter.with("status", "active"), "/here?user=a%26b&status=active");
         assert_eq!(filter.with("user", ""), "/here?status=error");
         assert_eq!(filter.next(Some("c")).as_deref(), Some("/here?status=error&user=a%26b&cursor=c"));
+        assert_eq!(filter.first_page, "/here?status=error&user=a%26b");
         assert_eq!(filter.set.len(), 1);
         assert_eq!(Filter::of("/here", &[], "status").with("status", ""), "/here");
     }

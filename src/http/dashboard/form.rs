@@ -139,6 +139,11 @@ impl FormView {
         self
     }
 
+    /// The text in a field; empty where there is none.
+    pub(in crate::http) fn text(&self, name: &str) -> &str {
+        self.values.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// The same with boxes ticked.
     pub(in crate::http) fn with_chosen(mut self, name: &str, values: &[&str]) -> Self {
         self.chosen.insert(name.to_owned(), values.iter().map(ToString::to_string).collect());

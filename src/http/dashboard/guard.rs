@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::csrf::CsrfLayer;
 
-use super::caller::{go_to, page_of};
+use super::caller::{Known, frame_of, go_to, page_of};
+use super::page::{DashboardPage, Framed, Place, Shell};
 use super::url::{Url, going_on, own};
 use crate::http::layers::RequestId;
 use crate::http::render::Page;
@@ -28,10 +29,22 @@ pub(super) fn own_site() -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError)
     })
 }
 
-/// A problem as a page.
+const NOTHING: &str = "There is nothing here, or nothing that you can see.";
+
+fn title(status: StatusCode, code: &str) -> &'static str {
+    match code {
+        "rate_limited" => "Too often",
+        "invitation_over" => "This link is over",
+        _ if status == StatusCode::NOT_FOUND => "Not found",
+        _ if status == StatusCode::FORBIDDEN => "Not allowed",
+        _ => "That didn’t work",
+    }
+}
+
+/// A problem as a page: in the frame of whoever is signed in, else alone.
 #[derive(Serialize)]
 pub(super) struct ProblemPage {
-    status: u16,
+    title: &'static str,
     code: &'static str,
     detail: String,
     request_id: String,
@@ -42,54 +55,87 @@ impl Page for ProblemPage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let page = |status, code, detail: &str| Self {
-            status,
+            title: title(status, code),
             code,
             detail: detail.to_owned(),
             request_id: "req_01jz0000000000000000000000".to_owned(),
         };
+        let failed = StatusCode::INTERNAL_SERVER_ERROR;
         vec![
-            ("not-found", page(404, "not_found", "There is nothing here, or nothing that you can see.")),
-            ("forbidden", page(403, "forbidden", "Your role (editor) may not do this.")),
-            ("internal", page(500, "internal_error", "Something went wrong in the hub.")),
+            ("not-found", page(StatusCode::NOT_FOUND, "not_found", NOTHING)),
+            ("forbidden", page(StatusCode::FORBIDDEN, "forbidden", "Your role (editor) may not do this.")),
+            ("internal", page(failed, "internal_error", "Something went wrong in the hub.")),
         ]
+    }
+}
+
+impl DashboardPage for ProblemPage {
+    const TEMPLATE: &'static str = "dashboard/problem_framed.html";
+    const PLACE: Place = Place::Elsewhere;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        <Self as Page>::samples()
     }
 }
 
 /// The answer where there is no route: a page in the dashboard, else a problem as everywhere.
 pub(in crate::http) async fn nothing_here(State(state): State<HttpState>, request: Request) -> Response {
-    if !request.uri().path().starts_with("/dashboard/") {
-        return Problem::not_found().into_response();
-    }
-    let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
-    problem_page(&state, &Problem::not_found(), id.as_deref())
+    unrouted(&state, request, Problem::not_found()).await
 }
 
-fn problem_page(state: &HttpState, problem: &Problem, request_id: Option<&str>) -> Response {
+/// The same where a route has other methods.
+pub(in crate::http) async fn other_methods(State(state): State<HttpState>, request: Request) -> Response {
+    unrouted(&state, request, Problem::method_not_allowed()).await
+}
+
+async fn unrouted(state: &HttpState, request: Request, problem: Problem) -> Response {
+    if !request.uri().path().starts_with("/dashboard/") {
+        return problem.into_response();
+    }
+    let (parts, _) = request.into_parts();
+    let id = parts.extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
+    let shell = frame_of(&parts, state).await;
+    problem_page(state, &problem, id.as_deref(), shell)
+}
+
+fn problem_page(
+    state: &HttpState,
+    problem: &Problem,
+    request_id: Option<&str>,
+    shell: Option<Shell>,
+) -> Response {
     let code = problem.code();
     let detail = match code {
-        "not_found" => "There is nothing here, or nothing that you can see.",
+        "not_found" => NOTHING,
+        "method_not_allowed" => "This address takes a form. Go back to the page that has it.",
         _ => problem.detail(),
     };
     let page = ProblemPage {
-        status: problem.status().as_u16(),
+        title: title(problem.status(), code),
         code,
         detail: detail.to_owned(),
         request_id: request_id.unwrap_or_default().to_owned(),
     };
-    page_of(state, problem.status(), &page)
+    match shell {
+        Some(shell) => page_of(state, problem.status(), &Framed { shell, page: &page }),
+        None => page_of(state, problem.status(), &page),
+    }
 }
 
 /// Makes a page of a problem. Where a session, an authenticator or a fresh proof is missing, it leads there.
 pub(super) async fn problems_as_pages(
     State(state): State<HttpState>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    let known = Known::default();
+    request.extensions_mut().insert(known.clone());
     let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
     let here = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let here = own(Some(&here)).map_or_else(|| Url::Dashboard.to_string(), str::to_owned);
     let shows = request.method() == Method::GET || request.method() == Method::HEAD;
-    let mut response = next.run(request).await;
+    let (asked, body) = request.into_parts();
+    let mut response = next.run(Request::from_parts(asked.clone(), body)).await;
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
     let problem = match problem {
@@ -108,7 +154,12 @@ pub(super) async fn problems_as_pages(
             go_to(&Url::Authenticator.to_string())
         }
         _ => {
-            let mut page = problem_page(&state, &problem, id.as_deref());
+            let shell = match known.shell() {
+                // What has failed in the hub is not asked for again.
+                None if problem.status().is_client_error() => frame_of(&asked, &state).await,
+                shell => shell,
+            };
+            let mut page = problem_page(&state, &problem, id.as_deref(), shell);
             for name in [axum::http::header::RETRY_AFTER, axum::http::header::ALLOW] {
                 let value = response.headers().get(&name).cloned();
                 page.headers_mut().extend(value.map(|value| (name, value)));

@@ -1,6 +1,7 @@
 //! Integrations: what each feature of the embedder's product needs.
 
 mod form;
+mod offer;
 mod view;
 
 use axum::Router;
@@ -13,14 +14,12 @@ use super::confirm::ConfirmPage;
 use super::form::{Form, FormView};
 use super::page::Flash;
 use super::url::Url;
+use crate::http::HttpState;
 use crate::http::extract::{InPath, Listing, NoFilter, Segment};
-use crate::http::{HttpState, Problem};
 use crate::service::Error;
 
+use offer::Offer;
 pub(super) use view::{IntegrationPage, IntegrationsPage};
-
-/// So many connectors are suggested.
-const SUGGESTED: u64 = 200;
 
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
@@ -45,43 +44,33 @@ async fn list_integrations(desk: InEnvironment, Listing { page, .. }: Listing<No
     Ok(desk.show(&IntegrationsPage::of(&desk, found, page.after.is_none())))
 }
 
-/// The keys of connectors that somebody may mean.
-async fn suggestions(desk: &InEnvironment) -> Result<Vec<String>, Problem> {
-    Ok(desk.hub.connector_keys(&desk.actor, SUGGESTED).await?)
-}
-
-async fn page(
-    desk: &InEnvironment,
-    slug: Option<&str>,
-    form: FormView,
-    rows: usize,
-) -> Result<IntegrationPage, Problem> {
-    Ok(IntegrationPage::of(desk, slug, form, rows, suggestions(desk).await?))
-}
-
 /// `GET /dashboard/{environment}/new-integration`.
 async fn show_new(desk: InEnvironment) -> Answer {
     desk.hub.may_edit_integrations(&desk.actor).await?;
-    Ok(desk.show(&page(&desk, None, FormView::new(), form::SPARE_ROWS).await?))
+    let offer = Offer::of(&desk).await?;
+    Ok(desk.show(&IntegrationPage::of(&desk, None, FormView::new(), form::SPARE_ROWS, &offer)))
 }
 
 /// `POST /dashboard/{environment}/new-integration`.
 async fn create_integration(desk: InEnvironment, form: Form) -> Answer {
     desk.hub.may_edit_integrations(&desk.actor).await?;
+    let offer = Offer::of(&desk).await?;
     if form.has("more") {
-        return Ok(desk.show(&page(&desk, None, form.view(), form::rows(&form) + 1).await?));
+        return Ok(desk.show(&IntegrationPage::of(&desk, None, form.view(), form::rows(&form) + 1, &offer)));
     }
     let slug = form.text("slug");
-    let (new, places) = form::read(&form);
+    let (new, places) = form::read(&form, &offer);
     let made = desk.hub.create_integration(&desk.actor, &slug, new).await;
-    saved(&desk, None, &form, &places, made.map(drop)).await
+    let saved = made.map(drop).map_err(|error| form::placed(error, &places));
+    ended(&desk, None, &form, &offer, saved)
 }
 
 /// `GET /dashboard/{environment}/integrations/{slug}`.
 async fn show_integration(desk: InEnvironment, InPath(path): InPath<IntegrationPath>) -> Answer {
     let found = desk.hub.get_integration(&desk.actor, &path.slug.0).await?;
     let rows = found.connectors.len() + form::SPARE_ROWS;
-    Ok(desk.show(&page(&desk, Some(&path.slug.0), form::of(&found), rows).await?))
+    let offer = Offer::of(&desk).await?;
+    Ok(desk.show(&IntegrationPage::of(&desk, Some(&path.slug.0), form::of(&found), rows, &offer)))
 }
 
 /// `POST /dashboard/{environment}/integrations/{slug}`.
@@ -93,26 +82,30 @@ async fn update_integration(
     let slug = &path.slug.0;
     desk.hub.may_edit_integrations(&desk.actor).await?;
     desk.hub.get_integration(&desk.actor, slug).await?;
+    let offer = Offer::of(&desk).await?;
     if form.has("more") {
-        return Ok(desk.show(&page(&desk, Some(slug), form.view(), form::rows(&form) + 1).await?));
+        let rows = form::rows(&form) + 1;
+        return Ok(desk.show(&IntegrationPage::of(&desk, Some(slug), form.view(), rows, &offer)));
     }
-    let (new, places) = form::read(&form);
+    let (new, places) = form::read(&form, &offer);
     let put = desk.hub.put_integration(&desk.actor, slug, new).await;
-    saved(&desk, Some(slug), &form, &places, put.map(drop)).await
+    let saved = put.map(drop).map_err(|error| form::placed(error, &places));
+    ended(&desk, Some(slug), &form, &offer, saved)
 }
 
-async fn saved(
+/// On to the list, or the form once more with each mistake at its row.
+fn ended(
     desk: &InEnvironment,
     slug: Option<&str>,
     form: &Form,
-    places: &[usize],
-    outcome: Result<(), Error>,
+    offer: &Offer,
+    saved: Result<(), Error>,
 ) -> Answer {
-    match outcome {
+    match saved {
         Ok(()) => Ok(desk.done(Flash::IntegrationSaved, &Url::Integrations(&desk.environment))),
         Err(error) => {
-            let view = form.refused_or_denied(form::placed(error, places))?;
-            Ok(desk.refuse(&page(desk, slug, view, form::rows(form)).await?))
+            let view = form.refused_or_denied(error)?;
+            Ok(desk.refuse(&IntegrationPage::of(desk, slug, view, form::rows(form), offer)))
         }
     }
 }

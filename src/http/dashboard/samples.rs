@@ -79,6 +79,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<AuthenticatorPage>(renderer, &mut all)?;
     framed::<StepUpPage>(renderer, &mut all)?;
     framed::<ConfirmPage>(renderer, &mut all)?;
+    framed::<ProblemPage>(renderer, &mut all)?;
     alone::<SignInPage>(renderer, &mut all)?;
     alone::<CodePage>(renderer, &mut all)?;
     alone::<JoinPage>(renderer, &mut all)?;

@@ -292,11 +292,11 @@ impl Hub {
     }
 }
 
-<<<<<<< HEAD
 /// A client that registered itself stays where none is given.
 fn registered(before: Option<&Connector>, definition: &Definition) -> Option<String> {
     before.filter(|_| definition.mcp().is_some())?.client_id.clone()
-=======
+}
+
 /// Notes where the variable `name` can't have a reference to a secret; true where it was.
 fn note_misplaced(definition: &Definition, name: &str, checker: &mut Checker) -> bool {
     let pointer = format!("/variables/{name}");
@@ -321,7 +321,6 @@ pub(in crate::service) fn ensure_placed(new: &NewConnector, definition: &Definit
         }
     }
     checker.finish()
->>>>>>> export
 }
 
 /// Checks the variables of a connector and splits them into plain ones and secrets. Secret ones that were left out

@@ -14,7 +14,7 @@ async fn add_the_app(app: &TestApp, chrome: &Chrome) {
     chrome.click(".nothing a.primary").await;
     chrome.shows("h1", "Catalogue").await;
     chrome.fill("input[type=search]", FERNHILL).await;
-    chrome.click(".search-line button").await;
+    chrome.click(".filter-form button").await;
     chrome.click(".app-card").await;
     chrome.shows("h1", "Fernhill").await;
     chrome.click("button[type=submit].primary").await;

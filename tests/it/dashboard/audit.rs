@@ -26,6 +26,9 @@ async fn the_log_is_filtered_by_action_thing_person_and_day() {
     let hers = owner.get(&format!("{LIST}?member={member}&action=api_key.create")).await;
     assert_eq!(hers.page(200, "by one member").matches("<tr>").count(), 3);
     let target = hers.between("?target=", "\"");
+    // A long id stands on one line, and can be taken along as a whole.
+    hers.page(200, &format!("data-copy-text=\"{target}\""));
+    hers.page(200, &format!("title=\"{target}\"><code>{target}</code>"));
     let about = owner.get(&format!("{LIST}?target={target}")).await;
     assert_eq!(about.html.matches("<tr>").count(), 2, "{}", about.html);
     owner.get(&format!("{LIST}?since=2030-01-01&until=2030-01-01")).await.page(200, "api_key.create");

@@ -15,7 +15,10 @@ async fn an_editor_makes_an_integration_and_changes_it() {
     let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
     app.as_key().put("/connectors/mine", &json!({"provider": FERNHILL})).await.ok(201);
     editor.get(LIST).await.page(200, "curl -X PUT");
-    editor.get(NEW).await.page(200, "<option value=\"mine\">");
+    app.as_key().put("/connectors/off", &json!({"provider": QUILLPOST, "enabled": false})).await.ok(201);
+    let offered = editor.get(NEW).await;
+    offered.page(200, "<option value=\"mine\">Fernhill</option>");
+    offered.page(200, "<option value=\"off\">Quillpost (switched off)</option>");
     let form = [
         ("name", "Ask <your> CRM"),
         ("description", ""),
@@ -80,6 +83,27 @@ async fn each_mistake_stands_at_its_row_and_more_rows_keep_what_was_typed() {
     assert!(shown.html.contains("value=\"nothing\"") && !shown.html.contains("-error\""));
     owner.post(NEW, &[("name", "x"), ("slug", "x")]).await.page(400, "Name 1 to 50 connectors.");
     app.as_key().get("/integrations/x").await.assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn an_app_is_called_by_its_name_where_that_says_which() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.as_key().put("/connectors/mine", &json!({"provider": FERNHILL})).await.ok(201);
+    // One is made, the other is there by itself.
+    let form = [("name", "Ask"), ("slug", "ask"), ("connector-0", "fernhILL "), ("connector-1", "Quillpost")];
+    owner.post(NEW, &form).await.leads_to(LIST);
+    let made = app.as_key().get("/integrations/ask").await.ok(200);
+    let named = |at: usize| made["connectors"][at]["connector"].as_str().unwrap().to_owned();
+    assert_eq!([named(0), named(1)], ["mine", QUILLPOST]);
+    owner.get(&format!("{LIST}/ask")).await.page(200, "<bdi class=\"app-name\">Fernhill</bdi>");
+
+    // A key comes before a name, and a name that two have says nothing.
+    app.as_key().put("/connectors/theirs", &json!({"provider": FERNHILL})).await.ok(201);
+    let form = [("name", "Ask"), ("connector-0", "Fernhill"), ("connector-1", "theirs")];
+    let refused = owner.post(&format!("{LIST}/ask"), &form).await;
+    refused.page(400, "id=\"f-connector-0-error\"");
+    assert!(!refused.html.contains("f-connector-1-error"));
 }
 
 #[tokio::test]

@@ -61,15 +61,11 @@ pub(in crate::http::dashboard) struct ExportPage {
 }
 
 fn page(desk: &InEnvironment, wanted: &Wanted, form: FormView) -> ExportPage {
-    let parts = wanted.parts().into_iter();
     ExportPage {
         form,
-        filter: parts
-            .filter_map(|(name, value)| Some((name, value?.trim().to_owned())))
-            .filter(|(_, value)| !value.is_empty())
-            .collect(),
+        filter: wanted.set().into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
         action: Url::ExportAudit(&desk.environment).to_string(),
-        back: wanted.on(&Url::Audit(&desk.environment), None),
+        back: wanted.on(&Url::Audit(&desk.environment)),
         environment: desk.environment.clone(),
     }
 }

@@ -9,7 +9,7 @@ use super::Wanted;
 use crate::domain::audit::AuditEvent;
 use crate::domain::page::Page;
 use crate::http::dashboard::caller::InEnvironment;
-use crate::http::dashboard::form::FormView;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::{Url, filtered};
@@ -20,14 +20,10 @@ use crate::service::audit::ChainCheck;
 pub(in crate::http::dashboard) struct AuditPage {
     environment: String,
     events: Vec<Row>,
-    form: FormView,
+    filter: Filter,
     actions: Vec<String>,
-    member: String,
-    filtered: bool,
     first: bool,
-    here: String,
     next: Option<String>,
-    all: String,
     export: String,
     check: String,
 }
@@ -38,6 +34,8 @@ struct Row {
     /// A name, or what kind of author it is.
     who: String,
     who_note: Option<String>,
+    /// Where it has no name.
+    who_id: Option<String>,
     /// What else they did.
     who_url: Option<String>,
     action: String,
@@ -74,7 +72,8 @@ fn row(environment: &str, event: AuditEvent, names: &HashMap<String, String>, no
     };
     Row {
         at: Moment::new(event.at, now),
-        who_note: name.map(|_| kind.clone()).or_else(|| event.actor_id.clone()),
+        who_note: name.map(|_| kind.clone()),
+        who_id: event.actor_id.clone().filter(|_| name.is_none()),
         who: name.cloned().unwrap_or(kind),
         who_url: event.actor_id.as_ref().filter(|_| event.actor_type == "member").map(by),
         action_url: filtered(&list, &[("action", Some(event.action.as_ref()))]),
@@ -85,6 +84,17 @@ fn row(environment: &str, event: AuditEvent, names: &HashMap<String, String>, no
         mark: (kind_of_mark, event.result.into_owned()),
         reason: event.reason,
         address: event.address,
+    }
+}
+
+/// What the chip of a filter says.
+fn said(name: &str, value: &str) -> String {
+    match name {
+        "member" => "by one member".to_owned(),
+        "target" => format!("about {value}"),
+        "since" => format!("from {value}"),
+        "until" => format!("to {value}"),
+        _ => value.to_owned(),
     }
 }
 
@@ -101,20 +111,13 @@ impl AuditPage {
         let mut actions: Vec<String> = found.items.iter().map(|event| event.action.to_string()).collect();
         actions.sort_unstable();
         actions.dedup();
-        let mut form = FormView::new();
-        for (name, value) in wanted.parts() {
-            form = form.with(name, value.unwrap_or_default());
-        }
+        let filter = Filter::saying(&list.to_string(), &wanted.set(), "", said);
         Self {
-            form,
+            next: filter.next(found.next_cursor.as_deref()),
+            filter,
             actions,
-            member: wanted.member.clone().unwrap_or_default(),
-            filtered: !wanted.is_empty(),
             first,
-            here: wanted.on(&list, None),
-            next: found.next_cursor.as_deref().map(|cursor| wanted.on(&list, Some(cursor))),
-            all: list.to_string(),
-            export: wanted.on(&Url::ExportAudit(environment), None),
+            export: wanted.on(&Url::ExportAudit(environment)),
             check: Url::CheckAudit(environment).to_string(),
             events: found.items.into_iter().map(|event| row(environment, event, names, now)).collect(),
             environment: environment.to_owned(),
@@ -164,7 +167,8 @@ impl DashboardPage for AuditPage {
         let row = |who: &str, action: &str, result: &str, reason: Option<&str>| Row {
             at: Moment::new(now.plus_seconds(-600), now),
             who: who.to_owned(),
-            who_note: Some("Member".to_owned()),
+            who_note: (result == "ok").then(|| "Member".to_owned()),
+            who_id: (result != "ok").then(|| "key_01h455vb4pex5vsknk084sn02q".to_owned()),
             who_url: Some("/dashboard/production/audit?member=x".to_owned()),
             action: action.to_owned(),
             action_url: format!("/dashboard/production/audit?action={action}"),
@@ -175,26 +179,26 @@ impl DashboardPage for AuditPage {
             reason: reason.map(str::to_owned),
             address: Some("203.0.113.7".to_owned()),
         };
-        let page = |events, filtered: bool| Self {
-            environment: "production".to_owned(),
-            events,
-            form: if filtered { FormView::new().with("action", "api_key.create") } else { FormView::new() },
-            actions: vec!["api_key.create".to_owned()],
-            member: if filtered { "member_x".to_owned() } else { String::new() },
-            filtered,
-            first: true,
-            here: Url::Audit("production").to_string(),
-            next: (!filtered).then(|| "/dashboard/production/audit?cursor=x".to_owned()),
-            all: Url::Audit("production").to_string(),
-            export: Url::ExportAudit("production").to_string(),
-            check: Url::CheckAudit("production").to_string(),
+        let page = |events: Vec<Row>, fields: &[(&'static str, &str)]| {
+            let filter = Filter::saying("/dashboard/production/audit", fields, "", said);
+            Self {
+                environment: "production".to_owned(),
+                next: filter.next(Some("x").filter(|_| !events.is_empty())),
+                filter,
+                events,
+                actions: vec!["api_key.create".to_owned()],
+                first: true,
+                export: Url::ExportAudit("production").to_string(),
+                check: Url::CheckAudit("production").to_string(),
+            }
         };
         let long = "Maximiliane Alexandra Freifrau von und zu Hohenlohe <International>";
         let rows = vec![
             row("Olive Owner", "api_key.create", "ok", None),
             row(long, "request.denied", "refused", Some("scope_missing")),
         ];
-        vec![("some", page(rows, false)), ("none-fits", page(Vec::new(), true))]
+        let narrowed = [("action", "api_key.create"), ("member", "member_x")];
+        vec![("some", page(rows, &[])), ("none-fits", page(Vec::new(), &narrowed))]
     }
 }
 

@@ -7,9 +7,10 @@ use crate::domain::role::Action;
 use crate::http::connect::page::Connector as App;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::filter::{Chip, Filter};
 use crate::http::dashboard::form::{Form, FormView};
 use crate::http::dashboard::page::{DashboardPage, Flash, Place};
-use crate::http::dashboard::url::{Url, filtered};
+use crate::http::dashboard::url::Url;
 use crate::http::extract::{InPath, Listing, Segment};
 use crate::provider::Definition;
 
@@ -31,22 +32,12 @@ pub(in crate::http::dashboard) struct ProviderPath {
 #[derive(Serialize)]
 pub(in crate::http::dashboard) struct CataloguePage {
     environment: String,
-    search: String,
-    category: String,
-    categories: Vec<Category>,
+    categories: Vec<Chip>,
+    filter: Filter,
     providers: Vec<Card>,
     first: bool,
-    here: String,
     next: Option<String>,
     back: String,
-}
-
-#[derive(Serialize)]
-struct Category {
-    label: String,
-    count: usize,
-    url: String,
-    current: bool,
 }
 
 /// An app.
@@ -83,37 +74,46 @@ fn card(environment: &str, definition: &Definition, added: bool) -> Card {
     }
 }
 
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
 /// `GET /dashboard/{environment}/catalogue`.
-pub(super) async fn show_catalogue(desk: InEnvironment, Listing { page, filter }: Listing<Sought>) -> Answer {
-    let named =
-        |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let (search, category) = (named(filter.search), named(filter.category));
-    let found = desk.hub.list_providers(search.as_deref(), category.as_deref(), &page);
+pub(super) async fn show_catalogue(
+    desk: InEnvironment,
+    Listing { page, filter: sought }: Listing<Sought>,
+) -> Answer {
+    let (search, category) = (filled(sought.search.as_deref()), filled(sought.category.as_deref()));
+    let found = desk.hub.list_providers(search, category, &page);
     let slugs: Vec<&str> = found.items.iter().map(|definition| definition.slug()).collect();
     let added = desk.hub.connectors_of_providers(&desk.actor, &slugs).await?;
     let environment = desk.environment.as_str();
-    let at = |category: Option<&str>, cursor: Option<&str>| {
-        let filters = [("search", search.as_deref()), ("category", category), ("cursor", cursor)];
-        filtered(&Url::Catalogue(environment), &filters)
-    };
-    let chip = |(name, count): (String, usize)| Category {
-        label: label(&name),
-        count,
-        url: at(Some(&name), None),
-        current: category.as_deref() == Some(name.as_str()),
-    };
+    let fields = [("search", search), ("category", category)];
+    let fields: Vec<_> = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let filter = Filter::of(&Url::Catalogue(environment).to_string(), &fields, "category");
     let cards = found.items.iter().map(|one| card(environment, one, added.contains_key(one.slug())));
     Ok(desk.show(&CataloguePage {
         environment: desk.environment.clone(),
-        categories: desk.hub.provider_categories().into_iter().map(chip).collect(),
+        categories: chips(&filter, desk.hub.provider_categories(), category),
         providers: cards.collect(),
         first: page.after.is_none(),
-        next: found.next_cursor.as_deref().map(|cursor| at(category.as_deref(), Some(cursor))),
-        here: at(category.as_deref(), None),
+        next: filter.next(found.next_cursor.as_deref()),
+        filter,
         back: Url::Connectors(environment).to_string(),
-        search: search.clone().unwrap_or_default(),
-        category: category.clone().unwrap_or_default(),
     }))
+}
+
+fn chips(
+    filter: &Filter,
+    categories: impl IntoIterator<Item = (String, usize)>,
+    chosen: Option<&str>,
+) -> Vec<Chip> {
+    let all = std::iter::once(Chip::new("All", filter.with("category", ""), chosen.is_none()));
+    let each = categories.into_iter().map(|(name, count)| {
+        let current = chosen == Some(name.as_str());
+        Chip::new(label(&name), filter.with("category", &name), current).counting(count)
+    });
+    all.chain(each).collect()
 }
 
 /// One app of the catalogue.
@@ -202,26 +202,19 @@ impl DashboardPage for CataloguePage {
             url: Url::Provider("production", "x").to_string(),
             added,
         };
-        let category = |name: &str, count: usize, current: bool| Category {
-            label: label(name),
-            count,
-            url: format!("/dashboard/production/catalogue?category={name}"),
-            current,
-        };
-        let page = |search: &str, providers, next: Option<&str>| Self {
-            environment: "production".to_owned(),
-            search: search.to_owned(),
-            category: String::new(),
-            categories: vec![
-                category("ai", 14, false),
-                category("crm", 33, true),
-                category("dev-tools", 34, false),
-            ],
-            providers,
-            first: true,
-            here: Url::Catalogue("production").to_string(),
-            next: next.map(str::to_owned),
-            back: Url::Connectors("production").to_string(),
+        let page = |fields: &[(&'static str, &str)], providers, next: Option<&str>| {
+            let filter = Filter::of("/dashboard/production/catalogue", fields, "category");
+            let categories = [("ai", 14), ("crm", 33), ("dev-tools", 34)];
+            let categories = categories.map(|(name, count)| (name.to_owned(), count));
+            Self {
+                environment: "production".to_owned(),
+                categories: chips(&filter, categories, Some("crm")),
+                providers,
+                first: true,
+                next: filter.next(next),
+                filter,
+                back: Url::Connectors("production").to_string(),
+            }
         };
         let cards = vec![
             card("HubSpot", true),
@@ -229,8 +222,8 @@ impl DashboardPage for CataloguePage {
             card("Consolidated Freight & Customs Brokerage <International> AG", false),
         ];
         vec![
-            ("some", page("", cards, Some("/dashboard/production/catalogue?cursor=x"))),
-            ("none", page("zzz <International>", Vec::new(), None)),
+            ("some", page(&[("category", "crm")], cards, Some("x"))),
+            ("none", page(&[("category", "crm"), ("search", "zzz <International>")], Vec::new(), None)),
         ]
     }
 }

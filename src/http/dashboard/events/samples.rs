@@ -2,7 +2,7 @@
 
 use vouchsafe_entity::millis::Millis;
 
-use super::{DeliveryRow, EventPage, EventType, EventsPage, Kind, Row, level};
+use super::{DeliveryRow, EventPage, EventsPage, Row, chips, filter_of, level};
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::Url;
@@ -24,23 +24,17 @@ impl DashboardPage for EventsPage {
             at: Some(Moment::new(NOW.plus_seconds(-600), NOW)),
             url: "/dashboard/production/events/x".to_owned(),
         };
-        let kind = |kind: &EventType| Kind {
-            word: kind.as_str(),
-            url: format!("/dashboard/production/events?type={}", kind.as_str()),
-            current: *kind == EventType::CredentialExpired,
-        };
-        let page = |events, filtered| Self {
-            environment: "production".to_owned(),
-            events,
-            kinds: EventType::ALL.iter().map(kind).collect(),
-            filtered,
-            credential: String::new(),
-            kind: String::new(),
-            first: true,
-            here: Url::Events("production").to_string(),
-            next: filtered.then(|| "/dashboard/production/events?cursor=x".to_owned()),
-            all: Url::Events("production").to_string(),
-            hub: "https://hub.acme.test".to_owned(),
+        let page = |events: Vec<Row>, kind: &str, credential: &str| {
+            let filter = filter_of("production", kind, credential);
+            Self {
+                environment: "production".to_owned(),
+                kinds: chips(&filter, kind),
+                first: true,
+                next: filter.next(Some("x").filter(|_| !events.is_empty())),
+                filter,
+                events,
+                hub: "https://hub.acme.test".to_owned(),
+            }
         };
         let rows = vec![
             row("credential.expired", "HubSpot", Some("refused_by_app")),
@@ -48,9 +42,9 @@ impl DashboardPage for EventsPage {
             row("secret.expiring", "STRIPE_KEY", None),
         ];
         vec![
-            ("some", page(rows, true)),
-            ("none-fits", page(Vec::new(), true)),
-            ("empty", page(Vec::new(), false)),
+            ("some", page(rows, "credential.expired", "")),
+            ("none-fits", page(Vec::new(), "credential.expired", "cred_01h455vb4pex5vsknk084sn02q")),
+            ("empty", page(Vec::new(), "", "")),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use vouchsafe_entity::json::Need;
 
+use super::offer::Offer;
 use crate::domain::integration::Integration;
 use crate::http::dashboard::form::{Form, FormView};
 use crate::service::integrations::NewIntegration;
@@ -32,12 +33,12 @@ pub(super) fn rows(form: &Form) -> usize {
     (0..MOST_ROWS).take_while(|at| form.has(&format!("connector-{at}"))).count()
 }
 
-/// What the form asks for, and the row of each connector.
-pub(super) fn read(form: &Form) -> (NewIntegration, Vec<usize>) {
+/// What the form asks for, and the row of each connector. A connector is named by its key or by its app.
+pub(super) fn read(form: &Form, offer: &Offer) -> (NewIntegration, Vec<usize>) {
     let filled = (0..rows(form)).filter(|at| !form.text(&format!("connector-{at}")).is_empty());
     let places: Vec<usize> = filled.collect();
     let need = |at: &usize| Need {
-        connector: form.text(&format!("connector-{at}")),
+        connector: offer.meant(&form.text(&format!("connector-{at}"))),
         scopes: form.raw(&format!("scopes-{at}")).split_whitespace().map(str::to_owned).collect(),
         optional: form.has(&format!("optional-{at}")),
     };

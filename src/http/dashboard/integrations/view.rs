@@ -4,6 +4,7 @@ use serde::Serialize;
 use vouchsafe_entity::millis::Millis;
 
 use super::form::SPARE_ROWS;
+use super::offer::{Choice, Offer};
 use crate::domain::integration::Integration;
 use crate::domain::page::Page;
 use crate::domain::role::Action;
@@ -49,7 +50,7 @@ pub(in crate::http::dashboard) struct IntegrationPage {
     slug: Option<String>,
     form: FormView,
     rows: Vec<FormRow>,
-    suggestions: Vec<String>,
+    choices: Vec<Choice>,
     may_edit: bool,
     action: String,
     delete: Option<String>,
@@ -57,19 +58,22 @@ pub(in crate::http::dashboard) struct IntegrationPage {
     back: String,
 }
 
-/// The names of the fields of a row.
+/// The names of the fields of a row, and the connector that is in it.
 #[derive(Serialize)]
 struct FormRow {
     number: usize,
     connector: String,
     scopes: String,
     optional: String,
+    chosen: Option<Choice>,
 }
 
-fn form_row(at: usize) -> FormRow {
+fn form_row(at: usize, form: &FormView, find: impl Fn(&str) -> Option<Choice>) -> FormRow {
+    let connector = format!("connector-{at}");
     FormRow {
         number: at + 1,
-        connector: format!("connector-{at}"),
+        chosen: find(form.text(&connector).trim()),
+        connector,
         scopes: format!("scopes-{at}"),
         optional: format!("optional-{at}"),
     }
@@ -109,7 +113,7 @@ impl IntegrationPage {
         slug: Option<&str>,
         form: FormView,
         rows: usize,
-        suggestions: Vec<String>,
+        offer: &Offer,
     ) -> Self {
         let environment = desk.environment.as_str();
         let may_edit = desk.desk.who.may(Action::EditIntegrations);
@@ -122,9 +126,9 @@ impl IntegrationPage {
                 .filter(|_| may_edit)
                 .map(|slug| Url::DeleteIntegration(environment, slug).to_string()),
             slug: slug.map(str::to_owned),
+            rows: (0..rows).map(|at| form_row(at, &form, |typed| offer.find(&offer.meant(typed)))).collect(),
             form,
-            rows: (0..rows).map(form_row).collect(),
-            suggestions,
+            choices: offer.choices().to_vec(),
             may_edit,
             catalogue: Url::Catalogue(environment).to_string(),
             back: Url::Integrations(environment).to_string(),
@@ -185,12 +189,17 @@ impl DashboardPage for IntegrationPage {
                 .with("scopes-0", "crm.objects.contacts.read")
                 .with_chosen("optional-0", &["on"])
         };
-        let page = |slug: Option<&str>, form, may_edit: bool| Self {
+        let choices = vec![
+            Choice::sample("northwind", "Northwind <International>", true),
+            Choice::sample("fernhill", "Fernhill", false),
+        ];
+        let find = |key: &str| choices.iter().find(|choice| choice.is(key)).cloned();
+        let page = |slug: Option<&str>, form: FormView, may_edit: bool| Self {
             environment: "production".to_owned(),
             slug: slug.map(str::to_owned),
+            rows: (0..2).map(|at| form_row(at, &form, find)).collect(),
             form,
-            rows: (0..2).map(form_row).collect(),
-            suggestions: vec!["northwind".to_owned(), "fernhill".to_owned()],
+            choices: choices.clone(),
             may_edit,
             action: "/dashboard/production/integrations/ask".to_owned(),
             delete: slug

@@ -1,0 +1,57 @@
+//! What all lists have in common: their parts stand in one order, and each page keeps the filters.
+
+use serde_json::json;
+use vouchsafe::demo::fake::FERNHILL;
+
+use crate::support::app::TestApp;
+
+/// The parts of a list in the order of every page.
+const ORDER: [&str; 6] = [
+    "<div class=\"head\">",
+    "<form class=\"filter-form\"",
+    "<nav class=\"chips\"",
+    "<ul class=\"chips\"",
+    "class=\"table-frame\"",
+    "<nav class=\"pager\"",
+];
+
+#[tokio::test]
+async fn the_parts_of_every_list_stand_in_one_order() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let key = app.as_key();
+    for name in ["one", "two"] {
+        app.user(name).await;
+        app.credential(name).await;
+        key.put(&format!("/connectors/{name}"), &json!({"provider": FERNHILL})).await.ok(201);
+        let needs = json!({"name": name, "connectors": [{"connector": name}]});
+        key.put(&format!("/integrations/{name}"), &needs).await.ok(201);
+    }
+    // Each with the parts that it must have.
+    let lists: [(&str, &[usize]); 12] = [
+        ("credentials?user=one", &[0, 1, 2, 3, 4]),
+        ("credentials?limit=1", &[0, 1, 2, 4, 5]),
+        ("users?search=one", &[0, 1, 3, 4]),
+        ("users?limit=1", &[0, 1, 4, 5]),
+        ("connectors?limit=1", &[0, 4, 5]),
+        ("catalogue?search=fernhill", &[0, 1, 2, 3]),
+        ("integrations?limit=1", &[0, 4, 5]),
+        ("events?limit=1", &[0, 1, 2, 4, 5]),
+        ("audit?action=user.create&limit=1", &[0, 1, 3, 4, 5]),
+        ("attempts?user=one", &[0, 1, 2, 3]),
+        ("secrets?search=one", &[0, 1, 3]),
+        ("api-keys", &[0, 4]),
+    ];
+    for (list, parts) in lists {
+        let shown = owner.get(&format!("/dashboard/production/{list}")).await;
+        shown.page(200, "<h1");
+        let found: Vec<_> = ORDER.iter().map(|part| shown.html.find(part)).collect();
+        let there: Vec<_> = (0..ORDER.len()).filter(|at| found[*at].is_some()).collect();
+        assert_eq!(there, parts, "{list}");
+        assert!(found.iter().flatten().is_sorted(), "{list}: {found:?}");
+    }
+    let second = owner.get("/dashboard/production/users?search=o&limit=1").await;
+    let next = second.between("<nav class=\"pager\"", "</nav>");
+    let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    owner.get(&next).await.page(200, "/dashboard/production/users?search=o\">First page");
+}

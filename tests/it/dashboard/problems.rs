@@ -1,0 +1,59 @@
+//! Pages that say why nothing came of a request: in the frame of whoever is signed in, else alone.
+
+use sea_orm::ConnectionTrait as _;
+
+use crate::support::app::TestApp;
+use crate::support::browser::{Browser, Shown};
+
+/// The environment that the frame around a page shows.
+fn framed(shown: &Shown) -> String {
+    assert_eq!(shown.html.matches("<h1").count(), 1, "{}", shown.html);
+    assert!(shown.html.contains("aria-label=\"Main\""), "{}", shown.html);
+    shown.between("<span class=\"environment-name\">", "</span>")
+}
+
+#[tokio::test]
+async fn a_member_stays_in_the_dashboard_whatever_is_refused() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    owner.get("/dashboard/production/overview").await.page(200, "Overview");
+    for (path, status, text, environment) in [
+        // Where one is stays where one is, and what is not there leaves one where one was.
+        ("/dashboard/sandbox/integrations/nothing", 404, "Not found", "sandbox"),
+        ("/dashboard/sandbox/events?type=nothing", 400, "That didn", "sandbox"),
+        ("/dashboard/elsewhere/overview", 404, "Not found", "production"),
+        ("/dashboard/production/nothing/here", 404, "Not found", "production"),
+        // An address that has a form's method alone.
+        ("/dashboard/sandbox/connectors/fernhill/enable", 405, "That didn", "production"),
+    ] {
+        let shown = owner.get(path).await;
+        shown.page(status, text);
+        assert_eq!(framed(&shown), environment, "{path}");
+    }
+    let denied = viewer.get("/dashboard/sandbox/new-integration").await;
+    denied.page(403, "Your role (viewer)");
+    assert_eq!(framed(&denied), "sandbox");
+    assert!(!denied.html.contains("/dashboard/sandbox/api-keys"), "the frame offers what the role sees");
+
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    database.execute_unprepared("ALTER TABLE integration RENAME TO elsewhere").await.unwrap();
+    database.close().await.unwrap();
+    let failed = owner.get("/dashboard/sandbox/integrations").await;
+    failed.page(500, "Something went wrong in the hub");
+    assert_eq!(framed(&failed), "sandbox");
+}
+
+#[tokio::test]
+async fn nobody_is_shown_no_frame() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let nobody = Browser::new(&app, "nobody@acme.test");
+    nobody.set_cookie("vs_session", "invented");
+    let shown = nobody.get("/dashboard/nothing/here").await;
+    shown.page(404, "class=\"plain\"");
+    owner.get("/dashboard/account").await.page(200, "Your account");
+    owner.post("/dashboard/sign-out", &[]).await;
+    let shown = owner.get("/dashboard/nothing/here").await;
+    assert!(!shown.page(404, "class=\"plain\"").contains("Olive Owner"));
+}
