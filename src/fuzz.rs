@@ -73,7 +73,7 @@ impl Change {
                 }
             }
             Self::Insert(at, new) => put(bytes, gap(at), new),
-            Self::Say(at, word) => put(bytes, gap(at), word.get(WORDS.as_slice())),
+            Self::Say(at, word) => put(bytes, gap(at), word.get::<Vec<u8>>(&WORDS)),
             Self::Delete(at, count) => {
                 let from = gap(at);
                 bytes.drain(from..(from + count).min(length));

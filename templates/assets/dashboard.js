@@ -52,7 +52,9 @@ if (look) {
     for (const preview of previews) preview.contentWindow.location.replace(`${look.dataset.themeForm}?${query}`);
   };
   let waiting;
-  look.addEventListener("input", () => {
+  // Which page is shown is chosen beside the form.
+  document.addEventListener("input", (event) => {
+    if (event.target.form !== look) return;
     clearTimeout(waiting);
     waiting = setTimeout(show, 250);
   });

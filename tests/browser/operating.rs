@@ -125,6 +125,11 @@ async fn the_log_is_checked_and_the_modal_given_a_look() {
     let colour = "return getComputedStyle(document.querySelector('.button.primary')).backgroundColor";
     chrome.script_gives(colour, &json!("rgb(10, 127, 108)")).await;
     chrome.leave_frames().await;
+    chrome.click(".previews .segment:last-of-type").await;
+    chrome.enter_frame("iframe.is-light").await;
+    chrome.shows("h1", "Quillpost").await;
+    chrome.script_gives(colour, &json!("rgb(10, 127, 108)")).await;
+    chrome.leave_frames().await;
     chrome.enter_frame("iframe.is-dark").await;
     let ground = "return getComputedStyle(document.body).backgroundColor";
     chrome.script_gives(ground, &json!("rgb(24, 27, 33)")).await;

@@ -19,7 +19,9 @@ use crate::domain::theme::{Colour, Font, Theme};
 use crate::domain::workspace::Environment;
 use crate::http::HttpState;
 use crate::http::connect::answer::{Policy, html};
-use crate::http::connect::page::{ChoosePage, ChooseRow, Connector, Look, RowState};
+use crate::http::connect::page::{
+    ChoosePage, ChooseRow, Connector, DonePage, Field, KeyPage, Look, RowState,
+};
 use crate::http::extract::Query;
 use crate::http::render::Page;
 use crate::http::strings::Locale;
@@ -27,6 +29,9 @@ use crate::service::environment::SettingsChange;
 
 /// What a form says of a theme, in the order of the page.
 const MEMBERS: [&str; 6] = ["appName", "accent", "radius", "font", "logo", "unbranded"];
+
+/// The pages of the modal that are shown, the first where none is named.
+const PAGES: [(&str, &str); 3] = [("choose", "Apps"), ("key", "Key"), ("done", "Done")];
 
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
@@ -44,6 +49,7 @@ pub(super) struct ThemePage {
     accents: Vec<Accent>,
     /// The logo as it can be used.
     logo: Option<String>,
+    pages: [(&'static str, &'static str); 3],
     /// The address of the preview, which a script keeps up with what is typed.
     preview: String,
     preview_base: String,
@@ -88,7 +94,7 @@ fn fonts() -> Vec<(&'static str, &'static str)> {
 
 /// The form of a theme as it is kept.
 fn form_of(theme: &Map<String, Value>) -> FormView {
-    let mut form = FormView::new().with("font", Font::System.as_str());
+    let mut form = FormView::new().with("font", Font::System.as_str()).with("page", PAGES[0].0);
     for name in MEMBERS {
         match theme.get(name) {
             Some(Value::String(text)) => form = form.with(name, text.clone()),
@@ -131,15 +137,17 @@ fn page(
         _ => String::new(),
     };
     let texts = MEMBERS.map(|name| (name, text(name)));
-    let pairs: Vec<(&str, Option<&str>)> =
+    let mut pairs: Vec<(&str, Option<&str>)> =
         texts.iter().map(|(name, text)| (*name, Some(text.as_str()))).collect();
+    pairs.push(("page", Some(form.text("page")).filter(|page| *page != PAGES[0].0)));
     let (theme, _) = Theme::read(shown);
     ThemePage {
         accents: accents(&theme),
         logo: theme.logo,
+        preview: filtered(&base, &pairs),
         form,
         fonts: fonts(),
-        preview: filtered(&base, &pairs),
+        pages: PAGES,
         preview_base: base.to_string(),
         usual_name: environment.workspace_name.clone(),
         may_edit: desk.desk.who.may(Action::EditIntegrations),
@@ -211,37 +219,77 @@ struct Shown {
     font: Option<String>,
     logo: Option<String>,
     unbranded: Option<String>,
+    page: Option<String>,
 }
 
 /// The modal with a theme, for show: nothing in it does anything.
 #[derive(Serialize)]
 pub(super) struct PreviewPage {
+    shown: &'static str,
     #[serde(flatten)]
-    choose: ChoosePage,
+    page: Inside,
     look: Look,
 }
 
-fn preview(theme: &Theme, usual_name: &str) -> PreviewPage {
-    let row = |key: &str, name: &str, state| ChooseRow {
+/// A page of the modal, as its own template is given it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Inside {
+    Choose(ChoosePage),
+    Key(KeyPage),
+    Done(DonePage),
+}
+
+/// Apps of which one is connected and the others need not be, so that the user may end here.
+fn choose(host_app: String, account: Option<String>) -> ChoosePage {
+    let row = |key: &str, name: &str, state, optional| ChooseRow {
         connector: Connector::new(key, name),
         state,
-        optional: false,
+        optional,
         own: None,
     };
-    let account = Some("ops@acme.test".to_owned());
-    PreviewPage {
-        choose: ChoosePage {
-            host_app: theme.app_name.clone().unwrap_or_else(|| usual_name.to_owned()),
-            integration: None,
-            rows: vec![
-                row("northwind", "Northwind", RowState::Connect),
-                row("quillpost", "Quillpost", RowState::Connected { account }),
-                row("fernhill", "Fernhill", RowState::Connect),
-            ],
-            finished: true,
-        },
-        look: Look::of(theme),
+    let rows = vec![
+        row("quillpost", "Quillpost", RowState::Connected { account }, false),
+        row("northwind", "Northwind", RowState::Connect, true),
+        row("fernhill", "Fernhill", RowState::Connect, true),
+    ];
+    ChoosePage { host_app, integration: None, rows, finished: true }
+}
+
+fn key(host_app: String) -> KeyPage {
+    let field = |name: &str, label: &str, secret| Field {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        required: true,
+        secret,
+        ..Field::default()
+    };
+    KeyPage {
+        host_app,
+        integration: None,
+        connector: Connector::new("quillpost", "Quillpost"),
+        method: "api_key".to_owned(),
+        fields: vec![field("subdomain", "Subdomain", false), field("key", "API key", true)],
+        problem: None,
+        reconnect: None,
+        other_methods: Vec::new(),
+        back: true,
     }
+}
+
+fn preview(theme: &Theme, usual_name: &str, page: &str) -> PreviewPage {
+    let host_app = theme.app_name.clone().unwrap_or_else(|| usual_name.to_owned());
+    let account = Some("ops@acme.test".to_owned());
+    let (shown, page) = match page {
+        "key" => ("key", Inside::Key(key(host_app))),
+        "done" => {
+            let connector = Some(Connector::new("quillpost", "Quillpost"));
+            let done = DonePage { host_app, connector, account, note: None, next: None, return_url: None };
+            ("done", Inside::Done(done))
+        }
+        _ => ("choose", Inside::Choose(choose(host_app, account))),
+    };
+    PreviewPage { shown, page, look: Look::of(theme) }
 }
 
 /// `GET /dashboard/{environment}/theme/preview`. What can't be used of the theme is left out.
@@ -259,7 +307,8 @@ async fn show_preview(
         "logo" => shown.logo.as_deref(),
         _ => shown.unbranded.as_deref(),
     });
-    let page = preview(&Theme::read(&members).0, &environment.workspace_name);
+    let page = shown.page.as_deref().unwrap_or_default();
+    let page = preview(&Theme::read(&members).0, &environment.workspace_name, page);
     let own = ["'self'".to_owned()];
     let policy = Policy::framed_by(&own);
     Ok(html(&state, Locale::En, StatusCode::OK, &page, &policy))
@@ -273,7 +322,13 @@ impl Page for PreviewPage {
         given.insert("accent".to_owned(), "#0a7f6c".into());
         given.insert("unbranded".to_owned(), true.into());
         let long = "Consolidated Freight & Customs Brokerage <International>";
-        vec![("plain", preview(&Theme::default(), "Acme")), ("themed", preview(&Theme::read(&given).0, long))]
+        let themed = Theme::read(&given).0;
+        vec![
+            ("plain", preview(&Theme::default(), "Acme", "")),
+            ("themed", preview(&themed, long, "choose")),
+            ("key", preview(&themed, long, "key")),
+            ("done", preview(&themed, long, "done")),
+        ]
     }
 }
 
@@ -282,12 +337,13 @@ impl DashboardPage for ThemePage {
     const PLACE: Place = Place::Settings;
 
     fn samples() -> Vec<(&'static str, Self)> {
-        let page = |form: FormView, may_edit| Self {
+        let page = |form: FormView, may_edit: bool| Self {
             environment: "production".to_owned(),
-            form: form.with("font", "system"),
+            form: form.with("font", "system").with("page", "choose"),
             fonts: fonts(),
             accents: accents(&Theme { accent: Colour::parse("#ff7a59"), ..Theme::default() }),
             logo: may_edit.then(|| "data:image/png;base64,iVBORw0KGgo=".to_owned()),
+            pages: PAGES,
             preview: Url::ThemePreview("production").to_string(),
             preview_base: Url::ThemePreview("production").to_string(),
             usual_name: "acme".to_owned(),

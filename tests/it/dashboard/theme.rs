@@ -77,6 +77,17 @@ async fn a_look_is_seen_before_it_is_saved_and_mistakes_stand_at_their_fields() 
     assert!(shown.html.contains("Acme"));
     let csp = shown.headers["content-security-policy"].to_str().unwrap();
     assert!(csp.contains("frame-ancestors 'self'"), "{csp}");
+    // Each page of the modal is seen, and the one that was chosen stays.
+    for (name, text) in [("choose", "Northwind"), ("key", "type=\"password\""), ("done", "ops@acme.test")] {
+        let typed = [("accent", "#0a7f6c"), ("page", name), ("preview", "1")];
+        let page = owner.post(THEME, &typed).await;
+        page.page(200, &format!("value=\"{name}\" checked"));
+        let preview = page.between("<iframe class=\"preview is-light\" src=\"", "\"");
+        let shown = viewer.get(&preview).await;
+        shown.page(200, &format!("data-vs-page=\"{name}\""));
+        shown.page(200, text);
+        shown.page(200, "theme.css?accent=%230a7f6c");
+    }
     assert_eq!(app.as_key().get("/environment").await.ok(200)["theme"], json!({}), "nothing is saved yet");
     // What is made of a colour that could not be read is said at its field, a mistake too.
     let pale = owner.post(THEME, &[("accent", "#ff7a59"), ("logo", LOGO), ("preview", "1")]).await;
