@@ -170,20 +170,20 @@ impl Hub {
         uses: &HashMap<DataKeyId, KeyUse>,
     ) -> Result<(), Error> {
         let now = self.now();
-        let used = |key: &WrappedKey| uses.get(&key.id).copied().unwrap_or_default();
+        let use_of = |key: &WrappedKey| uses.get(&key.id).copied().unwrap_or_default();
         let settled = |at: Millis| now.since(at) >= SETTLED_AFTER;
         let Some(current) = keys.current() else { return Ok(()) };
         if let Some(next) = keys.next() {
             return if settled(next.created_at) { self.switch_key(owner).await } else { Ok(()) };
         }
-        let worn = used(current).is_worn(current.created_at, now);
+        let worn = use_of(current).is_worn(current.created_at, now);
         // Before, a hub that stood still may yet write what it sealed.
         let unfinished = keys
             .retired()
-            .filter(|key| used(key).emptied_at.is_none() && key.retired_at.is_some_and(settled))
+            .filter(|key| use_of(key).emptied_at.is_none() && key.retired_at.is_some_and(settled))
             .map(|key| key.id);
         let unfinished: Vec<_> = unfinished.collect();
-        let over: Vec<_> = keys.retired().filter(|key| used(key).is_over(now)).map(|key| key.id).collect();
+        let over: Vec<_> = keys.retired().filter(|key| use_of(key).is_over(now)).map(|key| key.id).collect();
         if !worn && unfinished.is_empty() && over.is_empty() {
             return Ok(());
         }
@@ -230,12 +230,12 @@ impl Hub {
             return Ok(Some(Replacement { key: next.id, goes_on: true }));
         }
         let uses = store::data_key::uses(&tx).await?;
-        let used = |key: &WrappedKey| uses.get(&key.id).copied().unwrap_or_default();
-        if why == Occasion::Asked && keys.retired().any(|key| used(key).emptied_at.is_none()) {
+        let use_of = |key: &WrappedKey| uses.get(&key.id).copied().unwrap_or_default();
+        if why == Occasion::Asked && keys.retired().any(|key| use_of(key).emptied_at.is_none()) {
             return Ok(Some(Replacement { key: current.id, goes_on: true }));
         }
         // Another hub may have been quicker.
-        if why == Occasion::Worn && !used(current).is_worn(current.created_at, now) {
+        if why == Occasion::Worn && !use_of(current).is_worn(current.created_at, now) {
             return Ok(None);
         }
         let id = DataKeyId::new(self.ids.next());

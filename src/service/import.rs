@@ -236,11 +236,10 @@ impl<'a> Importing<'a> {
     /// Notes what is wrong with the object of a line, whose member is `kind`. What is no fault of the line ends the import.
     fn refuse(&mut self, line: usize, kind: &'static str, error: Error) -> Result<(), Error> {
         let violations = match error {
-            Error::Invalid(violations) => violations,
             Error::Refused { code, detail, violations, .. } if violations.is_empty() => {
                 vec![Violation::new("", code.as_str(), detail)]
             }
-            Error::Refused { violations, .. } => violations,
+            Error::Invalid(violations) | Error::Refused { violations, .. } => violations,
             Error::NotFound | Error::Store(_) | Error::Internal(_) => return Err(error),
         };
         for violation in violations {

@@ -90,10 +90,10 @@ async fn a_look_is_seen_before_it_is_saved_and_mistakes_stand_at_their_fields() 
     }
     assert_eq!(app.as_key().get("/environment").await.ok(200)["theme"], json!({}), "nothing is saved yet");
     // What is made of a colour that could not be read is said at its field, a mistake too.
-    let pale = owner.post(THEME, &[("accent", "#ff7a59"), ("logo", LOGO), ("preview", "1")]).await;
-    pale.page(200, "made darker so that it can be read");
-    pale.page(200, "On dark pages: as it is");
-    assert_eq!(pale.between("alt=\"The logo\" src=\"", "\""), LOGO);
+    let lit = owner.post(THEME, &[("accent", "#ff7a59"), ("logo", LOGO), ("preview", "1")]).await;
+    lit.page(200, "made darker so that it can be read");
+    lit.page(200, "On dark pages: as it is");
+    assert_eq!(lit.between("alt=\"The logo\" src=\"", "\""), LOGO);
     let wrong = owner.post(THEME, &[("accent", "red"), ("logo", "x"), ("preview", "1")]).await;
     wrong.page(200, "id=\"f-accent-error\"");
     wrong.page(200, "id=\"f-logo-error\"");

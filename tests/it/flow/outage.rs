@@ -96,7 +96,7 @@ async fn r19_a_provider_that_is_down_for_six_hours_breaks_nothing_and_comes_back
         return;
     };
     let members = Copier::of(&app, &model).await.here(count(500, 2_000)).await;
-    let step = TimeDelta::minutes(i64::try_from(count(60, 10)).unwrap());
+    let step = TimeDelta::minutes(i64::from(count(60, 10)));
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::SERVICE_UNAVAILABLE)).always());
     three_hours(&app, members.len(), step).await;
     app.fake.clear_faults();
