@@ -1,7 +1,7 @@
 //! Paths of calls that go through the hub: which are refused because they could lead elsewhere, and what is written
 //! down of the others.
 
-/// A path that could leave its place: a dot segment, a backslash, an empty segment, an address, a control character;
+/// A path that could leave its place: a dot segment, a backslash, an empty segment, an address, a control character, a fragment;
 /// as it is written, or once it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the path could lead elsewhere")]
@@ -15,7 +15,8 @@ const MOST_DECODED: usize = 4;
 /// # Errors
 /// [`PathRefused`].
 pub fn check(path: &str) -> Result<(), PathRefused> {
-    if path.contains("//") {
+    // Behind a fragment nothing is sent, so what stands before would be the path.
+    if path.contains("//") || path.contains('#') {
         return Err(PathRefused);
     }
     let mut bytes = path.as_bytes().to_vec();
@@ -129,6 +130,8 @@ mod tests {
             "%5c%5cevil.test",
             "%252e%252e/x",
             "%25252e%25252e",
+            "..#x",
+            "a#/x",
             "https://evil.test",
             "https:/evil.test",
             "http%3a%2f%2fevil.test/x",
