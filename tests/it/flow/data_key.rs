@@ -46,7 +46,7 @@ async fn an_old_data_key_is_replaced_and_destroyed_a_month_after_its_last_value_
     app.user("u").await;
     let made = app.credential("u").await;
     let path = format!("/credentials/{}", made["credentialId"].as_str().unwrap());
-    let change = json!({"data": {"key": VALID_KEY}, "verify": false});
+    let change = json!({"data": {"key": VALID_KEY}});
     let opens = async || app.as_key().get(&format!("{path}/token")).await.ok(200);
     let old = app.record_keys().await.current().unwrap().id;
     app.replace_after(TimeDelta::days(89)).await;
