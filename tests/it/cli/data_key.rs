@@ -75,7 +75,7 @@ async fn a_data_key_is_replaced_under_a_running_hub_and_what_it_sealed_revoked_a
     // The hub seals under it too, as soon as it has looked.
     let made = AtomicUsize::new(1);
     eventually("a value of the hub under the new key", async || {
-        let username = format!("u-{}", made.fetch_add(1, Ordering::Relaxed));
+        let username = format!("late-{}", made.fetch_add(1, Ordering::Relaxed));
         api.done("POST", "/users", Some(&json!({"username": username}))).await;
         let before = keys_of(&fresh, "credential_token").await;
         let typed =
