@@ -56,7 +56,7 @@ async fn a_secret_is_made_revealed_for_a_moment_and_deleted() {
     chrome.click("[data-reveal]").await;
     chrome.shows(".secrets-table [data-dots]", VALUE).await;
     chrome.shows(".shown-left", "15 s").await;
-    let told = "return document.querySelector('main > [role=status]').textContent";
+    let told = "return document.querySelector('main > .unseen[role=status]').textContent";
     chrome.script_gives(told, &json!("The value is shown for 15 seconds.")).await;
     nothing_is_wrong(&chrome).await;
     chrome.click("[aria-label='Copy the value of STRIPE_KEY']").await;
