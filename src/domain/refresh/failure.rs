@@ -153,15 +153,16 @@ impl Token {
             Resting::Suspect { since } => since,
             Resting::Active | Resting::Waiting | Resting::Unknown | Resting::Broken(_) => now,
         };
+        let revoked = failure.class == FailClass::Revoked;
+        let refused = if revoked { BrokenCause::RevokedUpstream } else { BrokenCause::GrantRefused };
         let cause = match from {
             _ if failure.paused_until.is_some_and(|until| now < until) => None,
+            // What the user typed is as it was, so asking twice would prove no more.
+            _ if failure.minted => Some(refused),
             Resting::Unknown => Some(BrokenCause::GrantLost),
             // Asked again by hand within the time: still the same incident, perhaps.
             Resting::Suspect { since } if now < since.plus(times.confirm_after) => None,
-            Resting::Suspect { .. } if failure.class == FailClass::Revoked => {
-                Some(BrokenCause::RevokedUpstream)
-            }
-            Resting::Suspect { .. } => Some(BrokenCause::GrantRefused),
+            Resting::Suspect { .. } => Some(refused),
             Resting::Active | Resting::Waiting | Resting::Broken(_) => None,
         };
         self.fail_count = 0;

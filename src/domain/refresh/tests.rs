@@ -95,6 +95,18 @@ fn one_refusal_is_a_suspicion_and_two_are_an_end() {
 }
 
 #[test]
+fn what_is_made_again_from_what_was_typed_ends_at_its_first_refusal() {
+    let refused = |class, paused_until| {
+        let failure = Failure { paused_until, ..Failure::new(class, Reuse::Static, true) };
+        claimed(credential().token).after_failure(&failure, NOW, TIMES, 0.5).machine
+    };
+    assert_eq!(refused(FailClass::Refused, None), Machine::Broken(BrokenCause::GrantRefused));
+    assert_eq!(refused(FailClass::Revoked, None), Machine::Broken(BrokenCause::RevokedUpstream));
+    let paused = refused(FailClass::Refused, Some(NOW.plus(MINUTE)));
+    assert!(matches!(paused, Machine::Suspect { .. }), "too many at once are still the app's fault");
+}
+
+#[test]
 fn what_can_not_be_called_now_stands_in_nobodys_way() {
     let unknown = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Strict);
     let at = NOW.plus(HOUR);

@@ -128,7 +128,8 @@ impl Hub {
             return Ok(None);
         }
         let connector = self.connector_of(tenant.environment, credential).await?;
-        if connector.failing.is_some_and(|failing| self.now() < failing.probe_at) {
+        let failing = connector.failing.filter(|_| !self.brings_own_client(credential));
+        if failing.is_some_and(|failing| self.now() < failing.probe_at) {
             return Ok(None);
         }
         let Ok(definition) = self.definition_of(&connector) else {
@@ -218,7 +219,8 @@ impl Hub {
             self.put_aside(tx, tenant, credential, guard).await?;
             return Ok(Asked::Nothing);
         };
-        if credential.connector_failing && !Self::takes_probe(&tx, tenant, &credential, now).await? {
+        let probes = credential.connector_failing && !self.brings_own_client(&credential);
+        if probes && !Self::takes_probe(&tx, tenant, &credential, now).await? {
             return Ok(Asked::Nothing);
         }
         let at = (guard.epoch, guard.version);
