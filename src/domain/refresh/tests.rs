@@ -148,6 +148,29 @@ fn a_lost_answer_is_retried_late_where_tokens_rotate_and_its_refusal_is_a_lost_g
 }
 
 #[test]
+fn a_lost_answer_is_the_first_of_its_kind_whatever_failed_before_it() {
+    let grace = Reuse::Grace(10_000);
+    let mut token = failed(claimed(credential().token), FailClass::NotSent, grace);
+    let at = token.next_try_at().unwrap();
+    token = failed_at(
+        at,
+        token.claim(&Claim { reuse: grace, ..claim(at) }).unwrap(),
+        FailClass::Ambiguous,
+        grace,
+    );
+    assert_eq!(token.machine, Machine::Unknown { next_try_at: at }, "at once, inside the grace");
+
+    // The retry did not leave: its time still counts from the request whose answer was lost.
+    let retry = token.claim(&Claim { reuse: grace, ..claim(at.plus(SECOND)) }).unwrap();
+    let unsent = failed_at(at.plus(SECOND), retry, FailClass::NotSent, grace);
+    assert_eq!(unsent.attempt.map(|attempt| attempt.started_at), Some(at));
+    let next = unsent.next_try_at().unwrap();
+    let again = unsent.claim(&Claim { reuse: grace, ..claim(next) }).unwrap();
+    let lost = failed_at(next, again, FailClass::Ambiguous, grace);
+    assert!(lost.next_try_at().unwrap() > next, "one retry goes at once, and only one");
+}
+
+#[test]
 fn an_unread_answer_is_not_asked_for_again_for_a_day() {
     let held = failed(claimed(credential().token), FailClass::Unreadable, Reuse::Strict);
     assert_eq!(held.machine, Machine::Unknown { next_try_at: NOW.plus(DAY) });
