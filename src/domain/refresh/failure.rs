@@ -53,12 +53,15 @@ impl Token {
             (Machine::Broken(cause), _) => (Resting::Broken(*cause), now),
             _ => (Resting::Active, now),
         };
+        let is_other = failure.class == FailClass::Other;
+        let first_other = is_other && self.fail_class != Some(FailClass::Other);
         self.fail_class = Some(failure.class);
         self.attempt = None;
         if let Resting::Broken(cause) = from {
             return self.still_broken(cause, refused, started_at, now, jitter);
         }
-        self.fail_count = self.fail_count.saturating_add(1);
+        // Tries that failed otherwise are none of those after which an operator is told.
+        self.fail_count = if first_other { 1 } else { self.fail_count.saturating_add(1) };
         self.state_since = now;
         let back_off = back_off(self.fail_count, jitter);
         match failure.class {
@@ -68,7 +71,7 @@ impl Token {
                 self.held(now)
             }
             FailClass::Ambiguous | FailClass::Unreadable | FailClass::Other => {
-                let daily = failure.class == FailClass::Other && self.fail_count >= OTHER_TRIES;
+                let daily = is_other && self.fail_count >= OTHER_TRIES;
                 let wait = if daily { DAY } else { back_off };
                 self.after_lost_answer(from, failure.reuse(), started_at, now, wait)
             }

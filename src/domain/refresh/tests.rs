@@ -171,6 +171,25 @@ fn a_lost_answer_is_the_first_of_its_kind_whatever_failed_before_it() {
 }
 
 #[test]
+fn refusals_without_a_reason_are_counted_by_themselves() {
+    let (mut token, mut now) = (credential().token, NOW);
+    let mut fail = |class| {
+        let again = token.clone().claim(&Claim { reuse: Reuse::Static, ..claim(now) }).unwrap();
+        token = failed_at(now, again, class, Reuse::Static);
+        let wait = token.next_try_at().unwrap().since(now);
+        now = now.plus(wait);
+        (token.fail_count, wait)
+    };
+    for _ in 0..5 {
+        fail(FailClass::Ambiguous);
+    }
+    for tries in 1..=5 {
+        let (counted, wait) = fail(FailClass::Other);
+        assert_eq!((counted, wait == DAY), (tries, tries == 5));
+    }
+}
+
+#[test]
 fn an_unread_answer_is_not_asked_for_again_for_a_day() {
     let held = failed(claimed(credential().token), FailClass::Unreadable, Reuse::Strict);
     assert_eq!(held.machine, Machine::Unknown { next_try_at: NOW.plus(DAY) });
