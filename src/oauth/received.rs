@@ -28,6 +28,9 @@ use crate::{
 };
 
 const MAX_TOKEN: usize = 16 * 1024;
+/// GitHub, Microsoft and others; Keycloak; Intuit.
+const REFRESH_LIFETIMES: [&str; 3] =
+    ["refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in"];
 const MAX_LIFETIME: f64 = 10.0 * 365.25 * 86400.0;
 
 /// A complete answer, not yet read. A successful one may hold the only live refresh token, so keep its body before
@@ -76,6 +79,7 @@ impl Received {
             refresh_token: None,
             token_type: "Bearer".to_owned(),
             expires_in: raw.expose().get("expires_in").and_then(Value::as_u64),
+            refresh_expires_in: None,
             scopes: None,
             raw,
         })
@@ -167,6 +171,7 @@ impl Received {
             refresh_token: token.refresh_token().map(|refresh| refresh.secret().as_str().into()),
             token_type: token.token_type.0.clone(),
             expires_in: token.expires_in().map(|lifetime| lifetime.as_secs()),
+            refresh_expires_in: refresh_lifetime(raw.expose()),
             scopes: token.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
             raw,
         })
@@ -242,6 +247,16 @@ fn once(token: &TokenRequest) -> Vec<String> {
 
 fn is_token(text: &str) -> bool {
     text.len() <= MAX_TOKEN && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Seconds for which a refresh token lives, where an answer says so. No standard names it, so apps do.
+fn refresh_lifetime(value: &Value) -> Option<u64> {
+    let told = |name: &&str| match value.get(name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    REFRESH_LIFETIMES.iter().find_map(|name| told(name).and_then(seconds))
 }
 
 fn seconds(value: f64) -> Option<u64> {

@@ -157,6 +157,23 @@ fn lifetimes_are_numbers_texts_or_dates_and_sensible() {
 }
 
 #[test]
+fn the_life_of_a_refresh_token_is_read_where_an_answer_tells_it() {
+    for (members, expected) in [
+        ("\"refresh_token_expires_in\":15897600", Some(15_897_600)),
+        ("\"refresh_token_expires_in\":\"15897600\"", Some(15_897_600)),
+        ("\"refresh_expires_in\":1800", Some(1800)),
+        ("\"x_refresh_token_expires_in\":8726400", Some(8_726_400)),
+        ("\"refresh_expires_in\":0", None),
+        ("\"refresh_expires_in\":-1", None),
+        ("\"refresh_token_expires_in\":1e30", None),
+        ("\"refresh_token_expires_in\":null,\"refresh_expires_in\":60", Some(60)),
+        ("\"expires_in\":60", None),
+    ] {
+        assert_eq!(with(members).refresh_expires_in, expected, "{members}");
+    }
+}
+
+#[test]
 fn scopes_come_as_lists_or_with_any_separator() {
     for (separator, value, expected) in [
         (" ", "[\"a\",\"b\",7,\"\"]", vec!["a", "b"]),

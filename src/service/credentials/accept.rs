@@ -22,6 +22,8 @@ pub(in crate::service) struct Accepted {
     /// Whether the material has an access token, with its lifetime in seconds where the app told it.
     pub(in crate::service) minted: bool,
     pub(in crate::service) expires_in: Option<u64>,
+    /// The same of the refresh token.
+    pub(in crate::service) refresh_expires_in: Option<u64>,
     pub(in crate::service) sent_at: Millis,
     pub(in crate::service) account: Option<Account>,
     pub(in crate::service) variables: std::collections::BTreeMap<String, String>,
@@ -73,6 +75,7 @@ impl Hub {
             material,
             minted: answer.is_some(),
             expires_in: answer.as_ref().and_then(|answer| answer.expires_in),
+            refresh_expires_in: None,
             scopes: answer.and_then(|answer| answer.scopes).unwrap_or_default(),
             sent_at,
             warnings,

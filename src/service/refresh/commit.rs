@@ -144,7 +144,11 @@ impl Hub {
         }
         row.last_refreshed_at = Some(self.now());
         row.updated_at = self.now();
-        self.date_tokens(&mut row, answer.expires_in, spent.sent_at);
+        // A refresh token that stays, and of which nothing is said anew, ends when it was said to.
+        let stays = answer.refresh_token.is_none() && answer.refresh_expires_in.is_none();
+        let known = row.token.refresh_expires_at.filter(|_| stays);
+        self.date_tokens(&mut row, (answer.expires_in, answer.refresh_expires_in), spent.sent_at);
+        row.token.refresh_expires_at = row.token.refresh_expires_at.or(known);
         if row.connector_failing && !self.brings_own_client(&row) {
             self.connector_recovered(&tx, tenant, &mut row).await?;
         }
