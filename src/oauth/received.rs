@@ -3,6 +3,7 @@
 
 use std::{fmt, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use http::{StatusCode, header::RETRY_AFTER};
 use oauth2::{
@@ -10,6 +11,7 @@ use oauth2::{
     basic::BasicErrorResponse,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 use vouchsafe_entity::kind::{FailClass, Method};
@@ -154,10 +156,13 @@ impl Received {
             return Err(self.error(FailClass::Unreadable));
         }
         let kind = raw.expose().get("token_type").and_then(Value::as_str).filter(|kind| is_token(kind));
-        let lifetime = self.lifetime(token, raw.expose());
+        let told = self.lifetime(token, raw.expose());
+        let told = told.or(token.access_token_lifetime.map(|lifetime| lifetime.as_secs()));
+        // What a token says of itself can only shorten what is said of it.
+        let lifetime = told.map(|told| self.own_lifetime(access).map_or(told, |own| own.min(told)));
         let mut normal = json!({
             "access_token": access,
-            "expires_in": lifetime.or(token.access_token_lifetime.map(|lifetime| lifetime.as_secs())),
+            "expires_in": lifetime,
             "refresh_token": refresh,
             "scope": scopes(paths.scope.get(raw.expose()), &token.scope_separator),
         });
@@ -204,6 +209,25 @@ impl Received {
             }
             _ => error(FailClass::Other, None),
         }
+    }
+
+    /// Seconds from sending on that an access token gives itself, if it is a JWT. Nobody proves it: the signature is
+    /// the business of the app's API.
+    fn own_lifetime(&self, access: &str) -> Option<u64> {
+        #[derive(Deserialize)]
+        struct Claims {
+            exp: f64,
+        }
+        let mut parts = access.split('.');
+        let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return None;
+        };
+        let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
+        let claims: Claims = serde_json::from_slice(&claims).ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "exact for every date")]
+        let sent_at = self.sent_at.timestamp() as f64;
+        seconds(claims.exp - sent_at)
     }
 
     /// Seconds from sending on; anything that is no sensible lifetime counts as unsaid.
