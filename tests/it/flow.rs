@@ -15,6 +15,7 @@ mod inside;
 mod limits;
 pub(crate) mod mail;
 mod outage;
+mod own_calls;
 mod proxy;
 mod proxy_hosts;
 mod proxy_refusals;
