@@ -12,7 +12,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -181,7 +180,6 @@ impl Writer {
     }
 
     fn work_off(&mut self, batch: VecDeque<Order>, state: &State) {
-        let began = Instant::now();
         let mut written = Vec::new();
         for order in batch {
             match order {
@@ -228,15 +226,16 @@ impl Writer {
                     error = error as &dyn std::error::Error,
                     "the token journal failed: no token is spent until the hub is started again"
                 );
+                alert("journal_failed");
             }
             let _ = reply.send(result);
         }
         let full = !self.has_room();
         if full && !state.full.swap(full, Ordering::AcqRel) {
             tracing::error!("the token journal is full: no token is spent until entries are done");
+            alert("journal_full");
         }
         state.full.store(full, Ordering::Release);
-        metrics::histogram!("vouchsafe_journal_seconds").record(began.elapsed().as_secs_f64());
         metrics::gauge!("vouchsafe_journal_waiting")
             .set(f64::from(u32::try_from(self.live.len()).unwrap_or(u32::MAX)));
     }
@@ -311,6 +310,11 @@ impl Writer {
         self.active = other;
         Ok(())
     }
+}
+
+/// What an operator must see at once, among the other alerts.
+fn alert(kind: &'static str) {
+    metrics::counter!("vouchsafe_alerts_total", "kind" => kind).increment(1);
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {

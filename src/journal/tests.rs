@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -161,4 +162,26 @@ fn s15_journal() {
         let writer = Writer::new([read, other], &[records, Vec::new()]).expect("a writer");
         prop_assert!(writer.live_bytes().expect("its bytes").len() <= entries.len());
     });
+}
+
+#[test]
+fn an_operator_is_told_once_that_it_is_full() {
+    let directory = TempDir::new().expect("a directory");
+    let segment = |name: &str| Segment::open(&directory.path().join(name)).expect("a segment");
+    let ((first, old), (second, new)) = (segment("segment-0"), segment("segment-1"));
+    let mut writer = Writer::new([first, second], &[old, new]).expect("a writer");
+    let state = State::default();
+    let mut write = || {
+        let (reply, _written) = oneshot::channel();
+        writer.work_off(VecDeque::from([Order::Append(vec![1; MAX_ENTRY], reply)]), &state);
+    };
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        while !state.full.load(Ordering::Acquire) {
+            write();
+        }
+        write();
+    });
+    let told = recorder.handle().render();
+    assert!(told.contains("vouchsafe_alerts_total{kind=\"journal_full\"} 1\n"), "{told}");
 }

@@ -110,6 +110,17 @@ impl Definition {
         fields
     }
 
+    /// Whether the client, the login or the key that a method asks for tokens with is the user's: in a definition whose
+    /// signing key comes with the connector it is not.
+    pub fn takes_own_client(&self, method: Method) -> bool {
+        let of_connector = |name: &str| {
+            let mut variables = self.variables_of(method);
+            variables.any(|variable| variable.name == name && variable.source == ValueSource::Connector)
+        };
+        let mut keys = self.jwt_shape_of(method).into_iter().flat_map(|shape| shape.key.names());
+        method != Method::OAuth2 && !keys.any(of_connector)
+    }
+
     /// The form with a key file taken apart: where the key that signs is given as a JSON object that has it as a
     /// member, that member is the key, and its other members fill the fields of the same names that were left empty.
     fn with_key_file(&self, method: Method, given: &Map<String, Value>) -> Map<String, Value> {

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 use vouchsafe_entity::kind::Method;
 
-use super::{FieldSource, acme};
+use super::{Definition, FieldSource, acme};
 
 fn typed(value: Value) -> Map<String, Value> {
     match value {
@@ -105,4 +105,20 @@ proptest! {
             prop_assert!(acme.check_request(Method::Basic, &values).unwrap().is_ok());
         }
     }
+}
+
+#[test]
+fn a_signing_key_that_comes_with_the_connector_is_nobodys_own() {
+    let signed = |source: &str| {
+        let text = format!(
+            "name = \"Signed\"\ndocumentation = \"https://signed.example/docs\"\n\
+             base_url = \"https://api.signed.example\"\n\
+             [variables]\nkey = {{ label = \"Key\", secret = true{source} }}\n\
+             [jwt]\nalgorithm = \"HS256\"\nkey = \"{{key}}\"\nlifetime = 540\n[check]\npath = \"/me\"\n"
+        );
+        Definition::from_toml("signed", &text, false).unwrap_or_else(|report| panic!("{report}"))
+    };
+    assert!(signed("").takes_own_client(Method::Jwt));
+    assert!(!signed(", from = \"connector\"").takes_own_client(Method::Jwt));
+    assert!(acme().takes_own_client(Method::Session) && !acme().takes_own_client(Method::OAuth2));
 }
