@@ -184,6 +184,8 @@ pub enum FailureReason {
     TimedOut,
     /// The answer did not come from the browser that started.
     WrongBrowser,
+    /// What the hub knows of the app changed meanwhile.
+    Changed,
     /// The embedder has switched this app off, or set it up wrongly.
     Unavailable,
     /// Something went wrong in the hub.
