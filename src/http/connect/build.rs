@@ -119,6 +119,7 @@ fn field(field: &provider::Field) -> Field {
         required: field.required,
         secret: field.secret,
         multiline: field.multiline,
+        lower: field.lower,
         pattern: field.pattern.clone(),
         options: field
             .options
