@@ -101,6 +101,7 @@ async fn a_change_touches_only_what_is_sent() {
     app.user("w").await;
     app.as_key().put("/users/v", &json!({"username": "w"})).await.assert_problem(409, "username_taken");
     app.as_key().put("/users/v", &json!({"userId": "x"})).await.assert_invalid(&["/userId"]);
+    app.as_key().put("/users/v", &json!({"username": null})).await.assert_invalid(&["/username"]);
     app.as_key().put("/users/nobody", &json!({"username": "x"})).await.assert_problem(404, "not_found");
 }
 
