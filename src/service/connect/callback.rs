@@ -83,6 +83,9 @@ impl Hub {
         };
         let kept: Kept =
             self.vault.open(&place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
+        if !kept.began_with(&definition) {
+            return self.fail_flow(&flow, visit, Code::ProviderChanged.as_str(), None).await;
+        }
         let mut values = self.connector_values(visit.actor.tenant, &connector).await?;
         let mut typed = kept.values()?;
         for (name, value) in typed.iter() {

@@ -33,13 +33,13 @@ fn methods_come_in_their_order_and_ask_for_what_they_reach() {
 
     let shop = &acme.fields(Method::Basic)[0];
     assert_eq!((shop.prefix.as_deref(), shop.suffix.as_deref()), (Some("https://"), Some(".acme.example")));
-    assert!(shop.required && !shop.secret && shop.pattern.is_some());
+    assert!(shop.required && !shop.secret && shop.pattern.is_some() && shop.lower);
     let region = &acme.fields(Method::Basic)[1];
     assert_eq!(
         region.options,
         [("Europe".to_owned(), "eu".to_owned()), ("America".to_owned(), "us".to_owned())]
     );
-    assert!(!region.required && region.prefix.is_none());
+    assert!(!region.required && region.prefix.is_none() && !region.lower);
 }
 
 #[test]
