@@ -212,7 +212,7 @@ async fn switching_a_connector_is_told_of_each_of_its_credentials_once() {
     put(false, 201).await;
     let off = ["credential.created", "credential.deactivated"];
     assert_eq!(app.events(&ids[0]).await, off);
-    assert_eq!(app.reasons("credential.deactivated").await, ["deactivated", "connector_disabled"]);
+    assert_eq!(app.reasons("credential.deactivated").await, ["api_key", "connector_disabled"]);
     put(true, 200).await;
     assert_eq!(app.events(&ids[0]).await, [off[0], off[1], "credential.recovered"]);
     assert_eq!(app.events(&ids[1]).await, off, "it is off by itself");
