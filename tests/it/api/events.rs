@@ -112,6 +112,22 @@ async fn every_change_and_every_revealed_value_is_audited() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_refused_is_audited_with_the_reason() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    app.as_key().patch(&format!("/credentials/{id}"), &json!({"active": false})).await.ok(200);
+    for path in [format!("/credentials/{id}/token"), "/users/u/connectors/quillpost/token".to_owned()] {
+        app.as_key().get(&path).await.assert_problem(409, "credential_inactive");
+    }
+    let page = app.as_key().get(&format!("/audit-events?action=credential.token&target={id}")).await.ok(200);
+    let rows: Vec<_> =
+        page["data"].as_array().unwrap().iter().map(|row| (&row["result"], &row["reason"])).collect();
+    let refused = (&json!("refused"), &json!("credential_inactive"));
+    assert_eq!(rows, [refused, refused]);
+}
+
+#[tokio::test]
 async fn what_a_key_or_a_workspace_may_not_do_is_audited() {
     let Some(app) = TestApp::start().await else { return };
     let reader = app.with_scopes(&["users:read"]).await;
