@@ -64,6 +64,18 @@ async fn a_client_secret_stays_until_it_is_replaced_or_removed() {
     assert_eq!((&kept["hasClientSecret"], &kept["scopes"]), (&json!(true), &json!([])));
     let removed = json!({"provider": "fernhill", "clientId": "d", "clientSecret": null});
     assert_eq!(key.put("/connectors/fernhill", &removed).await.ok(200)["hasClientSecret"], false);
+    let audit = key.get("/audit-events?action=connector.put").await.ok(200);
+    let changed: Vec<_> =
+        audit["data"].as_array().unwrap().iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(
+        changed,
+        [
+            "provider fernhill: clientSecret",
+            "provider fernhill: methods, clientId, scopes, authorizationParams",
+            "provider fernhill: methods, clientId, clientSecret, scopes, authorizationParams",
+        ],
+        "names alone"
+    );
 }
 
 #[tokio::test]
