@@ -18,6 +18,7 @@ mod local_failure;
 pub(crate) mod mail;
 mod outage;
 mod proxy;
+mod proxy_h2;
 mod proxy_hosts;
 mod proxy_refusals;
 mod proxy_secrets;
