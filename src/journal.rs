@@ -151,7 +151,8 @@ impl Writer {
         // The active one last: an entry that was carried over stands twice, and lives longer there.
         for segment in [1 - active, active] {
             for record in &records[segment] {
-                next = next.max(record.number + 1);
+                // A record without a number behind it reads as damage.
+                next = next.max(record.number.saturating_add(1));
                 match record.entry {
                     Some((offset, length)) => drop(live.insert(record.number, (segment, offset, length))),
                     None => done.push(record.number),
@@ -255,7 +256,7 @@ impl Writer {
             self.switch()?;
         }
         let number = self.next;
-        self.next += 1;
+        self.next = number.checked_add(1).ok_or(JournalError::Full)?;
         let offset = self.segments[self.active].append(number, Some(bytes))?;
         self.live.insert(number, (self.active, offset, bytes.len()));
         Ok(number)

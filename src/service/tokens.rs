@@ -23,6 +23,8 @@ use crate::domain::workspace::Tenant;
 use crate::provider::{Definition, TOKEN_SECRET, ValueSource};
 use crate::store;
 
+/// What a read is in the audit log.
+const READ: &str = "credential.token";
 /// Last uses are written so far apart.
 const USE_SECONDS: i64 = 60;
 
@@ -109,8 +111,10 @@ impl Hub {
     /// [`Code::ProviderMissing`].
     pub async fn read_token(&self, actor: &Actor, id: CredentialId) -> Result<Token, Error> {
         self.permit(actor, Action::RevealCredentials).await?;
-        let served = self.serve(actor, id).await?;
-        self.token_of(actor, served).await
+        let served = self.serve(actor, id).await;
+        let refused = served.as_ref().err().and_then(Error::code);
+        self.note_read_refused(actor, id, refused).await?;
+        self.token_of(actor, served?).await
     }
 
     /// The same, by user and connector.
@@ -120,8 +124,25 @@ impl Hub {
     pub async fn read_user_token(&self, actor: &Actor, user: &str, connector: &str) -> Result<Token, Error> {
         self.permit(actor, Action::RevealCredentials).await?;
         let credential = self.credential_of(actor, user, connector).await?;
-        let served = self.serve_whole(actor, credential).await?;
-        self.token_of(actor, served).await
+        let id = credential.id;
+        let served = self.serve_whole(actor, credential).await;
+        let refused = served.as_ref().err().and_then(Error::code);
+        self.note_read_refused(actor, id, refused).await?;
+        self.token_of(actor, served?).await
+    }
+
+    /// Writes down that a credential did not give its token, as reads are written down.
+    async fn note_read_refused(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+        refused: Option<Code>,
+    ) -> Result<(), Error> {
+        let Some(code) = refused else {
+            return Ok(());
+        };
+        let (target, reason) = (Target::new("credential", id), Some(code.as_str().to_owned()));
+        self.record_later(self.audit_event(actor, READ, target, "refused", reason)).await
     }
 
     /// The credential `id` in a state that may be used, open. What nothing stands in the way of costs one read; for
@@ -163,7 +184,7 @@ impl Hub {
 
     async fn token_of(&self, actor: &Actor, served: Served) -> Result<Token, Error> {
         let Served { credential, definition, mut material, .. } = served;
-        self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
+        self.record_read(actor, READ, Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
         let method = credential.condition.method;
         if is_typed_key(method) {

@@ -19,6 +19,7 @@ pub(crate) mod mail;
 mod outage;
 mod own_calls;
 mod proxy;
+mod proxy_h2;
 mod proxy_hosts;
 mod proxy_refusals;
 mod proxy_secrets;

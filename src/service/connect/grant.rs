@@ -176,6 +176,7 @@ impl Hub {
         let guard = Guard { epoch: before.token.epoch, version: before.token.version };
         let never_active = credential.token.announced.is_none();
         self.renew_grant(&mut credential);
+        credential.issued_at = self.now();
         credential.method = grant.accepted.method;
         credential.deactivated_at = None;
         credential.scopes = grant.scopes;

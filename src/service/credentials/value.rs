@@ -114,6 +114,7 @@ impl Hub {
         accepted: &Accepted,
     ) -> Result<(), Error> {
         self.renew_grant(credential);
+        credential.issued_at = self.now();
         credential.account.clone_from(&accepted.account);
         credential.variables.clone_from(&accepted.variables);
         if credential.expires_at.is_some_and(|end| end <= self.now()) {
@@ -122,10 +123,9 @@ impl Hub {
         self.set_value(actor, credential, accepted)
     }
 
-    /// Begins a new grant: late answers to the old one can't land any more.
+    /// Ends the grant that was there: late answers to it can't land any more. Whoever brings another dates it.
     pub(in crate::service) fn renew_grant(&self, credential: &mut Credential) {
         let now = self.now();
-        credential.issued_at = now;
         credential.updated_at = now;
         let token = &mut credential.token;
         token.machine = Machine::Active;

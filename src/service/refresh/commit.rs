@@ -158,7 +158,7 @@ impl Hub {
         {
             return Ok(());
         }
-        let outcome = format!("version {} to {}", spent.version, row.token.version);
+        let outcome = self.here(format!("version {} to {}", spent.version, row.token.version));
         let target = Target::new("credential", row.id);
         self.record(&tx, &hub_actor(tenant), "credential.refreshed", target, Some(outcome)).await?;
         failpoint!("refresh::in_commit");
@@ -228,10 +228,19 @@ impl Hub {
         alert(&row, class);
         self.announce(&tx, tenant, &mut row).await?;
         store::credential::save_token(&tx, tenant.environment, row.id, &row.token, guard, None).await?;
-        let reason = Some(format!("{class} ({})", error.code.as_deref().unwrap_or("no code")));
+        let code = error.code.as_deref().unwrap_or("no code");
+        let reason = self.here(format!("{} ({code}), version {}", class, guard.version));
         let target = Target::new("credential", row.id);
-        self.record(&tx, &hub_actor(tenant), "credential.refresh_failed", target, reason).await?;
+        self.record(&tx, &hub_actor(tenant), "credential.refresh_failed", target, Some(reason)).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// What the audit log says of an attempt, with the node that made it.
+    fn here(&self, outcome: String) -> String {
+        match &self.journal {
+            Some(journal) => format!("{outcome}, node {}", journal.node()),
+            None => outcome,
+        }
     }
 
     /// Puts the newest answer that lost a race in the place of the refused one: perhaps it is the one that lives.
