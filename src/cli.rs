@@ -13,6 +13,7 @@ mod faults;
 mod providers;
 mod serve;
 mod transfer;
+mod values;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -119,10 +120,10 @@ struct NewKey {
     #[arg(long, default_value = "Made at the command line")]
     name: String,
     /// A scope; may be given several times [default: *]
-    #[arg(long = "scope", value_name = "SCOPE")]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = values::scopes())]
     scopes: Vec<String>,
     /// How long it works, as an ISO 8601 period such as P90D
-    #[arg(long, value_name = "PERIOD")]
+    #[arg(long, value_name = "PERIOD", value_parser = values::period)]
     expires: Option<String>,
 }
 
@@ -154,15 +155,16 @@ enum Workspaces {
     Create {
         /// Its name
         name: String,
-        /// Its subscription: sandbox, active or suspended
-        #[arg(long, default_value = "active")]
+        /// Its subscription
+        #[arg(long, default_value = "active", value_parser = values::states())]
         state: WorkspaceState,
     },
     /// Set the subscription of a workspace
     SetState {
         /// Its name
         name: String,
-        /// sandbox, active or suspended
+        /// Its subscription from now on
+        #[arg(value_parser = values::states())]
         state: WorkspaceState,
     },
 }

@@ -12,7 +12,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -152,7 +151,8 @@ impl Writer {
         // The active one last: an entry that was carried over stands twice, and lives longer there.
         for segment in [1 - active, active] {
             for record in &records[segment] {
-                next = next.max(record.number + 1);
+                // A record without a number behind it reads as damage.
+                next = next.max(record.number.saturating_add(1));
                 match record.entry {
                     Some((offset, length)) => drop(live.insert(record.number, (segment, offset, length))),
                     None => done.push(record.number),
@@ -181,7 +181,6 @@ impl Writer {
     }
 
     fn work_off(&mut self, batch: VecDeque<Order>, state: &State) {
-        let began = Instant::now();
         let mut written = Vec::new();
         for order in batch {
             match order {
@@ -228,15 +227,16 @@ impl Writer {
                     error = error as &dyn std::error::Error,
                     "the token journal failed: no token is spent until the hub is started again"
                 );
+                alert("journal_failed");
             }
             let _ = reply.send(result);
         }
         let full = !self.has_room();
         if full && !state.full.swap(full, Ordering::AcqRel) {
             tracing::error!("the token journal is full: no token is spent until entries are done");
+            alert("journal_full");
         }
         state.full.store(full, Ordering::Release);
-        metrics::histogram!("vouchsafe_journal_seconds").record(began.elapsed().as_secs_f64());
         metrics::gauge!("vouchsafe_journal_waiting")
             .set(f64::from(u32::try_from(self.live.len()).unwrap_or(u32::MAX)));
     }
@@ -256,7 +256,7 @@ impl Writer {
             self.switch()?;
         }
         let number = self.next;
-        self.next += 1;
+        self.next = number.checked_add(1).ok_or(JournalError::Full)?;
         let offset = self.segments[self.active].append(number, Some(bytes))?;
         self.live.insert(number, (self.active, offset, bytes.len()));
         Ok(number)
@@ -311,6 +311,11 @@ impl Writer {
         self.active = other;
         Ok(())
     }
+}
+
+/// What an operator must see at once, among the other alerts.
+fn alert(kind: &'static str) {
+    metrics::counter!("vouchsafe_alerts_total", "kind" => kind).increment(1);
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {

@@ -216,7 +216,8 @@ impl Hub {
         self.providers.load_full()
     }
 
-    /// Swaps the provider definitions as one; a flow or refresh under way keeps those it began with.
+    /// Swaps the provider definitions as one. A refresh under way keeps the one it began with; a flow that comes back to
+    /// another ends, and is begun again.
     pub fn set_providers(&self, registry: Registry) {
         self.providers.store(Arc::new(registry));
     }

@@ -9,7 +9,8 @@ use crate::app::{Deps, Running, causes, provider_sources, shut_memory};
 use crate::config::Config;
 use crate::http::MetricsText;
 use crate::provider::Registry;
-use crate::service::Hub;
+use crate::service::bootstrap::DEFAULT_WORKSPACE;
+use crate::service::{Error, Hub};
 
 use super::{CliError, block_on, say};
 
@@ -57,27 +58,32 @@ pub(super) fn run(
 async fn greet(running: &Running) -> Result<(), CliError> {
     let url = running.hub.public_url();
     // Made before anything is said: the log has a line of it.
-    let link = if running.first_start { Some(owner_link(&running.hub).await?) } else { None };
+    let link = running.hub.invite_first_owner(DEFAULT_WORKSPACE).await.map_err(|error| no_link(&error))?;
     say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
-    if let Some(link) = link {
+    if running.first_start || link.is_some() {
         say("")?;
-        say(
-            "This was the first start: the workspace `default` has the environments production and sandbox.",
-        )?;
-        say(format!("Set up your account as the owner, once, at {link}"))?;
-        say("If that link is lost: vouchsafe members invite-owner")?;
+        say(if running.first_start {
+            "This was the first start: the workspace `default` has the environments production and sandbox."
+        } else {
+            "The workspace `default` has no owner yet."
+        })?;
+        if let Some(link) = link {
+            say(format!("Set up your account as the owner, once, at {link}"))?;
+            say("If that link is lost: vouchsafe members invite-owner")?;
+        }
         say("Make an API key with: vouchsafe keys create --environment sandbox")?;
         say("")?;
     }
     Ok(())
 }
 
-/// The link by which the first owner sets up their account.
+/// A link by which an owner sets up their account.
 pub(super) async fn owner_link(hub: &Hub) -> Result<url::Url, CliError> {
-    let link = hub.invite_owner(crate::service::bootstrap::DEFAULT_WORKSPACE).await;
-    link.map_err(|error| {
-        CliError::Said(format!("the link for the owner could not be made: {}", causes(&error)))
-    })
+    hub.invite_owner(DEFAULT_WORKSPACE).await.map_err(|error| no_link(&error))
+}
+
+fn no_link(error: &Error) -> CliError {
+    CliError::Said(format!("the link for the owner could not be made: {}", causes(error)))
 }
 
 /// What an operator tells the process.

@@ -100,7 +100,7 @@ pub struct EventBody {
     pub connector: Option<String>,
     /// Its provider's slug.
     pub provider: Option<String>,
-    /// Why.
+    /// Why; where somebody wished it, the kind of author: `member`, `api_key`, `user`, `operator` or `hub`.
     pub reason: Option<String>,
     /// Where the user can mend it.
     pub reconnect_url: Option<String>,

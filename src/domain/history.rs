@@ -100,7 +100,7 @@ impl Happening {
             "credential.rejected" => Self::Rejected,
             "proxy.call" if event.result == "ok" => Self::Used,
             "proxy.call" => Self::CallFailed,
-            "credential.token" => Self::Read,
+            "credential.token" if event.result == "ok" => Self::Read,
             "credential.update" if switched("deactivated") => Self::SwitchedOff,
             "credential.update" if switched("reactivated") => Self::SwitchedOn,
             "credential.update" => Self::Changed,

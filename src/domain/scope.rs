@@ -69,6 +69,9 @@ impl Scope {
     }
 }
 
+/// The word for every scope that need not be named.
+const ALL: &str = "*";
+
 /// The scopes of one key: words as stored, and a set to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scopes {
@@ -84,7 +87,7 @@ impl Scopes {
     pub fn parse(words: &[String]) -> Result<Self, usize> {
         let mut set = 0;
         for (at, word) in words.iter().enumerate() {
-            if word == "*" {
+            if word == ALL {
                 set |= Scope::ALL.iter().filter(|s| !s.is_named_only()).fold(0, |all, s| all | s.bit());
             } else {
                 set |= word.parse::<Scope>().map_err(|_| at)?.bit();
@@ -105,10 +108,18 @@ impl Scopes {
         self.set & scope.bit() != 0
     }
 
-    /// The scopes of `other` that are missing here.
-    pub fn lacks<'a>(&self, other: &'a Self) -> impl Iterator<Item = Scope> + use<'a> {
+    /// Whether `*` was given. It is a right of its own: what is about the whole hub asks for it, so that all scopes one
+    /// by one are less.
+    pub fn has_all(&self) -> bool {
+        self.words.iter().any(|word| word == ALL)
+    }
+
+    /// The scopes of `other` that are missing here, and `*` where it is.
+    pub fn lacks<'a>(&self, other: &'a Self) -> impl Iterator<Item = &'static str> + use<'a> {
         let set = self.set;
-        Scope::ALL.iter().copied().filter(move |scope| other.has(*scope) && set & scope.bit() == 0)
+        let all = (other.has_all() && !self.has_all()).then_some(ALL);
+        let missing = Scope::ALL.iter().filter(move |scope| other.has(**scope) && set & scope.bit() == 0);
+        missing.map(|scope| scope.as_str()).chain(all)
     }
 }
 
@@ -131,8 +142,16 @@ mod tests {
     #[test]
     fn a_key_lacks_what_it_was_not_given() {
         let lacking: Vec<_> = scopes(&["users:read"]).lacks(&scopes(&["users:read", "keys:write"])).collect();
-        assert_eq!(lacking, [Scope::KeysWrite]);
+        assert_eq!(lacking, ["keys:write"]);
         assert_eq!(Scopes::parse(&["users:read".into(), "everything".into()]), Err(1));
+    }
+
+    #[test]
+    fn all_scopes_one_by_one_are_no_star() {
+        let each: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+        let (each, star) = (scopes(&each), scopes(&["*", "keys:write"]));
+        assert_eq!(each.lacks(&star).collect::<Vec<_>>(), ["*"]);
+        assert_eq!(star.lacks(&star).count(), 0);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -124,7 +125,9 @@ fn deliver(asset: Asset, caching: HeaderValue) -> Response {
     // Host pages that demand opt-in of what they load (COEP, or SRI with `crossorigin`) may load ours.
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", asset.hash)) {
+    headers.insert(VARY, HeaderValue::from(ACCEPT_ENCODING));
+    // Weak: the compressed file and the plain one share it (RFC 9110, 8.8.1).
+    if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{}\"", asset.hash)) {
         headers.insert(ETAG, tag);
     }
     response
@@ -196,7 +199,7 @@ mod tests {
         let tag = first.headers()[ETAG].to_str().unwrap().to_owned();
         for (sent, status) in [
             (tag.clone(), StatusCode::NOT_MODIFIED),
-            (format!("\"old\", W/{tag}"), StatusCode::NOT_MODIFIED),
+            (format!("\"old\", {}", tag.trim_start_matches("W/")), StatusCode::NOT_MODIFIED),
             ("\"old\"".to_owned(), StatusCode::OK),
         ] {
             let mut again = request("/connect.js");

@@ -301,6 +301,7 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::SecretExpired
         | Code::SecretRevoked
         | Code::ProviderMissing
+        | Code::ProviderChanged
         | Code::CredentialExpired
         | Code::CredentialInactive
         | Code::CredentialPending

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
+use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -84,10 +85,18 @@ fn pages() -> Router<HttpState> {
         .route("/docs", get(service::get_docs))
         .route("/docs/start.js", get(service::get_docs_start))
         .route("/docs/viewer.js", get(service::get_docs_viewer))
-        .route("/connect.js", get(assets::get_embed_script))
-        .route("/assets/{file}", get(assets::get_asset))
+        .merge(files())
         .route("/icons/{provider}", get(icons::get_provider_icon))
         .merge(connect::routes())
+}
+
+/// Files, the same for everybody. They alone are compressed: the size of a compressed answer tells of the secrets in it
+/// (BREACH).
+fn files() -> Router<HttpState> {
+    Router::new()
+        .route("/connect.js", get(assets::get_embed_script))
+        .route("/assets/{file}", get(assets::get_asset))
+        .layer(CompressionLayer::new())
 }
 
 /// Calls to apps. They stream, so neither the time nor the size of other requests bounds them.

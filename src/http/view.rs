@@ -87,6 +87,15 @@ impl DeletedOut {
     pub(super) const DONE: Self = Self { success: true };
 }
 
+/// Reads a member that may be left out, and that null can't clear.
+fn given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Reads a member that may be null, apart from one that is not there.
 fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where

@@ -3,14 +3,18 @@
 //! `magic | generation | crc32`, then records `length | crc32 | number | kind | bytes`. The checksum covers the
 //! generation too: what a former generation left behind reads as the end.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use super::MAX_ENTRY;
+
 const LENGTH: usize = 4 * 1024 * 1024;
 /// What is written or read at once when a segment is opened; a part of [`LENGTH`].
 const CHUNK: usize = 16 * 1024;
+static ZEROS: [u8; CHUNK] = [0; CHUNK];
 const MAGIC: &[u8; 4] = b"VSJ1";
 const HEADER: usize = 16;
 const FRAME: usize = 17;
@@ -42,7 +46,8 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Opens or makes the file and reads its records up to the first that is not whole.
+    /// Opens or makes the file and reads its records. Behind one that is not whole the next whole one is looked for: where
+    /// there is none, it is what a crash tore at the end.
     pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<Record>)> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -55,13 +60,28 @@ impl Segment {
         read_up_to(&file, &mut bytes, HEADER)?;
         let mut segment = Self { file, generation: generation(&bytes), used: HEADER };
         let mut records = Vec::new();
+        let mut behind: Option<Behind> = None;
         while segment.generation > 0 {
             read_up_to(&segment.file, &mut bytes, segment.used + FRAME)?;
             let stated = word_at(&bytes, segment.used).map_or(0, |length| length as usize);
             read_up_to(&segment.file, &mut bytes, segment.used.saturating_add(size(stated)))?;
-            let Some((record, length)) = record_at(&bytes, segment.used, segment.generation) else { break };
-            records.push(record);
-            segment.used += size(length);
+            if let Some((record, length)) = record_at(&bytes, segment.used, segment.generation) {
+                if behind.as_mut().is_none_or(|behind| behind.takes(&record)) {
+                    records.push(record);
+                }
+                segment.used += size(length);
+                continue;
+            }
+            read_up_to(&segment.file, &mut bytes, LENGTH)?;
+            let Some(next) = next_record(&bytes, segment.used + 1, segment.generation) else { break };
+            tracing::warn!(
+                file = %path.display(),
+                offset = segment.used,
+                next,
+                "the token journal is damaged: an answer in it may be lost, those behind it are read"
+            );
+            behind.get_or_insert_with(|| Behind::those(&records));
+            segment.used = next;
         }
         Ok((segment, records))
     }
@@ -124,6 +144,28 @@ impl Segment {
     }
 }
 
+/// What counts of the records behind damage. An entry whose number stands before it does not: a crash may have left there
+/// what was never said to be written, and whose number was given again. A mark that does not count costs a replay that
+/// changes nothing.
+struct Behind {
+    before: HashSet<u64>,
+    entries: HashSet<u64>,
+}
+
+impl Behind {
+    fn those(before: &[Record]) -> Self {
+        let entries = before.iter().filter(|record| record.entry.is_some());
+        Self { before: entries.map(|record| record.number).collect(), entries: HashSet::new() }
+    }
+
+    fn takes(&mut self, record: &Record) -> bool {
+        match record.entry {
+            Some(_) => !self.before.contains(&record.number) && self.entries.insert(record.number),
+            None => self.entries.contains(&record.number),
+        }
+    }
+}
+
 /// Makes `bytes` the first `end` bytes of the file at least, where it has so many.
 fn read_up_to(file: &File, bytes: &mut Vec<u8>, end: usize) -> io::Result<()> {
     let (read, end) = (bytes.len(), end.min(LENGTH).next_multiple_of(CHUNK));
@@ -148,12 +190,40 @@ fn generation(bytes: &[u8]) -> u64 {
     if bytes.starts_with(MAGIC) && crc32fast::hash(&stated.to_le_bytes()) == sum { stated } else { 0 }
 }
 
+/// Where the first whole record at `from` or behind it stands. What an entry holds is text, in which nothing looks like
+/// one, and what a former generation left has another checksum.
+fn next_record(bytes: &[u8], from: usize, generation: u64) -> Option<usize> {
+    let mut at = from;
+    while at + FRAME <= bytes.len() {
+        let near = &bytes[at..bytes.len().min(at + CHUNK)];
+        // Most of a segment was never written, and no record is without a number.
+        if near[0] == 0 && near.len() > FRAME && *near == ZEROS[..near.len()] {
+            at += near.len() - FRAME;
+            continue;
+        }
+        if bytes[at + 16] <= DONE && record_at(bytes, at, generation).is_some() {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
 /// The record at `at`, with the length of its bytes.
 fn record_at(bytes: &[u8], at: usize, generation: u64) -> Option<(Record, usize)> {
     let length = usize::try_from(word_at(bytes, at)?).ok()?;
     let sum = word_at(bytes, at + 4)?;
     let number = number_at(bytes, at + 8)?;
     let kind = *bytes.get(at + 16)?;
+    let most = match kind {
+        ENTRY => MAX_ENTRY,
+        DONE => 0,
+        _ => return None,
+    };
+    // The first number is 1, and each has one behind it.
+    if length > most || !(1..u64::MAX).contains(&number) {
+        return None;
+    }
     let content = bytes.get(at + FRAME..at.checked_add(size(length))?)?;
     if checksum(generation, number, kind, content) != sum {
         return None;

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -54,6 +55,48 @@ async fn a_torn_tail_is_ignored_and_written_over() {
     journal.append(b"next".to_vec()).await.expect("written");
     drop(journal);
     assert_eq!(open(&directory).waiting().len(), 2);
+}
+
+#[tokio::test]
+async fn what_stands_behind_damage_is_read_and_not_written_over() {
+    let directory = TempDir::new().expect("a directory");
+    let journal = open(&directory);
+    for bytes in [b"first", b"other", b"third"] {
+        journal.append(bytes.to_vec()).await.expect("written");
+    }
+    drop(journal);
+    let path = directory.path().join("journal/segment-0");
+    let file = OpenOptions::new().write(true).open(&path).expect("a segment");
+    // The length of the second record, so that not even its end is known.
+    file.write_all_at(&[0xff; 4], (16 + segment::size(5)) as u64).expect("damage");
+
+    let journal = open(&directory);
+    assert_eq!(numbers(&journal), [1, 3]);
+    assert_eq!(journal.append(b"fourth".to_vec()).await.expect("written"), 4);
+    drop(journal);
+    assert_eq!(numbers(&open(&directory)), [1, 3, 4]);
+}
+
+#[test]
+fn what_a_crash_left_behind_damage_takes_the_place_of_nothing() {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("segment-0");
+    let (mut written, _) = Segment::open(&path).expect("a segment");
+    written.reset(1).expect("begun");
+    for (number, text) in [(1, Some("told")), (9, Some("damaged")), (1, Some("stale")), (1, None)] {
+        written.append(number, text.map(str::as_bytes)).expect("written");
+    }
+    for (number, text) in [(2, Some("behind")), (3, Some("done")), (3, None), (u64::MAX, Some("last"))] {
+        written.append(number, text.map(str::as_bytes)).expect("written");
+    }
+    let file = OpenOptions::new().write(true).open(&path).expect("a segment");
+    file.write_all_at(b"#", (16 + segment::size(4) + segment::size(0)) as u64).expect("damage");
+
+    let (read, records) = Segment::open(&path).expect("a segment");
+    let told: Vec<_> = records.iter().map(|record| (record.number, record.entry.is_some())).collect();
+    assert_eq!(told, [(1, true), (2, true), (3, true), (3, false)]);
+    let (offset, length) = records[0].entry.expect("an entry");
+    assert_eq!(read.read(offset, length).expect("its bytes"), b"told");
 }
 
 #[tokio::test]
@@ -136,15 +179,27 @@ fn s15_journal() {
     // It opens files.
     proptest!(ProptestConfig::with_cases(CASES / 4), |(change in mutation())| {
         let mut damaged = change.of(&texts);
+        let tails = texts.map(|text| {
+            text.iter().rev().zip(damaged.iter().rev()).take_while(|(a, b)| a == b).count()
+        });
         // As long as the longest, so that nothing of the one before is left.
         damaged.resize(64 * 1024, 0);
         file.write_all_at(&damaged, 0).expect("damage");
         let (read, records) = Segment::open(&path).expect("a segment");
-        for (bytes, ends) in &corpus {
+        for ((bytes, ends), tail) in corpus.iter().zip(tails) {
             // What stands before the damage is there.
             let same = bytes.iter().zip(&damaged).take_while(|(a, b)| a == b).count();
             let whole: Vec<_> = ends.iter().filter(|(_, end)| *end <= same).map(|(record, _)| *record).collect();
             prop_assert!(records.starts_with(&whole), "{:?}", records);
+            // So is what stands behind it, where the segment is still the same.
+            let behind = ends.iter().filter_map(|(record, end)| Some((record.number, record.entry?.1, *end)));
+            for (number, length, end) in behind.filter(|_| same >= 16) {
+                let there = records.iter().any(|found| {
+                    found.number == number && found.entry.is_some_and(|(_, found)| found == length)
+                });
+                let whole = end - segment::size(length) >= bytes.len() - tail;
+                prop_assert!(there || !whole, "{} of {:?}", number, records);
+            }
         }
         // Nothing is there that nobody wrote.
         for record in &records {
@@ -161,4 +216,26 @@ fn s15_journal() {
         let writer = Writer::new([read, other], &[records, Vec::new()]).expect("a writer");
         prop_assert!(writer.live_bytes().expect("its bytes").len() <= entries.len());
     });
+}
+
+#[test]
+fn an_operator_is_told_once_that_it_is_full() {
+    let directory = TempDir::new().expect("a directory");
+    let segment = |name: &str| Segment::open(&directory.path().join(name)).expect("a segment");
+    let ((first, old), (second, new)) = (segment("segment-0"), segment("segment-1"));
+    let mut writer = Writer::new([first, second], &[old, new]).expect("a writer");
+    let state = State::default();
+    let mut write = || {
+        let (reply, _written) = oneshot::channel();
+        writer.work_off(VecDeque::from([Order::Append(vec![1; MAX_ENTRY], reply)]), &state);
+    };
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        while !state.full.load(Ordering::Acquire) {
+            write();
+        }
+        write();
+    });
+    let told = recorder.handle().render();
+    assert!(told.contains("vouchsafe_alerts_total{kind=\"journal_full\"} 1\n"), "{told}");
 }

@@ -104,6 +104,10 @@ pub async fn prolong(
     let second = Call { egress, sent_at, secrets }.send(request).await?.read(&oauth2.token)?;
     Ok(TokenAnswer {
         access_token: second.access_token,
+        refresh_expires_in: match second.refresh_token {
+            Some(_) => second.refresh_expires_in,
+            None => first.refresh_expires_in,
+        },
         refresh_token: second.refresh_token.or(first.refresh_token),
         expires_in: second.expires_in,
         scopes: second.scopes.or(first.scopes),

@@ -97,6 +97,7 @@ pub async fn exchange(
         refresh_token: None,
         token_type: "OAuth".to_owned(),
         expires_in: None,
+        refresh_expires_in: None,
         scopes: None,
         raw,
     };

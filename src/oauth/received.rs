@@ -3,6 +3,7 @@
 
 use std::{fmt, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use http::{StatusCode, header::RETRY_AFTER};
 use oauth2::{
@@ -10,6 +11,7 @@ use oauth2::{
     basic::BasicErrorResponse,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 use vouchsafe_entity::kind::{FailClass, Method};
@@ -28,6 +30,9 @@ use crate::{
 };
 
 const MAX_TOKEN: usize = 16 * 1024;
+/// GitHub, Microsoft and others; Keycloak; Intuit.
+const REFRESH_LIFETIMES: [&str; 3] =
+    ["refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in"];
 const MAX_LIFETIME: f64 = 10.0 * 365.25 * 86400.0;
 
 /// A complete answer, not yet read. A successful one may hold the only live refresh token, so keep its body before
@@ -76,6 +81,7 @@ impl Received {
             refresh_token: None,
             token_type: "Bearer".to_owned(),
             expires_in: raw.expose().get("expires_in").and_then(Value::as_u64),
+            refresh_expires_in: None,
             scopes: None,
             raw,
         })
@@ -150,10 +156,13 @@ impl Received {
             return Err(self.error(FailClass::Unreadable));
         }
         let kind = raw.expose().get("token_type").and_then(Value::as_str).filter(|kind| is_token(kind));
-        let lifetime = self.lifetime(token, raw.expose());
+        let told = self.lifetime(token, raw.expose());
+        let told = told.or(token.access_token_lifetime.map(|lifetime| lifetime.as_secs()));
+        // What a token says of itself can only shorten what is said of it.
+        let lifetime = told.map(|told| self.own_lifetime(access).map_or(told, |own| own.min(told)));
         let mut normal = json!({
             "access_token": access,
-            "expires_in": lifetime.or(token.access_token_lifetime.map(|lifetime| lifetime.as_secs())),
+            "expires_in": lifetime,
             "refresh_token": refresh,
             "scope": scopes(paths.scope.get(raw.expose()), &token.scope_separator),
         });
@@ -167,6 +176,7 @@ impl Received {
             refresh_token: token.refresh_token().map(|refresh| refresh.secret().as_str().into()),
             token_type: token.token_type.0.clone(),
             expires_in: token.expires_in().map(|lifetime| lifetime.as_secs()),
+            refresh_expires_in: refresh_lifetime(raw.expose()),
             scopes: token.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
             raw,
         })
@@ -199,6 +209,25 @@ impl Received {
             }
             _ => error(FailClass::Other, None),
         }
+    }
+
+    /// Seconds from sending on that an access token gives itself, if it is a JWT. Nobody proves it: the signature is
+    /// the business of the app's API.
+    fn own_lifetime(&self, access: &str) -> Option<u64> {
+        #[derive(Deserialize)]
+        struct Claims {
+            exp: f64,
+        }
+        let mut parts = access.split('.');
+        let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return None;
+        };
+        let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
+        let claims: Claims = serde_json::from_slice(&claims).ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "exact for every date")]
+        let sent_at = self.sent_at.timestamp() as f64;
+        seconds(claims.exp - sent_at)
     }
 
     /// Seconds from sending on; anything that is no sensible lifetime counts as unsaid.
@@ -242,6 +271,16 @@ fn once(token: &TokenRequest) -> Vec<String> {
 
 fn is_token(text: &str) -> bool {
     text.len() <= MAX_TOKEN && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Seconds for which a refresh token lives, where an answer says so. No standard names it, so apps do.
+fn refresh_lifetime(value: &Value) -> Option<u64> {
+    let told = |name: &&str| match value.get(name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    REFRESH_LIFETIMES.iter().find_map(|name| told(name).and_then(seconds))
 }
 
 fn seconds(value: f64) -> Option<u64> {

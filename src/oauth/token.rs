@@ -19,6 +19,8 @@ pub struct TokenAnswer {
     pub token_type: String,
     /// Seconds from sending the request on. None means that nobody says.
     pub expires_in: Option<u64>,
+    /// The same of the refresh token.
+    pub refresh_expires_in: Option<u64>,
     /// The scopes that were granted, if the answer says so.
     pub scopes: Option<Vec<String>>,
     /// The whole answer, for captures.

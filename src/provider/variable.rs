@@ -148,6 +148,7 @@ pub(super) struct Places {
 
 /// What a form asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 pub struct Field {
     /// The name of the variable.
     pub name: String,
@@ -167,6 +168,8 @@ pub struct Field {
     pub secret: bool,
     /// Whether it has several lines, as a private key in PEM does.
     pub multiline: bool,
+    /// Whether it is kept in lower case, as it goes into a host; the pattern is for that.
+    pub lower: bool,
     /// What the whole value must match.
     pub pattern: Option<String>,
     /// The only values, as (label, value).

@@ -1,6 +1,7 @@
 //! Providers as callers see them, and connectors: providers switched on with the embedder's own settings.
 
 mod add;
+mod changed;
 mod lacks;
 mod put;
 mod switch;

@@ -217,7 +217,7 @@ impl Hub {
             self.tell(&tx, actor.tenant, &mut credential, EventType::CredentialReconnected, None).await?;
             credential.token.announced = Some(credential.health(self.now()).status);
         } else {
-            self.announce(&tx, actor.tenant, &mut credential).await?;
+            self.announce_by(&tx, actor, &mut credential).await?;
         }
         self.write(&tx, actor.environment(), &credential, guard).await?;
         self.record(&tx, actor, "credential.update", Target::new("credential", id), Some(fields)).await?;

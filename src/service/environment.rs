@@ -1,5 +1,7 @@
 //! Workspaces, environments and their settings.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use url::Url;
 use vouchsafe_entity::id::{DataKeyId, EnvironmentId, WorkspaceId};
@@ -97,12 +99,16 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn list_workspaces(&self) -> Result<Vec<(Workspace, Vec<String>)>, Error> {
-        let mut listed = Vec::new();
-        for workspace in store::workspace::all(&self.store).await? {
-            let environments = store::environment::of_workspace(&self.store, workspace.id).await?;
-            listed.push((workspace, environments.into_iter().map(|(_, name)| name).collect()));
+        let all = store::workspace::all(&self.store).await?;
+        let mut names: HashMap<WorkspaceId, Vec<String>> = HashMap::new();
+        for (workspace, name) in store::environment::names(&self.store).await? {
+            names.entry(workspace).or_default().push(name);
         }
-        Ok(listed)
+        let named = |workspace: Workspace| {
+            let environments = names.remove(&workspace.id).unwrap_or_default();
+            (workspace, environments)
+        };
+        Ok(all.into_iter().map(named).collect())
     }
 
     /// Makes a workspace with the environments `production` and `sandbox`.

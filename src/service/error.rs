@@ -85,6 +85,8 @@ codes! {
     BodyTooLarge = "body_too_large",
     /// The definition of the connector's provider is not loaded.
     ProviderMissing = "provider_missing",
+    /// The definition of a flow's provider is another than the one it began with.
+    ProviderChanged = "provider_changed",
     /// The connector lacks settings that it cannot work without.
     ConnectorIncomplete = "connector_incomplete",
     /// The connector is switched off.

@@ -1,12 +1,12 @@
 //! Events: written in the transaction of the change they tell of, one for each change of status.
 
 use vouchsafe_entity::id::{CredentialId, EventId};
-use vouchsafe_entity::kind::Status;
+use vouchsafe_entity::kind::{BrokenCause, Status};
 use vouchsafe_entity::sealed::Sealed;
 
 use super::material::place;
 use super::{Error, Hub};
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Author};
 use crate::domain::credential::Credential;
 use crate::domain::event::{EventBody, EventType, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
@@ -57,13 +57,42 @@ impl Hub {
         tenant: Tenant,
         credential: &mut Credential,
     ) -> Result<(), Error> {
+        self.announce_change(tx, tenant, credential, None).await
+    }
+
+    /// The same where `actor` has just changed the credential: what ended its use by their wish says by whom.
+    pub(super) async fn announce_by(
+        &self,
+        tx: &Tx,
+        actor: &Actor,
+        credential: &mut Credential,
+    ) -> Result<(), Error> {
+        self.announce_change(tx, actor.tenant, credential, Some(actor.author)).await
+    }
+
+    async fn announce_change(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &mut Credential,
+        by: Option<Author>,
+    ) -> Result<(), Error> {
         let health = credential.health(self.now());
         let kind = told_as(credential.token.announced, health.status);
         credential.token.announced = Some(health.status);
-        match kind {
-            Some(kind) => self.tell(tx, tenant, credential, kind, health.reason).await,
-            None => Ok(()),
-        }
+        let Some(kind) = kind else {
+            return Ok(());
+        };
+        let wished = match kind {
+            // Or else its connector is off.
+            EventType::CredentialDeactivated => credential.deactivated_at.is_some(),
+            EventType::CredentialRevoked => {
+                credential.broken_cause(self.now()) == Some(BrokenCause::RevokedByRequest)
+            }
+            _ => false,
+        };
+        let reason = by.filter(|_| wished).map(Author::kind).or(health.reason);
+        self.tell(tx, tenant, credential, kind, reason).await
     }
 
     /// Tells of `kind` whatever the status.
@@ -160,7 +189,7 @@ impl Hub {
         Ok(())
     }
 
-    /// The events of the actor's environment, newest first.
+    /// The events of the actor's environment, newest first. One that does not open is told with what its row says.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -173,9 +202,13 @@ impl Hub {
         self.permit(actor, Action::ListEvents).await?;
         let stored = store::event::list(&self.store, actor.environment(), filter, page).await?;
         let next_cursor = stored.next_cursor;
-        let open = |event: StoredEvent| self.open_event(actor.tenant, event.id, &event.sealed);
-        let items = stored.items.into_iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Page { items, next_cursor })
+        let (environment, _) = &*self.environment_of(actor.environment()).await?;
+        let open = |event: StoredEvent| {
+            // Why it does not open is in the log, with its id.
+            let opened = self.open_event(actor.tenant, event.id, &event.sealed);
+            opened.unwrap_or_else(|_| unopened(&event, &environment.name))
+        };
+        Ok(Page { items: stored.items.into_iter().map(open).collect(), next_cursor })
     }
 
     /// One event of the actor's environment.
@@ -201,6 +234,13 @@ impl Hub {
         }
         Ok(())
     }
+}
+
+/// What an event says whose body does not open.
+fn unopened(event: &StoredEvent, environment: &str) -> EventBody {
+    let mut body = EventBody::new(event.id, event.kind, event.created_at, environment);
+    body.credential_id = event.credential.map(|id| id.to_string());
+    body
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ const MANUAL_SECONDS: i64 = 60;
 /// How many due credentials are looked at at once: of one environment, and of all.
 const EACH: u64 = 200;
 const BATCH: u64 = 2_000;
-/// Nobody waits longer for one attempt.
+/// Nobody waits longer for one attempt, from its place among the calls on.
 const LONGEST: Duration = Duration::from_mins(2);
 /// Refusals are counted for so many milliseconds.
 const REFUSALS_KEPT: i64 = 86_400_000;
@@ -122,15 +122,16 @@ impl Hub {
         while let Some(request) = self.refreshes.next().await {
             let hub = Arc::clone(&self);
             self.tasks.spawn(async move {
-                let work = hub.attempt(request.tenant, request.credential, request.version, request.forced);
-                tokio::pin!(work);
-                // An attempt that can't be written down for long goes on, and others may begin to wait anew.
-                let done = tokio::time::timeout(LONGEST, &mut work).await;
-                let id = request.credential;
-                drop(request);
-                let done = match done {
-                    Ok(done) => done,
-                    Err(_) => work.await,
+                let (tenant, id, version, forced) =
+                    (request.tenant, request.credential, request.version, request.forced);
+                // Whoever asks meanwhile joins it, however long the line: a second place would only be wasted.
+                let done = match Box::pin(hub.approach(tenant, id, version, forced)).await {
+                    Ok(Some(course)) => {
+                        let work = Box::pin(hub.attempt(course, tenant, id, version, forced));
+                        request.entered_for(LONGEST, work).await
+                    }
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
                 };
                 if let Err(error) = done {
                     tracing::error!(

@@ -43,7 +43,22 @@ pub fn violation(path: &Path, message: &str) -> Violation {
     };
     let expected = expected.split(" at line ").next().unwrap_or(expected);
     let code = if message.starts_with("unknown variant") { "unknown" } else { "invalid_type" };
-    Violation::new(at, code, format!("Expected {expected}."))
+    Violation::new(at, code, format!("Expected {}.", in_words(expected)))
+}
+
+/// What serde expects, in the words of JSON.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "i64" | "u64" => "a whole number",
+        // A struct goes by its name in the code.
+        _ if expected.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 fn pointer(path: &Path) -> String {
@@ -129,6 +144,22 @@ mod tests {
             let (_, _, message) = told(json);
             assert_eq!(message, format!("There is no such field here{fields}"));
         }
+    }
+
+    #[test]
+    fn what_is_expected_is_said_in_the_words_of_json() {
+        for (json, words) in [
+            (r#"{"name":"x","list":{}}"#, "Expected a list."),
+            (r#"{"name":"x","list":[],"inner":5}"#, "Expected an object."),
+            (r#"{"name":"x","list":[300]}"#, "Expected a whole number from 0 to 255."),
+            (r#"{"name":5}"#, "Expected a string."),
+        ] {
+            let (_, _, message) = told(json);
+            assert_eq!(message, words, "{json}");
+        }
+        let mut map = serde_json::Deserializer::from_str("[]");
+        let error = serde_path_to_error::deserialize::<_, Map<String, Value>>(&mut map).unwrap_err();
+        assert_eq!(violation(error.path(), &error.inner().to_string()).message, "Expected an object.");
     }
 
     #[test]

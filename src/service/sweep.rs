@@ -46,14 +46,16 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    /// Writes down, and tells once, what time alone has changed: ends that passed, tokens that ran out while nothing
-    /// could renew them.
+    /// Writes down, and tells once, what has changed without anybody touching it: ends that passed, tokens that ran out
+    /// while nothing could renew them, and what stands behind a connector that was switched off or on.
     async fn write_down_changes(&self) -> Result<(), Error> {
         loop {
             let now = self.now();
             let mut found = store::credential::ended(&self.store, now, BATCH).await?;
             found.extend(store::credential::run_out(&self.store, now, BATCH).await?);
             found.extend(store::credential::run_out_behind(&self.store, now, BATCH).await?);
+            found.extend(store::credential::switched_off(&self.store, now, BATCH).await?);
+            found.extend(store::credential::switched_on(&self.store, now, BATCH).await?);
             let more = found.len() as u64 >= BATCH;
             let mut changed = 0;
             for (environment, ids) in by_environment(found) {

@@ -20,9 +20,11 @@ use crate::domain::credential::{Credential, Health, KEY_UNAVAILABLE, ServedCrede
 use crate::domain::refresh::Readiness;
 use crate::domain::role::Action;
 use crate::domain::workspace::Tenant;
-use crate::provider::{TOKEN_SECRET, ValueSource};
+use crate::provider::{Definition, TOKEN_SECRET, ValueSource};
 use crate::store;
 
+/// What a read is in the audit log.
+const READ: &str = "credential.token";
 /// Last uses are written so far apart.
 const USE_SECONDS: i64 = 60;
 
@@ -68,6 +70,8 @@ pub(super) struct Served {
     pub(super) credential: Arc<ServedCredential>,
     /// What it is for.
     pub(super) connector: Arc<Connector>,
+    /// What that is made of.
+    pub(super) definition: Arc<Definition>,
     /// What it holds.
     pub(super) material: Material,
 }
@@ -103,11 +107,14 @@ impl Hub {
     ///
     /// # Errors
     /// [`Code::CredentialExpired`], [`Code::CredentialInactive`], [`Code::CredentialPending`],
-    /// [`Code::CredentialRevoked`], [`Code::RefreshPending`], [`Code::ConnectorFailing`], [`Code::KeyUnavailable`].
+    /// [`Code::CredentialRevoked`], [`Code::RefreshPending`], [`Code::ConnectorFailing`], [`Code::KeyUnavailable`],
+    /// [`Code::ProviderMissing`].
     pub async fn read_token(&self, actor: &Actor, id: CredentialId) -> Result<Token, Error> {
         self.permit(actor, Action::RevealCredentials).await?;
-        let served = self.serve(actor, id).await?;
-        self.token_of(actor, served).await
+        let served = self.serve(actor, id).await;
+        let refused = served.as_ref().err().and_then(Error::code);
+        self.note_read_refused(actor, id, refused).await?;
+        self.token_of(actor, served?).await
     }
 
     /// The same, by user and connector.
@@ -117,8 +124,25 @@ impl Hub {
     pub async fn read_user_token(&self, actor: &Actor, user: &str, connector: &str) -> Result<Token, Error> {
         self.permit(actor, Action::RevealCredentials).await?;
         let credential = self.credential_of(actor, user, connector).await?;
-        let served = self.serve_whole(actor, credential).await?;
-        self.token_of(actor, served).await
+        let id = credential.id;
+        let served = self.serve_whole(actor, credential).await;
+        let refused = served.as_ref().err().and_then(Error::code);
+        self.note_read_refused(actor, id, refused).await?;
+        self.token_of(actor, served?).await
+    }
+
+    /// Writes down that a credential did not give its token, as reads are written down.
+    async fn note_read_refused(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+        refused: Option<Code>,
+    ) -> Result<(), Error> {
+        let Some(code) = refused else {
+            return Ok(());
+        };
+        let (target, reason) = (Target::new("credential", id), Some(code.as_str().to_owned()));
+        self.record_later(self.audit_event(actor, READ, target, "refused", reason)).await
     }
 
     /// The credential `id` in a state that may be used, open. What nothing stands in the way of costs one read; for
@@ -141,28 +165,30 @@ impl Hub {
         if credential.condition.health(connector.availability(), now).status != Status::Active {
             return Ok(None);
         }
+        let definition = self.definition_of(&connector)?;
         match credential.condition.readiness(now) {
             Readiness::Ready => {}
             Readiness::Due => self.refreshes.nudge(actor.tenant, id, credential.version),
             Readiness::Spent | Readiness::NotBefore(_) => return Ok(None),
         }
         let material = self.open_served(actor.tenant, &credential)?;
-        Ok(Some(Served { credential, connector, material }))
+        Ok(Some(Served { credential, connector, definition, material }))
     }
 
     pub(super) async fn serve_whole(&self, actor: &Actor, credential: Credential) -> Result<Served, Error> {
-        let (credential, material) = self.usable_material(actor, credential).await?;
         let connector = self.connector_of_use(actor.environment(), credential.connector_id).await?;
-        Ok(Served { credential: Arc::new(credential.into()), connector, material })
+        let definition = self.definition_of(&connector)?;
+        let (credential, material) = self.usable_material(actor, credential).await?;
+        Ok(Served { credential: Arc::new(credential.into()), connector, definition, material })
     }
 
     async fn token_of(&self, actor: &Actor, served: Served) -> Result<Token, Error> {
-        let Served { credential, connector, mut material } = served;
-        self.record_read(actor, "credential.token", Target::new("credential", credential.id)).await?;
+        let Served { credential, definition, mut material, .. } = served;
+        self.record_read(actor, READ, Target::new("credential", credential.id)).await?;
         self.uses.note(actor.environment(), &credential, self.now());
         let method = credential.condition.method;
         if is_typed_key(method) {
-            return Ok(Token::Fields(self.typed_values(&connector.provider, method, material)));
+            return Ok(Token::Fields(typed_values(&definition, method, material)));
         }
         if method == Method::OAuth1 {
             let mut values = material.values();
@@ -178,21 +204,6 @@ impl Hub {
             expires_at: credential.condition.access_expires_at,
             scopes: credential.scopes.clone(),
         })
-    }
-
-    /// The values that the user gave, without those that the hub learned.
-    fn typed_values(
-        &self,
-        provider: &str,
-        method: Method,
-        material: Material,
-    ) -> Vec<(String, SecretString)> {
-        let definition = self.providers().get(provider);
-        let typed = |name: &str| {
-            let variable = definition.as_ref().and_then(|definition| definition.of(method).variable(name));
-            variable.is_none_or(|variable| variable.source == ValueSource::User)
-        };
-        material.into_values().into_iter().filter(|(name, _)| typed(name)).collect()
     }
 
     /// The credential in a state that may be used, and its open content; renewed first where that is needed.
@@ -269,6 +280,15 @@ impl Hub {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// The values that the user gave, without those that the hub learned.
+fn typed_values(definition: &Definition, method: Method, material: Material) -> Vec<(String, SecretString)> {
+    let typed = |name: &str| {
+        let variable = definition.of(method).variable(name);
+        variable.is_none_or(|variable| variable.source == ValueSource::User)
+    };
+    material.into_values().into_iter().filter(|(name, _)| typed(name)).collect()
 }
 
 pub(super) fn pending(seconds: u64) -> Error {

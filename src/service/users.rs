@@ -135,8 +135,10 @@ impl Hub {
         }
         if !batch.users.is_empty() {
             store::user::insert_many(&tx, actor.environment(), &batch.users).await?;
-            let made = Some(format!("{} users", batch.users.len()));
-            self.record(&tx, actor, "user.create", Target { kind: "user", id: None }, made).await?;
+            let made = |user: &User| {
+                self.audit_event(actor, "user.create", Target::new("user", user.id), "ok", None)
+            };
+            self.insert_audit(&tx, &batch.users.iter().map(made).collect::<Vec<_>>()).await?;
         }
         tx.commit().await?;
         Ok(batch)

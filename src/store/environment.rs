@@ -1,6 +1,8 @@
 //! Environments.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+};
 use vouchsafe_entity::environment::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 use vouchsafe_entity::json::Settings;
@@ -85,6 +87,12 @@ pub async fn of_workspace(
         .all(db.connection())
         .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
+/// The names of all environments with their workspaces, by name.
+pub async fn names(db: &impl Reads) -> Result<Vec<(WorkspaceId, String)>, StoreError> {
+    let query = Entity::find().select_only().column(Column::WorkspaceId).column(Column::Name);
+    Ok(query.order_by_asc(Column::Name).into_tuple().all(db.connection()).await?)
 }
 
 /// The name of another environment of the workspace in which somebody has connected something, the oldest.

@@ -3,6 +3,7 @@
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use vouchsafe_entity::id::{InvitationId, WorkspaceId};
 use vouchsafe_entity::invitation::{ActiveModel, Column, Entity, Model};
+use vouchsafe_entity::kind::Role;
 use vouchsafe_entity::millis::Millis;
 
 use super::{Reads, StoreError, Tx};
@@ -65,6 +66,15 @@ pub async fn list(
     let open = Condition::all().add(Column::WorkspaceId.eq(workspace)).add(Column::ExpiresAt.gt(now));
     let query = Entity::find().filter(open).order_by_desc(Column::Id).limit(most);
     Ok(query.all(db.connection()).await?.into_iter().map(Into::into).collect())
+}
+
+/// Whether somebody holds an open invitation to own a workspace.
+pub async fn any_owner(db: &impl Reads, workspace: WorkspaceId, now: Millis) -> Result<bool, StoreError> {
+    let open = Condition::all()
+        .add(Column::WorkspaceId.eq(workspace))
+        .add(Column::Role.eq(Role::Owner))
+        .add(Column::ExpiresAt.gt(now));
+    Ok(Entity::find().filter(open).one(db.connection()).await?.is_some())
 }
 
 /// Takes back those for `email`, or the operator's links where there is none: a newer one takes their place.

@@ -7,7 +7,7 @@ use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::workspace::{ActiveModel, Column, Entity, Model};
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, StoreError, Tx, held};
 use crate::domain::workspace::Workspace;
 
 impl From<Model> for Workspace {
@@ -39,6 +39,12 @@ pub async fn insert(tx: &Tx, workspace: &Workspace) -> Result<(), StoreError> {
 /// The workspace named `name`.
 pub async fn by_name(db: &impl Reads, name: &str) -> Result<Option<Workspace>, StoreError> {
     Ok(Entity::find().filter(Column::Name.eq(name)).one(db.connection()).await?.map(Into::into))
+}
+
+/// The same, which nobody else changes until the transaction ends.
+pub async fn lock(tx: &Tx, name: &str) -> Result<Option<Workspace>, StoreError> {
+    let row = held(Entity::find().filter(Column::Name.eq(name)));
+    Ok(row.one(tx.connection()).await?.map(Into::into))
 }
 
 /// The workspace with this id.

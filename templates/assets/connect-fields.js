@@ -4,11 +4,17 @@
 const Fields = (() => {
   const inputs = (form) => [...form.querySelectorAll("[data-vs-field] :is(input, select, textarea)")];
 
+  // A host has no capitals; the hub keeps it in small letters.
+  function typed(input) {
+    const value = input.value.trim();
+    return "lower" in input.dataset ? value.toLowerCase() : value;
+  }
+
   // What would be sent: trimmed, and without optional fields that are empty.
   function read(form) {
     const data = {};
     for (const input of inputs(form)) {
-      const value = input.value.trim();
+      const value = typed(input);
       if (value || input.required) data[input.name] = value;
     }
     return data;
@@ -24,7 +30,7 @@ const Fields = (() => {
   }
 
   function fault(input) {
-    const value = input.value.trim();
+    const value = typed(input);
     const { missing, wrong } = input.closest("[data-vs-field]").dataset;
     if (!value) return input.required ? missing : "";
     return input.dataset.pattern && !matches(input.dataset.pattern, value) ? wrong : "";

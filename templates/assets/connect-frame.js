@@ -107,6 +107,11 @@
       // For the host page both are one: it needs another session.
       fail("session_expired");
       showMessage(error.code === "session_cancelled" ? "cancelled" : "expired");
+    } else if (error.code === "invalid_request" && !pageName()) {
+      // The host page asks for what the session does not allow. Its developer reads why.
+      console.error(`vouchsafe: ${error.errors[0]?.message ?? error.message}`);
+      fail(error.code);
+      showMessage("refused");
     } else banner(error.code ?? error.name);
   }
 
@@ -143,7 +148,7 @@
     wait(button, true);
     Fields.hideSecrets(form);
     try {
-      const answer = await hub.sendCredentials({ connector, method, data: Fields.read(form) });
+      const answer = await hub.sendCredentials({ connector, method, data: Fields.read(form) }, narrowed());
       const connected = answer.dataset.vsPage === "done";
       if (connected) latest = await hub.state().catch(() => latest);
       show(answer);

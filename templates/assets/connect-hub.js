@@ -54,7 +54,7 @@ const createHub = (token, locale, hosted) => {
   }
 
   const page = async (query, signal) => fragment(await call(path("/connect/page", query), { signal }));
-  const sendCredentials = async (body) => fragment(await call("/connect/credentials", { body }));
+  const sendCredentials = async (body, query) => fragment(await call(path("/connect/credentials", query), { body }));
   const disconnect = async (body) => fragment(await call("/connect/disconnect", { body }));
   const json = { accept: "application/json" };
   const takeTicket = async (body, signal) => (await call("/connect/tickets", { body, signal, ...json })).json();

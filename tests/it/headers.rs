@@ -58,6 +58,50 @@ async fn an_asset_that_is_not_there_is_a_problem_too() {
     assert_eq!(app.anonymous().get("/connect.js").await.status, 200);
 }
 
+/// The bytes of an answer to a browser: its headers, and its body as it is sent.
+async fn sent(app: &TestApp, path: &str, token: &str, compressed: bool) -> (usize, Vec<u8>) {
+    let asked = app.client.get(format!("{}{path}", app.base_url)).bearer_auth(token);
+    let answer = asked.header(http::header::ACCEPT_ENCODING, "gzip, deflate, br, zstd").send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    let of = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!(of("content-encoding").as_deref(), compressed.then_some("gzip"), "{path}");
+    if compressed {
+        assert_eq!(of("vary").as_deref(), Some("accept-encoding"), "{path}");
+    }
+    let headers: usize =
+        answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let body = answer.bytes().await.unwrap().to_vec();
+    (headers + body.len(), body)
+}
+
+#[tokio::test]
+async fn the_modal_is_small_over_the_wire_and_only_its_files_are_compressed() {
+    let Some(app) = TestApp::start().await else { return };
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["quillpost"]})).await;
+    let token = &modal.token;
+    let (shell, html) = sent(&app, &format!("/connect?session={}", modal.session), token, false).await;
+    let html = String::from_utf8(html).unwrap();
+    let (page, fragment) = sent(&app, "/connect/page", token, false).await;
+    let fragment = String::from_utf8(fragment).unwrap();
+    let (script, _) = sent(&app, "/connect.js", token, true).await;
+    let mut total = shell + page + script;
+    let mut files = 0;
+    for address in html.split('"').chain(fragment.split('"')) {
+        let Some(at) = address.find("/assets/").or_else(|| address.find("/icons/")) else { continue };
+        let path = &address[at..];
+        let (bytes, _) = sent(&app, path, token, !path.ends_with(".svg")).await;
+        total += bytes;
+        files += 1;
+    }
+    assert!(files >= 6, "a stylesheet, an icon and four scripts: {files}");
+    assert!(total < 60_000, "{total} bytes");
+
+    // Whoever asks for no compression gets the file as it is.
+    let plain = app.anonymous().get("/connect.js").await;
+    assert_eq!((plain.status, plain.header("content-encoding")), (200, None));
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+}
+
 #[tokio::test]
 async fn a_hub_behind_https_says_so_to_browsers() {
     let https = |parts: &mut Parts| parts.public_url = Url::parse("https://hub.acme.test/").unwrap();

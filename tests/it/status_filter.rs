@@ -1,7 +1,7 @@
 //! `GET /credentials?status=` filters in SQL what `Credential::health` computes in Rust. The two must agree for every
 //! state of the machine, every overlay and every moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 use vouchsafe::domain::connector::{Connector, Failing};
@@ -278,48 +278,52 @@ async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
     }
 }
 
-/// What only time changes is found without looking at everything; the two must agree here as well.
+/// What time or a switched connector changes is found without looking at everything; the two must agree here as well.
 #[tokio::test]
-async fn a_sweep_finds_exactly_what_time_has_changed() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
-    store.migrate().await.unwrap();
-    let place = lay_ground(&store).await;
-    let before = NOW.plus(-40_000);
-    let mut all = all_credentials(&place);
-    let tx = store.begin().await.unwrap();
-    for credential in &mut all {
-        credential.token.announced = Some(credential.health(before).status);
-        if !credential.is_renewable() && credential.token.machine != Machine::Pending {
-            credential.token.due_at = credential.looked_at_by();
+async fn a_sweep_finds_exactly_what_has_changed_by_itself() {
+    for told in [Told::Earlier, Told::EarlierWhenOn, Told::EarlierWhenOff] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
+        store.migrate().await.unwrap();
+        let place = lay_ground(&store).await;
+        let mut all = all_credentials(&place);
+        let tx = store.begin().await.unwrap();
+        for credential in &mut all {
+            told.note(credential);
+            store::credential::insert(&tx, place.environment, credential).await.unwrap();
         }
-        store::credential::insert(&tx, place.environment, credential).await.unwrap();
-    }
-    tx.commit().await.unwrap();
+        tx.commit().await.unwrap();
 
-    let mut found = store::credential::ended(&store, NOW, 100_000).await.unwrap();
-    found.extend(store::credential::run_out(&store, NOW, 100_000).await.unwrap());
-    found.extend(store::credential::run_out_behind(&store, NOW, 100_000).await.unwrap());
-    let found: std::collections::BTreeSet<String> = found.iter().map(|(_, id)| id.to_string()).collect();
-    let changed = |c: &&Credential| {
-        // A date is set on keys alone, and a pending credential is given back instead.
-        let unreal =
-            (c.expires_at.is_some() && !c.may_expire_by_hand()) || c.token.machine == Machine::Pending;
-        !unreal && c.token.announced != Some(c.health(NOW).status)
-    };
-    let expected: Vec<&Credential> = all.iter().filter(changed).collect();
-    assert!(expected.len() > 50, "{} changes", expected.len());
-    let missed: Vec<_> = expected.iter().filter(|c| !found.contains(&c.id.to_string())).take(3).collect();
-    assert!(missed.is_empty(), "{missed:#?}");
-    // A date that passed unseen before is found too; nothing else is.
-    let ends = |c: &Credential| {
-        c.broken_cause(NOW).is_some() && !matches!(c.token.machine, Machine::Broken(_) | Machine::Pending)
-    };
-    let spare: Vec<_> = all
-        .iter()
-        .filter(|c| found.contains(&c.id.to_string()) && !ends(c))
-        .filter(|c| c.token.announced == Some(c.health(NOW).status))
-        .take(3)
-        .collect();
-    assert!(spare.is_empty(), "{spare:#?}");
+        let found = found_by_sweep(&store).await;
+        let changed = |c: &&Credential| {
+            // A date is set on keys alone, and a pending credential is given back instead.
+            let unreal =
+                (c.expires_at.is_some() && !c.may_expire_by_hand()) || c.token.machine == Machine::Pending;
+            !unreal && c.token.announced != Some(c.health(NOW).status)
+        };
+        let expected: Vec<&Credential> = all.iter().filter(changed).collect();
+        assert!(expected.len() > 50, "{told:?}: {} changes", expected.len());
+        let missed: Vec<_> = expected.iter().filter(|c| !found.contains(&c.id.to_string())).take(3).collect();
+        assert!(missed.is_empty(), "{told:?}: {missed:#?}");
+        // A date that passed unseen before is found too; nothing else is.
+        let ends = |c: &Credential| {
+            c.broken_cause(NOW).is_some() && !matches!(c.token.machine, Machine::Broken(_) | Machine::Pending)
+        };
+        let spare: Vec<_> = all
+            .iter()
+            .filter(|c| found.contains(&c.id.to_string()) && !ends(c))
+            .filter(|c| c.token.announced == Some(c.health(NOW).status))
+            .take(3)
+            .collect();
+        assert!(spare.is_empty(), "{told:?}: {spare:#?}");
+    }
+}
+
+async fn found_by_sweep(store: &Store) -> BTreeSet<String> {
+    let mut found = store::credential::ended(store, NOW, 100_000).await.unwrap();
+    found.extend(store::credential::run_out(store, NOW, 100_000).await.unwrap());
+    found.extend(store::credential::run_out_behind(store, NOW, 100_000).await.unwrap());
+    found.extend(store::credential::switched_off(store, NOW, 100_000).await.unwrap());
+    found.extend(store::credential::switched_on(store, NOW, 100_000).await.unwrap());
+    found.iter().map(|(_, id)| id.to_string()).collect()
 }

@@ -107,10 +107,10 @@ impl Condition {
             Health::new(status, Some(reason), None)
         };
         match self.shown {
-            TokenState::Pending => Health::new(S::Pending, Some("awaiting_confirmation"), None),
             _ if connector.failing && !usable => {
                 Health::new(S::Error, Some("connector_rejected"), Some(NextStep::FixConnector))
             }
+            TokenState::Pending => Health::new(S::Pending, Some("awaiting_confirmation"), None),
             TokenState::Waiting => troubled(if usable { "refresh_delayed" } else { self.waiting_reason() }),
             TokenState::Unknown => troubled("refresh_unconfirmed"),
             TokenState::Suspect => troubled("refusal_unconfirmed"),

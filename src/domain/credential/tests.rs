@@ -139,6 +139,9 @@ fn a_refused_client_is_the_connectors_fault_once_the_token_is_spent() {
     credential.token.machine = Machine::Waiting { next_try_at: NOW };
     credential.token.fail_class = Some(FailClass::Client);
     assert_eq!(shown(&credential, spent), ("error", Some("connector_rejected"), Some("fix_connector")));
+    credential.token.machine = Machine::Pending;
+    assert_eq!(shown(&credential, NOW).0, "pending");
+    assert_eq!(shown(&credential, spent).0, "error", "error comes before pending");
     credential.token.machine = Machine::Broken(BrokenCause::GrantRefused);
     assert_eq!(shown(&credential, spent).0, "expired");
 }

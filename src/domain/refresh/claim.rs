@@ -129,7 +129,8 @@ impl Token {
         })
     }
 
-    fn quarantined_until(&self, lease_until: Millis) -> Millis {
+    /// Until when a version is left alone whose holder fell silent, and may still be heard of.
+    pub(super) fn quarantined_until(&self, lease_until: Millis) -> Millis {
         let longest = lease_until.plus(QUARANTINE);
         let end = self.access_expires_at.map_or(longest, |end| end.min(longest));
         end.max(lease_until)

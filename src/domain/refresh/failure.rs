@@ -53,12 +53,15 @@ impl Token {
             (Machine::Broken(cause), _) => (Resting::Broken(*cause), now),
             _ => (Resting::Active, now),
         };
+        let is_other = failure.class == FailClass::Other;
+        let first_other = is_other && self.fail_class != Some(FailClass::Other);
         self.fail_class = Some(failure.class);
         self.attempt = None;
         if let Resting::Broken(cause) = from {
             return self.still_broken(cause, refused, started_at, now, jitter);
         }
-        self.fail_count = self.fail_count.saturating_add(1);
+        // Tries that failed otherwise are none of those after which an operator is told.
+        self.fail_count = if first_other { 1 } else { self.fail_count.saturating_add(1) };
         self.state_since = now;
         let back_off = back_off(self.fail_count, jitter);
         match failure.class {
@@ -68,17 +71,19 @@ impl Token {
                 self.held(now)
             }
             FailClass::Ambiguous | FailClass::Unreadable | FailClass::Other => {
-                let daily = failure.class == FailClass::Other && self.fail_count >= OTHER_TRIES;
+                let daily = is_other && self.fail_count >= OTHER_TRIES;
                 let wait = if daily { DAY } else { back_off };
-                self.after_lost_answer(failure.reuse(), started_at, now, wait)
+                self.after_lost_answer(from, failure.reuse(), started_at, now, wait)
             }
             FailClass::Throttled => {
                 let wait = failure.retry_after.unwrap_or(back_off).min(HOUR);
-                self.not_spent(from, now.plus(wait))
+                self.not_spent(from, failure.reuse(), started_at, now, now.plus(wait))
             }
-            FailClass::Client => self.not_spent(from, now.plus(CLIENT_PROBE)),
+            FailClass::Client => {
+                self.not_spent(from, failure.reuse(), started_at, now, now.plus(CLIENT_PROBE))
+            }
             FailClass::NotSent | FailClass::Local | FailClass::Unopened => {
-                self.not_spent(from, now.plus(back_off))
+                self.not_spent(from, failure.reuse(), started_at, now, now.plus(back_off))
             }
         }
     }
@@ -108,10 +113,23 @@ impl Token {
     }
 
     /// The token was certainly not consumed: the state stays, and is tried again.
-    fn not_spent(mut self, from: Resting, next_try_at: Millis) -> Self {
+    fn not_spent(
+        mut self,
+        from: Resting,
+        reuse: Reuse,
+        started_at: Millis,
+        now: Millis,
+        next_try_at: Millis,
+    ) -> Self {
         self.machine = match from {
             Resting::Active | Resting::Waiting => Machine::Waiting { next_try_at },
-            Resting::Unknown => Machine::Unknown { next_try_at },
+            Resting::Unknown => {
+                // What became of the attempt before is as open as it was, and its grace runs on.
+                self.attempt = Some(attempt(self.version, started_at));
+                let over = matches!(reuse, Reuse::Grace(window) if next_try_at >= started_at.plus(window));
+                let quiet_until = if over { self.quarantined_until(now) } else { now };
+                Machine::Unknown { next_try_at: next_try_at.max(quiet_until) }
+            }
             Resting::Suspect { since } => Machine::Suspect { since, next_try_at },
             Resting::Broken(cause) => Machine::Broken(cause),
         };
@@ -120,20 +138,31 @@ impl Token {
 
     /// The token may have been consumed. At once inside a grace, else late: a spent token that is sent again makes a
     /// strict provider kill the access token that callers still use.
-    fn after_lost_answer(mut self, reuse: Reuse, started_at: Millis, now: Millis, wait: i64) -> Self {
+    fn after_lost_answer(
+        mut self,
+        from: Resting,
+        reuse: Reuse,
+        started_at: Millis,
+        now: Millis,
+        wait: i64,
+    ) -> Self {
         if reuse == Reuse::Static {
             self.machine = Machine::Waiting { next_try_at: now.plus(wait) };
             return self;
         }
         self.attempt = Some(attempt(self.version, started_at));
-        let first = self.fail_count <= 1;
+        // Failures that spent nothing may have come before it: the first whose outcome nobody knows it is all the same.
+        let first = from != Resting::Unknown;
         let next_try_at = match reuse {
             Reuse::Grace(window) if first && now < started_at.plus(window) => now,
             _ => {
                 let latest = started_at.plus(10 * MINUTE);
                 let before_end = self.access_expires_at.map_or(latest, |end| end.plus(-MINUTE).min(latest));
                 let at = started_at.plus(40 * SECOND).max(before_end);
-                if first { at } else { at.max(now.plus(wait)) }
+                // A grace lets another node in before the holder before it was given up.
+                let in_grace = matches!(reuse, Reuse::Grace(_));
+                let quiet_until = if in_grace { self.quarantined_until(now) } else { now };
+                if first { at } else { at.max(now.plus(wait)).max(quiet_until) }
             }
         };
         self.machine = Machine::Unknown { next_try_at };
@@ -153,15 +182,16 @@ impl Token {
             Resting::Suspect { since } => since,
             Resting::Active | Resting::Waiting | Resting::Unknown | Resting::Broken(_) => now,
         };
+        let revoked = failure.class == FailClass::Revoked;
+        let refused = if revoked { BrokenCause::RevokedUpstream } else { BrokenCause::GrantRefused };
         let cause = match from {
             _ if failure.paused_until.is_some_and(|until| now < until) => None,
+            // What the user typed is as it was, so asking twice would prove no more.
+            _ if failure.minted => Some(refused),
             Resting::Unknown => Some(BrokenCause::GrantLost),
             // Asked again by hand within the time: still the same incident, perhaps.
             Resting::Suspect { since } if now < since.plus(times.confirm_after) => None,
-            Resting::Suspect { .. } if failure.class == FailClass::Revoked => {
-                Some(BrokenCause::RevokedUpstream)
-            }
-            Resting::Suspect { .. } => Some(BrokenCause::GrantRefused),
+            Resting::Suspect { .. } => Some(refused),
             Resting::Active | Resting::Waiting | Resting::Broken(_) => None,
         };
         self.fail_count = 0;

@@ -15,7 +15,7 @@ use vouchsafe_entity::millis::Millis;
 use super::*;
 use crate::domain::credential::Machine;
 use provider::{Answer, Kind};
-use world::{Left, Worker, World};
+use world::{Worker, World};
 
 /// What is taken out of the protocol, to see that the search would notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,12 +29,24 @@ pub(super) enum Without {
     Journal,
 }
 
+/// How much may still happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Left {
+    pub(super) claims: u8,
+    pub(super) crashes: u8,
+    pub(super) losses: u8,
+    pub(super) unsent: u8,
+    pub(super) refusals: u8,
+    pub(super) controls: u8,
+}
+
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "read by people, in the way to a fault")]
 enum Step {
     Claim(usize),
     Send(usize),
+    NotSent(usize),
     Decide(usize),
     RefuseFalsely(usize),
     Lose(usize),
@@ -72,7 +84,12 @@ impl World {
         let this = || self.clone();
         match worker {
             Worker::Idle => nexts.extend(self.claim(at).map(|next| (Step::Claim(at), next))),
-            Worker::Claimed(spent) => nexts.push((Step::Send(at), this().send(at, spent))),
+            Worker::Claimed(spent) => {
+                nexts.push((Step::Send(at), this().send(at, spent)));
+                if self.left.unsent > 0 {
+                    nexts.push((Step::NotSent(at), this().not_sent(at, spent)));
+                }
+            }
             Worker::Sent(spent) => {
                 nexts.push((Step::Decide(at), this().process(at, spent)));
                 if self.left.refusals > 0 {
@@ -181,14 +198,19 @@ fn way_to(ways: &[(usize, Step)], mut place: usize) -> Vec<Step> {
 /// How much happens; more where `MODEL_SCALE` says so.
 fn scenarios(workers: usize) -> Vec<(&'static str, Left)> {
     let more = u8::from(std::env::var_os("MODEL_SCALE").is_some());
-    let none = Left { claims: 2 + more, crashes: 0, losses: 0, refusals: 0, controls: 0 };
+    let none = Left { claims: 2 + more, crashes: 0, losses: 0, unsent: 0, refusals: 0, controls: 0 };
     let crashes = if workers > 2 { 1 } else { 2 };
-    vec![
+    let mut scenarios = vec![
         ("crashes", Left { crashes: crashes + more, ..none }),
         ("lost answers", Left { losses: 1 + more, crashes: 1, ..none }),
         ("a false refusal", Left { refusals: 1, claims: none.claims + u8::from(workers < 3), ..none }),
         ("reconnected or deleted", Left { controls: 1, crashes: 1, ..none }),
-    ]
+    ];
+    // More workers would find nothing else in it.
+    if workers < 3 {
+        scenarios.push(("unsent, then lost", Left { unsent: 1, losses: 1, claims: none.claims + 1, ..none }));
+    }
+    scenarios
 }
 
 fn assert_safe(workers: usize) {

@@ -95,6 +95,18 @@ fn one_refusal_is_a_suspicion_and_two_are_an_end() {
 }
 
 #[test]
+fn what_is_made_again_from_what_was_typed_ends_at_its_first_refusal() {
+    let refused = |class, paused_until| {
+        let failure = Failure { paused_until, ..Failure::new(class, Reuse::Static, true) };
+        claimed(credential().token).after_failure(&failure, NOW, TIMES, 0.5).machine
+    };
+    assert_eq!(refused(FailClass::Refused, None), Machine::Broken(BrokenCause::GrantRefused));
+    assert_eq!(refused(FailClass::Revoked, None), Machine::Broken(BrokenCause::RevokedUpstream));
+    let paused = refused(FailClass::Refused, Some(NOW.plus(MINUTE)));
+    assert!(matches!(paused, Machine::Suspect { .. }), "too many at once are still the app's fault");
+}
+
+#[test]
 fn what_can_not_be_called_now_stands_in_nobodys_way() {
     let unknown = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Strict);
     let at = NOW.plus(HOUR);
@@ -133,6 +145,48 @@ fn a_lost_answer_is_retried_late_where_tokens_rotate_and_its_refusal_is_a_lost_g
     assert_eq!(grace.machine, Machine::Unknown { next_try_at: NOW });
     let fixed = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Static);
     assert!(matches!(fixed.machine, Machine::Waiting { .. }));
+}
+
+#[test]
+fn a_lost_answer_is_the_first_of_its_kind_whatever_failed_before_it() {
+    let grace = Reuse::Grace(10_000);
+    let mut token = failed(claimed(credential().token), FailClass::NotSent, grace);
+    let at = token.next_try_at().unwrap();
+    token = failed_at(
+        at,
+        token.claim(&Claim { reuse: grace, ..claim(at) }).unwrap(),
+        FailClass::Ambiguous,
+        grace,
+    );
+    assert_eq!(token.machine, Machine::Unknown { next_try_at: at }, "at once, inside the grace");
+
+    // The retry did not leave: its time still counts from the request whose answer was lost.
+    let retry = token.claim(&Claim { reuse: grace, ..claim(at.plus(SECOND)) }).unwrap();
+    let unsent = failed_at(at.plus(SECOND), retry, FailClass::NotSent, grace);
+    assert_eq!(unsent.attempt.map(|attempt| attempt.started_at), Some(at));
+    let next = unsent.next_try_at().unwrap();
+    let again = unsent.claim(&Claim { reuse: grace, ..claim(next) }).unwrap();
+    let lost = failed_at(next, again, FailClass::Ambiguous, grace);
+    assert!(lost.next_try_at().unwrap() > next, "one retry goes at once, and only one");
+}
+
+#[test]
+fn refusals_without_a_reason_are_counted_by_themselves() {
+    let (mut token, mut now) = (credential().token, NOW);
+    let mut fail = |class| {
+        let again = token.clone().claim(&Claim { reuse: Reuse::Static, ..claim(now) }).unwrap();
+        token = failed_at(now, again, class, Reuse::Static);
+        let wait = token.next_try_at().unwrap().since(now);
+        now = now.plus(wait);
+        (token.fail_count, wait)
+    };
+    for _ in 0..5 {
+        fail(FailClass::Ambiguous);
+    }
+    for tries in 1..=5 {
+        let (counted, wait) = fail(FailClass::Other);
+        assert_eq!((counted, wait == DAY), (tries, tries == 5));
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn field(field: &provider::Field) -> Field {
         required: field.required,
         secret: field.secret,
         multiline: field.multiline,
+        lower: field.lower,
         pattern: field.pattern.clone(),
         options: field
             .options
@@ -210,6 +211,7 @@ pub(super) fn failure(code: &str, message: Option<String>) -> Failure {
         // A reference in the connector's settings that can't be used.
         _ if code.starts_with("secret_") => FailureReason::Unavailable,
         "session_expired" | "flow_expired" | "confirmation_expired" => FailureReason::TimedOut,
+        "provider_changed" => FailureReason::Changed,
         "unexpected_answer" | "issuer_mismatch" => FailureReason::NotUnderstood,
         "internal_error" | "key_unavailable" => FailureReason::Unexpected,
         _ => FailureReason::Refused,

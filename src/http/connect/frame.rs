@@ -99,11 +99,18 @@ pub(super) struct PageQuery {
     connector: Option<String>,
     method: Option<Method>,
     result: Option<String>,
-    connectors: Option<String>,
     /// Asks whether to disconnect.
     disconnect: Option<String>,
     /// Wants the overview even where there is one connector.
     overview: Option<String>,
+}
+
+/// What the host page wants of all that the session allows: it may narrow it, never widen it.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Narrowing {
+    integration: Option<String>,
+    /// Keys, with commas between.
+    connectors: Option<String>,
 }
 
 /// `GET /connect/page`: the page that is due.
@@ -111,13 +118,9 @@ pub(super) async fn show_page(
     State(state): State<HttpState>,
     visitor: Visitor,
     Query(query): Query<PageQuery>,
+    Query(narrowing): Query<Narrowing>,
 ) -> Result<Response, Problem> {
-    let (setting, mut standings) = setting_of(&state, &visitor).await?;
-    if let Some(wanted) = &query.connectors {
-        // The host page may narrow what the session allows, never widen it.
-        let wanted: Vec<&str> = wanted.split(',').collect();
-        standings.retain(|standing| wanted.contains(&standing.connector.as_str()));
-    }
+    let (setting, standings) = setting_of(&state, &visitor, &narrowing).await?;
     let named = query.connector.as_deref().and_then(|key| standings.iter().find(|s| s.connector == key));
     match (named, standings.as_slice()) {
         (Some(standing), _) if query.disconnect.is_some() => {
@@ -138,11 +141,36 @@ pub(super) async fn show_page(
     }
 }
 
-async fn setting_of(state: &HttpState, visitor: &Visitor) -> Result<(Setting, Vec<Standing>), Error> {
-    let standings = state.hub.standings(&visitor.visit).await?;
-    let integration = state.hub.integration_name(&visitor.visit).await?;
+async fn setting_of(
+    state: &HttpState,
+    visitor: &Visitor,
+    narrowing: &Narrowing,
+) -> Result<(Setting, Vec<Standing>), Error> {
+    let visit = &visitor.visit;
+    let mut standings = state.hub.standings(visit).await?;
+    let own = visit.session.integration.as_deref();
+    let other = narrowing.integration.as_deref().filter(|slug| own != Some(*slug));
+    let integration = state.hub.integration_shown(visit, other).await?;
+    let allowed_none = |pointer: &str| {
+        Error::invalid(pointer, "not_allowed", "The connect session allows none of the connectors asked for.")
+    };
+    if let (Some(_), Some(integration)) = (other, &integration) {
+        let needs = &integration.connectors;
+        standings.retain(|standing| needs.iter().any(|need| need.connector == standing.connector));
+        if standings.is_empty() {
+            return Err(allowed_none("/integration"));
+        }
+    }
+    if let Some(wanted) = &narrowing.connectors {
+        let wanted: Vec<&str> = wanted.split(',').collect();
+        standings.retain(|standing| wanted.contains(&standing.connector.as_str()));
+        if standings.is_empty() {
+            return Err(allowed_none("/connectors"));
+        }
+    }
+    let name = integration.map(|integration| integration.name);
     let several = standings.len() > 1;
-    Ok((build::setting(&visitor.visit, integration, several, visitor.locale), standings))
+    Ok((build::setting(visit, name, several, visitor.locale), standings))
 }
 
 async fn ask(
@@ -183,6 +211,7 @@ pub(super) struct TypedIn {
 pub(super) async fn submit_credential(
     State(state): State<HttpState>,
     visitor: Visitor,
+    Query(narrowing): Query<Narrowing>,
     JsonBody(typed): JsonBody<TypedIn>,
 ) -> Result<Response, Problem> {
     let (connector, method) = (typed.connector.clone(), typed.method);
@@ -190,7 +219,7 @@ pub(super) async fn submit_credential(
     let typed = Typed { connector: typed.connector, method, data: typed.data, hosted: visitor.hosted };
     let shown = typed.shown_again(&offer.fields);
     let stored = state.hub.connect_typed(&visitor.visit, typed).await;
-    let (setting, standings) = setting_of(&state, &visitor).await?;
+    let (setting, standings) = setting_of(&state, &visitor, &narrowing).await?;
     let mut page = build::key(&setting, offer);
     for field in &mut page.fields {
         let value = shown.iter().find(|(name, _)| *name == field.name);
@@ -249,7 +278,7 @@ pub(super) async fn disconnect(
     JsonBody(wanted): JsonBody<DisconnectIn>,
 ) -> Result<Response, Problem> {
     state.hub.disconnect(&visitor.visit, wanted.credential_id).await?;
-    let (setting, standings) = setting_of(&state, &visitor).await?;
+    let (setting, standings) = setting_of(&state, &visitor, &Narrowing::default()).await?;
     Ok(fragment(&state, setting.locale, &build::choose(&setting, &standings, true)))
 }
 

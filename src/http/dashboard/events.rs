@@ -109,10 +109,12 @@ fn level(kind: &str) -> &'static str {
     }
 }
 
-/// What it is about.
+/// What it is about. Of one that does not open little is known.
 fn about(body: &EventBody) -> String {
     let named = body.credential_name.clone().or_else(|| body.secret_key.clone());
-    named.or_else(|| body.connector.clone()).unwrap_or_else(|| "Test".to_owned())
+    let named = named.or_else(|| body.connector.clone()).or_else(|| body.credential_id.clone());
+    let is_test = body.kind == EventType::WebhookTest.as_str();
+    named.unwrap_or_else(|| if is_test { "Test" } else { "–" }.to_owned())
 }
 
 /// The body as it is sent, but for what opens the link in it: nobody here is to connect in somebody else's name.

@@ -70,7 +70,7 @@ impl Need for Everything {
     const WORD: &'static str = "*";
 
     fn is_met(scopes: &Scopes) -> bool {
-        scopes.words().iter().any(|word| word == "*")
+        scopes.has_all()
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use vouchsafe_entity::kind::{Method, Status};
 use vouchsafe_entity::millis::Millis;
 
-use super::{MethodWord, StatusWord, Time, present};
+use super::{MethodWord, StatusWord, Time, given, present};
 use crate::domain::credential::{Credential, NextStep};
 use crate::service::credentials::{CredentialChange, NewCredential, Upstream, Verification};
 use crate::service::integrations::{NeedState, UserIntegration};
@@ -60,22 +60,29 @@ impl From<CredentialIn> for NewCredential {
     }
 }
 
-/// Changes of a credential. What is left out stays.
+/// Changes of a credential. What is left out stays; null clears.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct CredentialPatch {
     /// For display.
-    #[schema(min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     name: Option<String>,
     /// An object of yours, in the place of the one before.
-    metadata: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Map<String, Value>>)]
+    metadata: Option<Option<Map<String, Value>>>,
     /// Switched on or off.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     active: Option<bool>,
     /// The end, as a date; null = never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
     /// A new value of a key, tested against the app like a first one.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     data: Option<Map<String, Value>>,
 }
 
@@ -83,7 +90,7 @@ impl From<CredentialPatch> for CredentialChange {
     fn from(patch: CredentialPatch) -> Self {
         Self {
             name: patch.name,
-            metadata: patch.metadata,
+            metadata: patch.metadata.map(Option::unwrap_or_default),
             active: patch.active,
             expires_at: patch.expires_at,
             data: patch.data,

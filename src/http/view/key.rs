@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::Time;
+use super::{Time, given};
 use crate::domain::api_key::ApiKey;
 use crate::secret::PlainApiKey;
 use crate::service::keys::NewApiKey;
@@ -49,9 +49,12 @@ impl From<ApiKeyIn> for NewApiKey {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct ApiKeyPatch {
     /// A label.
-    #[schema(min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     pub(in crate::http) name: Option<String>,
     /// Whether it is switched on.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub(in crate::http) active: Option<bool>,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use vouchsafe_entity::kind::{SecretType, Visibility};
 
-use super::{SecretTypeWord, Time, VisibilityWord, present};
+use super::{SecretTypeWord, Time, VisibilityWord, given, present};
 use crate::domain::secret::SecretScope;
 use crate::service::secrets::{NewSecret, SecretChange, SecretView};
 
@@ -105,10 +105,12 @@ impl From<SecretIn> for NewSecret {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct SecretPatch {
     /// A new value.
-    #[schema(value_type = Option<String>, write_only, min_length = 1)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 1)]
     value: Option<SecretString>,
     /// A label.
-    #[schema(min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     name: Option<String>,
     /// What it is for, in words.
     #[serde(default, deserialize_with = "present")]
@@ -119,17 +121,24 @@ pub(in crate::http) struct SecretPatch {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 4000)]
     scopes: Option<Option<String>>,
     /// What it is for.
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ScopeShape>)]
-    scope: Option<ScopeShape>,
+    scope: Option<Option<ScopeShape>>,
     /// The environments that it covers.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     environments: Option<Vec<String>>,
     /// Hosts that calls may take it to.
-    allowed_hosts: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    allowed_hosts: Option<Option<Vec<String>>>,
     /// The end, as a date; null = never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
     /// The end, as an ISO 8601 period.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     period: Option<String>,
     /// Never changes.
     #[serde(default)]
@@ -179,9 +188,9 @@ impl From<SecretPatch> for SecretChange {
             name: change.name,
             description: change.description,
             scopes: change.scopes,
-            scope: change.scope.map(Into::into),
+            scope: change.scope.map(|scope| scope.unwrap_or_default().into()),
             environments: change.environments,
-            allowed_hosts: change.allowed_hosts,
+            allowed_hosts: change.allowed_hosts.map(Option::unwrap_or_default),
             expires_at: change.expires_at,
             period: change.period,
         }

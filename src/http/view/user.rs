@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Time, present};
+use super::{Time, given, present};
 use crate::domain::user::User;
 use crate::service::users::{NewUser, UserChange};
 
@@ -46,7 +46,8 @@ impl From<UserIn> for NewUser {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct UserPatch {
     /// Your name for the user.
-    #[schema(min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     username: Option<String>,
     /// For display.
     #[serde(default, deserialize_with = "present")]

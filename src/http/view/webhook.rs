@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use vouchsafe_entity::kind::{DeliveryStatus, DisabledReason};
 use vouchsafe_entity::millis::Millis;
 
-use super::{DeliveryStatusWord, DisabledReasonWord, Time, present};
+use super::{DeliveryStatusWord, DisabledReasonWord, Time, given, present};
 use crate::domain::event::EventType;
 use crate::domain::webhook::{Delivery, WebhookEndpoint};
 use crate::secret::WebhookSecret;
@@ -37,7 +37,8 @@ impl From<WebhookEndpointIn> for NewEndpoint {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct WebhookEndpointPatch {
     /// Where deliveries go.
-    #[schema(max_length = 2000)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, max_length = 2000)]
     url: Option<String>,
     /// The types it wants; null = all.
     #[serde(default, deserialize_with = "present")]
@@ -48,6 +49,8 @@ pub(in crate::http) struct WebhookEndpointPatch {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     description: Option<Option<String>>,
     /// Whether it is told. What it missed while it was not is only sent by a replay.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     enabled: Option<bool>,
 }
 

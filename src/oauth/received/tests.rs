@@ -159,6 +159,47 @@ fn lifetimes_are_numbers_texts_or_dates_and_sensible() {
 }
 
 #[test]
+fn the_end_that_a_token_gives_itself_only_shortens_its_life() {
+    let sent = SENT.parse::<DateTime<Utc>>().unwrap().timestamp();
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let token = |exp: Value| format!("{}.{}.c2ln", part(json!({"alg": "ES256"})), part(json!({"exp": exp})));
+    let fixed = token_request(|request| request.access_token_lifetime = Some(Duration::from_hours(2)));
+    for (access, told, expected) in [
+        (token(json!(sent + 600)), json!(3600), Some(600)),
+        (token(json!(sent + 600)), json!(60), Some(60)),
+        (token(json!(sent + 7200)), json!(3600), Some(3600)),
+        (token(json!(sent - 1)), json!(3600), Some(3600)),
+        (token(json!("soon")), json!(3600), Some(3600)),
+        (token(json!(1e300)), json!(3600), Some(3600)),
+        (format!("{}.x", token(json!(sent + 600))), json!(3600), Some(3600)),
+        ("a.b.c".to_owned(), json!(3600), Some(3600)),
+        (token(json!(sent + 600)), json!(null), None),
+    ] {
+        let body = json!({"access_token": access, "expires_in": told}).to_string();
+        assert_eq!(good(&body).expires_in, expected, "{access} {told}");
+        let known = received(200, &[], body.as_bytes()).read(&fixed).unwrap().expires_in;
+        assert_eq!(known, expected.or(Some(600)), "{access} {told}");
+    }
+}
+
+#[test]
+fn the_life_of_a_refresh_token_is_read_where_an_answer_tells_it() {
+    for (members, expected) in [
+        ("\"refresh_token_expires_in\":15897600", Some(15_897_600)),
+        ("\"refresh_token_expires_in\":\"15897600\"", Some(15_897_600)),
+        ("\"refresh_expires_in\":1800", Some(1800)),
+        ("\"x_refresh_token_expires_in\":8726400", Some(8_726_400)),
+        ("\"refresh_expires_in\":0", None),
+        ("\"refresh_expires_in\":-1", None),
+        ("\"refresh_token_expires_in\":1e30", None),
+        ("\"refresh_token_expires_in\":null,\"refresh_expires_in\":60", Some(60)),
+        ("\"expires_in\":60", None),
+    ] {
+        assert_eq!(with(members).refresh_expires_in, expected, "{members}");
+    }
+}
+
+#[test]
 fn scopes_come_as_lists_or_with_any_separator() {
     for (separator, value, expected) in [
         (" ", "[\"a\",\"b\",7,\"\"]", vec!["a", "b"]),

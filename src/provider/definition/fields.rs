@@ -78,6 +78,7 @@ impl Definition {
             required: !variable.optional && variable.default.is_none(),
             secret: variable.secret,
             multiline: self.is_pem(&variable.name),
+            lower: variable.places.host,
             pattern: variable.pattern.as_ref().map(|pattern| pattern.source().to_owned()),
             options: variable.options.clone(),
             default: variable.default.clone(),
@@ -108,6 +109,17 @@ impl Definition {
             Some(_) => {}
         }
         fields
+    }
+
+    /// Whether the client, the login or the key that a method asks for tokens with is the user's: in a definition whose
+    /// signing key comes with the connector it is not.
+    pub fn takes_own_client(&self, method: Method) -> bool {
+        let of_connector = |name: &str| {
+            let mut variables = self.variables_of(method);
+            variables.any(|variable| variable.name == name && variable.source == ValueSource::Connector)
+        };
+        let mut keys = self.jwt_shape_of(method).into_iter().flat_map(|shape| shape.key.names());
+        method != Method::OAuth2 && !keys.any(of_connector)
     }
 
     /// The form with a key file taken apart: where the key that signs is given as a JSON object that has it as a
@@ -242,6 +254,7 @@ fn client_field(name: &str, label: &str, secret: bool) -> Field {
         required: true,
         secret,
         multiline: false,
+        lower: false,
         pattern: None,
         options: Vec::new(),
         default: None,

@@ -83,6 +83,9 @@ impl Hub {
         };
         let kept: Kept =
             self.vault.open(&place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
+        if !kept.began_with(&definition) {
+            return self.fail_flow(&flow, visit, Code::ProviderChanged.as_str(), None).await;
+        }
         let mut values = self.connector_values(visit.actor.tenant, &connector).await?;
         let mut typed = kept.values()?;
         for (name, value) in typed.iter() {
@@ -221,8 +224,12 @@ impl Hub {
         values: &Values,
         grant: &CodeGrant,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
+        let turn = self.token_turn(definition, Method::OAuth2, values).await?;
         let now = self.clock.now();
         let first = exchange_code(&self.egress, definition, values, client, grant, now).await?;
+        drop(turn);
+        let again = definition.oauth2().is_some_and(|oauth2| oauth2.exchange.is_some());
+        let _turn = if again { self.token_turn(definition, Method::OAuth2, values).await? } else { None };
         let now = self.clock.now();
         let answer = prolong(&self.egress, definition, values, client, first, now).await?;
         Ok((answer, now.into()))
@@ -238,6 +245,7 @@ impl Hub {
         verifier: &SecretString,
         material: &mut Material,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
+        let _turn = self.token_turn(definition, Method::OAuth1, values).await?;
         let moment = self.signing_moment();
         let exchanged =
             oauth1::exchange(&self.egress, definition, values, client, temporary, verifier, &moment).await;

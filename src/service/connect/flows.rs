@@ -61,6 +61,7 @@ pub struct Started {
 struct WrittenKept<'a> {
     verifier: &'a str,
     values: &'a str,
+    definition: &'a str,
 }
 
 /// The same, open.
@@ -68,12 +69,20 @@ struct WrittenKept<'a> {
 pub(super) struct Kept {
     pub(super) verifier: SecretString,
     values: SecretString,
+    /// The hash of the definition that it began with; flows of an older release have none.
+    definition: Option<String>,
 }
 
 impl Kept {
     pub(super) fn values(&self) -> Result<Values, Error> {
         Values::from_exposed_json(self.values.expose_secret())
             .map_err(|_| Error::internal("a flow with unreadable values"))
+    }
+
+    /// Whether the flow began with this definition: with no other does it go on, as what one app gave must not be sent
+    /// where another definition says.
+    pub(super) fn began_with(&self, definition: &Definition) -> bool {
+        self.definition.as_deref().is_none_or(|hash| hash == definition.hash())
     }
 }
 
@@ -120,8 +129,8 @@ impl Hub {
         let endpoint = definition.authorization_endpoint(&values).map_err(|_| cannot_start())?;
 
         let cookie = PlainToken::random(self.random.as_ref());
-        let handshake = !redirect && !ticket.hosted;
-        let flow = self.new_flow(&visit, &connector, &ticket, &typed, &cookie, redirect).await?;
+        let flow =
+            self.new_flow(&visit, (&connector, &definition), &ticket, &typed, &cookie, redirect).await?;
         let tx = self.store.begin().await?;
         store::flow::insert(&tx, &flow).await?;
         self.begin_attempt(&tx, &visit, (&connector, method), &flow).await?;
@@ -137,7 +146,7 @@ impl Hub {
             connector: ticket.connector,
             provider: definition.name().to_owned(),
             icon: definition.icon_slug().map(str::to_owned),
-            handshake,
+            handshake: !redirect && !ticket.hosted,
             authorization_origin: endpoint.origin().ascii_serialization(),
             form_post: answers_by_form(&connector, &definition),
             visit,
@@ -200,16 +209,21 @@ impl Hub {
         id: FlowId,
         verifier: &SecretString,
         values: &Values,
+        definition: &Definition,
     ) -> Result<Sealed, Error> {
         let json = values.expose_json();
-        let written = WrittenKept { verifier: verifier.expose_secret(), values: json.as_str() };
+        let written = WrittenKept {
+            verifier: verifier.expose_secret(),
+            values: json.as_str(),
+            definition: definition.hash(),
+        };
         Ok(self.vault.seal(&place(tenant, FLOW, &id.to_string(), (0, 0)), &written)?)
     }
 
     async fn new_flow(
         &self,
         visit: &Visit,
-        connector: &Connector,
+        (connector, definition): (&Connector, &Definition),
         ticket: &Ticket,
         typed: &Values,
         cookie: &PlainToken,
@@ -217,7 +231,7 @@ impl Hub {
     ) -> Result<Flow, Error> {
         let id = FlowId::new(self.ids.next());
         let pkce = Pkce::new(self.random.as_ref());
-        let sealed = self.keep_in_flow(visit.actor.tenant, id, &pkce.verifier, typed)?;
+        let sealed = self.keep_in_flow(visit.actor.tenant, id, &pkce.verifier, typed, definition)?;
         let now = self.now();
         Ok(Flow {
             id,

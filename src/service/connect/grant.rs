@@ -53,6 +53,7 @@ struct WrittenHeld<'a> {
     scopes: &'a [String],
     method: Method,
     expires_in: Option<u64>,
+    refresh_expires_in: Option<u64>,
     sent_at: i64,
     target: CredentialId,
 }
@@ -65,6 +66,8 @@ pub(super) struct Held {
     scopes: Vec<String>,
     method: Method,
     expires_in: Option<u64>,
+    #[serde(default)]
+    refresh_expires_in: Option<u64>,
     sent_at: i64,
     pub(super) target: CredentialId,
 }
@@ -76,6 +79,7 @@ impl Held {
                 method: self.method,
                 material: self.material,
                 expires_in: self.expires_in,
+                refresh_expires_in: self.refresh_expires_in,
                 minted: true,
                 sent_at: Millis(self.sent_at),
                 account: self.account.map(|(id, label)| Account { id, label }),
@@ -172,6 +176,7 @@ impl Hub {
         let guard = Guard { epoch: before.token.epoch, version: before.token.version };
         let never_active = credential.token.announced.is_none();
         self.renew_grant(&mut credential);
+        credential.issued_at = self.now();
         credential.method = grant.accepted.method;
         credential.deactivated_at = None;
         credential.scopes = grant.scopes;
@@ -219,6 +224,7 @@ impl Hub {
             scopes: &grant.scopes,
             method: accepted.method,
             expires_in: accepted.expires_in,
+            refresh_expires_in: accepted.refresh_expires_in,
             sent_at: accepted.sent_at.0,
             target,
         };

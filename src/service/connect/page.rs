@@ -7,6 +7,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::Visit;
 use crate::domain::credential::Credential;
+use crate::domain::integration::Integration;
 use crate::domain::session::{ConnectResult, Progress};
 use crate::provider::{Definition, Field};
 use crate::service::integrations::{missing_scopes, pick};
@@ -151,16 +152,24 @@ impl Hub {
         Ok(session.map_or(SessionStatus::Expired, |session| session.status(self.now())))
     }
 
-    /// The name of the integration that the session is for, in the embedder's words.
+    /// The integration that the pages speak of: the `other` that the host page names, else the session's own, while
+    /// it is there.
     ///
     /// # Errors
-    /// [`Error::Store`].
-    pub async fn integration_name(&self, visit: &Visit) -> Result<Option<String>, Error> {
-        let Some(slug) = &visit.session.integration else {
+    /// [`Error::Invalid`] where there is no such `other`.
+    pub async fn integration_shown(
+        &self,
+        visit: &Visit,
+        other: Option<&str>,
+    ) -> Result<Option<Integration>, Error> {
+        let Some(slug) = other.or(visit.session.integration.as_deref()) else {
             return Ok(None);
         };
         let found = store::integration::by_slug(&self.store, visit.actor.environment(), slug).await?;
-        Ok(found.map(|integration| integration.name))
+        if found.is_none() && other.is_some() {
+            return Err(Error::unknown("/integration", "integration"));
+        }
+        Ok(found)
     }
 
     /// What a connector of the session asks the user for.

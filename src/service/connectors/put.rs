@@ -1,6 +1,7 @@
 //! Making and replacing a connector: what is sent is checked against its provider.
 
 use super::ConnectorView;
+use super::changed::Sent;
 use crate::domain::actor::Actor;
 use crate::domain::connector::{Connector, connector_id, is_key};
 use crate::domain::role::Action;
@@ -102,6 +103,7 @@ impl Hub {
         let settled = self.is_settled(actor, before.as_ref(), &new).await?;
         let definition = self.checked_definition(key, &new, settled)?;
         self.check_references(actor, key, &new, &definition).await?;
+        let sent = Sent::in_new(&new);
         let (connector, references) = self.built_connector(actor, key, new, before.as_ref(), &definition)?;
 
         let tx = self.store.begin().await?;
@@ -118,8 +120,9 @@ impl Hub {
         // Its client may have been mended: one credential tries it at once.
         store::connector::probe_soon(&tx, actor.environment(), connector.id, self.now()).await?;
         store::secret_reference::replace(&tx, actor.environment(), connector.id, &references).await?;
-        let changed = Some(format!("provider {}", connector.provider));
-        self.record(&tx, actor, "connector.put", Target::new("connector", key), changed).await?;
+        let by_default = Connector::by_default(actor.environment(), key);
+        let changed = sent.told(before.as_ref().unwrap_or(&by_default), &connector);
+        self.record(&tx, actor, "connector.put", Target::new("connector", key), Some(changed)).await?;
         tx.commit().await?;
         self.connectors.forget(&(actor.environment(), connector.id));
         Ok(Some(before.is_none_or(|before| !before.explicit)))

@@ -114,7 +114,10 @@ impl Hub {
             scopes: connector.scopes.clone(),
         };
         let now = self.clock.now();
-        let answer = exchange::exchange_code(&self.egress, definition, values, client, &grant, now).await;
+        let answer = match self.token_turn(definition, Method::OAuth2, values).await {
+            Ok(_turn) => exchange::exchange_code(&self.egress, definition, values, client, &grant, now).await,
+            Err(error) => Err(error.into()),
+        };
         let name = definition.name();
         match answer {
             Ok(_) => TestStep::new(
@@ -140,7 +143,11 @@ impl Hub {
         request.allowed_ports.extend(url.port());
         request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         request.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        match self.egress.send(request).await {
+        let answer = match self.turn_at(definition, &url).await {
+            Ok(_turn) => self.egress.send(request).await,
+            Err(error) => Err(error),
+        };
+        match answer {
             Ok(_) => TestStep::new(
                 part,
                 Finding::Good,

@@ -22,6 +22,8 @@ pub(in crate::service) struct Accepted {
     /// Whether the material has an access token, with its lifetime in seconds where the app told it.
     pub(in crate::service) minted: bool,
     pub(in crate::service) expires_in: Option<u64>,
+    /// The same of the refresh token.
+    pub(in crate::service) refresh_expires_in: Option<u64>,
     pub(in crate::service) sent_at: Millis,
     pub(in crate::service) account: Option<Account>,
     pub(in crate::service) variables: std::collections::BTreeMap<String, String>,
@@ -73,6 +75,7 @@ impl Hub {
             material,
             minted: answer.is_some(),
             expires_in: answer.as_ref().and_then(|answer| answer.expires_in),
+            refresh_expires_in: None,
             scopes: answer.and_then(|answer| answer.scopes).unwrap_or_default(),
             sent_at,
             warnings,
@@ -89,6 +92,8 @@ impl Hub {
         material: &mut Material,
     ) -> Result<TokenAnswer, Error> {
         let values = self.all_values(actor.tenant, connector, material).await?;
+        let turn = self.token_turn(definition, method, &values).await;
+        let _turn = turn.map_err(|error| rejected(definition, &TokenError::from(error)))?;
         let now = self.clock.now();
         let scopes = &connector.scopes;
         let minted = crate::oauth::mint::mint(&self.egress, definition, method, &values, scopes, now).await;
@@ -137,7 +142,8 @@ impl Hub {
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;
-            let answer = self.call_app(&request).await.map_err(|_| unexpected(definition, None))?;
+            let answer =
+                self.call_app(definition, &request).await.map_err(|_| unexpected(definition, None))?;
             let status = answer.status.as_u16();
             if !answer.status.is_success() {
                 return Err(unexpected(definition, Some(status)));

@@ -112,7 +112,7 @@ impl Hub {
         let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
         credential.deactivated_at = Some(self.now());
         credential.updated_at = self.now();
-        self.announce(tx, actor.tenant, &mut credential).await?;
+        self.announce_by(tx, actor, &mut credential).await?;
         self.write(tx, actor.environment(), &credential, guard).await?;
         let target = Target::new("credential", credential.id);
         self.record(tx, actor, "credential.update", target, Some("deactivated".to_owned())).await

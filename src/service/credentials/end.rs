@@ -115,11 +115,12 @@ impl Hub {
         self.wipe(&mut credential, how);
         let action = match how {
             Ended::Revoked => {
-                self.announce(&tx, actor.tenant, &mut credential).await?;
+                self.announce_by(&tx, actor, &mut credential).await?;
                 "credential.revoke"
             }
             Ended::Deleted => {
-                self.tell(&tx, actor.tenant, &mut credential, EventType::CredentialDeleted, None).await?;
+                let by = Some(actor.author.kind());
+                self.tell(&tx, actor.tenant, &mut credential, EventType::CredentialDeleted, by).await?;
                 "credential.delete"
             }
         };
@@ -222,7 +223,8 @@ impl Hub {
                 }
             }
             self.wipe(&mut credential, Ended::Deleted);
-            self.tell(tx, actor.tenant, &mut credential, EventType::CredentialDeleted, reason).await?;
+            let why = reason.or(Some(actor.author.kind()));
+            self.tell(tx, actor.tenant, &mut credential, EventType::CredentialDeleted, why).await?;
             let target = Target::new("credential", credential.id);
             rows.push(self.audit_event(actor, action, target, "ok", reason.map(str::to_owned)));
             ids.push(credential.id);

@@ -27,7 +27,8 @@ impl Hub {
             credential.scopes.clone_from(&accepted.scopes);
         }
         if accepted.minted {
-            self.date_tokens(credential, accepted.expires_in, accepted.sent_at);
+            let lifetimes = (accepted.expires_in, accepted.refresh_expires_in);
+            self.date_tokens(credential, lifetimes, accepted.sent_at);
         } else if is_minted(credential.method) {
             // Stored unchecked: the first read asks for its token.
             credential.token.access_expires_at = Some(self.now());
@@ -39,18 +40,21 @@ impl Hub {
         Ok(())
     }
 
-    /// Sets when the tokens of `answer` end and when to renew them.
+    /// Sets when tokens end that came at `sent_at` and when to renew them. An answer may tell how many seconds they
+    /// live: the access token, then the refresh token.
     pub(in crate::service) fn date_tokens(
         &self,
         credential: &mut Credential,
-        expires_in: Option<u64>,
+        (expires_in, refresh_expires_in): (Option<u64>, Option<u64>),
         sent_at: Millis,
     ) {
-        let lifetime = expires_in
-            .and_then(|seconds| i64::try_from(seconds).ok())
-            .map(|seconds| seconds.saturating_mul(1_000));
+        let in_millis_of =
+            |seconds: u64| i64::try_from(seconds).ok().map(|seconds| seconds.saturating_mul(1_000));
+        let lifetime = expires_in.and_then(in_millis_of);
+        let told = refresh_expires_in.and_then(in_millis_of);
         let by_consent = self.refresh_policy(credential, |policy| policy.lifetime).flatten().map(in_millis);
         let by_use = self.refresh_policy(credential, |policy| policy.idle_expiry).flatten().map(in_millis);
+        let by_use = by_use.into_iter().chain(told).min();
         let ends =
             [by_consent.map(|time| credential.issued_at.plus(time)), by_use.map(|time| sent_at.plus(time))];
         let token = &mut credential.token;
@@ -110,6 +114,7 @@ impl Hub {
         accepted: &Accepted,
     ) -> Result<(), Error> {
         self.renew_grant(credential);
+        credential.issued_at = self.now();
         credential.account.clone_from(&accepted.account);
         credential.variables.clone_from(&accepted.variables);
         if credential.expires_at.is_some_and(|end| end <= self.now()) {
@@ -118,10 +123,9 @@ impl Hub {
         self.set_value(actor, credential, accepted)
     }
 
-    /// Begins a new grant: late answers to the old one can't land any more.
+    /// Ends the grant that was there: late answers to it can't land any more. Whoever brings another dates it.
     pub(in crate::service) fn renew_grant(&self, credential: &mut Credential) {
         let now = self.now();
-        credential.issued_at = now;
         credential.updated_at = now;
         let token = &mut credential.token;
         token.machine = Machine::Active;

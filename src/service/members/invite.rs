@@ -18,7 +18,7 @@ use crate::secret::{PlainPassword, PlainToken};
 use crate::service::audit::Target;
 use crate::service::validate::Checker;
 use crate::service::{Code, Error, Hub};
-use crate::store::{self, StoreError};
+use crate::store::{self, StoreError, Tx};
 
 /// Invitations of a workspace at once.
 const MOST_INVITATIONS: u64 = 200;
@@ -157,14 +157,38 @@ impl Hub {
     /// [`Error::NotFound`].
     pub async fn invite_owner(&self, workspace: &str) -> Result<Url, Error> {
         let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
-        let (invitation, link) = self.new_invitation(&workspace, None, Role::Owner, None)?;
+        let tx = self.store.begin().await?;
+        let link = self.insert_owner_invitation(&tx, &workspace).await?;
+        tx.commit().await?;
+        Ok(link)
+    }
+
+    /// The same where the workspace has no owner yet and nobody holds an open link; else none. Of replicas that start
+    /// together one makes it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn invite_first_owner(&self, workspace: &str) -> Result<Option<Url>, Error> {
+        let tx = self.store.begin().await?;
+        let Some(workspace) = store::workspace::lock(&tx, workspace).await? else {
+            return Ok(None);
+        };
+        let owned = !store::member::owners(&tx, workspace.id, 1).await?.is_empty();
+        if owned || store::invitation::any_owner(&tx, workspace.id, self.now()).await? {
+            return Ok(None);
+        }
+        let link = self.insert_owner_invitation(&tx, &workspace).await?;
+        tx.commit().await?;
+        Ok(Some(link))
+    }
+
+    async fn insert_owner_invitation(&self, tx: &Tx, workspace: &Workspace) -> Result<Url, Error> {
+        let (invitation, link) = self.new_invitation(workspace, None, Role::Owner, None)?;
         let target = Target::new("invitation", invitation.id);
         let event = self.operator_event(workspace.id, "member.invite", target, Some("owner".to_owned()));
-        let tx = self.store.begin().await?;
-        store::invitation::replace(&tx, workspace.id, None).await?;
-        store::invitation::insert(&tx, &invitation).await?;
-        self.insert_audit(&tx, &[event]).await?;
-        tx.commit().await?;
+        store::invitation::replace(tx, workspace.id, None).await?;
+        store::invitation::insert(tx, &invitation).await?;
+        self.insert_audit(tx, &[event]).await?;
         Ok(link)
     }
 

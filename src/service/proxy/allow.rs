@@ -89,8 +89,7 @@ impl Hub {
         served: Served,
         host: Option<&str>,
     ) -> Result<Allowed, Error> {
-        let Served { credential, connector, material } = served;
-        let definition = self.definition_of(&connector)?;
+        let Served { credential, connector, definition, material } = served;
         let values = self.all_values(actor.tenant, &connector, &material).await?;
         let unfit = |_: RenderError| {
             let detail = format!(

@@ -223,8 +223,8 @@ impl Body for Recorded {
             Poll::Ready(None) => this.ended(),
             Poll::Ready(Some(Ok(frame))) => {
                 this.entry.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-                // A body of known length is not always asked for its end.
-                if this.body.is_end_stream() {
+                // A body of known length, or with trailers, is not always asked for its end.
+                if frame.is_trailers() || this.body.is_end_stream() {
                     this.ended();
                 }
             }

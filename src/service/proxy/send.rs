@@ -124,7 +124,8 @@ impl Hub {
         let renewed = self.after_unauthorized(actor.tenant, used.id, used.version).await.ok().flatten();
         let (credential, material) = renewed?;
         let connector = self.connector_of_use(actor.environment(), credential.connector_id).await.ok()?;
-        Some(Served { credential: Arc::new(credential.into()), connector, material })
+        let definition = self.definition_of(&connector).ok()?;
+        Some(Served { credential: Arc::new(credential.into()), connector, definition, material })
     }
 
     /// Remembers that the app wants no more calls for a while, for all who call with this credential.

@@ -58,35 +58,44 @@ enum Asked {
 }
 
 /// Where an attempt goes.
-struct Course {
+pub(super) struct Course {
     connector: Arc<Connector>,
     definition: Arc<Definition>,
     pass: Pass,
 }
 
 impl Hub {
-    /// One attempt to renew `version`.
-    pub(super) async fn attempt(
+    /// Waits for a place among the calls to renew `version`; none where no call is to be made.
+    pub(super) async fn approach(
         &self,
         tenant: Tenant,
         id: CredentialId,
         version: i64,
         forced: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Course>, Error> {
         let found = store::credential::find(&self.store, tenant.environment, id).await?;
         let Some(credential) = found.filter(|credential| credential.token.version == version) else {
-            return Ok(());
+            return Ok(None);
         };
         if self.may_refresh() && !self.has_key(tenant, &credential).await {
             // Nothing will be sent, so it takes nobody's place among the calls.
-            return match self.claim(tenant, id, version, forced).await? {
-                Asked::Claimed(claimed) => self.return_claim(tenant, &claimed.credential).await,
-                Asked::Elsewhere | Asked::Nothing => Ok(()),
-            };
+            if let Asked::Claimed(claimed) = self.claim(tenant, id, version, forced).await? {
+                self.return_claim(tenant, &claimed.credential).await?;
+            }
+            return Ok(None);
         }
-        let Some(course) = self.course(tenant, &credential).await? else {
-            return Ok(());
-        };
+        self.course(tenant, &credential).await
+    }
+
+    /// One attempt to renew `version`.
+    pub(super) async fn attempt(
+        &self,
+        course: Course,
+        tenant: Tenant,
+        id: CredentialId,
+        version: i64,
+        forced: bool,
+    ) -> Result<(), Error> {
         failpoint!("refresh::before_claim");
         let claimed = match self.claim(tenant, id, version, forced).await? {
             Asked::Claimed(claimed) => claimed,
@@ -128,7 +137,8 @@ impl Hub {
             return Ok(None);
         }
         let connector = self.connector_of(tenant.environment, credential).await?;
-        if connector.failing.is_some_and(|failing| self.now() < failing.probe_at) {
+        let failing = connector.failing.filter(|_| !self.brings_own_client(credential));
+        if failing.is_some_and(|failing| self.now() < failing.probe_at) {
             return Ok(None);
         }
         let Ok(definition) = self.definition_of(&connector) else {
@@ -218,7 +228,8 @@ impl Hub {
             self.put_aside(tx, tenant, credential, guard).await?;
             return Ok(Asked::Nothing);
         };
-        if credential.connector_failing && !Self::takes_probe(&tx, tenant, &credential, now).await? {
+        let probes = credential.connector_failing && !self.brings_own_client(&credential);
+        if probes && !Self::takes_probe(&tx, tenant, &credential, now).await? {
             return Ok(Asked::Nothing);
         }
         let at = (guard.epoch, guard.version);

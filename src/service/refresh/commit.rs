@@ -1,5 +1,6 @@
 //! Writing down what came of an attempt, by comparing the version that was spent, never the lease.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use vouchsafe_entity::kind::{FailClass, Method};
@@ -143,8 +144,12 @@ impl Hub {
         }
         row.last_refreshed_at = Some(self.now());
         row.updated_at = self.now();
-        self.date_tokens(&mut row, answer.expires_in, spent.sent_at);
-        if row.connector_failing {
+        // A refresh token that stays, and of which nothing is said anew, ends when it was said to.
+        let stays = answer.refresh_token.is_none() && answer.refresh_expires_in.is_none();
+        let known = row.token.refresh_expires_at.filter(|_| stays);
+        self.date_tokens(&mut row, (answer.expires_in, answer.refresh_expires_in), spent.sent_at);
+        row.token.refresh_expires_at = row.token.refresh_expires_at.or(known);
+        if row.connector_failing && !self.brings_own_client(&row) {
             self.connector_recovered(&tx, tenant, &mut row).await?;
         }
         self.announce(&tx, tenant, &mut row).await?;
@@ -153,7 +158,7 @@ impl Hub {
         {
             return Ok(());
         }
-        let outcome = format!("version {} to {}", spent.version, row.token.version);
+        let outcome = self.here(format!("version {} to {}", spent.version, row.token.version));
         let target = Target::new("credential", row.id);
         self.record(&tx, &hub_actor(tenant), "credential.refreshed", target, Some(outcome)).await?;
         failpoint!("refresh::in_commit");
@@ -189,7 +194,8 @@ impl Hub {
             error = error as &dyn std::error::Error,
             "a refresh failed"
         );
-        metrics::counter!("vouchsafe_refreshes_total", "outcome" => error.class.as_str()).increment(1);
+        let class = self.class_for(claimed, error);
+        metrics::counter!("vouchsafe_refreshes_total", "outcome" => class.as_str()).increment(1);
         let guard = Guard { epoch: claimed.token.epoch, version: claimed.token.version };
         let tx = self.store.begin().await?;
         let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
@@ -200,13 +206,12 @@ impl Hub {
         if !ours {
             return Ok(());
         }
-        let refused = matches!(error.class, FailClass::Refused | FailClass::Revoked);
-        let paused_until =
-            if refused { self.note_refusal(&tx, tenant, &row, error.class).await? } else { None };
+        let refused = matches!(class, FailClass::Refused | FailClass::Revoked);
+        let paused_until = if refused { self.note_refusal(&tx, tenant, &row, class).await? } else { None };
         let failure = Failure {
             retry_after: error.retry_after.and_then(|wait| i64::try_from(wait.as_millis()).ok()),
             paused_until,
-            ..Failure::new(error.class, self.reuse_of(&row), is_minted(row.method))
+            ..Failure::new(class, self.reuse_of(&row), is_minted(row.method))
         };
         let failed = row.token.clone().after_failure(&failure, self.now(), self.times, self.jitter());
         // One refusal proves nothing: what is refused may live, and an answer that lost a race may not.
@@ -217,16 +222,25 @@ impl Hub {
             return Ok(());
         }
         row.token = failed;
-        if error.class == FailClass::Client {
+        if class == FailClass::Client {
             self.connector_failed(&tx, tenant, &mut row, error.code.as_deref()).await?;
         }
-        alert(&row, error.class);
+        alert(&row, class);
         self.announce(&tx, tenant, &mut row).await?;
         store::credential::save_token(&tx, tenant.environment, row.id, &row.token, guard, None).await?;
-        let reason = Some(format!("{} ({})", error.class, error.code.as_deref().unwrap_or("no code")));
+        let code = error.code.as_deref().unwrap_or("no code");
+        let reason = self.here(format!("{} ({code}), version {}", class, guard.version));
         let target = Target::new("credential", row.id);
-        self.record(&tx, &hub_actor(tenant), "credential.refresh_failed", target, reason).await?;
+        self.record(&tx, &hub_actor(tenant), "credential.refresh_failed", target, Some(reason)).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// What the audit log says of an attempt, with the node that made it.
+    fn here(&self, outcome: String) -> String {
+        match &self.journal {
+            Some(journal) => format!("{outcome}, node {}", journal.node()),
+            None => outcome,
+        }
     }
 
     /// Puts the newest answer that lost a race in the place of the refused one: perhaps it is the one that lives.
@@ -279,6 +293,24 @@ impl Hub {
             self.tell_of_connector(tx, tenant, row, EventType::ConnectorRecovered, None).await?;
         }
         Ok(())
+    }
+
+    /// Whether the client or key that tokens are asked for with is the user's own: what the app says of it says nothing
+    /// of the connector.
+    pub(super) fn brings_own_client(&self, credential: &Credential) -> bool {
+        let own = |definition: Arc<Definition>| definition.takes_own_client(credential.method);
+        is_minted(credential.method) && self.providers().get(&credential.provider).is_none_or(own)
+    }
+
+    /// The class of a failure, seen from this credential: a client of the user's own that is refused is a refused
+    /// grant. The scopes that are asked for are the connector's, so of those nothing is concluded.
+    fn class_for(&self, credential: &Credential, error: &TokenError) -> FailClass {
+        match error.class {
+            FailClass::Client if !self.brings_own_client(credential) => FailClass::Client,
+            FailClass::Client if error.code.as_deref() == Some("invalid_scope") => FailClass::Other,
+            FailClass::Client => FailClass::Refused,
+            class => class,
+        }
     }
 
     /// What the provider of a credential does with a token that is sent twice.

@@ -2,6 +2,7 @@
 //! could not read them was mended (`refresh.md`, section 5).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -77,7 +78,8 @@ impl Hub {
         self.journal.as_ref().is_some_and(crate::journal::Journal::takes)
     }
 
-    /// Writes an answer down. It is landed even where that fails: a crash would lose it, doing nothing surely would.
+    /// Writes an answer down whose last byte has just come. It is landed even where that fails: a crash would lose it,
+    /// doing nothing surely would. The time until it is on disk is the window in which a crash loses it.
     pub(super) async fn keep(
         &self,
         tenant: Tenant,
@@ -85,6 +87,7 @@ impl Hub {
         sent_at: Millis,
         answer: &Received,
     ) -> Option<u64> {
+        let began = Instant::now();
         let written = self.written(tenant, credential, sent_at, answer);
         let kept = match (written, &self.journal) {
             (Ok(bytes), Some(journal)) => journal.append(bytes).await.map_err(|error| error.to_string()),
@@ -92,7 +95,10 @@ impl Hub {
             (_, None) => Err("no journal is open".to_owned()),
         };
         match kept {
-            Ok(number) => Some(number),
+            Ok(number) => {
+                metrics::histogram!("vouchsafe_journal_seconds").record(began.elapsed().as_secs_f64());
+                Some(number)
+            }
             Err(error) => {
                 tracing::error!(credential.id = %credential.id, error, "an answer could not be written down");
                 None

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,23 @@ impl Drop for Request {
     fn drop(&mut self) {
         let mut flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         flights.remove(&(self.credential, self.version));
+    }
+}
+
+impl Request {
+    /// Carries out `work` to its end. Where that takes longer than `longest`, the entry goes before: an attempt that
+    /// can't be written down for long goes on, and others may begin to wait anew.
+    pub(in crate::service) async fn entered_for<T>(
+        self,
+        longest: Duration,
+        mut work: impl Future<Output = T> + Unpin,
+    ) -> T {
+        let done = tokio::time::timeout(longest, &mut work).await;
+        drop(self);
+        match done {
+            Ok(done) => done,
+            Err(_) => work.await,
+        }
     }
 }
 
@@ -105,5 +123,36 @@ impl SingleFlight {
     /// Takes no more; what was asked for already is still carried out.
     pub(in crate::service) fn close(&self) {
         self.closed.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
+    use vouchsafe_entity::kind::WorkspaceState;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_entry_stays_while_it_waits_in_line_and_goes_before_work_that_takes_too_long() {
+        let flights = SingleFlight::default();
+        let tenant = Tenant {
+            workspace: WorkspaceId::new(Uuid::nil()),
+            environment: EnvironmentId::new(Uuid::nil()),
+            state: WorkspaceState::Active,
+        };
+        let id = CredentialId::new(Uuid::nil());
+        let mut done = flights.join(tenant, id, 1, false);
+        let request = flights.next().await.unwrap();
+        flights.nudge(tenant, id, 1);
+        assert_eq!(flights.len(), 1);
+
+        let (end, work) = tokio::sync::oneshot::channel();
+        let carried = tokio::spawn(request.entered_for(Duration::from_millis(1), work));
+        assert!(done.changed().await.is_err(), "nobody waits any longer");
+        assert_eq!(flights.len(), 0);
+        end.send("done").unwrap();
+        assert_eq!(carried.await.unwrap(), Ok("done"), "and it is carried out all the same");
     }
 }

@@ -7,10 +7,12 @@ use secrecy::SecretString;
 use vouchsafe_entity::id::{AuditEventId, MemberId};
 use vouchsafe_entity::kind::Visibility;
 
+use super::ended;
 use crate::domain::actor::{Actor, Author};
 use crate::domain::mail::Alarm;
 use crate::domain::reveal::{MOST, Pace, SPAN, pace};
 use crate::domain::role::Action;
+use crate::domain::secret::SecretEnd;
 use crate::ids::Ids;
 use crate::service::audit::Target;
 use crate::service::{Code, Error, Hub};
@@ -47,6 +49,10 @@ impl Hub {
         if secret.visibility == Visibility::Restricted {
             self.record_refusal(actor, REVEAL, target, "restricted").await?;
             return Err(restricted(key));
+        }
+        if secret.sealed.is_none() {
+            self.record_refusal(actor, REVEAL, target, Code::SecretRevoked.as_str()).await?;
+            return Err(ended(&secret, SecretEnd::Revoked));
         }
         let tx = self.store.begin().await?;
         let mut alarming = None;

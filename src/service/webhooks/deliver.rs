@@ -177,9 +177,19 @@ impl Hub {
         let (_, tenant) = *self.environment_of(claimed.environment).await?;
         let started_at = self.now();
         failpoint!("webhook::claimed");
-        let outcome = match self.prepare_delivery(tenant, claimed, started_at)? {
-            Ok(prepared) => outcome_of(self.egress.send(prepared.request).await, &prepared.secrets),
-            Err(refused) => Outcome::failed(refused),
+        let outcome = match self.prepare_delivery(tenant, claimed, started_at) {
+            Ok(Ok(prepared)) => outcome_of(self.egress.send(prepared.request).await, &prepared.secrets),
+            Ok(Err(refused)) => Outcome::failed(refused),
+            // An outcome like any other: left without one, it would be claimed every minute for a month.
+            Err(error) => {
+                tracing::error!(
+                    delivery.id = %claimed.id,
+                    event.id = %claimed.event,
+                    error = &error as &dyn std::error::Error,
+                    "a delivery could not be prepared"
+                );
+                Outcome::failed("the hub could not open or sign the event")
+            }
         };
         failpoint!("webhook::sent");
         let word = if outcome.is_success() { "ok" } else { "failed" };

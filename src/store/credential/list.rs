@@ -267,10 +267,10 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
     // A key that is not at hand is known to the vault alone; what a refresh could not open is noted.
     let unopened = "COALESCE(t.fail_class, '') = 'unopened'";
     let troubled = format!(
-        "({unopened} OR ({spent} AND {shown} <> 'pending' \
+        "({unopened} OR ({spent} \
          AND (k.failing_since IS NOT NULL OR {shown} IN ('waiting', 'unknown', 'suspect'))))"
     );
-    let pending = format!("({shown} = 'pending' AND NOT {unopened})");
+    let pending = format!("({shown} = 'pending' AND NOT {troubled})");
     match status {
         Status::Revoked => revoked,
         Status::Expired => format!("({ended} AND NOT {revoked})"),

@@ -1,5 +1,5 @@
-//! Credentials that only time has changed, found by the few ways in which it does, so that a sweep costs what has
-//! changed and not what is there.
+//! Credentials that changed without anybody touching them, found by the few ways in which they do, so that a sweep costs
+//! what has changed and not what is there: time has passed, or their connector was switched.
 
 use super::list::status_condition;
 use crate::store::{Reads, StoreError, join_in_order, statement};
@@ -60,6 +60,42 @@ fn run_out_behind_sql(backend: DbBackend) -> String {
     )
 }
 
+/// Up to `limit` credentials that were told to be usable, or in passing trouble, and whose connector is switched off.
+/// Such connectors are few.
+pub async fn switched_off(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    keys(db, &switched_off_sql(db.connection().get_database_backend()), now, limit).await
+}
+
+fn switched_off_sql(backend: DbBackend) -> String {
+    let join = join_in_order(backend);
+    format!(
+        "SELECT t.environment_id, t.credential_id FROM connector k \
+        {join} credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
+        {join} credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+        WHERE NOT k.enabled AND t.announced_status IN ('active', 'error') \
+        AND t.state NOT IN ('pending', 'deleted') AND {} LIMIT $2",
+        status_condition(Status::Inactive, "$1")
+    )
+}
+
+/// Up to `limit` credentials that were told to be inactive and are not any more: their connector is on again. What was
+/// switched off by itself stays inactive.
+pub async fn switched_on(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    keys(db, &switched_on_sql(db.connection().get_database_backend()), now, limit).await
+}
+
+fn switched_on_sql(backend: DbBackend) -> String {
+    let join = join_in_order(backend);
+    format!(
+        "SELECT t.environment_id, t.credential_id FROM environment e \
+        {join} credential_token t ON t.environment_id = e.id AND t.announced_status = 'inactive' \
+        {join} credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
+        {join} connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
+        WHERE t.state <> 'deleted' AND t.state <> 'pending' AND NOT {} LIMIT $2",
+        status_condition(Status::Inactive, "$1")
+    )
+}
+
 async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
     #[derive(FromQueryResult)]
     struct Found {
@@ -76,6 +112,8 @@ async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec
 
 /// What a sweep asks SQLite, for the test of its plans.
 #[cfg(test)]
-pub(in crate::store) fn statements() -> [String; 3] {
-    [ENDED.to_owned(), run_out_sql(), run_out_behind_sql(DbBackend::Sqlite)]
+pub(in crate::store) fn statements() -> [String; 5] {
+    let backend = DbBackend::Sqlite;
+    let (off, on) = (switched_off_sql(backend), switched_on_sql(backend));
+    [ENDED.to_owned(), run_out_sql(), run_out_behind_sql(backend), off, on]
 }

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use vouchsafe::domain::scope::Scope;
 
 use crate::support::app::TestApp;
 use crate::support::http::assert_pointers;
@@ -42,6 +43,11 @@ async fn no_key_makes_a_wider_one_and_none_is_had_by_rotating() {
     let problem = narrow.post("/api-keys", &wide).await.assert_problem(403, "scope_exceeded");
     assert_pointers(&problem, &["/scopes"]);
     narrow.post("/api-keys", &json!({"name": "same", "scopes": ["users:read"]})).await.ok(201);
+    let each: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    let each = app.with_scopes(&each).await;
+    each.get("/metrics").await.assert_problem(403, "scope_missing");
+    let all = json!({"name": "all", "scopes": ["*"]});
+    each.post("/api-keys", &all).await.assert_problem(403, "scope_exceeded");
     let star = app.with_scopes(&["*"]).await;
     star.get("/api-keys").await.assert_problem(403, "scope_missing");
     let made = app.as_key().post("/api-keys", &wide).await.ok(201);

@@ -64,6 +64,18 @@ async fn a_client_secret_stays_until_it_is_replaced_or_removed() {
     assert_eq!((&kept["hasClientSecret"], &kept["scopes"]), (&json!(true), &json!([])));
     let removed = json!({"provider": "fernhill", "clientId": "d", "clientSecret": null});
     assert_eq!(key.put("/connectors/fernhill", &removed).await.ok(200)["hasClientSecret"], false);
+    let audit = key.get("/audit-events?action=connector.put").await.ok(200);
+    let changed: Vec<_> =
+        audit["data"].as_array().unwrap().iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(
+        changed,
+        [
+            "provider fernhill: clientSecret",
+            "provider fernhill: methods, clientId, scopes, authorizationParams",
+            "provider fernhill: methods, clientId, clientSecret, scopes, authorizationParams",
+        ],
+        "names alone"
+    );
 }
 
 #[tokio::test]
@@ -189,4 +201,32 @@ async fn a_connector_switched_off_ends_its_use_at_once() {
     app.as_key().get(&path).await.assert_problem(409, "credential_inactive");
     app.as_key().put("/connectors/quillpost", &json!({"provider": "quillpost"})).await.ok(200);
     app.as_key().get(&path).await.ok(200);
+}
+
+/// What stands behind a connector that was switched is told by the next sweep, of each credential once.
+#[tokio::test]
+async fn switching_a_connector_is_told_of_each_of_its_credentials_once() {
+    let Some(app) = TestApp::start().await else { return };
+    let mut ids = Vec::new();
+    for user in ["u-1", "u-2", "u-3"] {
+        app.user(user).await;
+        ids.push(app.credential(user).await["credentialId"].as_str().unwrap().to_owned());
+    }
+    app.as_key().patch(&format!("/credentials/{}", ids[1]), &json!({"active": false})).await.ok(200);
+    app.as_key().act(&format!("/credentials/{}/revoke", ids[2])).await.ok(200);
+    let put = async |enabled: bool, status: u16| {
+        let body = json!({"provider": "quillpost", "enabled": enabled});
+        app.as_key().put("/connectors/quillpost", &body).await.ok(status);
+        for _ in 0..2 {
+            app.sweep().await;
+        }
+    };
+    put(false, 201).await;
+    let off = ["credential.created", "credential.deactivated"];
+    assert_eq!(app.events(&ids[0]).await, off);
+    assert_eq!(app.reasons("credential.deactivated").await, ["api_key", "connector_disabled"]);
+    put(true, 200).await;
+    assert_eq!(app.events(&ids[0]).await, [off[0], off[1], "credential.recovered"]);
+    assert_eq!(app.events(&ids[1]).await, off, "it is off by itself");
+    assert_eq!(app.events(&ids[2]).await, ["credential.created", "credential.revoked"]);
 }

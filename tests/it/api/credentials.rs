@@ -230,6 +230,24 @@ async fn a_new_value_is_tested_before_it_takes_the_place_of_the_old() {
 }
 
 #[tokio::test]
+async fn a_credential_shows_when_its_value_came_and_not_when_it_ended() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let made = app.credential("u").await;
+    let path = path(&made);
+    app.clock.advance(TimeDelta::hours(1));
+    app.as_key().patch(&path, &json!({"data": {"key": VALID_KEY}})).await.ok(200);
+    let renewed = app.as_key().get(&path).await.ok(200)["issuedAt"].clone();
+    assert_eq!(
+        (&made["issuedAt"], &renewed),
+        (&json!("2030-01-01T00:00:00.000Z"), &json!("2030-01-01T01:00:00.000Z"))
+    );
+    app.clock.advance(TimeDelta::hours(1));
+    app.as_key().act(&format!("{path}/revoke")).await.ok(200);
+    assert_eq!(app.as_key().get(&path).await.ok(200)["issuedAt"], renewed);
+}
+
+#[tokio::test]
 async fn a_revoked_credential_stays_to_be_seen_and_a_deleted_one_does_not() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;

@@ -25,7 +25,17 @@ async fn settings_are_shown_with_their_defaults_and_changed_one_by_one() {
     assert_eq!((&changed["minimumBinding"], &changed["purgeAfterDays"]), (&json!("opener"), &Value::Null));
     let changed = key.patch("/environment", &json!({"reconnectUrl": null})).await.ok(200);
     assert_eq!((&changed["reconnectUrl"], &changed["theme"]), (&Value::Null, &json!({"accent": "#123456"})));
-    assert_eq!(app.as_sandbox_key().get("/environment").await.ok(200)["minimumBinding"], "interstitial");
+    let before = app.as_sandbox_key().get("/environment").await.ok(200);
+    assert_eq!(before["minimumBinding"], "interstitial");
+    let cleared = json!({
+        "allowedOrigins": null, "theme": null, "minimumBinding": null, "confirmHostedLinks": null,
+        "expiryWarningDays": null, "mail": null
+    });
+    key.patch("/environment", &json!({"confirmHostedLinks": false, "expiryWarningDays": [3]})).await.ok(200);
+    let changed = key.patch("/environment", &cleared).await.ok(200);
+    for (name, null) in cleared.as_object().unwrap() {
+        assert!(null.is_null() && changed[name] == before[name], "{name}: {changed}");
+    }
     assert_eq!(app.as_stranger().get("/environment").await.ok(200)["workspace"], "other");
 }
 

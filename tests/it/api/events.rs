@@ -5,6 +5,8 @@ use vouchsafe::service::Hub;
 use vouchsafe_entity::kind::WorkspaceState;
 
 use crate::support::app::TestApp;
+use crate::support::database::CIPHERTEXT;
+use crate::support::receiver::Receiver;
 
 #[tokio::test]
 async fn a_change_of_a_credential_is_told_once() {
@@ -47,6 +49,39 @@ async fn a_change_of_a_credential_is_told_once() {
 }
 
 #[tokio::test]
+async fn an_event_that_does_not_open_holds_up_no_other() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = Receiver::start().await;
+    app.endpoint(&receiver).await;
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    app.credential("u").await;
+    let events = app.all_events().await;
+    let (damaged, whole) = (&events[0], &events[1]);
+    app.turn(&format!("event WHERE id = '{}'", damaged["id"].as_str().unwrap()), CIPHERTEXT).await;
+
+    let told = app.all_events().await;
+    assert_eq!(told[1], *whole);
+    for name in ["id", "type", "timestamp", "environment", "credentialId"] {
+        assert_eq!(told[0][name], damaged[name], "{name}");
+    }
+    assert_eq!((&told[0]["credentialId"], &told[0]["userId"]), (&json!(id), &Value::Null));
+    let owner = app.as_owner().await;
+    owner.get("/dashboard/production/events").await.page(200, &id);
+
+    assert_eq!(app.deliver().await, 2);
+    assert_eq!(receiver.take().len(), 1);
+    assert_eq!(app.deliveries(whole).await[0]["status"], "succeeded");
+    let failed = &app.deliveries(damaged).await[0];
+    let error = json!("the hub could not open or sign the event");
+    assert_eq!((&failed["status"], &failed["error"]), (&json!("failed"), &error));
+    app.pass(61);
+    assert_eq!(app.deliver().await, 1, "by the schedule, as any that failed");
+    app.pass(61);
+    assert_eq!(app.deliver().await, 0, "and not each minute");
+}
+
+#[tokio::test]
 async fn every_change_and_every_revealed_value_is_audited() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
@@ -74,6 +109,22 @@ async fn every_change_and_every_revealed_value_is_audited() {
     app.as_key().get("/audit-events?actor=x").await.assert_invalid(&["/actor"]);
     let elsewhere = app.as_sandbox_key().get(&format!("/audit-events?target={id}")).await.ok(200);
     assert_eq!(elsewhere["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_audited_with_the_reason() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    app.as_key().patch(&format!("/credentials/{id}"), &json!({"active": false})).await.ok(200);
+    for path in [format!("/credentials/{id}/token"), "/users/u/connectors/quillpost/token".to_owned()] {
+        app.as_key().get(&path).await.assert_problem(409, "credential_inactive");
+    }
+    let page = app.as_key().get(&format!("/audit-events?action=credential.token&target={id}")).await.ok(200);
+    let rows: Vec<_> =
+        page["data"].as_array().unwrap().iter().map(|row| (&row["result"], &row["reason"])).collect();
+    let refused = (&json!("refused"), &json!("credential_inactive"));
+    assert_eq!(rows, [refused, refused]);
 }
 
 #[tokio::test]

@@ -119,6 +119,21 @@ async fn a_connector_without_its_client_is_told_to_the_back_end_and_not_to_the_u
 }
 
 #[tokio::test]
+async fn an_integration_whose_connector_is_gone_says_which_one() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    key.put("/connectors/second", &json!({"provider": "quillpost"})).await.ok(201);
+    let needs =
+        json!({"name": "Orders", "connectors": [{"connector": "quillpost"}, {"connector": "second"}]});
+    key.put("/integrations/orders", &needs).await.ok(201);
+    key.delete("/connectors/second").await.ok(200);
+    let body = json!({"userId": "u", "integration": "orders"});
+    let problem = key.post("/connect/sessions", &body).await.assert_invalid(&["/integration"]);
+    let message = problem["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("`second`"), "{message}");
+}
+
+#[tokio::test]
 async fn a_suspended_workspace_makes_no_session() {
     let Some(app) = TestApp::start().await else { return };
     app.set_state(WorkspaceState::Suspended).await;

@@ -79,3 +79,30 @@ async fn a_row_is_kept_over_the_record_of_its_reads_until_the_next_write() {
     app.user("v").await;
     key.get(&token).await.assert_problem(409, "credential_inactive");
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_provider_that_is_gone_says_so() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let (by_key, renewed) = (app.credential("u").await, app.renewable("u").await);
+    app.undefine("quillpost");
+    app.undefine(renewed["provider"].as_str().unwrap());
+    let (key, missing) = (app.as_key(), "provider_missing");
+    for made in [&by_key, &renewed] {
+        let path = path(made);
+        let connector = made["connector"].as_str().unwrap();
+        for token in [format!("{path}/token"), format!("/users/u/connectors/{connector}/token")] {
+            let told = key.get(&token).await.assert_problem(409, missing).to_string();
+            assert!(!told.contains(VALID_KEY), "{told}");
+        }
+        key.act(&format!("{path}/verify")).await.assert_problem(409, missing);
+        let id = made["credentialId"].as_str().unwrap();
+        app.calling(id).get("/proxy/v1/me").await.assert_refused(409, missing);
+        // The rows stay, and are seen.
+        assert_eq!(key.get(&path).await.ok(200)["provider"], made["provider"]);
+    }
+    let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
+    key.post("/credentials", &body).await.assert_problem(409, missing);
+    let body = json!({"userId": "u", "connectors": ["quillpost"]});
+    key.post("/connect/sessions", &body).await.assert_problem(409, missing);
+}

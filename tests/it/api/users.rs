@@ -101,6 +101,7 @@ async fn a_change_touches_only_what_is_sent() {
     app.user("w").await;
     app.as_key().put("/users/v", &json!({"username": "w"})).await.assert_problem(409, "username_taken");
     app.as_key().put("/users/v", &json!({"userId": "x"})).await.assert_invalid(&["/userId"]);
+    app.as_key().put("/users/v", &json!({"username": null})).await.assert_invalid(&["/username"]);
     app.as_key().put("/users/nobody", &json!({"username": "x"})).await.assert_problem(404, "not_found");
 }
 
@@ -162,6 +163,13 @@ async fn a_batch_makes_the_good_and_names_the_bad() {
         list.as_array().unwrap().iter().map(|user| user["username"].clone()).collect()
     };
     assert_eq!(names(&answer["users"]), ["a", "c"]);
+    // Each of them is written down.
+    let told = app.as_key().get("/audit-events?action=user.create&limit=2").await.ok(200);
+    let mut targets: Vec<_> =
+        told["data"].as_array().unwrap().iter().map(|row| &row["target"]["id"]).collect();
+    targets.reverse();
+    let made: Vec<_> = answer["users"].as_array().unwrap().iter().map(|user| &user["userId"]).collect();
+    assert_eq!(targets, made);
     let invalid = answer["invalidUsers"].as_array().unwrap();
     let codes: Vec<_> = invalid.iter().map(|user| user["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["username_taken", "username_taken", "invalid_length", "required", "unknown_field"]);

@@ -58,6 +58,18 @@ async fn the_first_start_makes_all_that_is_needed_and_says_so_once() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_made_before_the_first_start_costs_the_owner_no_link() {
+    let home = tempfile::tempdir().unwrap();
+    say(home.path(), &["keys", "create", "--environment", "production"]).ok();
+    let hub = RunningHub::start(home.path()).await;
+    let out = said_to_the_end(&hub).await;
+    assert!(out.contains("has no owner yet") && !out.contains("first start"), "{out}");
+    let link = out.split_once("once, at ").unwrap().1.lines().next().unwrap();
+    assert_eq!(outside::client().get(link).send().await.unwrap().status(), 200);
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn s3_a_hub_leaves_no_core_dump_and_its_user_cannot_look_into_it() {
     let home = tempfile::tempdir().unwrap();
     let hub = RunningHub::start(home.path()).await;

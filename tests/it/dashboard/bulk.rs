@@ -54,6 +54,7 @@ async fn those_chosen_are_switched_off_after_one_question() {
         assert_eq!(app.shown(id).await["status"], status);
     }
     assert_eq!(app.events(&ids[0]).await.last().unwrap(), "credential.deactivated");
+    assert_eq!(app.reasons("credential.deactivated").await, ["member", "member"]);
     // Sent twice, it does no harm and says so.
     let again = owner.post(BULK, &pairs(&fields(&asked))).await;
     again.page(200, "Was off already");

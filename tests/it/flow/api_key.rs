@@ -44,3 +44,35 @@ async fn one_integration_connects_two_apps_and_reuses_what_is_there() {
     modal.submit("quillpost", "api_key", json!({"key": VALID_KEY})).await;
     assert_eq!(modal.state().await["status"], "completed");
 }
+
+#[tokio::test]
+async fn a_host_page_narrows_what_the_session_allows_and_never_widens_it() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let only = |connector: &str| json!({"name": "Only this", "connectors": [{"connector": connector}]});
+    app.as_key().put("/integrations/only-fernhill", &only("fernhill")).await.ok(201);
+    app.as_key().put("/integrations/only-quillpost", &only("quillpost")).await.ok(201);
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill", "quillpost"]})).await;
+    assert!(modal.page("").await.contains("data-vs-page=\"choose\""));
+    for query in ["?integration=only-fernhill", "?connectors=fernhill"] {
+        let page = modal.page(query).await;
+        assert!(page.contains("data-vs-page=\"sign-in\"") && !page.contains("quillpost"), "{query}: {page}");
+    }
+    let body = json!({"connector": "quillpost", "method": "api_key", "data": {"key": VALID_KEY}});
+    let sent = app.client.post(format!("{}/connect/credentials?integration=only-quillpost", app.base_url));
+    let done = sent.bearer_auth(&modal.token).json(&body).send().await.unwrap().text().await.unwrap();
+    assert!(done.contains("data-vs-page=\"done\"") && !done.contains("fernhill"), "{done}");
+
+    let one = app.modal(&json!({"userId": "u-18", "connectors": ["fernhill"]})).await;
+    for (query, pointer) in [
+        ("integration=only-quillpost", "/integration"),
+        ("integration=nothing", "/integration"),
+        ("connectors=quillpost", "/connectors"),
+    ] {
+        let asked = app.client.get(format!("{}/connect/page?{query}", app.base_url));
+        let refused = asked.bearer_auth(&one.token).send().await.unwrap();
+        assert_eq!(refused.status(), 400, "{query}");
+        let told: serde_json::Value = refused.json().await.unwrap();
+        assert_eq!(told["errors"][0]["pointer"], pointer, "{query}: {told}");
+    }
+}

@@ -191,10 +191,18 @@ async fn what_is_switched_off_expires_all_the_same_and_cannot_be_switched_on() {
     app.as_key().patch(&path, &json!({"active": true})).await.assert_problem(409, "credential_expired");
     app.as_key().act(&format!("{path}/revoke")).await.ok(200);
     app.as_key().patch(&path, &json!({"active": true})).await.assert_problem(409, "credential_revoked");
-    let kinds: Vec<_> = app.told(&path).await.into_iter().map(|(kind, _)| kind).collect();
+    app.as_key().delete(&path).await.ok(200);
+    let told = app.told(&path).await;
+    let told: Vec<_> = told.iter().map(|(kind, reason)| (kind.as_str(), reason.as_str())).collect();
     assert_eq!(
-        kinds,
-        ["credential.created", "credential.deactivated", "credential.expired", "credential.revoked"]
+        told,
+        [
+            ("credential.created", None),
+            ("credential.deactivated", Some("api_key")),
+            ("credential.expired", Some("expiry_date")),
+            ("credential.revoked", Some("api_key")),
+            ("credential.deleted", Some("api_key")),
+        ]
     );
 }
 

@@ -7,6 +7,7 @@ use crate::api::secrets::{masked, with};
 use crate::support::app::TestApp;
 use crate::support::database::CIPHERTEXT;
 use crate::support::modal::{Modal, Popup};
+use crate::support::raw_server::{RawServer, Reply};
 use crate::support::refreshing::Alerts;
 
 const OURS: &str = "Something went wrong on our side";
@@ -77,7 +78,29 @@ async fn a_client_secret_that_can_not_be_used_is_the_host_apps_to_mend() {
 #[tokio::test]
 async fn an_address_that_the_hub_does_not_call_is_the_host_apps_to_mend() {
     let Some(app) = TestApp::start().await else { return };
-    let (modal, popup) = consenting(&app).await;
     app.ask_for_tokens_at("https://10.0.0.1/token");
+    let (modal, popup) = consenting(&app).await;
     fails(&app, (&modal, &popup), (200, "host_not_allowed", UNAVAILABLE)).await;
+}
+
+#[tokio::test]
+async fn a_flow_whose_definition_changed_meanwhile_ends_and_its_code_goes_nowhere() {
+    let Some(app) = TestApp::start().await else { return };
+    let (modal, popup) = consenting(&app).await;
+    let elsewhere = RawServer::start(|_| Reply::whole("200 OK", "{}")).await;
+    app.ask_for_tokens_at(&elsewhere.base_url);
+    fails(&app, (&modal, &popup), (200, "provider_changed", "Try again")).await;
+    assert_eq!(app.fake.counters().token_requests, 0, "not to where it began");
+    assert_eq!(elsewhere.requests().len(), 0, "nor to where it would go now");
+
+    // A flow that has not gone on yet ends before anybody is asked to sign in.
+    let modal = app.modal(&json!({"userId": "u-18", "connectors": ["fernhill"]})).await;
+    let ticket = modal.ticket("fernhill").await;
+    let (flow, cookie) = app.begin(ticket["startUrl"].as_str().unwrap()).await;
+    app.redefine(|text| text);
+    assert_eq!(app.go_on(&flow, &cookie).await.status(), 400);
+    assert_eq!(modal.result("fernhill").await["error"], "provider_changed");
+    let popup = modal.popup("fernhill").await;
+    popup.allow(&app, "jo@acme.test").await;
+    assert_eq!(modal.result("fernhill").await["status"], "completed");
 }

@@ -101,6 +101,9 @@ async fn an_answer_without_a_refresh_token_leaves_the_old_one() {
         app.token(&credential).await;
     }
     assert_eq!(app.fake.counters().refreshes, 3);
+    let audit = app.as_key().get("/audit-events?action=credential.refreshed").await.ok(200);
+    let told = audit["data"][0]["reason"].as_str().unwrap();
+    assert!(told.starts_with("version ") && told.ends_with(", node node_test"), "{told}");
 }
 
 #[tokio::test]
@@ -119,6 +122,9 @@ async fn a_token_that_still_lives_is_served_while_the_app_is_down() {
     .await;
     assert_eq!(app.shown(&credential).await["status"], "active");
     assert_eq!(app.token(&credential).await["accessToken"], old);
+    let audit = app.as_key().get("/audit-events?action=credential.refresh_failed").await.ok(200);
+    let told = audit["data"][0]["reason"].as_str().unwrap();
+    assert!(told.contains(", version ") && told.ends_with(", node node_test"), "{told}");
 
     app.clock.advance(TimeDelta::minutes(5));
     let problem = app.as_key().get(&path(&credential)).await;

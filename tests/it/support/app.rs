@@ -264,6 +264,17 @@ impl TestApp {
     pub(crate) fn define(&self, slug: &str, text: &str) {
         let dir = self.folder.path().join("providers");
         std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
+        self.read_definitions(dir);
+    }
+
+    /// Takes a definition away and reads the others again.
+    pub(crate) fn undefine(&self, slug: &str) {
+        let dir = self.folder.path().join("providers");
+        std::fs::remove_file(dir.join(format!("{slug}.toml"))).unwrap();
+        self.read_definitions(dir);
+    }
+
+    fn read_definitions(&self, dir: std::path::PathBuf) {
         let sources = Sources { builtin: true, dir: Some(dir), allow_http: true };
         let registry = Registry::load(&sources).unwrap_or_else(|report| panic!("{report:?}"));
         self.hub.set_providers(registry);

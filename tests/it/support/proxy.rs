@@ -31,7 +31,12 @@ path = "/me"
 impl TestApp {
     /// A credential of production for an app at `address`, unchecked; its id.
     pub(crate) async fn behind(&self, address: &str) -> String {
-        self.define(RAW, &raw_definition(&format!("http://{address}/base")));
+        self.behind_url(&format!("http://{address}/base")).await
+    }
+
+    /// The same for an app at `base_url`.
+    pub(crate) async fn behind_url(&self, base_url: &str) -> String {
+        self.define(RAW, &raw_definition(base_url));
         self.as_key().post("/users", &json!({"username": "raw"})).await;
         let body = json!({"userId": "raw", "connector": RAW, "data": {"key": "raw-key"}, "verify": false});
         self.as_key().post("/credentials", &body).await.ok(201)["credentialId"].as_str().unwrap().to_owned()

@@ -40,16 +40,6 @@ pub(super) enum Worker {
     Down(Option<(Spent, Secret)>),
 }
 
-/// How much may still happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Left {
-    pub(super) claims: u8,
-    pub(super) crashes: u8,
-    pub(super) losses: u8,
-    pub(super) refusals: u8,
-    pub(super) controls: u8,
-}
-
 /// A token that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Sending {
@@ -192,6 +182,12 @@ impl World {
         self.sendings.push(sending);
     }
 
+    /// The connection is never made.
+    pub(super) fn not_sent(mut self, worker: usize, spent: Spent) -> Self {
+        self.left.unsent -= 1;
+        self.write_down(worker, spent, FailClass::NotSent)
+    }
+
     pub(super) fn process(mut self, worker: usize, spent: Spent) -> Self {
         let answer = self.decide(spent.secret);
         self.workers[worker] = Worker::Answered(spent, answer);
@@ -231,10 +227,15 @@ impl World {
         }
     }
 
-    /// Writes a failed attempt down, unless somebody else has moved on.
+    /// What was sent came to nothing.
     pub(super) fn fail(mut self, worker: usize, spent: Spent, class: FailClass) -> Self {
-        self.workers[worker] = Worker::Idle;
         self.give_up(&spent);
+        self.write_down(worker, spent, class)
+    }
+
+    /// Writes a failed attempt down, unless somebody else has moved on.
+    fn write_down(mut self, worker: usize, spent: Spent, class: FailClass) -> Self {
+        self.workers[worker] = Worker::Idle;
         let current = self.row.landing(spent.epoch, spent.version) == Landing::Current;
         if !current || self.row.lease_seq != spent.lease_seq {
             return self;

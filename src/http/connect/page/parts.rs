@@ -90,6 +90,7 @@ pub struct FieldOption {
 
 /// One input, named like the provider's field.
 #[derive(Debug, Clone, Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 pub struct Field {
     /// The provider's name for it.
     pub name: String,
@@ -109,6 +110,8 @@ pub struct Field {
     pub secret: bool,
     /// Whether it holds several lines, such as a private key.
     pub multiline: bool,
+    /// Whether capitals count as small letters, as in a host.
+    pub lower: bool,
     /// What the whole value has to match.
     pub pattern: Option<String>,
     /// The choices; none for free text.
@@ -184,6 +187,8 @@ pub enum FailureReason {
     TimedOut,
     /// The answer did not come from the browser that started.
     WrongBrowser,
+    /// What the hub knows of the app changed meanwhile.
+    Changed,
     /// The embedder has switched this app off, or set it up wrongly.
     Unavailable,
     /// Something went wrong in the hub.

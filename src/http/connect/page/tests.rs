@@ -70,6 +70,16 @@ fn a_secret_never_comes_back() {
     assert!(renderer.render(Locale::En, &page).unwrap().contains("sk-typed-before"));
 }
 
+#[test]
+fn a_field_that_goes_into_a_host_takes_capitals() {
+    let renderer = Renderer::load().unwrap();
+    let (_, mut page) = KeyPage::samples().remove(0);
+    for lower in [false, true] {
+        page.fields[0].lower = lower;
+        assert_eq!(renderer.render(Locale::En, &page).unwrap().contains(" data-lower"), lower);
+    }
+}
+
 /// The sample of this name as HTML, in English.
 fn sample<P: Page>(name: &str) -> String {
     let (_, page) = P::samples().into_iter().find(|(sample, _)| *sample == name).unwrap();

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 use vouchsafe_entity::kind::Method;
 
-use super::{FieldSource, acme};
+use super::{Definition, FieldSource, acme};
 
 fn typed(value: Value) -> Map<String, Value> {
     match value {
@@ -33,13 +33,13 @@ fn methods_come_in_their_order_and_ask_for_what_they_reach() {
 
     let shop = &acme.fields(Method::Basic)[0];
     assert_eq!((shop.prefix.as_deref(), shop.suffix.as_deref()), (Some("https://"), Some(".acme.example")));
-    assert!(shop.required && !shop.secret && shop.pattern.is_some());
+    assert!(shop.required && !shop.secret && shop.pattern.is_some() && shop.lower);
     let region = &acme.fields(Method::Basic)[1];
     assert_eq!(
         region.options,
         [("Europe".to_owned(), "eu".to_owned()), ("America".to_owned(), "us".to_owned())]
     );
-    assert!(!region.required && region.prefix.is_none());
+    assert!(!region.required && region.prefix.is_none() && !region.lower);
 }
 
 #[test]
@@ -105,4 +105,20 @@ proptest! {
             prop_assert!(acme.check_request(Method::Basic, &values).unwrap().is_ok());
         }
     }
+}
+
+#[test]
+fn a_signing_key_that_comes_with_the_connector_is_nobodys_own() {
+    let signed = |source: &str| {
+        let text = format!(
+            "name = \"Signed\"\ndocumentation = \"https://signed.example/docs\"\n\
+             base_url = \"https://api.signed.example\"\n\
+             [variables]\nkey = {{ label = \"Key\", secret = true{source} }}\n\
+             [jwt]\nalgorithm = \"HS256\"\nkey = \"{{key}}\"\nlifetime = 540\n[check]\npath = \"/me\"\n"
+        );
+        Definition::from_toml("signed", &text, false).unwrap_or_else(|report| panic!("{report}"))
+    };
+    assert!(signed("").takes_own_client(Method::Jwt));
+    assert!(!signed(", from = \"connector\"").takes_own_client(Method::Jwt));
+    assert!(acme().takes_own_client(Method::Session) && !acme().takes_own_client(Method::OAuth2));
 }

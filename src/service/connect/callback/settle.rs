@@ -66,6 +66,7 @@ impl Hub {
                 variables: definition.public_variables(method, &material.values()).into_iter().collect(),
                 material,
                 expires_in: answer.expires_in,
+                refresh_expires_in: answer.refresh_expires_in,
                 minted: true,
                 sent_at,
                 scopes: granted.clone(),

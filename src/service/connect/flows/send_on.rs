@@ -31,7 +31,7 @@ impl Hub {
     /// Sends the browser on, bound by the nonce that its opener gave.
     ///
     /// # Errors
-    /// [`Code::FlowRefused`].
+    /// [`Code::FlowRefused`], [`Code::ProviderChanged`].
     pub async fn shake_hands(
         &self,
         flow: FlowId,
@@ -52,7 +52,7 @@ impl Hub {
     /// Sends the browser on after the user read who asks.
     ///
     /// # Errors
-    /// [`Code::FlowRefused`], [`Code::BindingTooWeak`].
+    /// [`Code::FlowRefused`], [`Code::BindingTooWeak`], [`Code::ProviderChanged`].
     pub async fn go_on(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Begun, Error> {
         let (flow, visit) = self.held_flow(flow, cookie, "connect.continue", origin).await?;
         if visit.environment.settings.minimum_binding == Binding::Opener {
@@ -115,6 +115,11 @@ impl Hub {
         };
         let definition = self.definition_of(&connector)?;
         let kept: Kept = self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
+        if !kept.began_with(&definition) {
+            self.fail_flow(&flow, visit, Code::ProviderChanged.as_str(), None).await?;
+            let detail = "How this app is connected changed meanwhile. Go back and try again.";
+            return Err(Error::refused(Code::ProviderChanged, detail));
+        }
         let mut values = self.connector_values(tenant, &connector).await?;
         for (name, value) in kept.values()?.iter() {
             values.set(name, value.clone());
@@ -155,7 +160,10 @@ impl Hub {
         let tenant = visit.actor.tenant;
         let client = self.client(tenant, connector).await?.ok_or_else(cannot_start)?;
         let (callback, moment) = (&flow.redirect_uri, self.signing_moment());
-        let asked = oauth1::ask(&self.egress, definition, values, &client, callback, &moment).await;
+        let asked = match self.token_turn(definition, Method::OAuth1, values).await {
+            Ok(_turn) => oauth1::ask(&self.egress, definition, values, &client, callback, &moment).await,
+            Err(error) => Err(error.into()),
+        };
         let temporary = asked.map_err(|error| {
             tracing::warn!(flow.id = %flow.id, error = &error as &dyn std::error::Error, "no temporary credentials");
             let detail = format!("{} didn't begin the sign-in. Try again in a moment.", definition.name());
@@ -167,7 +175,7 @@ impl Hub {
         let location = location.map_err(|_| cannot_start())?;
         let mut values = kept.values()?;
         values.set(TEMPORARY_SECRET, temporary.secret);
-        let sealed = self.keep_in_flow(tenant, flow.id, &kept.verifier, &values)?;
+        let sealed = self.keep_in_flow(tenant, flow.id, &kept.verifier, &values, definition)?;
         Ok(Away { location, state: temporary.token, sealed: Some(sealed) })
     }
 }

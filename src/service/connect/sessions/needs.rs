@@ -70,7 +70,10 @@ impl Hub {
         for key in &keys {
             let pointer = pointer(key);
             let connector = found.iter().find(|connector| connector.key == *key);
-            let connector = connector.ok_or_else(|| Error::unknown(pointer.as_str(), "connector"))?;
+            let connector = connector.ok_or_else(|| {
+                let message = format!("There is no connector `{key}` in this environment.");
+                Error::invalid(pointer.as_str(), "unknown", message)
+            })?;
             if !connector.enabled {
                 let detail = format!("The connector `{key}` is switched off.");
                 return Err(Error::refused_at(Code::ConnectorDisabled, &pointer, detail));

@@ -39,6 +39,16 @@ async fn a_restricted_value_is_shown_to_nobody() {
 }
 
 #[tokio::test]
+async fn a_value_that_is_gone_is_refused_with_an_audit_row() {
+    let Some(app) = TestApp::start().await else { return };
+    app.secret(&masked("K")).await;
+    app.as_key().act("/secrets/K/revoke").await.ok(200);
+    app.as_key().act("/secrets/K/reveal").await.assert_problem(409, "secret_revoked");
+    let rows = reveals(&app).await;
+    assert_eq!((&rows[0]["result"], &rows[0]["reason"]), (&json!("refused"), &json!("secret_revoked")));
+}
+
+#[tokio::test]
 async fn a_star_does_not_reveal() {
     let Some(app) = TestApp::start().await else { return };
     app.secret(&masked("K")).await;

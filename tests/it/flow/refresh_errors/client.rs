@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::json;
-use vouchsafe::demo::fake::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Endpoint, Fault, Plan, RefreshKind};
+use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Endpoint, Fault, Plan, RefreshKind};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::Copier;
@@ -82,4 +82,42 @@ async fn every_code_that_means_the_client_is_a_fault_of_the_connector() {
     let expected: Vec<&str> = codes.iter().map(|(_, code)| *code).collect();
     assert_eq!(app.reasons("connector.failing").await, expected);
     assert_eq!(app.reasons("connector.recovered").await.len(), codes.len());
+}
+
+#[tokio::test]
+async fn a_client_of_a_users_own_is_no_fault_of_the_connector_nor_the_connectors_client_of_theirs() {
+    let Some((app, by_consent)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let token_endpoint = format!("{}/oauth/token", app.fake.base_url());
+    app.redefine(|text| format!("{text}\n[client_credentials]\ntoken_endpoint = \"{token_endpoint}\"\n"));
+    let mut own = Vec::new();
+    for (username, client) in [("u-18", "own-18"), ("u-19", "own-19")] {
+        app.user(username).await;
+        app.fake.register(Client::new(client, "own-secret"));
+        let data = json!({"client_id": client, "client_secret": "own-secret"});
+        let method = "client_credentials";
+        let body = json!({"userId": username, "connector": "fernhill", "method": method, "data": data});
+        let made = app.as_key().post("/credentials", &body).await.ok(201);
+        own.push(made["credentialId"].as_str().unwrap().to_owned());
+    }
+    // Its owner makes a new secret at the app.
+    app.fake.register(Client::new("own-18", "another-secret"));
+    app.clock.advance(TimeDelta::hours(2));
+    app.round().await;
+    let lost = standing("expired", "grant_refused", "reconnect");
+    assert_eq!(app.standing(&own[0]).await, lost, "nothing rotates, so nothing is to be confirmed");
+    for other in [&by_consent, &own[1]] {
+        assert_eq!(app.standing(other).await, standing("active", "", ""));
+    }
+    assert_eq!(app.reasons("credential.expired").await, ["grant_refused"]);
+    assert!(app.reasons("connector.failing").await.is_empty());
+
+    app.fake.program(
+        Plan::next(Endpoint::Refresh, Fault::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client"))
+            .always(),
+    );
+    app.rounds(10, TimeDelta::minutes(15)).await;
+    assert_eq!(app.standing(&by_consent).await, standing("error", "connector_rejected", "fix_connector"));
+    assert_eq!(app.standing(&own[1]).await, standing("active", "", ""));
+    assert_eq!(app.reasons("connector.failing").await.len(), 1);
+    assert!(app.reasons("connector.recovered").await.is_empty(), "the tokens of others say nothing of it");
 }

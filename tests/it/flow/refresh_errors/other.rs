@@ -40,6 +40,18 @@ async fn after_five_tries_an_operator_is_told_and_one_try_a_day_goes_on() {
 }
 
 #[tokio::test]
+async fn an_outage_before_it_uses_up_none_of_the_five_tries() {
+    let alerts = Alerts::listen();
+    let Some((app, _)) = TestApp::spent(Setup::of(RefreshKind::Static)).await else { return };
+    app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)).times(5));
+    app.rounds(5, TimeDelta::minutes(16)).await;
+    assert_eq!((app.refreshes(), alerts.count("refusing without saying why")), (5, 0));
+    app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_REQUEST)).always());
+    app.rounds(47, TimeDelta::minutes(30)).await;
+    assert_eq!((app.refreshes(), alerts.count("refusing without saying why")), (10, 1));
+}
+
+#[tokio::test]
 async fn what_the_app_writes_for_people_is_kept_out_of_problems_and_events() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Static)).await else { return };
     let html = "<html><title>canary-page-5f1d</title><form action=\"?error=invalid_grant\"></html>";

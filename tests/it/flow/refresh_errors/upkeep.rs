@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use vouchsafe::demo::fake::RefreshKind;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::refreshing::standing;
@@ -80,6 +80,26 @@ async fn a_refresh_token_that_dies_unused_is_kept_alive_at_half_its_time() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_refresh_token_is_what_the_app_says() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Static)).await else { return };
+    app.put_fernhill().await;
+    let a_day = || {
+        let members = json!({"refresh_token_expires_in": 86_400});
+        Fault::merge(members.as_object().unwrap().clone())
+    };
+    app.fake.program(Plan::next(Endpoint::Exchange, a_day()));
+    let credential = app.connect("u-17").await;
+    assert_eq!(app.shown(&credential).await["expiresAt"], "2030-01-02T00:00:00.000Z");
+    app.rounds(1, TimeDelta::hours(1)).await;
+    assert_eq!(app.refreshes(), 1);
+    let end = app.shown(&credential).await["expiresAt"].clone();
+    assert_eq!(end, "2030-01-02T00:00:00.000Z", "nothing is said anew of the token that stays");
+    app.fake.program(Plan::next(Endpoint::Refresh, a_day()));
+    app.rounds(1, TimeDelta::hours(1)).await;
+    assert_eq!(app.shown(&credential).await["expiresAt"], "2030-01-02T02:00:00.000Z");
+}
+
+#[tokio::test]
 async fn an_unknown_lifetime_is_renewed_once_a_day() {
     let mut setup = Setup::of(RefreshKind::Strict);
     setup.settings.announce_lifetime = false;
@@ -92,8 +112,8 @@ async fn an_unknown_lifetime_is_renewed_once_a_day() {
 #[tokio::test]
 async fn two_refreshes_by_hand_are_never_less_than_a_minute_apart_even_when_they_fail() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Static)).await else { return };
-    let fault = vouchsafe::demo::fake::Fault::status(http::StatusCode::BAD_GATEWAY);
-    app.fake.program(vouchsafe::demo::fake::Plan::next(vouchsafe::demo::fake::Endpoint::Refresh, fault));
+    let fault = Fault::status(http::StatusCode::BAD_GATEWAY);
+    app.fake.program(Plan::next(Endpoint::Refresh, fault));
     app.refresh_now(&credential).await.assert_problem(503, "refresh_pending");
     app.clock.advance(TimeDelta::seconds(59));
     app.refresh_now(&credential).await.assert_problem(429, "refresh_too_soon");

@@ -17,6 +17,7 @@ fn subdomain() -> Field {
         prefix: Some("https://".to_owned()),
         suffix: Some(".zendesk.com".to_owned()),
         required: true,
+        lower: true,
         pattern: Some("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?".to_owned()),
         ..Field::default()
     }

@@ -59,6 +59,7 @@ fn failures() -> Vec<(&'static str, Failure)> {
         ("other-account", failure(other, "account_changed", None)),
         ("timed-out", failure(FailureReason::TimedOut, "flow_expired", None)),
         ("wrong-browser", failure(FailureReason::WrongBrowser, "state_mismatch", None)),
+        ("changed", failure(FailureReason::Changed, "provider_changed", None)),
         ("unavailable", failure(FailureReason::Unavailable, "connector_failing", None)),
         ("unexpected", failure(FailureReason::Unexpected, "internal_error", None)),
     ]
