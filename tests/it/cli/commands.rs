@@ -217,6 +217,8 @@ fn providers_are_listed_and_their_schema_is_printed() {
     let mut sorted = slugs.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, wanted);
+    assert_eq!(say(home.path(), &["providers", "list", "HUB"]).ok(), found);
+    assert_eq!(say(home.path(), &["providers", "list", "hub", "--search", "lab"]).code, 2);
     let printed: Value = serde_json::from_str(&say(home.path(), &["providers", "schema"]).ok()).unwrap();
     assert_eq!(printed, serde_json::to_value(vouchsafe::provider::schema()).unwrap());
     assert!(!home.path().join("data").exists(), "these commands need no database");
