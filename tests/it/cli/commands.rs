@@ -14,7 +14,9 @@ fn home() -> tempfile::TempDir {
 
 /// A definition with one mistake, in line 4.
 pub(super) fn write_bad_definition(folder: &Path) {
-    let text = "name = \"Bad\"\ndocumentation = \"https://bad.example\"\nbase_url = \"https://api.bad.example\"\n  colour = \"red\"\n";
+    let text = "name = \"Bad\"\ndocumentation = \"https://bad.example\"\nbase_url = \"https://api.bad.example\"\n  colour = \"red\"\n\
+                [oauth2]\nauthorization_endpoint = \"https://bad.example/authorize\"\n\
+                token_endpoint = \"https://bad.example/token\"\n";
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join("bad.toml"), text).unwrap();
 }
