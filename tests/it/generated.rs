@@ -11,6 +11,7 @@ mod drive;
 mod expect;
 mod found;
 mod judge;
+mod mishaps;
 mod mutate;
 mod quirks;
 mod raw;
