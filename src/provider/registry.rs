@@ -16,7 +16,7 @@ use super::build::build;
 use super::definition::Definition;
 use super::lint::{Rules, lint};
 use super::report::Report;
-use super::source::{Flaw, Place, Reading, Source, Trust, comment_flaws, order_flaws};
+use super::source::{Flaw, Place, Reading, Source, Trust, comment_flaws, help_flaws, order_flaws};
 
 /// Where definitions come from.
 #[derive(Clone, Debug, Default)]
@@ -130,6 +130,7 @@ impl Files {
             };
             if warnings {
                 flaws.extend(comment_flaws(source));
+                flaws.extend(help_flaws(source));
                 flaws.extend(order_flaws(source));
             }
             report.problems.extend(flaws.into_iter().map(|flaw| source.problem(flaw)));

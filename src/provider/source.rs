@@ -1,6 +1,7 @@
 //! One file as text: parsing with spans, inheritance, and turning a place in the tree into a place in the text.
 
 mod comments;
+mod help;
 mod order;
 mod shape;
 
@@ -12,6 +13,7 @@ use super::format::File;
 use super::report::{Problem, Severity, suggestion};
 
 pub(super) use self::comments::comment_flaws;
+pub(super) use self::help::help_flaws;
 pub(super) use self::order::order_flaws;
 
 /// The most bytes that a file may have.

@@ -78,7 +78,7 @@ fn the_check_finds_nothing_wrong_but_what_nobody_has_verified() {
 }
 
 #[test]
-fn keys_in_another_order_and_a_missing_schema_line_are_noticed() {
+fn keys_in_another_order_a_missing_schema_line_and_a_secret_without_help_are_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let text = "documentation = \"https://acme.test\"\nname = \"Acme\"\nbase_url = \"https://acme.test\"\n\
                 [variables]\nkey = { secret = true, label = \"Key\" }\n\
@@ -86,7 +86,13 @@ fn keys_in_another_order_and_a_missing_schema_line_are_noticed() {
     std::fs::write(folder.path().join("acme.toml"), text).unwrap();
     let report = check_paths(&[folder.path().to_owned()], &builtin());
     let found: Vec<_> = report.problems().iter().map(|one| (one.code, one.line, one.column)).collect();
-    let wanted = [("no-schema", 1, 1), ("key-order", 2, 1), ("key-order", 5, 24), ("key-order", 10, 1)];
+    let wanted = [
+        ("no-schema", 1, 1),
+        ("key-order", 2, 1),
+        ("no-help", 5, 1),
+        ("key-order", 5, 24),
+        ("key-order", 10, 1),
+    ];
     assert_eq!(found, wanted);
 }
 

@@ -107,7 +107,9 @@ impl Definition {
             }
             Some(_) => {}
         }
-        fields
+        // There is no variable to say it, and the page behind the file is about clients.
+        let help = || Some(self.documentation.clone());
+        fields.into_iter().map(|field| Field { help: help(), ..field }).collect()
     }
 
     /// The form with a key file taken apart: where the key that signs is given as a JSON object that has it as a
