@@ -192,7 +192,10 @@ enum Providers {
     /// List what is known
     List {
         /// Only those with this in name or slug
-        #[arg(long)]
+        #[arg(conflicts_with = "search")]
+        word: Option<String>,
+        /// The same as a flag
+        #[arg(long, value_name = "WORD")]
         search: Option<String>,
     },
     /// Check definitions, with file, line and column of every problem
@@ -299,7 +302,9 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
         Command::Members(Members::InviteOwner { workspace }) => {
             block_on(commands::invite_owner(&quiet()?, &workspace))
         }
-        Command::Providers(Providers::List { search }) => providers::list(&load()?, search.as_deref()),
+        Command::Providers(Providers::List { word, search }) => {
+            providers::list(&load()?, word.or(search).as_deref())
+        }
         Command::Providers(Providers::Check { paths, format, deny_warnings }) => {
             providers::check(&load()?, &paths, &format, deny_warnings)
         }

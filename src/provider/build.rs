@@ -150,16 +150,14 @@ impl Builder {
     }
 }
 
-/// Builds the definition of a file.
-pub(super) fn build(slug: &str, hash: &str, file: &File, trust: Trust) -> Result<Draft, Vec<Flaw>> {
+/// Builds the definition of a file, with what is wrong. A draft with flaws is there to find more of them, and for
+/// nothing else.
+pub(super) fn build(slug: &str, hash: &str, file: &File, trust: Trust) -> (Option<Draft>, Vec<Flaw>) {
     let mut builder = Builder { flaws: Vec::new(), uses: Vec::new(), variables: Vec::new() };
     builder.refuse_reserved(file);
     builder.read_variables(file);
     let draft = builder.assemble(slug, hash, file, trust);
-    match draft {
-        Some(draft) if builder.flaws.is_empty() => Ok(draft),
-        _ => Err(builder.flaws),
-    }
+    (draft, builder.flaws)
 }
 
 impl Builder {

@@ -1,6 +1,7 @@
 //! All definitions of a process: read once, looked up by slug, swapped as a whole by whoever holds them.
 
 mod files;
+mod unread;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -10,11 +11,12 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use self::files::Files;
+use self::unread::Unread;
 use super::build::build;
 use super::definition::Definition;
 use super::lint::{Rules, lint};
 use super::report::Report;
-use super::source::{Flaw, Place, Source, Trust, comment_flaws, order_flaws};
+use super::source::{Flaw, Place, Reading, Source, Trust, comment_flaws, help_flaws, order_flaws};
 
 /// Where definitions come from.
 #[derive(Clone, Debug, Default)]
@@ -128,6 +130,7 @@ impl Files {
             };
             if warnings {
                 flaws.extend(comment_flaws(source));
+                flaws.extend(help_flaws(source));
                 flaws.extend(order_flaws(source));
             }
             report.problems.extend(flaws.into_iter().map(|flaw| source.problem(flaw)));
@@ -146,37 +149,41 @@ impl Files {
             Some(slug) => Some(self.parent(source, &slug)?),
             None => None,
         };
-        let file = source.read(parent).map_err(|flaws| {
+        let Reading { file, mut flaws, unread } = source.read(parent);
+        let Some(file) = file else {
             // The parent's mistakes are shown where they are; without any here there is still no definition.
             let at = Place::Value(vec!["extends".to_owned()]);
             let blame =
                 || vec![Flaw::error(at, "bad-parent", "the definition that this one extends has errors")];
-            if flaws.is_empty() { blame() } else { flaws }
-        })?;
+            return Err(if flaws.is_empty() { blame() } else { flaws });
+        };
         let hash = hash(source, parent);
-        let (mut drafts, mut flaws) = (Vec::new(), Vec::new());
+        let mut unread = Unread::new(source, unread);
+        let (mut drafts, mut built) = (Vec::new(), Vec::new());
         for part in file.parts() {
-            match build(&source.slug, &hash, &part.file, source.trust) {
-                Ok(draft) => drafts.push((part, draft)),
-                Err(found) => flaws.extend(found.into_iter().map(|flaw| part.placed(flaw))),
-            }
+            let (draft, found) = build(&source.slug, &hash, &part.file, source.trust);
+            let found = found.into_iter().map(|flaw| part.placed(flaw));
+            built.extend(found.filter(|flaw| !unread.explains(flaw)));
+            drafts.extend(draft.map(|draft| (part, draft)));
         }
+        unread.extend(&built);
+        flaws.extend(built);
         let used: HashSet<String> =
             drafts.iter().flat_map(|(_, draft)| draft.uses.iter().map(|here| here.name.clone())).collect();
-        // What a part that can't be read would have used isn't known.
-        let complete = flaws.is_empty();
         let mut definitions = Vec::new();
         for (part, draft) in drafts {
             // What another method or the parent uses, or declares for its own use, is no mistake here.
             let is_own = |flaw: &Flaw| {
                 flaw.code != "unused-variable"
-                    || complete
-                        && !flaw.names_one_of(&used)
+                    || !flaw.names_one_of(&used)
                         && (parent.is_none() || source.owns(&part.placed(flaw.clone()).place))
             };
             match lint(draft, rules, is_own) {
                 Ok(definition) => definitions.push(definition),
-                Err(found) => flaws.extend(found.into_iter().map(|flaw| part.placed(flaw))),
+                Err(found) => {
+                    let found = found.into_iter().map(|flaw| part.placed(flaw));
+                    flaws.extend(found.filter(|flaw| !unread.explains(flaw)));
+                }
             }
         }
         let mut seen = Vec::new();

@@ -1,6 +1,7 @@
 //! One file as text: parsing with spans, inheritance, and turning a place in the tree into a place in the text.
 
 mod comments;
+mod help;
 mod order;
 mod shape;
 
@@ -9,9 +10,10 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::format::File;
-use super::report::{Problem, Severity};
+use super::report::{Problem, Severity, suggestion};
 
 pub(super) use self::comments::comment_flaws;
+pub(super) use self::help::help_flaws;
 pub(super) use self::order::order_flaws;
 
 /// The most bytes that a file may have.
@@ -34,6 +36,16 @@ pub(super) struct Source {
     pub(super) shown: String,
     pub(super) text: String,
     pub(super) trust: Trust,
+}
+
+/// What could be read of a file.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// What it says, without what is wrong; none where that is not known.
+    pub(super) file: Option<File>,
+    pub(super) flaws: Vec<Flaw>,
+    /// Paths of what is wrong and left out of `file`.
+    pub(super) unread: Vec<Vec<String>>,
 }
 
 /// A problem by its place in the tree.
@@ -83,30 +95,45 @@ impl Flaw {
 }
 
 impl Source {
-    /// Reads the file, laid over `parent` where it extends one. Gives every syntax error and every wrong key at once.
-    pub(super) fn read(&self, parent: Option<&Self>) -> Result<File, Vec<Flaw>> {
+    /// Reads the file, laid over `parent` where it extends one. Gives every syntax error and every wrong key at once,
+    /// and what the rest of the file says. Without a file there may be no flaw, which is then the parent's.
+    pub(super) fn read(&self, parent: Option<&Self>) -> Reading {
         if self.text.len() > MAX_FILE {
             let message = format!("a definition has at most {MAX_FILE} bytes");
-            return Err(vec![Flaw::error(Place::File, "too-large", message)]);
+            let flaws = vec![Flaw::error(Place::File, "too-large", message)];
+            return Reading { flaws, ..Reading::default() };
         }
         let Ok(own) = DeTable::parse(&self.text) else {
-            return Err(self.syntax_errors());
+            return Reading { flaws: self.syntax_errors(), ..Reading::default() };
         };
         let Some(parent) = parent else {
+            if let Some(file) = shape::read_good(own) {
+                return Reading { file: Some(file), ..Reading::default() };
+            }
             // Parsing again is for files with mistakes; a copy would be for all of them.
-            let again = || shape::read(DeTable::parse_recoverable(&self.text).0);
-            return shape::read_good(own).map_or_else(again, Ok);
+            let shape = shape::read(DeTable::parse_recoverable(&self.text).0);
+            // Without what it wants to extend, all that it leaves to that would be missing.
+            let orphan =
+                |path: &Vec<String>| matches!(&path[..], [key] if suggestion(key, ["extends"]).is_some());
+            let file = shape.file.filter(|_| !shape.unread.iter().any(orphan));
+            return Reading { file, flaws: shape.flaws, unread: shape.unread };
         };
-        let Ok(base) = DeTable::parse(&parent.text) else {
-            return Err(Vec::new());
-        };
-        let span = own.span();
-        let mut merged = base.into_inner();
-        merged.remove("name");
-        lay_over(&mut merged, own.get_ref(), false);
+        if let Some(file) = parent.with(own.get_ref(), own.span()) {
+            return Reading { file: Some(file), ..Reading::default() };
+        }
         // A wrong key is looked for in the file that has it; that of the parent is reported there.
-        let merged = shape::read_good(toml::Spanned::new(span, merged));
-        merged.ok_or_else(|| shape::read(own).err().unwrap_or_default())
+        let span = own.span();
+        let shape = shape::read(own);
+        let file = parent.with(&shape.rest, span);
+        Reading { file, flaws: shape.flaws, unread: shape.unread }
+    }
+
+    /// This file with another laid over it.
+    fn with(&self, own: &DeTable<'_>, span: Range<usize>) -> Option<File> {
+        let mut merged = DeTable::parse(&self.text).ok()?.into_inner();
+        merged.remove("name");
+        lay_over(&mut merged, own, false);
+        shape::read_good(toml::Spanned::new(span, merged))
     }
 
     /// The slug that this file extends, if it can be read at all.
@@ -172,6 +199,16 @@ impl Source {
         let column = before[start..].chars().count() + 1;
         let text = self.text[start..].lines().next().unwrap_or_default();
         (line, column, text.replace('\t', " "))
+    }
+
+    /// What is written at a place; none where the file doesn't have it.
+    pub(super) fn text_at(&self, place: &Place) -> Option<&str> {
+        let span = match place {
+            Place::Bytes(range) => range.clone(),
+            Place::Value(path) | Place::Key(path) => self.locate(path, false)?,
+            Place::File => return None,
+        };
+        self.text.get(span)
     }
 
     /// The bytes of a value or key; those of the nearest table around it if it is not there.

@@ -133,7 +133,8 @@ impl Builder {
         }
     }
 
-    /// A URL that must be given.
+    /// A URL that must be given. Where it isn't, or is none, another stands for it, so that the keys beside it are
+    /// looked at all the same.
     pub(super) fn required_url(
         &mut self,
         at: At<'_>,
@@ -143,7 +144,8 @@ impl Builder {
         if source.is_none() {
             self.missing(at);
         }
-        self.url(at, source?, stand)
+        let url = source.and_then(|source| self.url(at, source, stand));
+        url.or_else(|| UrlTemplate::parse("https://unread.invalid").ok())
     }
 
     pub(super) fn url(&mut self, at: At<'_>, source: &str, stand: Stand<'_>) -> Option<UrlTemplate> {

@@ -108,7 +108,9 @@ impl Definition {
             }
             Some(_) => {}
         }
-        fields
+        // There is no variable to say it, and the page behind the file is about clients.
+        let help = || Some(self.documentation.clone());
+        fields.into_iter().map(|field| Field { help: help(), ..field }).collect()
     }
 
     /// Whether the client, the login or the key that a method asks for tokens with is the user's: in a definition whose

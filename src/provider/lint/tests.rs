@@ -1,5 +1,7 @@
 //! Each rule, with a file that breaks it alone, and how its report looks.
 
+mod one_run;
+
 use crate::provider::{Definition, Report};
 
 /// A file without mistakes; each case breaks it in one place.

@@ -19,41 +19,58 @@ pub(super) fn read_good(table: Spanned<DeTable<'_>>) -> Option<File> {
     File::deserialize(Deserializer::from(table)).ok()
 }
 
-/// Reads a file, or says all that is wrong with it.
-pub(super) fn read(table: Spanned<DeTable<'_>>) -> Result<File, Vec<Flaw>> {
-    let mut flaws: Vec<Flaw> = Vec::new();
+/// What could be read of a file, and what not.
+pub(super) struct Shape<'t> {
+    /// The file without its mistakes; none where they can't be told from the rest.
+    pub(super) file: Option<File>,
+    /// The tree without them.
+    pub(super) rest: DeTable<'t>,
+    pub(super) flaws: Vec<Flaw>,
+    /// Where they were.
+    pub(super) unread: Vec<Vec<String>>,
+}
+
+/// Reads what can be read of a file, and says all that is wrong with the rest.
+pub(super) fn read(table: Spanned<DeTable<'_>>) -> Shape<'_> {
     let span = table.span();
-    let mut rest = table.into_inner();
-    while flaws.len() < MAX_MISTAKES {
-        match File::deserialize(Deserializer::from(Spanned::new(span.clone(), rest.clone()))) {
-            Ok(file) if flaws.is_empty() => return Ok(file),
-            Ok(_) => break,
+    let mut shape = Shape { file: None, rest: table.into_inner(), flaws: Vec::new(), unread: Vec::new() };
+    while shape.flaws.len() < MAX_MISTAKES {
+        let rest = Spanned::new(span.clone(), shape.rest.clone());
+        match File::deserialize(Deserializer::from(rest)) {
+            Ok(file) => {
+                shape.file = Some(file);
+                break;
+            }
             Err(error) => {
-                flaws.push(flaw(&error));
-                if !error.span().is_some_and(|span| take_out(&mut rest, &span)) {
+                shape.flaws.push(flaw(&error));
+                let Some(path) = error.span().and_then(|span| take_out(&mut shape.rest, &span)) else {
                     break;
-                }
+                };
+                shape.unread.push(path);
             }
         }
     }
-    Err(flaws)
+    shape
 }
 
-/// Removes the smallest entry around `span`.
-fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
+/// Removes the smallest entry around `span`, and says which it was.
+fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>> {
     let inside = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
     let mut culprit = None;
     for (key, value) in table.iter_mut() {
         if let DeValue::Table(inner) = value.get_mut()
-            && take_out(inner, span)
+            && let Some(mut path) = take_out(inner, span)
         {
-            return true;
+            path.insert(0, key.get_ref().to_string());
+            return Some(path);
         }
         if inside(key.span()) || inside(value.span()) {
             culprit = Some(key.get_ref().to_string());
         }
     }
-    culprit.is_some_and(|name| table.remove(name.as_str()).is_some())
+    let name = culprit?;
+    table.remove(name.as_str())?;
+    Some(vec![name])
 }
 
 fn flaw(error: &toml::de::Error) -> Flaw {

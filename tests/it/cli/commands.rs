@@ -14,7 +14,9 @@ fn home() -> tempfile::TempDir {
 
 /// A definition with one mistake, in line 4.
 pub(super) fn write_bad_definition(folder: &Path) {
-    let text = "name = \"Bad\"\ndocumentation = \"https://bad.example\"\nbase_url = \"https://api.bad.example\"\n  colour = \"red\"\n";
+    let text = "name = \"Bad\"\ndocumentation = \"https://bad.example\"\nbase_url = \"https://api.bad.example\"\n  colour = \"red\"\n\
+                [oauth2]\nauthorization_endpoint = \"https://bad.example/authorize\"\n\
+                token_endpoint = \"https://bad.example/token\"\n";
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join("bad.toml"), text).unwrap();
 }
@@ -225,6 +227,8 @@ fn providers_are_listed_and_their_schema_is_printed() {
     let mut sorted = slugs.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, wanted);
+    assert_eq!(say(home.path(), &["providers", "list", "HUB"]).ok(), found);
+    assert_eq!(say(home.path(), &["providers", "list", "hub", "--search", "lab"]).code, 2);
     let printed: Value = serde_json::from_str(&say(home.path(), &["providers", "schema"]).ok()).unwrap();
     assert_eq!(printed, serde_json::to_value(vouchsafe::provider::schema()).unwrap());
     assert!(!home.path().join("data").exists(), "these commands need no database");

@@ -81,23 +81,36 @@ pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
     ))
 }
 
-/// The status by which the app refuses a wrong key.
-pub(super) fn wrong_key(case: &Case) -> u16 {
+/// How the app refuses a wrong key: by a status and, where the file looks into the answer, in one of 200.
+pub(super) fn refusals(case: &Case) -> Vec<Answer> {
+    let status = statuses(case, "wrong_key", 401).first().copied().unwrap_or(401);
+    let mut refusals = vec![Answer::json(status, &json!({"error": "no"}))];
     let check = case.check().unwrap_or_default();
-    let listed = check.get("wrong_key").and_then(Value::as_array).and_then(|list| list.first());
-    listed.and_then(Value::as_integer).map_or(401, |status| u16::try_from(status).unwrap())
+    if let Some(success) = raw::text(&check, "success") {
+        let mut answer = json!({});
+        put(&mut answer, success, false.into());
+        refusals.push(Answer::json(200, &answer));
+    }
+    refusals
 }
 
-/// The statuses by which the app says that a right is missing.
-pub(super) fn missing_permission(case: &Case) -> Option<u16> {
-    let check = case.check()?;
-    let list = |key: &str, usual: i64| {
-        let own = check.get(key).and_then(Value::as_array);
-        own.map_or(vec![usual], |list| list.iter().filter_map(Value::as_integer).collect())
-    };
-    let wrong = list("wrong_key", 401);
-    let status = list("missing_permission", 403).into_iter().find(|status| !wrong.contains(status))?;
-    Some(u16::try_from(status).unwrap())
+/// Statuses of the check that neither pass nor refuse a key, with what they mean.
+pub(super) fn outcomes(case: &Case) -> Vec<(u16, &'static str)> {
+    let (wrong, missing) = (statuses(case, "wrong_key", 401), statuses(case, "missing_permission", 403));
+    let told = missing.iter().find(|status| !wrong.contains(status));
+    let mut outcomes: Vec<_> = told.map(|status| (*status, "missing_permission")).into_iter().collect();
+    let others = [(404, "unexpected"), (500, "unreachable")];
+    outcomes.extend(others.into_iter().filter(|(s, _)| !wrong.contains(s) && !missing.contains(s)));
+    outcomes
+}
+
+/// The statuses that the check lists under a key.
+fn statuses(case: &Case, key: &str, usual: u16) -> Vec<u16> {
+    let check = case.check().unwrap_or_default();
+    let own = check.get(key).and_then(Value::as_array);
+    own.map_or(vec![usual], |list| {
+        list.iter().filter_map(Value::as_integer).map(|status| u16::try_from(status).unwrap()).collect()
+    })
 }
 
 fn base(case: &Case, values: &Values) -> Address {

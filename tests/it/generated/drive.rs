@@ -45,6 +45,7 @@ impl<'a> Drive<'a> {
             self.type_in().await?;
         }
         self.account_is_known().await?;
+        self.end_of_grant_is_told().await?;
         self.token_is(self.answers).await?;
         self.calls().await?;
         if self.case.has_tokens() {
@@ -54,6 +55,10 @@ impl<'a> Drive<'a> {
                 self.renew().await?;
             }
             self.call(None).await?;
+        }
+        if self.case.method == "oauth2" {
+            self.errors_have_their_class().await?;
+            self.answer_is_lost().await?;
         }
         self.verify().await?;
         self.end().await
@@ -144,16 +149,16 @@ impl<'a> Drive<'a> {
             return Ok(());
         }
         let Some((wanted, _)) = calls::check(&self.case, 0) else { return Ok(()) };
-        let refusal = Answer::json(calls::wrong_key(&self.case), &json!({"error": "no"}));
-        self.apps.expect(wanted, refusal);
-        let answer = self.app.as_key().post("/credentials", body).await;
-        self.apps.verdict()?;
-        let code = if answer.status == 400 { answer.json()["code"].clone() } else { Value::Null };
-        if code == "credential_rejected" {
-            Ok(())
-        } else {
-            Err(format!("a wrong key was answered {} {code}", answer.status))
+        for refusal in calls::refusals(&self.case) {
+            self.apps.expect(wanted.clone(), refusal);
+            let answer = self.app.as_key().post("/credentials", body).await;
+            self.apps.verdict()?;
+            let code = if answer.status == 400 { answer.json()["code"].clone() } else { Value::Null };
+            if code != "credential_rejected" {
+                return Err(format!("a wrong key was answered {} {code}", answer.status));
+            }
         }
+        Ok(())
     }
 
     async fn account_is_known(&self) -> Outcome {
@@ -168,7 +173,7 @@ impl<'a> Drive<'a> {
         Err(format!("the account is {found:?}, not {wanted} {label}"))
     }
 
-    async fn token_is(&self, n: u64) -> Outcome {
+    pub(super) async fn token_is(&self, n: u64) -> Outcome {
         let answer = self.app.as_key().get(&format!("/credentials/{}/token", self.credential)).await;
         self.apps.verdict()?;
         let token = wants(&answer, 200, "reading the token")?;
@@ -240,7 +245,7 @@ impl<'a> Drive<'a> {
         self.token_is(self.answers).await
     }
 
-    fn expect_renewal(&mut self) {
+    pub(super) fn expect_renewal(&mut self) {
         if self.case.method != "oauth2" {
             return self.expect_tokens();
         }
@@ -258,7 +263,7 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// The check once more, now that all is known: a missing right is told apart, and a token that is refused is
+    /// The check once more, now that all is known: what it can find is told apart, and a token that is refused is
     /// renewed once.
     async fn verify(&mut self) -> Outcome {
         let path = format!("/credentials/{}/verify", self.credential);
@@ -270,14 +275,14 @@ impl<'a> Drive<'a> {
                 Err("a check where there is none".to_owned())
             };
         };
-        if let Some(status) = calls::missing_permission(&self.case) {
+        for (status, outcome) in calls::outcomes(&self.case) {
             self.apps.expect(wanted.clone(), Answer::json(status, &json!({})));
-            self.outcome_is(&path, "missing_permission").await?;
+            self.outcome_is(&path, outcome).await?;
         }
         if self.case.has_tokens() {
             // A token that has just come is not renewed again.
             self.app.clock.advance(TimeDelta::minutes(2));
-            let refusal = Answer::json(calls::wrong_key(&self.case), &json!({"error": "no"}));
+            let refusal = calls::refusals(&self.case).pop().ok_or("no refusal")?;
             self.apps.expect(wanted, refusal);
             self.expect_renewal();
             let again = calls::check(&self.case, self.answers).ok_or("the check is gone")?;

@@ -9,7 +9,7 @@ use super::raw::{self, Raw};
 type Mistake = fn(&mut Table, &str) -> Option<()>;
 
 /// Every kind of mistake, by what is wrong.
-pub(super) const MISTAKES: [(&str, Mistake); 33] = [
+pub(super) const MISTAKES: [(&str, Mistake); 36] = [
     ("placement: name", placement_name),
     ("placement: form", placement_form),
     ("scope separator", separator),
@@ -28,6 +28,9 @@ pub(super) const MISTAKES: [(&str, Mistake); 33] = [
     ("revocation endpoint", |file, method| table(file, method)?.remove("revocation_endpoint").map(drop)),
     ("scopes", scopes),
     ("lifetime", lifetime),
+    ("error class", error_class),
+    ("reuse", reuse),
+    ("end of the grant", end_of_grant),
     ("base URL", |file, method| longer(sharer(file, method, "base_url")?, "base_url")),
     ("fixed header", fixed_header),
     ("captured value", captured),
@@ -262,6 +265,33 @@ fn scopes(file: &mut Table, method: &str) -> Option<()> {
 fn lifetime(file: &mut Table, method: &str) -> Option<()> {
     let seconds = table(file, method)?.get_mut("access_token_lifetime")?;
     *seconds = (seconds.as_integer()? * 2).into();
+    Some(())
+}
+
+fn error_class(file: &mut Table, method: &str) -> Option<()> {
+    (method == "oauth2").then_some(())?;
+    let (_, class) = table(file, "oauth2.error_map")?.iter_mut().next()?;
+    *class = if class.as_str() == Some("client") { "refused" } else { "client" }.into();
+    Some(())
+}
+
+/// Only where the spent token is sent again soon does the app see what the file says.
+fn reuse(file: &mut Table, method: &str) -> Option<()> {
+    (method == "oauth2").then_some(())?;
+    let refresh = table(file, "oauth2.refresh")?;
+    let word = raw::text(refresh, "reuse")?;
+    (word == "static" || word.starts_with("grace:")).then_some(())?;
+    refresh.insert("reuse".to_owned(), "strict".into());
+    Some(())
+}
+
+fn end_of_grant(file: &mut Table, method: &str) -> Option<()> {
+    (method == "oauth2").then_some(())?;
+    let refresh = table(file, "oauth2.refresh")?;
+    let seconds = |key: &str| refresh.get(key).and_then(Value::as_integer);
+    let ends = ["idle_expiry", "lifetime"].into_iter().filter_map(|key| Some((seconds(key)?, key)));
+    let (first, key) = ends.min()?;
+    refresh.insert(key.to_owned(), (first * 2).into());
     Some(())
 }
 
