@@ -197,6 +197,8 @@ impl Importing<'_> {
             minted,
             // Without an access token, the first look asks for one.
             expires_in: if has_token { dates.lives } else { Some(0) },
+            // The next refresh tells it.
+            refresh_expires_in: None,
             sent_at: dates.sent_at,
             scopes: line.scopes,
             warnings: Vec::new(),
