@@ -104,11 +104,11 @@ impl Hub {
         for (workspace, name) in store::environment::names(&self.store).await? {
             names.entry(workspace).or_default().push(name);
         }
-        let named = |workspace: Workspace| {
+        let entry = |workspace: Workspace| {
             let environments = names.remove(&workspace.id).unwrap_or_default();
             (workspace, environments)
         };
-        Ok(all.into_iter().map(named).collect())
+        Ok(all.into_iter().map(entry).collect())
     }
 
     /// Makes a workspace with the environments `production` and `sandbox`.

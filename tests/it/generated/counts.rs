@@ -1,6 +1,6 @@
 //! How many facts the files state.
 
-use toml::{Table, Value};
+use toml::Table;
 
 use super::raw::Raw;
 
