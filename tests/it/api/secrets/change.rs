@@ -59,7 +59,8 @@ async fn key_and_visibility_never_change() {
     }
     for (body, pointer) in [
         (json!({"value": ""}), "/value"),
-        (json!({"value": null, "name": ""}), "/name"),
+        (json!({"value": null}), "/value"),
+        (json!({"name": ""}), "/name"),
         (json!({"allowedHosts": ["*"]}), "/allowedHosts/0"),
         (json!({"environments": []}), "/environments"),
         (json!({"expiresAt": "2029-01-01T00:00:00Z"}), "/expiresAt"),

@@ -26,7 +26,8 @@ async fn what_is_sent_changes_and_the_rest_stays() {
     assert_eq!((&changed["events"], &changed["description"]), (&Value::Null, &Value::Null));
     for (body, pointers) in [
         (json!({"url": "https://10.0.0.7/"}), &["/url"][..]),
-        (json!({"url": null, "events": []}), &["/events"]),
+        (json!({"url": null}), &["/url"]),
+        (json!({"events": []}), &["/events"]),
         (json!({"events": ["x"]}), &["/events/0"]),
         (json!({"enabled": "yes"}), &["/enabled"]),
         (json!({"disabledReason": null}), &["/disabledReason"]),
