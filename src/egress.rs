@@ -95,9 +95,6 @@ pub enum NotSent {
     /// Header or URL cannot be written as a request.
     #[error("the request cannot be built")]
     Request,
-    /// As many calls as may be made there are under way, and no turn came in time.
-    #[error("too many calls to it are waiting already")]
-    Busy,
 }
 
 /// Why the outcome of a request is unknown.

@@ -58,7 +58,7 @@ impl Hub {
     }
 
     async fn check_once(&self, definition: &Definition, method: Method, request: &CheckRequest) -> Checked {
-        match self.call_app(definition, request).await {
+        match self.call_app(request).await {
             Err(error) => {
                 tracing::info!(
                     provider.slug = definition.slug(),
@@ -104,12 +104,8 @@ impl Hub {
         Moment { now: self.clock.now(), nonce: hex::encode(self.random.bytes::<16>()) }
     }
 
-    /// One request with a credential, no redirect followed, when the limits of the app allow it.
-    pub(super) async fn call_app(
-        &self,
-        definition: &Definition,
-        request: &CheckRequest,
-    ) -> Result<Answer, EgressError> {
+    /// One request with a credential, no redirect followed.
+    pub(super) async fn call_app(&self, request: &CheckRequest) -> Result<Answer, EgressError> {
         let unfit = || EgressError::NotSent(NotSent::Request);
         let method = HttpMethod::from_bytes(request.method.as_str().as_bytes()).unwrap_or(HttpMethod::GET);
         let mut outbound = OutboundRequest::new(method, request.url.clone(), Class::Check);
@@ -127,7 +123,6 @@ impl Hub {
         if let Some(signer) = &request.signer {
             self.sign_outbound(signer, &mut outbound).ok_or_else(unfit)?;
         }
-        let _turn = self.turn_at(definition, &request.url).await?;
         self.egress.send(outbound).await
     }
 }

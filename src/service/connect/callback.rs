@@ -224,12 +224,8 @@ impl Hub {
         values: &Values,
         grant: &CodeGrant,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let turn = self.token_turn(definition, Method::OAuth2, values).await?;
         let now = self.clock.now();
         let first = exchange_code(&self.egress, definition, values, client, grant, now).await?;
-        drop(turn);
-        let again = definition.oauth2().is_some_and(|oauth2| oauth2.exchange.is_some());
-        let _turn = if again { self.token_turn(definition, Method::OAuth2, values).await? } else { None };
         let now = self.clock.now();
         let answer = prolong(&self.egress, definition, values, client, first, now).await?;
         Ok((answer, now.into()))
@@ -245,7 +241,6 @@ impl Hub {
         verifier: &SecretString,
         material: &mut Material,
     ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let _turn = self.token_turn(definition, Method::OAuth1, values).await?;
         let moment = self.signing_moment();
         let exchanged =
             oauth1::exchange(&self.egress, definition, values, client, temporary, verifier, &moment).await;

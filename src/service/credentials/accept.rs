@@ -92,8 +92,6 @@ impl Hub {
         material: &mut Material,
     ) -> Result<TokenAnswer, Error> {
         let values = self.all_values(actor.tenant, connector, material).await?;
-        let turn = self.token_turn(definition, method, &values).await;
-        let _turn = turn.map_err(|error| rejected(definition, &TokenError::from(error)))?;
         let now = self.clock.now();
         let scopes = &connector.scopes;
         let minted = crate::oauth::mint::mint(&self.egress, definition, method, &values, scopes, now).await;
@@ -142,8 +140,7 @@ impl Hub {
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;
-            let answer =
-                self.call_app(definition, &request).await.map_err(|_| unexpected(definition, None))?;
+            let answer = self.call_app(&request).await.map_err(|_| unexpected(definition, None))?;
             let status = answer.status.as_u16();
             if !answer.status.is_success() {
                 return Err(unexpected(definition, Some(status)));

@@ -1,30 +1,23 @@
 //! How fast each token host is called by this replica: calls in flight, calls a second, and a circuit breaker
-//! (`refresh.md`, sections 3 and 6). Nothing of it is stored; who renews reports what became of each call. The hub's
-//! other calls keep to the same limits, ahead of the line of renewals.
+//! (`refresh.md`, sections 3 and 6). Nothing of it is stored; the caller reports what became of each call.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use url::Url;
-use vouchsafe_entity::kind::{FailClass, Method};
+use vouchsafe_entity::kind::FailClass;
 use vouchsafe_entity::millis::Millis;
 
 use crate::domain::breaker::Breaker;
-use crate::egress::{EgressError, NotSent};
-use crate::provider::{Definition, Limits, Values};
-use crate::service::Hub;
+use crate::provider::Limits;
 
 /// A provider that throttles is called half as often for so long.
 const SLOW_MILLIS: i64 = 600_000;
 /// A host is remembered so long after its last call: by then its budget is whole at any rate, and no outcome of it
 /// counts any more.
 const REMEMBERED_MILLIS: i64 = 120_000;
-/// Somebody waits for these calls, so they don't wait longer for their turn.
-const TURN_WITHIN: Duration = Duration::from_secs(5);
 
 /// The token hosts that this replica calls.
 #[derive(Default)]
@@ -32,8 +25,6 @@ pub(in crate::service) struct Throttle(Mutex<HashMap<(String, String), Arc<Host>
 
 struct Host {
     limits: Limits,
-    /// Those who renew: one of them at a time waits for its turn, so that others have few before them.
-    line: tokio::sync::Mutex<()>,
     calls: Arc<Semaphore>,
     rate: DefaultDirectRateLimiter,
     half_rate: DefaultDirectRateLimiter,
@@ -53,63 +44,7 @@ pub(super) struct Pass {
     _call: Option<OwnedSemaphorePermit>,
 }
 
-/// A call that is no renewal may be made, as long as this is kept.
-pub(in crate::service) struct Turn {
-    _host: Arc<Host>,
-    _call: Option<OwnedSemaphorePermit>,
-}
-
-impl Hub {
-    /// A turn to call the host of `url` on the hub's own account.
-    ///
-    /// # Errors
-    /// [`NotSent::Busy`] where none comes in time.
-    pub(in crate::service) async fn turn_at(
-        &self,
-        definition: &Definition,
-        url: &Url,
-    ) -> Result<Turn, EgressError> {
-        let (provider, host) = (definition.slug(), url.host_str().unwrap_or_default());
-        let turn = self.throttle.turn(provider, host, definition.limits(), || self.now()).await;
-        turn.ok_or(EgressError::NotSent(NotSent::Busy))
-    }
-
-    /// The same for a token request of `method`; none where `values` make no address, as they will make no request.
-    ///
-    /// # Errors
-    /// [`NotSent::Busy`].
-    pub(in crate::service) async fn token_turn(
-        &self,
-        definition: &Definition,
-        method: Method,
-        values: &Values,
-    ) -> Result<Option<Turn>, EgressError> {
-        let url = match definition.oauth1().filter(|_| method == Method::OAuth1) {
-            Some(table) => table.token_endpoint.render(values),
-            None => definition.token_endpoint(method, values),
-        };
-        match url {
-            Ok(url) => self.turn_at(definition, &url).await.map(Some),
-            Err(_) => Ok(None),
-        }
-    }
-}
-
 impl Throttle {
-    /// Waits for a turn among the calls to `host`; none where it would take too long.
-    async fn turn(
-        &self,
-        provider: &str,
-        host: &str,
-        limits: Limits,
-        now: impl Fn() -> Millis,
-    ) -> Option<Turn> {
-        let host = self.host(provider, host, limits);
-        let call = tokio::time::timeout(TURN_WITHIN, host.begin(&now)).await.ok()?;
-        host.health().called_at = Some(now());
-        Some(Turn { _host: host, _call: call })
-    }
-
     /// Waits for a place among the calls to `host`.
     ///
     /// # Errors
@@ -125,9 +60,8 @@ impl Throttle {
         if let Some(until) = host.closed_until(now()) {
             return Err(until);
         }
-        let head = host.line.lock().await;
-        let call = host.begin(&now).await;
-        drop(head);
+        let call = Arc::clone(&host.calls).acquire_owned().await.ok();
+        if host.is_slow(now()) { &host.half_rate } else { &host.rate }.until_ready().await;
         host.health().called_at = Some(now());
         // Others may have failed while this one waited.
         host.health().breaker.pass(now())?;
@@ -167,19 +101,11 @@ impl Host {
         let rate = limits.rate;
         Self {
             limits,
-            line: tokio::sync::Mutex::default(),
             calls: Arc::new(Semaphore::new(usize::from(limits.concurrency.max(1)))),
             rate: RateLimiter::direct(quota(rate)),
             half_rate: RateLimiter::direct(quota(rate / 2.0)),
             health: Mutex::default(),
         }
-    }
-
-    /// Waits until one call more may be in flight, and started.
-    async fn begin(&self, now: &impl Fn() -> Millis) -> Option<OwnedSemaphorePermit> {
-        let call = Arc::clone(&self.calls).acquire_owned().await.ok();
-        if self.is_slow(now()) { &self.half_rate } else { &self.rate }.until_ready().await;
-        call
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -275,34 +201,5 @@ mod tests {
         throttle.trim(NOW.plus(100 * SECOND));
         let host = throttle.host("acme", "acme.test", Limits { rate: 0.01, ..Limits::default() });
         assert!(host.rate.check().is_err(), "one call in a hundred seconds");
-    }
-
-    #[tokio::test]
-    async fn a_call_that_somebody_waits_for_does_not_stand_behind_all_renewals() {
-        let throttle = Arc::new(Throttle::default());
-        let limits = Limits { concurrency: 1, rate: 1_000.0 };
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let Ok(under_way) = throttle.pass("acme", "acme.test", limits, || NOW).await else { panic!("open") };
-        let mut calls = Vec::new();
-        for name in ["renewal", "renewal", "renewal", "check"] {
-            let (throttle, order) = (Arc::clone(&throttle), Arc::clone(&order));
-            calls.push(tokio::spawn(async move {
-                let made = if name == "check" {
-                    throttle.turn("acme", "acme.test", limits, || NOW).await.is_some()
-                } else {
-                    throttle.pass("acme", "acme.test", limits, || NOW).await.is_ok()
-                };
-                assert!(made);
-                order.lock().unwrap().push(name);
-            }));
-            // Each is in its place before the next one comes.
-            tokio::task::yield_now().await;
-        }
-        assert!(order.lock().unwrap().is_empty(), "one at a time");
-        drop(under_way);
-        for call in calls {
-            call.await.unwrap();
-        }
-        assert_eq!(*order.lock().unwrap(), ["renewal", "check", "renewal", "renewal"]);
     }
 }

@@ -22,7 +22,6 @@ use crate::store;
 /// Whoever waits for an answer does so for this long.
 const WITHIN: Duration = Duration::from_secs(10);
 const BATCH: u64 = 64;
-/// Of all apps together; each has its own limits beside it.
 const AT_ONCE: usize = 8;
 
 /// What a call needs, open.
@@ -129,13 +128,6 @@ impl Hub {
         };
         let (client, mut values) = self.settings_now(tenant, job, &mut order).await?;
         values.extend(order.values);
-        let _turn = match definition.revocation_endpoint(&values) {
-            Some(Ok(url)) => match self.turn_at(&definition, &url).await {
-                Ok(turn) => Some(turn),
-                Err(error) => return Ok(Revocation::Failed(error.into())),
-            },
-            Some(Err(_)) | None => None,
-        };
         Ok(revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await)
     }
 

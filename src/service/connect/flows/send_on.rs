@@ -160,10 +160,7 @@ impl Hub {
         let tenant = visit.actor.tenant;
         let client = self.client(tenant, connector).await?.ok_or_else(cannot_start)?;
         let (callback, moment) = (&flow.redirect_uri, self.signing_moment());
-        let asked = match self.token_turn(definition, Method::OAuth1, values).await {
-            Ok(_turn) => oauth1::ask(&self.egress, definition, values, &client, callback, &moment).await,
-            Err(error) => Err(error.into()),
-        };
+        let asked = oauth1::ask(&self.egress, definition, values, &client, callback, &moment).await;
         let temporary = asked.map_err(|error| {
             tracing::warn!(flow.id = %flow.id, error = &error as &dyn std::error::Error, "no temporary credentials");
             let detail = format!("{} didn't begin the sign-in. Try again in a moment.", definition.name());

@@ -22,9 +22,7 @@ pub(super) fn definitions(fake: &FakeProvider, folder: &TempDir, more: &str) -> 
         (PARTNER, partner_definition(base_url)),
         (HOSTED, hosted_definition()),
     ] {
-        // Limits are real time, and most stories are not about them. Fernhill's are for a story to say.
-        let limits = if slug == FERNHILL { "" } else { "\n[limits]\nconcurrency = 64\nrate = 10000\n" };
-        std::fs::write(dir.join(format!("{slug}.toml")), text + limits).unwrap();
+        std::fs::write(dir.join(format!("{slug}.toml")), text).unwrap();
     }
     dir
 }
