@@ -113,15 +113,11 @@ impl Definition {
         fields.into_iter().map(|field| Field { help: help(), ..field }).collect()
     }
 
-    /// Whether the client, the login or the key that a method asks for tokens with is the user's: in a definition whose
-    /// signing key comes with the connector it is not.
+    /// Whether the client, the login or the key that a method asks for tokens with is the user's alone: where a secret
+    /// that comes with the connector has a part in it, a refusal may as well be of that one.
     pub fn takes_own_client(&self, method: Method) -> bool {
-        let of_connector = |name: &str| {
-            let mut variables = self.variables_of(method);
-            variables.any(|variable| variable.name == name && variable.source == ValueSource::Connector)
-        };
-        let mut keys = self.jwt_shape_of(method).into_iter().flat_map(|shape| shape.key.names());
-        method != Method::OAuth2 && !keys.any(of_connector)
+        let of_connector = |variable: &Variable| variable.secret && variable.source == ValueSource::Connector;
+        method != Method::OAuth2 && !self.variables_of(method).any(of_connector)
     }
 
     /// The form with a key file taken apart: where the key that signs is given as a JSON object that has it as a

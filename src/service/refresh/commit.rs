@@ -295,7 +295,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Whether the client or key that tokens are asked for with is the user's own: what the app says of it says nothing
+    /// Whether the client or key that tokens are asked for with is the user's alone: what the app says of it says nothing
     /// of the connector.
     pub(super) fn brings_own_client(&self, credential: &Credential) -> bool {
         let own = |definition: Arc<Definition>| definition.takes_own_client(credential.method);

@@ -122,3 +122,22 @@ fn a_signing_key_that_comes_with_the_connector_is_nobodys_own() {
     assert!(!signed(", from = \"connector\"").takes_own_client(Method::Jwt));
     assert!(acme().takes_own_client(Method::Session) && !acme().takes_own_client(Method::OAuth2));
 }
+
+#[test]
+fn a_session_with_a_secret_of_the_connector_is_not_the_users_alone() {
+    let session = |more: &str| {
+        let text = format!(
+            "name = \"Desk\"\ndocumentation = \"https://desk.example/docs\"\n\
+             base_url = \"https://{{region}}.desk.example\"\n\
+             [variables]\nregion = {{ label = \"Region\", options = {{ A = \"a\", B = \"b\" }}, default = \"a\", from = \"connector\" }}\n\
+             app = {{ label = \"App\"{more} }}\npassword = {{ label = \"Password\", secret = true }}\n\
+             [session]\ntoken_endpoint = \"https://{{region}}.desk.example/login\"\n\
+             token_params = {{ app = \"{{app}}\", password = \"{{password}}\" }}\n[check]\npath = \"/me\"\n"
+        );
+        Definition::from_toml("desk", &text, false).unwrap_or_else(|report| panic!("{report}"))
+    };
+    assert!(session("").takes_own_client(Method::Session));
+    assert!(session(", secret = true").takes_own_client(Method::Session));
+    assert!(session(", from = \"connector\"").takes_own_client(Method::Session), "a name, no secret");
+    assert!(!session(", from = \"connector\", secret = true").takes_own_client(Method::Session));
+}
