@@ -108,17 +108,24 @@ impl Hub {
         failpoint!("refresh::after_claim");
         let kept = match self.carry_out(tenant, &claimed, &course).await {
             Ok(Some(kept)) => kept,
-            Ok(None) => return self.return_claim(tenant, &claimed.credential).await,
+            Ok(None) => {
+                drop(course);
+                return self.return_claim(tenant, &claimed.credential).await;
+            }
             Err(error) => {
                 course.pass.report(Some(error.class), self.now());
+                drop(course);
                 return self.commit_failure(tenant, &claimed.credential, &error).await;
             }
         };
         let read = kept.answer.read_for(&course.definition, claimed.credential.method);
         failpoint!("refresh::parsed");
-        course.pass.report(read.as_ref().err().map(|error| error.class), self.now());
+        let Course { definition, pass, .. } = course;
+        pass.report(read.as_ref().err().map(|error| error.class), self.now());
+        // The call is over; a database that is slow to take what came holds up no other call.
+        drop(pass);
         match read {
-            Ok(answer) => self.land(tenant, &kept.spent, &course.definition, &answer).await,
+            Ok(answer) => self.land(tenant, &kept.spent, &definition, &answer).await,
             Err(error) => {
                 self.commit_failure(tenant, &claimed.credential, &error).await?;
                 if self.is_held(&claimed.credential, &error) {
