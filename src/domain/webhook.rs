@@ -209,19 +209,26 @@ pub struct Outcome {
     pub retry_after: Option<i64>,
     /// What came back, without secrets.
     pub answer: Option<String>,
+    /// Whether the hub itself failed, and the endpoint was never asked.
+    pub is_ours: bool,
 }
 
 impl Outcome {
     /// An attempt that brought no answer.
     pub fn failed(error: impl Into<String>) -> Self {
-        Self { status: None, error: Some(error.into()), retry_after: None, answer: None }
+        Self { status: None, error: Some(error.into()), retry_after: None, answer: None, is_ours: false }
+    }
+
+    /// An attempt that the hub itself could not make: nothing of it is the endpoint's.
+    pub fn ours(error: impl Into<String>) -> Self {
+        Self { is_ours: true, ..Self::failed(error) }
     }
 
     /// An answer; only 2xx is a success.
     pub fn answered(status: u16, retry_after: Option<i64>, answer: Option<String>) -> Self {
         let taken = (200..300).contains(&status);
         let error = (!taken).then(|| format!("the endpoint answered {status}"));
-        Self { status: Some(status), error, retry_after, answer }
+        Self { status: Some(status), error, retry_after, answer, is_ours: false }
     }
 
     /// Whether the endpoint took it.

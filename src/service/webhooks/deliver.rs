@@ -179,7 +179,7 @@ impl Hub {
         failpoint!("webhook::claimed");
         let outcome = match self.prepare_delivery(tenant, claimed, started_at) {
             Ok(Ok(prepared)) => outcome_of(self.egress.send(prepared.request).await, &prepared.secrets),
-            Ok(Err(refused)) => Outcome::failed(refused),
+            Ok(Err(unfit)) => unfit,
             // An outcome like any other: left without one, it would be claimed every minute for a month.
             Err(error) => {
                 tracing::error!(
@@ -188,7 +188,7 @@ impl Hub {
                     error = &error as &dyn std::error::Error,
                     "a delivery could not be prepared"
                 );
-                Outcome::failed("the hub could not open or sign the event")
+                Outcome::ours("the hub could not open or sign the event")
             }
         };
         failpoint!("webhook::sent");
@@ -197,23 +197,23 @@ impl Hub {
         self.note_outcome(tenant, claimed, &outcome, started_at).await
     }
 
-    /// The signed request; what stands against it where there is something.
+    /// The signed request, or what came of it where none is made.
     fn prepare_delivery(
         &self,
         tenant: Tenant,
         claimed: &ClaimedDelivery,
         now: Millis,
-    ) -> Result<Result<Prepared, &'static str>, Error> {
+    ) -> Result<Result<Prepared, Outcome>, Error> {
         let body = self.open_event(tenant, claimed.event, &claimed.sealed_body)?;
         let place = (claimed.endpoint, claimed.secrets_version);
         let secrets: Secrets = self.open_secrets(tenant, place, &claimed.sealed_secrets)?;
         let written = serde_json::to_vec(&body).map_err(|_| Error::internal("an event is no JSON"))?;
         let written = Zeroizing::new(written);
         if written.len() > LARGEST_BODY {
-            return Ok(Err("the event is too large to be sent"));
+            return Ok(Err(Outcome::ours("the event is too large to be sent")));
         }
         let Ok(url) = Url::parse(&claimed.url) else {
-            return Ok(Err("the address can't be read"));
+            return Ok(Err(Outcome::failed("the address can't be read")));
         };
         let seconds = now.0.div_euclid(1_000);
         let mut kept_out: Vec<Zeroizing<String>> = Vec::new();
@@ -259,7 +259,7 @@ impl Hub {
         }
         let mut alarm = None;
         if let Some(mut endpoint) = endpoint {
-            let off = endpoint.note_failure(outcome.is_gone(), now);
+            let off = !outcome.is_ours && endpoint.note_failure(outcome.is_gone(), now);
             store::webhook::update(&tx, environment, &endpoint).await?;
             if off {
                 self.call_off(&tx, environment, endpoint.id).await?;

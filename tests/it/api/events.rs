@@ -77,6 +77,9 @@ async fn an_event_that_does_not_open_holds_up_no_other() {
     assert_eq!((&failed["status"], &failed["error"]), (&json!("failed"), &error));
     app.pass(61);
     assert_eq!(app.deliver().await, 1, "by the schedule, as any that failed");
+    let failing = &app.rows("SELECT failing_since FROM webhook_endpoint").await[0];
+    let since: Option<i64> = failing.try_get("", "failing_since").unwrap();
+    assert_eq!(since, None, "which is nothing that the endpoint did");
     app.pass(61);
     assert_eq!(app.deliver().await, 0, "and not each minute");
 }
