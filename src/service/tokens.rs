@@ -176,6 +176,10 @@ impl Hub {
     }
 
     pub(super) async fn serve_whole(&self, actor: &Actor, credential: Credential) -> Result<Served, Error> {
+        // What its state forbids is told first, whether or not its provider is still there.
+        if let Some(refusal) = refusal(&credential, credential.health(self.now())) {
+            return Err(refusal);
+        }
         let connector = self.connector_of_use(actor.environment(), credential.connector_id).await?;
         let definition = self.definition_of(&connector)?;
         let (credential, material) = self.usable_material(actor, credential).await?;

@@ -85,6 +85,11 @@ async fn what_is_left_of_a_provider_that_is_gone_says_so() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let (by_key, renewed) = (app.credential("u").await, app.renewable("u").await);
+    app.user("v").await;
+    app.user("w").await;
+    let (off, revoked) = (app.credential("v").await, app.credential("w").await);
+    app.as_key().patch(&path(&off), &json!({"active": false})).await.ok(200);
+    app.as_key().act(&format!("{}/revoke", path(&revoked))).await.ok(200);
     app.undefine("quillpost");
     app.undefine(renewed["provider"].as_str().unwrap());
     let (key, missing) = (app.as_key(), "provider_missing");
@@ -100,6 +105,13 @@ async fn what_is_left_of_a_provider_that_is_gone_says_so() {
         app.calling(id).get("/proxy/v1/me").await.assert_refused(409, missing);
         // The rows stay, and are seen.
         assert_eq!(key.get(&path).await.ok(200)["provider"], made["provider"]);
+    }
+    for (made, code) in [(&off, "credential_inactive"), (&revoked, "credential_revoked")] {
+        key.get(&format!("{}/token", path(made))).await.assert_problem(409, code);
+        app.calling(made["credentialId"].as_str().unwrap())
+            .get("/proxy/v1/me")
+            .await
+            .assert_refused(409, code);
     }
     let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
     key.post("/credentials", &body).await.assert_problem(409, missing);
