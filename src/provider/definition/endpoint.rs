@@ -41,6 +41,27 @@ impl Definition {
         self.token_request_of(method).ok_or(RenderError::Undeclared)?.endpoint.render(values)
     }
 
+    /// Where a sign-in takes the browser, and where what comes back is sent: the addresses as the file writes them, with
+    /// the defaults that fill them. A sign-in may end with any definition that says the same of it.
+    pub fn sign_in_addresses(&self) -> String {
+        let of_oauth2 = self.oauth2().into_iter().flat_map(|table| {
+            let further = table.exchange.as_ref().map(|exchange| &exchange.endpoint);
+            [Some(&table.authorization_endpoint), Some(&table.token.endpoint), further]
+        });
+        let of_oauth1 = self.oauth1().into_iter().flat_map(|table| {
+            [&table.request_token_endpoint, &table.authorization_endpoint, &table.token_endpoint].map(Some)
+        });
+        let urls = of_oauth2.chain(of_oauth1).flatten();
+        let mut lines: Vec<String> = urls.map(|url| url.source().to_owned()).collect();
+        for method in [Method::OAuth2, Method::OAuth1] {
+            lines.push(self.of(method).base_url.source().to_owned());
+            let variables = self.variables_of(method);
+            let filled = variables.filter_map(|variable| Some((&variable.name, variable.default.as_ref()?)));
+            lines.extend(filled.map(|(name, default)| format!("{name}={default}")));
+        }
+        lines.join("\n")
+    }
+
     /// Where refresh requests of `[oauth2]` go.
     pub fn refresh_endpoint(&self, values: &Values) -> Result<Url, RenderError> {
         let oauth2 = self.oauth2().ok_or(RenderError::Undeclared)?;

@@ -61,7 +61,7 @@ pub struct Started {
 struct WrittenKept<'a> {
     verifier: &'a str,
     values: &'a str,
-    definition: &'a str,
+    addresses: &'a str,
 }
 
 /// The same, open.
@@ -69,8 +69,8 @@ struct WrittenKept<'a> {
 pub(super) struct Kept {
     pub(super) verifier: SecretString,
     values: SecretString,
-    /// The hash of the definition that it began with; flows of an older release have none.
-    definition: Option<String>,
+    /// Where the definition that it began with sends what comes; flows of an older release have none.
+    addresses: Option<String>,
 }
 
 impl Kept {
@@ -79,10 +79,10 @@ impl Kept {
             .map_err(|_| Error::internal("a flow with unreadable values"))
     }
 
-    /// Whether the flow began with this definition: with no other does it go on, as what one app gave must not be sent
-    /// where another definition says.
+    /// Whether the flow began with a definition of the same addresses: with no other does it go on, as what one app gave
+    /// must not be sent where another definition says. What else a file says may change meanwhile.
     pub(super) fn began_with(&self, definition: &Definition) -> bool {
-        self.definition.as_deref().is_none_or(|hash| hash == definition.hash())
+        self.addresses.as_deref().is_none_or(|addresses| addresses == definition.sign_in_addresses())
     }
 }
 
@@ -211,12 +211,9 @@ impl Hub {
         values: &Values,
         definition: &Definition,
     ) -> Result<Sealed, Error> {
-        let json = values.expose_json();
-        let written = WrittenKept {
-            verifier: verifier.expose_secret(),
-            values: json.as_str(),
-            definition: definition.hash(),
-        };
+        let (json, addresses) = (values.expose_json(), definition.sign_in_addresses());
+        let written =
+            WrittenKept { verifier: verifier.expose_secret(), values: json.as_str(), addresses: &addresses };
         Ok(self.vault.seal(&place(tenant, FLOW, &id.to_string(), (0, 0)), &written)?)
     }
 

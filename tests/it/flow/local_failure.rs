@@ -101,6 +101,8 @@ async fn a_flow_whose_definition_changed_meanwhile_ends_and_its_code_goes_nowher
     assert_eq!(app.go_on(&flow, &cookie).await.status(), 400);
     assert_eq!(modal.result("fernhill").await["error"], "provider_changed");
     let popup = modal.popup("fernhill").await;
+    // What is said beside the addresses may change meanwhile, as from one release to the next.
+    app.redefine(|text| format!("# Fernhill\n{text}"));
     popup.allow(&app, "jo@acme.test").await;
     assert_eq!(modal.result("fernhill").await["status"], "completed");
 }
