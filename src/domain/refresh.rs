@@ -24,6 +24,8 @@ const SKEW: i64 = 30 * SECOND;
 const UNKNOWN_LIFETIME_DUE: i64 = DAY;
 /// Unused for so long, a credential is renewed once a day: each rotation is a risk and a load.
 const IDLE_AFTER: i64 = 30 * DAY;
+/// A refresh token is kept alive no more often than so, however short it is said to live.
+const LEAST_KEEP_ALIVE: i64 = 5 * MINUTE;
 
 /// What a provider does with a refresh token that is sent a second time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +69,8 @@ pub fn due_at(sent_at: Millis, lifetimes: Lifetimes, jitter: f64) -> Millis {
     });
     let by_use = if lifetimes.unused { by_access.max(DAY - part(HOUR, jitter)) } else { by_access };
     // Kept alive whatever the access token says: at half the time that the provider allows.
-    let kept_alive = lifetimes.idle_expiry.map_or(by_use, |idle| by_use.min(idle / 2));
+    let kept_alive =
+        lifetimes.idle_expiry.map_or(by_use, |idle| by_use.min((idle / 2).max(LEAST_KEEP_ALIVE)));
     sent_at.plus(kept_alive)
 }
 

@@ -310,6 +310,8 @@ fn what_nobody_uses_is_renewed_once_a_day_and_what_dies_unused_is_kept_alive() {
     assert!((23 * HOUR..=DAY).contains(&due_at(NOW, unused, 0.5).since(NOW)));
     let dying = Lifetimes { idle_expiry: Some(10 * HOUR), ..unused };
     assert_eq!(due_at(NOW, dying, 0.5).since(NOW), 5 * HOUR);
+    let short = Lifetimes { idle_expiry: Some(2 * MINUTE), ..unused };
+    assert_eq!(due_at(NOW, short, 0.5).since(NOW), 5 * MINUTE, "not again and again");
     let long = Lifetimes { access: Some(90 * DAY), idle_expiry: Some(30 * DAY), ..Lifetimes::default() };
     assert_eq!(due_at(NOW, long, 0.0).since(NOW), 15 * DAY);
 

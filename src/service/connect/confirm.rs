@@ -76,7 +76,8 @@ impl Hub {
             if credential.token.machine == Machine::Pending {
                 credential.token.machine = Machine::Active;
                 let issued_at = credential.issued_at;
-                credential.token.due_at = self.due_of(&credential, issued_at);
+                let told = credential.token.refresh_expires_at.map(|end| end.since(issued_at));
+                credential.token.due_at = self.due_of(&credential, issued_at, told);
                 credential.token.state_since = self.now();
                 self.announce(&tx, visit.actor.tenant, &mut credential).await?;
                 self.write(&tx, environment, &credential, guard).await?;

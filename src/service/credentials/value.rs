@@ -61,11 +61,17 @@ impl Hub {
         token.access_lifetime = lifetime;
         token.access_expires_at = lifetime.map(|lifetime| sent_at.plus(lifetime));
         token.refresh_expires_at = ends.into_iter().flatten().min().filter(|_| token.has_refresh_token);
-        credential.token.due_at = self.due_of(credential, sent_at);
+        credential.token.due_at = self.due_of(credential, sent_at, told);
     }
 
-    /// When somebody must look at the tokens that came at `sent_at`: to renew them, or to write down their end.
-    pub(in crate::service) fn due_of(&self, credential: &Credential, sent_at: Millis) -> Option<Millis> {
+    /// When somebody must look at the tokens that came at `sent_at`: to renew them, or to write down their end. `told` is
+    /// how many milliseconds the refresh token lives, where the app said so.
+    pub(in crate::service) fn due_of(
+        &self,
+        credential: &Credential,
+        sent_at: Millis,
+        told: Option<i64>,
+    ) -> Option<Millis> {
         if !credential.is_renewable() {
             return credential.looked_at_by();
         }
@@ -75,7 +81,7 @@ impl Hub {
         let lifetimes = Lifetimes {
             access: credential.token.access_lifetime,
             early: policy(|policy| policy.early),
-            idle_expiry: policy(|policy| policy.idle_expiry),
+            idle_expiry: policy(|policy| policy.idle_expiry).into_iter().chain(told).min(),
             unused: credential.is_idle(self.now()),
         };
         Some(due_at(sent_at, lifetimes, self.jitter()))
