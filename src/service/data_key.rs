@@ -76,19 +76,27 @@ impl Holder {
 }
 
 impl Hub {
-    /// Counts sealings before they happen, and takes over which data keys came, were replaced or went.
+    /// Takes over which data keys came, were replaced or went, and counts sealings before they happen.
     ///
     /// # Errors
-    /// [`Error::Store`], and [`super::Code::KeyUnavailable`] where none of the master keys opens one.
+    /// [`Error::Store`], and, once, [`super::Code::KeyUnavailable`] where none of the master keys opens one.
     pub async fn review_keys(&self) -> Result<(), Error> {
-        self.count_sealings().await?;
+        let learnt = self.learn_keys().await;
+        self.count_sealings().await.and(learnt)
+    }
+
+    async fn learn_keys(&self) -> Result<(), Error> {
         let stamp = store::data_key::stamp(&self.store).await?;
         let read = *self.keys_read.lock().unwrap_or_else(PoisonError::into_inner);
-        if read != Some(stamp) {
-            self.load_keys().await?;
+        if read == Some(stamp) {
+            return Ok(());
+        }
+        let loaded = self.load_keys().await;
+        // What does not open now does not in a second either, and the log has told of it.
+        if !matches!(loaded, Err(Error::Store(_))) {
             *self.keys_read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
         }
-        Ok(())
+        loaded
     }
 
     /// Counts a block of sealings for each data key whose last one runs out.
