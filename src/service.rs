@@ -48,7 +48,7 @@ pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -67,6 +67,7 @@ use crate::clock::Clock;
 use crate::config::AuditMode;
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
+use crate::domain::data_key::KeyOwner;
 use crate::domain::refresh::Times;
 use crate::domain::workspace::{Environment, Tenant};
 use crate::egress::Egress;
@@ -119,6 +120,8 @@ pub struct Hub {
     egress: Arc<Egress>,
     providers: ArcSwap<Registry>,
     clock: Arc<dyn Clock>,
+    /// The uptime of the clock when this run began.
+    begun: Duration,
     random: Arc<dyn Random>,
     ids: Ids,
     public_url: Url,
@@ -132,6 +135,8 @@ pub struct Hub {
     keys: keys::KeyCache,
     /// The data keys as they were when they were read last.
     keys_read: Mutex<Option<store::data_key::Stamp>>,
+    /// Whose values that don't open are left alone, and until when.
+    shut_until: Mutex<HashMap<KeyOwner, Millis>>,
     environments: Recent<EnvironmentId, (Environment, Tenant)>,
     connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
@@ -169,6 +174,7 @@ impl Hub {
             vault: parts.vault,
             egress: parts.egress,
             providers: ArcSwap::from_pointee(parts.providers),
+            begun: parts.clock.uptime(),
             clock: parts.clock,
             random: parts.random,
             public_url: parts.public_url,
@@ -181,6 +187,7 @@ impl Hub {
             visit_limits: connect::VisitLimits::default(),
             keys: keys::KeyCache::new(),
             keys_read: Mutex::default(),
+            shut_until: Mutex::default(),
             environments: Recent::default(),
             connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),

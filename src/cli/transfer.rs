@@ -88,6 +88,7 @@ pub(super) async fn export(config: &Config, asked: &Export) -> Result<(), CliErr
     ))?;
     for (count, what) in [
         (done.ended, "others have ended, were never confirmed or need what is gone, and are not in it"),
+        (done.later, "credentials were made meanwhile and are not in it"),
         (done.shut, "others can't be opened here and are not in it; the log says which"),
         (
             done.unsettled,

@@ -66,18 +66,24 @@ impl Hub {
     /// Opens the data keys that are not open yet, and forgets those that were destroyed.
     ///
     /// # Errors
-    /// [`Error::Store`], and [`super::Code::KeyUnavailable`] where none of the master keys opens one.
+    /// [`Error::Store`], and [`super::Code::KeyUnavailable`] where none of the master keys opens one; the others are open
+    /// then.
     pub async fn load_keys(&self) -> Result<(), Error> {
         let keys = store::data_key::all(&self.store).await?;
-        keys.iter().try_for_each(|key| self.open_key(key))?;
+        let opened = self.open_keys(&keys);
         self.vault.forget_retired(&keys.iter().map(|key| key.id).collect());
-        Ok(())
+        opened
     }
 
     /// The same for an environment alone, which another replica may have made since.
     pub(super) async fn load_keys_of(&self, environment: EnvironmentId) -> Result<(), Error> {
         let keys = store::data_key::of_owner(&self.store, KeyOwner::Environment(environment)).await?;
-        keys.iter().try_for_each(|key| self.open_key(key))
+        self.open_keys(&keys)
+    }
+
+    /// Opens all that can be opened; the first failure.
+    fn open_keys(&self, keys: &[WrappedKey]) -> Result<(), Error> {
+        keys.iter().map(|key| self.open_key(key)).fold(Ok(()), Result::and)
     }
 
     pub(super) fn open_key(&self, key: &WrappedKey) -> Result<(), Error> {

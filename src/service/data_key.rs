@@ -17,7 +17,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
 use super::steps::Steps;
-use super::{Error, Hub};
+use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
 use crate::domain::data_key::{BLOCK, KeyOwner, KeyPurpose, KeyUse, RecordKeys, SETTLED_AFTER, WrappedKey};
@@ -26,6 +26,16 @@ use crate::store;
 
 /// Hubs look each second which data keys there are; after so long all that are at work know a new one.
 const KNOWN_AFTER: Duration = Duration::from_secs(3);
+/// A hub that began less than this ago replaces no worn keys: during an upgrade others may not know yet how to learn them.
+const SETTLES_IN: Duration = Duration::from_hours(1);
+/// Worn keys that one hub replaces at once.
+const MOST_AT_ONCE: usize = 50;
+/// Values that don't open are tried again after so many milliseconds.
+const SHUT_FOR: i64 = 3_600_000;
+
+/// What is said where a new data key would be wrapped by another master key than the one before.
+const OTHER_MASTER_KEY: &str = "The data key is wrapped by another master key than the present one: restart every \
+    replica with the present one, run `vouchsafe master-key rewrap`, then replace the data key.";
 
 /// Why a data key is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,19 +86,27 @@ impl Holder {
 }
 
 impl Hub {
-    /// Counts sealings before they happen, and takes over which data keys came, were replaced or went.
+    /// Takes over which data keys came, were replaced or went, and counts sealings before they happen.
     ///
     /// # Errors
-    /// [`Error::Store`], and [`super::Code::KeyUnavailable`] where none of the master keys opens one.
+    /// [`Error::Store`], and, once, [`Code::KeyUnavailable`] where none of the master keys opens one.
     pub async fn review_keys(&self) -> Result<(), Error> {
-        self.count_sealings().await?;
+        let learnt = self.learn_keys().await;
+        self.count_sealings().await.and(learnt)
+    }
+
+    async fn learn_keys(&self) -> Result<(), Error> {
         let stamp = store::data_key::stamp(&self.store).await?;
         let read = *self.keys_read.lock().unwrap_or_else(PoisonError::into_inner);
-        if read != Some(stamp) {
-            self.load_keys().await?;
+        if read == Some(stamp) {
+            return Ok(());
+        }
+        let loaded = self.load_keys().await;
+        // What does not open now does not in a second either, and the log has told of it.
+        if !matches!(loaded, Err(Error::Store(_))) {
             *self.keys_read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
         }
-        Ok(())
+        loaded
     }
 
     /// Counts a block of sealings for each data key whose last one runs out.
@@ -109,7 +127,7 @@ impl Hub {
     /// Makes a data key that is to take the place of that of the actor's environment. It seals nothing yet.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::Store`], and [`Code::KeyUnavailable`] where the master key is being replaced.
     pub async fn begin_key_rotation(&self, actor: &Actor, why: Occasion) -> Result<Replacement, Error> {
         let begun = self.make_next_key(&actor.author, Holder::of(actor), why).await?;
         begun.ok_or(Error::internal("a data key that was asked for was not made"))
@@ -155,19 +173,24 @@ impl Hub {
         }
         let uses = store::data_key::uses(&self.store).await?;
         let mut steps = Steps::default();
+        let settled_in = self.clock.uptime().saturating_sub(self.begun) >= SETTLES_IN;
+        let mut replaceable = if settled_in { MOST_AT_ONCE } else { 0 };
         for (owner, keys) in owned {
             if !self.closing.is_cancelled() {
-                steps.pass(self.go_on_replacing(owner, &RecordKeys::of(keys), &uses).await)?;
+                let keys = RecordKeys::of(keys);
+                steps.pass(self.go_on_replacing(owner, &keys, &uses, &mut replaceable).await)?;
             }
         }
         steps.end()
     }
 
+    /// Of `replaceable` worn keys it takes one where it replaces one.
     async fn go_on_replacing(
         &self,
         owner: KeyOwner,
         keys: &RecordKeys,
         uses: &HashMap<DataKeyId, KeyUse>,
+        replaceable: &mut usize,
     ) -> Result<(), Error> {
         let now = self.now();
         let use_of = |key: &WrappedKey| uses.get(&key.id).copied().unwrap_or_default();
@@ -176,11 +199,14 @@ impl Hub {
         if let Some(next) = keys.next() {
             return if settled(next.created_at) { self.switch_key(owner).await } else { Ok(()) };
         }
-        let worn = use_of(current).is_worn(current.created_at, now);
+        let worn =
+            *replaceable > 0 && use_of(current).is_worn(current.created_at, now) && self.wraps_alike(current);
         // Before, a hub that stood still may yet write what it sealed.
+        let left_alone = self.is_left_alone(owner, now);
         let unfinished = keys
             .retired()
             .filter(|key| use_of(key).emptied_at.is_none() && key.retired_at.is_some_and(settled))
+            .filter(|_| !left_alone)
             .map(|key| key.id);
         let unfinished: Vec<_> = unfinished.collect();
         let over: Vec<_> = keys.retired().filter(|key| use_of(key).is_over(now)).map(|key| key.id).collect();
@@ -189,17 +215,42 @@ impl Hub {
         }
         let Some(holder) = self.holder(owner).await? else { return Ok(()) };
         if worn {
+            *replaceable -= 1;
             self.make_next_key(&Author::Hub, holder, Occasion::Worn).await?;
         }
-        if !unfinished.is_empty() && !self.reseal(holder, |_| ()).await?.left {
-            let tx = self.store.begin_record().await?;
-            store::data_key::note_emptied(&tx, &unfinished, Some(self.now())).await?;
-            tx.commit().await?;
+        if !unfinished.is_empty() {
+            self.finish_replacing(holder, &unfinished).await?;
         }
         if !over.is_empty() {
             self.destroy_keys(holder, current.id, &over).await?;
         }
         Ok(())
+    }
+
+    /// Seals anew what is left of `unfinished`. Where nothing of it opens, that is tried again later.
+    async fn finish_replacing(&self, holder: Holder, unfinished: &[DataKeyId]) -> Result<(), Error> {
+        let done = self.reseal(holder, |_| ()).await?;
+        if !done.left {
+            let tx = self.store.begin_record().await?;
+            store::data_key::note_emptied(&tx, unfinished, Some(self.now())).await?;
+            tx.commit().await?;
+        } else if done.shut > 0 && done.values == 0 {
+            let until = self.now().plus(SHUT_FOR);
+            self.shut_until.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.owner, until);
+        }
+        Ok(())
+    }
+
+    fn is_left_alone(&self, owner: KeyOwner, now: Millis) -> bool {
+        let mut shut_until = self.shut_until.lock().unwrap_or_else(PoisonError::into_inner);
+        shut_until.retain(|_, until| *until > now);
+        shut_until.contains_key(&owner)
+    }
+
+    /// Whether a key in the place of `current` would be wrapped by the same master key. While that is being replaced, a
+    /// hub that was not restarted lacks the new one.
+    fn wraps_alike(&self, current: &WrappedKey) -> bool {
+        current.master_key == self.vault.master_key()
     }
 
     /// None where the owner is gone.
@@ -226,7 +277,8 @@ impl Hub {
         let tx = self.store.begin().await?;
         let keys = RecordKeys::of(store::data_key::lock(&tx, holder.owner).await?);
         let current = keys.current().ok_or(Error::internal("no data key to replace"))?;
-        if let Some(next) = keys.next() {
+        // One that was made before a compromise may be known as well.
+        if let Some(next) = keys.next().filter(|_| why != Occasion::Compromise) {
             return Ok(Some(Replacement { key: next.id, goes_on: true }));
         }
         let uses = store::data_key::uses(&tx).await?;
@@ -237,6 +289,9 @@ impl Hub {
         // Another hub may have been quicker.
         if why == Occasion::Worn && !use_of(current).is_worn(current.created_at, now) {
             return Ok(None);
+        }
+        if !self.wraps_alike(current) {
+            return Err(Error::refused(Code::KeyUnavailable, OTHER_MASTER_KEY));
         }
         let id = DataKeyId::new(self.ids.next());
         let next = self.vault.make_key(id, holder.owner, KeyPurpose::Records, keys.moment(now))?;

@@ -11,8 +11,8 @@ use std::io;
 
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::json::Need;
+use vouchsafe_entity::millis::Millis;
 use zeroize::Zeroizing;
 
 use super::audit::Target;
@@ -28,6 +28,8 @@ use line::{Header, Written, WrittenConnector, WrittenCredential, WrittenSecret};
 
 /// Rows that are read together.
 const PAGE: u64 = 200;
+/// Room for the longest line in bytes: a buffer that grows leaves copies of secrets behind.
+const LONGEST_LINE: usize = 1024 * 1024;
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,8 @@ pub struct Exported {
     /// Secrets and credentials that have ended or were never confirmed, and integrations whose connectors are all
     /// gone: left out.
     pub ended: usize,
+    /// Credentials made after the export began, perhaps for users that it lacks: left out.
+    pub later: usize,
     /// What could not be opened: left out.
     pub shut: usize,
     /// Credentials whose newest token may lie in a journal instead.
@@ -89,15 +93,16 @@ impl Hub {
     ) -> Result<Exported, ExportError> {
         self.permit(actor, Action::ManageWorkspace).await?;
         let environment = self.get_environment(actor).await?;
-        let mut export = Exporting { hub: self, actor, write, done: Exported::default() };
+        let content = Zeroizing::new(Vec::with_capacity(LONGEST_LINE));
+        let mut export = Exporting { hub: self, actor, write, content, done: Exported::default() };
         // A later credential might be of a user or connector that was not there yet when those were written.
-        let before = CredentialId::new(self.ids.next());
+        let began = self.now();
         export.line(&Header::new(&environment.workspace_name, &environment.name, self.now()))?;
         export.secrets().await?;
         export.connectors().await?;
         export.integrations().await?;
         export.users().await?;
-        export.credentials(before).await?;
+        export.credentials(began).await?;
         Ok(export.done)
     }
 
@@ -117,13 +122,17 @@ struct Exporting<'a, W> {
     hub: &'a Hub,
     actor: &'a Actor,
     write: W,
+    /// The line that is being written.
+    content: Zeroizing<Vec<u8>>,
     done: Exported,
 }
 
 impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
     fn line(&mut self, line: &impl Serialize) -> Result<(), ExportError> {
-        let encoded = serde_json::to_vec(line).map_err(|_| Error::internal("a line could not be encoded"))?;
-        (self.write)(&Zeroizing::new(encoded))?;
+        self.content.clear();
+        serde_json::to_writer(&mut *self.content, line)
+            .map_err(|_| Error::internal("a line could not be encoded"))?;
+        (self.write)(&self.content)?;
         Ok((self.write)(b"\n")?)
     }
 
@@ -217,16 +226,20 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         }
     }
 
-    /// Those made before `before`, newest first.
-    async fn credentials(&mut self, before: CredentialId) -> Result<(), ExportError> {
+    /// Those made until `began`, by the highest id first. An id says nothing of that: those of another hub were taken over.
+    async fn credentials(&mut self, began: Millis) -> Result<(), ExportError> {
         let (store, environment) = (&self.hub.store, self.actor.environment());
         let (all, now) = (CredentialFilter::default(), self.hub.now());
-        let mut page = PageRequest { limit: PAGE, after: Some(before.to_string()) };
+        let mut page = PageRequest { limit: PAGE, after: None };
         loop {
             let found = store::credential::list(store, environment, &all, now, &page).await?;
             page.after = found.next_key();
             for credential in &found.items {
-                self.credential(credential)?;
+                if credential.created_at > began {
+                    self.done.later += 1;
+                } else {
+                    self.credential(credential)?;
+                }
             }
             if page.after.is_none() {
                 return Ok(());

@@ -95,25 +95,27 @@ pub async fn of_owner(db: &impl Reads, owner: KeyOwner) -> Result<Vec<WrappedKey
     rows.into_iter().map(wrapped).collect()
 }
 
-/// What is another whenever a data key came, was replaced or went.
+/// What is another whenever a data key came, was replaced or went, or the last one left an earlier master key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     keys: i64,
     retired: i64,
     newest: i64,
+    masters: i64,
 }
 
 /// The stamp of all data keys; cheaper than they are.
 pub async fn stamp(db: &impl Reads) -> Result<Stamp, StoreError> {
     const SQL: &str = "SELECT COUNT(*) AS keys, COUNT(retired_at) AS retired, \
-        COALESCE(MAX(created_at), 0) AS newest FROM data_key";
+        COALESCE(MAX(created_at), 0) AS newest, COUNT(DISTINCT master_key) AS masters FROM data_key";
     let connection = db.connection();
     let row = connection.query_one_raw(statement(connection, SQL, [])).await?;
-    let Some(row) = row else { return Ok(Stamp { keys: 0, retired: 0, newest: 0 }) };
+    let Some(row) = row else { return Ok(Stamp { keys: 0, retired: 0, newest: 0, masters: 0 }) };
     Ok(Stamp {
         keys: row.try_get("", "keys")?,
         retired: row.try_get("", "retired")?,
         newest: row.try_get("", "newest")?,
+        masters: row.try_get("", "masters")?,
     })
 }
 

@@ -113,14 +113,17 @@ impl Keyring {
         });
         self.0.rcu(|keys| {
             let mut keys = Keys::clone(keys);
-            keys.put((wrapped.owner, wrapped.purpose), &key);
+            // What was read before it was replaced may come late.
+            if !keys.by_id.get(&key.id).is_some_and(|known| known.retired && !key.retired) {
+                keys.put((wrapped.owner, wrapped.purpose), &key);
+            }
             keys
         });
     }
 
-    /// Whether the key is open, and known to seal or only to open as it does.
+    /// Whether the key is open, and known to be replaced if it was. None that was replaced ever seals again.
     pub(super) fn has(&self, wrapped: &WrappedKey) -> bool {
-        self.by_id(wrapped.id).is_ok_and(|known| known.retired == wrapped.retired_at.is_some())
+        self.by_id(wrapped.id).is_ok_and(|known| known.retired || wrapped.retired_at.is_none())
     }
 
     /// Forgets keys that only open, except `kept`.
@@ -164,7 +167,33 @@ impl Keyring {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+    use vouchsafe_entity::sealed::Sealed;
+
     use super::*;
+
+    #[test]
+    fn a_key_that_was_replaced_never_seals_again() {
+        let ring = Keyring::default();
+        let key = |retired_at| WrappedKey {
+            id: DataKeyId::new(Uuid::from_u128(1)),
+            owner: KeyOwner::Hub,
+            purpose: KeyPurpose::Requests,
+            master_key: String::new(),
+            wrapped: Sealed::new(Vec::new()),
+            created_at: Millis(1),
+            retired_at,
+        };
+        let seals = || ring.current(KeyOwner::Hub, KeyPurpose::Requests).is_ok();
+        let (before, after) = (key(None), key(Some(Millis(2))));
+        ring.add(&before, Zeroizing::new([0; 32]));
+        assert!(seals() && ring.has(&before) && !ring.has(&after));
+        ring.add(&after, Zeroizing::new([0; 32]));
+        assert!(!seals() && ring.has(&after));
+        assert!(ring.has(&before), "what was read late brings nothing new");
+        ring.add(&before, Zeroizing::new([0; 32]));
+        assert!(!seals());
+    }
 
     #[test]
     fn sealings_are_counted_by_blocks_and_end_at_the_limit() {

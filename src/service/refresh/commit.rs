@@ -17,13 +17,15 @@ use crate::oauth::{TokenAnswer, TokenError};
 use crate::provider::{self, Definition, RevokeScope};
 use crate::service::audit::Target;
 use crate::service::material::{CURRENT, Material, PREVIOUS, place};
-use crate::service::{Error, Hub};
+use crate::service::{Code, Error, Hub};
 use crate::store::credential::Guard;
 use crate::store::refresh::Orphan;
 use crate::store::{self, StoreError, Tx};
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The data keys are read so often for a row that does not open: another hub may have made one since.
+const KEYS_READ: u8 = 3;
 const ORPHAN: (&str, &str) = ("orphan_token", "sealed");
 
 impl Hub {
@@ -37,6 +39,7 @@ impl Hub {
         answer: &TokenAnswer,
     ) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
+        let mut keys_read = 0;
         loop {
             failpoint!("refresh::before_commit");
             match self.try_landing(tenant, spent, definition, answer).await {
@@ -46,11 +49,17 @@ impl Hub {
                         error = &error as &dyn std::error::Error,
                         "new tokens could not be written yet"
                     );
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                Err(error) if error.code() == Some(Code::KeyUnavailable) && keys_read < KEYS_READ => {
+                    let read = self.load_keys_of(tenant.environment).await;
+                    if !matches!(read, Err(Error::Store(StoreError::Database(_)))) {
+                        keys_read += 1;
+                    }
                 }
                 landed => break landed?,
             }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
         failpoint!("refresh::after_commit");
         self.journal_done(spent.number);

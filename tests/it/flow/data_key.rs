@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use serde_json::json;
 use vouchsafe::demo::fake::VALID_KEY;
-use vouchsafe::domain::data_key::{KeyOwner, RecordKeys};
+use vouchsafe::domain::data_key::{KeyOwner, RecordKeys, WrappedKey};
+use vouchsafe::service::Code;
+use vouchsafe::service::data_key::Occasion;
 use vouchsafe::store::{self, sealed};
-use vouchsafe_entity::id::DataKeyId;
+use vouchsafe_entity::id::{DataKeyId, EnvironmentId};
 use vouchsafe_entity::sealed::Sealed;
 
 use crate::support::app::TestApp;
@@ -20,7 +22,7 @@ impl TestApp {
         RecordKeys::of(store::data_key::of_owner(&self.parts().await.store, owner).await.unwrap())
     }
 
-    async fn environment(&self) -> vouchsafe_entity::id::EnvironmentId {
+    async fn environment(&self) -> EnvironmentId {
         self.hub.operator_in("default", "production").await.unwrap().tenant.environment
     }
 
@@ -95,6 +97,35 @@ async fn an_old_data_key_is_replaced_and_destroyed_a_month_after_its_last_value_
     }
 }
 
+/// A hub that lacks the master key of one data key learns the others all the same, and tells it once.
+#[tokio::test]
+async fn a_data_key_that_does_not_open_keeps_no_other_from_being_known() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    app.hub.review_keys().await.unwrap();
+    let old = app.record_keys().await.current().unwrap().clone();
+    let lost = WrappedKey {
+        id: DataKeyId::new(uuid::Uuid::from_u128(1)),
+        owner: KeyOwner::Environment(EnvironmentId::new(uuid::Uuid::from_u128(1))),
+        master_key: "0123456789abcdef".to_owned(),
+        ..old.clone()
+    };
+    let other = app.another_hub(|_| ()).await;
+    let actor = other.operator_in("default", "production").await.unwrap();
+    let next = other.begin_key_rotation(&actor, Occasion::Asked).await.unwrap().key;
+    let store = app.parts().await.store;
+    let tx = store.begin().await.unwrap();
+    store::data_key::insert(&tx, &lost).await.unwrap();
+    store::data_key::retire(&tx, &[old.id], app.hub.now()).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let refused = app.hub.review_keys().await.err().unwrap();
+    assert_eq!(refused.code(), Some(Code::KeyUnavailable));
+    app.hub.review_keys().await.unwrap();
+    app.credential("u").await;
+    assert!(app.named().await.contains(&next), "it is sealed under the key that was learnt");
+}
+
 /// What a worn data key has done stands in the database, counted by all hubs together.
 #[tokio::test]
 async fn a_data_key_that_has_sealed_much_is_replaced_and_one_at_its_limit_seals_no_more() {
@@ -113,6 +144,9 @@ async fn a_data_key_that_has_sealed_much_is_replaced_and_one_at_its_limit_seals_
     store::data_key::count(&tx, &[key], 3_865_470_566).await.unwrap();
     tx.commit().await.unwrap();
     app.hub.replace_keys().await.unwrap();
+    assert!(app.record_keys().await.next().is_none(), "others may be older hubs yet");
+    app.clock.advance(TimeDelta::hours(1));
+    app.hub.replace_keys().await.unwrap();
     assert!(app.record_keys().await.next().is_some());
     // A hub that begins to seal now counts, and finds that it may not.
     let late = std::sync::Arc::new(vouchsafe::service::Hub::new(app.parts().await));
@@ -126,5 +160,5 @@ async fn a_data_key_that_has_sealed_much_is_replaced_and_one_at_its_limit_seals_
     late.create_webhook_endpoint(&actor, hook(1)).await.unwrap();
     late.review_keys().await.unwrap();
     let refused = late.create_webhook_endpoint(&actor, hook(2)).await.err().unwrap();
-    assert_eq!(refused.code().map(vouchsafe::service::Code::as_str), Some("key_unavailable"));
+    assert_eq!(refused.code(), Some(Code::KeyUnavailable));
 }
