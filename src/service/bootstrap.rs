@@ -70,7 +70,7 @@ impl Hub {
     /// then.
     pub async fn load_keys(&self) -> Result<(), Error> {
         let keys = store::data_key::all(&self.store).await?;
-        let opened = self.open_keys(&keys);
+        let opened = self.install_keys(&keys);
         self.vault.forget_retired(&keys.iter().map(|key| key.id).collect());
         opened
     }
@@ -78,11 +78,11 @@ impl Hub {
     /// The same for an environment alone, which another replica may have made since.
     pub(super) async fn load_keys_of(&self, environment: EnvironmentId) -> Result<(), Error> {
         let keys = store::data_key::of_owner(&self.store, KeyOwner::Environment(environment)).await?;
-        self.open_keys(&keys)
+        self.install_keys(&keys)
     }
 
     /// Opens all that can be opened; the first failure.
-    fn open_keys(&self, keys: &[WrappedKey]) -> Result<(), Error> {
+    fn install_keys(&self, keys: &[WrappedKey]) -> Result<(), Error> {
         keys.iter().map(|key| self.open_key(key)).fold(Ok(()), Result::and)
     }
 
