@@ -90,8 +90,8 @@ impl Replica {
         let before = self.hub.err().matches(SET).count();
         self.hub.signal("USR1");
         eventually("the settings in force", async || {
-            let now = self.hub.err().matches(SET).count();
-            if now > before { Ok(()) } else { Err(now) }
+            let log = self.hub.err();
+            if log.matches(SET).count() > before { Ok(()) } else { Err(log) }
         })
         .await;
     }
