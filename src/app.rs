@@ -251,15 +251,17 @@ pub async fn check_master_key(config: &Config) -> Result<CheckedKey, BuildError>
 /// # Errors
 /// [`BuildError`].
 pub async fn adopt(config: &Config, ask: bool) -> Result<Adopted, BuildError> {
-    let app = offline(config).await?;
-    let random: &dyn Random = &SystemRandom;
-    let home = home::home(config, &app.hub, (!ask).then_some(random)).await?;
-    if ask {
-        let difference = app.hub.difference(&home).await.map_err(BuildError::Bootstrap)?;
-        return Ok(difference.map_or(Adopted::Already, Adopted::NotYet));
-    }
-    let suspect = app.hub.adopt(home.clone()).await.map_err(BuildError::Bootstrap)?;
-    Ok(Adopted::Now { public_url: home.public_url, suspect })
+    offline(config, async |hub| {
+        let random: &dyn Random = &SystemRandom;
+        let home = home::home(config, hub, (!ask).then_some(random)).await?;
+        if ask {
+            let difference = hub.difference(&home).await.map_err(BuildError::Bootstrap)?;
+            return Ok(difference.map_or(Adopted::Already, Adopted::NotYet));
+        }
+        let suspect = hub.adopt(home.clone()).await.map_err(BuildError::Bootstrap)?;
+        Ok(Adopted::Now { public_url: home.public_url, suspect })
+    })
+    .await
 }
 
 /// Whose a database is.
@@ -290,12 +292,21 @@ async fn compare_clocks(hub: &Hub) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// A hub without listener and loops, for commands that work on the database directly.
+/// Does `work` on a hub without listener and loops, as commands do, and closes the database after it, so that SQLite
+/// leaves one file behind.
 ///
 /// # Errors
-/// [`BuildError`].
-pub async fn offline(config: &Config) -> Result<App, BuildError> {
-    App::build(config, Deps::default(), config.server.listen, None).await
+/// [`BuildError`], and those of `work`.
+pub async fn offline<T, E: From<BuildError>>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Hub) -> Result<T, E>,
+) -> Result<T, E> {
+    let hub = App::build(config, Deps::default(), config.server.listen, None).await?.hub;
+    let done = work(&hub).await;
+    let closed = hub.close_store().await.map_err(BuildError::Bootstrap);
+    let done = done?;
+    closed?;
+    Ok(done)
 }
 
 fn make_data_dir(path: &Path) -> Result<(), BuildError> {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::backup::{BackupError, place};
 use super::keys::{Unread, read_private};
-use super::{App, BuildError, offline};
+use super::{BuildError, offline};
 use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::random::{Random, SystemRandom};
@@ -132,14 +132,16 @@ pub async fn export(
     let given = key.map(read_key).transpose()?;
     let made = given.is_none();
     let key = given.unwrap_or_else(|| ExportKey::random(random.as_ref()));
-    let (app, actor) = set_up(config, named).await?;
     let path = std::path::absolute(to).map_err(|source| TransferError::Place(place::unusable(to, source)))?;
-    let file = place::reserve(&path).map_err(TransferError::Place)?;
-    let filled = fill(&app.hub, &actor, file, &path, &key, random).await;
-    if filled.is_err() {
-        place::give_up(&path);
-    }
-    let (exported, bytes) = filled?;
+    let (exported, bytes) = in_environment(config, named, async |hub, actor| {
+        let file = place::reserve(&path).map_err(TransferError::Place)?;
+        let filled = fill(hub, actor, file, &path, &key, random).await;
+        if filled.is_err() {
+            place::give_up(&path);
+        }
+        filled
+    })
+    .await?;
     let fingerprint = key.fingerprint().to_owned();
     Ok(Written { path, bytes, exported, key: made.then(|| key.to_text()), fingerprint })
 }
@@ -174,12 +176,14 @@ pub async fn import(
     dry: bool,
 ) -> Result<Imported, TransferError> {
     let lines = lines_of(source)?;
-    let (app, actor) = set_up(config, named).await?;
-    let imported = app.hub.import_environment(&actor, lines, dry).await;
-    imported.map_err(|error| match error {
-        ImportError::Read(error) => unreadable(source.path(), error),
-        error => TransferError::Import(error),
+    in_environment(config, named, async |hub, actor| {
+        let imported = hub.import_environment(actor, lines, dry).await;
+        imported.map_err(|error| match error {
+            ImportError::Read(error) => unreadable(source.path(), error),
+            error => TransferError::Import(error),
+        })
     })
+    .await
 }
 
 impl<'a> Source<'a> {
@@ -215,18 +219,23 @@ fn read_key(path: &Path) -> Result<ExportKey, TransferError> {
     Ok(ExportKey::parse(&text)?)
 }
 
-async fn set_up(config: &Config, named: Named<'_>) -> Result<(App, Actor), TransferError> {
+async fn in_environment<T>(
+    config: &Config,
+    Named { workspace, environment }: Named<'_>,
+    work: impl AsyncFnOnce(&Hub, &Actor) -> Result<T, TransferError>,
+) -> Result<T, TransferError> {
     if config.database.url.is_absent_file() {
         return Err(TransferError::NoDatabase);
     }
-    let app = offline(config).await?;
-    let Named { workspace, environment } = named;
-    let actor = app.hub.operator_in(workspace, environment).await.map_err(|error| match error {
-        service::Error::NotFound => TransferError::NoEnvironment {
-            workspace: workspace.to_owned(),
-            environment: environment.to_owned(),
-        },
-        error => TransferError::Hub(error),
-    })?;
-    Ok((app, actor))
+    offline(config, async |hub| {
+        let actor = hub.operator_in(workspace, environment).await.map_err(|error| match error {
+            service::Error::NotFound => TransferError::NoEnvironment {
+                workspace: workspace.to_owned(),
+                environment: environment.to_owned(),
+            },
+            error => TransferError::Hub(error),
+        })?;
+        work(hub, &actor).await
+    })
+    .await
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::app;
 use crate::config::Config;
+use crate::service::Hub;
 
 use super::commands::{failed, no_database};
 use super::{CliError, say};
@@ -15,7 +16,10 @@ pub(super) async fn verify(config: &Config, heads: &[PathBuf]) -> Result<(), Cli
     if config.database.url.is_absent_file() {
         return Err(no_database());
     }
-    let hub = app::offline(config).await?.hub;
+    app::offline(config, async |hub| verify_in(hub, config, heads).await).await
+}
+
+async fn verify_in(hub: &Hub, config: &Config, heads: &[PathBuf]) -> Result<(), CliError> {
     let own = [app::heads_file(config)];
     let files = if heads.is_empty() { own.as_slice() } else { heads };
     let (mut outside, mut missing) = (0, None);

@@ -1,13 +1,13 @@
 //! Commands on the database: its schema and adoption, keys, members, workspaces, environments; and the check of a
 //! configuration.
 
-use crate::app::{self, Adopted, App, CheckedKey};
+use crate::app::{self, Adopted, CheckedKey, offline};
 use crate::config::Config;
 use crate::domain::page::PageRequest;
 use crate::http::render::Renderer;
 use crate::random::SystemRandom;
 use crate::service::keys::NewApiKey;
-use crate::service::{Error, bootstrap::DEFAULT_WORKSPACE};
+use crate::service::{Error, Hub, bootstrap::DEFAULT_WORKSPACE};
 use crate::vault::MasterKey;
 use vouchsafe_entity::id::ApiKeyId;
 
@@ -67,7 +67,7 @@ pub(super) async fn rewrap(config: &Config) -> Result<(), CliError> {
     if config.database.url.is_absent_file() {
         return Err(no_database());
     }
-    let done = hub(config).await?.hub.rewrap_keys().await.map_err(failed)?;
+    let done = offline(config, async |hub| hub.rewrap_keys().await.map_err(failed)).await?;
     say(format!(
         "{} data keys were wrapped anew by the master key {}, {} were already; no other master key is needed now",
         done.anew, done.master_key, done.already
@@ -76,10 +76,6 @@ pub(super) async fn rewrap(config: &Config) -> Result<(), CliError> {
 
 pub(super) fn no_database() -> CliError {
     CliError::Said("there is no database here yet; `vouchsafe serve` makes one".to_owned())
-}
-
-pub(super) async fn hub(config: &Config) -> Result<App, CliError> {
-    Ok(app::offline(config).await?)
 }
 
 /// A refusal in words, where `missing` says what is not there.
@@ -114,37 +110,40 @@ pub(super) fn failed(error: Error) -> CliError {
 }
 
 pub(super) async fn keys(config: &Config, command: Keys) -> Result<(), CliError> {
-    let app = hub(config).await?;
+    offline(config, async |hub| on_keys(hub, command).await).await
+}
+
+async fn on_keys(hub: &Hub, command: Keys) -> Result<(), CliError> {
     match command {
-        Keys::Create(new) => create_key(&app, new).await,
+        Keys::Create(new) => create_key(hub, new).await,
         Keys::List { environment, workspace } => {
             let all = environment.is_none();
             let names = match environment {
                 Some(name) => vec![name],
-                None => environment_names(&app, &workspace).await?,
+                None => environment_names(hub, &workspace).await?,
             };
             for name in names {
-                list_keys(&app, &workspace, &name, all).await?;
+                list_keys(hub, &workspace, &name, all).await?;
             }
             Ok(())
         }
         Keys::Revoke { id } => {
             let missing = format!("there is no key {id}");
             let id: ApiKeyId = id.parse().map_err(|_| CliError::Said(missing.clone()))?;
-            app.hub.revoke_api_key_anywhere(id).await.map_err(|error| said(error, &missing))?;
+            hub.revoke_api_key_anywhere(id).await.map_err(|error| said(error, &missing))?;
             say(format!("{id} is revoked"))
         }
     }
 }
 
 /// One line a key; with `named` each says its environment.
-async fn list_keys(app: &App, workspace: &str, environment: &str, named: bool) -> Result<(), CliError> {
+async fn list_keys(hub: &Hub, workspace: &str, environment: &str, named: bool) -> Result<(), CliError> {
     let missing = format!("there is no environment {environment} in the workspace {workspace}");
-    let actor = app.hub.operator_in(workspace, environment).await.map_err(|error| said(error, &missing))?;
+    let actor = hub.operator_in(workspace, environment).await.map_err(|error| said(error, &missing))?;
     let place = if named { format!("{environment}  ") } else { String::new() };
     let mut page = PageRequest { limit: 200, after: None };
     loop {
-        let keys = app.hub.list_api_keys(&actor, &page).await.map_err(|error| said(error, &missing))?;
+        let keys = hub.list_api_keys(&actor, &page).await.map_err(|error| said(error, &missing))?;
         page.after = keys.next_key();
         for key in keys.items {
             let end = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
@@ -161,17 +160,17 @@ async fn list_keys(app: &App, workspace: &str, environment: &str, named: bool) -
     }
 }
 
-async fn environment_names(app: &App, workspace: &str) -> Result<Vec<String>, CliError> {
-    let all = app.hub.list_workspaces().await.map_err(failed)?;
+async fn environment_names(hub: &Hub, workspace: &str) -> Result<Vec<String>, CliError> {
+    let all = hub.list_workspaces().await.map_err(failed)?;
     let found = all.into_iter().find(|(other, _)| other.name == workspace);
     Ok(found.ok_or_else(|| CliError::Said(format!("there is no workspace {workspace}")))?.1)
 }
 
-async fn create_key(app: &App, new: NewKey) -> Result<(), CliError> {
+async fn create_key(hub: &Hub, new: NewKey) -> Result<(), CliError> {
     let place = new.place;
     let missing =
         format!("there is no environment {} in the workspace {}", place.environment, place.workspace);
-    let actor = app.hub.operator_in(&place.workspace, &place.environment).await;
+    let actor = hub.operator_in(&place.workspace, &place.environment).await;
     let actor = actor.map_err(|error| said(error, &missing))?;
     let key = NewApiKey {
         name: new.name,
@@ -181,15 +180,15 @@ async fn create_key(app: &App, new: NewKey) -> Result<(), CliError> {
         allowed_cidrs: Vec::new(),
         rate_limit: None,
     };
-    let (_, plain) =
-        app.hub.create_api_key(&actor, None, key).await.map_err(|error| said(error, &missing))?;
+    let (_, plain) = hub.create_api_key(&actor, None, key).await.map_err(|error| said(error, &missing))?;
     say(plain.expose())
 }
 
 pub(super) async fn invite_owner(config: &Config, workspace: &str) -> Result<(), CliError> {
     let missing = format!("there is no workspace {workspace}");
-    let invited = hub(config).await?.hub.invite_owner(workspace).await;
-    let mut link = invited.map_err(|error| said(error, &missing))?;
+    let invited =
+        offline(config, async |hub| hub.invite_owner(workspace).await.map_err(|error| said(error, &missing)));
+    let mut link = invited.await?;
     // A hub on a free port says in a file which one it got.
     if config.server.public_url.is_none() && config.server.listen.port() == 0 {
         let address = std::fs::read_to_string(config.database.data_dir.join("address")).unwrap_or_default();
@@ -201,10 +200,13 @@ pub(super) async fn invite_owner(config: &Config, workspace: &str) -> Result<(),
 }
 
 pub(super) async fn workspaces(config: &Config, command: Workspaces) -> Result<(), CliError> {
-    let app = hub(config).await?;
+    offline(config, async |hub| on_workspaces(hub, command).await).await
+}
+
+async fn on_workspaces(hub: &Hub, command: Workspaces) -> Result<(), CliError> {
     match command {
         Workspaces::List => {
-            for (workspace, environments) in app.hub.list_workspaces().await.map_err(failed)? {
+            for (workspace, environments) in hub.list_workspaces().await.map_err(failed)? {
                 say(format!(
                     "{}  {}  {}  [{}]",
                     workspace.id,
@@ -216,29 +218,32 @@ pub(super) async fn workspaces(config: &Config, command: Workspaces) -> Result<(
             Ok(())
         }
         Workspaces::Create { name, state } => {
-            let made = app.hub.create_workspace(&name, state).await.map_err(failed)?;
+            let made = hub.create_workspace(&name, state).await.map_err(failed)?;
             say(made.id)
         }
         Workspaces::SetState { name, state } => {
             let missing = format!("there is no workspace {name}");
-            app.hub.set_workspace_state(&name, state).await.map_err(|error| said(error, &missing))?;
+            hub.set_workspace_state(&name, state).await.map_err(|error| said(error, &missing))?;
             say(format!("{name} is {state}"))
         }
     }
 }
 
 pub(super) async fn environments(config: &Config, command: Environments) -> Result<(), CliError> {
-    let app = hub(config).await?;
+    offline(config, async |hub| on_environments(hub, command).await).await
+}
+
+async fn on_environments(hub: &Hub, command: Environments) -> Result<(), CliError> {
     match command {
         Environments::List { workspace } => {
-            for name in environment_names(&app, &workspace).await? {
+            for name in environment_names(hub, &workspace).await? {
                 say(name)?;
             }
             Ok(())
         }
         Environments::Create { name, workspace } => {
             let missing = format!("there is no workspace {workspace}; the first one is {DEFAULT_WORKSPACE}");
-            let id = app.hub.create_environment(&workspace, &name).await;
+            let id = hub.create_environment(&workspace, &name).await;
             say(id.map_err(|error| said(error, &missing))?)
         }
     }

@@ -2,10 +2,12 @@
 
 use clap::Subcommand;
 
+use crate::app::offline;
 use crate::config::Config;
+use crate::service::Hub;
 use crate::service::data_key::{Occasion, Resealed};
 
-use super::commands::{failed, hub, no_database, said};
+use super::commands::{failed, no_database, said};
 use super::{CliError, Place, say};
 
 #[derive(Debug, Subcommand)]
@@ -27,21 +29,24 @@ pub(super) async fn rotate(config: &Config, place: &Place, revoke: bool) -> Resu
     if config.database.url.is_absent_file() {
         return Err(no_database());
     }
-    let app = hub(config).await?;
+    offline(config, async |hub| rotate_in(hub, place, revoke).await).await
+}
+
+async fn rotate_in(hub: &Hub, place: &Place, revoke: bool) -> Result<(), CliError> {
     let Place { environment, workspace } = place;
     let missing = format!("there is no environment {environment} in the workspace {workspace}");
-    let actor = app.hub.operator_in(workspace, environment).await.map_err(|error| said(error, &missing))?;
+    let actor = hub.operator_in(workspace, environment).await.map_err(|error| said(error, &missing))?;
     let why = if revoke { Occasion::Compromise } else { Occasion::Asked };
-    let begun = app.hub.begin_key_rotation(&actor, why).await.map_err(failed)?;
+    let begun = hub.begin_key_rotation(&actor, why).await.map_err(failed)?;
     say(if begun.goes_on {
         format!("{} was made before and takes over; what is left is done now", begun.key)
     } else {
         format!("{} is made and becomes known to running hubs", begun.key)
     })?;
-    app.hub.switch_data_key(&actor).await.map_err(failed)?;
+    hub.switch_data_key(&actor).await.map_err(failed)?;
     say(format!("{} seals from now on", begun.key))?;
     if revoke {
-        let revoked = app.hub.revoke_all(&actor).await.map_err(failed)?;
+        let revoked = hub.revoke_all(&actor).await.map_err(failed)?;
         say(format!(
             "{revoked} credentials are revoked, which a running hub tells their apps; replace client secrets and rotate \
              webhook secrets of {environment} yourself"
@@ -51,7 +56,7 @@ pub(super) async fn rotate(config: &Config, place: &Place, revoke: bool) -> Resu
     let told = |values: u64| {
         let _ = say(format!("{values} values are sealed anew"));
     };
-    conclude(app.hub.reseal_environment(&actor, told).await.map_err(failed)?)
+    conclude(hub.reseal_environment(&actor, told).await.map_err(failed)?)
 }
 
 fn conclude(done: Resealed) -> Result<(), CliError> {
