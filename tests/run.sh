@@ -15,6 +15,7 @@ readonly NEXTEST_VERSION=0.9.143 DENY_VERSION=0.20.2
 
 PASSED=0 FAILED=0 SKIPPED=0
 FAILURES=()
+FLAKY=()
 CLUSTER=
 AS_POSTGRES=()
 SCRATCH=$(mktemp -d)
@@ -133,6 +134,7 @@ nextest() {
   skipped=$(($(wc -l <"$TEST_SKIPS") - skips))
   PASSED=$((PASSED + tests - bad - skipped))
   SKIPPED=$((SKIPPED + skipped))
+  note_flaky "$label" "$junit"
   if [ "$bad" -gt 0 ]; then
     FAILED=$((FAILED + bad))
     FAILURES+=("$label: $bad of $tests tests")
@@ -141,6 +143,16 @@ nextest() {
   elif [ "$status" -ne 0 ]; then
     fail "$label: exit code $status"
   fi
+}
+
+# note_flaky LABEL FILE: keeps the names of the tests of a JUnit report that passed the second time
+note_flaky() {
+  local name
+  [ -f "$2" ] || return 0
+  while read -r name; do
+    FLAKY+=("$1: $name")
+  done < <(awk '/<testcase /{ match($0, /name="[^"]*"/); name = substr($0, RSTART + 6, RLENGTH - 7) }
+    /<flakyFailure/ && name { print name; name = "" }' "$2")
 }
 
 # root_attribute NAME FILE: a number from the first element of a JUnit report, 0 without one
@@ -165,6 +177,7 @@ headline() { printf '\n== %s\n' "$1"; }
 summary() {
   headline summary
   sed 's/^/skipped: /' "$TEST_SKIPS"
+  [ ${#FLAKY[@]} -eq 0 ] || printf 'flaky: %s\n' "${FLAKY[@]}"
   [ ${#FAILURES[@]} -eq 0 ] || printf 'failed: %s\n' "${FAILURES[@]}"
   echo "vouchsafe: $PASSED passed, $FAILED failed, $SKIPPED skipped"
   [ "$FAILED" -eq 0 ]
