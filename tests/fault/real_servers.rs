@@ -10,7 +10,9 @@ use crate::points::{Left, POINTS};
 use crate::scale::times;
 use crate::stage::{LIFETIME, Place, Replica, Stage};
 use crate::support::components::{Component, require};
-use crate::support::servers::{AuthServer, OidcOptions, OidcProvider, django::DjangoServer};
+use crate::support::servers::{
+    AuthServer, OidcOptions, OidcProvider, django::DjangoServer, glewlwyd::Glewlwyd,
+};
 use crate::support::wait::eventually;
 
 /// So many credentials take turns, as each can be renewed by hand once a minute.
@@ -67,6 +69,14 @@ async fn at_django(grace: u32, seed: u64) {
         assert_eq!((live, dead), (all, rotations));
     }
     done.told(&format!("Django, grace {grace} s"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r16_random_kills_lose_no_grant_at_glewlwyd() {
+    let Some(_) = require(Component::FaultBuild) else { return };
+    let Some(server) = Glewlwyd::start_lasting(LIFETIME).await else { return };
+    let Some(done) = Box::pin(rotate(&server, seed())).await else { return };
+    done.told("glewlwyd");
 }
 
 impl Rotated {

@@ -35,6 +35,14 @@ impl Glewlwyd {
     /// # Panics
     /// When it does not come up.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_lasting(5).await
+    }
+
+    /// The same with access tokens that live so many seconds.
+    ///
+    /// # Panics
+    /// As [`Glewlwyd::start`].
+    pub(crate) async fn start_lasting(access_token_seconds: u32) -> Option<Self> {
         let program = require(Component::Glewlwyd)?;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("glewlwyd.db");
@@ -57,7 +65,7 @@ impl Glewlwyd {
             .unwrap();
         let mut server = Self { base_url, cookie: String::new(), child, _folder: folder };
         server.cookie = server.signed_in().await;
-        server.set_up().await;
+        server.set_up(access_token_seconds).await;
         Some(server)
     }
 
@@ -80,9 +88,10 @@ impl Glewlwyd {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
     }
 
-    async fn set_up(&self) {
+    async fn set_up(&self, access_token_seconds: u32) {
+        let parameters = parameters(&self.base_url, access_token_seconds);
         let plugin = json!({
-            "module": "oidc", "name": "oidc", "display_name": "oidc", "parameters": parameters(&self.base_url),
+            "module": "oidc", "name": "oidc", "display_name": "oidc", "parameters": parameters,
         });
         self.admin(Method::POST, "/api/mod/plugin/", &plugin).await;
         let scope = json!({
@@ -168,9 +177,10 @@ database = {{ type = "sqlite3"; path = "{}"; }};
 }
 
 /// Of the `openid` plugin, which refuses to start without any of them, whether or not it has a meaning here.
-fn parameters(issuer: &str) -> Value {
+fn parameters(issuer: &str, access_token_seconds: u32) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/glewlwyd/oidc.json");
     let mut parameters: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     parameters["iss"] = json!(issuer);
+    parameters["access-token-duration"] = json!(access_token_seconds);
     parameters
 }
