@@ -309,6 +309,9 @@ impl Tail {
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3.
+///
+/// A path segment may hold more as it is (`pchar`), but not from a value: some servers read a method behind `:`,
+/// parameters behind `;` (and then `..;` as `..`) or a space for `+`, and what is encoded is read as plain text by all.
 pub(super) fn encode(value: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut text = String::with_capacity(value.len());

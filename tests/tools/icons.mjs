@@ -13,17 +13,18 @@ import { join, resolve } from "node:path";
 // Definitions whose icon has their name, but for hyphens.
 const SAME = `
   airtable anthropic apple arcgis asana atlassian auth0 authentik autodesk baidu basecamp baserow bitbucket bitly box
-  brandfetch brevo buffer bungie calendly campaign-monitor clickup clockify cloudflare coda coinbase confluence
-  crunchbase dailymotion datadog deepl deviantart digitalocean discogs discord disqus dribbble dropbox dynatrace ebay
-  elevenlabs epic-games etsy facebook figma fitbit flickr formstack genius ghost gitea gitee github gitlab gmail google
-  google-analytics google-bigquery google-calendar google-chat google-cloud-storage google-docs google-drive
-  google-forms google-gemini google-meet google-search-console google-sheets google-slides google-tasks grafana gumroad
-  gusto hubspot huggingface imgur instagram intercom jira kakao kick lichess line linear mailchimp mailgun mastodon
-  mattermost meetup metabase miro mixpanel mural musicbrainz myob n8n naver netlify nextcloud notion odoo okta
-  openstreetmap orcid osu paddle pagerduty patreon paypal perplexity philips-hue pinterest postman pushbullet qq
-  quickbooks reddit roblox sage sentry shopify shortcut snapchat snowflake soundcloud spotify square stackexchange
-  strava streamlabs stripe supabase surveymonkey threads tiktok todoist toggl trakt trello tumblr twitch typeform uber
-  unsplash untappd vercel vimeo virus-total vk webflow wechat woocommerce xero yelp youtube zendesk zoho zoom`;
+  brandfetch brevo buffer bungie calendly campaign-monitor clickup clockify cloudflare coda codeclimate coinbase
+  confluence crunchbase dailymotion datadog deepl deviantart digitalocean discogs discord disqus dribbble dropbox
+  dynatrace ebay elevenlabs epic-games etsy facebook figma fitbit flickr formstack genius ghost gitea gitee github
+  gitlab gmail google google-analytics google-bigquery google-calendar google-chat google-cloud-storage google-docs
+  google-drive google-forms google-gemini google-meet google-search-console google-sheets google-slides google-tasks
+  grafana gumroad gusto hubspot huggingface imgur instagram intercom jira kakao kick lichess line linear mailchimp
+  mailgun mastodon mattermost meetup metabase miro mixpanel mural musicbrainz myob n8n naver netlify nextcloud notion
+  odnoklassniki odoo okta openstreetmap orcid osu paddle pagerduty patreon paypal perplexity philips-hue pinterest
+  postman pushbullet qq quickbooks reddit roblox sage sentry shopify shortcut snapchat snowflake soundcloud spotify
+  square stackexchange strava streamlabs stripe supabase surveymonkey telegram threads tiktok todoist toggl trakt
+  trello tumblr twitch typeform uber unsplash untappd vercel vimeo virus-total vk webflow wechat woocommerce xero yelp
+  youtube zendesk zoho zoom`;
 
 // Definitions whose icon has another name. One that extends another needs no line to share its icon.
 const OTHERS = {

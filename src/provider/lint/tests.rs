@@ -1,6 +1,9 @@
 //! Each rule, with a file that breaks it alone, and how its report looks.
 
+mod hosts;
+mod methods;
 mod one_run;
+mod signing;
 
 use crate::provider::{Definition, Report};
 
@@ -43,86 +46,6 @@ fn codes(text: &str) -> Vec<&'static str> {
 fn the_good_file_is_good() {
     let definition = check(GOOD).expect("no mistakes");
     assert_eq!(definition.slug(), "acme");
-}
-
-/// What a method has of its own: an app of which one method is told where the other finds out.
-const APART: &str = r#"name = "Acme"
-documentation = "https://acme.example/docs"
-base_url = "https://{site}.acme.example"
-
-[variables]
-site = { from = "token.site" }
-region = { label = "Region", options = { East = "e", West = "w" } }
-files = { from = "variables.region", map = { e = "files-east.acme.example", w = "files-west.acme.example" } }
-key = { label = "Key", secret = true }
-password = { label = "Password", secret = true }
-
-[oauth2]
-authorization_endpoint = "https://acme.example/authorize"
-token_endpoint = "https://acme.example/token"
-
-[api_key]
-headers = { X-Key = "{key}" }
-base_url = "https://{files}/api"
-
-[api_key.check]
-path = "/me"
-
-[basic]
-basic = { username = "acme", password = "{password}" }
-
-[basic.variables]
-site = { label = "Site" }
-
-[basic.check]
-method = "POST"
-path = "/who"
-"#;
-
-#[test]
-fn a_method_has_its_own_base_variables_and_check() {
-    use secrecy::SecretString;
-    use vouchsafe_entity::kind::Method::{ApiKey, Basic, OAuth2};
-
-    use crate::provider::Values;
-
-    let acme = check(APART).unwrap_or_else(|report| panic!("{report}"));
-    assert_eq!(acme.methods(), [OAuth2, ApiKey, Basic]);
-    let fields = |method| acme.fields(method).into_iter().map(|field| field.name).collect::<Vec<_>>();
-    assert_eq!((fields(OAuth2), fields(ApiKey)), (vec![], vec!["region".to_owned(), "key".to_owned()]));
-    assert_eq!(fields(Basic), ["site", "password"]);
-    assert!(acme.check(OAuth2).is_none());
-    let values = Values::new().with("region", "w").with("site", SecretString::from("north"));
-    let base = |method| acme.base_url(method, &values).unwrap().to_string();
-    assert_eq!(base(OAuth2), "https://north.acme.example/");
-    assert_eq!(base(ApiKey), "https://files-west.acme.example/api");
-    assert_eq!(base(Basic), "https://north.acme.example/");
-    assert!(acme.base_url(ApiKey, &Values::new().with("region", "elsewhere")).is_err());
-}
-
-#[test]
-fn a_mistake_in_what_a_method_has_of_its_own_is_shown_there() {
-    let place = |old: &str, new: &str| {
-        let report = check(&APART.replace(old, new)).expect_err("a mistake");
-        let problems = report.problems().iter();
-        problems.map(|one| (one.code, one.line, one.column)).collect::<Vec<_>>()
-    };
-    assert_eq!(place("path = \"/who\"", "path = \"/{who}\""), [("unknown-placeholder", 31, 8)]);
-    assert_eq!(place("site = { label = \"Site\" }", "site = { label = \"\" }"), [("missing-key", 27, 1)]);
-    assert_eq!(place("https://{files}/api", "http://{files}/api"), [("http-url", 18, 12)]);
-    assert_eq!(place("w = \"files-west", "x = \"files-west"), [("bad-map", 8, 44)]);
-    assert_eq!(
-        place("password = {", "unused = { label = \"x\" }\npassword = {"),
-        [("unused-variable", 10, 1)]
-    );
-    assert_eq!(
-        place("key = { label = \"Key\",", "key = { label = \"Key\", map = { a = \"b\" },"),
-        [("bad-map", 9, 30)]
-    );
-    assert_eq!(
-        place("variables.region", "variables.regoin").first().map(|one| one.0),
-        Some("unknown-placeholder")
-    );
 }
 
 /// (code, what is replaced, by what)
@@ -178,12 +101,6 @@ const CASES: &[(&str, &str, &str)] = &[
     ("optional-in-url", "example = \"acme\"", "optional = true"),
     ("used-before-known", "label = \"Shop\", example = \"acme\"", "from = \"callback.shop\""),
     ("unused-variable", "shop = {", "idle = { label = \"Idle\" }\nshop = {"),
-    (
-        "capture-without-check",
-        "[api_key]",
-        "[client_credentials]\ntoken_endpoint = \"https://a.example/t\"\n[api_key]",
-    ),
-    ("capture-unavailable", "account = \"{shop}\"", "account = \"{id}\""),
     ("missing-check", "[check]\npath = \"/me\"\n", ""),
     ("no-credential", "\"{key}\"", "\"{shop}\""),
     ("no-credential", "[oauth2]\n", "[oauth2]\nheaders = { A = \"{shop}\" }\n"),
@@ -223,22 +140,44 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// (what is replaced, by what), all in one file.
+type Edits<'a> = &'a [(&'a str, &'a str)];
+
+/// Mistakes that are made in several places together.
+const OF_SEVERAL_PLACES: &[(&str, Edits<'static>)] = &[
+    (
+        "capture-unavailable",
+        &[
+            ("account = \"{shop}\"", "account = \"{id}\""),
+            ("shop = {", "id = { from = \"token.id\" }\nshop = {"),
+        ],
+    ),
+    (
+        "capture-without-check",
+        &[
+            ("[api_key]", "[client_credentials]\ntoken_endpoint = \"https://a.example/t\"\n[api_key]"),
+            ("account = \"{shop}\"", "account = \"{id}\""),
+            ("shop = {", "id = { from = \"check.id\" }\nshop = {"),
+            ("[check]\npath = \"/me\"\n", ""),
+        ],
+    ),
+];
+
 #[test]
 fn every_rule_finds_its_mistake() {
     for (code, old, new) in CASES {
         assert!(GOOD.contains(old), "{code}: nothing to replace");
-        let mut text = GOOD.replacen(old, new, 1);
-        // Two rules need one more line.
-        if *code == "capture-unavailable" {
-            text = text.replacen("shop = {", "id = { from = \"token.id\" }\nshop = {", 1);
-        }
-        if *code == "capture-without-check" {
-            text = text.replacen("account = \"{shop}\"", "account = \"{id}\"", 1);
-            text = text.replacen("shop = {", "id = { from = \"check.id\" }\nshop = {", 1);
-            text = text.replacen("[check]\npath = \"/me\"\n", "", 1);
+        let found = codes(&GOOD.replacen(old, new, 1));
+        assert!(found.contains(code), "{code} not found in {found:?} for {new}");
+    }
+    for (code, edits) in OF_SEVERAL_PLACES {
+        let mut text = GOOD.to_owned();
+        for (old, new) in *edits {
+            assert!(text.contains(old), "{code}: nothing to replace");
+            text = text.replacen(old, new, 1);
         }
         let found = codes(&text);
-        assert!(found.contains(code), "{code} not found in {found:?} for {new}");
+        assert!(found.contains(code), "{code} not found in {found:?}");
     }
 }
 
@@ -292,105 +231,4 @@ fn json_lines_have_the_documented_members() {
         "help": "did you mean `{key}`?",
     });
     assert_eq!(first, expected);
-}
-
-#[test]
-fn a_free_host_is_fine_where_everything_is_the_users() {
-    let text = r#"
-name = "Self-hosted"
-documentation = "https://acme.example/docs"
-base_url = "https://{host}/api"
-[variables]
-host = { label = "Host", pattern = '[a-z0-9-]+(\.[a-z0-9-]+)+' }
-key = { label = "Key", secret = true }
-[api_key]
-headers = { X-Key = "{key}" }
-[check]
-path = "/me"
-"#;
-    assert_eq!(codes(text), Vec::<&str>::new());
-    let connector = text.replace("label = \"Key\",", "label = \"Key\", from = \"connector\",");
-    assert_eq!(codes(&connector), ["host-not-pinned"]);
-    let both = connector.replace("label = \"Host\",", "label = \"Host\", from = \"connector\",");
-    assert_eq!(codes(&both), Vec::<&str>::new());
-    let options =
-        connector.replace("pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+'", "options = { EU = \"eu.acme.example\" }");
-    assert_eq!(codes(&options), Vec::<&str>::new());
-}
-
-#[test]
-fn a_captured_origin_ends_in_the_vendors_domain() {
-    let text = r#"
-name = "Captured"
-documentation = "https://acme.example/docs"
-base_url = "{instance}"
-[variables]
-instance = { from = "token.instance", pattern = 'https://[a-z0-9-]+\.acme\.example' }
-[oauth2]
-authorization_endpoint = "https://login.acme.example/authorize"
-token_endpoint = "https://login.acme.example/token"
-"#;
-    assert_eq!(codes(text), Vec::<&str>::new());
-    assert_eq!(
-        codes(&text.replace(r"[a-z0-9-]+\.acme\.example", r"[a-z0-9-]+\.example")),
-        ["host-not-pinned"]
-    );
-    assert_eq!(codes(&text.replace(r"https://[a-z", r"http://[a-z")), ["unsafe-host-pattern"]);
-    assert_eq!(codes(&text.replace(r"[a-z0-9-]+\.acme", r"[^.]+\.acme")), ["unsafe-host-pattern"]);
-    assert_eq!(
-        codes(&text.replace(", pattern = 'https://[a-z0-9-]+\\.acme\\.example'", "")),
-        ["unsafe-host-pattern"]
-    );
-    let free = text.replace("https://login.acme.example/token", "{instance}/token");
-    assert_eq!(codes(&free), ["used-before-known"]);
-}
-
-#[test]
-fn http_needs_the_operators_leave() {
-    let text = GOOD.replace("https://{shop}.acme.example/token", "http://127.0.0.1:9000/token");
-    assert_eq!(codes(&text), ["http-url"]);
-    assert!(Definition::from_toml("acme", &text, true).is_ok());
-}
-
-#[test]
-fn a_signing_key_is_a_method_and_lives_so_long() {
-    let jwt =
-        "[jwt]\nalgorithm = \"RS256\"\nkey = \"{key}\"\nlifetime = 540\nclaims = { iss = \"{shop}\" }\n";
-    let definition = check(&format!("{GOOD}{jwt}")).unwrap();
-    assert_eq!(definition.methods().len(), 3);
-    assert!(definition.jwt().is_some_and(|jwt| jwt.shape.lifetime.as_secs() == 540));
-    let text = format!("{GOOD}[jwt]\nalgorithm = \"RS512\"\nkey = \"{{key}}\"\nlifetime = 540\n");
-    let shown = check(&text).unwrap_err().to_string();
-    assert!(shown.contains("acme.toml:23:13"), "{shown}");
-}
-
-#[test]
-fn a_key_file_fills_the_form() {
-    use serde_json::json;
-    use vouchsafe_entity::kind::Method;
-
-    use crate::provider::FieldSource;
-    let jwt =
-        "[jwt]\nalgorithm = \"RS256\"\nkey = \"{key}\"\nlifetime = 540\nclaims = { iss = \"{shop}\" }\n";
-    // The key stands in no header here.
-    let start = GOOD.find("partner = {").unwrap();
-    let definition = check(&format!("{}\n{jwt}", &GOOD[..start])).unwrap();
-    let form = |given: serde_json::Value| {
-        let given = given.as_object().unwrap().clone();
-        definition.validate_fields(Method::Jwt, &given, FieldSource::User)
-    };
-    let taken = |values: &crate::provider::Values, name: &str| {
-        use secrecy::ExposeSecret as _;
-        values.get(name).unwrap().expose_secret().to_owned()
-    };
-    let file = json!({"type": "key", "key": "canary-pem\nline", "shop": "acme"}).to_string();
-    let values = form(json!({"key": file})).unwrap();
-    assert_eq!((taken(&values, "key"), taken(&values, "shop")), ("canary-pem\nline".into(), "acme".into()));
-    let values = form(json!({"key": file, "shop": "mine"})).unwrap();
-    assert_eq!(taken(&values, "shop"), "mine");
-    let errors = form(json!({"key": "{\"shop\": \"acme\"}"})).unwrap_err();
-    assert_eq!(errors.iter().map(|error| error.name.as_str()).collect::<Vec<_>>(), ["shop"]);
-    let error = definition.check_key(Method::Jwt, &values).unwrap_err();
-    assert_eq!((error.name.as_str(), error.code), ("key", "invalid_key"));
-    assert!(!format!("{error} {error:?}").contains("canary"));
 }

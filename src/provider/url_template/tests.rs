@@ -25,6 +25,14 @@ fn values_are_encoded_by_position() {
 }
 
 #[test]
+fn a_value_names_no_method_and_no_parameter_of_a_segment() {
+    let built = render("https://a.example/jobs/{id}", &[("id", "7:cancel@x;v=1,2+3&4!")]);
+    assert_eq!(built.as_deref(), Ok("https://a.example/jobs/7%3Acancel%40x%3Bv%3D1%2C2%2B3%264%21"));
+    let built = render("https://a.example/jobs/{id}/log", &[("id", "..;")]);
+    assert_eq!(built.as_deref(), Ok("https://a.example/jobs/..%3B/log"));
+}
+
+#[test]
 fn a_host_cannot_be_overridden() {
     let evil = [
         "evil.test/",
