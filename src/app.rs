@@ -292,8 +292,8 @@ async fn compare_clocks(hub: &Hub) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Does `work` on a hub without listener and loops, as commands do, and closes the database after it, so that SQLite
-/// leaves one file behind.
+/// Does `work` on a hub without listener and loops, as commands do, counts what it has sealed, and closes the database
+/// after it, so that SQLite leaves one file behind.
 ///
 /// # Errors
 /// [`BuildError`], and those of `work`.
@@ -303,9 +303,10 @@ pub async fn offline<T, E: From<BuildError>>(
 ) -> Result<T, E> {
     let hub = App::build(config, Deps::default(), config.server.listen, None).await?.hub;
     let done = work(&hub).await;
+    let counted = hub.count_sealings().await.map_err(BuildError::Bootstrap);
     let closed = hub.close_store().await.map_err(BuildError::Bootstrap);
     let done = done?;
-    closed?;
+    counted.and(closed)?;
     Ok(done)
 }
 
