@@ -67,9 +67,7 @@ async fn an_old_data_key_is_replaced_and_destroyed_a_month_after_its_last_value_
     let (parts, owner) = (app.parts().await, KeyOwner::Environment(app.environment().await));
     let columns = sealed::columns_of(owner);
     let column = columns.into_iter().find(|column| column.table == "credential_token").unwrap();
-    let tx = parts.store.begin().await.unwrap();
-    let found = sealed::lock_old(&tx, column, owner, new, "", 10).await.unwrap();
-    tx.commit().await.unwrap();
+    let found = sealed::old_values(&parts.store, column, owner, new, "", 10).await.unwrap();
     assert_eq!(found.len(), 1);
     app.as_key().patch(&path, &change).await.ok(200);
     let late = found.into_iter().map(|value| sealed::NewValue {
@@ -95,6 +93,20 @@ async fn an_old_data_key_is_replaced_and_destroyed_a_month_after_its_last_value_
         let [event] = found["data"].as_array().unwrap().as_slice() else { panic!("one {action}: {found}") };
         assert_eq!((&event["actor"]["type"], &event["target"]["id"]), (&json!("hub"), &json!(key)));
     }
+}
+
+/// An embedded database has one writer, and a look through a large environment takes long.
+#[tokio::test]
+async fn what_an_old_data_key_sealed_is_looked_for_while_somebody_writes() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    app.credential("u").await;
+    let actor = app.hub.operator_in("default", "production").await.unwrap();
+    let store = app.parts().await.store;
+    let writes = store.begin().await.unwrap();
+    let done = app.hub.reseal_environment(&actor, |_| ()).await.unwrap();
+    writes.commit().await.unwrap();
+    assert_eq!((done.values, done.left), (0, false));
 }
 
 /// A hub that lacks the master key of one data key learns the others all the same, and tells it once.
