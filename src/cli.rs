@@ -286,6 +286,8 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
     let quiet = || {
         let config = load()?;
         quiet_logs(&config)?;
+        #[cfg(feature = "failpoints")]
+        faults::Faults::of(env).arm()?;
         Ok::<_, CliError>(config)
     };
     // Each by its name: a command that is forgotten here must not become another.
@@ -319,14 +321,8 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
         Command::Export(asked) => block_on(transfer::export(&quiet()?, &asked)),
         Command::Import(asked) => block_on(transfer::import(&quiet()?, &asked)),
         Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
-        Command::MasterKey(MasterKeys::Rewrap) => {
-            #[cfg(feature = "failpoints")]
-            faults::Faults::of(env).arm()?;
-            block_on(commands::rewrap(&quiet()?))
-        }
+        Command::MasterKey(MasterKeys::Rewrap) => block_on(commands::rewrap(&quiet()?)),
         Command::DataKey(data_key::DataKeys::Rotate { place, revoke }) => {
-            #[cfg(feature = "failpoints")]
-            faults::Faults::of(env).arm()?;
             block_on(data_key::rotate(&quiet()?, &place, revoke))
         }
     }
