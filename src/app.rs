@@ -10,7 +10,7 @@ mod serve;
 pub mod transfer;
 
 pub use doctor::{Finding, Health, causes, examine};
-pub use keys::{CheckedKey, KeyError};
+pub use keys::{CheckedKey, KeyError, make as make_master_key};
 pub use memory::shut_memory;
 pub use serve::{Running, ServeError};
 

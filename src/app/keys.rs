@@ -88,7 +88,15 @@ pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterK
     };
     match compared(config, given, &expected)? {
         Some(keys) => Ok(keys),
-        None => Ok(MasterKeys::one(make(&file(config), random)?)),
+        None => {
+            let path = file(config);
+            let key = make(&path, random)?;
+            tracing::warn!(
+                path = %path.display(),
+                "a master key was made: back this file up, nothing opens without it"
+            );
+            Ok(MasterKeys::one(key))
+        }
     }
 }
 
@@ -234,7 +242,11 @@ pub(super) fn read_private(path: &Path) -> Result<SecretString, Unread> {
     Ok(SecretString::from(text.as_str()))
 }
 
-fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
+/// Makes a master key in a new file that nobody else reads.
+///
+/// # Errors
+/// [`KeyError::File`].
+pub fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let key = MasterKey::random("main", random);
     let mut options = OpenOptions::new();
@@ -243,6 +255,5 @@ fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
     file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    tracing::warn!(path = %path.display(), "a master key was made: back this file up, nothing opens without it");
     Ok(key)
 }
