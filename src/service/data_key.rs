@@ -300,7 +300,7 @@ impl Hub {
             tx.commit().await?;
             failpoint!("rekey::switched");
         }
-        self.load_keys().await
+        self.load_keys_for(owner).await
     }
 
     /// Destroys data keys that were replaced, if really nothing is sealed under them any more.
@@ -328,7 +328,7 @@ impl Hub {
         }
         tx.commit().await?;
         self.note_wiped();
-        self.load_keys().await
+        self.load_keys_for(holder.owner).await
     }
 
     fn key_event(

@@ -11,6 +11,7 @@ use vouchsafe::service::Code;
 use vouchsafe::service::data_key::Occasion;
 use vouchsafe::store::{self, sealed};
 use vouchsafe_entity::id::{DataKeyId, EnvironmentId};
+use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::sealed::Sealed;
 
 use crate::support::app::TestApp;
@@ -109,6 +110,37 @@ async fn what_an_old_data_key_sealed_is_looked_for_while_somebody_writes() {
     assert_eq!((done.values, done.left), (0, false));
 }
 
+/// The data key of another environment that no master key opens, made beside `other`.
+fn lost(other: &WrappedKey) -> WrappedKey {
+    WrappedKey {
+        id: DataKeyId::new(uuid::Uuid::from_u128(1)),
+        owner: KeyOwner::Environment(EnvironmentId::new(uuid::Uuid::from_u128(1))),
+        master_key: "0123456789abcdef".to_owned(),
+        ..other.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_data_key_that_does_not_open_stands_in_nobody_elses_way() {
+    let Some(app) = TestApp::start().await else { return };
+    let old = app.record_keys().await.current().unwrap().clone();
+    let store = app.parts().await.store;
+    let tx = store.begin().await.unwrap();
+    store::data_key::insert(&tx, &lost(&old)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    app.hub.create_workspace("acme", WorkspaceState::Active).await.unwrap();
+    app.hub.create_environment("default", "staging").await.unwrap();
+    let actor = app.hub.operator_in("default", "production").await.unwrap();
+    let next = app.hub.begin_key_rotation(&actor, Occasion::Asked).await.unwrap().key;
+    app.clock.advance(TimeDelta::minutes(2));
+    app.hub.replace_keys().await.unwrap();
+    assert_eq!(app.record_keys().await.current().unwrap().id, next);
+    app.user("u").await;
+    app.credential("u").await;
+    assert_eq!(app.named().await, BTreeSet::from([next]));
+}
+
 /// A hub that lacks the master key of one data key learns the others all the same, and tells it once.
 #[tokio::test]
 async fn a_data_key_that_does_not_open_keeps_no_other_from_being_known() {
@@ -116,12 +148,7 @@ async fn a_data_key_that_does_not_open_keeps_no_other_from_being_known() {
     app.user("u").await;
     app.hub.review_keys().await.unwrap();
     let old = app.record_keys().await.current().unwrap().clone();
-    let lost = WrappedKey {
-        id: DataKeyId::new(uuid::Uuid::from_u128(1)),
-        owner: KeyOwner::Environment(EnvironmentId::new(uuid::Uuid::from_u128(1))),
-        master_key: "0123456789abcdef".to_owned(),
-        ..old.clone()
-    };
+    let lost = lost(&old);
     let other = app.another_hub(|_| ()).await;
     let actor = other.operator_in("default", "production").await.unwrap();
     let next = other.begin_key_rotation(&actor, Occasion::Asked).await.unwrap().key;
