@@ -203,7 +203,8 @@ impl App {
             journal,
             single_sign_on: single_sign_on(config),
         }));
-        let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
+        let begun = if config.degraded { hub.bootstrap_degraded().await } else { hub.bootstrap().await };
+        let first_start = begun.map_err(BuildError::Bootstrap)?;
         let mut state = HttpState::new(Arc::clone(&hub), renderer);
         state.trusted_proxies = config.server.trusted_proxies.clone().into();
         Ok(Self { hub, state, first_start, egress })

@@ -34,6 +34,10 @@ struct Arguments {
     /// The configuration file [default: vouchsafe.toml where there is one; or `VOUCHSAFE_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Work although data keys of workspaces or environments are lost, as an older master key is: what they sealed answers
+    /// `key_unavailable`, and the rest is served
+    #[arg(long, global = true)]
+    degraded: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -282,7 +286,10 @@ fn complain(error: &CliError) {
 }
 
 fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(), CliError> {
-    let load = || Config::load(arguments.config.as_deref(), env);
+    let load = || {
+        let config = Config::load(arguments.config.as_deref(), env)?;
+        Ok::<_, CliError>(Config { degraded: arguments.degraded, ..config })
+    };
     let quiet = || {
         let config = load()?;
         quiet_logs(&config)?;

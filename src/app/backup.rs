@@ -160,8 +160,8 @@ async fn copy(config: &Config, store: &Store, path: &Path) -> Result<Copied, Bac
     if schema == Schema::None {
         return Err(BackupError::NoDatabase);
     }
-    let master_keys =
-        keys::opening(config, &keys::fingerprints_of(store).await?).map_err(BuildError::from)?;
+    let needed = keys::needed(config, store).await?;
+    let master_keys = keys::opening(config, &needed).map_err(BuildError::from)?;
     let hub = onlooker(config, store.clone(), master_keys)?;
     let part = place::unfinished(path);
     place::begin(&part, path)?;

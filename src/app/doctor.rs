@@ -245,7 +245,7 @@ fn data_keys(master_keys: MasterKeys, wrapped: &[WrappedKey], deps: &Deps) -> Fi
         return Finding::new("data keys", Health::Ok, format!("{} open", wrapped.len()));
     }
     let words = format!(
-        "{} of {} don't open, and a hub does not start; restore them from a backup: {}",
+        "{} of {} don't open, and a hub does not start without `--degraded`; restore them from a backup: {}",
         broken.len(),
         wrapped.len(),
         broken.join("; ")

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::BuildError;
 use crate::config::{Config, MasterKeySource};
-use crate::domain::data_key::WrappedKey;
+use crate::domain::data_key::{KeyOwner, WrappedKey};
 use crate::random::Random;
 use crate::store::{self, Store, StoreError};
 use crate::vault::{MasterKey, MasterKeyError, MasterKeys};
@@ -163,10 +163,17 @@ async fn fingerprints_in_use(config: &Config) -> Result<Vec<String>, BuildError>
     let store = Store::open(&config.database.url).await?;
     let mut found = Vec::new();
     if store.is_migrated().await? {
-        found = fingerprints_of(&store).await?;
+        found = needed(config, &store).await?;
     }
     store.close().await?;
     Ok(found)
+}
+
+/// The fingerprints of the master keys that must be given: those of all data keys, or with `--degraded` of the hub's own.
+pub(super) async fn needed(config: &Config, store: &Store) -> Result<Vec<String>, StoreError> {
+    let mut wrapped = store::data_key::all(store).await?;
+    wrapped.retain(|key| !config.degraded || key.owner == KeyOwner::Hub);
+    Ok(fingerprints(&wrapped))
 }
 
 /// The fingerprints of the master keys that wrap the data keys of `store`.

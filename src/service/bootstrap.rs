@@ -18,11 +18,29 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn bootstrap(&self) -> Result<bool, Error> {
-        if !store::data_key::all(&self.store).await?.is_empty() {
-            self.load_keys().await?;
-            self.add_keys().await?;
-            return Ok(false);
+        if store::data_key::all(&self.store).await?.is_empty() {
+            return self.make_first().await;
         }
+        self.load_keys().await?;
+        self.add_keys().await?;
+        Ok(false)
+    }
+
+    /// The same where data keys may be lost: only the hub's own must open, and what the lost ones sealed stays shut.
+    ///
+    /// # Errors
+    /// [`Error::Store`], and [`super::Code::KeyUnavailable`].
+    pub async fn bootstrap_degraded(&self) -> Result<bool, Error> {
+        if store::data_key::all(&self.store).await?.is_empty() {
+            return self.make_first().await;
+        }
+        self.load_keys_for(KeyOwner::Hub).await?;
+        self.add_keys().await?;
+        Ok(false)
+    }
+
+    /// Makes what a first start makes.
+    async fn make_first(&self) -> Result<bool, Error> {
         let tx = self.store.begin().await?;
         for purpose in KeyPurpose::OF_HUB {
             self.insert_key(&tx, KeyOwner::Hub, purpose).await?;
@@ -60,7 +78,7 @@ impl Hub {
             }
         }
         tx.commit().await?;
-        self.load_keys().await
+        self.load_keys_for(KeyOwner::Hub).await
     }
 
     /// Opens the data keys that are not open yet, and forgets those that were destroyed.

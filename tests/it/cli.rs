@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod commands;
 mod data_key;
+mod degraded;
 mod demo;
 mod doctor;
 mod flood;
