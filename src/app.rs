@@ -10,7 +10,7 @@ mod serve;
 pub mod transfer;
 
 pub use doctor::{Finding, Health, causes, examine};
-pub use keys::{CheckedKey, KeyError};
+pub use keys::{CheckedKey, KeyError, make as make_master_key};
 pub use memory::shut_memory;
 pub use serve::{Running, ServeError};
 
@@ -203,7 +203,8 @@ impl App {
             journal,
             single_sign_on: single_sign_on(config),
         }));
-        let first_start = hub.bootstrap().await.map_err(BuildError::Bootstrap)?;
+        let begun = if config.degraded { hub.bootstrap_degraded().await } else { hub.bootstrap().await };
+        let first_start = begun.map_err(BuildError::Bootstrap)?;
         let mut state = HttpState::new(Arc::clone(&hub), renderer);
         state.trusted_proxies = config.server.trusted_proxies.clone().into();
         Ok(Self { hub, state, first_start, egress })
@@ -292,8 +293,8 @@ async fn compare_clocks(hub: &Hub) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Does `work` on a hub without listener and loops, as commands do, and closes the database after it, so that SQLite
-/// leaves one file behind.
+/// Does `work` on a hub without listener and loops, as commands do, counts what it has sealed, and closes the database
+/// after it, so that SQLite leaves one file behind.
 ///
 /// # Errors
 /// [`BuildError`], and those of `work`.
@@ -303,9 +304,10 @@ pub async fn offline<T, E: From<BuildError>>(
 ) -> Result<T, E> {
     let hub = App::build(config, Deps::default(), config.server.listen, None).await?.hub;
     let done = work(&hub).await;
+    let counted = hub.count_sealings().await.map_err(BuildError::Bootstrap);
     let closed = hub.close_store().await.map_err(BuildError::Bootstrap);
     let done = done?;
-    closed?;
+    counted.and(closed)?;
     Ok(done)
 }
 

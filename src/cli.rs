@@ -34,6 +34,10 @@ struct Arguments {
     /// The configuration file [default: vouchsafe.toml where there is one; or `VOUCHSAFE_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Work although data keys of workspaces or environments are lost, as an older master key is: what they sealed answers
+    /// `key_unavailable`, and the rest is served
+    #[arg(long, global = true)]
+    degraded: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -282,10 +286,15 @@ fn complain(error: &CliError) {
 }
 
 fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(), CliError> {
-    let load = || Config::load(arguments.config.as_deref(), env);
+    let load = || {
+        let config = Config::load(arguments.config.as_deref(), env)?;
+        Ok::<_, CliError>(Config { degraded: arguments.degraded, ..config })
+    };
     let quiet = || {
         let config = load()?;
         quiet_logs(&config)?;
+        #[cfg(feature = "failpoints")]
+        faults::Faults::of(env).arm()?;
         Ok::<_, CliError>(config)
     };
     // Each by its name: a command that is forgotten here must not become another.
@@ -319,14 +328,8 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
         Command::Export(asked) => block_on(transfer::export(&quiet()?, &asked)),
         Command::Import(asked) => block_on(transfer::import(&quiet()?, &asked)),
         Command::MasterKey(MasterKeys::Generate { label }) => commands::generate_master_key(&label),
-        Command::MasterKey(MasterKeys::Rewrap) => {
-            #[cfg(feature = "failpoints")]
-            faults::Faults::of(env).arm()?;
-            block_on(commands::rewrap(&quiet()?))
-        }
+        Command::MasterKey(MasterKeys::Rewrap) => block_on(commands::rewrap(&quiet()?)),
         Command::DataKey(data_key::DataKeys::Rotate { place, revoke }) => {
-            #[cfg(feature = "failpoints")]
-            faults::Faults::of(env).arm()?;
             block_on(data_key::rotate(&quiet()?, &place, revoke))
         }
     }

@@ -78,6 +78,9 @@ pub struct Config {
     pub mail: Option<MailConfig>,
     /// The identity provider that signs members in, where there is one.
     pub single_sign_on: Option<SingleSignOnConfig>,
+    /// `--degraded`: data keys may be lost, except the hub's own. A command line alone says so, since whoever starts the hub
+    /// must know it each time.
+    pub degraded: bool,
     /// The variables that were given a value, in the file or outside.
     pub given: Vec<&'static str>,
     /// The variables with the hub's prefix that it does not read: misspelt, or somebody else's.
@@ -165,6 +168,7 @@ impl Config {
             server: ServerConfig::from_raw(&raw)?,
             single_sign_on: SingleSignOnConfig::from_raw(&raw)?,
             providers_dir: raw.providers_dir.map(PathBuf::from),
+            degraded: false,
             given: raw.given,
             unknown: raw.unknown,
             database,

@@ -40,10 +40,12 @@ mod open;
 #[cfg(test)]
 mod plans;
 mod schema;
+mod taken;
 mod writes;
 
 pub use open::DatabaseUrl;
 pub use schema::Schema;
+pub use taken::{OwnId, taken_ids};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -153,6 +153,11 @@ impl Vault {
         self.ring.running_out()
     }
 
+    /// The data key that seals for `owner`, where no block of sealings is counted ahead for it.
+    pub fn uncounted(&self, owner: KeyOwner) -> Option<DataKeyId> {
+        self.ring.uncounted(owner)
+    }
+
     /// A block more was counted for a data key, `sealings` in all. At the limit it seals no more.
     pub fn counted(&self, key: DataKeyId, sealings: i64) {
         if let Ok(key) = self.ring.by_id(key) {

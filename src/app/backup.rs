@@ -42,6 +42,12 @@ pub enum BackupError {
     /// Something is there already.
     #[error("there is {} already, and nothing is written over it", .0.display())]
     Taken(PathBuf),
+    /// A file is being made there, or was.
+    #[error(
+        "there is {} already: another command is writing it, or one was interrupted; remove it if none runs",
+        .0.display()
+    )]
+    Unfinished(PathBuf),
     /// The database takes only text for a name.
     #[error("the name {} is not UTF-8", .0.display())]
     Name(PathBuf),
@@ -154,24 +160,30 @@ async fn copy(config: &Config, store: &Store, path: &Path) -> Result<Copied, Bac
     if schema == Schema::None {
         return Err(BackupError::NoDatabase);
     }
-    let master_keys =
-        keys::opening(config, &keys::fingerprints_of(store).await?).map_err(BuildError::from)?;
+    let needed = keys::needed(config, store).await?;
+    let master_keys = keys::opening(config, &needed).map_err(BuildError::from)?;
     let hub = onlooker(config, store.clone(), master_keys)?;
-    place::ensure_free(path)?;
-    place::reserve(path)?;
-    let copied = fill(&hub, store, path, schema == Schema::Current).await;
+    let part = place::unfinished(path);
+    place::begin(&part, path)?;
+    let copied = fill(&hub, store, &part, path, schema == Schema::Current).await;
     if copied.is_err() {
-        place::give_up(path);
+        place::give_up(&part);
     }
     copied
 }
 
-/// Fills the new file at `path`. It counts once the audit log has it.
-async fn fill(hub: &Hub, store: &Store, path: &Path, recorded: bool) -> Result<Copied, BackupError> {
-    let name = path.to_str().ok_or_else(|| BackupError::Name(path.to_owned()))?;
+/// Fills the new file at `part`. It becomes `path` once the audit log has it.
+async fn fill(
+    hub: &Hub,
+    store: &Store,
+    part: &Path,
+    path: &Path,
+    recorded: bool,
+) -> Result<Copied, BackupError> {
+    let name = part.to_str().ok_or_else(|| BackupError::Name(path.to_owned()))?;
     copies::write(store, name).await?;
-    let bytes = place::sync(path)?;
-    let copy = Store::open_copy(path).await?;
+    let bytes = place::sync(part)?;
+    let copy = Store::open_copy(part).await?;
     let fingerprints = keys::fingerprints_of(&copy).await?;
     let unsettled = copies::unsettled(&copy).await?;
     copy.close().await?;
@@ -179,6 +191,7 @@ async fn fill(hub: &Hub, store: &Store, path: &Path, recorded: bool) -> Result<C
         hub.open_keys().await.map_err(BackupError::Hub)?;
         hub.note_backup().await.map_err(BackupError::Hub)?;
     }
+    place::finish(part, path)?;
     Ok(Copied { path: path.to_owned(), bytes, fingerprints, unsettled, recorded })
 }
 

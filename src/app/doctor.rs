@@ -1,6 +1,7 @@
 //! A look at a deployment, part by part. It makes nothing and writes nothing: what is not there is said to be missing.
 
 mod reach;
+mod rotation;
 
 use std::error::Error;
 
@@ -114,6 +115,9 @@ pub async fn examine(config: &Config, deps: &Deps) -> Vec<Finding> {
     }
     if let Some(store) = store {
         if state == State::Current {
+            if let Some(wrapped) = &wrapped {
+                findings.push(rotation::rotation(&store, wrapped, deps.clock.as_ref()).await);
+            }
             findings.push(adoption(config, &store).await);
         }
         findings.push(clock(&store, deps.clock.as_ref()).await);
@@ -241,7 +245,7 @@ fn data_keys(master_keys: MasterKeys, wrapped: &[WrappedKey], deps: &Deps) -> Fi
         return Finding::new("data keys", Health::Ok, format!("{} open", wrapped.len()));
     }
     let words = format!(
-        "{} of {} don't open, and a hub does not start; restore them from a backup: {}",
+        "{} of {} don't open, and a hub does not start without `--degraded`; restore them from a backup: {}",
         broken.len(),
         wrapped.len(),
         broken.join("; ")

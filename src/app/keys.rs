@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::BuildError;
 use crate::config::{Config, MasterKeySource};
-use crate::domain::data_key::WrappedKey;
+use crate::domain::data_key::{KeyOwner, WrappedKey};
 use crate::random::Random;
 use crate::store::{self, Store, StoreError};
 use crate::vault::{MasterKey, MasterKeyError, MasterKeys};
@@ -88,7 +88,15 @@ pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterK
     };
     match compared(config, given, &expected)? {
         Some(keys) => Ok(keys),
-        None => Ok(MasterKeys::one(make(&file(config), random)?)),
+        None => {
+            let path = file(config);
+            let key = make(&path, random)?;
+            tracing::warn!(
+                path = %path.display(),
+                "a master key was made: back this file up, nothing opens without it"
+            );
+            Ok(MasterKeys::one(key))
+        }
     }
 }
 
@@ -155,10 +163,17 @@ async fn fingerprints_in_use(config: &Config) -> Result<Vec<String>, BuildError>
     let store = Store::open(&config.database.url).await?;
     let mut found = Vec::new();
     if store.is_migrated().await? {
-        found = fingerprints_of(&store).await?;
+        found = needed(config, &store).await?;
     }
     store.close().await?;
     Ok(found)
+}
+
+/// The fingerprints of the master keys that must be given: those of all data keys, or with `--degraded` of the hub's own.
+pub(super) async fn needed(config: &Config, store: &Store) -> Result<Vec<String>, StoreError> {
+    let mut wrapped = store::data_key::all(store).await?;
+    wrapped.retain(|key| !config.degraded || key.owner == KeyOwner::Hub);
+    Ok(fingerprints(&wrapped))
 }
 
 /// The fingerprints of the master keys that wrap the data keys of `store`.
@@ -234,7 +249,11 @@ pub(super) fn read_private(path: &Path) -> Result<SecretString, Unread> {
     Ok(SecretString::from(text.as_str()))
 }
 
-fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
+/// Makes a master key in a new file that nobody else reads.
+///
+/// # Errors
+/// [`KeyError::File`].
+pub fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let key = MasterKey::random("main", random);
     let mut options = OpenOptions::new();
@@ -243,6 +262,5 @@ fn make(path: &Path, random: &dyn Random) -> Result<MasterKey, KeyError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
     file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    tracing::warn!(path = %path.display(), "a master key was made: back this file up, nothing opens without it");
     Ok(key)
 }

@@ -134,19 +134,23 @@ pub async fn export(
     let key = given.unwrap_or_else(|| ExportKey::random(random.as_ref()));
     let path = std::path::absolute(to).map_err(|source| TransferError::Place(place::unusable(to, source)))?;
     let (exported, bytes) = in_environment(config, named, async |hub, actor| {
-        let file = place::reserve(&path).map_err(TransferError::Place)?;
-        let filled = fill(hub, actor, file, &path, &key, random).await;
-        if filled.is_err() {
-            place::give_up(&path);
+        let part = place::unfinished(&path);
+        let file = place::begin(&part, &path).map_err(TransferError::Place)?;
+        let finished = match fill(hub, actor, file, &part, &key, random).await {
+            Ok(filled) => place::finish(&part, &path).map_err(TransferError::Place).map(|()| filled),
+            Err(error) => Err(error),
+        };
+        if finished.is_err() {
+            place::give_up(&part);
         }
-        filled
+        finished
     })
     .await?;
     let fingerprint = key.fingerprint().to_owned();
     Ok(Written { path, bytes, exported, key: made.then(|| key.to_text()), fingerprint })
 }
 
-/// Fills the new file at `path`. It counts once the audit log has it.
+/// Fills the new file at `path`. It gets its name once the audit log has it.
 async fn fill(
     hub: &Hub,
     actor: &Actor,

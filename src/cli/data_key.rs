@@ -12,13 +12,14 @@ use super::{CliError, Place, say};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DataKeys {
-    /// Seal everything of an environment under a new data key, beside running hubs; run again, it goes on where it was
-    /// interrupted
+    /// Seal everything of an environment under a new data key, beside running hubs; run again without --revoke, it goes on
+    /// where it was interrupted
     Rotate {
         #[command(flatten)]
         place: Place,
         /// After a compromise: revoke all credentials of the environment, here and at their apps, as whoever knows the old
-        /// key may have read them. Users must connect again
+        /// key may have read them. Users must connect again. The new key is another one each time, as one that was made
+        /// before may be known too
         #[arg(long)]
         revoke: bool,
     },

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{Deps, Running};
+use crate::app::{BuildError, Deps, Running, make_master_key};
 use crate::config::Config;
 use crate::demo::fake::{self, Client, FakeConfig, FakeProvider};
 use crate::demo::host::{HostApp, HostConfig, HubAnswer, HubClient};
@@ -36,6 +36,10 @@ impl Throwaway {
     fn providers(&self) -> PathBuf {
         self.0.join("providers")
     }
+
+    fn master_key(&self) -> PathBuf {
+        self.0.join("master.key")
+    }
 }
 
 impl Drop for Throwaway {
@@ -58,6 +62,8 @@ pub(super) fn run(env: &BTreeMap<String, String>) -> Result<(), CliError> {
         let fake = start_apps(&directory).await?;
         let running = Running::start(&config, Deps::default(), None).await?;
         let host = start_host(&running, &fake).await?;
+        // Before anything is said: whoever reads it may end the demo.
+        let end = end()?;
         say("")?;
         say("  Vouchsafe demo: a hub, two invented apps, and Acme, a product that embeds the hub.")?;
         say("")?;
@@ -69,7 +75,7 @@ pub(super) fn run(env: &BTreeMap<String, String>) -> Result<(), CliError> {
         say(format!("  The dashboard: {hub}dashboard (environment {ENVIRONMENT})"))?;
         say(format!("  Set up an account for it, once, at  {link}"))?;
         say(format!("  The hub is at {hub} (API at /docs). Everything is forgotten on Ctrl-C."))?;
-        wait().await?;
+        end.await;
         host.stop().await;
         running.stop().await;
         fake.stop().await;
@@ -89,6 +95,10 @@ fn config(env: &BTreeMap<String, String>, directory: &Throwaway) -> Result<Confi
     own.entry("VOUCHSAFE_LOG".to_owned()).or_insert_with(|| "warn".to_owned());
     let text = |path: &Path| path.display().to_string();
     own.insert("VOUCHSAFE_DATA_DIR".to_owned(), text(&directory.0.join("data")));
+    // Made here: where the hub makes one, it asks for a copy of it, and this one is thrown away.
+    let key = directory.master_key();
+    make_master_key(&key, &SystemRandom).map_err(BuildError::from)?;
+    own.insert("VOUCHSAFE_MASTER_KEY_FILE".to_owned(), text(&key));
     own.insert("VOUCHSAFE_PROVIDERS_DIR".to_owned(), text(&directory.providers()));
     own.insert("VOUCHSAFE_EGRESS_ALLOW".to_owned(), LOOPBACK.to_owned());
     own.insert("VOUCHSAFE_EGRESS_HTTP".to_owned(), "true".to_owned());
@@ -146,12 +156,14 @@ fn done(answer: HubAnswer) -> Result<Value, CliError> {
     }
 }
 
-async fn wait() -> Result<(), CliError> {
+/// The end that an operator tells, heard from now on.
+fn end() -> Result<impl Future<Output = ()>, CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -4,6 +4,7 @@
 use serde::de::IgnoredAny;
 
 use super::{Error, Hub};
+use crate::failpoint::failpoint;
 use crate::store;
 use crate::store::backup::SealedValue;
 use crate::store::sealed::SealedColumn;
@@ -117,6 +118,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn note_backup(&self) -> Result<(), Error> {
+        failpoint!("backup::written");
         self.note_database("database.backup").await
     }
 

@@ -18,11 +18,29 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn bootstrap(&self) -> Result<bool, Error> {
-        if !store::data_key::all(&self.store).await?.is_empty() {
-            self.load_keys().await?;
-            self.add_keys().await?;
-            return Ok(false);
+        if store::data_key::all(&self.store).await?.is_empty() {
+            return self.make_first().await;
         }
+        self.load_keys().await?;
+        self.add_keys().await?;
+        Ok(false)
+    }
+
+    /// The same where data keys may be lost: only the hub's own must open, and what the lost ones sealed stays shut.
+    ///
+    /// # Errors
+    /// [`Error::Store`], and [`super::Code::KeyUnavailable`].
+    pub async fn bootstrap_degraded(&self) -> Result<bool, Error> {
+        if store::data_key::all(&self.store).await?.is_empty() {
+            return self.make_first().await;
+        }
+        self.load_keys_for(KeyOwner::Hub).await?;
+        self.add_keys().await?;
+        Ok(false)
+    }
+
+    /// Makes what a first start makes.
+    async fn make_first(&self) -> Result<bool, Error> {
         let tx = self.store.begin().await?;
         for purpose in KeyPurpose::OF_HUB {
             self.insert_key(&tx, KeyOwner::Hub, purpose).await?;
@@ -60,7 +78,7 @@ impl Hub {
             }
         }
         tx.commit().await?;
-        self.load_keys().await
+        self.load_keys_for(KeyOwner::Hub).await
     }
 
     /// Opens the data keys that are not open yet, and forgets those that were destroyed.
@@ -69,21 +87,37 @@ impl Hub {
     /// [`Error::Store`], and [`super::Code::KeyUnavailable`] where none of the master keys opens one; the others are open
     /// then.
     pub async fn load_keys(&self) -> Result<(), Error> {
+        self.load_needed(|_| true).await
+    }
+
+    /// The same for whoever needs those of `owner`: that another does not open is told in the log alone.
+    pub(super) async fn load_keys_for(&self, owner: KeyOwner) -> Result<(), Error> {
+        self.load_needed(|key| key.owner == owner).await
+    }
+
+    async fn load_needed(&self, needed: impl Fn(&WrappedKey) -> bool) -> Result<(), Error> {
         let keys = store::data_key::all(&self.store).await?;
-        let opened = self.install_keys(&keys);
+        let opened = self.install_keys(&keys, needed);
         self.vault.forget_retired(&keys.iter().map(|key| key.id).collect());
         opened
     }
 
-    /// The same for an environment alone, which another replica may have made since.
+    /// Opens those of an environment alone, which another replica may have made since.
     pub(super) async fn load_keys_of(&self, environment: EnvironmentId) -> Result<(), Error> {
         let keys = store::data_key::of_owner(&self.store, KeyOwner::Environment(environment)).await?;
-        self.install_keys(&keys)
+        self.install_keys(&keys, |_| true)
     }
 
-    /// Opens all that can be opened; the first failure.
-    fn install_keys(&self, keys: &[WrappedKey]) -> Result<(), Error> {
-        keys.iter().map(|key| self.open_key(key)).fold(Ok(()), Result::and)
+    /// Opens all that can be opened; the first failure among those that are needed.
+    fn install_keys(&self, keys: &[WrappedKey], needed: impl Fn(&WrappedKey) -> bool) -> Result<(), Error> {
+        let mut first = Ok(());
+        for key in keys {
+            let opened = self.open_key(key);
+            if needed(key) {
+                first = first.and(opened);
+            }
+        }
+        first
     }
 
     pub(super) fn open_key(&self, key: &WrappedKey) -> Result<(), Error> {

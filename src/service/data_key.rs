@@ -5,6 +5,7 @@
 //! It must not know what lies in the values.
 
 mod reseal;
+mod sealings;
 
 pub use reseal::Resealed;
 
@@ -20,7 +21,7 @@ use super::steps::Steps;
 use super::{Code, Error, Hub};
 use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
-use crate::domain::data_key::{BLOCK, KeyOwner, KeyPurpose, KeyUse, RecordKeys, SETTLED_AFTER, WrappedKey};
+use crate::domain::data_key::{KeyOwner, KeyPurpose, KeyUse, RecordKeys, SETTLED_AFTER, WrappedKey};
 use crate::failpoint::failpoint;
 use crate::store;
 
@@ -107,21 +108,6 @@ impl Hub {
             *self.keys_read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
         }
         loaded
-    }
-
-    /// Counts a block of sealings for each data key whose last one runs out.
-    async fn count_sealings(&self) -> Result<(), Error> {
-        let keys = self.vault.running_out();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let tx = self.store.begin_record().await?;
-        let counted = store::data_key::count(&tx, &keys, BLOCK).await?;
-        tx.commit().await?;
-        for (key, sealings) in counted {
-            self.vault.counted(key, sealings);
-        }
-        Ok(())
     }
 
     /// Makes a data key that is to take the place of that of the actor's environment. It seals nothing yet.
@@ -314,7 +300,7 @@ impl Hub {
             tx.commit().await?;
             failpoint!("rekey::switched");
         }
-        self.load_keys().await
+        self.load_keys_for(owner).await
     }
 
     /// Destroys data keys that were replaced, if really nothing is sealed under them any more.
@@ -342,7 +328,7 @@ impl Hub {
         }
         tx.commit().await?;
         self.note_wiped();
-        self.load_keys().await
+        self.load_keys_for(holder.owner).await
     }
 
     fn key_event(

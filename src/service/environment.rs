@@ -124,7 +124,7 @@ impl Hub {
         let event = self.operator_event(workspace.id, "workspace.create", target, what);
         self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
-        self.load_keys().await?;
+        self.load_keys_for(KeyOwner::Workspace(workspace.id)).await?;
         Ok(workspace)
     }
 
@@ -172,7 +172,7 @@ impl Hub {
         let target = Target::new("environment", environment);
         self.record(&tx, &actor, "environment.create", target, Some(name.to_owned())).await?;
         tx.commit().await?;
-        self.load_keys().await?;
+        self.load_keys_for(KeyOwner::Environment(environment)).await?;
         Ok(environment)
     }
 

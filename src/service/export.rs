@@ -21,6 +21,7 @@ use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
+use crate::failpoint::failpoint;
 use crate::store;
 use crate::store::credential::CredentialFilter;
 use crate::store::secret::SecretFilter;
@@ -111,6 +112,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`], [`Code::AuditUnavailable`].
     pub async fn note_export(&self, actor: &Actor, done: &Exported) -> Result<(), Error> {
+        failpoint!("export::written");
         let tx = self.store.begin_record().await?;
         let target = Target::new("environment", actor.environment());
         self.record(&tx, actor, "environment.export", target, Some(done.summary())).await?;

@@ -20,6 +20,7 @@ use super::audit::Target;
 use super::{Error, Hub, Violation};
 use crate::domain::actor::Actor;
 use crate::domain::audit::AuditEvent;
+use crate::domain::data_key::KeyOwner;
 use crate::domain::role::Action;
 use crate::store::Tx;
 use crate::store::credential::Mark;
@@ -142,6 +143,8 @@ impl Hub {
         // The first line is 1.
         let mut lines = (1..).zip(lines);
         check_header(lines.next().map(|(_, line)| line).transpose()?)?;
+        let owners = [KeyOwner::Environment(actor.environment()), KeyOwner::Workspace(actor.workspace())];
+        self.reserve_sealings(&owners).await?;
         let mut import = Importing::begin(self, actor).await?;
         let mut page = Page::default();
         for (number, line) in lines {
@@ -271,6 +274,7 @@ impl<'a> Importing<'a> {
         let event = self.event("environment.import", target, Some(self.done.summary()));
         self.hub.insert_audit(&self.tx, &[event]).await?;
         if !dry {
+            self.hub.count_sealings_in(&self.tx).await?;
             self.tx.commit().await.map_err(Error::from)?;
         }
         Ok(self.done)

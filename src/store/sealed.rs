@@ -1,5 +1,7 @@
 //! Where sealed values stand, and how one takes another's place when its data key is replaced. It opens none of them.
 
+use std::collections::HashSet;
+
 use sea_orm::{ConnectionTrait as _, FromQueryResult, Value};
 use vouchsafe_entity::id::DataKeyId;
 use vouchsafe_entity::sealed::Sealed;
@@ -149,10 +151,9 @@ pub async fn has_old(
 }
 
 /// Up to `limit` values of `owner` in this column that are sealed under another key than `current`, by the ids of their
-/// rows beyond `after`, held until the transaction ends. Rows that somebody else is changing are left out: nobody waits
-/// for this.
-pub async fn lock_old(
-    tx: &Tx,
+/// rows beyond `after`.
+pub async fn old_values(
+    db: &impl Reads,
     column: &SealedColumn,
     owner: KeyOwner,
     current: DataKeyId,
@@ -163,24 +164,25 @@ pub async fn lock_old(
     let old = old(&mut sql, column, owner, current);
     let (after, limit) = (sql.bind(after), sql.bind(i64::try_from(limit).unwrap_or(i64::MAX)));
     let SealedColumn { table, column, row, epoch, version, oldest, .. } = column;
-    let lock = if tx.is_postgres() { " FOR NO KEY UPDATE SKIP LOCKED" } else { "" };
     sql.text = format!(
         "SELECT {row} AS row_id, CAST({epoch} AS BIGINT) AS epoch, CAST({version} AS BIGINT) AS version, \
          CAST({oldest} AS BIGINT) AS oldest, t.{column} AS sealed FROM {table} t \
-         WHERE {old} AND {row} > {after} ORDER BY {row} LIMIT {limit}{lock}"
+         WHERE {old} AND {row} > {after} ORDER BY {row} LIMIT {limit}"
     );
-    let connection = tx.connection();
+    let connection = db.connection();
     let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
     rows.iter().map(|row| Ok(OldValue::from_query_result(row, "")?)).collect()
 }
 
-/// Puts values in the place of those that they were made of; how many. One that has changed meanwhile stays as it is.
+/// Puts values in the place of those that they were made of; how many. One that has changed meanwhile stays as it is, and
+/// so does one whose row somebody else is changing.
 pub async fn replace(
     tx: &Tx,
     column: &SealedColumn,
     owner: KeyOwner,
     values: Vec<NewValue>,
 ) -> Result<u64, StoreError> {
+    let values = free(tx, column, owner, values).await?;
     if values.is_empty() {
         return Ok(0);
     }
@@ -201,6 +203,34 @@ pub async fn replace(
     );
     let connection = tx.connection();
     Ok(connection.execute_raw(statement(connection, sql.text, sql.values)).await?.rows_affected())
+}
+
+/// Of `values`, those whose rows nobody else is changing. They are held until the transaction ends: nobody waits for this.
+async fn free(
+    tx: &Tx,
+    column: &SealedColumn,
+    owner: KeyOwner,
+    values: Vec<NewValue>,
+) -> Result<Vec<NewValue>, StoreError> {
+    // A writing transaction of SQLite is alone.
+    if values.is_empty() || !tx.is_postgres() {
+        return Ok(values);
+    }
+    let mut sql = Sql::default();
+    let of_owner = of_owner(&mut sql, owner);
+    let ids: Vec<String> = values.iter().map(|value| sql.bind(value.row_id.as_str())).collect();
+    let SealedColumn { table, row, .. } = column;
+    sql.text = format!(
+        "SELECT {row} AS row_id FROM {table} t WHERE {of_owner} AND {row} IN ({}) \
+         ORDER BY {row} FOR NO KEY UPDATE SKIP LOCKED",
+        ids.join(", ")
+    );
+    let connection = tx.connection();
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    let free: Result<HashSet<String>, StoreError> =
+        rows.iter().map(|row| Ok(row.try_get("", "row_id")?)).collect();
+    let free = free?;
+    Ok(values.into_iter().filter(|value| free.contains(&value.row_id)).collect())
 }
 
 /// The condition that a value is there and sealed under another key than `current`.

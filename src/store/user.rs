@@ -82,22 +82,6 @@ pub async fn named(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// Which of `ids` are taken.
-pub async fn taken_ids(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    ids: &[UserId],
-) -> Result<Vec<UserId>, StoreError> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::EnvironmentId.eq(environment))
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .into_tuple()
-        .all(db.connection())
-        .await?)
-}
-
 /// Which of `usernames` are taken.
 pub async fn taken(
     db: &impl Reads,

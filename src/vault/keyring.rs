@@ -66,10 +66,13 @@ impl Tally {
     }
 
     fn runs_out(&self) -> bool {
-        let done = self.done.load(Ordering::Relaxed);
-        done > 0
-            && self.counted.load(Ordering::Relaxed) - done < BLOCK / 2
-            && !self.spent.load(Ordering::Relaxed)
+        self.done.load(Ordering::Relaxed) > 0 && self.is_low()
+    }
+
+    /// Whether less than half a block is counted ahead.
+    fn is_low(&self) -> bool {
+        let ahead = self.counted.load(Ordering::Relaxed) - self.done.load(Ordering::Relaxed);
+        ahead < BLOCK / 2 && !self.spent.load(Ordering::Relaxed)
     }
 
     /// A block more is counted, `sealings` in all hubs together.
@@ -158,6 +161,12 @@ impl Keyring {
         keys.iter().find(|key| !key.retired).cloned().ok_or(UnknownKey)
     }
 
+    /// The key that seals for `owner`, where few of its sealings are counted ahead.
+    pub(super) fn uncounted(&self, owner: KeyOwner) -> Option<DataKeyId> {
+        let key = self.current(owner, KeyPurpose::Records).ok()?;
+        key.tally.is_low().then_some(key.id)
+    }
+
     /// The keys whose counted sealings run out.
     pub(super) fn running_out(&self) -> Vec<DataKeyId> {
         let keys = self.0.load();
@@ -198,15 +207,15 @@ mod tests {
     #[test]
     fn sealings_are_counted_by_blocks_and_end_at_the_limit() {
         let tally = Tally::default();
-        assert!(!tally.runs_out(), "nothing was sealed");
+        assert!(!tally.runs_out() && tally.is_low(), "nothing was sealed, and nothing is counted ahead");
         assert!(tally.seal() && tally.runs_out());
         tally.counted(BLOCK);
-        assert!(!tally.runs_out());
+        assert!(!tally.runs_out() && !tally.is_low());
         for _ in 0..BLOCK / 2 {
             assert!(tally.seal());
         }
         assert!(tally.runs_out(), "before the block is used up");
         tally.counted(MOST_SEALINGS);
-        assert!(!tally.seal() && !tally.runs_out());
+        assert!(!tally.seal() && !tally.runs_out() && !tally.is_low());
     }
 }

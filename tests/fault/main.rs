@@ -13,6 +13,7 @@
 
 mod clock;
 mod control;
+mod copies;
 mod definition;
 mod delivery;
 mod failover;

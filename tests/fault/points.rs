@@ -1,4 +1,4 @@
-//! The failure points, each once, in the order in which a refresh, a delivery or a new key reaches them.
+//! The failure points, each once, in the order in which a refresh, a delivery, a new key or a copy reaches them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,8 +50,12 @@ pub(crate) const MADE: &str = "rekey::made";
 pub(crate) const SWITCHED: &str = "rekey::switched";
 pub(crate) const RESEALED: &str = "rekey::resealed";
 
+/// A copy of a database or an export of an environment is whole, and the audit log does not have it yet.
+pub(crate) const COPIED: &str = "backup::written";
+pub(crate) const EXPORTED: &str = "export::written";
+
 fn names() -> impl Iterator<Item = &'static str> {
-    let others = [CLAIMED, SENT, WRAPPED, REWRAPPED, MADE, SWITCHED, RESEALED];
+    let others = [CLAIMED, SENT, WRAPPED, REWRAPPED, MADE, SWITCHED, RESEALED, COPIED, EXPORTED];
     POINTS.into_iter().map(|(name, _)| name).chain(others)
 }
 
@@ -78,8 +82,9 @@ fn read(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 fn is_a_point(text: &str) -> bool {
-    text.split_once("::")
-        .is_some_and(|(module, _)| matches!(module, "refresh" | "webhook" | "rewrap" | "rekey"))
+    text.split_once("::").is_some_and(|(module, _)| {
+        matches!(module, "refresh" | "webhook" | "rewrap" | "rekey" | "backup" | "export")
+    })
 }
 
 #[test]

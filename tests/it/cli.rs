@@ -5,6 +5,8 @@ mod audit;
 mod backup;
 mod commands;
 mod data_key;
+mod degraded;
+mod demo;
 mod doctor;
 mod flood;
 mod logs;

@@ -23,7 +23,7 @@ pub(super) fn of_database(config: &Config, tool: &'static str) -> Result<PathBuf
 }
 
 /// Makes an empty file that nobody else reads, unless there is something.
-pub(in crate::app) fn reserve(path: &Path) -> Result<File, BackupError> {
+fn reserve(path: &Path) -> Result<File, BackupError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -62,6 +62,28 @@ pub(super) fn size(path: &Path) -> Result<u64, BackupError> {
 pub(super) fn ensure_free(target: &Path) -> Result<(), BackupError> {
     let taken = std::iter::once(target.to_owned()).chain(beside(target)).find(|path| path.exists());
     taken.map_or(Ok(()), |path| Err(BackupError::Taken(path)))
+}
+
+/// Where a copy or an export stands until it is whole and the audit log has it.
+pub(in crate::app) fn unfinished(target: &Path) -> PathBuf {
+    with_suffix(target, ".part")
+}
+
+/// Begins a file at `part` that is to become `target`.
+pub(in crate::app) fn begin(part: &Path, target: &Path) -> Result<File, BackupError> {
+    ensure_free(target)?;
+    match ensure_free(part).and_then(|()| reserve(part)) {
+        Err(BackupError::Taken(left)) => Err(BackupError::Unfinished(left)),
+        begun => begun,
+    }
+}
+
+/// Gives a whole file its name, unless something has taken that meanwhile.
+pub(in crate::app) fn finish(part: &Path, target: &Path) -> Result<(), BackupError> {
+    ensure_free(target)?;
+    fs::rename(part, target).map_err(|error| unusable(target, error))?;
+    sync(target)?;
+    Ok(())
 }
 
 /// Where a database stands until it is whole.

@@ -1,5 +1,5 @@
-//! What a data key before the present one sealed is sealed anew, a batch a transaction. Whoever changes a row meanwhile
-//! wins: it is sealed under the present key then. It must not know which key that is and why.
+//! What a data key before the present one sealed is sealed anew, and a batch of it written in a transaction. Whoever changes
+//! a row meanwhile wins: it is sealed under the present key then. It must not know which key that is and why.
 
 use vouchsafe_entity::id::DataKeyId;
 use vouchsafe_entity::sealed::Sealed;
@@ -72,9 +72,29 @@ impl Hub {
         after: &str,
         done: &mut Resealed,
     ) -> Result<Option<String>, Error> {
-        let tx = self.store.begin().await?;
-        let found = store::sealed::lock_old(&tx, column, holder.owner, current, after, BATCH).await?;
+        // Found and sealed before the transaction: an embedded database has one writer.
+        let found =
+            store::sealed::old_values(&self.store, column, holder.owner, current, after, BATCH).await?;
         let Some(last) = found.last().map(|value| value.row_id.clone()) else { return Ok(None) };
+        self.reserve_sealings(&[holder.owner]).await?;
+        let anew = self.seal_anew(holder, column, found, done)?;
+        if !anew.is_empty() {
+            let tx = self.store.begin().await?;
+            done.values += store::sealed::replace(&tx, column, holder.owner, anew).await?;
+            failpoint!("rekey::resealed");
+            tx.commit().await?;
+        }
+        Ok(Some(last))
+    }
+
+    /// What is to stand in the place of `found`; what does not open is told and left out.
+    fn seal_anew(
+        &self,
+        holder: Holder,
+        column: &SealedColumn,
+        found: Vec<OldValue>,
+        done: &mut Resealed,
+    ) -> Result<Vec<NewValue>, Error> {
         let mut anew = Vec::with_capacity(found.len());
         for value in found {
             match self.reseal_value(holder, column, &value) {
@@ -91,11 +111,7 @@ impl Hub {
                 }
             }
         }
-        done.values += store::sealed::replace(&tx, column, holder.owner, anew).await?;
-        failpoint!("rekey::resealed");
-        tx.commit().await?;
-        self.count_sealings().await?;
-        Ok(Some(last))
+        Ok(anew)
     }
 
     fn reseal_value(

@@ -114,7 +114,7 @@ impl Importing<'_> {
         Ok(Around {
             users: users.into_iter().map(|user| (user.username.clone(), user)).collect(),
             connectors: connectors.into_iter().map(|one| (one.key.clone(), one)).collect(),
-            taken: store::credential::taken_ids(tx, environment, &named).await?.into_iter().collect(),
+            taken: store::taken_ids(tx, environment, &named).await?.into_iter().collect(),
             marks: marks.into_iter().collect(),
         })
     }

@@ -144,7 +144,7 @@ impl Importing<'_> {
         let ids: Vec<UserId> = lines.iter().filter_map(|(_, line)| line.user_id).collect();
         let there = store::user::taken(&self.tx, environment, &usernames).await?;
         let mut there: HashSet<String> = there.into_iter().collect();
-        let taken = store::user::taken_ids(&self.tx, environment, &ids).await?;
+        let taken = store::taken_ids(&self.tx, environment, &ids).await?;
         let mut taken: HashSet<UserId> = taken.into_iter().collect();
         let mut users = Vec::new();
         for (number, line) in lines {

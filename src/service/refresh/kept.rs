@@ -324,7 +324,7 @@ impl Hub {
         let guard = Guard { epoch: row.token.epoch, version: row.token.version };
         let (reuse, minted) = (self.reuse_of(&row), is_minted(row.method));
         row.token = row.token.abandoned(reuse, minted, self.now(), self.times);
-        self.announce(&tx, tenant, &mut row).await?;
+        self.announce_if_sealed(&tx, tenant, &mut row).await?;
         store::credential::save_token(&tx, environment, id, &row.token, guard, None).await?;
         Ok(tx.commit().await?)
     }

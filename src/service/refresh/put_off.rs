@@ -67,15 +67,26 @@ impl Hub {
         let now = self.now();
         credential.token = credential.token.unopened(now, now.plus(UNOPENED + self.spread(SPREAD)));
         alert(&credential, FailClass::Unopened);
+        self.announce_if_sealed(&tx, tenant, &mut credential).await?;
+        self.put_off(tx, tenant, &credential, guard).await
+    }
+
+    /// Tells of a change of status. Events are sealed too, perhaps under the very key that is missing: then it is told later,
+    /// and the row goes on all the same.
+    pub(super) async fn announce_if_sealed(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        credential: &mut Credential,
+    ) -> Result<(), Error> {
         let announced = credential.token.announced;
-        match self.announce(&tx, tenant, &mut credential).await {
-            // Events are sealed too, perhaps under the very key that is missing: the row must wait all the same.
+        match self.announce(tx, tenant, credential).await {
             Err(error) if error.code() == Some(Code::KeyUnavailable) => {
                 credential.token.announced = announced;
+                Ok(())
             }
-            told => told?,
+            told => told,
         }
-        self.put_off(tx, tenant, &credential, guard).await
     }
 
     /// Whether the key that sealed a credential is at hand, or can be had: another replica may have made it.

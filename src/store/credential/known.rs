@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use vouchsafe_entity::credential::{Column, Entity};
-use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId, UserId};
 
 use crate::store::{Reads, StoreError};
 
@@ -25,22 +25,6 @@ impl Mark {
         let name = if account.is_some() { String::new() } else { name.to_owned() };
         Self { user, connector, account, name }
     }
-}
-
-/// Which of `ids` are taken.
-pub async fn taken_ids(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    ids: &[CredentialId],
-) -> Result<Vec<CredentialId>, StoreError> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::EnvironmentId.eq(environment))
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .into_tuple()
-        .all(db.connection())
-        .await?)
 }
 
 /// The marks of all credentials of some users. A user has few.

@@ -92,6 +92,12 @@ async fn a_copy_is_restored_and_refreshes_nothing_until_it_is_adopted() {
     let again = run(&mut at(home.path(), &["backup", text(&busy)])).failed(1);
     assert!(again.contains("already"), "{again}");
     assert!(std::fs::read(&busy).unwrap() == bytes, "neither has changed a byte of it");
+    // One that was interrupted left this, or one is under way.
+    let part = home.path().join("other.db.part");
+    std::fs::write(&part, "half").unwrap();
+    let beside = run(&mut at(home.path(), &["backup", text(&home.path().join("other.db"))])).failed(1);
+    assert!(beside.contains("other.db.part already") && beside.contains("remove it"), "{beside}");
+    assert_eq!(std::fs::read(&part).unwrap(), b"half");
     let audit = api.done("GET", "/audit-events?action=database.backup", None).await;
     assert_eq!(audit["data"].as_array().unwrap().len(), 1, "{audit}");
     assert_eq!(audit["data"][0]["actor"]["type"], "operator");

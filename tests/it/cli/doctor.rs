@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use sea_orm::ConnectionTrait as _;
+use serde_json::json;
 
 use crate::support::process::{RunningHub, Said, run, say, vouchsafe};
 
@@ -71,6 +72,7 @@ async fn a_running_hub_is_well_and_a_stopped_one_is_not_reached() {
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
     assert!(said.out.lines().all(|line| line.starts_with("ok ")), "{said:?}");
     assert_line(&said, "data keys", "ok", "7 open");
+    assert_line(&said, "key rotation", "ok", "none was left unfinished");
     assert_line(&said, "adoption", "ok", "this deployment's");
     assert_line(&said, "public URL", "ok", &hub.base_url);
     let base_url = hub.base_url.clone();
@@ -78,6 +80,50 @@ async fn a_running_hub_is_well_and_a_stopped_one_is_not_reached() {
     let said = say(home.path(), &["doctor"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert_line(&said, "public URL", "warning", &base_url);
+}
+
+#[tokio::test]
+async fn a_data_key_that_long_after_its_replacement_still_seals_something_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = RunningHub::start(home.path()).await;
+    let api = hub.api(say(home.path(), &["keys", "create", "--environment", "sandbox"]).ok().trim());
+    api.done("POST", "/users", Some(&json!({"username": "u-17"}))).await;
+    let typed = json!({"userId": "u-17", "connector": "openai", "data": {"api_key": "sk-0123456789"}, "verify": false});
+    api.done("POST", "/credentials", Some(&typed)).await;
+    hub.stop().await;
+    say(home.path(), &["data-key", "rotate", "--environment", "sandbox"]).ok();
+    assert_line(&say(home.path(), &["doctor"]), "key rotation", "ok", "none was left unfinished");
+
+    // As if the new key were the one that was replaced, long ago.
+    let replaced = "owner IN (SELECT owner FROM data_key WHERE retired_at IS NOT NULL)";
+    let swap = format!(
+        "UPDATE data_key SET retired_at = CASE WHEN retired_at IS NULL THEN 1 ELSE NULL END WHERE {replaced}"
+    );
+    change(home.path(), &swap).await;
+    let said = say(home.path(), &["doctor"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_line(
+        &said,
+        "key rotation",
+        "warning",
+        "are sealed under a data key that was replaced at 1970-01-01",
+    );
+}
+
+/// One that is only made known for hours is not taken into use by anybody.
+#[tokio::test]
+async fn a_data_key_that_was_made_long_ago_and_seals_nothing_is_told() {
+    let home = used_home().await;
+    let owner = "(SELECT max(owner) FROM data_key WHERE owner <> 'hub')";
+    let next = format!(
+        "INSERT INTO data_key (id, owner, purpose, master_key, wrapped, created_at) \
+         SELECT 'dek_00000000000000000000000001', owner, purpose, master_key, wrapped, 2 FROM data_key \
+         WHERE owner = {owner}"
+    );
+    change(home.path(), &format!("UPDATE data_key SET created_at = 1 WHERE owner = {owner}")).await;
+    change(home.path(), &next).await;
+    let said = say(home.path(), &["doctor"]);
+    assert_line(&said, "key rotation", "warning", "and seals nothing yet");
 }
 
 #[tokio::test]

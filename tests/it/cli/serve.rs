@@ -114,6 +114,39 @@ async fn a_stopped_hub_leaves_one_database_file_and_comes_back_with_its_data() {
 }
 
 #[tokio::test]
+async fn a_command_leaves_one_database_file_behind() {
+    let home = tempfile::tempdir().unwrap();
+    RunningHub::start(home.path()).await.stop().await;
+    for (code, arguments) in [
+        (0, &["keys", "create", "--environment", "sandbox"][..]),
+        (0, &["keys", "list"]),
+        (0, &["workspaces", "list"]),
+        (0, &["environments", "create", "staging"]),
+        (0, &["members", "invite-owner"]),
+        (0, &["master-key", "rewrap"]),
+        (0, &["adopt", "--check"]),
+        (0, &["audit", "verify"]),
+        (1, &["keys", "create", "--environment", "nowhere"]),
+        (0, &["export", "--environment", "sandbox", "--to", "hub.export"]),
+        (0, &["data-key", "rotate", "--environment", "sandbox"]),
+        (0, &["doctor"]),
+    ] {
+        let said = say(home.path(), arguments);
+        assert_eq!(said.code, code, "{arguments:?}: {said:?}");
+        assert_eq!(database_files(home.path()), ["vouchsafe.db", "vouchsafe.db.instance"], "{arguments:?}");
+    }
+}
+
+/// What the data directory has of the database.
+fn database_files(home: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(home.join("data")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut files: Vec<String> = names.filter(|name| name.starts_with("vouchsafe.db")).collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
 async fn a_killed_hub_comes_back_with_its_data() {
     let home = tempfile::tempdir().unwrap();
     let mut hub = RunningHub::start(home.path()).await;

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{
     Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, FakeConfig, FakeProvider, QUILLPOST,
@@ -52,6 +53,24 @@ impl<'a> Deployment<'a> {
     fn import(&self, file: &Path, more: &[&str]) -> Command {
         let arguments = ["import", "--environment", "production", "--from", file.to_str().unwrap()];
         self.command(&[&arguments[..], more].concat())
+    }
+}
+
+impl Deployment<'_> {
+    async fn change(&self, sql: &str) {
+        let database = sea_orm::Database::connect(&self.fresh.url).await.unwrap();
+        database.execute_unprepared(sql).await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    /// How often its data keys may have sealed.
+    async fn sealings(&self) -> i64 {
+        let database = sea_orm::Database::connect(&self.fresh.url).await.unwrap();
+        let sql = "SELECT CAST(COALESCE(SUM(sealings), 0) AS BIGINT) AS sealings FROM data_key_use";
+        let statement = sea_orm::Statement::from_string(database.get_database_backend(), sql);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        database.close().await.unwrap();
+        row.try_get("", "sealings").unwrap()
     }
 }
 
@@ -285,8 +304,11 @@ async fn what_another_hub_has_is_taken_in_once_its_lines_are_right() {
         ],
     );
     for (round, credentials) in ["2 new, 0 there already", "0 new, 2 there already"].into_iter().enumerate() {
+        let before = hub.sealings().await;
         let said = run(&mut hub.import(&right, &["--plain"])).ok();
         assert!(said.contains(&format!("credentials: {credentials}")), "{round}: {said}");
+        // A block each for the keys of workspace and environment.
+        assert_eq!(hub.sealings().await - before, 2 * 65_536);
     }
     let running = hub.start().await;
     let api = running.api(&key);
@@ -296,4 +318,23 @@ async fn what_another_hub_has_is_taken_in_once_its_lines_are_right() {
     let users = api.done("GET", "/users", None).await;
     assert_eq!(users["data"].as_array().unwrap().len(), 1, "what was refused left nothing: {users}");
     running.stop().await;
+}
+
+/// What a data key may seal is counted by commands too.
+#[tokio::test]
+async fn nothing_is_imported_under_a_data_key_that_has_sealed_as_often_as_it_may() {
+    let home = tempfile::tempdir().unwrap();
+    let _fake = app(home.path()).await;
+    let Some(hub) = Deployment::new(home.path()).await else { return };
+    hub.key();
+    let file = plain(
+        &home.path().join("one.jsonl"),
+        &[
+            r#"{"user": {"username": "ann"}}"#,
+            r#"{"credential": {"username": "ann", "connector": "quillpost", "data": {"key": "fake_1"}}}"#,
+        ],
+    );
+    hub.change("INSERT INTO data_key_use (id, sealings) SELECT id, 3865470566 FROM data_key").await;
+    let said = run(&mut hub.import(&file, &["--plain"])).failed(1);
+    assert!(said.contains("cannot seal") && said.contains("nothing was imported"), "{said}");
 }

@@ -11,6 +11,7 @@ use vouchsafe::service::Code;
 use vouchsafe::service::data_key::Occasion;
 use vouchsafe::store::{self, sealed};
 use vouchsafe_entity::id::{DataKeyId, EnvironmentId};
+use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::sealed::Sealed;
 
 use crate::support::app::TestApp;
@@ -67,9 +68,7 @@ async fn an_old_data_key_is_replaced_and_destroyed_a_month_after_its_last_value_
     let (parts, owner) = (app.parts().await, KeyOwner::Environment(app.environment().await));
     let columns = sealed::columns_of(owner);
     let column = columns.into_iter().find(|column| column.table == "credential_token").unwrap();
-    let tx = parts.store.begin().await.unwrap();
-    let found = sealed::lock_old(&tx, column, owner, new, "", 10).await.unwrap();
-    tx.commit().await.unwrap();
+    let found = sealed::old_values(&parts.store, column, owner, new, "", 10).await.unwrap();
     assert_eq!(found.len(), 1);
     app.as_key().patch(&path, &change).await.ok(200);
     let late = found.into_iter().map(|value| sealed::NewValue {
@@ -97,6 +96,51 @@ async fn an_old_data_key_is_replaced_and_destroyed_a_month_after_its_last_value_
     }
 }
 
+/// An embedded database has one writer, and a look through a large environment takes long.
+#[tokio::test]
+async fn what_an_old_data_key_sealed_is_looked_for_while_somebody_writes() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    app.credential("u").await;
+    let actor = app.hub.operator_in("default", "production").await.unwrap();
+    let store = app.parts().await.store;
+    let writes = store.begin().await.unwrap();
+    let done = app.hub.reseal_environment(&actor, |_| ()).await.unwrap();
+    writes.commit().await.unwrap();
+    assert_eq!((done.values, done.left), (0, false));
+}
+
+/// The data key of another environment that no master key opens, made beside `other`.
+fn lost(other: &WrappedKey) -> WrappedKey {
+    WrappedKey {
+        id: DataKeyId::new(uuid::Uuid::from_u128(1)),
+        owner: KeyOwner::Environment(EnvironmentId::new(uuid::Uuid::from_u128(1))),
+        master_key: "0123456789abcdef".to_owned(),
+        ..other.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_data_key_that_does_not_open_stands_in_nobody_elses_way() {
+    let Some(app) = TestApp::start().await else { return };
+    let old = app.record_keys().await.current().unwrap().clone();
+    let store = app.parts().await.store;
+    let tx = store.begin().await.unwrap();
+    store::data_key::insert(&tx, &lost(&old)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    app.hub.create_workspace("acme", WorkspaceState::Active).await.unwrap();
+    app.hub.create_environment("default", "staging").await.unwrap();
+    let actor = app.hub.operator_in("default", "production").await.unwrap();
+    let next = app.hub.begin_key_rotation(&actor, Occasion::Asked).await.unwrap().key;
+    app.clock.advance(TimeDelta::minutes(2));
+    app.hub.replace_keys().await.unwrap();
+    assert_eq!(app.record_keys().await.current().unwrap().id, next);
+    app.user("u").await;
+    app.credential("u").await;
+    assert_eq!(app.named().await, BTreeSet::from([next]));
+}
+
 /// A hub that lacks the master key of one data key learns the others all the same, and tells it once.
 #[tokio::test]
 async fn a_data_key_that_does_not_open_keeps_no_other_from_being_known() {
@@ -104,12 +148,7 @@ async fn a_data_key_that_does_not_open_keeps_no_other_from_being_known() {
     app.user("u").await;
     app.hub.review_keys().await.unwrap();
     let old = app.record_keys().await.current().unwrap().clone();
-    let lost = WrappedKey {
-        id: DataKeyId::new(uuid::Uuid::from_u128(1)),
-        owner: KeyOwner::Environment(EnvironmentId::new(uuid::Uuid::from_u128(1))),
-        master_key: "0123456789abcdef".to_owned(),
-        ..old.clone()
-    };
+    let lost = lost(&old);
     let other = app.another_hub(|_| ()).await;
     let actor = other.operator_in("default", "production").await.unwrap();
     let next = other.begin_key_rotation(&actor, Occasion::Asked).await.unwrap().key;

@@ -80,10 +80,7 @@ impl RunningHub {
     pub(crate) async fn start_with(home: &Path, command: &mut Command) -> Self {
         let address = home.join("data/address");
         let _ = std::fs::remove_file(&address);
-        let file = |name| std::fs::File::create(home.join(name)).unwrap();
-        let child =
-            command.stdin(Stdio::null()).stdout(file("hub.out")).stderr(file("hub.err")).spawn().unwrap();
-        let mut hub = Self { base_url: String::new(), home: home.to_owned(), child };
+        let mut hub = Self::spawn(home, command);
         let address =
             eventually("the address of the hub", async || match std::fs::read_to_string(&address) {
                 Ok(text) if !text.is_empty() => Ok(text),
@@ -101,6 +98,14 @@ impl RunningHub {
         })
         .await;
         hub
+    }
+
+    /// Starts it and waits for nothing.
+    pub(crate) fn spawn(home: &Path, command: &mut Command) -> Self {
+        let file = |name| std::fs::File::create(home.join(name)).unwrap();
+        let child =
+            command.stdin(Stdio::null()).stdout(file("hub.out")).stderr(file("hub.err")).spawn().unwrap();
+        Self { base_url: String::new(), home: home.to_owned(), child }
     }
 
     /// Its process.
