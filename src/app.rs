@@ -37,6 +37,7 @@ use crate::service::audit::AuditLog;
 use crate::service::check::CHECK_WAITS;
 use crate::service::mail::Mailer;
 use crate::service::members::single_sign_on::{SingleSignOn, redirect_uri};
+use crate::service::throttle::TURN_WAIT;
 use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
 use crate::store::{Store, StoreError};
@@ -198,6 +199,7 @@ impl App {
             audit: config.audit.mode,
             audit_log,
             check_waits: deps.check_waits,
+            turn_wait: TURN_WAIT,
             pace: Pace::default(),
             mailer: mailer(config, &renderer),
             journal,

@@ -39,6 +39,7 @@ pub mod secrets;
 pub mod shape;
 mod steps;
 pub mod sweep;
+pub mod throttle;
 pub mod tokens;
 mod unauthorized;
 pub mod users;
@@ -103,6 +104,8 @@ pub struct Parts {
     pub audit_log: audit::AuditLog,
     /// Waits between tries of a check.
     pub check_waits: Vec<Duration>,
+    /// How long a call of the hub's own waits for its turn at an app.
+    pub turn_wait: Duration,
     /// Times of deliveries.
     pub pace: webhooks::Pace,
     /// Sends mails; none where the operator names no mail server.
@@ -140,7 +143,7 @@ pub struct Hub {
     environments: Recent<EnvironmentId, (Environment, Tenant)>,
     connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
-    throttle: refresh::Throttle,
+    throttle: throttle::Throttle,
     journal: Option<Journal>,
     /// Entries of the journal that no definition could read.
     held: Mutex<HashSet<u64>>,
@@ -191,7 +194,7 @@ impl Hub {
             environments: Recent::default(),
             connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),
-            throttle: refresh::Throttle::default(),
+            throttle: throttle::Throttle::new(parts.turn_wait),
             journal: parts.journal,
             held: Mutex::default(),
             progress: connect::Signals::default(),

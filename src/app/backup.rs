@@ -13,6 +13,7 @@ use crate::egress::{Egress, EgressConfig};
 use crate::provider::Registry;
 use crate::service::audit::AuditLog;
 use crate::service::backup::Opened;
+use crate::service::throttle::TURN_WAIT;
 use crate::service::webhooks::Pace;
 use crate::service::{self, Hub, Parts};
 use crate::store::{DatabaseUrl, Schema, Store, StoreError, backup as copies};
@@ -319,6 +320,7 @@ fn onlooker(config: &Config, store: Store, master_keys: MasterKeys) -> Result<Ar
         audit: config.audit.mode,
         audit_log: AuditLog::default(),
         check_waits: deps.check_waits,
+        turn_wait: TURN_WAIT,
         pace: Pace::default(),
         mailer: None,
         journal: None,

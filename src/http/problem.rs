@@ -316,7 +316,7 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::IdempotencyInProgress => StatusCode::CONFLICT,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::RateLimited | Code::RefreshTooSoon => StatusCode::TOO_MANY_REQUESTS,
+        Code::RateLimited | Code::ProviderBusy | Code::RefreshTooSoon => StatusCode::TOO_MANY_REQUESTS,
         Code::KeyUnavailable => StatusCode::INTERNAL_SERVER_ERROR,
         Code::ProviderUnreachable => StatusCode::BAD_GATEWAY,
         Code::ProviderTimeout => StatusCode::GATEWAY_TIMEOUT,

@@ -5,9 +5,11 @@ use std::time::Duration;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method as HttpMethod};
 use serde_json::Value;
+use vouchsafe_entity::id::WorkspaceId;
 use vouchsafe_entity::kind::Method;
 use zeroize::Zeroizing;
 
+use super::throttle::{Patience, Turn};
 use super::{Code, Error, Hub};
 use crate::egress::{Answer, Class, EgressError, NotSent, OutboundRequest};
 use crate::provider::{CheckOutcome, CheckRequest, Definition, Values};
@@ -16,8 +18,10 @@ use crate::signing::{Content, Moment, Signer, Unsigned, strict_query};
 /// How the hub names itself to apps.
 const AGENT: &str = concat!("vouchsafe/", env!("CARGO_PKG_VERSION"));
 
-/// After this long no more try begins: each may take ten seconds, and the caller must hear within thirty.
+/// After this long no more try begins.
 const LAST_TRY: Duration = Duration::from_secs(12);
+/// All tries together take so long: the caller must hear within thirty seconds.
+const WITHIN: Duration = Duration::from_secs(25);
 
 /// What a check found.
 pub(super) struct Checked {
@@ -32,11 +36,16 @@ pub(super) struct Checked {
 impl Hub {
     /// Runs the provider's check with a credential of `method`; none where the definition has none. An unreachable
     /// app is asked twice more.
+    ///
+    /// # Errors
+    /// [`Code::ProviderBusy`], where the check may be refused.
     pub(super) async fn run_check(
         &self,
+        workspace: WorkspaceId,
         definition: &Definition,
         method: Method,
         values: &Values,
+        patience: Patience,
     ) -> Result<Option<Checked>, Error> {
         let Some(request) = definition.check_request(method, values) else {
             return Ok(None);
@@ -46,19 +55,32 @@ impl Hub {
             return Ok(Some(Checked { outcome: CheckOutcome::WrongKey, status: None, body: None }));
         };
         let began = std::time::Instant::now();
-        let mut checked = self.check_once(definition, method, &request).await;
+        let mut checked = self.check_once(workspace, definition, method, &request, patience).await?;
         for wait in &self.check_waits {
             if checked.outcome != CheckOutcome::Unreachable || began.elapsed() > LAST_TRY {
                 break;
             }
             tokio::time::sleep(*wait).await;
-            checked = self.check_once(definition, method, &request).await;
+            let again = self.check_once(workspace, definition, method, &request, patience);
+            match tokio::time::timeout(WITHIN.saturating_sub(began.elapsed()), again).await {
+                Ok(Ok(again)) => checked = again,
+                // It was asked and did not answer: that is what there is to tell.
+                Ok(Err(_)) | Err(_) => break,
+            }
         }
         Ok(Some(checked))
     }
 
-    async fn check_once(&self, definition: &Definition, method: Method, request: &CheckRequest) -> Checked {
-        match self.call_app(request).await {
+    async fn check_once(
+        &self,
+        workspace: WorkspaceId,
+        definition: &Definition,
+        method: Method,
+        request: &CheckRequest,
+        patience: Patience,
+    ) -> Result<Checked, Error> {
+        let turn = self.turn_at(workspace, definition, &request.url, patience).await?;
+        Ok(match self.call_app(request, turn).await {
             Err(error) => {
                 tracing::info!(
                     provider.slug = definition.slug(),
@@ -72,7 +94,7 @@ impl Hub {
                 status: Some(answer.status.as_u16()),
                 body: serde_json::from_slice(&answer.body).ok(),
             },
-        }
+        })
     }
 
     /// Signs a request of the hub's own; none where what signs does not fit into a header.
@@ -104,8 +126,8 @@ impl Hub {
         Moment { now: self.clock.now(), nonce: hex::encode(self.random.bytes::<16>()) }
     }
 
-    /// One request with a credential, no redirect followed.
-    pub(super) async fn call_app(&self, request: &CheckRequest) -> Result<Answer, EgressError> {
+    /// One request with a credential, no redirect followed. It uses up its turn.
+    pub(super) async fn call_app(&self, request: &CheckRequest, turn: Turn) -> Result<Answer, EgressError> {
         let unfit = || EgressError::NotSent(NotSent::Request);
         let method = HttpMethod::from_bytes(request.method.as_str().as_bytes()).unwrap_or(HttpMethod::GET);
         let mut outbound = OutboundRequest::new(method, request.url.clone(), Class::Check);
@@ -123,7 +145,9 @@ impl Hub {
         if let Some(signer) = &request.signer {
             self.sign_outbound(signer, &mut outbound).ok_or_else(unfit)?;
         }
-        self.egress.send(outbound).await
+        let answer = self.egress.send(outbound).await;
+        drop(turn);
+        answer
     }
 }
 

@@ -69,6 +69,8 @@ codes! {
     CredentialRejected = "credential_rejected",
     /// The app gave no answer, or one that says nothing.
     ProviderUnreachable = "provider_unreachable",
+    /// The app is called as often as its definition allows.
+    ProviderBusy = "rate_limited",
     /// The app took too long.
     ProviderTimeout = "provider_timeout",
     /// A call names nothing that it goes with, or two things.

@@ -9,11 +9,9 @@ mod commit;
 mod kept;
 mod put_off;
 mod single_flight;
-mod throttle;
 
 pub(super) use attempt::PROBE_EVERY;
 pub(super) use single_flight::SingleFlight;
-pub(super) use throttle::Throttle;
 
 use std::sync::Arc;
 use std::time::Duration;

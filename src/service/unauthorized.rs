@@ -8,6 +8,7 @@ use vouchsafe_entity::millis::Millis;
 use super::audit::Target;
 use super::material::Material;
 use super::refresh::{hub_actor, last_attempt};
+use super::throttle::Patience;
 use super::{Error, Hub};
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::workspace::Tenant;
@@ -22,7 +23,8 @@ impl Hub {
     /// sent once more. A credential that nothing renews is checked instead, and the 401 stands.
     ///
     /// # Errors
-    /// [`Error::Store`], and those of opening the renewed credential.
+    /// [`Error::Store`], those of opening the renewed credential, and [`super::Code::ProviderBusy`] where a check had no
+    /// turn.
     pub(super) async fn after_unauthorized(
         &self,
         tenant: Tenant,
@@ -100,7 +102,9 @@ impl Hub {
         let definition = self.definition_of(&connector)?;
         let material = self.open_material(tenant, credential)?;
         let values = self.all_values(tenant, &connector, &material).await?;
-        match self.run_check(&definition, credential.method, &values).await? {
+        let checked =
+            self.run_check(tenant.workspace, &definition, credential.method, &values, Patience::Refusable);
+        match checked.await? {
             Some(checked) => self.note_check(tenant, credential, checked.outcome).await.map(drop),
             None => Ok(()),
         }

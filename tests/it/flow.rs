@@ -17,6 +17,7 @@ mod limits;
 mod local_failure;
 pub(crate) mod mail;
 mod outage;
+mod own_calls;
 mod proxy;
 mod proxy_h2;
 mod proxy_hosts;

@@ -43,6 +43,10 @@ pub struct Counters {
     pub logins: u64,
     /// API calls that arrived.
     pub api_calls: u64,
+    /// API calls under way.
+    pub api_in_flight: u64,
+    /// The most API calls ever under way at once.
+    pub api_in_flight_peak: u64,
     /// API calls answered 401.
     pub api_unauthorized: u64,
     /// API calls answered 403.

@@ -155,6 +155,7 @@ pub(super) fn key_problem(code: Code, app_status: Option<u16>, fields: &[Field])
             Some(status) if status < 500 => KeyProblem::Unexpected { status },
             _ => KeyProblem::Unreachable,
         }),
+        Code::ProviderBusy => Some(KeyProblem::Busy),
         Code::ConnectorDisabled | Code::ConnectorIncomplete | Code::ProviderMissing => {
             Some(KeyProblem::Unavailable)
         }
@@ -201,6 +202,7 @@ pub(super) fn failure(code: &str, message: Option<String>) -> Failure {
     let reason = match code {
         "access_denied" => FailureReason::Denied,
         "provider_unreachable" => FailureReason::Unreachable,
+        "rate_limited" => FailureReason::Busy,
         "connector_failing"
         | "connector_incomplete"
         | "connector_disabled"

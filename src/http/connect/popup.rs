@@ -261,6 +261,9 @@ fn refusal(state: &HttpState, headers: &HeaderMap, error: &Error) -> Response {
         Error::Refused { code: Code::SessionExpired, .. } => {
             (StatusCode::BAD_REQUEST, FailureReason::TimedOut, Code::SessionExpired.as_str())
         }
+        Error::Refused { code: Code::ProviderBusy, .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, FailureReason::Busy, Code::ProviderBusy.as_str())
+        }
         Error::Refused { code: Code::KeyUnavailable, .. } => {
             let code = Code::KeyUnavailable.as_str();
             (StatusCode::INTERNAL_SERVER_ERROR, FailureReason::Unexpected, code)

@@ -1,5 +1,6 @@
 //! The way back from the app: the flow is taken once, its code exchanged, and what came stored.
 
+mod exchange;
 mod fail;
 mod outcome;
 mod settle;
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use vouchsafe_entity::id::ConnectorId;
 use vouchsafe_entity::kind::Method;
-use vouchsafe_entity::millis::Millis;
 
 use super::Visit;
 use super::flows::{FLOW, Kept, TEMPORARY_SECRET, cannot_start};
@@ -20,12 +20,10 @@ use crate::domain::actor::Origin;
 use crate::domain::connector::Connector;
 use crate::domain::flow::Flow;
 use crate::oauth::callback::{Callback, Issuer, Outcome};
-use crate::oauth::exchange::{CodeGrant, exchange_code, prolong};
+use crate::oauth::exchange::CodeGrant;
 use crate::oauth::oauth1::{self, Temporary};
-use crate::oauth::{ClientAuth, TokenAnswer, TokenError};
 use crate::provider::{
-    AuthorizationResponse, Captured, CodeChallenge, Definition, MCP_ISSUER, MCP_NAMES_ISSUER, TOKEN_SECRET,
-    Values,
+    AuthorizationResponse, Captured, CodeChallenge, Definition, MCP_ISSUER, MCP_NAMES_ISSUER,
 };
 use crate::secret::PlainToken;
 use crate::service::audit::Target;
@@ -33,6 +31,7 @@ use crate::service::credentials::capture;
 use crate::service::material::{Material, place};
 use crate::service::{Code, Error, Hub};
 use crate::store;
+use exchange::Came;
 
 /// A flow that came back, with what it is about.
 struct Taken {
@@ -107,20 +106,15 @@ impl Hub {
         for (name, value) in material.values().iter() {
             values.set(name, value.clone());
         }
-        let client = self.client(visit.actor.tenant, &connector).await?.ok_or_else(cannot_start)?;
-        let exchanged = if let Some(secret) = temporary_secret {
-            let temporary = Temporary { token: callback.state, secret };
-            self.exchange_signed(&client, &definition, &values, &temporary, &code, &mut material).await
-        } else {
-            let grant = code_grant(code, &flow, &kept, &definition);
-            self.exchange(&client, &definition, &values, &grant).await
+        let came = match temporary_secret {
+            Some(secret) => Came::Verifier(Temporary { token: callback.state, secret }, code),
+            None => Came::Code(code_grant(code, &flow, &kept, &definition)),
         };
+        let taken = Taken { flow, visit, connector, definition, method };
+        let exchanged = Box::pin(self.exchange(&taken, &values, came, &mut material)).await?;
         match exchanged {
-            Ok((answer, sent_at)) => {
-                let taken = Taken { flow, visit, connector, definition, method };
-                Box::pin(self.accept_tokens(taken, material, answer, sent_at)).await
-            }
-            Err(error) => self.fail_exchange(&flow, visit, &error).await,
+            Ok((answer, sent_at)) => Box::pin(self.accept_tokens(taken, material, answer, sent_at)).await,
+            Err(error) => self.fail_exchange(&taken.flow, taken.visit, &error).await,
         }
     }
 
@@ -215,38 +209,6 @@ impl Hub {
         let target = Target::new("flow", flow.id);
         self.record_refusal(&visit.actor, "connect.callback", target, "cookie or connector of another flow")
             .await
-    }
-
-    async fn exchange(
-        &self,
-        client: &ClientAuth,
-        definition: &Definition,
-        values: &Values,
-        grant: &CodeGrant,
-    ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let now = self.clock.now();
-        let first = exchange_code(&self.egress, definition, values, client, grant, now).await?;
-        let now = self.clock.now();
-        let answer = prolong(&self.egress, definition, values, client, first, now).await?;
-        Ok((answer, now.into()))
-    }
-
-    /// The same with temporary credentials (OAuth 1.0a); the secret of the token goes into the material.
-    async fn exchange_signed(
-        &self,
-        client: &ClientAuth,
-        definition: &Definition,
-        values: &Values,
-        temporary: &Temporary,
-        verifier: &SecretString,
-        material: &mut Material,
-    ) -> Result<(TokenAnswer, Millis), TokenError> {
-        let moment = self.signing_moment();
-        let exchanged =
-            oauth1::exchange(&self.egress, definition, values, client, temporary, verifier, &moment).await;
-        let (answer, secret) = exchanged?;
-        material.set(TOKEN_SECRET, secret);
-        Ok((answer, moment.now.into()))
     }
 
     async fn connector_of_flow(&self, flow: &Flow, visit: &Visit) -> Result<Connector, Error> {

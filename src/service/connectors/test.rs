@@ -17,6 +17,7 @@ use crate::oauth::{Cause, ClientAuth, Pkce, TokenError, new_state};
 use crate::provider::{CodeChallenge, Definition, Values};
 use crate::service::audit::Target;
 use crate::service::connectors::Lack;
+use crate::service::throttle::Patience;
 use crate::service::{Error, Hub};
 
 const AGENT: &str = concat!("vouchsafe/", env!("CARGO_PKG_VERSION"));
@@ -66,7 +67,7 @@ impl Hub {
     /// Tests a connector. Nothing is changed, at the app neither.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`crate::service::Code::ProviderMissing`].
+    /// [`Error::NotFound`], [`crate::service::Code::ProviderMissing`], [`crate::service::Code::ProviderBusy`].
     pub async fn test_connector(&self, actor: &Actor, key: &str) -> Result<Vec<TestStep>, Error> {
         self.permit(actor, Action::EditIntegrations).await?;
         let connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
@@ -80,8 +81,8 @@ impl Hub {
             Ok((values, client)) => {
                 let oauth = Self::working_methods(&connector, &definition).contains(&Method::OAuth2);
                 steps.push(match client.filter(|_| oauth) {
-                    Some(client) => self.try_client(&connector, &definition, &values, &client).await,
-                    None => self.try_app(&connector, &definition, &values).await,
+                    Some(client) => self.try_client(actor, &connector, &definition, &values, &client).await?,
+                    None => self.try_app(actor, &connector, &definition, &values).await?,
                 });
             }
             Err(Error::Refused { detail, .. }) => {
@@ -99,11 +100,12 @@ impl Hub {
 
     async fn try_client(
         &self,
+        actor: &Actor,
         connector: &Connector,
         definition: &Definition,
         values: &Values,
         client: &ClientAuth,
-    ) -> TestStep {
+    ) -> Result<TestStep, Error> {
         let random = self.random.as_ref();
         let uses_pkce =
             definition.oauth2().is_some_and(|oauth2| oauth2.code_challenge == CodeChallenge::S256);
@@ -113,10 +115,13 @@ impl Hub {
             redirect_uri: self.redirect_uri(connector.id),
             scopes: connector.scopes.clone(),
         };
+        let url = definition.token_endpoint(Method::OAuth2, values);
+        let turn = self.turn_to(actor.workspace(), definition, url, Patience::Refusable).await?;
         let now = self.clock.now();
         let answer = exchange::exchange_code(&self.egress, definition, values, client, &grant, now).await;
+        drop(turn);
         let name = definition.name();
-        match answer {
+        Ok(match answer {
             Ok(_) => TestStep::new(
                 TestPart::Client,
                 Finding::Unsure,
@@ -125,29 +130,38 @@ impl Hub {
                 ),
             ),
             Err(error) => of_client(name, &error),
-        }
+        })
     }
 
     /// Asks the API's address without a credential: any answer shows that it is there.
-    async fn try_app(&self, connector: &Connector, definition: &Definition, values: &Values) -> TestStep {
+    async fn try_app(
+        &self,
+        actor: &Actor,
+        connector: &Connector,
+        definition: &Definition,
+        values: &Values,
+    ) -> Result<TestStep, Error> {
         let (name, part) = (definition.name(), TestPart::App);
         let methods = Self::working_methods(connector, definition);
         let address = methods.first().map(|method| definition.base_url(*method, values));
         let Some(Ok(url)) = address else {
-            return TestStep::new(part, Finding::Unsure, asked_of_users(name));
+            return Ok(TestStep::new(part, Finding::Unsure, asked_of_users(name)));
         };
+        let turn = self.turn_at(actor.workspace(), definition, &url, Patience::Refusable).await?;
         let mut request = OutboundRequest::new(HttpMethod::GET, url.clone(), Class::Check);
         request.allowed_ports.extend(url.port());
         request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         request.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        match self.egress.send(request).await {
+        let answer = self.egress.send(request).await;
+        drop(turn);
+        Ok(match answer {
             Ok(_) => TestStep::new(
                 part,
                 Finding::Good,
                 format!("{name} answers. Whether a key is right shows when somebody connects."),
             ),
             Err(error) => TestStep::new(part, Finding::Bad, unreachable(name, &error)),
-        }
+        })
     }
 }
 

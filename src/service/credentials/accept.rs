@@ -8,6 +8,7 @@ use crate::oauth::{Cause, TokenAnswer, TokenError};
 use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, RenderError, Values};
 use crate::service::check::{Checked, refusal};
 use crate::service::material::Material;
+use crate::service::throttle::Patience;
 use crate::service::{Code, Error, Hub};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -34,6 +35,9 @@ pub(in crate::service) struct Accepted {
 
 impl Hub {
     /// Tests typed values against the app, and learns what the definition captures.
+    ///
+    /// # Errors
+    /// [`Code::ProviderBusy`] before the app was asked anything, and what it or its definition refuses.
     pub(in crate::service) async fn accept(
         &self,
         actor: &Actor,
@@ -48,18 +52,28 @@ impl Hub {
         let sent_at = self.now();
         let mints = is_minted(method) && verify;
         let mut answer = None;
+        let mut patience = Patience::Refusable;
         if mints {
-            answer = Some(self.mint_into(actor, connector, definition, method, &mut material).await?);
+            answer =
+                Some(self.mint_into(actor, connector, definition, method, &mut material, patience).await?);
+            if definition.token_request_of(method).is_some() {
+                patience = Patience::Spent;
+            }
         }
         let mut warnings = Vec::new();
         if verify {
-            let learned = self.check_and_learn(actor, connector, definition, method, &mut material).await;
+            let learned =
+                self.check_and_learn(actor, connector, definition, method, &mut material, patience).await;
             let refused = |error: &Error| error.code() == Some(Code::CredentialRejected);
             warnings = match learned {
                 // An app that has just given a token may not know it everywhere yet: one more, one repeat.
                 Err(error) if mints && refused(&error) => {
-                    answer = Some(self.mint_into(actor, connector, definition, method, &mut material).await?);
-                    self.check_and_learn(actor, connector, definition, method, &mut material).await?
+                    let patience = Patience::Spent;
+                    answer = Some(
+                        self.mint_into(actor, connector, definition, method, &mut material, patience).await?,
+                    );
+                    self.check_and_learn(actor, connector, definition, method, &mut material, patience)
+                        .await?
                 }
                 other => other?,
             };
@@ -90,18 +104,23 @@ impl Hub {
         definition: &Definition,
         method: Method,
         material: &mut Material,
+        patience: Patience,
     ) -> Result<TokenAnswer, Error> {
         let values = self.all_values(actor.tenant, connector, material).await?;
+        let url = definition.token_endpoint(method, &values);
+        let turn = self.turn_to(actor.workspace(), definition, url, patience).await?;
         let now = self.clock.now();
         let scopes = &connector.scopes;
         let minted = crate::oauth::mint::mint(&self.egress, definition, method, &values, scopes, now).await;
+        drop(turn);
         let answer = minted.map_err(|error| rejected(definition, &error))?;
         capture(definition, method, Captured::Token(answer.raw.expose()), material)?;
         material.take(&answer);
         Ok(answer)
     }
 
-    /// Looks up what the definition wants to know, runs its check, and captures from both.
+    /// Looks up what the definition wants to know, runs its check, and captures from both. Once the app was asked, no
+    /// further question is refused.
     pub(in crate::service) async fn check_and_learn(
         &self,
         actor: &Actor,
@@ -109,10 +128,12 @@ impl Hub {
         definition: &Arc<Definition>,
         method: Method,
         material: &mut Material,
+        patience: Patience,
     ) -> Result<Vec<&'static str>, Error> {
-        self.look_up(actor, connector, definition, method, material).await?;
+        let patience = self.look_up(actor, connector, definition, method, material, patience).await?;
         let values = self.all_values(actor.tenant, connector, material).await?;
-        let Some(checked) = self.run_check(definition, method, &values).await? else {
+        let workspace = actor.workspace();
+        let Some(checked) = self.run_check(workspace, definition, method, &values, patience).await? else {
             return Ok(Vec::new());
         };
         if let Some(refusal) = refusal(definition, &checked) {
@@ -127,6 +148,7 @@ impl Hub {
         Ok(if missing { vec!["permission_missing"] } else { Vec::new() })
     }
 
+    /// Says how patient the next call is.
     async fn look_up(
         &self,
         actor: &Actor,
@@ -134,13 +156,16 @@ impl Hub {
         definition: &Arc<Definition>,
         method: Method,
         material: &mut Material,
-    ) -> Result<(), Error> {
+        mut patience: Patience,
+    ) -> Result<Patience, Error> {
         for (variable, lookup) in definition.lookups(method) {
             let values = self.all_values(actor.tenant, connector, material).await?;
             let request: CheckRequest = definition
                 .lookup_request(lookup, method, &values)
                 .map_err(|_| unexpected(definition, None))?;
-            let answer = self.call_app(&request).await.map_err(|_| unexpected(definition, None))?;
+            let turn = self.turn_at(actor.workspace(), definition, &request.url, patience).await?;
+            patience = Patience::Spent;
+            let answer = self.call_app(&request, turn).await.map_err(|_| unexpected(definition, None))?;
             let status = answer.status.as_u16();
             if !answer.status.is_success() {
                 return Err(unexpected(definition, Some(status)));
@@ -153,7 +178,7 @@ impl Hub {
                 material.set(&variable.name, value);
             }
         }
-        Ok(())
+        Ok(patience)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::domain::role::Action;
 use crate::provider::CheckOutcome;
 use crate::service::audit::Target;
 use crate::service::check::outcome_word;
+use crate::service::throttle::Patience;
 use crate::service::{Code, Error, Hub};
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::Status;
@@ -28,7 +29,7 @@ impl Hub {
     /// a second one a minute later does.
     ///
     /// # Errors
-    /// [`Code::NoCheck`], and those of a token read.
+    /// [`Code::NoCheck`], [`Code::ProviderBusy`], and those of a token read.
     pub async fn verify_credential(&self, actor: &Actor, id: CredentialId) -> Result<Verification, Error> {
         self.permit(actor, Action::MaintainCredentials).await?;
         let credential = self.get_credential(actor, id).await?;
@@ -41,14 +42,17 @@ impl Hub {
         }
         let (mut credential, material) = self.usable_material(actor, credential).await?;
         let values = self.all_values(actor.tenant, &connector, &material).await?;
-        let mut checked = self.run_check(&definition, credential.method, &values).await?;
+        let workspace = actor.workspace();
+        let mut checked =
+            self.run_check(workspace, &definition, credential.method, &values, Patience::Refusable).await?;
         let refused = checked.as_ref().is_some_and(|checked| checked.outcome == CheckOutcome::WrongKey);
         if refused && credential.is_renewable() {
             // The app may have ended the access token early: one refresh, one repeat.
             let version = credential.token.version;
             if let Some((renewed, material)) = self.after_unauthorized(actor.tenant, id, version).await? {
                 let values = self.all_values(actor.tenant, &connector, &material).await?;
-                checked = self.run_check(&definition, renewed.method, &values).await?;
+                let patience = Patience::Spent;
+                checked = self.run_check(workspace, &definition, renewed.method, &values, patience).await?;
                 credential = renewed;
             }
         }

@@ -8,7 +8,6 @@ use vouchsafe_entity::kind::{FailClass, Method, TokenState};
 use vouchsafe_entity::millis::Millis;
 
 use super::kept::{Kept, Spent};
-use super::throttle::Pass;
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine, Resting};
 use crate::domain::refresh::{Claim, NotClaimed, is_minted};
@@ -18,6 +17,7 @@ use crate::failpoint::failpoint;
 use crate::oauth::{Received, TokenError};
 use crate::provider::{Definition, Values};
 use crate::service::material::{CURRENT, Material};
+use crate::service::throttle::Pass;
 use crate::service::{Error, Hub};
 use crate::store::credential::Guard;
 use crate::store::{self, Tx};

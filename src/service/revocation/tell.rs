@@ -16,12 +16,15 @@ use crate::oauth::revoke::{Revocable, Revocation, revoke};
 use crate::provider::Values;
 use crate::service::material::place;
 use crate::service::refresh::hub_actor;
+use crate::service::throttle::{Patience, TURN_WAIT};
 use crate::service::{Error, Hub};
 use crate::store;
 
-/// Whoever waits for an answer does so for this long.
+/// Whoever waits for an answer does so for this long, after the turn has come.
 const WITHIN: Duration = Duration::from_secs(10);
-const BATCH: u64 = 64;
+/// So few that all of them are told before the lease ends, should each wait for its turn and its answer.
+const BATCH: u64 = 16;
+/// Of all apps together; each has its own limits beside.
 const AT_ONCE: usize = 8;
 
 /// What a call needs, open.
@@ -102,7 +105,7 @@ impl Hub {
 
     /// One call, unless the grant has found another use meanwhile.
     async fn tell_app(&self, tenant: Tenant, job: &RevocationJob) -> Upstream {
-        match tokio::time::timeout(WITHIN, self.call_revocation(tenant, job)).await {
+        match tokio::time::timeout(TURN_WAIT + WITHIN, self.call_revocation(tenant, job)).await {
             Ok(Ok(Revocation::Revoked)) => Upstream::Revoked,
             Ok(Ok(Revocation::Unsupported)) => Upstream::Unsupported,
             Ok(Ok(Revocation::Failed(error))) => failed(job, &error),
@@ -128,6 +131,11 @@ impl Hub {
         };
         let (client, mut values) = self.settings_now(tenant, job, &mut order).await?;
         values.extend(order.values);
+        let url = definition.revocation_endpoint(&values);
+        let _turn = match url {
+            Some(url) => self.turn_to(tenant.workspace, &definition, url, Patience::Spent).await?,
+            None => None,
+        };
         Ok(revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await)
     }
 

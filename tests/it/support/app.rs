@@ -29,6 +29,7 @@ use vouchsafe::provider::{Registry, Sources};
 use vouchsafe::random::{Random, SystemRandom};
 use vouchsafe::service::audit::AuditLog;
 use vouchsafe::service::keys::NewApiKey;
+use vouchsafe::service::throttle::TURN_WAIT;
 use vouchsafe::service::webhooks::Pace;
 use vouchsafe::service::{Hub, Parts};
 use vouchsafe::store::{DatabaseUrl, Store};
@@ -360,6 +361,7 @@ impl World {
                 ..AuditLog::default()
             },
             check_waits: Vec::new(),
+            turn_wait: TURN_WAIT,
             pace: Pace::default(),
             mailer: None,
             journal,

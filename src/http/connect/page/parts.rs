@@ -140,6 +140,8 @@ pub enum KeyProblem {
     },
     /// The app did not answer.
     Unreachable,
+    /// The app was not asked: it is called as often as it allows.
+    Busy,
     /// The app answered with something that says nothing about the key.
     Unexpected {
         /// The HTTP status.
@@ -174,6 +176,8 @@ pub enum FailureReason {
     Refused,
     /// The app did not answer.
     Unreachable,
+    /// The app was not asked: it is called as often as it allows.
+    Busy,
     /// The app answered otherwise than it should.
     NotUnderstood,
     /// The user kept the account that was connected before.

@@ -18,6 +18,7 @@ use crate::service::connect::attempts::stored;
 use crate::service::connect::grant::{Destination, Grant};
 use crate::service::credentials::{Accepted, capture};
 use crate::service::material::Material;
+use crate::service::throttle::Patience;
 use crate::service::{Code, Error, Hub};
 use crate::store;
 
@@ -35,7 +36,9 @@ impl Hub {
         let captured = capture(&definition, method, Captured::Token(answer.raw.expose()), &mut material);
         let checked = match captured {
             Ok(()) => {
-                self.check_and_learn(&visit.actor, &connector, &definition, method, &mut material).await
+                let patience = Patience::Spent;
+                self.check_and_learn(&visit.actor, &connector, &definition, method, &mut material, patience)
+                    .await
             }
             Err(error) => Err(error),
         };

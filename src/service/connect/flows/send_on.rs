@@ -17,6 +17,7 @@ use crate::secret::PlainToken;
 use crate::service::audit::Target;
 use crate::service::connect::{Returned, Visit};
 use crate::service::material::place;
+use crate::service::throttle::Patience;
 use crate::service::{Code, Error, Hub};
 use crate::store;
 
@@ -31,7 +32,7 @@ impl Hub {
     /// Sends the browser on, bound by the nonce that its opener gave.
     ///
     /// # Errors
-    /// [`Code::FlowRefused`], [`Code::ProviderChanged`].
+    /// [`Code::FlowRefused`], [`Code::ProviderChanged`], [`Code::ProviderBusy`].
     pub async fn shake_hands(
         &self,
         flow: FlowId,
@@ -52,7 +53,7 @@ impl Hub {
     /// Sends the browser on after the user read who asks.
     ///
     /// # Errors
-    /// [`Code::FlowRefused`], [`Code::BindingTooWeak`], [`Code::ProviderChanged`].
+    /// [`Code::FlowRefused`], [`Code::BindingTooWeak`], [`Code::ProviderChanged`], [`Code::ProviderBusy`].
     pub async fn go_on(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Begun, Error> {
         let (flow, visit) = self.held_flow(flow, cookie, "connect.continue", origin).await?;
         if visit.environment.settings.minimum_binding == Binding::Opener {
@@ -147,7 +148,8 @@ impl Hub {
 }
 
 impl Hub {
-    /// Asks the app for temporary credentials (OAuth 1.0a): its token is the state, its secret is kept in the flow.
+    /// Asks the app for temporary credentials (OAuth 1.0a): its token is the state, its secret is kept in the flow. Where
+    /// it gets no turn to ask, the flow stays as it is and the user may try again.
     async fn away_signed(
         &self,
         visit: &Visit,
@@ -159,8 +161,11 @@ impl Hub {
     ) -> Result<Away, Error> {
         let tenant = visit.actor.tenant;
         let client = self.client(tenant, connector).await?.ok_or_else(cannot_start)?;
+        let url = definition.oauth1().ok_or_else(cannot_start)?.request_token_endpoint.render(values);
+        let turn = self.turn_to(tenant.workspace, definition, url, Patience::Refusable).await?;
         let (callback, moment) = (&flow.redirect_uri, self.signing_moment());
         let asked = oauth1::ask(&self.egress, definition, values, &client, callback, &moment).await;
+        drop(turn);
         let temporary = asked.map_err(|error| {
             tracing::warn!(flow.id = %flow.id, error = &error as &dyn std::error::Error, "no temporary credentials");
             let detail = format!("{} didn't begin the sign-in. Try again in a moment.", definition.name());

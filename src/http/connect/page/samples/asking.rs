@@ -204,6 +204,7 @@ impl Page for KeyPage {
             ("rejected-nowhere", with(KeyProblem::Rejected { field: None })),
             ("other-account", with(KeyProblem::OtherAccount { expected, found: RTL.to_owned() })),
             ("unreachable", with(KeyProblem::Unreachable)),
+            ("busy", with(KeyProblem::Busy)),
             ("unexpected", with(KeyProblem::Unexpected { status: 502 })),
             ("unavailable", with(KeyProblem::Unavailable)),
             ("field-errors", Self { fields: vec![bad_field, bad_region], ..page.clone() }),

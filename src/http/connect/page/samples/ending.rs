@@ -55,6 +55,7 @@ fn failures() -> Vec<(&'static str, Failure)> {
         ("denied", failure(FailureReason::Denied, "access_denied", Some("The user said no."))),
         ("refused", failure(FailureReason::Refused, "invalid_scope", Some(words))),
         ("unreachable", failure(FailureReason::Unreachable, "provider_unreachable", None)),
+        ("busy", failure(FailureReason::Busy, "rate_limited", None)),
         ("not-understood", failure(FailureReason::NotUnderstood, "unexpected_answer", Some("invalid_code"))),
         ("other-account", failure(other, "account_changed", None)),
         ("timed-out", failure(FailureReason::TimedOut, "flow_expired", None)),
