@@ -42,6 +42,8 @@ pub struct Model {
     pub access_lifetime: Option<i64>,
     /// Known end of the refresh token.
     pub refresh_expires_at: Option<Millis>,
+    /// Since when the end that the app gives the grant is where it is.
+    pub end_known_since: Option<Millis>,
     /// Whether it can be renewed by a refresh token.
     pub has_refresh_token: bool,
     /// When to refresh.

@@ -213,6 +213,7 @@ fn token_row(token: &Token) -> TokenModel {
         access_expires_at: Set(token.access_expires_at),
         access_lifetime: Set(token.access_lifetime),
         refresh_expires_at: Set(token.refresh_expires_at),
+        end_known_since: Set(token.end_known_since),
         has_refresh_token: Set(token.has_refresh_token),
         due_at: Set(token.due_at),
         lease_owner: Set(lease_owner),

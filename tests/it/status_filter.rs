@@ -167,6 +167,7 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
                     access_expires_at,
                     access_lifetime,
                     refresh_expires_at: None,
+                    end_known_since: None,
                     has_refresh_token,
                     due_at: None,
                     lease_seq: 0,

@@ -158,6 +158,7 @@ impl Hub {
                 access_expires_at: None,
                 access_lifetime: None,
                 refresh_expires_at: None,
+                end_known_since: None,
                 has_refresh_token: false,
                 due_at: None,
                 lease_seq: 0,

@@ -140,7 +140,7 @@ impl Hub {
     ) -> Result<(), Error> {
         let environment = tenant.environment;
         let guard = Guard { epoch: spent.epoch, version: spent.version };
-        let before = self.open_material(tenant, &row)?;
+        let (before, known_end) = (self.open_material(tenant, &row)?, row.grant_end());
         let at = (spent.epoch, spent.version);
         let previous = self.seal_material(tenant, PREVIOUS, row.id, at, &before)?;
         let material = self.succeeding(tenant, &row, definition, answer)?;
@@ -158,6 +158,7 @@ impl Hub {
         let known = row.token.refresh_expires_at.filter(|_| stays);
         self.date_tokens(&mut row, (answer.expires_in, answer.refresh_expires_in), spent.sent_at);
         row.token.refresh_expires_at = row.token.refresh_expires_at.or(known);
+        row.settle_end(known_end, spent.sent_at);
         if row.connector_failing && !self.brings_own_client(&row) {
             self.connector_recovered(&tx, tenant, &mut row).await?;
         }
