@@ -13,7 +13,7 @@ pub use list::{CredentialFilter, count, ending_soon, list, of_users, some};
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
 pub(super) use served::Kept;
 pub use served::served;
-pub use turning::{Key, ended, run_out, run_out_behind, switched_off, switched_on};
+pub use turning::{Key, Turned, ended, run_out, run_out_behind, turned};
 #[cfg(test)]
 pub(super) use {list::status_statements, turning::statements};
 
