@@ -104,6 +104,9 @@ pub struct Token {
     pub end_known_since: Option<Millis>,
     /// Whether a refresh token is there.
     pub has_refresh_token: bool,
+    /// Whether the client, login or key that tokens are asked for with is the user's alone, as the definition said when
+    /// they came.
+    pub own_client: bool,
     /// When to refresh.
     pub due_at: Option<Millis>,
     /// +1 on every claim.
@@ -307,6 +310,7 @@ impl Credential {
             access_expires_at: token.access_expires_at,
             access_lifetime: token.access_lifetime,
             has_refresh_token: token.has_refresh_token,
+            own_client: token.own_client,
             due_at: token.due_at,
         }
     }

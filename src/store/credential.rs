@@ -215,6 +215,7 @@ fn token_row(token: &Token) -> TokenModel {
         refresh_expires_at: Set(token.refresh_expires_at),
         end_known_since: Set(token.end_known_since),
         has_refresh_token: Set(token.has_refresh_token),
+        own_client: Set(token.own_client),
         due_at: Set(token.due_at),
         lease_owner: Set(lease_owner),
         lease_seq: Set(token.lease_seq),

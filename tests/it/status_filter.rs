@@ -172,6 +172,7 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
                     refresh_expires_at: None,
                     end_known_since: None,
                     has_refresh_token,
+                    own_client: method == Method::Session && (number / 4).is_multiple_of(2),
                     due_at: None,
                     lease_seq: 0,
                     attempt,

@@ -43,6 +43,7 @@ pub(crate) fn credential() -> Credential {
             refresh_expires_at: None,
             end_known_since: None,
             has_refresh_token: true,
+            own_client: false,
             due_at: None,
             lease_seq: 0,
             attempt: None,
@@ -145,6 +146,17 @@ fn a_refused_client_is_the_connectors_fault_once_the_token_is_spent() {
     assert_eq!(shown(&credential, spent).0, "error", "error comes before pending");
     credential.token.machine = Machine::Broken(BrokenCause::GrantRefused);
     assert_eq!(shown(&credential, spent).0, "expired");
+}
+
+#[test]
+fn a_refused_client_says_nothing_of_a_token_that_comes_by_another() {
+    let mut credential = credential();
+    credential.method = Method::ClientCredentials;
+    (credential.connector_failing, credential.token.own_client) = (true, true);
+    let spent = NOW.plus_seconds(3600);
+    assert_eq!(shown(&credential, spent), ("active", Some("refreshing"), None));
+    credential.token.machine = Machine::Waiting { next_try_at: spent };
+    assert_eq!(shown(&credential, spent), ("error", Some("provider_unreachable"), None));
 }
 
 #[test]

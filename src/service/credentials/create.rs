@@ -160,6 +160,7 @@ impl Hub {
                 refresh_expires_at: None,
                 end_known_since: None,
                 has_refresh_token: false,
+                own_client: false,
                 due_at: None,
                 lease_seq: 0,
                 attempt: None,

@@ -39,6 +39,7 @@ impl Hub {
             credential.token.due_at = credential.looked_at_by();
         }
         credential.settle_end(before, credential.issued_at);
+        credential.token.own_client = self.brings_own_client(credential);
         Ok(())
     }
 

@@ -272,7 +272,7 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
     let unopened = "COALESCE(t.fail_class, '') = 'unopened'";
     let troubled = format!(
         "({unopened} OR ({spent} \
-         AND (k.failing_since IS NOT NULL OR {shown} IN ('waiting', 'unknown', 'suspect'))))"
+         AND ((k.failing_since IS NOT NULL AND NOT t.own_client) OR {shown} IN ('waiting', 'unknown', 'suspect'))))"
     );
     let pending = format!("({shown} = 'pending' AND NOT {troubled})");
     match status {
