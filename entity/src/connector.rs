@@ -54,6 +54,8 @@ pub struct Model {
     pub failing_since: Option<Millis>,
     /// When one credential may try again.
     pub probe_at: Option<Millis>,
+    /// When it was switched off or on, until all that stands behind it was told so.
+    pub turned_at: Option<Millis>,
     /// When it was made.
     pub created_at: Millis,
     /// When it last changed.

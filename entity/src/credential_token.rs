@@ -42,8 +42,12 @@ pub struct Model {
     pub access_lifetime: Option<i64>,
     /// Known end of the refresh token.
     pub refresh_expires_at: Option<Millis>,
+    /// Since when the end that the app gives the grant is where it is.
+    pub end_known_since: Option<Millis>,
     /// Whether it can be renewed by a refresh token.
     pub has_refresh_token: bool,
+    /// Whether the client, login or key that tokens are asked for with is the user's alone.
+    pub own_client: bool,
     /// When to refresh.
     pub due_at: Option<Millis>,
     /// Node and boot that may start.

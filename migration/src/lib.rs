@@ -22,6 +22,9 @@ mod m20261122_000018_index_status;
 mod m20261122_000019_index_live_status;
 mod m20261122_000020_close_at_once;
 mod m20261122_000021_rotate_data_keys;
+mod m20261122_000022_date_known_ends;
+mod m20261122_000023_note_own_client;
+mod m20261122_000024_mark_turned_connectors;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -49,6 +52,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000019_index_live_status::Migration),
             Box::new(m20261122_000020_close_at_once::Migration),
             Box::new(m20261122_000021_rotate_data_keys::Migration),
+            Box::new(m20261122_000022_date_known_ends::Migration),
+            Box::new(m20261122_000023_note_own_client::Migration),
+            Box::new(m20261122_000024_mark_turned_connectors::Migration),
         ]
     }
 }

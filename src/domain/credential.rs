@@ -16,6 +16,9 @@ use vouchsafe_entity::sealed::Sealed;
 
 use super::connector::Availability;
 
+/// An end that moves by no more milliseconds is the same: apps count in seconds, from the moment of each answer.
+const SAME_END: i64 = 60_000;
+
 /// The account at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -97,8 +100,13 @@ pub struct Token {
     pub access_lifetime: Option<i64>,
     /// Known end of the refresh token.
     pub refresh_expires_at: Option<Millis>,
+    /// Since when the end that the app gives the grant is where it is.
+    pub end_known_since: Option<Millis>,
     /// Whether a refresh token is there.
     pub has_refresh_token: bool,
+    /// Whether the client, login or key that tokens are asked for with is the user's alone, as the definition said when
+    /// they came.
+    pub own_client: bool,
     /// When to refresh.
     pub due_at: Option<Millis>,
     /// +1 on every claim.
@@ -302,6 +310,7 @@ impl Credential {
             access_expires_at: token.access_expires_at,
             access_lifetime: token.access_lifetime,
             has_refresh_token: token.has_refresh_token,
+            own_client: token.own_client,
             due_at: token.due_at,
         }
     }
@@ -318,8 +327,28 @@ impl Credential {
 
     /// The moment after which somebody must act, where known.
     pub fn acts_by(&self) -> Option<Millis> {
+        self.expires_at.or_else(|| self.grant_end())
+    }
+
+    /// The end that the app gives the grant, where known: that of the refresh token, or of an access token that nothing
+    /// renews.
+    pub fn grant_end(&self) -> Option<Millis> {
         let unrenewable = (!self.is_renewable()).then_some(self.token.access_expires_at).flatten();
-        self.expires_at.or(self.token.refresh_expires_at).or(unrenewable)
+        self.token.refresh_expires_at.or(unrenewable)
+    }
+
+    /// Notes of tokens that came at `at` since when their end is known, where it was `before` until then. One that has
+    /// not moved is left where it was, so that whoever was warned of it is not warned again.
+    pub fn settle_end(&mut self, before: Option<Millis>, at: Millis) {
+        let end = self.grant_end();
+        let same = before.zip(end).filter(|(before, end)| end.since(*before).abs() <= SAME_END);
+        let token = &mut self.token;
+        if let Some((before, _)) = same {
+            token.refresh_expires_at = token.refresh_expires_at.map(|_| before);
+            token.end_known_since = token.end_known_since.or(Some(at));
+        } else {
+            token.end_known_since = end.map(|_| at);
+        }
     }
 
     /// When somebody must look at a credential that nothing renews, to write down its end.

@@ -8,6 +8,8 @@ use crate::store;
 
 /// Credentials that one transaction looks at.
 const BATCH: u64 = 100;
+/// A connector that was switched is gone through again for so long: what began before may yet write what it saw then.
+const TURNED_SECONDS: i64 = 900;
 /// Sessions are kept so long after their end, for whoever asks what became of them.
 const SESSION_SECONDS: i64 = 7 * 86_400;
 
@@ -21,6 +23,7 @@ impl Hub {
         steps.pass(self.drop_unconfirmed().await)?;
         steps.pass(self.drop_undecided().await)?;
         steps.pass(self.write_down_changes().await)?;
+        steps.pass(self.write_down_turned().await)?;
         steps.pass(self.warn_of_ends().await)?;
         steps.pass(self.purge_events().await)?;
         steps.pass(self.sweep_secrets().await)?;
@@ -46,16 +49,14 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    /// Writes down, and tells once, what has changed without anybody touching it: ends that passed, tokens that ran out
-    /// while nothing could renew them, and what stands behind a connector that was switched off or on.
+    /// Writes down, and tells once, what has changed without anybody touching it: ends that passed, and tokens that ran
+    /// out while nothing could renew them.
     async fn write_down_changes(&self) -> Result<(), Error> {
         loop {
             let now = self.now();
             let mut found = store::credential::ended(&self.store, now, BATCH).await?;
             found.extend(store::credential::run_out(&self.store, now, BATCH).await?);
             found.extend(store::credential::run_out_behind(&self.store, now, BATCH).await?);
-            found.extend(store::credential::switched_off(&self.store, now, BATCH).await?);
-            found.extend(store::credential::switched_on(&self.store, now, BATCH).await?);
             let more = found.len() as u64 >= BATCH;
             let mut changed = 0;
             for (environment, ids) in by_environment(found) {
@@ -66,5 +67,28 @@ impl Hub {
                 return Ok(());
             }
         }
+    }
+
+    /// The same for what stands behind connectors that were switched off or on, page by page. A hub that is stopped in
+    /// between, or does not come to it for days, finds them marked.
+    async fn write_down_turned(&self) -> Result<(), Error> {
+        let now = self.now();
+        let mut steps = Steps::default();
+        let mut after = None;
+        loop {
+            let page = store::credential::turned(&self.store, now, after, BATCH).await?;
+            after = page.last().copied();
+            let keys = page.iter().map(|turned| (turned.environment_id, turned.credential_id)).collect();
+            for (environment, ids) in by_environment(keys) {
+                steps.pass(self.write_down(environment, &ids).await.map(drop))?;
+            }
+            if (page.len() as u64) < BATCH {
+                break;
+            }
+        }
+        steps.end()?;
+        let tx = self.store.begin().await?;
+        store::connector::forget_turned(&tx, now.plus_seconds(-TURNED_SECONDS)).await?;
+        Ok(tx.commit().await?)
     }
 }

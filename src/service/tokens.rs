@@ -258,7 +258,9 @@ impl Hub {
         }
         match credential.token.next_try_at() {
             Some(at) => not_before(credential, at, now),
-            None if credential.connector_failing => not_before(credential, now.plus(PROBE_EVERY), now),
+            None if credential.connector_failing && !credential.token.own_client => {
+                not_before(credential, now.plus(PROBE_EVERY), now)
+            }
             None => pending(5),
         }
     }

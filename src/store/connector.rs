@@ -61,6 +61,7 @@ fn row(environment: EnvironmentId, connector: &Connector, now: Millis) -> Active
         version: Set(connector.version),
         created_at: Set(connector.created_at.unwrap_or(now)),
         updated_at: Set(now),
+        turned_at: Set((!connector.enabled).then_some(now)),
         ..Default::default()
     }
 }
@@ -324,6 +325,10 @@ pub(super) fn counting_statement() -> String {
     counted_up_to(EnvironmentId::new(nothing), vec![ConnectorId::new(nothing); 2], 100).text
 }
 
+/// Whoever switches a connector leaves a mark, for what stands behind it is told of that one by one.
+const TURNED: &str = "CASE WHEN connector.enabled <> excluded.enabled THEN excluded.updated_at \
+    ELSE connector.turned_at END";
+
 /// Stores or replaces a connector.
 pub async fn save(
     tx: &Tx,
@@ -347,6 +352,7 @@ pub async fn save(
             Column::Version,
             Column::UpdatedAt,
         ])
+        .value(Column::TurnedAt, Expr::cust(TURNED))
         .to_owned();
     Entity::insert(row(environment, connector, now))
         .on_conflict(replace)
@@ -368,6 +374,13 @@ pub async fn ensure(
         .exec_without_returning(tx.connection())
         .await?;
     Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
+}
+
+/// Forgets that connectors were switched at `before` or earlier: all that stands behind them has been told.
+pub async fn forget_turned(tx: &Tx, before: Millis) -> Result<(), StoreError> {
+    let row = ActiveModel { turned_at: Set(None), ..Default::default() };
+    Entity::update_many().set(row).filter(Column::TurnedAt.lte(before)).exec(tx.connection()).await?;
+    Ok(())
 }
 
 /// Removes a connector with all its credentials.

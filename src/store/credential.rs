@@ -13,7 +13,7 @@ pub use list::{CredentialFilter, count, ending_soon, list, of_users, some};
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
 pub(super) use served::Kept;
 pub use served::served;
-pub use turning::{Key, ended, run_out, run_out_behind, switched_off, switched_on};
+pub use turning::{Key, Turned, ended, run_out, run_out_behind, turned};
 #[cfg(test)]
 pub(super) use {list::status_statements, turning::statements};
 
@@ -213,7 +213,9 @@ fn token_row(token: &Token) -> TokenModel {
         access_expires_at: Set(token.access_expires_at),
         access_lifetime: Set(token.access_lifetime),
         refresh_expires_at: Set(token.refresh_expires_at),
+        end_known_since: Set(token.end_known_since),
         has_refresh_token: Set(token.has_refresh_token),
+        own_client: Set(token.own_client),
         due_at: Set(token.due_at),
         lease_owner: Set(lease_owner),
         lease_seq: Set(token.lease_seq),

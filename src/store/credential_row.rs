@@ -17,7 +17,8 @@ pub(super) const SELECT: &str = r#"SELECT c.id, c.user_id, u.username, u.email A
  c.variables, c.scopes, c.metadata, c.deactivated_at, c.expires_at, c.issued_at, c.last_used_at,
  c.last_refreshed_at, c.created_at, c.updated_at,
  t.state, t.claimed_from, t.broken_cause, t.state_since, t.grant_epoch, t.token_version, t.sealed,
- t.access_expires_at, t.access_lifetime, t.refresh_expires_at, t.has_refresh_token, t.due_at, t.lease_owner,
+ t.access_expires_at, t.access_lifetime, t.refresh_expires_at, t.end_known_since, t.has_refresh_token,
+ t.own_client, t.due_at, t.lease_owner,
  t.lease_seq, t.lease_until, t.attempt_version, t.attempt_state, t.attempt_started_at, t.fail_class,
  t.fail_count, t.next_try_at, t.suspect_since, t.announced_status, t.event_ordinal
  FROM credential c
@@ -25,6 +26,7 @@ pub(super) const SELECT: &str = r#"SELECT c.id, c.user_id, u.username, u.email A
  JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id
  JOIN "user" u ON u.environment_id = c.environment_id AND u.id = c.user_id"#;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 #[derive(FromQueryResult)]
 pub(super) struct Row {
     id: CredentialId,
@@ -60,7 +62,9 @@ pub(super) struct Row {
     access_expires_at: Option<Millis>,
     access_lifetime: Option<i64>,
     refresh_expires_at: Option<Millis>,
+    end_known_since: Option<Millis>,
     has_refresh_token: bool,
+    own_client: bool,
     due_at: Option<Millis>,
     lease_owner: Option<String>,
     lease_seq: i64,
@@ -122,7 +126,9 @@ impl TryFrom<Row> for Credential {
                 access_expires_at: row.access_expires_at,
                 access_lifetime: row.access_lifetime,
                 refresh_expires_at: row.refresh_expires_at,
+                end_known_since: row.end_known_since,
                 has_refresh_token: row.has_refresh_token,
+                own_client: row.own_client,
                 due_at: row.due_at,
                 lease_seq: row.lease_seq,
                 attempt,

@@ -10,6 +10,9 @@ use vouchsafe_entity::millis::Millis;
 use super::{Reads, StoreError, Tx, statement};
 
 const DAY: i64 = 86_400_000;
+/// Since when the end of a credential is known: a date set by hand ends the whole life of a key, and what an app says
+/// of its tokens counts from when it said so, however often they were renewed since.
+pub(super) const KNOWN_SINCE: &str = "COALESCE(t.end_known_since, c.issued_at)";
 
 /// How many days ahead the environments want to be warned, each number once, the smallest first.
 pub async fn days_ahead(db: &impl Reads) -> Result<Vec<i32>, StoreError> {
@@ -40,7 +43,7 @@ pub struct Ending {
 }
 
 /// Live credentials whose end lies within `days` of `now`, in environments that want to know so early, and that nobody
-/// was warned of so late. `days` must not be more than half of what the credential lives.
+/// was warned of so late. `days` must not be more than half of the time for which the end is known.
 ///
 /// The three parts are [`crate::domain::credential::Credential::acts_by`], each over an index.
 pub async fn ending(db: &impl Reads, days: i32, now: Millis, limit: i64) -> Result<Vec<Ending>, StoreError> {
@@ -64,17 +67,15 @@ pub(super) fn ending_sql(backend: DbBackend) -> String {
     let both = "FROM credential c JOIN credential_token t \
         ON t.environment_id = c.environment_id AND t.credential_id = c.id \
         WHERE c.deactivated_at IS NULL AND t.state NOT IN ('pending', 'broken', 'deleted')";
-    let renewed = "CASE WHEN COALESCE(c.last_refreshed_at, 0) > c.issued_at THEN c.last_refreshed_at \
-        ELSE c.issued_at END";
     format!(
         "SELECT e.environment_id, e.id, e.end_at FROM ( \
-           SELECT c.environment_id, c.id, c.expires_at AS end_at, c.issued_at AS since {both} \
+           SELECT c.environment_id, c.id, c.expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
              AND c.expires_at > $1 AND c.expires_at <= $2 \
            UNION ALL \
-           SELECT c.environment_id, c.id, t.refresh_expires_at AS end_at, {renewed} AS since {both} \
+           SELECT c.environment_id, c.id, t.refresh_expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
              AND t.refresh_expires_at > $1 AND t.refresh_expires_at <= $2 AND +c.expires_at IS NULL \
            UNION ALL \
-           SELECT c.environment_id, c.id, t.access_expires_at AS end_at, {renewed} AS since {both} \
+           SELECT c.environment_id, c.id, t.access_expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
              AND t.due_at > $1 AND t.due_at <= $2 AND t.access_expires_at = t.due_at AND c.method = 'oauth2' \
              AND NOT t.has_refresh_token AND +c.expires_at IS NULL AND +t.refresh_expires_at IS NULL \
          ) AS e JOIN environment n ON n.id = e.environment_id \

@@ -40,7 +40,7 @@ pub(super) const DUE: &str = "SELECT t.environment_id, t.credential_id, t.token_
         WHERE d.environment_id = e.id AND d.due_at <= $1 AND d.state <> 'deleted' \
         AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
         AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
-        AND (k.probe_at IS NULL OR k.probe_at <= $1 OR d.state = 'pending') \
+        AND (k.probe_at IS NULL OR k.probe_at <= $1 OR d.own_client OR d.state = 'pending') \
         ORDER BY d.due_at LIMIT $2) \
     CROSS JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
     ORDER BY t.due_at LIMIT $3";
@@ -53,7 +53,7 @@ const DUE_AT_SERVER: &str = "SELECT l.environment_id, l.credential_id, l.token_v
         WHERE d.environment_id = e.id AND d.due_at <= $1 AND d.state <> 'deleted' \
         AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
         AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
-        AND (d.state = 'pending' OR COALESCE(( \
+        AND (d.state = 'pending' OR d.own_client OR COALESCE(( \
             SELECT k.probe_at FROM credential c \
             JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
             WHERE c.environment_id = d.environment_id AND c.id = d.credential_id), 0) <= $1) \

@@ -10,6 +10,7 @@
 )]
 
 pub(crate) mod api;
+mod backfill;
 mod canary;
 mod cli;
 mod config;

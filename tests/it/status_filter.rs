@@ -98,6 +98,9 @@ async fn lay_ground(store: &Store) -> Place {
     store::environment::insert(&tx, &environment).await.unwrap();
     store::user::insert(&tx, environment.id, &user).await.unwrap();
     for connector in [&on, &off, &failing] {
+        // Each was switched a moment ago, so a sweep goes through what stands behind it.
+        let before = Connector { enabled: !connector.enabled, ..connector.clone() };
+        store::connector::save(&tx, environment.id, &before, NOW).await.unwrap();
         store::connector::save(&tx, environment.id, connector, NOW).await.unwrap();
     }
     let since = failing.failing.unwrap();
@@ -167,7 +170,9 @@ fn all_credentials(place: &Place) -> Vec<Credential> {
                     access_expires_at,
                     access_lifetime,
                     refresh_expires_at: None,
+                    end_known_since: None,
                     has_refresh_token,
+                    own_client: method == Method::Session && (number / 4).is_multiple_of(2),
                     due_at: None,
                     lease_seq: 0,
                     attempt,
@@ -323,7 +328,14 @@ async fn found_by_sweep(store: &Store) -> BTreeSet<String> {
     let mut found = store::credential::ended(store, NOW, 100_000).await.unwrap();
     found.extend(store::credential::run_out(store, NOW, 100_000).await.unwrap());
     found.extend(store::credential::run_out_behind(store, NOW, 100_000).await.unwrap());
-    found.extend(store::credential::switched_off(store, NOW, 100_000).await.unwrap());
-    found.extend(store::credential::switched_on(store, NOW, 100_000).await.unwrap());
-    found.iter().map(|(_, id)| id.to_string()).collect()
+    let mut found: BTreeSet<String> = found.iter().map(|(_, id)| id.to_string()).collect();
+    let mut after = None;
+    loop {
+        let page = store::credential::turned(store, NOW, after, 7).await.unwrap();
+        found.extend(page.iter().map(|turned| turned.credential_id.to_string()));
+        after = page.last().copied();
+        if page.len() < 7 {
+            return found;
+        }
+    }
 }

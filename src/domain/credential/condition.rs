@@ -38,6 +38,8 @@ pub struct Condition {
     pub access_lifetime: Option<i64>,
     /// Whether a refresh token is there.
     pub has_refresh_token: bool,
+    /// Whether tokens are asked for with a client, login or key of the user's own, and not with the connector's client.
+    pub own_client: bool,
     /// When to refresh.
     pub due_at: Option<Millis>,
 }
@@ -107,7 +109,7 @@ impl Condition {
             Health::new(status, Some(reason), None)
         };
         match self.shown {
-            _ if connector.failing && !usable => {
+            _ if connector.failing && !self.own_client && !usable => {
                 Health::new(S::Error, Some("connector_rejected"), Some(NextStep::FixConnector))
             }
             TokenState::Pending => Health::new(S::Pending, Some("awaiting_confirmation"), None),

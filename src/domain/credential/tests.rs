@@ -41,7 +41,9 @@ pub(crate) fn credential() -> Credential {
             access_expires_at: Some(NOW.plus_seconds(3600)),
             access_lifetime: Some(3_600_000),
             refresh_expires_at: None,
+            end_known_since: None,
             has_refresh_token: true,
+            own_client: false,
             due_at: None,
             lease_seq: 0,
             attempt: None,
@@ -144,6 +146,39 @@ fn a_refused_client_is_the_connectors_fault_once_the_token_is_spent() {
     assert_eq!(shown(&credential, spent).0, "error", "error comes before pending");
     credential.token.machine = Machine::Broken(BrokenCause::GrantRefused);
     assert_eq!(shown(&credential, spent).0, "expired");
+}
+
+#[test]
+fn a_refused_client_says_nothing_of_a_token_that_comes_by_another() {
+    let mut credential = credential();
+    credential.method = Method::ClientCredentials;
+    (credential.connector_failing, credential.token.own_client) = (true, true);
+    let spent = NOW.plus_seconds(3600);
+    assert_eq!(shown(&credential, spent), ("active", Some("refreshing"), None));
+    credential.token.machine = Machine::Waiting { next_try_at: spent };
+    assert_eq!(shown(&credential, spent), ("error", Some("provider_unreachable"), None));
+}
+
+#[test]
+fn an_end_is_known_since_it_last_moved_by_more_than_a_minute() {
+    let mut credential = credential();
+    let (start, end) = (NOW, NOW.plus_seconds(864_000));
+    let mut told = |end: Option<Millis>, hours: i64| {
+        let before = credential.grant_end();
+        credential.token.refresh_expires_at = end;
+        credential.settle_end(before, start.plus_seconds(3_600 * hours));
+        (credential.acts_by(), credential.token.end_known_since)
+    };
+    let fixed = (Some(end), Some(start));
+    assert_eq!(told(Some(end), 0), fixed);
+    for (hour, off) in [(1, -1_000), (2, 60_000), (3, -60_000), (4, 0)] {
+        assert_eq!(told(Some(end.plus(off)), hour), fixed, "{off} ms");
+    }
+    let step = |seconds: i64| Some(end.plus_seconds(seconds));
+    assert_eq!(told(step(45), 5), fixed);
+    assert_eq!(told(step(90), 6), (step(90), Some(start.plus_seconds(3_600 * 6))), "small steps add up");
+    assert_eq!(told(None, 7), (None, None));
+    assert_eq!(told(step(90), 8), (step(90), Some(start.plus_seconds(3_600 * 8))));
 }
 
 #[test]

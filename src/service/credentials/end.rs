@@ -250,6 +250,7 @@ impl Hub {
         credential.token.access_expires_at = None;
         credential.token.access_lifetime = None;
         credential.token.refresh_expires_at = None;
+        credential.token.end_known_since = None;
         credential.token.due_at = None;
     }
 }

@@ -20,6 +20,7 @@ impl Hub {
         accepted: &Accepted,
     ) -> Result<(), Error> {
         let at = (credential.token.epoch, credential.token.version);
+        let before = credential.grant_end();
         let sealed = self.seal_material(actor.tenant, CURRENT, credential.id, at, &accepted.material)?;
         credential.token.sealed = Some(sealed);
         credential.token.has_refresh_token = accepted.material.refresh_token.is_some();
@@ -37,6 +38,8 @@ impl Hub {
         } else {
             credential.token.due_at = credential.looked_at_by();
         }
+        credential.settle_end(before, credential.issued_at);
+        credential.token.own_client = self.brings_own_client(credential);
         Ok(())
     }
 

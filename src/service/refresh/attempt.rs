@@ -145,7 +145,11 @@ impl Hub {
         }
         let connector = self.connector_of(tenant.environment, credential).await?;
         let failing = connector.failing.filter(|_| !self.brings_own_client(credential));
-        if failing.is_some_and(|failing| self.now() < failing.probe_at) {
+        if let Some(failing) = failing.filter(|failing| self.now() < failing.probe_at) {
+            // Its definition was changed since its tokens came, and nothing else keeps it from being due.
+            if credential.token.own_client {
+                self.postpone(tenant, credential, FailClass::NotSent, failing.probe_at).await?;
+            }
             return Ok(None);
         }
         let Ok(definition) = self.definition_of(&connector) else {

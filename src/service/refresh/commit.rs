@@ -140,7 +140,7 @@ impl Hub {
     ) -> Result<(), Error> {
         let environment = tenant.environment;
         let guard = Guard { epoch: spent.epoch, version: spent.version };
-        let before = self.open_material(tenant, &row)?;
+        let (before, known_end) = (self.open_material(tenant, &row)?, row.grant_end());
         let at = (spent.epoch, spent.version);
         let previous = self.seal_material(tenant, PREVIOUS, row.id, at, &before)?;
         let material = self.succeeding(tenant, &row, definition, answer)?;
@@ -158,7 +158,9 @@ impl Hub {
         let known = row.token.refresh_expires_at.filter(|_| stays);
         self.date_tokens(&mut row, (answer.expires_in, answer.refresh_expires_in), spent.sent_at);
         row.token.refresh_expires_at = row.token.refresh_expires_at.or(known);
-        if row.connector_failing && !self.brings_own_client(&row) {
+        row.settle_end(known_end, spent.sent_at);
+        row.token.own_client = self.brings_own_client(&row);
+        if row.connector_failing && !row.token.own_client {
             self.connector_recovered(&tx, tenant, &mut row).await?;
         }
         self.announce(&tx, tenant, &mut row).await?;
@@ -306,7 +308,7 @@ impl Hub {
 
     /// Whether the client or key that tokens are asked for with is the user's alone: what the app says of it says nothing
     /// of the connector.
-    pub(super) fn brings_own_client(&self, credential: &Credential) -> bool {
+    pub(in crate::service) fn brings_own_client(&self, credential: &Credential) -> bool {
         let own = |definition: Arc<Definition>| definition.takes_own_client(credential.method);
         is_minted(credential.method) && self.providers().get(&credential.provider).is_none_or(own)
     }

@@ -46,6 +46,7 @@ impl Hub {
             return Ok(());
         }
         let guard = Guard { epoch: row.token.epoch, version: row.token.version };
+        row.token.own_client = self.brings_own_client(&row);
         row.token = if matches!(row.token.machine, Machine::Active | Machine::Waiting { .. }) {
             let failure = Failure::new(class, self.reuse_of(&row), is_minted(row.method));
             row.token.after_failure(&failure, self.now(), self.times, self.jitter())

@@ -108,7 +108,7 @@ pub async fn bury(
         "UPDATE credential_token SET state = 'deleted', state_since = ${at}, claimed_from = NULL, \
          broken_cause = NULL, grant_epoch = grant_epoch + 1, token_version = token_version + 1, sealed = NULL, \
          prev_sealed = NULL, access_expires_at = NULL, access_lifetime = NULL, refresh_expires_at = NULL, \
-         has_refresh_token = FALSE, due_at = NULL, lease_owner = NULL, lease_until = NULL, \
+         end_known_since = NULL, has_refresh_token = FALSE, due_at = NULL, lease_owner = NULL, lease_until = NULL, \
          attempt_version = NULL, attempt_state = NULL, attempt_started_at = NULL, fail_class = NULL, \
          fail_count = 0, next_try_at = NULL, suspect_since = NULL, event_ordinal = event_ordinal + 1 \
          WHERE environment_id = $1 AND credential_id IN ({list}) AND state <> 'deleted'"

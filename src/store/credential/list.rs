@@ -4,6 +4,7 @@ use super::many;
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::SELECT;
+use crate::store::expiry::KNOWN_SINCE;
 use crate::store::{Reads, StoreError, join_in_order, statement};
 use sea_orm::{ConnectionTrait as _, DbBackend, Value};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId};
@@ -81,8 +82,9 @@ pub async fn some(
     many(db, format!("{SELECT} WHERE {} ORDER BY c.id DESC", query.sql), query.values).await
 }
 
-/// Active credentials that somebody must act upon after `now` and before `until`, the soonest first. Each of the three
-/// parts of [`Credential::acts_by`] is looked for over an index.
+/// Active credentials that somebody must act upon after `now` and before `until`, the soonest first. As with warnings,
+/// the end of tokens counts only in the second half of the time for which it is known: what is renewed often has it
+/// always near, and never comes to it. Each of the three parts of [`Credential::acts_by`] is looked for over an index.
 pub async fn ending_soon(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -110,6 +112,8 @@ pub async fn ending_soon(
         soonest("credential_id", "credential_token", "due_at"),
     ];
     query.add(format!("c.id IN ({})", ids.join(" UNION ")));
+    let late = format!("{ACTS_BY} - {from} <= {from} - {KNOWN_SINCE}");
+    query.add(format!("(+c.expires_at IS NOT NULL OR {late})"));
     let sql = format!("{SELECT} WHERE {} ORDER BY {ACTS_BY}, c.id LIMIT {limit}", query.sql);
     many(db, sql, query.values).await
 }
@@ -268,7 +272,7 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
     let unopened = "COALESCE(t.fail_class, '') = 'unopened'";
     let troubled = format!(
         "({unopened} OR ({spent} \
-         AND (k.failing_since IS NOT NULL OR {shown} IN ('waiting', 'unknown', 'suspect'))))"
+         AND ((k.failing_since IS NOT NULL AND NOT t.own_client) OR {shown} IN ('waiting', 'unknown', 'suspect'))))"
     );
     let pending = format!("({shown} = 'pending' AND NOT {troubled})");
     match status {

@@ -53,7 +53,8 @@ pub async fn wipe_ended(
 ) -> Result<Vec<(EnvironmentId, CredentialId)>, StoreError> {
     let sql = format!(
         "UPDATE credential_token SET sealed = NULL, prev_sealed = NULL, has_refresh_token = FALSE, \
-         access_expires_at = NULL, access_lifetime = NULL, refresh_expires_at = NULL, due_at = NULL \
+         access_expires_at = NULL, access_lifetime = NULL, refresh_expires_at = NULL, \
+         end_known_since = NULL, due_at = NULL \
          WHERE (environment_id, credential_id) IN (SELECT t.environment_id, t.credential_id {OVERDUE} \
          AND t.broken_cause <> 'expiry_date' ORDER BY t.state_since LIMIT $3) AND state = 'broken' \
          RETURNING environment_id, credential_id"

@@ -18,7 +18,8 @@ use crate::store::writes::Moment;
 use crate::store::{Direct, Store, StoreError};
 
 const SERVED: &str = "SELECT c.connector_id, c.method, c.expires_at, c.last_used_at, c.scopes, \
- t.grant_epoch, t.token_version, t.sealed, t.access_expires_at, t.access_lifetime, t.has_refresh_token, t.due_at \
+ t.grant_epoch, t.token_version, t.sealed, t.access_expires_at, t.access_lifetime, t.has_refresh_token, \
+ t.own_client, t.due_at \
  FROM credential c \
  JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
  WHERE c.environment_id = $1 AND c.id = $2 AND t.state = 'active' AND c.deactivated_at IS NULL";
@@ -35,6 +36,7 @@ type Columns = (
     Option<Vec<u8>>,
     Option<i64>,
     Option<i64>,
+    bool,
     bool,
     Option<i64>,
 );
@@ -109,6 +111,7 @@ fn credential(id: CredentialId, columns: Columns) -> Result<ServedCredential, St
         ends,
         lifetime,
         renews,
+        own_client,
         due,
     ) = columns;
     Ok(ServedCredential {
@@ -127,6 +130,7 @@ fn credential(id: CredentialId, columns: Columns) -> Result<ServedCredential, St
             access_expires_at: ends.map(Millis),
             access_lifetime: lifetime,
             has_refresh_token: renews,
+            own_client,
             due_at: due.map(Millis),
         },
         scopes,

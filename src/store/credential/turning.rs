@@ -4,7 +4,7 @@
 use super::list::status_condition;
 use crate::store::{Reads, StoreError, join_in_order, statement};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
-use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
 
@@ -60,39 +60,50 @@ fn run_out_behind_sql(backend: DbBackend) -> String {
     )
 }
 
-/// Up to `limit` credentials that were told to be usable, or in passing trouble, and whose connector is switched off.
-/// Such connectors are few.
-pub async fn switched_off(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    keys(db, &switched_off_sql(db.connection().get_database_backend()), now, limit).await
+/// A credential behind a connector that was switched, and where a page of such ends.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Turned {
+    /// Where it is.
+    pub environment_id: EnvironmentId,
+    /// What it is for.
+    pub connector_id: ConnectorId,
+    /// Which one.
+    pub credential_id: CredentialId,
 }
 
-fn switched_off_sql(backend: DbBackend) -> String {
+/// The next `limit` credentials, in the order of their connectors, that were told to be usable, or in passing trouble,
+/// and whose connector is off; or to be inactive, and are not any more. Only connectors that were switched of late are
+/// gone through. What was switched off by itself stays inactive.
+pub async fn turned(
+    db: &impl Reads,
+    now: Millis,
+    after: Option<Turned>,
+    limit: u64,
+) -> Result<Vec<Turned>, StoreError> {
+    let connection = db.connection();
+    let sql = turned_sql(connection.get_database_backend());
+    let [environment, connector, credential] = after.map_or_else(Default::default, |last| {
+        [last.environment_id.to_string(), last.connector_id.to_string(), last.credential_id.to_string()]
+    });
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values = [now.into(), environment.into(), connector.into(), credential.into(), limit.into()];
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    rows.iter().map(|row| Ok(Turned::from_query_result(row, "")?)).collect()
+}
+
+fn turned_sql(backend: DbBackend) -> String {
     let join = join_in_order(backend);
+    let inactive = status_condition(Status::Inactive, "$1");
     format!(
-        "SELECT t.environment_id, t.credential_id FROM connector k \
+        "SELECT k.environment_id, k.id AS connector_id, c.id AS credential_id FROM connector k \
         {join} credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
+        AND c.id > CASE WHEN k.environment_id = $2 AND k.id = $3 THEN $4 ELSE '' END \
         {join} credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
-        WHERE NOT k.enabled AND t.announced_status IN ('active', 'error') \
-        AND t.state NOT IN ('pending', 'deleted') AND {} LIMIT $2",
-        status_condition(Status::Inactive, "$1")
-    )
-}
-
-/// Up to `limit` credentials that were told to be inactive and are not any more: their connector is on again. What was
-/// switched off by itself stays inactive.
-pub async fn switched_on(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    keys(db, &switched_on_sql(db.connection().get_database_backend()), now, limit).await
-}
-
-fn switched_on_sql(backend: DbBackend) -> String {
-    let join = join_in_order(backend);
-    format!(
-        "SELECT t.environment_id, t.credential_id FROM environment e \
-        {join} credential_token t ON t.environment_id = e.id AND t.announced_status = 'inactive' \
-        {join} credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
-        {join} connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
-        WHERE t.state <> 'deleted' AND t.state <> 'pending' AND NOT {} LIMIT $2",
-        status_condition(Status::Inactive, "$1")
+        WHERE k.turned_at IS NOT NULL AND (k.environment_id, k.id) >= ($2, $3) \
+        AND t.state NOT IN ('pending', 'deleted') \
+        AND ((t.announced_status IN ('active', 'error') AND {inactive}) \
+        OR (t.announced_status = 'inactive' AND NOT {inactive})) \
+        ORDER BY k.environment_id, k.id, c.id LIMIT $5"
     )
 }
 
@@ -112,8 +123,7 @@ async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec
 
 /// What a sweep asks SQLite, for the test of its plans.
 #[cfg(test)]
-pub(in crate::store) fn statements() -> [String; 5] {
+pub(in crate::store) fn statements() -> [String; 4] {
     let backend = DbBackend::Sqlite;
-    let (off, on) = (switched_off_sql(backend), switched_on_sql(backend));
-    [ENDED.to_owned(), run_out_sql(), run_out_behind_sql(backend), off, on]
+    [ENDED.to_owned(), run_out_sql(), run_out_behind_sql(backend), turned_sql(backend)]
 }

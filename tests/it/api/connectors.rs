@@ -1,6 +1,8 @@
 //! Connectors: there by default, PUT with settings, never telling their secrets, removed.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use vouchsafe::demo::fake::VALID_KEY;
 use vouchsafe_entity::id::ConnectorId;
 
 use crate::support::app::TestApp;
@@ -229,4 +231,44 @@ async fn switching_a_connector_is_told_of_each_of_its_credentials_once() {
     assert_eq!(app.events(&ids[0]).await, [off[0], off[1], "credential.recovered"]);
     assert_eq!(app.events(&ids[1]).await, off, "it is off by itself");
     assert_eq!(app.events(&ids[2]).await, ["credential.created", "credential.revoked"]);
+}
+
+/// Connectors that were switched and may have something behind them that was not told of it.
+const TURNED: &str = "SELECT key FROM connector WHERE turned_at IS NOT NULL";
+
+#[tokio::test]
+async fn a_switched_connector_is_worked_off_to_its_end_whenever_a_hub_comes_to_it() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}, "verify": false});
+    for _ in 0..130 {
+        app.as_key().post("/credentials", &body).await.ok(201);
+    }
+    assert!(app.rows(TURNED).await.is_empty());
+    let put = async |enabled: bool, status: u16| {
+        let body = json!({"provider": "quillpost", "enabled": enabled});
+        app.as_key().put("/connectors/quillpost", &body).await.ok(status);
+    };
+    put(false, 201).await;
+    app.clock.advance(TimeDelta::days(1));
+    app.sweep().await;
+    assert_eq!(app.reasons("credential.deactivated").await, ["connector_disabled"; 130]);
+    assert!(app.rows(TURNED).await.is_empty(), "a day later nothing more can come");
+    put(false, 200).await;
+    assert!(app.rows(TURNED).await.is_empty(), "it was not switched");
+
+    put(true, 200).await;
+    app.sweep().await;
+    assert_eq!(app.reasons("credential.recovered").await.len(), 130);
+    // What was under way as it was switched writes what it saw before.
+    let late = "UPDATE credential_token SET announced_status = 'inactive' RETURNING credential_id";
+    assert_eq!(app.rows(late).await.len(), 130);
+    app.clock.advance(TimeDelta::minutes(14));
+    app.sweep().await;
+    let again = "SELECT id FROM event WHERE type = 'credential.recovered'";
+    assert_eq!(app.rows(again).await.len(), 260);
+    assert_eq!(app.rows(TURNED).await.len(), 1);
+    app.clock.advance(TimeDelta::minutes(1));
+    app.sweep().await;
+    assert!(app.rows(TURNED).await.is_empty());
 }

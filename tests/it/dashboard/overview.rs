@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use vouchsafe::demo::fake::RefreshKind;
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
 
 #[tokio::test]
 async fn what_happened_is_counted_by_day_in_its_environment() {
@@ -64,6 +65,23 @@ async fn what_ends_needs_attention_before_and_after() {
     let elsewhere = owner.get("/dashboard/sandbox/overview").await;
     elsewhere.page(200, "Begin here");
     assert!(!elsewhere.html.contains("Needs attention"), "{}", elsewhere.html);
+}
+
+#[tokio::test]
+async fn an_end_that_is_moved_on_needs_attention_only_when_nothing_moves_it() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.redefine(|text| text.replace("\nreuse = ", "\nidle_expiry = 345600\nreuse = "));
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    app.rounds(1, TimeDelta::hours(1)).await;
+    let end = app.shown(&credential).await["expiresAt"].clone();
+    assert_eq!(end, "2030-01-05T01:00:00.000Z");
+    let owner = app.as_owner().await;
+    let shown = owner.get("/dashboard/production/overview").await;
+    assert!(!shown.html.contains("ends soon"), "{}", shown.html);
+    app.clock.advance(TimeDelta::days(2));
+    owner.sign_in().await.leads_to("/dashboard");
+    owner.get("/dashboard/production/overview").await.page(200, "of u-17 ends soon");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Ending a credential tells the app, truly and until it listens.
+//! R22: ending a credential tells the app, truly and until it listens.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl TestApp {
 const LATER: &str = "failed; tried again for a day";
 
 #[tokio::test]
-async fn what_is_answered_is_what_the_app_said() {
+async fn r22_what_is_answered_is_what_the_app_said() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
     let error = |status, code| Some(Fault::oauth_error(status, code));
@@ -65,7 +65,7 @@ async fn what_is_answered_is_what_the_app_said() {
 }
 
 #[tokio::test]
-async fn an_app_that_does_not_answer_holds_nobody_up_for_more_than_ten_seconds() {
+async fn r22_an_app_that_does_not_answer_holds_nobody_up_for_more_than_ten_seconds() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
     let credential = app.connect("u-17").await;
@@ -162,7 +162,7 @@ async fn a_user_with_many_credentials_goes_with_all_of_them() {
 }
 
 #[tokio::test]
-async fn what_another_credential_lives_by_is_not_revoked() {
+async fn r22_what_another_credential_lives_by_is_not_revoked() {
     let Some(app) = TestApp::start().await else { return };
     app.fake.configure(|settings| settings.revoke_scope = RevokeScope::Account);
     app.put_fernhill().await;
@@ -204,7 +204,7 @@ async fn where_a_token_alone_dies_the_old_one_is_given_back_on_reconnecting() {
 }
 
 #[tokio::test]
-async fn an_app_that_cannot_be_told_is_not_said_to_have_been() {
+async fn r22_an_app_that_cannot_be_told_is_not_said_to_have_been() {
     let Some(app) = TestApp::start().await else { return };
     app.redefine(|text| {
         let told = |line: &&str| !line.starts_with("revocation_endpoint");

@@ -84,21 +84,23 @@ async fn every_code_that_means_the_client_is_a_fault_of_the_connector() {
     assert_eq!(app.reasons("connector.recovered").await.len(), codes.len());
 }
 
+/// Gives a user a client of their own at Fernhill, which takes such beside that of its connector; the credential.
+async fn own_client(app: &TestApp, username: &str, client: &str) -> String {
+    let token_endpoint = format!("{}/oauth/token", app.fake.base_url());
+    app.redefine(|text| format!("{text}\n[client_credentials]\ntoken_endpoint = \"{token_endpoint}\"\n"));
+    app.user(username).await;
+    app.fake.register(Client::new(client, "own-secret"));
+    let data = json!({"client_id": client, "client_secret": "own-secret"});
+    let method = "client_credentials";
+    let body = json!({"userId": username, "connector": "fernhill", "method": method, "data": data});
+    let made = app.as_key().post("/credentials", &body).await.ok(201);
+    made["credentialId"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_client_of_a_users_own_is_no_fault_of_the_connector_nor_the_connectors_client_of_theirs() {
     let Some((app, by_consent)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
-    let token_endpoint = format!("{}/oauth/token", app.fake.base_url());
-    app.redefine(|text| format!("{text}\n[client_credentials]\ntoken_endpoint = \"{token_endpoint}\"\n"));
-    let mut own = Vec::new();
-    for (username, client) in [("u-18", "own-18"), ("u-19", "own-19")] {
-        app.user(username).await;
-        app.fake.register(Client::new(client, "own-secret"));
-        let data = json!({"client_id": client, "client_secret": "own-secret"});
-        let method = "client_credentials";
-        let body = json!({"userId": username, "connector": "fernhill", "method": method, "data": data});
-        let made = app.as_key().post("/credentials", &body).await.ok(201);
-        own.push(made["credentialId"].as_str().unwrap().to_owned());
-    }
+    let own = [own_client(&app, "u-18", "own-18").await, own_client(&app, "u-19", "own-19").await];
     // Its owner makes a new secret at the app.
     app.fake.register(Client::new("own-18", "another-secret"));
     app.clock.advance(TimeDelta::hours(2));
@@ -120,4 +122,45 @@ async fn a_client_of_a_users_own_is_no_fault_of_the_connector_nor_the_connectors
     assert_eq!(app.standing(&own[1]).await, standing("active", "", ""));
     assert_eq!(app.reasons("connector.failing").await.len(), 1);
     assert!(app.reasons("connector.recovered").await.is_empty(), "the tokens of others say nothing of it");
+}
+
+#[tokio::test]
+async fn a_client_of_a_users_own_works_beside_a_connector_whose_client_is_refused() {
+    let Some((app, first)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let second = app.connect("u-18").await;
+    let own = own_client(&app, "u-19", "own-19").await;
+    let fault = Fault::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client");
+    app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
+    app.clock.advance(TimeDelta::minutes(50));
+    app.round().await;
+    assert_eq!(app.reasons("connector.failing").await, ["invalid_client"]);
+
+    // Nobody asks for a token, nor renews one.
+    app.clock.advance(TimeDelta::hours(2));
+    let rejected = standing("error", "connector_rejected", "fix_connector");
+    for credential in [&first, &second] {
+        assert_eq!(app.standing(credential).await, rejected);
+    }
+    assert_eq!(app.standing(&own).await, standing("active", "refreshing", ""));
+    app.sweep().await;
+    assert_eq!(app.reasons("credential.failing").await, ["connector_rejected"; 2]);
+    let with_status = async |status: &str| {
+        let page = app.as_key().get(&format!("/credentials?status={status}")).await.ok(200);
+        let listed = page["data"].as_array().unwrap().iter();
+        listed.map(|one| one["credentialId"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(with_status("active").await, [own.clone()]);
+    assert_eq!(with_status("error").await, [second.clone(), first.clone()]);
+
+    // One has just tried for all of the connector; what does not use its client waits for none of them.
+    app.read(&first).await.assert_problem(503, "connector_failing");
+    let before = app.fake.counters();
+    app.round().await;
+    let after = app.fake.counters();
+    assert_eq!(after.refreshes, before.refreshes);
+    assert_eq!(after.client_credentials, before.client_credentials + 1);
+    assert_eq!(app.standing(&own).await, standing("active", "", ""));
+    assert_eq!(app.standing(&second).await, rejected);
+    app.read(&own).await.ok(200);
+    assert_eq!(app.events(&own).await, ["credential.created"]);
 }

@@ -1,9 +1,10 @@
 //! Warnings ahead, links to reconnect, and what is forgotten after a month.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, QUILLPOST, RefreshKind, VALID_KEY};
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
 
 const DAY: i64 = 86_400;
 
@@ -55,6 +56,50 @@ async fn a_warning_that_would_come_in_the_first_half_of_a_life_is_left_out() {
     app.pass(12 * DAY);
     app.sweep().await;
     assert_eq!(warnings(&app, &short).await, ["within_1_day"], "a week is more than half of 13 days");
+}
+
+/// An answer of the app that says how many seconds its refresh token lives.
+fn living(seconds: i64) -> Fault {
+    Fault::merge(json!({"refresh_token_expires_in": seconds}).as_object().unwrap().clone())
+}
+
+#[tokio::test]
+async fn a_fixed_end_is_warned_of_once_however_often_its_token_is_refreshed() {
+    let setup = Setup::of(RefreshKind::Strict).unhurried();
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
+    app.put_fernhill().await;
+    app.fake.program(Plan::next(Endpoint::Exchange, living(10 * DAY)));
+    let id = app.connect("u-17").await;
+    let mut passed = 0;
+    for hour in std::iter::once(8 * 24).chain(8 * 24 + 1..10 * 24) {
+        // The app tells whole seconds, and rounds now one way and now the other.
+        let left = 10 * DAY - hour * 3_600 - hour % 2;
+        app.fake.program(Plan::next(Endpoint::Refresh, living(left)));
+        app.rounds(1, TimeDelta::hours(hour - passed)).await;
+        passed = hour;
+        app.sweep().await;
+        let told = usize::from(hour >= 9 * 24);
+        assert_eq!(warnings(&app, &id).await.len(), told, "after {hour} hours");
+    }
+    assert_eq!(app.refreshes(), 48, "each round refreshed it");
+    assert_eq!(warnings(&app, &id).await, ["within_1_day"], "a week is more than half of ten days");
+    assert_eq!(app.shown(&id).await["expiresAt"], "2030-01-11T00:00:00.000Z");
+}
+
+#[tokio::test]
+async fn an_end_that_each_refresh_moves_on_is_not_warned_of() {
+    let setup = Setup::of(RefreshKind::Strict).unhurried();
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
+    app.put_fernhill().await;
+    app.fake.program(Plan::next(Endpoint::Exchange, living(DAY)));
+    let id = app.connect("u-17").await;
+    for _ in 0..40 {
+        app.fake.program(Plan::next(Endpoint::Refresh, living(DAY)));
+        app.rounds(1, TimeDelta::hours(12)).await;
+        app.sweep().await;
+    }
+    assert_eq!(app.refreshes(), 40);
+    assert_eq!(warnings(&app, &id).await, [] as [Value; 0]);
 }
 
 #[tokio::test]

@@ -1,0 +1,51 @@
+//! What a step of the migrations makes of the rows that were there before it.
+
+use chrono::TimeDelta;
+use sea_orm::Database;
+use vouchsafe::clock::Clock as _;
+use vouchsafe_migration::{Migrator, MigratorTrait as _};
+
+use crate::support::app::TestApp;
+
+/// Undoes the steps from `first` on and takes them again.
+async fn take_again(app: &TestApp, first: &str) {
+    let steps = Migrator::migrations();
+    let at = steps.iter().position(|step| step.name() == first).unwrap();
+    let count = u32::try_from(steps.len() - at).unwrap();
+    let database = Database::connect(app.database_url()).await.unwrap();
+    Migrator::down(&database, Some(count)).await.unwrap();
+    Migrator::up(&database, None).await.unwrap();
+    database.close().await.unwrap();
+}
+
+/// Since when the end of a credential is known, and whether its client is the user's own.
+async fn noted(app: &TestApp, credential: &str) -> (Option<i64>, bool) {
+    let sql = format!(
+        "SELECT end_known_since, own_client FROM credential_token WHERE credential_id = '{credential}'"
+    );
+    let row = app.rows(&sql).await.remove(0);
+    (row.try_get("", "end_known_since").unwrap(), row.try_get("", "own_client").unwrap())
+}
+
+#[tokio::test]
+async fn known_ends_own_clients_and_connectors_are_noted_of_what_is_there() {
+    let Some(app) = TestApp::start().await else { return };
+    app.redefine(|text| text.replace("\nreuse = ", "\nlifetime = 864000\nreuse = "));
+    app.put_fernhill().await;
+    let connected_at = app.clock.now().timestamp_millis();
+    let by_consent = app.connect("u-17").await;
+    let own = app.renewable("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    let key = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    app.rounds(1, TimeDelta::hours(1)).await;
+    let refreshed_at = app.clock.now().timestamp_millis();
+    assert_eq!(app.refreshes(), 1);
+    assert_eq!(noted(&app, &by_consent).await, (Some(connected_at), false), "its end has not moved");
+    let others = [(None, true), (None, false)];
+    assert_eq!([noted(&app, &own).await, noted(&app, &key).await], others);
+
+    take_again(&app, "m20261122_000022_date_known_ends").await;
+    assert_eq!(noted(&app, &by_consent).await, (Some(refreshed_at), false), "no row says more");
+    assert_eq!([noted(&app, &own).await, noted(&app, &key).await], others);
+    let settled = app.rows("SELECT key FROM connector WHERE turned_at IS NULL").await;
+    assert!(settled.is_empty(), "each is gone through once");
+}
