@@ -103,6 +103,7 @@ flashes! {
     ConnectorEnabled = "connector_enabled",
     ConnectorDisabled = "connector_disabled",
     ConnectorDeleted = "connector_deleted",
+    KeptSecretRemoved = "kept_secret_removed",
     IntegrationSaved = "integration_saved",
     IntegrationDeleted = "integration_deleted",
     WebhookSaved = "webhook_saved",
