@@ -4,7 +4,7 @@
 
 mod shell;
 
-pub(super) use shell::Shell;
+pub(super) use shell::{Shell, kind_of};
 
 use serde::Serialize;
 

@@ -16,6 +16,41 @@ const ORDER: [&str; 6] = [
 ];
 
 #[tokio::test]
+async fn a_switch_of_environment_stays_on_the_same_kind_of_page_and_takes_nothing_along() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.user("u-1").await;
+    let credential = app.credential("u-1").await["credentialId"].as_str().unwrap().to_owned();
+    let one = format!("credentials/{credential}");
+    let ended = format!("credentials/{credential}/delete");
+    for (here, there) in [
+        ("secrets?search=stripe&limit=1", "secrets"),
+        (one.as_str(), "credentials"),
+        (ended.as_str(), "credentials"),
+        ("credentials?user=u-1", "credentials"),
+        ("users?search=u-1", "users"),
+        ("catalogue/quillpost", "catalogue"),
+        ("theme", "theme"),
+        ("audit?action=user.create", "audit"),
+        ("console", "console"),
+        ("overview", "overview"),
+    ] {
+        let shown = owner.get(&format!("/dashboard/production/{here}")).await;
+        shown.page(200, &format!("href=\"/dashboard/sandbox/{there}\""));
+        let list = shown.between("class=\"environment-list\"", "</ul>");
+        assert!(list.contains(&format!("href=\"/dashboard/sandbox/{there}\"")), "{here}: {list}");
+        assert!(!list.contains('?') && !list.contains("u-1") && !list.contains("cred_"), "{here}: {list}");
+        owner.get(&format!("/dashboard/sandbox/{there}")).await.page(200, "<h1");
+    }
+    // What is in no environment leads to the overview; a page that a role is not shown is not offered to it either.
+    let account = owner.get("/dashboard/account").await;
+    account.page(200, "href=\"/dashboard/sandbox/overview\"");
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    let hidden = viewer.get("/dashboard/production/audit").await;
+    assert!(hidden.page(404, "Not found").contains("href=\"/dashboard/sandbox/overview\""));
+}
+
+#[tokio::test]
 async fn the_parts_of_every_list_stand_in_one_order() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
