@@ -57,7 +57,7 @@ pub mod url;
 mod users;
 mod webhooks;
 
-pub(super) use guard::{nothing_here, other_methods};
+pub(super) use guard::{OwedPage, nothing_here, other_methods};
 pub use samples::render_samples;
 
 use axum::Router;
