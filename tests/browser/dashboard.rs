@@ -1,6 +1,7 @@
 //! The dashboard in a real browser: the first owner's way from the printed link to the overview, and every page by its
 //! accessibility rules on a desk, a tablet and a phone, light and dark.
 
+mod audit;
 mod first_owner;
 mod secrets;
 mod single_sign_on;

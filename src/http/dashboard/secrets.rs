@@ -10,11 +10,13 @@ mod list;
 mod panel;
 mod query;
 mod reveal;
+mod steps;
 mod words;
 
 pub(super) use end::ManySecretsPage;
 pub(super) use list::SecretsPage;
 pub(super) use reveal::SecretValuePage;
+pub(super) use steps::ActingPage;
 
 use axum::Router;
 use axum::http::HeaderMap;
