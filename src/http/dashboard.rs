@@ -57,7 +57,7 @@ pub mod url;
 mod users;
 mod webhooks;
 
-pub(super) use guard::{nothing_here, other_methods};
+pub(super) use guard::{OwedPage, nothing_here, other_methods};
 pub use samples::render_samples;
 
 use axum::Router;
@@ -94,8 +94,11 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/account/authenticator/remove",
             get(authenticator::ask_removal).post(authenticator::remove_authenticator),
         )
-        .route("/dashboard/account/sessions/end", post(account::end_other_sessions))
-        .route("/dashboard/account/sessions/{session}/end", post(account::end_session))
+        .route(
+            "/dashboard/account/sessions/end",
+            get(account::ask_end_of_others).post(account::end_other_sessions),
+        )
+        .route("/dashboard/account/sessions/{session}/end", get(account::ask_end).post(account::end_session))
         .route("/dashboard/members", get(members::list_members))
         .route("/dashboard/members/invite", get(members::show_invite).post(members::invite_member))
         .route("/dashboard/members/settings", post(members::set_workspace_settings))
@@ -120,7 +123,10 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/{environment}/api-keys/{key}/rotate",
             get(api_keys::ask_rotation).post(api_keys::rotate_api_key),
         )
-        .route("/dashboard/{environment}/api-keys/{key}/deactivate", post(api_keys::deactivate_api_key))
+        .route(
+            "/dashboard/{environment}/api-keys/{key}/deactivate",
+            get(api_keys::ask_deactivation).post(api_keys::deactivate_api_key),
+        )
         .route("/dashboard/{environment}/api-keys/{key}/reactivate", post(api_keys::reactivate_api_key))
         .route(
             "/dashboard/{environment}/api-keys/{key}/revoke",

@@ -2,7 +2,8 @@
 //! It is one layer, written out: each layer made of an async function costs every request two boxes and a copy of all
 //! that lies inside it.
 //!
-//! It must not know routes, but for one thing: a call to an app streams, and its path and answer are the app's.
+//! It must not know routes, but for two things: a call to an app streams, and its path and answer are the app's; and what
+//! fails in the dashboard is told as a page.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use super::HttpState;
+use super::dashboard::OwedPage;
 use super::problem::{Problem, complete};
 use crate::service::Hub;
 
@@ -99,10 +101,14 @@ where
         let measured = Measured::begin(&request);
         let limit = (!is_call).then_some(self.state.handler_timeout);
         let https = self.state.hub.public_url().scheme() == "https";
+        let owed = OwedPage::to(&mut request).map(|page| (page, Arc::clone(&self.state)));
         let answer = self.inner.call(request).map(|Ok(response)| response);
         let answer = AssertUnwindSafe(in_time(limit, answer)).catch_unwind();
         Box::pin(async move {
-            let response = answer.instrument(span.clone()).await.unwrap_or_else(panicked);
+            let mut response = answer.instrument(span.clone()).await.unwrap_or_else(panicked);
+            if let Some((page, state)) = owed {
+                response = page.instead_of(response, &state, &id);
+            }
             span.in_scope(|| measured.end(&response));
             Ok(finish(response, &id, is_call, https))
         })

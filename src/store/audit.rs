@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult as _, QueryFilter,
-    QueryOrder, QuerySelect, Select, Value,
+    QueryOrder, QuerySelect, QueryTrait as _, Select, Value,
 };
 use vouchsafe_entity::audit_event::{Column, Entity, Model};
 use vouchsafe_entity::id::{AuditEventId, EnvironmentId, MemberId, WorkspaceId};
@@ -153,15 +153,50 @@ pub async fn list(
     filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<Page<AuditEvent>, StoreError> {
-    let own = Condition::all().add(Column::EnvironmentId.eq(environment));
-    let mut events = newest(db, own, filter, page).await?;
-    // What concerns a workspace is for its own members alone.
-    let whose = Condition::any().add(Column::WorkspaceId.is_null());
-    let whose = workspace.into_iter().fold(whose, |any, id| any.add(Column::WorkspaceId.eq(id)));
-    let hub = Condition::all().add(Column::EnvironmentId.eq(HUB)).add(whose);
-    events.extend(newest(db, hub, filter, page).await?);
+    let mut events = newest(db, within(environment), filter, page).await?;
+    events.extend(newest(db, beside(workspace), filter, page).await?);
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
     Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+}
+
+/// How many of them there are; counting stops behind `most` of the environment and as many beside.
+pub async fn count(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    workspace: Option<WorkspaceId>,
+    filter: &AuditFilter,
+    most: u64,
+) -> Result<u64, StoreError> {
+    let own = counted(db, within(environment), filter, most).await?;
+    Ok(own + counted(db, beside(workspace), filter, most).await?)
+}
+
+async fn counted(
+    db: &impl Reads,
+    place: Condition,
+    filter: &AuditFilter,
+    most: u64,
+) -> Result<u64, StoreError> {
+    let connection = db.connection();
+    let backend = connection.get_database_backend();
+    let page = PageRequest { limit: most, after: None };
+    let fitting = listed(backend, place, filter, &page).select_only().column(Column::Id).build(backend);
+    let sql = format!("SELECT COUNT(*) AS found FROM ({}) AS fitting", fitting.sql);
+    let values = fitting.values.map(|values| values.0).unwrap_or_default();
+    let row = connection.query_one_raw(statement(connection, sql, values)).await?;
+    let found: i64 = row.map(|row| row.try_get("", "found")).transpose()?.unwrap_or(0);
+    Ok(found.unsigned_abs())
+}
+
+fn within(environment: EnvironmentId) -> Condition {
+    Condition::all().add(Column::EnvironmentId.eq(environment))
+}
+
+/// What concerns the hub itself. What concerns a workspace is for its own members alone.
+fn beside(workspace: Option<WorkspaceId>) -> Condition {
+    let whose = Condition::any().add(Column::WorkspaceId.is_null());
+    let whose = workspace.into_iter().fold(whose, |any, id| any.add(Column::WorkspaceId.eq(id)));
+    Condition::all().add(Column::EnvironmentId.eq(HUB)).add(whose)
 }
 
 /// What SQLite is told of a condition that few events meet. It has no statistics and takes an environment for a few
@@ -320,8 +355,6 @@ fn listed(backend: DbBackend, place: Condition, filter: &AuditFilter, page: &Pag
 /// What lists of audit events ask SQLite, for the test of its plans, each by what it must find them.
 #[cfg(test)]
 pub(super) fn statements() -> Vec<(&'static str, String)> {
-    use sea_orm::QueryTrait as _;
-
     const BACKEND: DbBackend = DbBackend::Sqlite;
     let (action, target) = (Some("user.create".to_owned()), Some("user_x".to_owned()));
     let member = Some(MemberId::new(uuid::Uuid::nil()));

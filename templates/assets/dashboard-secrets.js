@@ -114,6 +114,9 @@ document.addEventListener("keydown", (event) => {
 
 // The console changes in place: the page stays where it is, and where one was.
 async function send(form, button) {
+  const body = form.querySelector("#f-body");
+  // One that nobody has been in has no caret yet: then a secret goes to its end.
+  if (button?.value === "pick:body" && body.dataset.visited) form.elements.namedItem("caret").value = body.selectionStart;
   const fields = new URLSearchParams(new FormData(form));
   fields.append("act", button?.value ?? "enter");
   if (button?.dataset.busy) {
@@ -131,6 +134,9 @@ async function send(form, button) {
   prepare(main);
   if (button?.value === "send") main.querySelector(".answer-line, .notice")?.scrollIntoView({ block: "nearest" });
 }
+document.addEventListener("focusin", ({ target }) => {
+  if (target.id === "f-body") target.dataset.visited = "yes";
+});
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("[data-in-place]");
   if (!form) return;

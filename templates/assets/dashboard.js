@@ -172,3 +172,50 @@ document.addEventListener("formdata", (event) => {
 // Long work goes on by itself; without a script there is a button.
 const next = document.querySelector("form[data-continue]");
 if (next) setTimeout(() => next.isConnected && next.requestSubmit(), 300);
+
+// A download tells how far it is and that it has ended. What is no file leads to a page, which the browser asks for itself.
+const download = document.querySelector("form[data-download]");
+if (download) {
+  const shown = download.querySelector("[data-download-progress]");
+  const [bar, words] = shown.children;
+  const button = download.querySelector("[type=submit]");
+  const read = async (answer) => {
+    const parts = [];
+    const reader = answer.body.getReader();
+    let lines = 0;
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      parts.push(part.value);
+      for (const byte of part.value) if (byte === 10) lines += 1;
+      bar.value = lines;
+    }
+    return new Blob(parts);
+  };
+  const keep = (file, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(file);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  };
+  download.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (button.getAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
+    bar.value = 0;
+    shown.hidden = false;
+    words.textContent = "The export is under way. Stay on this page until it has ended.";
+    const sent = { method: "POST", body: new URLSearchParams(new FormData(download)), redirect: "manual" };
+    try {
+      const answer = await fetch(download.action, sent);
+      const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition"))?.[1];
+      if (!answer.ok || !name) return download.submit();
+      keep(await read(answer), name);
+      bar.value = bar.max;
+      words.textContent = `The export has ended. ${name} is with your downloads.`;
+    } catch {
+      words.textContent = "The export broke off, and nothing of it was kept. Try again.";
+    } finally {
+      button.removeAttribute("aria-disabled");
+    }
+  });
+}

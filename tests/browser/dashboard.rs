@@ -1,6 +1,7 @@
 //! The dashboard in a real browser: the first owner's way from the printed link to the overview, and every page by its
 //! accessibility rules on a desk, a tablet and a phone, light and dark.
 
+mod audit;
 mod first_owner;
 mod secrets;
 mod single_sign_on;
@@ -75,6 +76,14 @@ async fn the_first_owner_gets_from_the_link_to_a_key() {
 
     chrome.click(".nav a[href$=api-keys]").await;
     chrome.shows("h1", "API keys").await;
+    // A switch stays on the page.
+    chrome.click(".environment summary").await;
+    chrome.click(".environment-list a[href$='production/api-keys']").await;
+    chrome.shows(".environment-now", "production").await;
+    chrome.shows("h1", "API keys").await;
+    chrome.click(".environment summary").await;
+    chrome.click(".environment-list a[href$='sandbox/api-keys']").await;
+    chrome.shows(".environment-now", "sandbox").await;
     chrome.click(".head a.primary").await;
     chrome.fill("#f-name", "billing service").await;
     chrome.click("button[type=submit].primary").await;

@@ -5,6 +5,7 @@ use vouchsafe_entity::id::MemberSessionId;
 
 use super::Answer;
 use super::caller::InWorkspace;
+use super::confirm::ConfirmPage;
 use super::form::{Form, FormView};
 use super::moment::Moment;
 use super::page::{DashboardPage, Flash, Place};
@@ -145,10 +146,38 @@ pub(super) async fn rename_member(desk: InWorkspace, form: Form) -> Answer {
     }
 }
 
+/// `GET /dashboard/account/sessions/{session}/end`.
+pub(super) async fn ask_end(desk: InWorkspace, InPath(id): InPath<MemberSessionId>) -> Answer {
+    let sessions = desk.hub.list_sessions(&desk.who).await?;
+    let session = sessions.into_iter().find(|session| session.id == id).ok_or_else(Problem::not_found)?;
+    let row = row(&desk, session);
+    let at = row.address.map(|address| format!(" at {address}")).unwrap_or_default();
+    let seen = format!("It was last seen{at} {}.", row.seen.into_said());
+    let effects = [seen.as_str(), "Whoever uses it has to sign in again, and loses what was not saved."];
+    let action = ("End session", &Url::EndSession(id));
+    let title = format!("End the session on {}?", row.device);
+    Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Account)))
+}
+
 /// `POST /dashboard/account/sessions/{session}/end`.
 pub(super) async fn end_session(desk: InWorkspace, InPath(id): InPath<MemberSessionId>) -> Answer {
     desk.hub.end_session(&desk.who, id).await?;
     Ok(desk.done(Flash::SessionEnded, &Url::Account))
+}
+
+/// `GET /dashboard/account/sessions/end`.
+pub(super) async fn ask_end_of_others(desk: InWorkspace) -> Answer {
+    let sessions = desk.hub.list_sessions(&desk.who).await?;
+    let others = sessions.into_iter().filter(|session| session.id != desk.who.session.id);
+    let mut effects: Vec<String> = others
+        .map(|session| row(&desk, session))
+        .map(|row| format!("{}, last seen {}.", row.device, row.seen.into_said()))
+        .collect();
+    effects.push("Whoever uses them has to sign in again. The session that you are in goes on.".to_owned());
+    let effects: Vec<&str> = effects.iter().map(String::as_str).collect();
+    let action = ("End all others", &Url::EndOtherSessions);
+    let title = "End all your other sessions?".to_owned();
+    Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::Account)))
 }
 
 /// `POST /dashboard/account/sessions/end`.

@@ -79,6 +79,24 @@ pub(super) async fn rotate_api_key(desk: InEnvironment, InPath(path): InPath<Key
     Ok(desk.show(&ShownApiKeyPage::of(&desk.environment, key, &plain, true)))
 }
 
+/// When a key was last used, as a sentence.
+fn last_use(desk: &InEnvironment, key: &ApiKey) -> String {
+    key.last_used_at.map_or_else(
+        || "It was never used.".to_owned(),
+        |at| format!("It was last used {}.", view::said(at, desk.hub.now())),
+    )
+}
+
+/// `GET /dashboard/{environment}/api-keys/{key}/deactivate`.
+pub(super) async fn ask_deactivation(desk: InEnvironment, InPath(path): InPath<KeyPath>) -> Answer {
+    let key = found(&desk, path).await?;
+    let used = last_use(&desk, &key);
+    let effects = [used.as_str(), "Whatever uses it is refused within five seconds, until it is on again."];
+    let action = ("Switch off", &Url::DeactivateApiKey(&desk.environment, key.id));
+    let title = format!("Switch off “{}” of {}?", key.name, desk.environment);
+    Ok(desk.show(&ConfirmPage::danger(title, &effects, action, &Url::ApiKeys(&desk.environment))))
+}
+
 /// `POST /dashboard/{environment}/api-keys/{key}/deactivate`.
 pub(super) async fn deactivate_api_key(desk: InEnvironment, InPath(path): InPath<KeyPath>) -> Answer {
     desk.hub.update_api_key(&desk.actor, path.key, None, Some(false)).await?;
@@ -94,10 +112,7 @@ pub(super) async fn reactivate_api_key(desk: InEnvironment, InPath(path): InPath
 /// `GET /dashboard/{environment}/api-keys/{key}/revoke`.
 pub(super) async fn ask_revocation(desk: InEnvironment, InPath(path): InPath<KeyPath>) -> Answer {
     let key = found(&desk, path).await?;
-    let used = key.last_used_at.map_or_else(
-        || "It was never used.".to_owned(),
-        |at| format!("It was last used {}.", view::said(at, desk.hub.now())),
-    );
+    let used = last_use(&desk, &key);
     let effects =
         [used.as_str(), "Whatever uses it is refused within five seconds.", "It can't be brought back."];
     let action = ("Revoke key", &Url::RevokeApiKey(&desk.environment, key.id));

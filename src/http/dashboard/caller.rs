@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::cookies;
-use super::page::{DashboardPage, Flash, Framed, Place, Shell};
+use super::page::{DashboardPage, Flash, Framed, Place, Shell, kind_of};
 use super::url::Url;
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
@@ -34,6 +34,8 @@ pub(in crate::http) struct InWorkspace {
     environments: Vec<String>,
     /// The present environment, or the one last looked at.
     environment: Option<String>,
+    /// The kind of page of an environment, where it is one.
+    kind: Option<String>,
 }
 
 /// A member in an environment, which the path names.
@@ -122,6 +124,7 @@ impl InWorkspace {
             hub: Arc::clone(&state.hub),
             flash: cookies::flash(&parts.headers, state),
             state: state.clone(),
+            kind: kind_of(parts.uri.path(), &environments).map(str::to_owned),
             who,
             browser,
             environments,
@@ -130,7 +133,8 @@ impl InWorkspace {
     }
 
     fn shell(&self, place: Place, flash: Option<Flash>) -> Shell {
-        Shell::of(&self.who, &self.environments, self.environment.as_deref(), place, flash)
+        let (environment, kind) = (self.environment.as_deref(), self.kind.as_deref());
+        Shell::of(&self.who, &self.environments, environment, kind, place, flash)
     }
 
     /// A page for this member.

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod form;
+mod kept;
 mod state;
 mod view;
 
@@ -53,6 +54,10 @@ pub(super) fn routes() -> Router<HttpState> {
         .route(
             "/dashboard/{environment}/connectors/{connector}/delete",
             get(ask_deletion).post(delete_connector),
+        )
+        .route(
+            "/dashboard/{environment}/connectors/{connector}/kept/{field}/remove",
+            get(kept::ask_removal).post(kept::remove_kept_secret),
         )
 }
 

@@ -4,6 +4,7 @@
 //! comes back with whatever was typed.
 
 mod answer;
+mod body;
 mod command;
 mod draft;
 mod picker;

@@ -88,8 +88,40 @@ pub(in crate::http) async fn other_methods(State(state): State<HttpState>, reque
     unrouted(&state, request, Problem::method_not_allowed()).await
 }
 
+/// Whether a path is one of the dashboard.
+fn is_ours(path: &str) -> bool {
+    path.strip_prefix("/dashboard").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What a request to the dashboard is owed where its handler panics or takes too long, which nothing further in hears
+/// of: a page that says so, in the frame of whoever asks, as far as that was found out.
+pub(in crate::http) struct OwedPage(Known);
+
+impl OwedPage {
+    /// None where the request is for something else.
+    pub(in crate::http) fn to(request: &mut Request) -> Option<Self> {
+        if !is_ours(request.uri().path()) {
+            return None;
+        }
+        let known = Known::default();
+        request.extensions_mut().insert(known.clone());
+        Some(Self(known))
+    }
+
+    /// The answer, a page where it is a problem still.
+    pub(in crate::http) fn instead_of(
+        &self,
+        mut response: Response,
+        state: &HttpState,
+        id: &str,
+    ) -> Response {
+        let problem = response.extensions_mut().remove::<Problem>();
+        problem.map_or(response, |problem| problem_page(state, &problem, Some(id), self.0.shell()))
+    }
+}
+
 async fn unrouted(state: &HttpState, request: Request, problem: Problem) -> Response {
-    if !request.uri().path().starts_with("/dashboard/") {
+    if !is_ours(request.uri().path()) {
         return problem.into_response();
     }
     let (parts, _) = request.into_parts();
@@ -128,7 +160,7 @@ pub(super) async fn problems_as_pages(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let known = Known::default();
+    let known = request.extensions().get::<Known>().cloned().unwrap_or_default();
     request.extensions_mut().insert(known.clone());
     let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
     let here = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();

@@ -4,7 +4,7 @@
 
 mod shell;
 
-pub(super) use shell::Shell;
+pub(super) use shell::{Shell, kind_of};
 
 use serde::Serialize;
 
@@ -103,6 +103,7 @@ flashes! {
     ConnectorEnabled = "connector_enabled",
     ConnectorDisabled = "connector_disabled",
     ConnectorDeleted = "connector_deleted",
+    KeptSecretRemoved = "kept_secret_removed",
     IntegrationSaved = "integration_saved",
     IntegrationDeleted = "integration_deleted",
     WebhookSaved = "webhook_saved",

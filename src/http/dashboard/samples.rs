@@ -17,7 +17,7 @@ use super::members::{InvitePage, MemberPage, MembersPage};
 use super::overview::OverviewPage;
 use super::page::{DashboardPage, Flash, Framed, Shell};
 use super::password::PasswordPage;
-use super::secrets::{ManySecretsPage, SecretValuePage, SecretsPage};
+use super::secrets::{ActingPage, ManySecretsPage, SecretValuePage, SecretsPage};
 use super::settings::SettingsPage;
 use super::sign_in::{CodePage, SignInPage, StepUpPage};
 use super::single_sign_on::{ArrivedPage, NotInPage};
@@ -57,6 +57,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<SecretsPage>(renderer, &mut all)?;
     framed::<SecretValuePage>(renderer, &mut all)?;
     framed::<ManySecretsPage>(renderer, &mut all)?;
+    framed::<ActingPage>(renderer, &mut all)?;
     framed::<ConsolePage>(renderer, &mut all)?;
     framed::<UsersPage>(renderer, &mut all)?;
     framed::<NewUserPage>(renderer, &mut all)?;

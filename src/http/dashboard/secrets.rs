@@ -10,11 +10,13 @@ mod list;
 mod panel;
 mod query;
 mod reveal;
+mod steps;
 mod words;
 
 pub(super) use end::ManySecretsPage;
 pub(super) use list::SecretsPage;
 pub(super) use reveal::SecretValuePage;
+pub(super) use steps::ActingPage;
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -136,7 +138,7 @@ async fn list_secrets(
 /// `POST /dashboard/{environment}/secrets/columns`.
 async fn choose_columns(desk: InEnvironment, form: Form) -> Answer {
     let choice = columns::remembered(&form.all("columns"));
-    let mut response = go_to(&Url::Secrets(&desk.environment).to_string());
+    let mut response = go_to(&SecretQuery::carried(&form).address(&desk.environment, None));
     let cookie = cookies::set_columns(desk.state(), &choice);
     response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     Ok(response)

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Answer;
 use super::caller::InEnvironment;
+use super::filter::Chip;
 use super::form::{Form, FormView};
 use super::page::{DashboardPage, Flash, Place};
 use super::url::{Url, filtered};
@@ -50,6 +51,8 @@ pub(super) struct ThemePage {
     /// The logo as it can be used.
     logo: Option<String>,
     pages: [(&'static str, &'static str); 3],
+    /// The same as links, for who has no form to send.
+    links: Vec<Chip>,
     /// The address of the preview, which a script keeps up with what is typed.
     preview: String,
     preview_base: String,
@@ -92,9 +95,18 @@ fn fonts() -> Vec<(&'static str, &'static str)> {
     Font::ALL.iter().map(|font| (font.as_str(), font_word(*font))).collect()
 }
 
-/// The form of a theme as it is kept.
-fn form_of(theme: &Map<String, Value>) -> FormView {
-    let mut form = FormView::new().with("font", Font::System.as_str()).with("page", PAGES[0].0);
+/// Links to the page of the look with each page of the modal, of which `shown` is shown.
+fn links(environment: &str, shown: &str) -> Vec<Chip> {
+    let link = |(word, label): (&'static str, &'static str)| {
+        let named = Some(word).filter(|word| *word != PAGES[0].0);
+        Chip::new(label, filtered(&Url::Theme(environment), &[("page", named)]), word == shown)
+    };
+    PAGES.map(link).to_vec()
+}
+
+/// The form of a theme as it is kept, shown on a page of the modal.
+fn form_of(theme: &Map<String, Value>, page: &str) -> FormView {
+    let mut form = FormView::new().with("font", Font::System.as_str()).with("page", page);
     for name in MEMBERS {
         match theme.get(name) {
             Some(Value::String(text)) => form = form.with(name, text.clone()),
@@ -145,6 +157,7 @@ fn page(
         accents: accents(&theme),
         logo: theme.logo,
         preview: filtered(&base, &pairs),
+        links: links(&desk.environment, form.text("page")),
         form,
         fonts: fonts(),
         pages: PAGES,
@@ -166,11 +179,20 @@ fn framing(mut response: Response) -> Response {
     response
 }
 
+/// Which page of the modal is looked at.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chosen {
+    page: Option<String>,
+}
+
 /// `GET /dashboard/{environment}/theme`.
-async fn show_theme(desk: InEnvironment) -> Answer {
+async fn show_theme(desk: InEnvironment, Query(chosen): Query<Chosen>) -> Answer {
     let environment = desk.hub.get_environment(&desk.actor).await?;
     let theme = &environment.settings.theme;
-    Ok(framing(desk.show(&page(&desk, &environment, form_of(theme), theme))))
+    let known = PAGES.iter().find(|(word, _)| chosen.page.as_deref() == Some(*word));
+    let form = form_of(theme, known.map_or(PAGES[0].0, |(word, _)| *word));
+    Ok(framing(desk.show(&page(&desk, &environment, form, theme))))
 }
 
 /// `POST /dashboard/{environment}/theme`: saves it, or shows it first.
@@ -344,6 +366,7 @@ impl DashboardPage for ThemePage {
             accents: accents(&Theme { accent: Colour::parse("#ff7a59"), ..Theme::default() }),
             logo: may_edit.then(|| "data:image/png;base64,iVBORw0KGgo=".to_owned()),
             pages: PAGES,
+            links: links("production", "choose"),
             preview: Url::ThemePreview("production").to_string(),
             preview_base: Url::ThemePreview("production").to_string(),
             usual_name: "acme".to_owned(),

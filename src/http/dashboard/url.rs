@@ -44,6 +44,7 @@ pub enum Url<'a> {
     EnableConnector(&'a str, &'a str),
     DisableConnector(&'a str, &'a str),
     DeleteConnector(&'a str, &'a str),
+    RemoveKept(&'a str, &'a str, &'a str),
     Integrations(&'a str),
     NewIntegration(&'a str),
     Integration(&'a str, &'a str),
@@ -135,6 +136,9 @@ impl fmt::Display for Url<'_> {
             Self::EnableConnector(environment, key) => write!(f, "/{environment}/connectors/{key}/enable"),
             Self::DisableConnector(environment, key) => write!(f, "/{environment}/connectors/{key}/disable"),
             Self::DeleteConnector(environment, key) => write!(f, "/{environment}/connectors/{key}/delete"),
+            Self::RemoveKept(environment, key, field) => {
+                write!(f, "/{environment}/connectors/{key}/kept/{field}/remove")
+            }
             Self::Integrations(environment) => write!(f, "/{environment}/integrations"),
             Self::NewIntegration(environment) => write!(f, "/{environment}/new-integration"),
             Self::Integration(environment, slug) => write!(f, "/{environment}/integrations/{slug}"),

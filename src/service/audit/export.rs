@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use vouchsafe_entity::id::{ApiKeyId, MemberId};
 
 use super::{AuditFilter, Target};
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
 use crate::domain::role::Action;
 use crate::service::{Error, Hub};
@@ -19,6 +19,21 @@ impl Hub {
     pub async fn may_export_audit(&self, actor: &Actor) -> Result<(), Error> {
         self.permit(actor, Action::ReadAudit).await?;
         self.proven(actor)
+    }
+
+    /// How many events an export of `filter` has at this moment; counting stops soon behind `most`.
+    ///
+    /// # Errors
+    /// Those of [`Hub::list_audit_events`].
+    pub async fn count_audit_events(
+        &self,
+        actor: &Actor,
+        filter: &AuditFilter,
+        most: u64,
+    ) -> Result<u64, Error> {
+        self.permit(actor, Action::ReadAudit).await?;
+        let workspace = matches!(actor.author, Author::Member(_)).then(|| actor.workspace());
+        Ok(store::audit::count(&self.store, actor.environment(), workspace, filter, most).await?)
     }
 
     /// Begins an export: writes it down first. The filter that is given back ends at this moment, so that the export

@@ -127,6 +127,19 @@ async fn a_call_is_put_together_with_a_secret_that_is_made_on_the_way() {
     chrome.shows(".answer-body", "Bearer ••••••").await;
     nothing_is_wrong(&chrome).await;
     assert!(!chrome.text("body").await.contains(VALUE));
+    // The body takes one where its caret is, and is looked through from then on.
+    chrome.script("document.querySelector('.console-more').open = true").await;
+    chrome.fill("#f-body", "{\"k\": \"\"}").await;
+    chrome
+        .script("const body = document.querySelector('#f-body'); body.focus(); body.setSelectionRange(7, 7)")
+        .await;
+    chrome.click("[value=\"pick:body\"]").await;
+    chrome.shows("#panel-title", "Choose a secret").await;
+    chrome.click("[value=\"choose:ALPHA\"]").await;
+    let body = "return document.querySelector('#f-body').value";
+    chrome.script_gives(body, &json!("{\"k\": \"$Secret{ALPHA}\"}")).await;
+    chrome.script_gives("return document.querySelector('[name=resolves]').checked", &json!(true)).await;
+    nothing_is_wrong(&chrome).await;
     // The page was changed in place, and what was typed is there.
     chrome.script_gives("return document.querySelector('#f-user').value", &json!("jo")).await;
     chrome.close().await;

@@ -52,13 +52,26 @@ async fn sessions_are_seen_and_ended_one_by_one() {
         format!("/dashboard/account/sessions/{}", page.between("/dashboard/account/sessions/msess", "\""));
     let end = end.replace("sessions/", "sessions/msess");
     // Nobody ends the session of somebody else.
+    owner.get(&end).await.page(404, "Not found");
     owner.post(&end, &[]).await.page(404, "Not found");
+    // It is asked once, and nothing has ended before the answer.
+    page.page(200, &format!("href=\"{end}\""));
+    let asked = editor.get(&end).await;
+    asked.page(200, "End the session on Safari on iPhone?");
+    asked.page(200, &format!("method=\"post\" action=\"{end}\""));
+    phone.get("/dashboard/account").await.page(200, "This one");
     editor.post(&end, &[]).await.leads_to("/dashboard/account");
     editor.get("/dashboard/account").await.page(200, "That session has ended");
     phone.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
 
     phone.sign_in().await.leads_to("/dashboard");
-    editor.post("/dashboard/account/sessions/end", &[]).await.leads_to("/dashboard/account");
+    let others = "/dashboard/account/sessions/end";
+    editor.get("/dashboard/account").await.page(200, &format!("href=\"{others}\""));
+    let asked = editor.get(others).await;
+    asked.page(200, "End all your other sessions?");
+    asked.page(200, "Safari on iPhone, last seen");
+    phone.get("/dashboard/account").await.page(200, "This one");
+    editor.post(others, &[]).await.leads_to("/dashboard/account");
     phone.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
     editor.get("/dashboard/account").await.page(200, "This one");
 }

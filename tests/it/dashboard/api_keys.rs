@@ -27,6 +27,10 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let (_, row) = row.split_once("/dashboard/sandbox/api-keys/").unwrap();
     let key = format!("/dashboard/sandbox/api-keys/{}", row.split('/').next().unwrap());
 
+    list.page(200, &format!("href=\"{key}/deactivate\""));
+    let asked = owner.get(&format!("{key}/deactivate")).await;
+    asked.page(200, "Switch off “billing &lt;service&gt;” of sandbox?");
+    app.with_key(&value).get("/users").await.ok(200);
     owner.post(&format!("{key}/deactivate"), &[]).await.leads_to("/dashboard/sandbox/api-keys");
     owner.get("/dashboard/sandbox/api-keys").await.page(200, "The key is switched off");
     app.with_key(&value).get("/users").await.assert_problem(401, "unauthenticated");

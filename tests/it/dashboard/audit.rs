@@ -56,7 +56,12 @@ async fn the_log_is_exported_as_it_is_and_that_is_written_down() {
     }
     app.pass(1);
     let export = format!("{LIST}/export");
-    owner.get(&format!("{export}?action=user.create")).await.page(200, "<code>user.create</code>");
+    let offered = owner.get(&format!("{export}?action=user.create")).await;
+    offered.page(200, "<code>user.create</code>");
+    // How much it will be is said before, and a script shows how far it is.
+    offered.page(200, "<strong>3 events</strong> will be exported");
+    offered.page(200, "data-download=\"3\"");
+    owner.get(&format!("{export}?action=nothing")).await.page(200, "<strong>0 events</strong>");
     let lines = owner.post(&export, &[("format", "jsonl"), ("action", "user.create")]).await;
     assert_eq!(lines.status, 200);
     assert_eq!(lines.headers["content-type"], "application/jsonl; charset=utf-8");

@@ -88,10 +88,17 @@ async fn a_connector_is_set_up_and_its_test_says_whether_the_app_knows_the_clien
         (&kept["hasClientSecret"], &kept["scopes"], &kept["authorizationParams"]),
         (&json!(true), &json!(["items:read", "items:write"]), &json!({"prompt": "consent"}))
     );
-    // Left empty it stays, ticked it goes.
+    // Left empty it stays. It goes once that was asked and answered.
     owner.post(FERN, &form("", &[])).await.leads_to(FERN);
+    let remove = format!("{FERN}/kept/secret-client/remove");
+    owner.get(FERN).await.page(200, &format!("href=\"{remove}\""));
+    let asked = owner.get(&remove).await;
+    asked.page(200, "Remove the client secret of “fernhill” of production?");
+    asked.page(200, &format!("method=\"post\" action=\"{remove}\""));
     assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["hasClientSecret"], true);
-    owner.post(FERN, &form("", &[("clear-client", "on")])).await.leads_to(FERN);
+    owner.post(&remove, &[]).await.leads_to(FERN);
+    owner.get(FERN).await.page(200, "What was kept is removed.");
+    owner.get(&remove).await.page(404, "Not found");
     assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["hasClientSecret"], false);
 
     let log = app.as_key().get("/audit-events?action=connector.test").await.ok(200);
@@ -196,8 +203,14 @@ async fn each_mistake_stands_at_its_field_and_secrets_are_never_shown_again() {
     assert!(refused.html.contains("value=\"silver\"") && !refused.html.contains("not-a-token"));
     let missing = [("settings", "all"), ("secret-var-partner_token", "$Secret{NOTHING}")];
     owner.post(&page, &missing).await.page(400, "id=\"f-secret-var-partner_token-error\"");
-    let cleared = [("settings", "all"), ("clear-partner_token", "on"), ("var-tier", "silver")];
-    owner.post(&page, &cleared).await.leads_to(&page);
+    owner.post(&page, &[("settings", "all"), ("var-tier", "silver")]).await.leads_to(&page);
+    let remove = format!("{page}/kept/secret-var-partner_token/remove");
+    owner.get(&page).await.page(200, &format!("href=\"{remove}\""));
+    let asked = owner.get(&remove).await;
+    asked.page(200, "The hub forgets it");
+    assert!(!asked.html.contains("pt-very-secret"));
+    owner.post(&remove, &[]).await.leads_to(&page);
+    owner.post(&format!("{page}/kept/var-tier/remove"), &[]).await.page(404, "Not found");
     let kept = app.as_key().get(&format!("/connectors/{PARTNER}")).await.ok(200);
     assert_eq!(kept["variables"], json!({"tier": "silver", "region": "eu"}));
     let refused = owner.post(FERN, &form("$Secret{NOTHING}", &[])).await;

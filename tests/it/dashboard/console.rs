@@ -128,6 +128,42 @@ async fn a_secret_is_searched_for_and_put_into_a_field_alone() {
 }
 
 #[tokio::test]
+async fn a_secret_is_put_into_the_body_and_the_next_takes_its_place() {
+    let Some(app) = app_with_jo().await else { return };
+    let owner = app.as_owner().await;
+    for key in ["ALPHA", "BETA"] {
+        app.secret(&with(masked(key), "allowedHosts", json!(["127.0.0.1"]))).await;
+    }
+    let empty = [("body", r#"{"k": ""}"#), ("caret", "7")];
+    let open = owner.post(CONSOLE, &echo(&[&empty[..], &[("act", "pick:body")]].concat())).await;
+    open.page(200, "name=\"picking\" value=\"body\"");
+    open.page(200, "name=\"caret\" value=\"7\"");
+    let picking = [("picking", "body"), ("mode", "find")];
+    let choose = |body: [(&'static str, &'static str); 2], more: &[(&'static str, &'static str)]| {
+        echo(&[&picking[..], &body[..], more].concat())
+    };
+    let first = owner.post(CONSOLE, &choose(empty, &[("act", "choose:ALPHA")])).await;
+    assert!(text(&first).contains(r#"{"k": "$Secret{ALPHA}"}"#), "{}", text(&first));
+    assert!(!first.html.contains("side-panel"), "it has closed");
+    first.page(200, "name=\"picked\" value=\"ALPHA\"");
+    first.page(200, "name=\"picked-at\" value=\"7\"");
+    // What is put in is also looked for.
+    first.page(200, "name=\"resolves\" value=\"on\" checked");
+    assert!(text(&first).contains("Vouchsafe-Resolve: body"), "{}", text(&first));
+
+    let filled = [("body", r#"{"n": 1, "k": "$Secret{ALPHA}"}"#), ("caret", "0")];
+    let before = [("picked", "ALPHA"), ("picked-at", "7"), ("act", "choose:BETA")];
+    let second = owner.post(CONSOLE, &choose(filled, &before)).await;
+    assert!(text(&second).contains(r#"{"n": 1, "k": "$Secret{BETA}"}"#), "{}", text(&second));
+    assert!(!second.html.contains("$Secret{ALPHA}"), "choosing again replaces it");
+
+    let sent = [("body", r#"{"k": "$Secret{BETA}"}"#), ("resolves", "on"), ("act", "send")];
+    let sent = owner.post(CONSOLE, &echo(&sent)).await;
+    sent.page(200, "200 OK");
+    assert!(text(&sent).contains("••••••") && !sent.html.contains(VALUE), "{}", text(&sent));
+}
+
+#[tokio::test]
 async fn a_secret_is_made_and_changed_without_leaving_the_call() {
     let Some(app) = app_with_jo().await else { return };
     let owner = app.as_owner().await;

@@ -1,9 +1,13 @@
 //! What all lists have in common: their parts stand in one order, and each page keeps the filters.
 
-use serde_json::json;
-use vouchsafe::demo::fake::FERNHILL;
+use std::collections::BTreeSet;
 
+use serde_json::json;
+use vouchsafe::demo::fake::{FERNHILL, REVOKED_KEY};
+
+use crate::api::secrets::masked;
 use crate::support::app::TestApp;
+use crate::support::browser::Shown;
 
 /// The parts of a list in the order of every page.
 const ORDER: [&str; 6] = [
@@ -14,6 +18,41 @@ const ORDER: [&str; 6] = [
     "class=\"table-frame\"",
     "<nav class=\"pager\"",
 ];
+
+#[tokio::test]
+async fn a_switch_of_environment_stays_on_the_same_kind_of_page_and_takes_nothing_along() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.user("u-1").await;
+    let credential = app.credential("u-1").await["credentialId"].as_str().unwrap().to_owned();
+    let one = format!("credentials/{credential}");
+    let ended = format!("credentials/{credential}/delete");
+    for (here, there) in [
+        ("secrets?search=stripe&limit=1", "secrets"),
+        (one.as_str(), "credentials"),
+        (ended.as_str(), "credentials"),
+        ("credentials?user=u-1", "credentials"),
+        ("users?search=u-1", "users"),
+        ("catalogue/quillpost", "catalogue"),
+        ("theme", "theme"),
+        ("audit?action=user.create", "audit"),
+        ("console", "console"),
+        ("overview", "overview"),
+    ] {
+        let shown = owner.get(&format!("/dashboard/production/{here}")).await;
+        shown.page(200, &format!("href=\"/dashboard/sandbox/{there}\""));
+        let list = shown.between("class=\"environment-list\"", "</ul>");
+        assert!(list.contains(&format!("href=\"/dashboard/sandbox/{there}\"")), "{here}: {list}");
+        assert!(!list.contains('?') && !list.contains("u-1") && !list.contains("cred_"), "{here}: {list}");
+        owner.get(&format!("/dashboard/sandbox/{there}")).await.page(200, "<h1");
+    }
+    // What is in no environment leads to the overview; a page that a role is not shown is not offered to it either.
+    let account = owner.get("/dashboard/account").await;
+    account.page(200, "href=\"/dashboard/sandbox/overview\"");
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    let hidden = viewer.get("/dashboard/production/audit").await;
+    assert!(hidden.page(404, "Not found").contains("href=\"/dashboard/sandbox/overview\""));
+}
 
 #[tokio::test]
 async fn the_parts_of_every_list_stand_in_one_order() {
@@ -50,8 +89,59 @@ async fn the_parts_of_every_list_stand_in_one_order() {
         assert_eq!(there, parts, "{list}");
         assert!(found.iter().flatten().is_sorted(), "{list}: {found:?}");
     }
-    let second = owner.get("/dashboard/production/users?search=o&limit=1").await;
-    let next = second.between("<nav class=\"pager\"", "</nav>");
-    let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap().to_owned();
-    owner.get(&next).await.page(200, "/dashboard/production/users?search=o\">First page");
+}
+
+/// The parameters of an address but for `limit` and `cursor`.
+fn filters(address: &str) -> BTreeSet<String> {
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    let own = query.split('&').filter(|one| !one.starts_with("limit=") && !one.starts_with("cursor="));
+    own.filter(|one| !one.is_empty()).map(str::to_owned).collect()
+}
+
+/// The address of the link of a pager that says `word`.
+fn paged(shown: &Shown, word: &str) -> String {
+    let pager = shown.between("<nav class=\"pager\"", "</nav>");
+    let (before, _) = pager.split_once(word).unwrap_or_else(|| panic!("no {word:?} in {pager}"));
+    let (_, link) = before.rsplit_once("href=\"").unwrap();
+    link.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_page_of_a_list_keeps_its_filters() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let key = app.as_key();
+    app.user("three").await;
+    for name in ["one", "two"] {
+        app.user(name).await;
+        app.secret(&masked(&format!("KEY_{}", name.to_uppercase()))).await;
+        key.put(&format!("/connectors/{name}"), &json!({"provider": FERNHILL})).await.ok(201);
+        let needs = json!({"name": name, "connectors": [{"connector": name}]});
+        key.put(&format!("/integrations/{name}"), &needs).await.ok(201);
+        app.credential(name).await;
+        let modal = app.modal(&json!({"userId": "three", "connectors": ["quillpost"]})).await;
+        modal.submit("quillpost", "api_key", json!({"key": REVOKED_KEY})).await;
+    }
+    for list in [
+        "credentials?status=active&connector=quillpost",
+        "users?search=o",
+        "attempts?outcome=failed&connector=quillpost&user=three",
+        "secrets?search=KEY&type=api_key&visibility=masked&state=active&ended=shown",
+        "catalogue?search=l",
+        "events?type=credential.created",
+        "audit?action=user.create&since=2020-01-01&until=2100-01-01",
+        "connectors",
+        "integrations",
+    ] {
+        let asked = format!("/dashboard/production/{list}");
+        let limited = format!("{asked}{}limit=1", if list.contains('?') { '&' } else { '?' });
+        let next = paged(&owner.get(&limited).await, "Next page");
+        assert_eq!(filters(&next), filters(&asked), "{list}: {next}");
+        assert!(next.contains("cursor="), "{list}: {next}");
+        let second = owner.get(&next).await;
+        second.page(200, "First page");
+        let first = paged(&second, "First page");
+        assert_eq!(filters(&first), filters(&asked), "{list}: {first}");
+        owner.get(&first).await.page(200, "<h1");
+    }
 }

@@ -2,6 +2,8 @@
 
 use sea_orm::ConnectionTrait as _;
 
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan};
+
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Shown};
 
@@ -42,6 +44,24 @@ async fn a_member_stays_in_the_dashboard_whatever_is_refused() {
     let failed = owner.get("/dashboard/sandbox/integrations").await;
     failed.page(500, "Something went wrong in the hub");
     assert_eq!(framed(&failed), "sandbox");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_told_by_a_page_too() {
+    let limit = std::time::Duration::from_secs(2);
+    let Some(app) = TestApp::start_with(|state| state.handler_timeout = limit).await else { return };
+    let owner = app.as_owner().await;
+    app.user("u-17").await;
+    let credential = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(6_000)));
+    let late = owner.post(&format!("/dashboard/production/credentials/{credential}/verify"), &[]).await;
+    late.page(504, "That didn");
+    assert!(late.html.contains("provider_timeout") && late.html.contains("took too long"), "{}", late.html);
+    assert_eq!(framed(&late), "production");
+    // The API says it as it says everything.
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(6_000)));
+    let late = app.as_key().act(&format!("/credentials/{credential}/verify")).await;
+    late.assert_problem(504, "provider_timeout");
 }
 
 #[tokio::test]

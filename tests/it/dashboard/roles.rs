@@ -55,7 +55,9 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard/account/authenticator/remove", Members),
     // Those of owners and admins are wanted by the workspace; editor and viewer have none.
     ("POST", "/dashboard/account/authenticator/remove", Roles([403, 403, 403, 403])),
+    ("GET", "/dashboard/account/sessions/end", Members),
     ("POST", "/dashboard/account/sessions/end", Members),
+    ("GET", "/dashboard/account/sessions/{session}/end", Own),
     ("POST", "/dashboard/account/sessions/{session}/end", Own),
     ("GET", "/dashboard/members", HIDDEN),
     ("GET", "/dashboard/members/invite", HIDDEN),
@@ -81,6 +83,8 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/dashboard/{environment}/connectors/{connector}/disable", ADMINS),
     ("GET", "/dashboard/{environment}/connectors/{connector}/delete", ADMINS),
     ("POST", "/dashboard/{environment}/connectors/{connector}/delete", ADMINS),
+    ("GET", "/dashboard/{environment}/connectors/{connector}/kept/{field}/remove", ADMINS),
+    ("POST", "/dashboard/{environment}/connectors/{connector}/kept/{field}/remove", ADMINS),
     ("GET", "/dashboard/{environment}/integrations", Members),
     ("GET", "/dashboard/{environment}/new-integration", EDITORS),
     ("POST", "/dashboard/{environment}/new-integration", EDITORS),
@@ -163,6 +167,7 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/dashboard/{environment}/api-keys/new", HIDDEN),
     ("GET", "/dashboard/{environment}/api-keys/{key}/rotate", HIDDEN),
     ("POST", "/dashboard/{environment}/api-keys/{key}/rotate", HIDDEN),
+    ("GET", "/dashboard/{environment}/api-keys/{key}/deactivate", HIDDEN),
     ("POST", "/dashboard/{environment}/api-keys/{key}/deactivate", HIDDEN),
     ("POST", "/dashboard/{environment}/api-keys/{key}/reactivate", HIDDEN),
     ("GET", "/dashboard/{environment}/api-keys/{key}/revoke", HIDDEN),
@@ -249,8 +254,12 @@ async fn filled_further(app: &TestApp, path: &str, number: usize) -> String {
     let mut path = path.replace("{provider}", "quillpost");
     if path.contains("{connector}") {
         let key = format!("c-{number}");
-        app.as_key().put(&format!("/connectors/{key}"), &json!({"provider": "fernhill"})).await.ok(201);
-        path = path.replace("{connector}", &key);
+        let mut connector = json!({"provider": "fernhill"});
+        if path.contains("{field}") {
+            connector["clientSecret"] = json!("kept");
+        }
+        app.as_key().put(&format!("/connectors/{key}"), &connector).await.ok(201);
+        path = path.replace("{connector}", &key).replace("{field}", "secret-client");
     }
     if path.contains("{slug}") {
         let slug = format!("i-{number}");

@@ -112,3 +112,20 @@ async fn a_look_is_seen_before_it_is_saved_and_mistakes_stand_at_their_fields() 
         .assert_invalid(&["/theme/accent"]);
     app.as_key().patch("/environment", &json!({"theme": {"anything": {"of": "yours"}}})).await.ok(200);
 }
+
+#[tokio::test]
+async fn a_viewer_chooses_the_page_that_is_shown_by_a_link() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    let first = viewer.get(THEME).await;
+    first.page(200, &format!("href=\"{THEME}?page=key\""));
+    first.page(200, &format!("src=\"{THEME}/preview\""));
+    let key = viewer.get(&format!("{THEME}?page=key")).await;
+    key.page(200, &format!("src=\"{THEME}/preview?page=key\""));
+    key.page(200, &format!("href=\"{THEME}?page=key\" aria-current=\"true\""));
+    assert!(!key.html.contains("name=\"page\""), "nothing that only a script would hear: {}", key.html);
+    viewer.get(&format!("{THEME}/preview?page=key")).await.page(200, "API key");
+    // Who may change the look has the choice in the form.
+    owner.get(THEME).await.page(200, "type=\"radio\" name=\"page\"");
+}

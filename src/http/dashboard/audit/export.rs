@@ -26,6 +26,8 @@ use crate::http::view::AuditEventOut;
 use crate::service::audit::AuditFilter;
 use crate::service::{Error, Hub};
 
+/// Those that will be exported are counted so far.
+const COUNTED: u64 = 100_000;
 /// Events that are read at once.
 const AT_ONCE: u64 = 1_000;
 const COLUMNS: [&str; 11] = [
@@ -56,25 +58,43 @@ pub(in crate::http::dashboard) struct ExportPage {
     form: FormView,
     /// The filter: name and value.
     filter: Vec<(&'static str, String)>,
+    /// How many events there are, in words.
+    said: String,
+    /// How many, where all are counted: then a script shows how far the download is.
+    total: Option<u64>,
     action: String,
     back: String,
 }
 
-fn page(desk: &InEnvironment, wanted: &Wanted, form: FormView) -> ExportPage {
-    ExportPage {
+fn said(count: u64) -> String {
+    let thousands = |count: u64| match (count / 1_000, count % 1_000) {
+        (0, rest) => rest.to_string(),
+        (many, rest) => format!("{many},{rest:03}"),
+    };
+    match count {
+        1 => "1 event".to_owned(),
+        count if count > COUNTED => format!("more than {} events", thousands(COUNTED)),
+        count => format!("{} events", thousands(count)),
+    }
+}
+
+async fn page(desk: &InEnvironment, wanted: &Wanted, form: FormView) -> Result<ExportPage, Problem> {
+    let count = desk.hub.count_audit_events(&desk.actor, &wanted.checked()?, COUNTED).await?;
+    Ok(ExportPage {
+        said: said(count),
+        total: Some(count).filter(|count| *count <= COUNTED),
         form,
         filter: wanted.set().into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
         action: Url::ExportAudit(&desk.environment).to_string(),
         back: wanted.on(&Url::Audit(&desk.environment)),
         environment: desk.environment.clone(),
-    }
+    })
 }
 
 /// `GET /dashboard/{environment}/audit/export`.
 pub(super) async fn show_export(desk: InEnvironment, Query(wanted): Query<Wanted>) -> Answer {
     desk.hub.may_export_audit(&desk.actor).await?;
-    wanted.checked()?;
-    Ok(desk.show(&page(&desk, &wanted, FormView::new().with("format", "csv"))))
+    Ok(desk.show(&page(&desk, &wanted, FormView::new().with("format", "csv")).await?))
 }
 
 /// `POST /dashboard/{environment}/audit/export`.
@@ -93,7 +113,7 @@ pub(super) async fn export_audit(desk: InEnvironment, form: Form) -> Answer {
         "jsonl" => Format::JsonLines,
         _ => {
             let form = form.view().with_error("format", "Choose one of these.");
-            return Ok(desk.refuse(&page(&desk, &wanted, form)));
+            return Ok(desk.refuse(&page(&desk, &wanted, form).await?));
         }
     };
     let filter = desk.hub.begin_audit_export(&desk.actor, filter).await?;
@@ -209,7 +229,9 @@ impl DashboardPage for ExportPage {
     const PLACE: Place = Place::Audit;
 
     fn samples() -> Vec<(&'static str, Self)> {
-        let page = |form, filter| Self {
+        let page = |form, filter, count| Self {
+            said: said(count),
+            total: Some(count).filter(|count| *count <= COUNTED),
             environment: "production".to_owned(),
             form,
             filter,
@@ -218,8 +240,8 @@ impl DashboardPage for ExportPage {
         };
         let filter = vec![("action", "api_key.create".to_owned()), ("since", "2030-01-01".to_owned())];
         vec![
-            ("all", page(FormView::new().with("format", "csv"), Vec::new())),
-            ("some", page(FormView::new().with_error("format", "Choose one of these."), filter)),
+            ("all", page(FormView::new().with("format", "csv"), Vec::new(), COUNTED + 1)),
+            ("some", page(FormView::new().with_error("format", "Choose one of these."), filter, 12_045)),
         ]
     }
 }
@@ -227,6 +249,20 @@ impl DashboardPage for ExportPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_will_be_exported_is_counted_as_people_read_it() {
+        for (count, words) in [
+            (0, "0 events"),
+            (1, "1 event"),
+            (999, "999 events"),
+            (12_045, "12,045 events"),
+            (100_000, "100,000 events"),
+            (100_001, "more than 100,000 events"),
+        ] {
+            assert_eq!(said(count), words);
+        }
+    }
 
     #[test]
     fn a_cell_is_never_a_formula_and_never_ends_its_line() {

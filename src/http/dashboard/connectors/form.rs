@@ -9,6 +9,9 @@ use crate::provider::Definition;
 use crate::service::connectors::{ConnectorView, NewConnector};
 use crate::service::{Error, Violation};
 
+/// The name of the field of the client secret.
+pub(super) const CLIENT_SECRET: &str = "secret-client";
+
 /// The name of a variable's field.
 pub(super) fn field_name(name: &str, secret: bool) -> String {
     format!("{}{name}", if secret { "secret-var-" } else { "var-" })
@@ -41,13 +44,10 @@ pub(super) fn read(form: &Form, view: &ConnectorView, definition: Option<&Defini
     let mut variables = Map::new();
     for field in definition.map(Definition::connector_fields).unwrap_or_default() {
         let text = form.raw(&field_name(&field.name, field.secret));
-        if form.has(&format!("clear-{}", field.name)) {
-            variables.insert(field.name, Value::Null);
-        } else if !text.trim().is_empty() {
+        if !text.trim().is_empty() {
             variables.insert(field.name, Value::String(text.to_owned()));
         }
     }
-    let typed = form.optional("secret-client").map(|secret| Some(secret.into()));
     let methods: Vec<_> = form.all("methods").iter().filter_map(|word| word.parse().ok()).collect();
     let parameter = |line: String| {
         let (name, value) = line.split_once('=').unwrap_or((&line, ""));
@@ -57,7 +57,7 @@ pub(super) fn read(form: &Form, view: &ConnectorView, definition: Option<&Defini
         provider: view.connector.provider.clone(),
         methods: (!methods.is_empty()).then_some(methods),
         client_id: form.optional("clientId"),
-        client_secret: if form.has("clear-client") { Some(None) } else { typed },
+        client_secret: form.optional(CLIENT_SECRET).map(|secret| Some(secret.into())),
         scopes,
         authorization_params: form.lines("authorizationParams").into_iter().map(parameter).collect(),
         variables,
@@ -70,7 +70,7 @@ pub(super) fn placed(error: Error, definition: Option<&Definition>) -> Error {
     let fields = definition.map(Definition::connector_fields).unwrap_or_default();
     let place = |mut violation: Violation| {
         if violation.pointer == "/clientSecret" {
-            "/secret-client".clone_into(&mut violation.pointer);
+            violation.pointer = format!("/{CLIENT_SECRET}");
         } else if let Some(name) = violation.pointer.strip_prefix("/variables/") {
             let secret = fields.iter().any(|field| field.name == name && field.secret);
             violation.pointer = format!("/{}", field_name(name, secret));

@@ -83,7 +83,6 @@ pub(in crate::http::dashboard) struct ConnectorPage {
 #[derive(Serialize)]
 struct Field {
     name: String,
-    variable: String,
     label: String,
     help: String,
     secret: bool,
@@ -178,7 +177,6 @@ fn fields(view: &ConnectorView, definition: &Definition) -> Vec<Field> {
         },
         kept: view.connector.secret_variables.contains(&field.name),
         options: field.options.into_iter().map(|(label, value)| (value, label)).collect(),
-        variable: field.name,
         label: field.label,
         secret: field.secret,
         required: field.required,
@@ -315,7 +313,6 @@ impl DashboardPage for ConnectorPage {
         let long = "Consolidated Freight & Customs Brokerage <International>";
         let field = |label: &str, secret, options: &[&str]| Field {
             name: field_name(label, secret),
-            variable: label.to_owned(),
             label: label.to_owned(),
             help: "Such as acme.".to_owned(),
             secret,

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::{BodyExt as _, Full};
 use serde::Serialize;
 
+use super::body::Spot;
 use crate::domain::secret_reference::with_only;
 use crate::http::dashboard::form::Form;
 use crate::service::Error;
@@ -28,6 +29,7 @@ pub(super) struct Row {
 pub(super) enum Field {
     Header(usize),
     Parameter(usize),
+    Body,
 }
 
 /// What the picker shows.
@@ -80,6 +82,7 @@ pub(super) struct Draft {
     pub(super) format: String,
     pub(super) body: String,
     pub(super) resolves: bool,
+    pub(super) spot: Spot,
     #[serde(skip)]
     pub(super) picking: Option<Picking>,
 }
@@ -87,6 +90,9 @@ pub(super) struct Draft {
 impl Field {
     /// The field of this word.
     fn of(word: &str) -> Option<Self> {
+        if word == "body" {
+            return Some(Self::Body);
+        }
         let (kind, number) = word.split_once('-')?;
         let number = number.parse().ok()?;
         match kind {
@@ -101,6 +107,7 @@ impl Field {
         match self {
             Self::Header(number) => format!("header-{number}"),
             Self::Parameter(number) => format!("parameter-{number}"),
+            Self::Body => "body".to_owned(),
         }
     }
 }
@@ -146,6 +153,7 @@ impl Draft {
             format: form.text("format"),
             body: form.raw("body").to_owned(),
             resolves: form.has("resolves"),
+            spot: Spot::of(form),
             picking: Field::of(form.raw("picking")).map(|field| Picking { field, mode }),
         }
     }
@@ -191,7 +199,8 @@ impl Draft {
         self.set_mode(Mode::Find(String::new()));
     }
 
-    /// Puts a secret into the field that it is chosen for, as its only one.
+    /// Puts a secret into the field that it is chosen for, as its only one; into the body in the place of the one that
+    /// was chosen before. A body is looked through only where that is asked for.
     pub(super) fn choose(&mut self, key: &str) {
         let Some(picking) = self.picking.take() else {
             return;
@@ -199,6 +208,11 @@ impl Draft {
         let row = match picking.field {
             Field::Header(number) => self.headers.get_mut(number),
             Field::Parameter(number) => self.parameters.get_mut(number),
+            Field::Body => {
+                self.spot.put(&mut self.body, key);
+                self.resolves = true;
+                None
+            }
         };
         if let Some(row) = row {
             row.value = with_only(&row.value, key);

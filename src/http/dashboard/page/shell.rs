@@ -70,12 +70,38 @@ fn in_environment(name: &str) -> Vec<Entry<'_>> {
 const IN_WORKSPACE: [Entry<'static>; 1] =
     [(Place::Members, "Members", "people", Url::Members, Action::ManageMembers)];
 
+/// The kind of page at `path`: the word behind the name of an environment, none where the path names no environment.
+pub(in crate::http::dashboard) fn kind_of<'a>(path: &'a str, environments: &[String]) -> Option<&'a str> {
+    let (environment, rest) = path.strip_prefix("/dashboard/")?.split_once('/')?;
+    let kind = rest.split('/').next()?;
+    environments.iter().any(|name| name == environment).then_some(kind)
+}
+
+/// Where one gets who switches to an environment on a page of this kind: to the same, one thing's page to the list of
+/// its kind, without filters, since what they name is not there. Else, and where `may` says no, to the overview.
+fn counterpart(environment: &str, kind: Option<&str>, may: impl Fn(Action) -> bool) -> String {
+    let kind = match kind {
+        Some("secret") => "secrets",
+        Some("new-user") => "users",
+        Some("new-integration") => "integrations",
+        other => other.unwrap_or_default(),
+    };
+    let listed = in_environment(environment).into_iter().map(|(.., url, action)| (url, action));
+    let beside = [Url::Catalogue(environment), Url::Theme(environment)];
+    let beside = beside.into_iter().map(|url| (url, Action::ViewConnectors));
+    let there = format!("/dashboard/{environment}/{kind}");
+    let mut pages = listed.chain(beside).map(|(url, action)| (url.to_string(), action));
+    let found = pages.find(|(url, action)| *url == there && may(*action));
+    found.map_or_else(|| Url::Overview(environment).to_string(), |(url, _)| url)
+}
+
 impl Shell {
-    /// The frame for `who`, at `place` of `environment`.
+    /// The frame for `who`, at `place` of `environment`, on a page of that kind (see [`kind_of`]).
     pub(in crate::http::dashboard) fn of(
         who: &SignedIn,
         environments: &[String],
         environment: Option<&str>,
+        kind: Option<&str>,
         place: Place,
         flash: Option<Flash>,
     ) -> Self {
@@ -92,7 +118,7 @@ impl Shell {
         let shown = |name: &String| Environment {
             production: name == PRODUCTION,
             current: Some(name.as_str()) == environment,
-            url: Url::Overview(name).to_string(),
+            url: counterpart(name, kind, |action| who.may(action)),
             name: name.clone(),
         };
         let environments: Vec<_> = environments.iter().map(shown).collect();
@@ -152,5 +178,36 @@ impl Shell {
     pub(in crate::http::dashboard) fn saying(mut self, flash: Flash) -> Self {
         self.flash = Some(flash.word());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_of_environment_stays_on_the_same_kind_of_page() {
+        let environments = ["production".to_owned(), "sandbox".to_owned()];
+        let led = |path: &str, may: bool| {
+            counterpart("sandbox", kind_of(path, &environments), |action| may || action != Action::ReadAudit)
+        };
+        for (path, there) in [
+            ("/dashboard/production/secrets", "secrets"),
+            ("/dashboard/production/secret/STRIPE_KEY/edit", "secrets"),
+            ("/dashboard/production/credentials/cred_1/delete", "credentials"),
+            ("/dashboard/production/new-user", "users"),
+            ("/dashboard/production/new-integration", "integrations"),
+            ("/dashboard/production/catalogue/quillpost", "catalogue"),
+            ("/dashboard/production/theme", "theme"),
+            ("/dashboard/production/audit/export", "audit"),
+            ("/dashboard/production", "overview"),
+            ("/dashboard/production/nothing", "overview"),
+            ("/dashboard/elsewhere/secrets", "overview"),
+            ("/dashboard/members/settings", "overview"),
+            ("/dashboard/account", "overview"),
+        ] {
+            assert_eq!(led(path, true), format!("/dashboard/sandbox/{there}"), "{path}");
+        }
+        assert_eq!(led("/dashboard/production/audit", false), "/dashboard/sandbox/overview");
     }
 }

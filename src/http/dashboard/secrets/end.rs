@@ -8,6 +8,7 @@ use vouchsafe_entity::millis::Millis;
 use super::SecretPath;
 use super::list::reference;
 use super::panel::use_in_words;
+use super::steps::step;
 use super::words::listed;
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
@@ -170,6 +171,19 @@ pub(super) async fn delete_secret(desk: InEnvironment, InPath(path): InPath<Secr
     act(&desk, &path.secret, SecretAct::Delete).await
 }
 
+/// What became of a secret.
+pub(super) struct Outcome {
+    pub(super) key: String,
+    /// Why it stays as it was; none where it was done.
+    pub(super) why: Option<String>,
+}
+
+impl From<Acted> for Outcome {
+    fn from(acted: Acted) -> Self {
+        Self { key: acted.key, why: acted.refused.map(why) }
+    }
+}
+
 /// Many secrets at once: the question before, or what became of each.
 #[derive(Serialize)]
 pub(in crate::http::dashboard) struct ManySecretsPage {
@@ -222,18 +236,20 @@ impl ManySecretsPage {
         }
     }
 
-    fn result(environment: &str, act: SecretAct, acted: Vec<Acted>) -> Self {
-        let done = acted.iter().filter(|one| one.refused.is_none()).count();
-        let item = |one: Acted| Item {
+    /// What became of them; `before` is how many were done in steps that are not listed.
+    pub(super) fn result(environment: &str, act: SecretAct, before: usize, outcomes: Vec<Outcome>) -> Self {
+        let done = before + outcomes.iter().filter(|one| one.why.is_none()).count();
+        let total = before + outcomes.len();
+        let item = |one: Outcome| Item {
             reference: reference(&one.key),
             key: one.key,
-            refused: one.refused.is_some(),
-            lines: one.refused.map_or_else(|| vec!["Done.".to_owned()], |error| vec![why(error)]),
+            refused: one.why.is_some(),
+            lines: vec![one.why.unwrap_or_else(|| "Done.".to_owned())],
         };
         Self {
-            title: format!("{} of {} done", done, counted(acted.len())),
+            title: format!("{done} of {} done", counted(total)),
             effects: vec!["The others stay as they were.".to_owned()],
-            items: acted.into_iter().map(item).collect(),
+            items: outcomes.into_iter().map(item).collect(),
             act: act.as_str(),
             button: String::new(),
             danger: false,
@@ -280,11 +296,12 @@ impl DashboardPage for ManySecretsPage {
             Acted { key: "STRIPE_KEY".to_owned(), refused: None },
             Acted { key: "OLD".to_owned(), refused: Some(refusal) },
         ];
-        vec![("ask", ask), ("result", Self::result("production", SecretAct::Reactivate, acted))]
+        let outcomes = acted.into_iter().map(Outcome::from).collect();
+        vec![("ask", ask), ("result", Self::result("production", SecretAct::Reactivate, 0, outcomes))]
     }
 }
 
-/// `POST /dashboard/{environment}/secrets/act`: the question, and once it is answered the deed.
+/// `POST /dashboard/{environment}/secrets/act`: the question, and once it is answered a step of the deed.
 pub(super) async fn act_on_secrets(desk: InEnvironment, form: Form) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
     let (environment, keys) = (&desk.environment, form.all("secrets"));
@@ -297,9 +314,5 @@ pub(super) async fn act_on_secrets(desk: InEnvironment, form: Form) -> Answer {
         }
         return Ok(desk.show(&ManySecretsPage::ask(environment, act, &found, desk.hub.now())));
     }
-    let acted = desk.hub.act_on_secrets(&desk.actor, &keys, act).await?;
-    if acted.iter().any(|one| one.refused.is_some()) {
-        return Ok(desk.show(&ManySecretsPage::result(environment, act, acted)));
-    }
-    Ok(desk.done(Flash::SecretsChanged, &Url::Secrets(environment)))
+    step(&desk, act, keys, &form).await
 }

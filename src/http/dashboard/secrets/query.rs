@@ -9,6 +9,7 @@ use super::words::{state_word, type_word, visibility_word};
 use crate::domain::secret::SecretState;
 use crate::http::Problem;
 use crate::http::dashboard::filter::Filter;
+use crate::http::dashboard::form::Form;
 use crate::http::dashboard::url::Url;
 use crate::service::secrets::SecretFilter;
 
@@ -67,6 +68,19 @@ impl SecretQuery {
             leave_out_ended: self.ended.is_empty() && !ends,
             ..SecretFilter::default()
         })
+    }
+
+    /// Those that a form of the list carries along.
+    pub(super) fn carried(form: &Form) -> Self {
+        Self {
+            search: form.text("search"),
+            kind: form.text("type"),
+            issuer: form.text("issuer"),
+            visibility: form.text("visibility"),
+            environment: form.text("environment"),
+            state: form.text("state"),
+            ended: form.text("ended"),
+        }
     }
 
     /// Parameters for samples.

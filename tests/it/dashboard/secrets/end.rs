@@ -89,3 +89,36 @@ async fn many_are_ended_at_once_and_each_that_can_not_be_says_why() {
     owner.post(&act, &chosen("delete", &[], false)).await.page(400, "Choose at least one secret first");
     owner.post(&act, &chosen("destroy", &["REST"], true)).await.page(400, "Choose what is to be done");
 }
+
+#[tokio::test]
+async fn more_than_a_step_of_them_shows_how_far_it_is_and_forgets_no_refusal() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let act = format!("{LIST}/act");
+    let mut keys = vec!["NONE".to_owned()];
+    for number in 0..52 {
+        let key = format!("K{number:02}");
+        app.secret(&masked(&key)).await;
+        keys.push(key);
+    }
+    let mut form: Vec<(&str, &str)> = keys.iter().map(|key| ("secrets", key.as_str())).collect();
+    form.extend([("act", "delete"), ("confirmed", "yes")]);
+    let first = owner.post(&act, &form).await;
+    first.page(200, "Deleting secrets");
+    first.page(200, "50 of 53 looked at, 49 changed");
+    first.page(200, "data-continue");
+    assert_eq!(app.as_key().get("/secrets").await.ok(200)["data"].as_array().unwrap().len(), 3);
+
+    let rest = first.between("data-continue>", "</form>");
+    let fields = rest.split("name=\"").skip(1).map(|field| {
+        let (name, value) = field.split_once("\" value=\"").unwrap();
+        (name.to_owned(), value.split('"').next().unwrap().to_owned())
+    });
+    let fields: Vec<_> = fields.collect();
+    let form: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let last = owner.post(&act, &form).await;
+    last.page(200, "52 of 53 secrets done");
+    last.page(200, "<strong>NONE</strong>");
+    last.page(200, "It is not there any more.");
+    assert!(app.as_key().get("/secrets").await.ok(200)["data"].as_array().unwrap().is_empty());
+}

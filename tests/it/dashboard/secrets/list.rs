@@ -73,4 +73,11 @@ async fn a_browser_remembers_its_columns() {
     owner.post(&format!("{LIST}/columns"), &[]).await.leads_to(LIST);
     let none = owner.get(LIST).await.html;
     assert!(!none.contains("data-label=\"Hosts\"") && none.contains("data-label=\"State\""));
+    // The filters stay.
+    let narrowed = owner.get(&format!("{LIST}?search=K&ended=shown")).await;
+    let fields = narrowed.between("class=\"column-choice-list\"", "</form>");
+    assert!(fields.contains("type=\"hidden\" name=\"search\" value=\"K\""), "{fields}");
+    let form = [("columns", "hosts"), ("search", "K"), ("ended", "shown")];
+    let there = format!("{LIST}?search=K&ended=shown");
+    owner.post(&format!("{LIST}/columns"), &form).await.leads_to(&there);
 }
