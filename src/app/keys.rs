@@ -86,18 +86,13 @@ pub(super) async fn find(config: &Config, random: &dyn Random) -> Result<MasterK
         }
         expected => expected?,
     };
-    match compared(config, given, &expected)? {
-        Some(keys) => Ok(keys),
-        None => {
-            let path = file(config);
-            let key = make(&path, random)?;
-            tracing::warn!(
-                path = %path.display(),
-                "a master key was made: back this file up, nothing opens without it"
-            );
-            Ok(MasterKeys::one(key))
-        }
+    if let Some(keys) = compared(config, given, &expected)? {
+        return Ok(keys);
     }
+    let path = file(config);
+    let key = make(&path, random)?;
+    tracing::warn!(path = %path.display(), "a master key was made: back this file up, nothing opens without it");
+    Ok(MasterKeys::one(key))
 }
 
 /// Compares the master keys of a configuration with what the database is sealed with. Nothing is made.

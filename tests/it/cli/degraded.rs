@@ -65,7 +65,7 @@ async fn s18_what_a_lost_master_key_does_not_concern_is_served_to_who_asks_for_i
         "(SELECT master_key FROM data_key WHERE owner NOT IN ('hub') AND master_key <> '0123456789abcdef')";
     wrap(home, &nobodys, "owner = 'hub'").await;
     assert!(say(home, &["serve", "--degraded"]).failed(78).contains(NOBODYS));
-    wrap(home, &own, &format!("master_key = {nobodys}")).await;
+    wrap(home, own, &format!("master_key = {nobodys}")).await;
     let hub = RunningHub::start(home).await;
     assert_eq!(hub.api(&lost_key).done("GET", &lost, None).await["fields"]["api_key"], TYPED);
     hub.stop().await;

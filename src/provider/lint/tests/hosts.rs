@@ -7,12 +7,12 @@ use crate::provider::Definition;
 fn after_each(text: &str, changes: &[(Edits<'_>, &[&str])]) {
     assert_eq!(codes(text), Vec::<&str>::new());
     for (edits, found) in changes {
-        let mut changed = text.to_owned();
+        let mut edited = text.to_owned();
         for (old, new) in *edits {
-            assert!(changed.contains(old), "nothing to replace: {old}");
-            changed = changed.replace(old, new);
+            assert!(edited.contains(old), "nothing to replace: {old}");
+            edited = edited.replace(old, new);
         }
-        assert_eq!(codes(&changed), *found, "{edits:?}");
+        assert_eq!(codes(&edited), *found, "{edits:?}");
     }
 }
 

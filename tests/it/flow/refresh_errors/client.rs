@@ -149,7 +149,7 @@ async fn a_client_of_a_users_own_works_beside_a_connector_whose_client_is_refuse
         let listed = page["data"].as_array().unwrap().iter();
         listed.map(|one| one["credentialId"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(with_status("active").await, [own.clone()]);
+    assert_eq!(with_status("active").await, std::slice::from_ref(&own));
     assert_eq!(with_status("error").await, [second.clone(), first.clone()]);
 
     // One has just tried for all of the connector; what does not use its client waits for none of them.
