@@ -14,7 +14,8 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     tracker.spawn(Arc::clone(hub).run_refreshes());
     tracker.spawn(Arc::clone(hub).run_deliveries());
     spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
-    spawn(&tracker, hub, "write audit events", Duration::from_millis(250), Hub::flush_audit);
+    // It waits by itself, as it may have to be soon.
+    spawn(&tracker, hub, "write audit events", Duration::from_millis(1), Hub::flush_audit_when_due);
     spawn(&tracker, hub, "close audit events", Duration::from_secs(1), Hub::seal_audit);
     spawn(&tracker, hub, "send audit heads", Duration::from_secs(1), Hub::send_heads);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);

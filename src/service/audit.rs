@@ -6,6 +6,8 @@ mod export;
 mod outside;
 mod proof;
 mod seal;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use crate::store::audit::AuditFilter;
@@ -14,8 +16,9 @@ pub use verify::{Fault, Verified};
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::config::AuditMode;
 use crate::domain::actor::{Actor, Author};
@@ -29,8 +32,17 @@ use vouchsafe_entity::id::{AuditEventId, WorkspaceId};
 
 use super::{Code, Error, Hub};
 
-/// The most rows that wait to be written; beyond, a read writes its own.
+/// The most rows that wait to be written; beyond, whoever adds one waits for room.
 const MOST_WAITING: usize = 10_000;
+
+/// From so many on they are written at once.
+const MANY: usize = MOST_WAITING / 4;
+
+/// What waits is written so often where it is not much.
+const PERIOD: Duration = Duration::from_millis(250);
+
+/// Room is waited for so long: where none comes the database is in trouble, which a row that is written by itself tells.
+const ROOM_WITHIN: Duration = Duration::from_secs(2);
 
 /// The most rows written together.
 const MOST_AT_ONCE: usize = MOST_EVENTS;
@@ -54,6 +66,8 @@ pub(super) struct Recorder {
     keep_addresses: Option<i64>,
     send: mpsc::Sender<AuditEvent>,
     waiting: Mutex<Waiting>,
+    /// Many wait.
+    many: Notify,
 }
 
 struct Waiting {
@@ -72,12 +86,42 @@ impl Recorder {
             keep_addresses: log.keep_addresses,
             send,
             waiting: Mutex::new(Waiting { receive, taken: Vec::new() }),
+            many: Notify::new(),
         }
     }
 
     /// Gives the event back where too many wait.
     fn push(&self, event: AuditEvent) -> Option<AuditEvent> {
-        self.send.try_send(event).err().map(mpsc::error::TrySendError::into_inner)
+        let refused = self.send.try_send(event).err();
+        if MOST_WAITING - self.send.capacity() >= MANY {
+            self.many.notify_one();
+        }
+        refused.map(mpsc::error::TrySendError::into_inner)
+    }
+
+    /// The same once there is room; gives the event back where none comes.
+    async fn push_in_time(&self, event: AuditEvent) -> Option<AuditEvent> {
+        let event = self.push(event)?;
+        match tokio::time::timeout(ROOM_WITHIN, self.send.reserve()).await {
+            Ok(Ok(room)) => {
+                room.send(event);
+                None
+            }
+            _ => Some(event),
+        }
+    }
+
+    /// Waits until there is room for a row, or none comes. It is for nobody yet: a call that takes hours keeps none.
+    async fn room(&self) {
+        if self.send.capacity() == 0 {
+            self.many.notify_one();
+            let _ = tokio::time::timeout(ROOM_WITHIN, self.send.reserve()).await;
+        }
+    }
+
+    /// Waits until what waits is to be written.
+    async fn due(&self) {
+        let _ = tokio::time::timeout(PERIOD, self.many.notified()).await;
     }
 }
 
@@ -235,7 +279,13 @@ impl Hub {
         self.audit.mode
     }
 
-    /// Writes down what is over, within a second; by itself where too many wait.
+    /// Waits, before something begins that is written down when it is over, until there is room for that: nothing is done
+    /// faster than it can be recorded.
+    pub(super) async fn await_room_to_record(&self) {
+        self.audit.room().await;
+    }
+
+    /// Writes down what is over, within a second.
     pub(super) fn record_soon(self: &Arc<Self>, event: AuditEvent) {
         let Some(event) = self.audit.push(event) else {
             return;
@@ -247,7 +297,8 @@ impl Hub {
         }
         let hub = Arc::clone(self);
         self.spawn(async move {
-            if hub.write_audit(std::slice::from_ref(&event)).await.is_err() {
+            let Some(event) = hub.audit.push_in_time(event).await else { return };
+            if Box::pin(hub.write_audit(std::slice::from_ref(&event))).await.is_err() {
                 lost(&event.action);
             }
         });
@@ -260,12 +311,25 @@ impl Hub {
                 self.may_record(&event.actor_type)?;
                 event
             }
-            AuditMode::Batched => match self.audit.push(event) {
+            AuditMode::Batched => match self.audit.push_in_time(event).await {
                 None => return Ok(()),
                 Some(event) => event,
             },
         };
         self.write_audit(&[event]).await
+    }
+
+    /// Writes the audit rows that wait, once they are many or have waited long enough.
+    ///
+    /// # Errors
+    /// As [`Hub::flush_audit`].
+    pub async fn flush_audit_when_due(&self) -> Result<(), Error> {
+        let closing = self.closing();
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = self.audit.due() => {}
+        }
+        self.flush_audit().await
     }
 
     /// Writes the audit rows that wait.

@@ -115,6 +115,7 @@ impl Hub {
         call: Call,
     ) -> Result<(Response<StreamBody>, Prepared), Error> {
         self.permit(actor, Action::CallApps).await?;
+        self.await_room_to_record().await;
         let mut entry = Entry::new(self, actor, &call);
         let mut prepared = match self.prepare_call(actor, call, &mut entry).await {
             Ok(prepared) => prepared,
