@@ -29,6 +29,18 @@ document.addEventListener("click", async (event) => {
   }, 2000);
 });
 
+// On a phone the places of the dashboard stand in a row that scrolls: the present one is to be seen.
+const place = document.querySelector(".nav [aria-current=page]");
+if (place) {
+  const row = place.closest(".nav");
+  const show = () => {
+    const [shown, whole] = [place, row].map((one) => one.getBoundingClientRect());
+    row.scrollLeft += shown.left - whole.left - (whole.width - shown.width) / 2;
+  };
+  show();
+  addEventListener("resize", show);
+}
+
 // A menu closes where one clicks elsewhere or presses Escape.
 const menu = document.querySelector(".environment");
 if (menu) {

@@ -49,6 +49,12 @@ pub(crate) async fn picture(chrome: &Chrome, name: &str, size: (u32, u32), dark:
     chrome.assert_accessible().await;
     let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(chrome.script(wide).await, json!(0), "{name} at {}", size.0);
+    // Where one is stays in sight.
+    let seen = "const place = document.querySelector('.nav [aria-current=page]');
+                if (!place) return true;
+                const [shown, row] = [place, place.closest('.nav')].map((one) => one.getBoundingClientRect());
+                return shown.left >= row.left - 1 && shown.right <= row.right + 1";
+    chrome.script_gives(seen, &json!(true)).await;
 }
 
 #[tokio::test]

@@ -42,20 +42,25 @@ async fn enter_and_close(chrome: &Chrome) {
     enter(chrome).await;
 }
 
-/// Presses what makes the modal go, whose page hears of it a second later: the driver waits for ever for a key that is
-/// let go in a frame that is gone.
+/// Presses what makes the modal go. The page hears of it once the key is let go: the driver waits for ever for one that
+/// is let go in a frame that is gone.
 async fn press_and_leave(chrome: &Chrome, key: Key) {
     chrome.leave_frames().await;
-    let script = "const hold = (event) => {
+    let script = "const held = [];
+                  const hold = (event) => {
                       if (event.data?.type !== 'vouchsafe:done') return;
-                      removeEventListener('message', hold, true);
                       event.stopImmediatePropagation();
                       const { data, origin, source } = event;
-                      setTimeout(() => dispatchEvent(new MessageEvent('message', { data, origin, source })), 1000);
+                      held.push({ data, origin, source });
                   };
-                  addEventListener('message', hold, true)";
+                  addEventListener('message', hold, true);
+                  window.tellHeld = () => {
+                      removeEventListener('message', hold, true);
+                      for (const message of held) dispatchEvent(new MessageEvent('message', message));
+                  }";
     chrome.script(script).await;
     chrome.press(&[key.into()]).await;
+    chrome.script("window.tellHeld()").await;
 }
 
 async fn types(chrome: &Chrome, text: &str) {
