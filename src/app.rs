@@ -307,9 +307,10 @@ pub async fn offline<T, E: From<BuildError>>(
     let hub = App::build(config, Deps::default(), config.server.listen, None).await?.hub;
     let done = work(&hub).await;
     let counted = hub.count_sealings().await.map_err(BuildError::Bootstrap);
+    let written = hub.flush_last_audit().await.map_err(BuildError::Bootstrap);
     let closed = hub.close_store().await.map_err(BuildError::Bootstrap);
     let done = done?;
-    counted.and(closed)?;
+    counted.and(written).and(closed)?;
     Ok(done)
 }
 

@@ -43,6 +43,7 @@ pub mod throttle;
 pub mod tokens;
 mod unauthorized;
 pub mod users;
+mod uses;
 pub mod validate;
 mod warnings;
 pub mod webhooks;
@@ -61,7 +62,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
-use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, SecretId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 
 use crate::clock::Clock;
@@ -131,8 +132,8 @@ pub struct Hub {
     times: Times,
     check_waits: Vec<Duration>,
     audit: audit::Recorder,
-    uses: tokens::Uses,
-    secret_uses: references::SecretUses,
+    uses: uses::Uses<(EnvironmentId, CredentialId)>,
+    secret_uses: uses::Uses<(WorkspaceId, SecretId)>,
     call_limits: limits::CallLimits,
     visit_limits: connect::VisitLimits,
     keys: keys::KeyCache,
@@ -164,6 +165,7 @@ pub struct Hub {
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     closing: CancellationToken,
+    calls_over: CancellationToken,
 }
 
 impl Hub {
@@ -184,8 +186,8 @@ impl Hub {
             times: parts.times,
             check_waits: parts.check_waits,
             audit: audit::Recorder::new(parts.audit, parts.audit_log),
-            uses: tokens::Uses::default(),
-            secret_uses: references::SecretUses::default(),
+            uses: uses::Uses::default(),
+            secret_uses: uses::Uses::default(),
             call_limits: limits::CallLimits::new(),
             visit_limits: connect::VisitLimits::default(),
             keys: keys::KeyCache::new(),
@@ -208,6 +210,7 @@ impl Hub {
             hashing: Semaphore::new(members::HASHED_AT_ONCE),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
+            calls_over: CancellationToken::new(),
         }
     }
 
@@ -266,6 +269,11 @@ impl Hub {
         self.closing.clone()
     }
 
+    /// Cancelled when the last call is over: until then what calls leave behind is written down.
+    pub fn calls_over(&self) -> CancellationToken {
+        self.calls_over.clone()
+    }
+
     /// An id for a request that brought none.
     pub fn new_request_id(&self) -> String {
         format!("req_{}", self.ids.next().simple())
@@ -287,6 +295,11 @@ impl Hub {
     /// Ends [`Hub::run_refreshes`] once what was asked for has begun.
     pub fn close_refreshes(&self) {
         self.refreshes.close();
+    }
+
+    /// Ends the loops that write down calls.
+    pub fn note_calls_over(&self) {
+        self.calls_over.cancel();
     }
 
     /// Waits for work that outlives its request.

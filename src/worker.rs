@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::service::{Error, Hub};
@@ -14,9 +15,11 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     tracker.spawn(Arc::clone(hub).run_refreshes());
     tracker.spawn(Arc::clone(hub).run_deliveries());
     spawn(&tracker, hub, "work off due credentials", Duration::from_secs(1), Hub::work_off_due);
+    let over = hub.calls_over();
     // It waits by itself, as it may have to be soon.
-    spawn(&tracker, hub, "write audit events", Duration::from_millis(1), Hub::flush_audit_when_due);
-    spawn(&tracker, hub, "close audit events", Duration::from_secs(1), Hub::seal_audit);
+    let soon = Duration::from_millis(1);
+    spawn_until(over.clone(), &tracker, hub, ("write audit events", soon, Hub::flush_audit_when_due));
+    spawn_until(over, &tracker, hub, ("close audit events", Duration::from_secs(1), Hub::seal_audit));
     spawn(&tracker, hub, "send audit heads", Duration::from_secs(1), Hub::send_heads);
     spawn(&tracker, hub, "write last uses", Duration::from_secs(10), Hub::flush_uses);
     spawn(&tracker, hub, "write last uses of secrets", Duration::from_secs(10), Hub::flush_secret_uses);
@@ -35,7 +38,7 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
 /// Writes what waits, after the loops and calls have ended, so that nothing is lost, and closes the database.
 pub async fn finish(hub: &Hub) {
     let written = [
-        ("write audit events", hub.flush_audit().await),
+        ("write audit events", hub.flush_last_audit().await),
         ("close audit events", hub.seal_audit().await),
         ("send audit heads", hub.send_heads().await),
         ("write last uses", hub.flush_uses().await),
@@ -50,20 +53,31 @@ pub async fn finish(hub: &Hub) {
     }
 }
 
-/// Calls `work` every `period`.
+/// Calls `work` every `period`, until the hub ends.
 fn spawn<W>(tracker: &TaskTracker, hub: &Arc<Hub>, name: &'static str, period: Duration, work: W)
 where
     W: for<'a> HubCall<'a> + Send + Sync + 'static,
 {
+    spawn_until(hub.closing(), tracker, hub, (name, period, work));
+}
+
+/// The same until `end`.
+fn spawn_until<W>(
+    end: CancellationToken,
+    tracker: &TaskTracker,
+    hub: &Arc<Hub>,
+    (name, period, work): (&'static str, Duration, W),
+) where
+    W: for<'a> HubCall<'a> + Send + Sync + 'static,
+{
     let hub = Arc::clone(hub);
     tracker.spawn(async move {
-        let closing = hub.closing();
         let mut failures = Failures::default();
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = closing.cancelled() => return,
+                () = end.cancelled() => return,
                 _ = ticks.tick() => {}
             }
             failures.tell(name, work.call(&hub).await);

@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer as _;
 
@@ -38,6 +39,8 @@ const BUFFER: usize = 64 * 1024;
 const CONNECTIONS: usize = 20_000;
 /// Calls and refreshes under way have so long to finish.
 const GRACE: Duration = Duration::from_secs(30);
+/// Calls are cut before that, so that there is time to write them down.
+const DRAIN: Duration = Duration::from_secs(27);
 
 /// Why a hub does not run.
 #[derive(Debug, thiserror::Error)]
@@ -129,12 +132,14 @@ impl Running {
             self.servers.wait().await;
             // Calls are over, so nobody asks for another token.
             self.hub.close_refreshes();
+            self.hub.note_calls_over();
             self.workers.wait().await;
             self.hub.finish().await;
         };
         if tokio::time::timeout(GRACE, ended).await.is_err() {
             tracing::warn!("some calls or refreshes were still under way at the end of the time for them");
         }
+        self.hub.note_calls_over();
         worker::finish(&self.hub).await;
     }
 }
@@ -165,6 +170,7 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
     let closing = hub.closing();
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(BUFFER);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(STILL_THERE).keep_alive_timeout(HEADER_TIME);
@@ -190,8 +196,13 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
         };
         let connection = connect(&builder, stream, peer, &router);
         let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let cut = cut.clone();
+        connections.spawn(async move {
+            let ended = tokio::select! {
+                ended = connection => ended,
+                () = cut.cancelled() => return,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended");
             }
             drop(place);
@@ -200,8 +211,12 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
     drop(listener);
     tokio::select! {
         () = graceful.shutdown() => {}
-        () = tokio::time::sleep(GRACE) => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!("calls that take longer than the time for them are cut"),
     }
+    // What was cut is written down as that.
+    cut.cancel();
+    connections.close();
+    connections.wait().await;
 }
 
 fn connect(

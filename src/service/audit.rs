@@ -23,11 +23,12 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use crate::config::AuditMode;
 use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
-use crate::domain::audit::chain::MOST_EVENTS;
+use crate::domain::audit::chain::{MOST_EVENTS, Member};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
+use crate::failpoint::failpoint;
 use crate::heads::HeadFile;
-use crate::store::{self, Tx};
+use crate::store::{self, StoreError, Tx};
 use vouchsafe_entity::id::{AuditEventId, WorkspaceId};
 
 use super::{Code, Error, Hub};
@@ -40,6 +41,9 @@ const MANY: usize = MOST_WAITING / 4;
 
 /// What waits is written so often where it is not much.
 const PERIOD: Duration = Duration::from_millis(250);
+
+/// So long nothing is written after it failed, whatever comes meanwhile: the database is in trouble.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Room is waited for so long: where none comes the database is in trouble, which a row that is written by itself tells.
 const ROOM_WITHIN: Duration = Duration::from_secs(2);
@@ -117,6 +121,12 @@ impl Recorder {
             self.many.notify_one();
             let _ = tokio::time::timeout(ROOM_WITHIN, self.send.reserve()).await;
         }
+    }
+
+    /// How many rows wait.
+    async fn left(&self) -> usize {
+        let waiting = self.waiting.lock().await;
+        waiting.taken.len() + waiting.receive.len()
     }
 
     /// Waits until what waits is to be written.
@@ -324,12 +334,37 @@ impl Hub {
     /// # Errors
     /// As [`Hub::flush_audit`].
     pub async fn flush_audit_when_due(&self) -> Result<(), Error> {
-        let closing = self.closing();
+        let over = self.calls_over();
         tokio::select! {
-            () = closing.cancelled() => {}
+            () = over.cancelled() => {}
             () = self.audit.due() => {}
         }
-        self.flush_audit().await
+        let written = self.flush_audit().await;
+        if written.is_err() {
+            tokio::select! {
+                () = over.cancelled() => {}
+                () = tokio::time::sleep(AFTER_FAILURE) => {}
+            }
+        }
+        written
+    }
+
+    /// Writes all audit rows that wait when nothing is to come any more.
+    ///
+    /// # Errors
+    /// [`Error::Store`], and that those that are left are lost.
+    pub async fn flush_last_audit(&self) -> Result<(), Error> {
+        loop {
+            let written = self.flush_audit().await;
+            let left = self.audit.left().await;
+            if let Err(error) = written {
+                tracing::error!(left, "audit events could not be kept");
+                return Err(error);
+            }
+            if left == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Writes the audit rows that wait.
@@ -339,12 +374,32 @@ impl Hub {
     pub async fn flush_audit(&self) -> Result<(), Error> {
         let mut waiting = self.audit.waiting.lock().await;
         // Those that come meanwhile wait for the next time, so that there are many to write at once again.
-        let mut rounds = waiting.receive.len() / MOST_AT_ONCE + 1;
+        let mut rounds = (waiting.taken.len() + waiting.receive.len()) / MOST_AT_ONCE + 1;
         while rounds > 0 && !waiting.next().is_empty() {
-            self.write_audit(&waiting.taken).await?;
-            waiting.taken.clear();
+            match self.write_audit(&waiting.taken).await {
+                Err(Error::Store(StoreError::Taken)) => self.pass_over_written(&mut waiting.taken).await?,
+                written => {
+                    written?;
+                    waiting.taken.clear();
+                }
+            }
             rounds -= 1;
         }
+        Ok(())
+    }
+
+    /// Leaves out the rows that are there already: their commit came through and its answer did not.
+    async fn pass_over_written(&self, taken: &mut Vec<AuditEvent>) -> Result<(), Error> {
+        let members: Vec<Member> = taken.iter().map(AuditEvent::member).collect();
+        let there = store::audit::chain::events_of(&self.store, &members).await?;
+        if there.is_empty() {
+            return Err(StoreError::Taken.into());
+        }
+        tracing::warn!(
+            events = there.len(),
+            "audit events were written although the database did not say so"
+        );
+        taken.retain(|event| !there.contains_key(&event.member()));
         Ok(())
     }
 
@@ -355,7 +410,9 @@ impl Hub {
         } else {
             self.store_closed(&tx, events).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        failpoint!("audit::committed");
+        Ok(())
     }
 
     /// The audit events of the actor's environment and of the hub itself, newest first; a member sees those of their

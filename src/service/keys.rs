@@ -1,9 +1,8 @@
 //! Hub API keys: recognised, made, rotated, switched off, removed.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
@@ -12,6 +11,7 @@ use vouchsafe_entity::id::ApiKeyId;
 
 use super::audit::Target;
 use super::recent::Recent;
+use super::uses::Uses;
 use super::validate::Checker;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
@@ -35,7 +35,7 @@ pub(super) struct KeyCache {
     keys: Recent<String, ApiKey>,
     limits: Cache<(ApiKeyId, u32), Arc<governor::DefaultDirectRateLimiter>>,
     refused: DefaultKeyedRateLimiter<IpAddr>,
-    used: Mutex<HashSet<ApiKeyId>>,
+    uses: Uses<ApiKeyId>,
 }
 
 impl KeyCache {
@@ -45,7 +45,7 @@ impl KeyCache {
             keys: Recent::default(),
             limits: Cache::builder().max_capacity(10_000).build(),
             refused: RateLimiter::keyed(Quota::per_second(per_second)),
-            used: Mutex::default(),
+            uses: Uses::default(),
         }
     }
 
@@ -134,10 +134,7 @@ impl Hub {
     }
 
     fn note_key_use(&self, key: &ApiKey) {
-        if key.last_used_at.is_none_or(|last| self.now().since(last) >= 60_000) {
-            let mut used = self.keys.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            used.insert(key.id);
-        }
+        self.keys.uses.note(key.id, key.last_used_at, self.now());
     }
 
     /// Writes when keys were last used.
@@ -145,10 +142,15 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn flush_key_uses(&self) -> Result<(), Error> {
-        let used: Vec<ApiKeyId> = {
-            let mut used = self.keys.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            used.drain().collect()
-        };
+        let uses = self.keys.uses.take();
+        let written = self.write_key_uses(uses.keys().copied().collect()).await;
+        if written.is_err() {
+            self.keys.uses.put_back(uses);
+        }
+        written
+    }
+
+    async fn write_key_uses(&self, used: Vec<ApiKeyId>) -> Result<(), Error> {
         if used.is_empty() {
             return Ok(());
         }

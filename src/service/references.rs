@@ -10,7 +10,6 @@ pub(super) use rules::{Destination, Usage};
 pub(super) use settings::placed_references;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use secrecy::{ExposeSecret, SecretString};
 use vouchsafe_entity::id::{SecretId, WorkspaceId};
@@ -18,34 +17,12 @@ use vouchsafe_entity::millis::Millis;
 use zeroize::Zeroizing;
 
 use super::{Code, Error, Hub};
-use crate::domain::secret::Secret;
 use crate::domain::secret_reference as reference;
 use crate::domain::workspace::Tenant;
 use crate::store;
 
-/// Last uses are written so far apart.
-const USE_MILLIS: i64 = 60_000;
 /// So many different secrets one call may use.
 const MOST_SECRETS: usize = 50;
-
-/// Secrets used since the last write of uses.
-#[derive(Default)]
-pub(super) struct SecretUses(Mutex<HashMap<(WorkspaceId, SecretId), Millis>>);
-
-impl SecretUses {
-    fn note(&self, secret: &Secret, now: Millis) {
-        // Seen within a minute: nothing to write, and nothing to lock.
-        if secret.last_used_at.is_some_and(|last| now.since(last) < USE_MILLIS) {
-            return;
-        }
-        let mut uses = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        uses.insert((secret.workspace, secret.id), now);
-    }
-
-    fn take(&self) -> HashMap<(WorkspaceId, SecretId), Millis> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-}
 
 /// The values of the secrets that one use refers to, while they are open.
 #[derive(Default)]
@@ -104,7 +81,7 @@ impl Hub {
         }
         let mut open = HashMap::with_capacity(found.len());
         for secret in found {
-            self.secret_uses.note(&secret, now);
+            self.secret_uses.note((secret.workspace, secret.id), secret.last_used_at, now);
             open.insert(secret.key.clone(), self.open_secret(&secret)?);
         }
         Ok(OpenSecrets(open))
@@ -127,11 +104,19 @@ impl Hub {
     /// [`Error::Store`].
     pub async fn flush_secret_uses(&self) -> Result<(), Error> {
         let uses = self.secret_uses.take();
+        let written = self.write_secret_uses(&uses).await;
+        if written.is_err() {
+            self.secret_uses.put_back(uses);
+        }
+        written
+    }
+
+    async fn write_secret_uses(&self, uses: &HashMap<(WorkspaceId, SecretId), Millis>) -> Result<(), Error> {
         let Some(latest) = uses.values().max().copied() else {
             return Ok(());
         };
         let mut by_workspace: HashMap<WorkspaceId, Vec<SecretId>> = HashMap::new();
-        for (workspace, secret) in uses.into_keys() {
+        for (workspace, secret) in uses.keys().copied() {
             by_workspace.entry(workspace).or_default().push(secret);
         }
         let tx = self.store.begin().await?;

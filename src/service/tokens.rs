@@ -2,7 +2,7 @@
 //! renewed in the background; a spent one is renewed first.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
@@ -25,8 +25,6 @@ use crate::store;
 
 /// What a read is in the audit log.
 const READ: &str = "credential.token";
-/// Last uses are written so far apart.
-const USE_SECONDS: i64 = 60;
 
 /// What a caller gets of a credential.
 pub enum Token {
@@ -43,25 +41,6 @@ pub enum Token {
     },
     /// The values of a key.
     Fields(Vec<(String, SecretString)>),
-}
-
-/// Credentials used since the last write of uses.
-#[derive(Default)]
-pub(super) struct Uses(Mutex<HashMap<(EnvironmentId, CredentialId), Millis>>);
-
-impl Uses {
-    pub(super) fn note(&self, environment: EnvironmentId, credential: &ServedCredential, now: Millis) {
-        // Seen within a minute: nothing to write, and nothing to lock.
-        if credential.last_used_at.is_some_and(|last| now.since(last) < USE_SECONDS * 1_000) {
-            return;
-        }
-        let mut uses = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        uses.insert((environment, credential.id), now);
-    }
-
-    fn take(&self) -> HashMap<(EnvironmentId, CredentialId), Millis> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
 }
 
 /// A credential that may be used, open.
@@ -189,7 +168,7 @@ impl Hub {
     async fn token_of(&self, actor: &Actor, served: Served) -> Result<Token, Error> {
         let Served { credential, definition, mut material, .. } = served;
         self.record_read(actor, READ, Target::new("credential", credential.id)).await?;
-        self.uses.note(actor.environment(), &credential, self.now());
+        self.uses.note((actor.environment(), credential.id), credential.last_used_at, self.now());
         let method = credential.condition.method;
         if is_typed_key(method) {
             return Ok(Token::Fields(typed_values(&definition, method, material)));
@@ -271,11 +250,19 @@ impl Hub {
     /// [`Error::Store`].
     pub async fn flush_uses(&self) -> Result<(), Error> {
         let uses = self.uses.take();
+        let written = self.write_uses(&uses).await;
+        if written.is_err() {
+            self.uses.put_back(uses);
+        }
+        written
+    }
+
+    async fn write_uses(&self, uses: &HashMap<(EnvironmentId, CredentialId), Millis>) -> Result<(), Error> {
         let Some(latest) = uses.values().max().copied() else {
             return Ok(());
         };
         let mut by_environment: HashMap<EnvironmentId, Vec<CredentialId>> = HashMap::new();
-        for (environment, credential) in uses.into_keys() {
+        for (environment, credential) in uses.keys().copied() {
             by_environment.entry(environment).or_default().push(credential);
         }
         let tx = self.store.begin().await?;

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking and says what it counted on the terminal"
 )]
 
+mod audit;
 mod clock;
 mod control;
 mod copies;

@@ -81,7 +81,15 @@ pub(in crate::app) fn begin(part: &Path, target: &Path) -> Result<File, BackupEr
 /// Gives a whole file its name, unless something has taken that meanwhile.
 pub(in crate::app) fn finish(part: &Path, target: &Path) -> Result<(), BackupError> {
     ensure_free(target)?;
-    fs::rename(part, target).map_err(|error| unusable(target, error))?;
+    // A rename would take the place of what came meanwhile.
+    match fs::hard_link(part, target) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(BackupError::Taken(target.to_owned()));
+        }
+        // Some file systems have no second name.
+        Err(_) => fs::rename(part, target).map_err(|error| unusable(target, error))?,
+        Ok(()) => remove(part).map_err(|error| unusable(part, error))?,
+    }
     sync(target)?;
     Ok(())
 }

@@ -115,7 +115,7 @@ impl Hub {
         };
         let placement = definition.placement(credential.condition.method, &values).map_err(unfit)?;
         let signer = definition.signer(credential.condition.method, &values).map_err(unfit)?;
-        self.uses.note(actor.environment(), &credential, self.now());
+        self.uses.note((actor.environment(), credential.id), credential.last_used_at, self.now());
         Ok(Allowed {
             // A port stands literally in a definition, so the one of the address is the definition's.
             named_port: base.port(),

@@ -114,6 +114,37 @@ async fn a_stopped_hub_leaves_one_database_file_and_comes_back_with_its_data() {
 }
 
 #[tokio::test]
+async fn what_was_read_up_to_the_last_moment_is_in_the_audit_log() {
+    const READS: usize = 450;
+    let home = tempfile::tempdir().unwrap();
+    let hub = RunningHub::start(home.path()).await;
+    let create = ["keys", "create", "--environment", "sandbox", "--scope=*", "--scope=credentials:reveal"];
+    let key = say(home.path(), &create).ok().trim().to_owned();
+    let given = json!({"userId": "u-1", "connector": "openai", "data": {"api_key": "sk-example-0123456789"},
+        "verify": false});
+    let api = hub.api(&key);
+    api.done("POST", "/users", Some(&json!({"username": "u-1"}))).await;
+    let credential = api.done("POST", "/credentials", Some(&given)).await["credentialId"].clone();
+    let credential = credential.as_str().unwrap();
+    for _ in 0..READS {
+        api.done("GET", &format!("/credentials/{credential}/token"), None).await;
+    }
+    hub.stop().await;
+
+    let hub = RunningHub::start(home.path()).await;
+    let (api, mut found, mut cursor) = (hub.api(&key), 0, String::new());
+    loop {
+        let path = format!("/audit-events?action=credential.token&target={credential}&limit=200{cursor}");
+        let page = api.done("GET", &path, None).await;
+        found += page["data"].as_array().unwrap().len();
+        let Some(next) = page["nextCursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(found, READS);
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn a_command_leaves_one_database_file_behind() {
     let home = tempfile::tempdir().unwrap();
     RunningHub::start(home.path()).await.stop().await;

@@ -161,9 +161,9 @@ async fn a_slow_reader_holds_the_app_back() {
     warm_up(&rig).await;
     let before = rig.peak();
     let wanted = 4 * LARGE;
+    sent.store(0, Ordering::SeqCst);
     let mut connection = rig.call(&format!("GET /proxy/{wanted}"), "").await;
     connection.until("\r\n\r\n").await;
-    sent.store(0, Ordering::SeqCst);
     // Nobody reads on: what the app can send comes to an end long before the body does.
     let (mut last, mut still) = (0, 0);
     let stopped = eventually("the app to be held back", || {
