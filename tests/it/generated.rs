@@ -179,10 +179,19 @@ async fn apps_that_are_made_up() {
         )
     };
     let by_form = "authorization_params = { response_mode = \"form_post\", nonce = \"{nonce}\" }";
+    let errors = "error_map = { slow_down = \"throttled\", try_later = \"transient\" }";
+    let errors_of = |reuse: &str| format!("{errors}\nrefresh = {{ reuse = \"{reuse}\" }}");
     let folder = tempfile::tempdir().unwrap();
     let mut cases = Vec::new();
-    for (slug, keys, number) in [("posting", by_form, 1), ("piping", "scope_separator = \"|\"", 2)] {
-        let text = app(slug, keys);
+    let made_up = [
+        ("posting", by_form.to_owned()),
+        ("piping", "scope_separator = \"|\"".to_owned()),
+        ("pausing", errors_of("strict")),
+        ("forgiving", errors_of("grace:60")),
+        ("unchanging", errors_of("static")),
+    ];
+    for ((slug, keys), number) in made_up.into_iter().zip(1..) {
+        let text = app(slug, &keys);
         std::fs::write(folder.path().join(format!("{slug}.toml")), &text).unwrap();
         let table = text.parse().unwrap();
         cases.push(Case::of(&Raw { slug: slug.to_owned(), text, table }, "oauth2", number));

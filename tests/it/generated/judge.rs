@@ -35,7 +35,7 @@ pub(super) fn refresh_token(case: &Case, n: u64) -> String {
     format!("rt{n}.{}+/~=&{}", case.slug, case.number)
 }
 
-fn is_static(case: &Case) -> bool {
+pub(super) fn is_static(case: &Case) -> bool {
     raw::text(&case.table, "refresh.reuse") == Some("static")
 }
 

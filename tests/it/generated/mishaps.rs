@@ -29,6 +29,12 @@ impl Drive<'_> {
             let (refusal, reason) = match class.as_str() {
                 Some("refused" | "revoked") => ("refresh_pending", "refusal_unconfirmed"),
                 Some("client") => ("connector_failing", "connector_rejected"),
+                Some("throttled") => ("refresh_pending", "throttled"),
+                // The token may be spent, unless it never changes.
+                Some("transient") if judge::is_static(&self.case) => {
+                    ("refresh_pending", "provider_unreachable")
+                }
+                Some("transient") => ("refresh_pending", "refresh_unconfirmed"),
                 _ => return Err(format!("the judge doesn't know how {class} shows")),
             };
             let mut body = json!({});
@@ -39,7 +45,7 @@ impl Drive<'_> {
             if found != reason {
                 return Err(format!("`{code}` makes {found} of the credential, not {reason}"));
             }
-            // Confirmation and probe are due by then.
+            // Confirmation, probe and whatever else is tried again are due by then.
             self.app.clock.advance(TimeDelta::minutes(6));
             self.expect_renewal();
             self.token_is(self.answers).await?;
