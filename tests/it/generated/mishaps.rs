@@ -24,7 +24,8 @@ impl Drive<'_> {
 
     /// Each error of the file has its class, once, and ends nothing.
     pub(super) async fn errors_have_their_class(&mut self) -> Outcome {
-        let place = raw::text(&self.case.table, "token_response.error").unwrap_or("error").to_owned();
+        let names = judge::answer_names(&self.case, self.answers + 1);
+        let place = raw::text(&names, "error").unwrap_or("error");
         for (code, class) in raw::table(&self.case.table, "error_map") {
             let (refusal, reason) = match class.as_str() {
                 Some("refused" | "revoked") => ("refresh_pending", "refusal_unconfirmed"),
@@ -38,7 +39,7 @@ impl Drive<'_> {
                 _ => return Err(format!("the judge doesn't know how {class} shows")),
             };
             let mut body = json!({});
-            judge::put(&mut body, &place, code.as_str().into());
+            judge::put(&mut body, place, code.as_str().into());
             self.spend(Answer::json(400, &body));
             self.is_refused(refusal).await?;
             let found = self.shown().await?["statusReason"].clone();
