@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     egress::Answer,
-    provider::{Definition, Path, RenderError, TokenRequest},
+    provider::{Definition, Path, RenderError, TokenRequest, TokenResponse},
     signing::jwt::BACKDATED,
 };
 
@@ -110,10 +110,14 @@ impl Received {
         self.sent_at
     }
 
-    /// Reads the answer to a token request of `method`.
+    /// Reads the answer to a token request of `method` that needs no user: a renewal, or what is made anew.
     pub fn read_for(&self, definition: &Definition, method: Method) -> Result<TokenAnswer, TokenError> {
         match definition.token_request_of(method) {
-            Some(token) => self.read(token),
+            Some(token) => {
+                let renewal = definition.refresh().filter(|_| method == Method::OAuth2);
+                let paths = renewal.and_then(|refresh| refresh.response.as_ref());
+                self.read_at(token, paths.unwrap_or(&token.response))
+            }
             None if method == Method::Jwt => self.read_signed(),
             None => Err(RenderError::Undeclared.into()),
         }
@@ -121,14 +125,18 @@ impl Received {
 
     /// Reads the answer as the definition's `token` request describes it.
     pub fn read(&self, token: &TokenRequest) -> Result<TokenAnswer, TokenError> {
+        self.read_at(token, &token.response)
+    }
+
+    fn read_at(&self, token: &TokenRequest, paths: &TokenResponse) -> Result<TokenAnswer, TokenError> {
         let success = self.is_success();
-        match body::parse(&self.body, &once(token)) {
+        match body::parse(&self.body, &once(paths)) {
             Body::Data(value) => {
                 let value = Raw::new(value);
-                match token.response.access_token.text(value.expose()) {
+                match paths.access_token.text(value.expose()) {
                     // An answer with both is taken at its better half: losing a rotated token cannot be undone.
-                    Some(access) if success => self.success(token, &access, value),
-                    _ => Err(self.failure(token, value.expose())),
+                    Some(access) if success => self.success(token, paths, &access, value),
+                    _ => Err(self.failure(token, paths, value.expose())),
                 }
             }
             Body::Refused if success => Err(self.error(FailClass::Unreadable)),
@@ -145,8 +153,13 @@ impl Received {
         TokenError::of(class).with_status(self.status.as_u16()).with_retry_after(self.retry_after)
     }
 
-    fn success(&self, token: &TokenRequest, access: &str, raw: Raw) -> Result<TokenAnswer, TokenError> {
-        let paths = &token.response;
+    fn success(
+        &self,
+        token: &TokenRequest,
+        paths: &TokenResponse,
+        access: &str,
+        raw: Raw,
+    ) -> Result<TokenAnswer, TokenError> {
         let refresh = if token.renewed_by_access_token {
             Some(access.to_owned())
         } else {
@@ -156,7 +169,7 @@ impl Received {
             return Err(self.error(FailClass::Unreadable));
         }
         let kind = raw.expose().get("token_type").and_then(Value::as_str).filter(|kind| is_token(kind));
-        let told = self.lifetime(token, raw.expose());
+        let told = self.lifetime(paths, raw.expose());
         let told = told.or(token.access_token_lifetime.map(|lifetime| lifetime.as_secs()));
         // What a token says of itself can only shorten what is said of it.
         let lifetime = told.map(|told| self.own_lifetime(access).map_or(told, |own| own.min(told)));
@@ -182,8 +195,8 @@ impl Received {
         })
     }
 
-    fn failure(&self, token: &TokenRequest, value: &Value) -> TokenError {
-        let stated = token.response.error.holds(value);
+    fn failure(&self, token: &TokenRequest, paths: &TokenResponse, value: &Value) -> TokenError {
+        let stated = paths.error.holds(value);
         let description = ["/error_description", "/error_message", "/message", "/error/message"]
             .iter()
             .find_map(|place| value.pointer(place)?.as_str())
@@ -193,7 +206,7 @@ impl Received {
             description: description.clone(),
             ..self.error(class)
         };
-        let code = token.response.error.text(value).filter(|_| stated);
+        let code = paths.error.text(value).filter(|_| stated);
         if let Some(class) = self.by_status() {
             return error(class, code.as_deref());
         }
@@ -231,8 +244,7 @@ impl Received {
     }
 
     /// Seconds from sending on; anything that is no sensible lifetime counts as unsaid.
-    fn lifetime(&self, token: &TokenRequest, value: &Value) -> Option<u64> {
-        let paths = &token.response;
+    fn lifetime(&self, paths: &TokenResponse, value: &Value) -> Option<u64> {
         let until = |end: DateTime<Utc>| (end - self.sent_at).num_seconds();
         let stated = paths.expires_in.text(value).and_then(|text| text.trim().parse::<f64>().ok());
         #[expect(clippy::cast_precision_loss, reason = "exact far beyond the ten years that are accepted")]
@@ -258,9 +270,8 @@ fn parse_by_crate(
 }
 
 /// The names that may stand only once: two values for a token would leave open which one is meant.
-fn once(token: &TokenRequest) -> Vec<String> {
+fn once(paths: &TokenResponse) -> Vec<String> {
     let last = |path: &Path| path.to_string().rsplit('.').next().map(str::to_owned);
-    let paths = &token.response;
     ["access_token", "refresh_token"]
         .map(str::to_owned)
         .into_iter()

@@ -64,5 +64,5 @@ pub async fn send(
 
 /// Reads an answer to a refresh, fresh or kept.
 pub fn read(definition: &Definition, answer: &Received) -> Result<TokenAnswer, TokenError> {
-    answer.read(definition.token_request_of(Method::OAuth2).ok_or(RenderError::Undeclared)?)
+    answer.read_for(definition, Method::OAuth2)
 }

@@ -133,6 +133,19 @@ pub(super) fn pinned_suffix(ending: &str) -> bool {
     !is_registry(labels)
 }
 
+/// The texts that a pattern matches, where it is plainly a list of them; `None` where it leaves more of a choice.
+pub(super) fn alternatives(source: &str) -> Option<Vec<String>> {
+    let hir = regex_syntax::parse(source).ok()?;
+    let mut extractor = Extractor::new();
+    extractor.limit_literal_len(253);
+    let all = extractor.extract(&hir);
+    if !all.is_exact() {
+        return None;
+    }
+    let texts = all.literals()?.iter().map(|text| std::str::from_utf8(text.as_bytes()).map(str::to_owned));
+    texts.collect::<Result<_, _>>().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -197,6 +210,19 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(pinned_suffix(ending), pinned, "{ending}");
+        }
+    }
+
+    #[test]
+    fn a_plain_list_of_texts_is_known_as_one() {
+        let listed = alternatives(r"https://a\.(b\.(com|co\.uk)|c\.de)").map(|mut texts| {
+            texts.sort();
+            texts
+        });
+        let wanted = ["https://a.b.co.uk", "https://a.b.com", "https://a.c.de"].map(str::to_owned);
+        assert_eq!(listed, Some(wanted.to_vec()));
+        for open in [LABEL, "[a-z]+", r"(a|b)\S", "a{3,}", "("] {
+            assert_eq!(alternatives(open), None, "{open}");
         }
     }
 

@@ -103,6 +103,16 @@ fn every_file_names_its_schema_first() {
     }
 }
 
+#[test]
+fn the_page_says_how_to_get_the_runner_that_the_tests_use() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = std::fs::read_to_string(root.join("tests/run.sh")).unwrap();
+    let version = script.split_once("NEXTEST_VERSION=").unwrap().1.split_whitespace().next().unwrap();
+    let page = std::fs::read_to_string(folder().join("README.md")).unwrap();
+    let line = format!("cargo install --locked cargo-nextest@{version}");
+    assert!(page.contains(&line), "{line}");
+}
+
 /// Where the table begins in `providers/README.md`.
 const TABLE: &str =
     "<!-- Everything below is written by the test `providers::the_table_of_apps_is_the_present_one`. -->\n";

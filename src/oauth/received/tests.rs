@@ -6,7 +6,7 @@ use http::HeaderMap;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::provider::{AuthMethod, TokenRequestFormat, TokenResponse, UrlTemplate};
+use crate::provider::{AuthMethod, TokenRequestFormat, UrlTemplate};
 
 mod fuzz;
 

@@ -130,6 +130,23 @@ async fn a_complete_answer_is_there_before_it_is_read() {
     only(&server).await;
 }
 
+#[tokio::test]
+async fn a_refresh_may_answer_in_another_shape_than_the_code_exchange() {
+    use vouchsafe_entity::kind::FailClass::Unreadable;
+
+    let server = server(token_answer()).await;
+    let nested =
+        "token_response = { access_token = \"user.access_token\", refresh_token = \"user.refresh_token\" }";
+    let renewal = "[oauth2.refresh]\ntoken_response = { access_token = \"access_token\" }";
+    let told_apart = oauth2(&server.uri(), &format!("{nested}\n{renewal}"));
+    assert_eq!(exchange(&told_apart, &client()).await.unwrap_err().class, Unreadable);
+    let answer = refresh(&told_apart, &client()).await.unwrap();
+    assert_eq!(answer.access_token.expose_secret(), "at-1");
+    assert_eq!(answer.refresh_token.unwrap().expose_secret(), "rt-2");
+    let told_once = oauth2(&server.uri(), nested);
+    assert_eq!(refresh(&told_once, &client()).await.unwrap_err().class, Unreadable);
+}
+
 #[test]
 fn every_call_can_cross_threads() {
     fn check<T: Send>(_: T) {}

@@ -165,6 +165,10 @@ impl Builder {
             .endpoint
             .as_deref()
             .and_then(|source| self.url(at.key("endpoint"), source, Stand { spot: Spot::Refresh, owner }));
+        let response = raw
+            .token_response
+            .as_ref()
+            .and_then(|given| self.token_response(at.key("token_response"), Some(given)));
         let stand = Stand { spot: Spot::RefreshParam, owner };
         let reuse = raw.reuse.as_deref().map_or(Some(Reuse::Unknown), reuse);
         if reuse.is_none() {
@@ -175,6 +179,7 @@ impl Builder {
             endpoint,
             format,
             params: self.params(at.key("params"), raw.params.as_ref(), stand, format),
+            response,
             idle_expiry: seconds(raw.idle_expiry),
             lifetime: seconds(raw.lifetime),
             early: seconds(raw.early),

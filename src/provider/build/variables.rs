@@ -148,16 +148,15 @@ impl Builder {
         })
     }
 
-    /// A map knows every option of the variable that it is about.
+    /// A map knows every value of the variable that it is about, where these are listed.
     fn check_maps(&mut self, top: At<'_>) {
         let mut missing = Vec::new();
         for variable in &self.variables {
             let ValueSource::Variable(other) = &variable.source else { continue };
             let source = self.variables.iter().find(|one| one.name == *other);
-            let options = source.map_or(&[][..], |source| &source.options);
-            let unknown =
-                options.iter().find(|(_, value)| !variable.map.iter().any(|(word, _)| word == value));
-            if let Some((_, value)) = unknown {
+            let values = source.map(listed).unwrap_or_default();
+            let unknown = values.iter().find(|value| !variable.map.iter().any(|(word, _)| word == *value));
+            if let Some(value) = unknown {
                 missing
                     .push((variable.name.clone(), format!("the map has nothing for `{value}` of `{other}`")));
             }
@@ -170,4 +169,13 @@ impl Builder {
             self.error(top.key(&name).key("map"), "bad-map", message);
         }
     }
+}
+
+/// The values that a variable may have, where they are listed: as options, or by a pattern that is a list of them.
+fn listed(variable: &Variable) -> Vec<String> {
+    let options: Vec<String> = variable.options.iter().map(|(_, value)| value.clone()).collect();
+    if !options.is_empty() {
+        return options;
+    }
+    variable.pattern.as_ref().and_then(|one| pattern::alternatives(one.source())).unwrap_or_default()
 }

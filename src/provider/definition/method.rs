@@ -233,6 +233,8 @@ pub struct Refresh {
     pub format: TokenRequestFormat,
     /// Added to, replacing or removing the standard parameters; those of the code exchange are not reused.
     pub params: Params,
+    /// Where the members of its answer are, if elsewhere than in the answer to the code exchange.
+    pub response: Option<TokenResponse>,
     /// After this long without use a refresh token dies.
     pub idle_expiry: Option<Duration>,
     /// This long after consent the user must connect again.

@@ -73,6 +73,8 @@ pub(in crate::provider) struct Refresh {
     pub(in crate::provider) by: Option<RenewWord>,
     /// Parameters of the refresh request; those of the code exchange are not reused.
     pub(in crate::provider) params: Option<Ordered<Parameter>>,
+    /// Standard member of the refresh response to dotted path, in place of the whole `token_response` of the method.
+    pub(in crate::provider) token_response: Option<TokenResponse>,
     /// Seconds after which an unused refresh token dies.
     pub(in crate::provider) idle_expiry: Option<u64>,
     /// Seconds after consent at which the user must reconnect.

@@ -98,6 +98,7 @@ const REFRESH: &[&str] = &[
     "request_format",
     "by",
     "params",
+    "token_response",
     "reuse",
     "idle_expiry",
     "lifetime",
@@ -116,6 +117,7 @@ fn order_of(path: &[&str]) -> Option<&'static [&'static str]> {
         ["oauth1"] => Some(OAUTH1),
         ["aws_sigv4"] => Some(AWS_SIGV4),
         [method] if METHODS.contains(method) => Some(METHOD),
+        [method, "refresh", "token_response"] if METHODS.contains(method) => Some(TOKEN_RESPONSE),
         [method, key] if METHODS.contains(method) => match *key {
             "check" => Some(CHECK),
             "refresh" => Some(REFRESH),

@@ -35,7 +35,7 @@ pub(super) fn refresh_token(case: &Case, n: u64) -> String {
     format!("rt{n}.{}+/~=&{}", case.slug, case.number)
 }
 
-fn is_static(case: &Case) -> bool {
+pub(super) fn is_static(case: &Case) -> bool {
     raw::text(&case.table, "refresh.reuse") == Some("static")
 }
 
@@ -286,9 +286,15 @@ fn written(format: &str, fields: Fields, address: &mut Address) -> (&'static str
     }
 }
 
+/// Where the file has the members of the n-th token answer: every one but the first is that of a renewal.
+pub(super) fn answer_names(case: &Case, n: u64) -> Table {
+    let renewed = raw::table(&case.table, "refresh.token_response");
+    if n == 1 || renewed.is_empty() { raw::table(&case.table, "token_response") } else { renewed }
+}
+
 /// The n-th token answer, shaped as the file says; what the file leaves open differs from file to file.
 pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) -> Answer {
-    let names = raw::table(&case.table, "token_response");
+    let names = answer_names(case, n);
     let path = |standard: &str| raw::text(&names, standard).unwrap_or(standard).to_owned();
     let mut answer = json!({});
     put(&mut answer, &path("access_token"), access_token(case, n).into());

@@ -24,22 +24,29 @@ impl Drive<'_> {
 
     /// Each error of the file has its class, once, and ends nothing.
     pub(super) async fn errors_have_their_class(&mut self) -> Outcome {
-        let place = raw::text(&self.case.table, "token_response.error").unwrap_or("error").to_owned();
+        let names = judge::answer_names(&self.case, self.answers + 1);
+        let place = raw::text(&names, "error").unwrap_or("error");
         for (code, class) in raw::table(&self.case.table, "error_map") {
             let (refusal, reason) = match class.as_str() {
                 Some("refused" | "revoked") => ("refresh_pending", "refusal_unconfirmed"),
                 Some("client") => ("connector_failing", "connector_rejected"),
+                Some("throttled") => ("refresh_pending", "throttled"),
+                // The token may be spent, unless it never changes.
+                Some("transient") if judge::is_static(&self.case) => {
+                    ("refresh_pending", "provider_unreachable")
+                }
+                Some("transient") => ("refresh_pending", "refresh_unconfirmed"),
                 _ => return Err(format!("the judge doesn't know how {class} shows")),
             };
             let mut body = json!({});
-            judge::put(&mut body, &place, code.as_str().into());
+            judge::put(&mut body, place, code.as_str().into());
             self.spend(Answer::json(400, &body));
             self.is_refused(refusal).await?;
             let found = self.shown().await?["statusReason"].clone();
             if found != reason {
                 return Err(format!("`{code}` makes {found} of the credential, not {reason}"));
             }
-            // Confirmation and probe are due by then.
+            // Confirmation, probe and whatever else is tried again are due by then.
             self.app.clock.advance(TimeDelta::minutes(6));
             self.expect_renewal();
             self.token_is(self.answers).await?;

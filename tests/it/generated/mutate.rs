@@ -9,7 +9,7 @@ use super::raw::{self, Raw};
 type Mistake = fn(&mut Table, &str) -> Option<()>;
 
 /// Every kind of mistake, by what is wrong.
-pub(super) const MISTAKES: [(&str, Mistake); 36] = [
+pub(super) const MISTAKES: [(&str, Mistake); 37] = [
     ("placement: name", placement_name),
     ("placement: form", placement_form),
     ("scope separator", separator),
@@ -22,6 +22,7 @@ pub(super) const MISTAKES: [(&str, Mistake); 36] = [
     ("vendor name", vendor_name),
     ("callback name", callback_name),
     ("response member", response_member),
+    ("refresh response", refresh_response),
     ("token endpoint", |file, method| longer(table(file, method)?, "token_endpoint")),
     ("authorization endpoint", |file, method| longer(table(file, method)?, "authorization_endpoint")),
     ("refresh endpoint", refresh_endpoint),
@@ -192,6 +193,10 @@ fn response_member(file: &mut Table, method: &str) -> Option<()> {
     let names = own.entry("token_response").or_insert_with(|| Table::new().into()).as_table_mut()?;
     names.insert("access_token".to_owned(), "wrong.token".into());
     Some(())
+}
+
+fn refresh_response(file: &mut Table, method: &str) -> Option<()> {
+    table(file, &format!("{method}.refresh"))?.remove("token_response").map(drop)
 }
 
 fn signature_text(file: &mut Table, method: &str, key: &str) -> Option<()> {

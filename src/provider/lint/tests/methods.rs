@@ -68,11 +68,14 @@ fn a_mistake_in_what_a_method_has_of_its_own_is_shown_there() {
         ("site = { label = \"Site\" }", "site = { label = \"\" }", ("missing-key", 27, 1)),
         ("https://{files}/api", "http://{files}/api", ("http-url", 18, 12)),
         ("w = \"files-west", "x = \"files-west", ("bad-map", 8, 44)),
+        ("options = { East = \"e\", West = \"w\" }", "pattern = '(e|w)|north'", ("bad-map", 8, 44)),
         ("password = {", "unused = { label = \"x\" }\npassword = {", ("unused-variable", 10, 1)),
         ("label = \"Key\",", "label = \"Key\", map = { a = \"b\" },", ("bad-map", 9, 30)),
     ] {
         assert_eq!(place(old, new), [found], "{new}");
     }
+    let listed = APART.replace("options = { East = \"e\", West = \"w\" }", "pattern = 'e|w'");
+    assert!(check(&listed).is_ok(), "the map knows all that the pattern lists");
     assert_eq!(
         place("variables.region", "variables.regoin").first().map(|one| one.0),
         Some("unknown-placeholder")
