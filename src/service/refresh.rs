@@ -6,6 +6,7 @@
 mod attempt;
 mod burst;
 mod commit;
+mod failed;
 mod kept;
 mod put_off;
 mod single_flight;
