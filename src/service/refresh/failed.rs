@@ -77,7 +77,7 @@ impl Hub {
         let ends = matches!(failed.machine, Machine::Broken(_));
         if refused && ends && self.promote_orphan(&tx, tenant, &mut row).await? {
             tx.commit().await?;
-            self.refreshes.nudge(tenant, row.id, row.token.version);
+            self.refreshes.nudge(tenant, row.connector_id, row.id, row.token.version);
             return Ok(());
         }
         row.token = failed;
