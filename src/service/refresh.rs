@@ -6,6 +6,7 @@
 mod attempt;
 mod burst;
 mod commit;
+mod failed;
 mod kept;
 mod put_off;
 mod single_flight;
@@ -39,6 +40,8 @@ const MANUAL_SECONDS: i64 = 60;
 /// How many due credentials are looked at at once: of one environment, and of all.
 const EACH: u64 = 200;
 const BATCH: u64 = 2_000;
+/// With so many attempts of a connector under way, no more of it are looked for.
+const LINE: usize = 200;
 /// Nobody waits longer for one attempt, from its place among the calls on.
 const LONGEST: Duration = Duration::from_mins(2);
 /// Refusals are counted for so many milliseconds.
@@ -94,7 +97,7 @@ impl Hub {
 
     /// Renews a token that still works, without anybody waiting.
     pub(super) fn refresh_in_background(&self, tenant: Tenant, credential: &Credential) {
-        self.refreshes.nudge(tenant, credential.id, credential.token.version);
+        self.refreshes.nudge(tenant, credential.connector_id, credential.id, credential.token.version);
     }
 
     /// How many attempts are under way, or asked for, in this process.
@@ -107,7 +110,8 @@ impl Hub {
         if let Some(refusal) = self.not_adopted() {
             return Err(refusal);
         }
-        let mut done = self.refreshes.join(tenant, credential.id, credential.token.version, forced);
+        let (connector, version) = (credential.connector_id, credential.token.version);
+        let mut done = self.refreshes.join(tenant, connector, credential.id, version, forced);
         match tokio::time::timeout(WAIT, done.changed()).await {
             Ok(_) => Ok(()),
             Err(_) => Err(pending(5)),
@@ -147,7 +151,8 @@ impl Hub {
     /// # Errors
     /// The first; the other credentials had their turn unless the database is away.
     pub async fn work_off_due(&self) -> Result<(), Error> {
-        let mut page = store::refresh::due(&self.store, self.now(), EACH, BATCH).await?;
+        let under_way = self.refreshes.under_way(LINE);
+        let mut page = store::refresh::due(&self.store, self.now(), EACH, BATCH, &under_way).await?;
         // Replicas read the same page; begun at different ends, they seldom meet.
         if !page.is_empty() {
             let turn = usize::from(self.random.bytes::<1>()[0]) % page.len();
@@ -169,7 +174,7 @@ impl Hub {
             return self.write_down_end(due.environment_id, due.credential_id).await;
         }
         if self.may_refresh() {
-            self.refreshes.nudge(tenant, due.credential_id, due.token_version);
+            self.refreshes.nudge(tenant, due.connector_id, due.credential_id, due.token_version);
         }
         Ok(())
     }

@@ -147,7 +147,9 @@ impl Hub {
         let definition = self.definition_of(&connector)?;
         match credential.condition.readiness(now) {
             Readiness::Ready => {}
-            Readiness::Due => self.refreshes.nudge(actor.tenant, id, credential.version),
+            Readiness::Due => {
+                self.refreshes.nudge(actor.tenant, credential.connector, id, credential.version);
+            }
             Readiness::Spent | Readiness::NotBefore(_) => return Ok(None),
         }
         let material = self.open_served(actor.tenant, &credential)?;

@@ -5,7 +5,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QueryResult, QuerySelect, RuntimeErr, Set, sea_query::OnConflict,
 };
-use vouchsafe_entity::id::{CredentialId, EnvironmentId, WorkspaceId};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, WorkspaceId};
 use vouchsafe_entity::kind::{FailClass, Method, TokenState};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
@@ -20,6 +20,8 @@ pub struct DueCredential {
     pub environment_id: EnvironmentId,
     /// Which one.
     pub credential_id: CredentialId,
+    /// By which connector.
+    pub connector_id: ConnectorId,
     /// The version to spend.
     pub token_version: i64,
     /// Its state.
@@ -30,8 +32,18 @@ pub struct DueCredential {
     pub has_refresh_token: bool,
 }
 
+/// What is under way already, and would only keep its place before others.
+#[derive(Clone, Debug, Default)]
+pub struct PassedOver {
+    /// These credentials.
+    pub credentials: Vec<CredentialId>,
+    /// All of these connectors, but for what nobody confirmed.
+    pub connectors: Vec<ConnectorId>,
+}
+
 /// The order of the joins is that of the words; see [`super::join_in_order`].
-pub(super) const DUE: &str = "SELECT t.environment_id, t.credential_id, t.token_version, t.state, c.method, t.has_refresh_token \
+pub(super) const DUE: &str = "SELECT t.environment_id, t.credential_id, t.token_version, t.state, t.has_refresh_token, \
+    c.method, c.connector_id \
     FROM environment e \
     CROSS JOIN credential_token t ON t.environment_id = e.id AND t.credential_id IN ( \
         SELECT d.credential_id FROM credential_token d \
@@ -41,44 +53,58 @@ pub(super) const DUE: &str = "SELECT t.environment_id, t.credential_id, t.token_
         AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
         AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
         AND (k.probe_at IS NULL OR k.probe_at <= $1 OR d.own_client OR d.state = 'pending') \
+        AND d.credential_id NOT IN (SELECT value FROM json_each($4)) \
+        AND (d.state = 'pending' OR k.id NOT IN (SELECT value FROM json_each($5))) \
         ORDER BY d.due_at LIMIT $2) \
     CROSS JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
     ORDER BY t.due_at LIMIT $3";
 /// The same in words that a server can only follow row by row of the index: left to choose, it joins whole tables for
 /// each of them while it doesn't know yet how large they have become.
 const DUE_AT_SERVER: &str = "SELECT l.environment_id, l.credential_id, l.token_version, l.state, l.has_refresh_token, \
-    (SELECT c.method FROM credential c WHERE c.environment_id = l.environment_id AND c.id = l.credential_id) AS method \
+    (SELECT c.method FROM credential c WHERE c.environment_id = l.environment_id AND c.id = l.credential_id) AS method, \
+    (SELECT c.connector_id FROM credential c WHERE c.environment_id = l.environment_id AND c.id = l.credential_id) \
+    AS connector_id \
     FROM environment e CROSS JOIN LATERAL ( \
         SELECT d.* FROM credential_token d \
         WHERE d.environment_id = e.id AND d.due_at <= $1 AND d.state <> 'deleted' \
         AND (d.state <> 'broken' OR d.broken_cause = 'grant_refused') \
         AND COALESCE(d.next_try_at, 0) <= $1 AND COALESCE(d.lease_until, 0) <= $1 \
-        AND (d.state = 'pending' OR d.own_client OR COALESCE(( \
-            SELECT k.probe_at FROM credential c \
+        AND d.credential_id <> ALL($4) \
+        AND (d.state = 'pending' OR COALESCE(( \
+            SELECT CASE WHEN k.id = ANY($5) THEN 9223372036854775807 WHEN d.own_client THEN 0 ELSE k.probe_at END \
+            FROM credential c \
             JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
             WHERE c.environment_id = d.environment_id AND c.id = d.credential_id), 0) <= $1) \
         ORDER BY d.due_at LIMIT $2) l \
     ORDER BY l.due_at LIMIT $3";
 
 /// For each environment the `each` credentials that wait longest, `limit` in all: to be renewed, to be ended because
-/// nothing renews them, or to be given back because nobody confirmed them. A full environment starves no other.
+/// nothing renews them, or to be given back because nobody confirmed them. A full environment starves no other, and what is
+/// `passed_over` keeps no place.
 pub async fn due(
     store: &Store,
     now: Millis,
     each: u64,
     limit: u64,
+    passed_over: &PassedOver,
 ) -> Result<Vec<DueCredential>, StoreError> {
+    let credentials: Vec<String> = passed_over.credentials.iter().map(ToString::to_string).collect();
+    let connectors: Vec<String> = passed_over.connectors.iter().map(ToString::to_string).collect();
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let (each, limit) = (number(each), number(limit));
     let rows: Result<Vec<QueryResult>, sqlx::Error> = match &store.direct {
         Direct::Sqlite(pool) => {
-            let rows = sqlx::query(DUE).bind(now.0).bind(each).bind(limit).fetch_all(pool).await;
+            let [credentials, connectors] =
+                [credentials, connectors].map(|ids| serde_json::Value::from(ids).to_string());
+            let query = sqlx::query(DUE).bind(now.0).bind(each).bind(limit);
+            let rows = query.bind(credentials).bind(connectors).fetch_all(pool).await;
             rows.map(|rows| rows.into_iter().map(Into::into).collect())
         }
         Direct::Postgres(pool) => {
             // Nor is a plan kept from when there was little to look through.
             let query = sqlx::query(DUE_AT_SERVER).persistent(false);
-            let rows = query.bind(now.0).bind(each).bind(limit).fetch_all(pool).await;
+            let query = query.bind(now.0).bind(each).bind(limit).bind(credentials).bind(connectors);
+            let rows = query.fetch_all(pool).await;
             rows.map(|rows| rows.into_iter().map(Into::into).collect())
         }
     };

@@ -126,13 +126,14 @@ impl Hub {
         drop(pass);
         match read {
             Ok(answer) => self.land(tenant, &kept.spent, &definition, &answer).await,
+            Err(error) if self.is_held(&claimed.credential, &error) => {
+                // Before anything that can fail: whatever becomes of the row, what came is read again.
+                self.keep_unread(kept.spent.number);
+                self.commit_failure(tenant, &claimed.credential, &error).await
+            }
             Err(error) => {
                 self.commit_failure(tenant, &claimed.credential, &error).await?;
-                if self.is_held(&claimed.credential, &error) {
-                    self.keep_unread(kept.spent.number);
-                } else {
-                    self.journal_done(kept.spent.number);
-                }
+                self.journal_done(kept.spent.number);
                 Ok(())
             }
         }

@@ -1,19 +1,19 @@
-//! Writing down what came of an attempt, by comparing the version that was spent, never the lease.
+//! Writing down the tokens that an attempt got, by comparing the version that was spent, never the lease.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use vouchsafe_entity::kind::{FailClass, Method};
+use vouchsafe_entity::kind::Method;
 
 use super::hub_actor;
 use super::kept::Spent;
-use crate::domain::credential::{Credential, Machine};
+use crate::domain::credential::Credential;
 use crate::domain::event::EventType;
-use crate::domain::refresh::{Failure, Landing, Reuse, is_minted};
+use crate::domain::refresh::{Landing, Reuse, is_minted};
 use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
-use crate::oauth::{TokenAnswer, TokenError};
+use crate::oauth::TokenAnswer;
 use crate::provider::{self, Definition, RevokeScope};
 use crate::service::audit::Target;
 use crate::service::material::{CURRENT, Material, PREVIOUS, place};
@@ -22,8 +22,8 @@ use crate::store::credential::Guard;
 use crate::store::refresh::Orphan;
 use crate::store::{self, StoreError, Tx};
 
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(50);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The data keys are read so often for a row that does not open: another hub may have made one since.
 const KEYS_READ: u8 = 3;
 const ORPHAN: (&str, &str) = ("orphan_token", "sealed");
@@ -85,6 +85,8 @@ impl Hub {
         };
         match row.token.landing(spent.epoch, spent.version) {
             Landing::Current => self.write_tokens(tx, tenant, row, spent, definition, answer).await,
+            // Written by this very answer, of whose commit nobody heard; or the app gave the same tokens twice.
+            Landing::Superseded if self.holds(tenant, &row, answer) => Ok(()),
             Landing::Superseded => {
                 let material = self.succeeding(tenant, &row, definition, answer)?;
                 self.keep_orphan(&tx, tenant, &row, spent, &material).await?;
@@ -192,62 +194,8 @@ impl Hub {
         Ok(store::refresh::keep_orphan(tx, tenant.environment, row.id, orphan).await?)
     }
 
-    /// Writes down a failed attempt, unless somebody else has moved on.
-    pub(super) async fn commit_failure(
-        &self,
-        tenant: Tenant,
-        claimed: &Credential,
-        error: &TokenError,
-    ) -> Result<(), Error> {
-        tracing::warn!(
-            credential.id = %claimed.id,
-            provider.slug = claimed.provider,
-            error = error as &dyn std::error::Error,
-            "a refresh failed"
-        );
-        let class = self.class_for(claimed, error);
-        metrics::counter!("vouchsafe_refreshes_total", "outcome" => class.as_str()).increment(1);
-        let guard = Guard { epoch: claimed.token.epoch, version: claimed.token.version };
-        let tx = self.store.begin().await?;
-        let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
-            return Ok(());
-        };
-        let ours = row.token.landing(guard.epoch, guard.version) == Landing::Current
-            && row.token.lease_seq == claimed.token.lease_seq;
-        if !ours {
-            return Ok(());
-        }
-        let refused = matches!(class, FailClass::Refused | FailClass::Revoked);
-        let paused_until = if refused { self.note_refusal(&tx, tenant, &row, class).await? } else { None };
-        let failure = Failure {
-            retry_after: error.retry_after.and_then(|wait| i64::try_from(wait.as_millis()).ok()),
-            paused_until,
-            ..Failure::new(class, self.reuse_of(&row), is_minted(row.method))
-        };
-        let failed = row.token.clone().after_failure(&failure, self.now(), self.times, self.jitter());
-        // One refusal proves nothing: what is refused may live, and an answer that lost a race may not.
-        let ends = matches!(failed.machine, Machine::Broken(_));
-        if refused && ends && self.promote_orphan(&tx, tenant, &mut row).await? {
-            tx.commit().await?;
-            self.refreshes.nudge(tenant, row.id, row.token.version);
-            return Ok(());
-        }
-        row.token = failed;
-        if class == FailClass::Client {
-            self.connector_failed(&tx, tenant, &mut row, error.code.as_deref()).await?;
-        }
-        alert(&row, class);
-        self.announce(&tx, tenant, &mut row).await?;
-        store::credential::save_token(&tx, tenant.environment, row.id, &row.token, guard, None).await?;
-        let code = error.code.as_deref().unwrap_or("no code");
-        let reason = self.here(format!("{} ({code}), version {}", class, guard.version));
-        let target = Target::new("credential", row.id);
-        self.record(&tx, &hub_actor(tenant), "credential.refresh_failed", target, Some(reason)).await?;
-        Ok(tx.commit().await?)
-    }
-
     /// What the audit log says of an attempt, with the node that made it.
-    fn here(&self, outcome: String) -> String {
+    pub(super) fn here(&self, outcome: String) -> String {
         match &self.journal {
             Some(journal) => format!("{outcome}, node {}", journal.node()),
             None => outcome,
@@ -255,7 +203,12 @@ impl Hub {
     }
 
     /// Puts the newest answer that lost a race in the place of the refused one: perhaps it is the one that lives.
-    async fn promote_orphan(&self, tx: &Tx, tenant: Tenant, row: &mut Credential) -> Result<bool, Error> {
+    pub(super) async fn promote_orphan(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        row: &mut Credential,
+    ) -> Result<bool, Error> {
         let (environment, epoch) = (tenant.environment, row.token.epoch);
         let Some(orphan) = store::refresh::take_orphan(tx, environment, row.id, epoch).await? else {
             return Ok(false);
@@ -273,31 +226,6 @@ impl Hub {
         Ok(store::credential::save_token(tx, environment, row.id, &row.token, guard, None).await?)
     }
 
-    /// The app refuses the client: a fault of the connector, told once, not on each of its credentials.
-    async fn connector_failed(
-        &self,
-        tx: &Tx,
-        tenant: Tenant,
-        row: &mut Credential,
-        code: Option<&str>,
-    ) -> Result<(), Error> {
-        use crate::domain::connector::Failing;
-        let now = self.now();
-        let failing = Failing { since: now, probe_at: now.plus(super::attempt::PROBE_EVERY) };
-        row.connector_failing = true;
-        if store::connector::begin_failing(tx, tenant.environment, row.connector_id, failing).await? {
-            let reason = code.unwrap_or("invalid_client");
-            tracing::error!(
-                environment.id = %tenant.environment,
-                connector.key = row.connector,
-                reason,
-                "the app refuses the client of a connector"
-            );
-            self.tell_of_connector(tx, tenant, row, EventType::ConnectorFailing, Some(reason)).await?;
-        }
-        Ok(())
-    }
-
     async fn connector_recovered(&self, tx: &Tx, tenant: Tenant, row: &mut Credential) -> Result<(), Error> {
         row.connector_failing = false;
         if store::connector::end_failing(tx, tenant.environment, row.connector_id).await? {
@@ -311,17 +239,6 @@ impl Hub {
     pub(in crate::service) fn brings_own_client(&self, credential: &Credential) -> bool {
         let own = |definition: Arc<Definition>| definition.takes_own_client(credential.method);
         is_minted(credential.method) && self.providers().get(&credential.provider).is_none_or(own)
-    }
-
-    /// The class of a failure, seen from this credential: a client of the user's own that is refused is a refused
-    /// grant. The scopes that are asked for are the connector's, so of those nothing is concluded.
-    fn class_for(&self, credential: &Credential, error: &TokenError) -> FailClass {
-        match error.class {
-            FailClass::Client if !self.brings_own_client(credential) => FailClass::Client,
-            FailClass::Client if error.code.as_deref() == Some("invalid_scope") => FailClass::Other,
-            FailClass::Client => FailClass::Refused,
-            class => class,
-        }
     }
 
     /// What the provider of a credential does with a token that is sent twice.
@@ -342,23 +259,4 @@ impl Hub {
             }
         }
     }
-}
-
-/// Failures that an operator must see at once.
-pub(super) fn alert(row: &Credential, class: FailClass) {
-    let told = match class {
-        FailClass::Unreadable => "an answer holds no token where its definition looks; it is kept",
-        FailClass::Local => "a token request could not be built",
-        FailClass::Unopened => "the vault can't open a credential: it is left alone for a while",
-        FailClass::Other if row.token.fail_count == 5 => "an app goes on refusing without saying why",
-        FailClass::NotSent
-        | FailClass::Ambiguous
-        | FailClass::Throttled
-        | FailClass::Refused
-        | FailClass::Revoked
-        | FailClass::Client
-        | FailClass::Other => return,
-    };
-    tracing::error!(credential.id = %row.id, provider.slug = row.provider, "{told}");
-    metrics::counter!("vouchsafe_alerts_total", "kind" => class.as_str()).increment(1);
 }

@@ -277,14 +277,18 @@ impl Hub {
         if credential.token.landing(spent.epoch, spent.version) != Landing::Superseded {
             return false;
         }
-        if credential.token.version > spent.version + 1 {
-            return true;
-        }
+        credential.token.version > spent.version + 1 || self.holds(tenant, credential, read)
+    }
+
+    /// Whether the tokens of an answer are those that a credential holds.
+    pub(super) fn holds(&self, tenant: Tenant, credential: &Credential, answer: &TokenAnswer) -> bool {
         let same = |one: &Option<SecretString>, other: &SecretString| {
             one.as_ref().is_some_and(|one| one.expose_secret() == other.expose_secret())
         };
-        self.open_material(tenant, credential)
-            .is_ok_and(|material| same(&material.access_token, &read.access_token))
+        self.open_material(tenant, credential).is_ok_and(|material| {
+            same(&material.access_token, &answer.access_token)
+                && answer.refresh_token.as_ref().is_none_or(|token| same(&material.refresh_token, token))
+        })
     }
 
     /// Remembers an entry that no definition could read, for [`Hub::replay_held`].

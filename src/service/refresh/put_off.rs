@@ -3,7 +3,7 @@
 use vouchsafe_entity::kind::FailClass;
 use vouchsafe_entity::millis::Millis;
 
-use super::commit::alert;
+use super::failed::alert;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::refresh::{Failure, is_minted};
 use crate::domain::workspace::Tenant;

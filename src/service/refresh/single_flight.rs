@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use vouchsafe_entity::id::CredentialId;
+use vouchsafe_entity::id::{ConnectorId, CredentialId};
 
 use crate::domain::workspace::Tenant;
+use crate::store::refresh::PassedOver;
 
 type Key = (CredentialId, i64);
-type Flights = Arc<Mutex<HashMap<Key, watch::Receiver<()>>>>;
+type Flights = Arc<Mutex<HashMap<Key, Flight>>>;
+
+struct Flight {
+    connector: ConnectorId,
+    done: watch::Receiver<()>,
+}
 
 /// An attempt to be carried out. Its entry goes when it is dropped, and those who wait are told.
 pub(in crate::service) struct Request {
@@ -74,16 +80,17 @@ impl SingleFlight {
     pub(in crate::service) fn join(
         &self,
         tenant: Tenant,
+        connector: ConnectorId,
         credential: CredentialId,
         version: i64,
         forced: bool,
     ) -> watch::Receiver<()> {
         let mut flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(flight) = flights.get(&(credential, version)) {
-            return flight.clone();
+            return flight.done.clone();
         }
         let (done, flight) = watch::channel(());
-        flights.insert((credential, version), flight.clone());
+        flights.insert((credential, version), Flight { connector, done: flight.clone() });
         drop(flights);
         let flights = Arc::clone(&self.flights);
         let request = Request { tenant, credential, version, forced, flights, _done: done };
@@ -97,9 +104,35 @@ impl SingleFlight {
         self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len()
     }
 
+    /// What need not be looked for while it is under way: connectors with `most` attempts that are not over, and the
+    /// credentials of the other attempts.
+    pub(in crate::service) fn under_way(&self, most: usize) -> PassedOver {
+        let mut lines: HashMap<ConnectorId, Vec<CredentialId>> = HashMap::new();
+        let flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for ((credential, _), flight) in &*flights {
+            lines.entry(flight.connector).or_default().push(*credential);
+        }
+        drop(flights);
+        let mut under_way = PassedOver::default();
+        for (connector, credentials) in lines {
+            if credentials.len() < most {
+                under_way.credentials.extend(credentials);
+            } else {
+                under_way.connectors.push(connector);
+            }
+        }
+        under_way
+    }
+
     /// Asks for an attempt without waiting for it.
-    pub(in crate::service) fn nudge(&self, tenant: Tenant, credential: CredentialId, version: i64) {
-        drop(self.join(tenant, credential, version, false));
+    pub(in crate::service) fn nudge(
+        &self,
+        tenant: Tenant,
+        connector: ConnectorId,
+        credential: CredentialId,
+        version: i64,
+    ) {
+        drop(self.join(tenant, connector, credential, version, false));
     }
 
     /// The next attempt to carry out; none once closed and empty.
@@ -134,18 +167,33 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn an_entry_stays_while_it_waits_in_line_and_goes_before_work_that_takes_too_long() {
-        let flights = SingleFlight::default();
-        let tenant = Tenant {
+    fn tenant() -> Tenant {
+        Tenant {
             workspace: WorkspaceId::new(Uuid::nil()),
             environment: EnvironmentId::new(Uuid::nil()),
             state: WorkspaceState::Active,
-        };
-        let id = CredentialId::new(Uuid::nil());
-        let mut done = flights.join(tenant, id, 1, false);
+        }
+    }
+
+    #[test]
+    fn a_connector_with_a_long_line_is_passed_over_as_a_whole() {
+        let flights = SingleFlight::default();
+        let [long, short] = [1, 2].map(|number| ConnectorId::new(Uuid::from_u128(number)));
+        let ids = [3, 4, 5].map(|number| CredentialId::new(Uuid::from_u128(number)));
+        for (connector, id) in [(long, ids[0]), (long, ids[1]), (short, ids[2])] {
+            flights.nudge(tenant(), connector, id, 1);
+        }
+        let under_way = flights.under_way(2);
+        assert_eq!((under_way.connectors, under_way.credentials), (vec![long], vec![ids[2]]));
+    }
+
+    #[tokio::test]
+    async fn an_entry_stays_while_it_waits_in_line_and_goes_before_work_that_takes_too_long() {
+        let flights = SingleFlight::default();
+        let (connector, id) = (ConnectorId::new(Uuid::nil()), CredentialId::new(Uuid::nil()));
+        let mut done = flights.join(tenant(), connector, id, 1, false);
         let request = flights.next().await.unwrap();
-        flights.nudge(tenant, id, 1);
+        flights.nudge(tenant(), connector, id, 1);
         assert_eq!(flights.len(), 1);
 
         let (end, work) = tokio::sync::oneshot::channel();

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::{Value, json};
+use vouchsafe::clock::Clock as _;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind, Wire};
+use vouchsafe::store::refresh::{PassedOver, due};
+use vouchsafe_entity::millis::Millis;
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::{Copier, Member};
@@ -156,4 +159,45 @@ async fn those_who_wait_for_one_host_stand_in_nobodys_way() {
     let renewed = shown["lastRefreshedAt"].as_str().unwrap().to_owned();
     app.rounds(62, TimeDelta::minutes(1)).await;
     assert!(app.shown(&other).await["lastRefreshedAt"].as_str().unwrap() > renewed.as_str());
+}
+
+#[tokio::test]
+async fn a_line_at_a_slow_host_takes_no_place_of_another_connector() {
+    let mut setup = Setup::of(RefreshKind::Strict);
+    setup.definition.push_str("\n[limits]\nconcurrency = 1\nrate = 10000\n");
+    let Some((app, model)) = TestApp::connected(setup).await else { return };
+    Copier::of(&app, &model).await.here(400).await;
+    // Younger, so that it is due after all of them.
+    app.clock.advance(TimeDelta::minutes(10));
+    app.renewable("u-17").await;
+    let renewed = || app.fake.counters().client_credentials;
+    let before = renewed();
+    // One is at the app and the others wait for its place, longer than this test lasts.
+    app.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()).always());
+    app.clock.advance(TimeDelta::minutes(49));
+    for _ in 0..4 {
+        app.hub.work_off_due().await.unwrap();
+    }
+    eventually("the one at another app", async || match renewed() {
+        count if count > before => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    assert!(app.hub.refreshes_under_way() <= 201, "the line does not grow without end");
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_passed_over() {
+    let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
+    let store = app.parts().await.store;
+    let now = Millis(app.clock.now_ms());
+    let found = async |passed_over: PassedOver| {
+        let page = due(&store, now, 200, 2_000, &passed_over).await.unwrap();
+        page.into_iter().map(|due| (due.credential_id, due.connector_id)).collect::<Vec<_>>()
+    };
+    let page = found(PassedOver::default()).await;
+    let [(id, connector)] = page.as_slice() else { panic!("{page:?}") };
+    assert_eq!(id.to_string(), credential);
+    assert!(found(PassedOver { credentials: vec![*id], ..PassedOver::default() }).await.is_empty());
+    assert!(found(PassedOver { connectors: vec![*connector], ..PassedOver::default() }).await.is_empty());
 }

@@ -164,3 +164,34 @@ async fn an_answer_that_lost_a_race_takes_a_tokens_place_once_its_refusal_is_con
     assert_eq!(app.fake.identify(&served), Some((1, 3)));
     assert_eq!(app.count_events(&credential, "credential.expired").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_written_already_is_not_kept_aside_as_well() {
+    if !is_postgres() {
+        return;
+    }
+    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Grace(600)).unhurried()).await
+    else {
+        return;
+    };
+    let other = app.replica("node_1").await;
+    // The same tokens for both, as an answer finds them whose own commit went through unheard.
+    let tokens =
+        r#"{"access_token": "at-2", "refresh_token": "rt-2", "token_type": "Bearer", "expires_in": 3600}"#;
+    let answer = Fault::answer(StatusCode::OK, "application/json", tokens);
+    app.fake.program(Plan::next(Endpoint::Refresh, Fault { hold: true, ..answer.clone() }));
+    app.fake.program(Plan::next(Endpoint::Refresh, answer));
+    app.clock.advance(TimeDelta::minutes(50));
+    app.hub.work_off_due().await.unwrap();
+    eventually("the renewal at the app", async || match app.refreshes() {
+        1 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    app.clock.advance(TimeDelta::seconds(100));
+    round(&other.hub).await;
+    app.fake.release();
+    app.settle().await;
+    assert_eq!((app.refreshes(), app.rows("SELECT id FROM orphan_token").await.len()), (2, 0));
+    assert_eq!(app.token(&credential).await["accessToken"], "at-2");
+}

@@ -3,12 +3,15 @@
 
 use chrono::TimeDelta;
 use http::StatusCode;
+use sea_orm::ConnectionTrait as _;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 
 use super::pending;
 use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::Copier;
+use crate::support::database::is_postgres;
 use crate::support::refreshing::{Alerts, standing};
+use crate::support::wait::eventually;
 
 /// A definition that looks for the access token where it is not.
 fn misled(text: &str) -> String {
@@ -51,6 +54,57 @@ async fn a_mended_definition_finds_the_tokens_that_were_kept() {
             assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 3, 1), "{kind}");
         }
     }
+}
+
+/// Past the hub: whether the database takes the note that an answer lies unread.
+async fn take_notes(app: &TestApp, takes: bool) {
+    let sql = match (is_postgres(), takes) {
+        (false, true) => "DROP TRIGGER refuse_note",
+        (false, false) => {
+            "CREATE TRIGGER refuse_note BEFORE UPDATE ON credential_token WHEN NEW.attempt_state = 'held' \
+            BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        }
+        (true, true) => "DROP TRIGGER refuse_note ON credential_token",
+        (true, false) => {
+            "CREATE FUNCTION refuse_note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+            RAISE EXCEPTION 'disk full'; END $$; \
+            CREATE TRIGGER refuse_note BEFORE UPDATE ON credential_token FOR EACH ROW \
+            WHEN (NEW.attempt_state = 'held') EXECUTE FUNCTION refuse_note()"
+        }
+    };
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    database.execute_unprepared(sql).await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_fails_meanwhile_notes_later_that_an_answer_lies_unread() {
+    let alerts = Alerts::listen();
+    let setup = Setup::of(RefreshKind::Strict).unhurried();
+    let Some((app, credential)) = TestApp::spent(setup).await else { return };
+    app.redefine(|text| misled(&text) + LIMITS);
+    take_notes(&app, false).await;
+    app.hub.work_off_due().await.unwrap();
+    eventually("a note that is not taken", async || match alerts.count("could not be noted yet") {
+        0 => Err("none yet"),
+        _ => Ok(()),
+    })
+    .await;
+    assert_eq!(alerts.count("holds no token"), 0, "what is not written is not told");
+    take_notes(&app, true).await;
+    app.settle().await;
+    assert_eq!(alerts.count("holds no token"), 1);
+    // Long past the lease, and past the quarantine of a holder that fell silent.
+    app.rounds(2, TimeDelta::minutes(15)).await;
+    assert_eq!(app.refreshes(), 1, "what is spent is not sent again");
+    assert_eq!(app.standing(&credential).await, standing("error", "refresh_unconfirmed", ""));
+
+    app.redefine(|text| text + LIMITS);
+    app.hub.sweep().await.unwrap();
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let grants = app.fake.grants();
+    let grant = &grants[0];
+    assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
 }
 
 #[tokio::test]
