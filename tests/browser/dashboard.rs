@@ -5,6 +5,7 @@ mod audit;
 mod first_owner;
 mod overview;
 mod questions;
+mod roles;
 mod secrets;
 mod single_sign_on;
 mod steps;
