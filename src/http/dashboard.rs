@@ -21,8 +21,8 @@
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with
 //!    `desk.ensure_proven()?` where the form is shown.
-//! 6. `tests/it/dashboard/<nouns>.rs`, and a line for each route in `tests/it/dashboard/roles.rs`, which fails on a
-//!    route that it does not know.
+//! 6. `tests/it/dashboard/<nouns>.rs`, and a line for each route in `tests/it/support/routes.rs`, without which
+//!    `tests/it/dashboard/roles.rs` fails.
 
 mod account;
 mod api_keys;

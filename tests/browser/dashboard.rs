@@ -3,8 +3,12 @@
 
 mod audit;
 mod first_owner;
+mod overview;
+mod questions;
+mod roles;
 mod secrets;
 mod single_sign_on;
+mod steps;
 
 use serde_json::json;
 use vouchsafe::clock::Clock as _;
@@ -12,8 +16,8 @@ use vouchsafe::secret::Seed;
 
 use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::support::app::TestApp;
+use crate::support::browser::{Browser, PASSWORD};
 
-const PASSWORD: &str = "a long and quiet evening";
 pub(crate) const SIZES: [(u32, u32); 3] = [(1440, 900), (768, 1024), (390, 844)];
 
 /// Fills the form that makes an account, and submits it.
@@ -55,6 +59,23 @@ pub(crate) async fn picture(chrome: &Chrome, name: &str, size: (u32, u32), dark:
                 const [shown, row] = [place, place.closest('.nav')].map((one) => one.getBoundingClientRect());
                 return shown.left >= row.left - 1 && shown.right <= row.right + 1";
     chrome.script_gives(seen, &json!(true)).await;
+}
+
+/// The page as it is, at each size, light and dark.
+pub(crate) async fn pictures(chrome: &Chrome, name: &str) {
+    for dark in [false, true] {
+        for size in SIZES {
+            chrome.look(Look { size, dark, reduced_motion: true }).await;
+            picture(chrome, name, size, dark).await;
+        }
+    }
+}
+
+/// Gives the browser the session of somebody who signed in without it.
+pub(crate) async fn become_member(app: &TestApp, chrome: &Chrome, person: &Browser<'_>) {
+    let session = json!({"name": "vs_session", "value": person.cookie("vs_session").unwrap(),
+        "url": app.base_url, "httpOnly": true, "sameSite": "Strict"});
+    chrome.devtools("Network.setCookie", &session).await;
 }
 
 #[tokio::test]

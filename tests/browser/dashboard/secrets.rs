@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{DEMO_CLIENT_ID, FERNHILL, QUILLPOST};
 
-use super::{SIZES, enrol, join, nothing_is_wrong, picture};
+use super::{SIZES, enrol, join, nothing_is_wrong, pictures};
 use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::support::app::TestApp;
 
@@ -171,16 +171,6 @@ async fn scene(app: &TestApp) {
     app.as_key().act("/secrets/OFF/deactivate").await.ok(200);
     let body = json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": "$Secret{FERN}"});
     app.as_key().put("/connectors/fernhill", &body).await.ok(201);
-}
-
-/// The page as it is, at each size, light and dark.
-async fn pictures(chrome: &Chrome, name: &str) {
-    for dark in [false, true] {
-        for size in SIZES {
-            chrome.look(Look { size, dark, reduced_motion: true }).await;
-            picture(chrome, name, size, dark).await;
-        }
-    }
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub(crate) mod raw_server;
 pub(crate) mod receiver;
 pub(crate) mod refreshing;
 pub(crate) mod replicas;
+pub(crate) mod routes;
 pub(crate) mod scale;
 pub(crate) mod scripted;
 pub(crate) mod servers;
