@@ -7,7 +7,7 @@ use vouchsafe_entity::expiry_warning::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx, statement};
+use super::{Reads, StoreError, Tx, join_in_order, statement};
 
 const DAY: i64 = 86_400_000;
 /// Since when the end of a credential is known: a date set by hand ends the whole life of a key, and what an app says
@@ -43,7 +43,8 @@ pub struct Ending {
 }
 
 /// Live credentials whose end lies within `days` of `now`, in environments that want to know so early, and that nobody
-/// was warned of so late. `days` must not be more than half of the time for which the end is known.
+/// was warned of so late. `days` must not be more than half of the time for which the end is known. What is switched off,
+/// by itself or with its connector, takes no place among them.
 ///
 /// The three parts are [`crate::domain::credential::Credential::acts_by`], each over an index.
 pub async fn ending(db: &impl Reads, days: i32, now: Millis, limit: i64) -> Result<Vec<Ending>, StoreError> {
@@ -64,9 +65,13 @@ pub(super) fn ending_sql(backend: DbBackend) -> String {
              WHERE CAST(j.value AS integer) = $3)"
         }
     };
-    let both = "FROM credential c JOIN credential_token t \
-        ON t.environment_id = c.environment_id AND t.credential_id = c.id \
-        WHERE c.deactivated_at IS NULL AND t.state NOT IN ('pending', 'broken', 'deleted')";
+    let join = join_in_order(backend);
+    let both = format!(
+        "FROM credential c JOIN credential_token t \
+           ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+         {join} connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
+         WHERE k.enabled AND c.deactivated_at IS NULL AND t.state NOT IN ('pending', 'broken', 'deleted')"
+    );
     format!(
         "SELECT e.environment_id, e.id, e.end_at FROM ( \
            SELECT c.environment_id, c.id, c.expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
