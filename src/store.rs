@@ -57,6 +57,7 @@ use sea_orm::{
     Value,
 };
 use tokio::sync::Notify;
+use vouchsafe_entity::id::EnvironmentId;
 
 use credential::Kept;
 use writes::{Write, Writes};
@@ -261,6 +262,20 @@ const fn join_in_order(backend: DbBackend) -> &'static str {
         DbBackend::Postgres => "JOIN",
         _ => "CROSS JOIN",
     }
+}
+
+/// A condition, begun with AND, that `column` names none of these environments, which are bound after `values`; nothing
+/// where there are none.
+fn outside(column: &str, environments: &[EnvironmentId], values: &mut Vec<Value>) -> String {
+    if environments.is_empty() {
+        return String::new();
+    }
+    let mut list = Vec::new();
+    for environment in environments {
+        values.push((*environment).into());
+        list.push(format!("${}", values.len()));
+    }
+    format!("AND {column} NOT IN ({})", list.join(", "))
 }
 
 /// A statement in the making: its text, and the values bound in it.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::audit::Target;
 use super::refresh::hub_actor;
-use super::steps::Steps;
+use super::steps::{EnvironmentSteps, Steps};
 use super::{Error, Hub};
 use crate::store;
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
@@ -41,14 +41,16 @@ impl Hub {
 
     /// Deletes keys that expired long ago.
     async fn purge_keys(&self) -> Result<(), Error> {
+        let mut steps = EnvironmentSteps::default();
         loop {
-            let found = store::credential::expired_keys(&self.store, self.now(), BATCH).await?;
+            let found =
+                store::credential::expired_keys(&self.store, self.now(), &steps.shut(), BATCH).await?;
             let more = found.len() as u64 == BATCH;
             for (environment, ids) in by_environment(found) {
-                self.purge_keys_of(environment, &ids).await?;
+                steps.pass(environment, self.purge_keys_of(environment, &ids).await)?;
             }
             if !more {
-                return Ok(());
+                return steps.end();
             }
         }
     }

@@ -3,6 +3,10 @@
 //!
 //! It must not know what they do.
 
+use std::collections::BTreeSet;
+
+use vouchsafe_entity::id::EnvironmentId;
+
 use super::Error;
 use crate::store::StoreError;
 
@@ -31,9 +35,61 @@ impl Steps {
     }
 }
 
+/// Pieces of work in several environments, some of which may be shut: no key seals their events, say. What they have to
+/// do waits for the next time, and takes no place from the others.
+#[derive(Default)]
+pub(super) struct EnvironmentSteps {
+    steps: Steps,
+    shut: BTreeSet<EnvironmentId>,
+}
+
+impl EnvironmentSteps {
+    /// What was done in an environment; nothing, and the environment is shut, where that failed. Without a database
+    /// everything ends.
+    pub(super) fn pass<T: Default>(
+        &mut self,
+        environment: EnvironmentId,
+        done: Result<T, Error>,
+    ) -> Result<T, Error> {
+        match done {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                self.shut.insert(environment);
+                self.steps.pass(Err(error)).map(|()| T::default())
+            }
+        }
+    }
+
+    /// Whether something failed in an environment.
+    pub(super) fn is_shut(&self, environment: EnvironmentId) -> bool {
+        self.shut.contains(&environment)
+    }
+
+    /// Where something failed.
+    pub(super) fn shut(&self) -> Vec<EnvironmentId> {
+        self.shut.iter().copied().collect()
+    }
+
+    /// The first failure.
+    pub(super) fn end(self) -> Result<(), Error> {
+        self.steps.end()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_environment_that_fails_is_shut_and_the_others_go_on() {
+        let mut steps = EnvironmentSteps::default();
+        let [first, second] = [1, 2].map(|n| EnvironmentId::new(uuid::Uuid::from_u128(n)));
+        assert_eq!(steps.pass(first, Err::<usize, _>(Error::NotFound)).ok(), Some(0));
+        assert_eq!(steps.pass(second, Ok(7)).ok(), Some(7));
+        assert_eq!((steps.is_shut(first), steps.is_shut(second)), (true, false));
+        assert_eq!(steps.shut(), [first]);
+        assert!(matches!(steps.end(), Err(Error::NotFound)));
+    }
 
     #[test]
     fn the_first_failure_is_told_at_the_end() {

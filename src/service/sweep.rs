@@ -1,7 +1,7 @@
 //! What only time changes: ends that pass, confirmations that nobody gave, rows that are not needed any more.
 
 use super::purge::by_environment;
-use super::steps::Steps;
+use super::steps::{EnvironmentSteps, Steps};
 use super::{Error, Hub};
 use crate::domain::sign_in::FORGOTTEN_AFTER;
 use crate::store;
@@ -52,19 +52,22 @@ impl Hub {
     /// Writes down, and tells once, what has changed without anybody touching it: ends that passed, and tokens that ran
     /// out while nothing could renew them.
     async fn write_down_changes(&self) -> Result<(), Error> {
+        let mut steps = EnvironmentSteps::default();
         loop {
             let now = self.now();
-            let mut found = store::credential::ended(&self.store, now, BATCH).await?;
-            found.extend(store::credential::run_out(&self.store, now, BATCH).await?);
-            found.extend(store::credential::run_out_behind(&self.store, now, BATCH).await?);
+            let shut = steps.shut();
+            let mut found = store::credential::ended(&self.store, now, &shut, BATCH).await?;
+            found.extend(store::credential::run_out(&self.store, now, &shut, BATCH).await?);
+            found.extend(store::credential::run_out_behind(&self.store, now, &shut, BATCH).await?);
             let more = found.len() as u64 >= BATCH;
             let mut changed = 0;
             for (environment, ids) in by_environment(found) {
-                changed += self.write_down(environment, &ids).await?;
+                changed += steps.pass(environment, self.write_down(environment, &ids).await)?;
             }
             // What another replica has written down meanwhile is not ours to wait for.
-            if !more || changed == 0 {
-                return Ok(());
+            let stuck = changed == 0 && steps.shut().len() == shut.len();
+            if !more || stuck {
+                return steps.end();
             }
         }
     }
@@ -73,22 +76,24 @@ impl Hub {
     /// between, or does not come to it for days, finds them marked.
     async fn write_down_turned(&self) -> Result<(), Error> {
         let now = self.now();
-        let mut steps = Steps::default();
+        let mut steps = EnvironmentSteps::default();
         let mut after = None;
         loop {
             let page = store::credential::turned(&self.store, now, after, BATCH).await?;
             after = page.last().copied();
             let keys = page.iter().map(|turned| (turned.environment_id, turned.credential_id)).collect();
             for (environment, ids) in by_environment(keys) {
-                steps.pass(self.write_down(environment, &ids).await.map(drop))?;
+                if !steps.is_shut(environment) {
+                    steps.pass(environment, self.write_down(environment, &ids).await)?;
+                }
             }
             if (page.len() as u64) < BATCH {
                 break;
             }
         }
-        steps.end()?;
         let tx = self.store.begin().await?;
-        store::connector::forget_turned(&tx, now.plus_seconds(-TURNED_SECONDS)).await?;
-        Ok(tx.commit().await?)
+        store::connector::forget_turned(&tx, now.plus_seconds(-TURNED_SECONDS), &steps.shut()).await?;
+        tx.commit().await?;
+        steps.end()
     }
 }

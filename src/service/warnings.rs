@@ -1,7 +1,9 @@
 //! Warnings ahead of an end that is known: each once for each number of days that the environment names.
 
 use vouchsafe_entity::kind::Status;
+use vouchsafe_entity::millis::Millis;
 
+use super::steps::EnvironmentSteps;
 use super::{Error, Hub};
 use crate::domain::event::EventType;
 use crate::store;
@@ -16,15 +18,31 @@ impl Hub {
     /// Tells of credentials whose end comes near.
     pub(super) async fn warn_of_ends(&self) -> Result<(), Error> {
         let now = self.now();
+        let mut steps = EnvironmentSteps::default();
         // The latest warning first: whoever was told late is not told early too.
         for days in store::expiry::days_ahead(&self.store).await? {
-            for ending in store::expiry::ending(&self.store, days, now, BATCH).await? {
-                self.warn(ending, days).await?;
-            }
+            self.warn_within(days, now, &mut steps).await?;
         }
         let tx = self.store.begin().await?;
         store::expiry::forget(&tx, now.plus_seconds(-KEPT_SECONDS)).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        steps.end()
+    }
+
+    async fn warn_within(&self, days: i32, now: Millis, steps: &mut EnvironmentSteps) -> Result<(), Error> {
+        loop {
+            let shut = steps.shut();
+            for ending in store::expiry::ending(&self.store, days, now, &shut, BATCH).await? {
+                let environment = ending.environment_id;
+                if !steps.is_shut(environment) {
+                    steps.pass(environment, self.warn(ending, days).await)?;
+                }
+            }
+            // The places of those that turned out to be shut are for others.
+            if steps.shut().len() == shut.len() {
+                return Ok(());
+            }
+        }
     }
 
     async fn warn(&self, ending: Ending, days: i32) -> Result<(), Error> {

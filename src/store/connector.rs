@@ -376,10 +376,15 @@ pub async fn ensure(
     Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
 }
 
-/// Forgets that connectors were switched at `before` or earlier: all that stands behind them has been told.
-pub async fn forget_turned(tx: &Tx, before: Millis) -> Result<(), StoreError> {
+/// Forgets that connectors were switched at `before` or earlier: all that stands behind them has been told, but for the
+/// environments `shut`.
+pub async fn forget_turned(tx: &Tx, before: Millis, shut: &[EnvironmentId]) -> Result<(), StoreError> {
     let row = ActiveModel { turned_at: Set(None), ..Default::default() };
-    Entity::update_many().set(row).filter(Column::TurnedAt.lte(before)).exec(tx.connection()).await?;
+    let mut forgotten = Entity::update_many().set(row).filter(Column::TurnedAt.lte(before));
+    if !shut.is_empty() {
+        forgotten = forgotten.filter(Column::EnvironmentId.is_not_in(shut.iter().copied()));
+    }
+    forgotten.exec(tx.connection()).await?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use vouchsafe_entity::expiry_warning::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx, statement};
+use super::{Reads, StoreError, Tx, join_in_order, outside, statement};
 
 const DAY: i64 = 86_400_000;
 /// Since when the end of a credential is known: a date set by hand ends the whole life of a key, and what an app says
@@ -43,20 +43,28 @@ pub struct Ending {
 }
 
 /// Live credentials whose end lies within `days` of `now`, in environments that want to know so early, and that nobody
-/// was warned of so late. `days` must not be more than half of the time for which the end is known.
+/// was warned of so late. `days` must not be more than half of the time for which the end is known. What is switched
+/// off, by itself or with its connector, takes no place among them, nor does what is in one of the environments `shut`.
 ///
 /// The three parts are [`crate::domain::credential::Credential::acts_by`], each over an index.
-pub async fn ending(db: &impl Reads, days: i32, now: Millis, limit: i64) -> Result<Vec<Ending>, StoreError> {
+pub async fn ending(
+    db: &impl Reads,
+    days: i32,
+    now: Millis,
+    shut: &[EnvironmentId],
+    limit: i64,
+) -> Result<Vec<Ending>, StoreError> {
     let connection = db.connection();
-    let sql = ending_sql(connection.get_database_backend());
     let ahead = i64::from(days) * DAY;
-    let values = [now.into(), now.plus(ahead).into(), days.into(), ahead.into(), limit.into()];
+    let mut values = vec![now.into(), now.plus(ahead).into(), days.into(), ahead.into(), limit.into()];
+    let outside = outside("e.environment_id", shut, &mut values);
+    let sql = ending_sql(connection.get_database_backend(), &outside);
     let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
     rows.iter().map(|row| Ok(Ending::from_query_result(row, "")?)).collect()
 }
 
 /// A plus keeps SQLite from looking for what is null in an index, where nearly everything is.
-pub(super) fn ending_sql(backend: DbBackend) -> String {
+pub(super) fn ending_sql(backend: DbBackend, outside: &str) -> String {
     let asked_for = match backend {
         DbBackend::Postgres => "n.settings -> 'expiry_warning_days' @> to_jsonb($3)",
         _ => {
@@ -64,9 +72,13 @@ pub(super) fn ending_sql(backend: DbBackend) -> String {
              WHERE CAST(j.value AS integer) = $3)"
         }
     };
-    let both = "FROM credential c JOIN credential_token t \
-        ON t.environment_id = c.environment_id AND t.credential_id = c.id \
-        WHERE c.deactivated_at IS NULL AND t.state NOT IN ('pending', 'broken', 'deleted')";
+    let join = join_in_order(backend);
+    let both = format!(
+        "FROM credential c JOIN credential_token t \
+           ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+         {join} connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
+         WHERE k.enabled AND c.deactivated_at IS NULL AND t.state NOT IN ('pending', 'broken', 'deleted')"
+    );
     format!(
         "SELECT e.environment_id, e.id, e.end_at FROM ( \
            SELECT c.environment_id, c.id, c.expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
@@ -79,7 +91,7 @@ pub(super) fn ending_sql(backend: DbBackend) -> String {
              AND t.due_at > $1 AND t.due_at <= $2 AND t.access_expires_at = t.due_at AND c.method = 'oauth2' \
              AND NOT t.has_refresh_token AND +c.expires_at IS NULL AND +t.refresh_expires_at IS NULL \
          ) AS e JOIN environment n ON n.id = e.environment_id \
-         WHERE e.end_at - e.since >= 2 * $4 AND {asked_for} AND NOT EXISTS ( \
+         WHERE e.end_at - e.since >= 2 * $4 AND {asked_for} {outside} AND NOT EXISTS ( \
            SELECT 1 FROM expiry_warning w WHERE w.environment_id = e.environment_id AND w.subject_id = e.id \
              AND w.end_at = e.end_at AND w.days <= $3 \
          ) ORDER BY e.end_at LIMIT $5"

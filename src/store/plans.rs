@@ -29,7 +29,7 @@ async fn what_is_asked_again_and_again_goes_through_no_table() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&DatabaseUrl::file(&folder.path().join("plans.db"))).await.unwrap();
     store.migrate().await.unwrap();
-    let mut statements = vec![refresh::DUE.to_owned(), expiry::ending_sql(DbBackend::Sqlite)];
+    let mut statements = vec![refresh::DUE.to_owned(), expiry::ending_sql(DbBackend::Sqlite, "")];
     statements.push(connector::counting_statement());
     statements.push(secret::ending_sql(DbBackend::Sqlite));
     statements.extend(credential::statements());

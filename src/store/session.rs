@@ -186,17 +186,19 @@ pub async fn forget_result(
     Ok(())
 }
 
-/// Results whose confirmation is overdue at `now`.
+/// Results whose confirmation is overdue at `now`, but for those in the environments `shut`.
 pub async fn unconfirmed(
     db: &impl Reads,
     now: Millis,
+    shut: &[EnvironmentId],
 ) -> Result<Vec<(EnvironmentId, SessionId, ConnectResult)>, StoreError> {
     use sea_orm::QuerySelect as _;
-    let rows = connect_result::Entity::find()
+    let mut query = connect_result::Entity::find()
         .filter(connect_result::Column::ConfirmationUntil.lte(now))
-        .filter(connect_result::Column::State.eq(Progress::Waiting.as_str()))
-        .limit(100)
-        .all(db.connection())
-        .await?;
+        .filter(connect_result::Column::State.eq(Progress::Waiting.as_str()));
+    if !shut.is_empty() {
+        query = query.filter(connect_result::Column::EnvironmentId.is_not_in(shut.iter().copied()));
+    }
+    let rows = query.limit(100).all(db.connection()).await?;
     rows.into_iter().map(|row| Ok((row.environment_id, row.session_id, result(row)?))).collect()
 }

@@ -1,7 +1,8 @@
 //! Webhook endpoints.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Unchanged,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+    Unchanged,
 };
 use vouchsafe_entity::id::{EnvironmentId, EventId, WebhookEndpointId};
 use vouchsafe_entity::json::Strings;
@@ -221,12 +222,32 @@ pub async fn save_replay(
     Ok(())
 }
 
-/// Endpoints with a replay under way.
+/// An endpoint by its key.
+pub type Key = (EnvironmentId, WebhookEndpointId);
+
+/// Up to `limit` endpoints with a replay under way and fewer than `most` deliveries that wait, in turn: those that come
+/// after `last` first.
 pub async fn replaying(
     db: &impl Reads,
-    limit: u64,
-) -> Result<Vec<(EnvironmentId, WebhookEndpointId)>, StoreError> {
-    let rows =
-        Entity::find().filter(Column::ReplayAfter.is_not_null()).limit(limit).all(db.connection()).await?;
-    Ok(rows.into_iter().map(|row| (row.environment_id, row.id)).collect())
+    last: Option<Key>,
+    most: i64,
+    limit: i64,
+) -> Result<Vec<Key>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        environment_id: EnvironmentId,
+        id: WebhookEndpointId,
+    }
+    let sql = "SELECT w.environment_id, w.id FROM webhook_endpoint w WHERE w.replay_after IS NOT NULL AND $3 > ( \
+          SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.environment_id = w.environment_id \
+            AND d.webhook_endpoint_id = w.id AND d.due_at IS NOT NULL LIMIT $3) AS waiting \
+        ) ORDER BY CASE WHEN (w.environment_id, w.id) > ($1, $2) THEN 0 ELSE 1 END, w.environment_id, w.id LIMIT $4";
+    let [environment, endpoint] = last.map_or_else(Default::default, |(environment, endpoint)| {
+        [environment.to_string(), endpoint.to_string()]
+    });
+    let connection = db.connection();
+    let values = [environment.into(), endpoint.into(), most.into(), limit.into()];
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    let found = rows.iter().map(|row| Found::from_query_result(row, ""));
+    found.map(|row| row.map(|row| (row.environment_id, row.id)).map_err(Into::into)).collect()
 }

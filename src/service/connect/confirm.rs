@@ -13,6 +13,7 @@ use crate::domain::session::{ConnectResult, Progress};
 use crate::secret::PlainToken;
 use crate::service::audit::Target;
 use crate::service::refresh::hub_actor;
+use crate::service::steps::EnvironmentSteps;
 use crate::service::{Code, Error, Hub};
 use crate::store::{self, credential::Guard};
 
@@ -96,10 +97,21 @@ impl Hub {
 
     /// Gives back what nobody confirmed in time.
     pub(in crate::service) async fn drop_unconfirmed(&self) -> Result<(), Error> {
-        for (environment, session, result) in store::session::unconfirmed(&self.store, self.now()).await? {
-            self.drop_result(environment, session, result).await?;
+        let mut steps = EnvironmentSteps::default();
+        loop {
+            let shut = steps.shut();
+            for (environment, session, result) in
+                store::session::unconfirmed(&self.store, self.now(), &shut).await?
+            {
+                if !steps.is_shut(environment) {
+                    steps.pass(environment, self.drop_result(environment, session, result).await)?;
+                }
+            }
+            // The places of those that turned out to be shut are for others.
+            if steps.shut().len() == shut.len() {
+                return steps.end();
+            }
         }
-        Ok(())
     }
 
     async fn drop_result(

@@ -7,7 +7,8 @@ use crate::domain::secret::{Notice, Secret};
 use crate::domain::workspace::Tenant;
 use crate::service::audit::Target;
 use crate::service::refresh::hub_actor;
-use crate::service::{Error, Hub};
+use crate::service::steps::Steps;
+use crate::service::{Code, Error, Hub};
 use crate::store::{self, Tx};
 
 /// How many a sweep takes at once.
@@ -17,15 +18,16 @@ impl Hub {
     /// Tells of ends and removes what ended long ago.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// The first; the other secrets had their turn unless the database is away.
     pub(in crate::service) async fn sweep_secrets(&self) -> Result<(), Error> {
+        let mut steps = Steps::default();
         for (workspace, id) in store::secret::noticeable(&self.store, self.now(), BATCH).await? {
-            self.notice_end(workspace, id).await?;
+            steps.pass(self.notice_end(workspace, id).await)?;
         }
         for (workspace, id) in store::secret::purgeable(&self.store, self.now(), BATCH).await? {
-            self.purge_secret(workspace, id).await?;
+            steps.pass(self.purge_secret(workspace, id).await)?;
         }
-        Ok(())
+        steps.end()
     }
 
     async fn notice_end(&self, workspace: WorkspaceId, id: SecretId) -> Result<(), Error> {
@@ -65,8 +67,11 @@ impl Hub {
         let end = secret.expires_at.map_or(0, |end| end.0);
         news.unique_key = format!("{}/{end}/{}/{days}", secret.id, kind.as_str());
         news.body.secret_key = Some(secret.key.clone());
-        self.emit(tx, tenant, news).await?;
-        Ok(())
+        match self.emit(tx, tenant, news).await {
+            // Without a key for its events this environment is not told; the others of the secret are all the same.
+            Err(error) if error.code() == Some(Code::KeyUnavailable) => Ok(()),
+            told => told.map(drop),
+        }
     }
 
     async fn purge_secret(&self, workspace: WorkspaceId, id: SecretId) -> Result<(), Error> {

@@ -27,6 +27,7 @@ use crate::service::refresh::hub_actor;
 use crate::service::{Error, Hub};
 use crate::store;
 use crate::store::delivery::Claims;
+use crate::store::webhook::Key;
 
 /// What came back, in a row.
 pub(super) const ANSWER: (&str, &str) = ("delivery", "sealed_answer");
@@ -58,11 +59,12 @@ impl Default for Pace {
     }
 }
 
-/// The deliveries under way in this process.
+/// The deliveries under way in this process, and whose replay had its turn.
 #[derive(Default)]
 pub(in crate::service) struct Line {
     busy: Mutex<BTreeMap<EnvironmentId, usize>>,
     freed: Notify,
+    replayed: Mutex<Option<Key>>,
 }
 
 impl Line {
@@ -85,6 +87,16 @@ impl Line {
         }
         drop(busy);
         self.freed.notify_one();
+    }
+
+    /// The endpoint whose replay was moved on last.
+    pub(super) fn replayed(&self) -> Option<Key> {
+        *self.replayed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the replay of an endpoint has its turn.
+    pub(super) fn note_replayed(&self, endpoint: Key) {
+        *self.replayed.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint);
     }
 }
 

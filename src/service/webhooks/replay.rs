@@ -22,7 +22,7 @@ const BATCH: u64 = 500;
 /// A replay waits while so many deliveries to its endpoint wait.
 const MOST_WAITING: i64 = 1_000;
 /// Replays moved on in one round.
-const REPLAYS: u64 = 10;
+const REPLAYS: i64 = 10;
 /// An event's id may be a little younger than the event.
 const MARGIN: i64 = -60_000;
 
@@ -121,9 +121,12 @@ impl Hub {
         Ok((since, until))
     }
 
-    /// Moves replays on by a batch each.
+    /// Moves replays on by a batch each, in turn.
     pub(super) async fn advance_replays(&self) -> Result<(), Error> {
-        for (environment, endpoint) in store::webhook::replaying(&self.store, REPLAYS).await? {
+        let last = self.line.replayed();
+        let page = store::webhook::replaying(&self.store, last, MOST_WAITING, REPLAYS).await?;
+        for (environment, endpoint) in page {
+            self.line.note_replayed((environment, endpoint));
             let tx = self.store.begin().await?;
             self.advance_replay(&tx, environment, endpoint).await?;
             tx.commit().await?;

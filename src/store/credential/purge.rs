@@ -1,6 +1,6 @@
 //! What is kept for a while after its end, and then no more (`refresh.md`, section 9).
 
-use crate::store::{Reads, StoreError, Tx, statement};
+use crate::store::{Reads, StoreError, Tx, outside, statement};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Value};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
@@ -29,18 +29,22 @@ fn bounds(now: Millis, limit: u64) -> [Value; 3] {
     [now.into(), now.plus(-DAY).into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]
 }
 
-/// Up to `limit` keys whose end, set by hand, lies so far back that they are to go.
+/// Up to `limit` keys whose end, set by hand, lies so far back that they are to go, but for those in the environments
+/// `shut`.
 pub async fn expired_keys(
     db: &impl Reads,
     now: Millis,
+    shut: &[EnvironmentId],
     limit: u64,
 ) -> Result<Vec<(EnvironmentId, CredentialId)>, StoreError> {
+    let mut values = Vec::from(bounds(now, limit));
+    let outside = outside("t.environment_id", shut, &mut values);
     let sql = format!(
-        "SELECT t.environment_id, t.credential_id {OVERDUE} AND t.broken_cause = 'expiry_date' \
+        "SELECT t.environment_id, t.credential_id {OVERDUE} AND t.broken_cause = 'expiry_date' {outside} \
          ORDER BY t.state_since LIMIT $3"
     );
     let connection = db.connection();
-    let rows = connection.query_all_raw(statement(connection, sql, bounds(now, limit))).await?;
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
     rows.iter().map(|row| Ok(Found::from_query_result(row, "")?.into())).collect()
 }
 

@@ -2,7 +2,7 @@
 //! what has changed and not what is there: time has passed, or their connector was switched.
 
 use super::list::status_condition;
-use crate::store::{Reads, StoreError, join_in_order, statement};
+use crate::store::{Reads, StoreError, join_in_order, outside, statement};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};
 use vouchsafe_entity::kind::Status;
@@ -15,47 +15,68 @@ pub type Key = (EnvironmentId, CredentialId);
 const MARGIN: i64 = 30_000;
 
 /// Up to `limit` credentials whose end has passed at `now` without anybody writing it down: a date set by hand, or the
-/// end of an access token that nothing renews. Those that wait longest come first.
-pub async fn ended(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    keys(db, ENDED, now, limit).await
+/// end of an access token that nothing renews. Those that wait longest come first; those in the environments `shut` are
+/// left out, here and below.
+pub async fn ended(
+    db: &impl Reads,
+    now: Millis,
+    shut: &[EnvironmentId],
+    limit: u64,
+) -> Result<Vec<Key>, StoreError> {
+    keys(db, ended_sql, now, shut, limit).await
 }
 
-const ENDED: &str = "SELECT t.environment_id, t.credential_id FROM credential_token t \
+fn ended_sql(outside: &str) -> String {
+    format!(
+        "SELECT t.environment_id, t.credential_id FROM credential_token t \
         JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
         WHERE t.due_at <= $1 AND t.state NOT IN ('pending', 'broken', 'deleted') AND NOT t.has_refresh_token \
-        AND c.method IN ('oauth2', 'api_key', 'basic') ORDER BY t.due_at LIMIT $2";
+        AND c.method IN ('oauth2', 'api_key', 'basic') {outside} ORDER BY t.due_at LIMIT $2"
+    )
+}
 
 /// Up to `limit` credentials that were told to be active, are being renewed in vain, and whose access token has run out
 /// at `now`.
-pub async fn run_out(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    keys(db, &run_out_sql(), now, limit).await
+pub async fn run_out(
+    db: &impl Reads,
+    now: Millis,
+    shut: &[EnvironmentId],
+    limit: u64,
+) -> Result<Vec<Key>, StoreError> {
+    keys(db, run_out_sql, now, shut, limit).await
 }
 
-fn run_out_sql() -> String {
+fn run_out_sql(outside: &str) -> String {
     format!(
         "SELECT t.environment_id, t.credential_id FROM credential_token t \
         JOIN credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
         JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id \
         WHERE t.state IN ('refreshing', 'waiting', 'unknown', 'suspect') AND t.announced_status = 'active' \
-        AND t.access_expires_at <= $1 + {MARGIN} AND {} ORDER BY t.access_expires_at LIMIT $2",
+        AND t.access_expires_at <= $1 + {MARGIN} AND {} {outside} ORDER BY t.access_expires_at LIMIT $2",
         status_condition(Status::Error, "$1")
     )
 }
 
 /// Up to `limit` credentials that were told to be active and whose access token has run out at `now`, while the app
 /// refuses the client of their connector, so that nobody asks for another. Such connectors are few.
-pub async fn run_out_behind(db: &impl Reads, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
-    keys(db, &run_out_behind_sql(db.connection().get_database_backend()), now, limit).await
+pub async fn run_out_behind(
+    db: &impl Reads,
+    now: Millis,
+    shut: &[EnvironmentId],
+    limit: u64,
+) -> Result<Vec<Key>, StoreError> {
+    let backend = db.connection().get_database_backend();
+    keys(db, |outside| run_out_behind_sql(backend, outside), now, shut, limit).await
 }
 
-fn run_out_behind_sql(backend: DbBackend) -> String {
+fn run_out_behind_sql(backend: DbBackend, outside: &str) -> String {
     let join = join_in_order(backend);
     format!(
         "SELECT t.environment_id, t.credential_id FROM connector k \
         {join} credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
         {join} credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id \
         WHERE k.failing_since IS NOT NULL AND t.announced_status = 'active' \
-        AND t.access_expires_at <= $1 + {MARGIN} AND {} LIMIT $2",
+        AND t.access_expires_at <= $1 + {MARGIN} AND {} {outside} LIMIT $2",
         status_condition(Status::Error, "$1")
     )
 }
@@ -107,7 +128,13 @@ fn turned_sql(backend: DbBackend) -> String {
     )
 }
 
-async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+async fn keys(
+    db: &impl Reads,
+    sql: impl Fn(&str) -> String,
+    now: Millis,
+    shut: &[EnvironmentId],
+    limit: u64,
+) -> Result<Vec<Key>, StoreError> {
     #[derive(FromQueryResult)]
     struct Found {
         environment_id: EnvironmentId,
@@ -115,7 +142,8 @@ async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec
     }
     let connection = db.connection();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values: [Value; 2] = [now.into(), limit.into()];
+    let mut values: Vec<Value> = vec![now.into(), limit.into()];
+    let sql = sql(&outside("t.environment_id", shut, &mut values));
     let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
     let found = rows.iter().map(|row| Found::from_query_result(row, ""));
     found.map(|row| row.map(|row| (row.environment_id, row.credential_id)).map_err(Into::into)).collect()
@@ -125,5 +153,5 @@ async fn keys(db: &impl Reads, sql: &str, now: Millis, limit: u64) -> Result<Vec
 #[cfg(test)]
 pub(in crate::store) fn statements() -> [String; 4] {
     let backend = DbBackend::Sqlite;
-    [ENDED.to_owned(), run_out_sql(), run_out_behind_sql(backend), turned_sql(backend)]
+    [ended_sql(""), run_out_sql(""), run_out_behind_sql(backend, ""), turned_sql(backend)]
 }

@@ -6,6 +6,7 @@ use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 
 use crate::support::process::{RunningHub, say, vouchsafe};
+use crate::support::wait::eventually;
 
 const TYPED: &str = "sk-example-0123456789";
 /// The fingerprint of a master key that nobody has.
@@ -24,10 +25,14 @@ async fn made(hub: &RunningHub, home: &Path, environment: &str) -> (String, Stri
 
 /// Says of the data keys where `owners` holds which master key wraps them.
 async fn wrap(home: &Path, master_key: &str, owners: &str) {
+    change(home, &format!("UPDATE data_key SET master_key = {master_key} WHERE {owners}")).await;
+}
+
+/// Changes the database of a hub that does not run.
+async fn change(home: &Path, sql: &str) {
     let url = format!("sqlite://{}", home.join("data/vouchsafe.db").display());
     let database = sea_orm::Database::connect(&url).await.unwrap();
-    let sql = format!("UPDATE data_key SET master_key = {master_key} WHERE {owners}");
-    database.execute_unprepared(&sql).await.unwrap();
+    database.execute_unprepared(sql).await.unwrap();
     database.close().await.unwrap();
 }
 
@@ -68,5 +73,44 @@ async fn s18_what_a_lost_master_key_does_not_concern_is_served_to_who_asks_for_i
     wrap(home, own, &format!("master_key = {nobodys}")).await;
     let hub = RunningHub::start(home).await;
     assert_eq!(hub.api(&lost_key).done("GET", &lost, None).await["fields"]["api_key"], TYPED);
+    hub.stop().await;
+}
+
+/// The end of what the lost key sealed comes first, and nobody can be warned of it.
+#[tokio::test]
+async fn an_environment_whose_key_is_lost_keeps_no_warning_from_another() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let hub = RunningHub::start(home).await;
+    let mut keys = Vec::new();
+    for (environment, period) in [("sandbox", "P5D"), ("production", "P6D")] {
+        let (key, _) = made(&hub, home, environment).await;
+        let data = json!({"api_key": TYPED});
+        let ending =
+            json!({"userId": "u-17", "connector": "openai", "data": data, "period": period, "verify": false});
+        hub.api(&key).done("POST", "/credentials", Some(&ending)).await;
+        keys.push(key);
+    }
+    hub.stop().await;
+    // An end is warned of in the second half of a life.
+    change(home, "UPDATE credential SET issued_at = 0").await;
+    let lost = "owner = (SELECT id FROM environment WHERE name = 'sandbox')";
+    wrap(home, &format!("'{NOBODYS}'"), lost).await;
+
+    let hub = RunningHub::start_with(home, &mut vouchsafe(home, &["serve", "--degraded"])).await;
+    let warned = async |hub: &RunningHub, key: &str| {
+        let page = hub.api(key).done("GET", "/events?type=credential.expiring", None).await;
+        let reasons: Vec<_> =
+            page["data"].as_array().unwrap().iter().map(|event| event["reason"].clone()).collect();
+        if reasons == ["within_7_days"] { Ok(()) } else { Err(page) }
+    };
+    eventually("a warning in the other environment", async || warned(&hub, keys[1].as_str()).await).await;
+    hub.stop().await;
+
+    // Who finds the key again misses nothing.
+    let found = format!("(SELECT master_key FROM data_key WHERE master_key <> '{NOBODYS}')");
+    wrap(home, &found, &format!("master_key = '{NOBODYS}'")).await;
+    let hub = RunningHub::start(home).await;
+    eventually("the warning that was kept", async || warned(&hub, keys[0].as_str()).await).await;
     hub.stop().await;
 }

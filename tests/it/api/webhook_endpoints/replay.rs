@@ -1,5 +1,6 @@
 //! Telling an endpoint again of what happened between two moments.
 
+use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 
 use crate::support::app::TestApp;
@@ -63,6 +64,66 @@ async fn a_long_replay_goes_on_in_batches_and_survives_its_hub() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 521, "each once");
+}
+
+impl TestApp {
+    /// Makes an endpoint for `receiver` and asks for everything to be told it again.
+    async fn replaying(&self, receiver: &Receiver) {
+        let made = self.endpoint(receiver).await;
+        let path = format!("/webhook-endpoints/{}/replay", made["webhookEndpointId"].as_str().unwrap());
+        self.as_key().post(&path, &json!({"since": "2029-01-01T00:00:00Z"})).await.ok(202);
+    }
+}
+
+/// A thousand deliveries to each endpoint that wait for long.
+const BACKLOG: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+    INSERT INTO delivery \
+    (environment_id, id, webhook_endpoint_id, event_id, attempt, status, due_at, created_at) \
+    SELECT w.environment_id, w.id || '/' || n.i, w.id, e.id, 1, 'pending', 9000000000000, 0 \
+    FROM webhook_endpoint w, event e, n";
+
+#[tokio::test]
+async fn endpoints_that_take_nothing_do_not_hold_up_the_replay_of_another() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = Receiver::start().await;
+    app.user("u").await;
+    app.credential("u").await;
+    app.pass(1);
+    for _ in 0..12 {
+        app.replaying(&receiver).await;
+    }
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    assert_eq!(database.execute_unprepared(BACKLOG).await.unwrap().rows_affected(), 12_000);
+    database.close().await.unwrap();
+    assert_eq!(app.deliver().await, 0, "they have enough to do");
+    app.replaying(&receiver).await;
+    assert_eq!(app.deliver().await, 1);
+    assert_eq!(receiver.take().len(), 1);
+}
+
+/// Endpoints whose replay is under way.
+const UNDER_WAY: &str = "SELECT id FROM webhook_endpoint WHERE replay_after IS NOT NULL";
+
+#[tokio::test]
+async fn long_replays_are_moved_on_in_turn() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = Receiver::start().await;
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    for active in (0..505).map(|n| n % 2 == 1) {
+        app.as_key().patch(&format!("/credentials/{id}"), &json!({"active": active})).await.ok(200);
+    }
+    app.pass(1);
+    for _ in 0..11 {
+        app.replaying(&receiver).await;
+    }
+    // A round moves ten on, and each needs two.
+    for under_way in [11, 2, 0] {
+        for delivery in app.hub.begin_deliveries().await.unwrap() {
+            delivery.await.unwrap();
+        }
+        assert_eq!(app.rows(UNDER_WAY).await.len(), under_way);
+    }
 }
 
 #[tokio::test]

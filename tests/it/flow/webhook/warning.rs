@@ -145,6 +145,31 @@ async fn what_is_switched_off_or_ended_is_not_warned_of() {
 }
 
 #[tokio::test]
+async fn what_stands_behind_a_connector_that_is_off_takes_nobodys_place() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let connector = |enabled: bool| json!({"provider": QUILLPOST, "enabled": enabled});
+    app.as_key().put("/connectors/idle", &connector(true)).await.ok(201);
+    let data = json!({"key": VALID_KEY});
+    let body = json!({"userId": "u", "connector": "idle", "data": data, "period": "P30D", "verify": false});
+    // As many as one round warns of.
+    for _ in 0..500 {
+        app.as_key().post("/credentials", &body).await.ok(201);
+    }
+    app.pass(1);
+    let id = key_for(&app, "P30D").await;
+    app.as_key().put("/connectors/idle", &connector(false)).await.ok(200);
+    app.pass(24 * DAY);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, ["within_7_days"]);
+    let told = "SELECT id FROM event WHERE type = 'credential.expiring'";
+    assert_eq!(app.rows(told).await.len(), 1, "nobody is to reconnect what is off");
+    app.as_key().put("/connectors/idle", &connector(true)).await.ok(200);
+    app.sweep().await;
+    assert_eq!(app.rows(told).await.len(), 501);
+}
+
+#[tokio::test]
 async fn events_and_deliveries_are_kept_for_a_month() {
     let Some(app) = TestApp::start().await else { return };
     let receiver = crate::support::receiver::Receiver::start().await;
