@@ -1,5 +1,7 @@
 //! The browser's way to the app and back: start page, handshake or interstitial, callback. Works without a script.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
@@ -8,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
+use tracing::Instrument as _;
 use url::form_urlencoded;
 use vouchsafe_entity::id::{ConnectorId, FlowId};
 
@@ -192,9 +195,9 @@ async fn finish(
     let cookies = flow_cookies(headers, state);
     let origin = origin(headers, extensions, state);
     // Once the flow is taken its code must be exchanged, whether or not the browser waits for the page.
-    let (hub, pairs) = (std::sync::Arc::clone(&state.hub), pairs.to_vec());
-    let finished = tokio::spawn(async move { hub.finish_flow(connector, &pairs, &cookies, origin).await });
-    match finished.await {
+    let (hub, pairs) = (Arc::clone(&state.hub), pairs.to_vec());
+    let finishing = async move { hub.finish_flow(connector, &pairs, &cookies, origin).await };
+    match state.hub.spawn(finishing.in_current_span()).await {
         Ok(finished) => ended(state, headers, finished),
         Err(_) => Problem::internal().into_response(),
     }
