@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
@@ -21,7 +22,7 @@ use super::page::{
     Look,
 };
 use super::visitor::{cookie_of, ensure_own_site, flow_cookie, flow_cookies, locale, origin};
-use crate::http::extract::JsonBody;
+use crate::http::extract::{JsonBody, read_body};
 use crate::http::{HttpState, Problem};
 use crate::service::connect::{Begun, CallbackAnswer, Returned};
 use crate::service::{Code, Error};
@@ -177,9 +178,14 @@ pub(super) async fn finish_flow_by_form(
     Path(connector): Path<String>,
     headers: HeaderMap,
     extensions: Extensions,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    finish(&state, &connector, &pairs(&body), &headers, &extensions).await
+    // The answer has no time limit; what is sent has.
+    let read = tokio::time::timeout(state.handler_timeout, read_body(body)).await;
+    match read.unwrap_or_else(|_| Err(Problem::timeout())) {
+        Ok(body) => finish(&state, &connector, &pairs(&body), &headers, &extensions).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 async fn finish(

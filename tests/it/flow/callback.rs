@@ -37,6 +37,24 @@ async fn a_code_is_exchanged_although_the_browser_is_gone_and_the_hub_ends() {
     assert_eq!(modal.result("fernhill").await["status"], "completed");
 }
 
+#[tokio::test]
+async fn an_app_that_takes_long_costs_nobody_the_page_and_its_confirmation_code() {
+    let limit = Duration::from_secs(1);
+    let Some(app) = TestApp::start_with(|state| state.handler_timeout = limit).await else {
+        return;
+    };
+    app.put_fernhill().await;
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill"], "confirm": "backend"})).await;
+    let popup = modal.popup("fernhill").await;
+    app.fake.program(Plan::next(Endpoint::Exchange, Fault::delay_after(1_500)));
+    let page = popup.allow(&app, "jo@acme.test").await;
+    let (_, code) = page.split_once(" data-confirmation=\"").unwrap_or_else(|| panic!("no code in {page}"));
+    let code = code.split('"').next().unwrap();
+    let path = format!("/connect/sessions/{}/confirm", modal.session);
+    app.as_key().post(&path, &json!({"userId": "u-17", "confirmationCode": code})).await.ok(200);
+    assert_eq!(modal.result("fernhill").await["status"], "completed");
+}
+
 /// The spans in which it was told that a sign-in failed.
 struct Told(Arc<Mutex<Vec<Option<&'static str>>>>);
 
