@@ -37,7 +37,7 @@ use crate::service::Hub;
 use assets::Assets;
 use render::Renderer;
 
-/// How long a handler may take until the head of its answer.
+/// How long a handler may take until the head of its answer, but for calls to apps and for sign-ins that come back.
 pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Gives the metrics as Prometheus reads them.

@@ -10,6 +10,7 @@ use super::credential::Credential;
 
 const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
+const FIRST_WAIT: i64 = 5 * SECOND;
 /// An app that does not listen is told so long.
 const WINDOW: i64 = 24 * HOUR;
 
@@ -65,18 +66,26 @@ pub struct RevocationJob {
 impl RevocationJob {
     /// When to try again after a call that failed at `now`: 5 s doubling to an hour, with full jitter above one
     /// second; none once a day has passed. `jitter` is from 0 to 1.
+    pub fn next_try(&self, now: Millis, jitter: f64) -> Option<Millis> {
+        let doublings = u32::try_from(self.tries.saturating_sub(1)).unwrap_or(0).min(16);
+        self.within((FIRST_WAIT << doublings).min(HOUR), now, jitter)
+    }
+
+    /// The same where the app was not called, for want of a turn: however often that was, within 5 s.
+    pub fn next_turn(&self, now: Millis, jitter: f64) -> Option<Millis> {
+        self.within(FIRST_WAIT, now, jitter)
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         reason = "a jitter needs no exact milliseconds"
     )]
-    pub fn next_try(&self, now: Millis, jitter: f64) -> Option<Millis> {
+    fn within(&self, most: i64, now: Millis, jitter: f64) -> Option<Millis> {
         let last = self.created_at.plus(WINDOW);
         if now >= last {
             return None;
         }
-        let doublings = u32::try_from(self.tries.saturating_sub(1)).unwrap_or(0).min(16);
-        let most = ((5 * SECOND) << doublings).min(HOUR);
         let wait = SECOND + ((most - SECOND) as f64 * jitter.clamp(0.0, 1.0)) as i64;
         Some(now.plus(wait).min(last))
     }
@@ -121,5 +130,14 @@ mod tests {
             "the last try is at the end of the day"
         );
         assert_eq!(job(20).next_try(NOW.plus(WINDOW), 0.0), None);
+    }
+
+    #[test]
+    fn a_turn_is_waited_for_in_short_steps_until_the_day_ends() {
+        for tries in [0, 1, 20] {
+            let wait = |jitter| job(tries).next_turn(NOW, jitter).unwrap().since(NOW) / SECOND;
+            assert_eq!((wait(0.0), wait(1.0)), (1, 5), "after {tries} tries");
+        }
+        assert_eq!(job(0).next_turn(NOW.plus(WINDOW), 0.0), None);
     }
 }

@@ -15,9 +15,11 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::HttpState;
+use super::idempotency::Carry;
 
-/// The routes that browsers use; none of them takes a hub API key.
-pub fn routes() -> Router<HttpState> {
+/// The routes that browsers use; none of them takes a hub API key. What changes something is carried through when the
+/// browser goes away.
+pub fn routes(state: &HttpState) -> Router<HttpState> {
     Router::new()
         .route("/connect", get(frame::show_frame))
         .route("/connect/theme.css", get(theme::get_theme))
@@ -32,6 +34,8 @@ pub fn routes() -> Router<HttpState> {
         .route("/connect/start/continue", post(popup::go_on))
         .route("/connect/start/cancel", post(popup::decline))
         .route("/connect/account", post(popup::decide_account))
+        .route_layer(Carry::without_keys(state.clone()))
+        // Mostly a GET, so it carries itself through.
         .route("/oauth/callback/{connector}", get(popup::finish_flow).post(popup::finish_flow_by_form))
         .route("/favicon.ico", get(super::assets::get_icon))
 }

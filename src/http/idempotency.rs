@@ -38,11 +38,19 @@ pub(super) struct NotKept;
 
 /// The layer around routes that may change something.
 #[derive(Clone)]
-pub(super) struct Carry(Arc<HttpState>);
+pub(super) struct Carry {
+    state: Arc<HttpState>,
+    takes_keys: bool,
+}
 
 impl Carry {
     pub(super) fn new(state: HttpState) -> Self {
-        Self(Arc::new(state))
+        Self { state: Arc::new(state), takes_keys: true }
+    }
+
+    /// The same around the routes of end users, who send no `Idempotency-Key`: one that comes is not looked at.
+    pub(super) fn without_keys(state: HttpState) -> Self {
+        Self { takes_keys: false, ..Self::new(state) }
     }
 }
 
@@ -50,7 +58,7 @@ impl<S> Layer<S> for Carry {
     type Service = Carried<S>;
 
     fn layer(&self, inner: S) -> Carried<S> {
-        Carried { state: Arc::clone(&self.0), inner }
+        Carried { state: Arc::clone(&self.state), takes_keys: self.takes_keys, inner }
     }
 }
 
@@ -58,6 +66,7 @@ impl<S> Layer<S> for Carry {
 #[derive(Clone)]
 pub(super) struct Carried<S> {
     state: Arc<HttpState>,
+    takes_keys: bool,
     inner: S,
 }
 
@@ -78,9 +87,14 @@ where
         if request.method().is_safe() {
             return Either::Left(self.inner.call(request));
         }
-        let carried = carry_through(Arc::clone(&self.state), request, self.inner.clone());
+        let keyed = self.takes_keys && is_keyed(&request);
+        let carried = carry_through(Arc::clone(&self.state), request, self.inner.clone(), keyed);
         Either::Right(carried.map(Ok).boxed())
     }
+}
+
+fn is_keyed(request: &Request) -> bool {
+    request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY)
 }
 
 /// What the route answers.
@@ -92,13 +106,13 @@ where
     response
 }
 
-/// Carries a change through, once.
-async fn carry_through<S>(state: Arc<HttpState>, request: Request, route: S) -> Response
+/// Carries a change through; once, where its request has a key.
+async fn carry_through<S>(state: Arc<HttpState>, request: Request, route: S, keyed: bool) -> Response
 where
     S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
 {
-    if request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY) {
+    if keyed {
         return carry_once(&state, request, route).await.unwrap_or_else(IntoResponse::into_response);
     }
     let carried = AssertUnwindSafe(answer(route, request)).catch_unwind();

@@ -2,8 +2,9 @@
 //! It is one layer, written out: each layer made of an async function costs every request two boxes and a copy of all
 //! that lies inside it.
 //!
-//! It must not know routes, but for two things: a call to an app streams, and its path and answer are the app's; and what
-//! fails in the dashboard is told as a page.
+//! It must not know routes, but for three things: a call to an app streams, and its path and answer are the app's; a
+//! sign-in that comes back from an app is answered however long it takes; and what fails in the dashboard is told as a
+//! page.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -35,6 +36,9 @@ const VOUCHSAFE_REQUEST_ID: HeaderName = HeaderName::from_static("vouchsafe-requ
 const VOUCHSAFE_ERROR: HeaderName = HeaderName::from_static("vouchsafe-error");
 /// Where calls to apps go in.
 const CALLS: &str = "/proxy";
+/// Where apps send browsers back to. Each call that follows has a limit of its own; an answer cut off would take the
+/// page and its confirmation code away from a user who is connected.
+const CALLBACKS: &str = "/oauth/callback/";
 const LONGEST_REQUEST_ID: usize = 128;
 /// What the log shows of a path, in bytes.
 const LONGEST_PATH: usize = 512;
@@ -99,7 +103,8 @@ where
         );
         drop(path);
         let measured = Measured::begin(&request);
-        let limit = (!is_call).then_some(self.state.handler_timeout);
+        let is_callback = request.uri().path().starts_with(CALLBACKS);
+        let limit = (!is_call && !is_callback).then_some(self.state.handler_timeout);
         let https = self.state.hub.public_url().scheme() == "https";
         let owed = OwedPage::to(&mut request).map(|page| (page, Arc::clone(&self.state)));
         let answer = self.inner.call(request).map(|Ok(response)| response);

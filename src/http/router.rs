@@ -80,14 +80,14 @@ fn api() -> OpenApiRouter<HttpState> {
 }
 
 /// What browsers load.
-fn pages() -> Router<HttpState> {
+fn pages(state: &HttpState) -> Router<HttpState> {
     Router::new()
         .route("/docs", get(service::get_docs))
         .route("/docs/start.js", get(service::get_docs_start))
         .route("/docs/viewer.js", get(service::get_docs_viewer))
         .merge(files())
         .route("/icons/{provider}", get(icons::get_provider_icon))
-        .merge(connect::routes())
+        .merge(connect::routes(state))
 }
 
 /// Files, the same for everybody. They alone are compressed: the size of a compressed answer tells of the secrets in it
@@ -117,7 +117,7 @@ pub(super) fn described() -> utoipa::openapi::OpenApi {
 pub fn router(state: HttpState) -> Router {
     let (api, _) = api().split_for_parts();
     api.route_layer(idempotency::Carry::new(state.clone()))
-        .merge(pages())
+        .merge(pages(&state))
         .merge(compat::routes())
         .merge(dashboard::routes(&state))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -17,7 +17,7 @@ mod undecided;
 
 pub use attempts::AttemptQuery;
 pub use callback::{CallbackAnswer, Returned};
-pub use flows::{Begun, NewTicket, Started};
+pub use flows::{Asked, Begun, NewTicket, Started};
 pub(super) use limits::VisitLimits;
 pub use page::{Given, Offer, Standing};
 pub use reconnect::ReconnectLink;

@@ -79,17 +79,17 @@ pub async fn claim(
     rows.iter().map(|row| Ok(Model::from_query_result(row, "")?.into())).collect()
 }
 
-/// Sets when a job is tried again.
+/// Sets when a job is tried again, and after how many tries.
 pub async fn postpone(
     tx: &Tx,
-    environment: EnvironmentId,
-    id: RevocationJobId,
+    job: &RevocationJob,
+    tries: i32,
     next_try_at: Millis,
 ) -> Result<(), StoreError> {
     Entity::update_many()
-        .set(ActiveModel { next_try_at: Set(next_try_at), ..Default::default() })
-        .filter(Column::EnvironmentId.eq(environment))
-        .filter(Column::Id.eq(id))
+        .set(ActiveModel { tries: Set(tries), next_try_at: Set(next_try_at), ..Default::default() })
+        .filter(Column::EnvironmentId.eq(job.environment))
+        .filter(Column::Id.eq(job.id))
         .exec(tx.connection())
         .await?;
     Ok(())

@@ -5,6 +5,7 @@ mod api_key;
 mod audit_chain;
 mod audit_outside;
 mod authorization_code;
+mod callback;
 mod compat;
 mod control_plane;
 mod data_key;

@@ -1,13 +1,17 @@
 //! The browser's way to the app and back: start page, handshake or interstitial, callback. Works without a script.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
+use tracing::Instrument as _;
 use url::form_urlencoded;
 use vouchsafe_entity::id::{ConnectorId, FlowId};
 
@@ -18,9 +22,9 @@ use super::page::{
     Look,
 };
 use super::visitor::{cookie_of, ensure_own_site, flow_cookie, flow_cookies, locale, origin};
-use crate::http::extract::JsonBody;
+use crate::http::extract::{JsonBody, read_body};
 use crate::http::{HttpState, Problem};
-use crate::service::connect::{Begun, CallbackAnswer, Returned};
+use crate::service::connect::{Asked, Begun, CallbackAnswer, Returned};
 use crate::service::{Code, Error};
 
 /// `GET /connect/start`: takes the ticket, binds the browser, and asks opener or user.
@@ -45,6 +49,7 @@ pub(super) async fn start_flow(
         user: started.visit.user.display_name().to_owned(),
         flow: started.flow.to_string(),
         handshake: started.handshake,
+        busy: false,
     };
     let locale = locale(&headers, started.visit.session.locale.as_deref());
     let policy = Policy { leads_to: Some(&started.authorization_origin), ..POPUP };
@@ -99,14 +104,44 @@ pub(super) async fn go_on(
     body: Bytes,
 ) -> Response {
     let origin = origin(&headers, &extensions, &state);
-    let begun = match held(&state, &headers, &FlowForm::read(&body)) {
-        Ok((flow, cookie)) => state.hub.go_on(flow, &cookie, origin).await,
-        Err(error) => Err(error),
+    let (flow, cookie) = match held(&state, &headers, &FlowForm::read(&body)) {
+        Ok(held) => held,
+        Err(error) => return refusal(&state, &headers, &error),
     };
-    match begun {
+    match state.hub.go_on(flow, &cookie, origin.clone()).await {
         Ok(begun) => see_other(&begun),
+        Err(Error::Refused { code: Code::ProviderBusy, retry_after, .. }) => {
+            match state.hub.asked_flow(flow, &cookie, origin).await {
+                Ok(asked) => ask_again(&state, &headers, &asked, retry_after),
+                Err(error) => refusal(&state, &headers, &error),
+            }
+        }
         Err(error) => refusal(&state, &headers, &error),
     }
+}
+
+/// The page that says who asks, once more: the app had no turn for the user who went on.
+fn ask_again(state: &HttpState, headers: &HeaderMap, asked: &Asked, retry_after: Option<u64>) -> Response {
+    let page = InterstitialPage {
+        host_app: asked.visit.host_app(),
+        look: Look::of(&asked.visit.theme()),
+        connector: Connector::new(&asked.connector, &asked.provider).with_icon(asked.icon.as_deref()),
+        user: asked.visit.user.display_name().to_owned(),
+        flow: asked.flow.to_string(),
+        handshake: false,
+        busy: true,
+    };
+    let locale = locale(headers, asked.visit.session.locale.as_deref());
+    let policy = Policy { leads_to: Some(&asked.authorization_origin), ..POPUP };
+    later(html(state, locale, StatusCode::TOO_MANY_REQUESTS, &page, &policy), retry_after)
+}
+
+/// Says when to try again, where that is known.
+fn later(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 /// `POST /connect/start/cancel`: the user does not want to.
@@ -174,9 +209,14 @@ pub(super) async fn finish_flow_by_form(
     Path(connector): Path<String>,
     headers: HeaderMap,
     extensions: Extensions,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    finish(&state, &connector, &pairs(&body), &headers, &extensions).await
+    // The answer has no time limit; what is sent has.
+    let read = tokio::time::timeout(state.handler_timeout, read_body(body)).await;
+    match read.unwrap_or_else(|_| Err(Problem::timeout())) {
+        Ok(body) => finish(&state, &connector, &pairs(&body), &headers, &extensions).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 async fn finish(
@@ -192,9 +232,9 @@ async fn finish(
     let cookies = flow_cookies(headers, state);
     let origin = origin(headers, extensions, state);
     // Once the flow is taken its code must be exchanged, whether or not the browser waits for the page.
-    let (hub, pairs) = (std::sync::Arc::clone(&state.hub), pairs.to_vec());
-    let finished = tokio::spawn(async move { hub.finish_flow(connector, &pairs, &cookies, origin).await });
-    match finished.await {
+    let (hub, pairs) = (Arc::clone(&state.hub), pairs.to_vec());
+    let finishing = async move { hub.finish_flow(connector, &pairs, &cookies, origin).await };
+    match state.hub.spawn(finishing.in_current_span()).await {
         Ok(finished) => ended(state, headers, finished),
         Err(_) => Problem::internal().into_response(),
     }
@@ -288,5 +328,9 @@ fn refusal(state: &HttpState, headers: &HeaderMap, error: &Error) -> Response {
         return_url: None,
         continue_url: None,
     };
-    html(state, locale(headers, None), status, &page, &POPUP)
+    let retry_after = match error {
+        Error::Refused { retry_after, .. } => *retry_after,
+        Error::Invalid(_) | Error::NotFound | Error::Store(_) | Error::Internal(_) => None,
+    };
+    later(html(state, locale(headers, None), status, &page, &POPUP), retry_after)
 }

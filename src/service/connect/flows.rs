@@ -4,7 +4,7 @@ mod discover;
 mod send_on;
 mod ticket;
 
-pub use send_on::Begun;
+pub use send_on::{Asked, Begun};
 pub use ticket::NewTicket;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use secrecy::SecretString;
 use serde::Deserialize;
+use vouchsafe_entity::millis::Millis;
 
 use super::{LEASE_SECONDS, SEALED, Upstream, ends_grant};
 use crate::domain::actor::Actor;
@@ -17,11 +18,13 @@ use crate::provider::Values;
 use crate::service::material::place;
 use crate::service::refresh::hub_actor;
 use crate::service::throttle::{Patience, TURN_WAIT};
-use crate::service::{Error, Hub};
+use crate::service::{Code, Error, Hub};
 use crate::store;
 
-/// Whoever waits for an answer does so for this long, after the turn has come.
+/// Whoever waits for an answer does so for this long, for the turn and the call together (`refresh.md`, section 9).
 const WITHIN: Duration = Duration::from_secs(10);
+/// The worker waits for the call alone as long as that.
+const WITHIN_FOR_WORKER: Duration = TURN_WAIT.saturating_add(WITHIN);
 /// So few that all of them are told before the lease ends, should each wait for its turn and its answer.
 const BATCH: u64 = 16;
 /// Of all apps together; each has its own limits beside.
@@ -53,7 +56,8 @@ impl Hub {
             // The credentials may be another deployment's; the job waits until somebody has decided.
             return Ok(Upstream::Failed);
         }
-        let outcome = self.tell_app(actor.tenant, job).await;
+        // What gets no turn in time is told by the worker, like what fails.
+        let outcome = self.tell_app(actor.tenant, job, WITHIN).await.unwrap_or(Upstream::Failed);
         if let Err(error) = self.conclude(actor, job, outcome).await {
             // The end itself is written down; the worker tells the app once more.
             tracing::error!(
@@ -99,19 +103,33 @@ impl Hub {
 
     async fn tell_again(&self, job: &RevocationJob) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(job.environment).await?;
-        let outcome = self.tell_app(tenant, job).await;
+        let outcome = match self.tell_app(tenant, job, WITHIN_FOR_WORKER).await {
+            Some(outcome) => outcome,
+            None => match job.next_turn(self.now(), self.jitter()) {
+                Some(at) => return self.put_back(job, at).await,
+                None => Upstream::Failed,
+            },
+        };
         self.conclude(&hub_actor(tenant), job, outcome).await
     }
 
-    /// One call, unless the grant has found another use meanwhile.
-    async fn tell_app(&self, tenant: Tenant, job: &RevocationJob) -> Upstream {
-        match tokio::time::timeout(TURN_WAIT + WITHIN, self.call_revocation(tenant, job)).await {
+    /// One call, unless the grant has found another use meanwhile; none where no turn came for it.
+    async fn tell_app(&self, tenant: Tenant, job: &RevocationJob, within: Duration) -> Option<Upstream> {
+        Some(match tokio::time::timeout(within, self.call_revocation(tenant, job)).await {
             Ok(Ok(Revocation::Revoked)) => Upstream::Revoked,
             Ok(Ok(Revocation::Unsupported)) => Upstream::Unsupported,
             Ok(Ok(Revocation::Failed(error))) => failed(job, &error),
+            Ok(Err(Error::Refused { code: Code::ProviderBusy, .. })) => return None,
             Ok(Err(error)) => failed(job, &error),
             Err(late) => failed(job, &late),
-        }
+        })
+    }
+
+    /// Leaves a job for `at` whose app was not called: that is no try.
+    async fn put_back(&self, job: &RevocationJob, at: Millis) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        store::revocation::postpone(&tx, job, job.tries.saturating_sub(1), at).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn call_revocation(&self, tenant: Tenant, job: &RevocationJob) -> Result<Revocation, Error> {
@@ -133,7 +151,7 @@ impl Hub {
         values.extend(order.values);
         let url = definition.revocation_endpoint(&values);
         let _turn = match url {
-            Some(url) => self.turn_to(tenant.workspace, &definition, url, Patience::Spent).await?,
+            Some(url) => self.turn_to(tenant.workspace, &definition, url, Patience::Refusable).await?,
             None => None,
         };
         Ok(revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await)
@@ -168,7 +186,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         match again {
             Some(at) => {
-                store::revocation::postpone(&tx, job.environment, job.id, at).await?;
+                store::revocation::postpone(&tx, job, job.tries, at).await?;
                 if job.tries <= 1 {
                     let words = "failed; tried again for a day";
                     self.record_outcome(&tx, actor, job.remains.credential, words).await?;

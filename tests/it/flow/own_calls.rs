@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::{self, Endpoint, Fault, Plan, QUILLPOST, RefreshKind};
+use vouchsafe::demo::fake::{self, Endpoint, Fault, GrantEnd, Plan, QUILLPOST, RefreshKind, Wire};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::http::TestResponse;
@@ -107,25 +108,59 @@ async fn a_grant_is_kept_although_its_app_allows_no_further_call() {
     let counters = app.fake.counters();
     assert_eq!((counters.exchanges, counters.api_calls), (1, 1));
     assert!(app.token(&credential).await["accessToken"].is_string());
-    let ended = app.as_key().delete(&format!("/credentials/{credential}")).await.ok(200);
-    assert_eq!(ended["revokedUpstream"], "revoked");
 }
 
 #[tokio::test]
-async fn a_code_without_a_turn_is_not_sent_and_the_user_may_try_again() {
+async fn a_revocation_without_a_turn_waits_for_one_and_that_is_no_try() {
+    let Some(app) = impatient().await else { return };
+    app.redefine(|text| text + SELDOM);
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    let ended = app.as_key().delete(&format!("/credentials/{credential}")).await.ok(200);
+    assert_eq!(ended["revokedUpstream"], "failed");
+    for _ in 0..3 {
+        app.clock.advance(TimeDelta::seconds(6));
+        app.hub.work_off_revocations().await.unwrap();
+        let left = app.rows("SELECT tries FROM revocation_job").await;
+        let tries: Vec<i32> = left.iter().map(|row| row.try_get("", "tries").unwrap()).collect();
+        assert_eq!((tries, app.fake.counters().revocations), (vec![1], 0));
+    }
+    app.redefine(|text| text + ONE_AT_A_TIME);
+    app.clock.advance(TimeDelta::seconds(6));
+    app.hub.work_off_revocations().await.unwrap();
+    assert_eq!(app.fake.counters().revocations, 1);
+    assert_eq!(app.fake.grants()[0].end, Some(GrantEnd::Revoked));
+    assert!(app.rows("SELECT tries FROM revocation_job").await.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_ends_a_credential_waits_ten_seconds_for_turn_and_call_together() {
+    let mut setup = Setup::of(RefreshKind::Strict);
+    setup.definition = ONE_AT_A_TIME.to_owned();
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
+    app.put_fernhill().await;
+    let mut paths = Vec::new();
+    for number in 0..2 {
+        let credential = app.connect_as(&format!("u-{number}"), &format!("{number}@acme.test")).await;
+        paths.push(format!("/credentials/{credential}"));
+    }
+    app.fake.program(Plan::next(Endpoint::Revoke, Fault::wire(Wire::Never).unprocessed()).always());
+    let key = app.as_key();
+    let both = join_all(paths.iter().map(|path| key.delete(path)));
+    for ended in tokio::time::timeout(Duration::from_secs(15), both).await.expect("in time") {
+        assert_eq!(ended.ok(200)["revokedUpstream"], "failed");
+    }
+}
+
+#[tokio::test]
+async fn a_code_without_a_turn_is_sent_all_the_same() {
     let Some(app) = impatient().await else { return };
     app.redefine(|text| text + SELDOM);
     app.put_fernhill().await;
     app.connect("u-17").await;
     let modal = app.modal(&json!({"userId": "u-18", "connectors": ["fernhill"]})).await;
     let page = modal.popup("fernhill").await.allow(&app, "al@acme.test").await;
-    assert!(page.contains(BUSY), "{page}");
-    let result = modal.result("fernhill").await;
-    assert_eq!((&result["status"], &result["error"]), (&json!("failed"), &json!("rate_limited")));
-    let framed = modal.page("?connector=fernhill&result=1").await;
-    assert!(framed.contains(BUSY) && framed.contains("data-vs-action=\"retry\""), "{framed}");
-    assert_eq!(app.fake.counters().exchanges, 1, "the code was not sent");
-    app.redefine(|text| text + ONE_AT_A_TIME);
-    modal.popup("fernhill").await.allow(&app, "al@acme.test").await;
+    assert!(page.contains("al@acme.test"), "{page}");
     assert_eq!(modal.result("fernhill").await["status"], "completed");
+    assert_eq!(app.fake.counters().exchanges, 2, "the app gives a code once, and it can't be asked again");
 }

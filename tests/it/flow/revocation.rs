@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Endpoint, Fault, GrantEnd, Plan, RevokeScope, VALID_KEY, Wire};
 
 use crate::support::app::TestApp;
+use crate::support::wait::eventually;
 
 impl TestApp {
     /// What the audit log says of the upstream ends of a credential, oldest first.
@@ -97,6 +98,33 @@ async fn an_end_whose_caller_and_process_went_away_is_told_all_the_same() {
     app.tell_apps().await;
     assert_eq!(app.ends(), [Some(GrantEnd::Revoked)]);
     assert_eq!(app.outcomes(&credential).await.last().unwrap(), "revoked");
+}
+
+#[tokio::test]
+async fn what_a_user_disconnects_is_forgotten_by_the_session_although_the_page_was_closed() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill"]})).await;
+    modal.popup("fernhill").await.allow(&app, "jo@acme.test").await;
+    let result = modal.result("fernhill").await;
+    assert_eq!(result["status"], "completed");
+    app.fake.program(Plan::next(Endpoint::Revoke, Fault::hold()));
+    let request = app.client.post(format!("{}/connect/disconnect", app.base_url)).bearer_auth(&modal.token);
+    let sent = request.json(&json!({"credentialId": result["credentialId"]})).send();
+    let told = eventually("the revocation at the app", async || match app.fake.counters().revocations {
+        1 => Ok(()),
+        revocations => Err(revocations),
+    });
+    tokio::select! {
+        answer = sent => panic!("the app did not answer yet: {answer:?}"),
+        () = told => {}
+    }
+    let ends = tokio::time::timeout(Duration::from_millis(100), app.hub.finish()).await;
+    assert!(ends.is_err(), "it is under way");
+    app.fake.release();
+    app.hub.finish().await;
+    assert_eq!(app.ends(), [Some(GrantEnd::Revoked)]);
+    assert_ne!(modal.result("fernhill").await["status"], "completed", "its credential is gone");
 }
 
 #[tokio::test]

@@ -31,6 +31,14 @@ async fn prints() -> MockServer {
 }
 
 async fn put_prints(app: &TestApp, server: &str) -> Url {
+    define_prints(app, server, "");
+    let body = json!({"provider": "prints", "clientId": "c-1", "clientSecret": "canary-client-1"});
+    let made = app.as_key().put("/connectors/prints", &body).await.ok(201);
+    made["redirectUri"].as_str().unwrap().parse().unwrap()
+}
+
+/// Writes its definition with this at its end.
+fn define_prints(app: &TestApp, server: &str, end: &str) {
     let text = format!(
         r#"name = "Prints"
 documentation = "https://prints.example/docs"
@@ -42,12 +50,9 @@ user_id = {{ from = "token.user_id" }}
 request_token_endpoint = "{server}/request"
 authorization_endpoint = "{server}/authorize"
 token_endpoint = "{server}/token"
-"#
+{end}"#
     );
     app.define("prints", &text);
-    let body = json!({"provider": "prints", "clientId": "c-1", "clientSecret": "canary-client-1"});
-    let made = app.as_key().put("/connectors/prints", &body).await.ok(201);
-    made["redirectUri"].as_str().unwrap().parse().unwrap()
 }
 
 fn back(redirect: &Url, pairs: &[(&str, &str)]) -> Url {
@@ -99,4 +104,35 @@ async fn a_user_who_says_no_is_told_so() {
             "{pairs:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn whoever_goes_on_without_a_turn_is_asked_again_and_goes_on_then() {
+    let server = prints().await;
+    let short = std::time::Duration::from_millis(100);
+    let Some(app) = TestApp::start_as(|parts| parts.turn_wait = short, |_| ()).await else { return };
+    let redirect = put_prints(&app, &server.uri()).await;
+    define_prints(&app, &server.uri(), "[limits]\nconcurrency = 8\nrate = 0.01\n");
+    // Somebody else takes the only turn.
+    let other = app.modal(&json!({"userId": "u-17", "connectors": ["prints"]})).await;
+    let popup = other.popup("prints").await;
+    app.callback(&back(&redirect, &[("denied", "tmp-1")]), &popup.cookie).await;
+
+    let modal = app.modal(&json!({"userId": "u-18", "connectors": ["prints"]})).await;
+    let ticket = modal.ticket("prints").await;
+    let (flow, cookie) = app.begin(ticket["startUrl"].as_str().unwrap()).await;
+    let refused = app.go_on(&flow, &cookie).await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.headers()["retry-after"], "5");
+    let policy = refused.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains(&format!("form-action 'self' {}", server.uri())), "{policy}");
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("is being called as often as it allows"), "{page}");
+    assert!(page.contains("action=\"/connect/start/continue\"") && page.contains(&flow), "{page}");
+
+    define_prints(&app, &server.uri(), "");
+    let gone_on = app.go_on(&flow, &cookie).await;
+    assert_eq!(gone_on.status(), 303);
+    let location = gone_on.headers()["location"].to_str().unwrap();
+    assert_eq!(location, format!("{}/authorize?oauth_token=tmp-1", server.uri()));
 }

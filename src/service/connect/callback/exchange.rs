@@ -29,7 +29,7 @@ impl Hub {
     /// Exchanges what came back for tokens. The secret of a token of OAuth 1.0a goes into the material.
     ///
     /// # Errors
-    /// [`crate::service::Code::ProviderBusy`] before anything was sent, and those of the connector's settings.
+    /// Those of the connector's settings, before anything was sent.
     pub(super) async fn exchange(
         &self,
         taken: &Taken,
@@ -46,7 +46,8 @@ impl Hub {
                 definition.token_endpoint(taken.method, values)
             }
         };
-        let turn = self.turn_to(workspace, definition, url, Patience::Refusable).await?;
+        // The flow is taken: what came back can't come again.
+        let turn = self.turn_to(workspace, definition, url, Patience::Spent).await?;
         Ok(match came {
             Came::Code(grant) => {
                 self.exchange_code_at((workspace, definition), turn, values, &client, &grant).await

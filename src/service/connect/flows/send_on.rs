@@ -28,6 +28,23 @@ pub struct Begun {
     pub location: Url,
 }
 
+/// A flow whose user is to go on, as its page shows it.
+#[derive(Debug)]
+pub struct Asked {
+    /// The visit it belongs to.
+    pub visit: Visit,
+    /// The flow.
+    pub flow: FlowId,
+    /// The connector's key.
+    pub connector: String,
+    /// The provider's name.
+    pub provider: String,
+    /// The slug by which its icon is asked for; none for an app without one.
+    pub icon: Option<String>,
+    /// The origin that the browser will be sent to.
+    pub authorization_origin: String,
+}
+
 impl Hub {
     /// Sends the browser on, bound by the nonce that its opener gave.
     ///
@@ -63,6 +80,27 @@ impl Hub {
             return Err(Error::refused(Code::BindingTooWeak, detail));
         }
         self.send_on(flow, visit, Binding::Interstitial, cookie).await
+    }
+
+    /// A flow that could not go on yet and stays as it is, to be asked about once more.
+    ///
+    /// # Errors
+    /// [`Code::FlowRefused`].
+    pub async fn asked_flow(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Asked, Error> {
+        let (flow, visit) = self.held_flow(flow, cookie, "connect.continue", origin).await?;
+        let connector = self.connector_to_go_on(&flow, &visit).await?;
+        let definition = self.definition_of(&connector)?;
+        let kept = self.kept_in_flow(&flow, &visit)?;
+        let values = self.values_to_go_on(&visit, &connector, &kept).await?;
+        let endpoint = definition.authorization_endpoint(&values).map_err(|_| cannot_start())?;
+        Ok(Asked {
+            flow: flow.id,
+            connector: connector.key,
+            provider: definition.name().to_owned(),
+            icon: definition.icon_slug().map(str::to_owned),
+            authorization_origin: endpoint.origin().ascii_serialization(),
+            visit,
+        })
     }
 
     /// The user said no on our own page.
@@ -108,23 +146,15 @@ impl Hub {
         binding: Binding,
         cookie: &str,
     ) -> Result<Begun, Error> {
-        let tenant = visit.actor.tenant;
-        let found = store::connector::find(&self.store, tenant.environment, flow.connector).await?;
-        let connector = match found {
-            Some(connector) => connector,
-            None => Self::default_connector_of(&visit, flow.connector).ok_or_else(cannot_start)?,
-        };
+        let connector = self.connector_to_go_on(&flow, &visit).await?;
         let definition = self.definition_of(&connector)?;
-        let kept: Kept = self.vault.open(&place(tenant, FLOW, &flow.id.to_string(), (0, 0)), &flow.sealed)?;
+        let kept = self.kept_in_flow(&flow, &visit)?;
         if !kept.began_with(&definition) {
             self.fail_flow(&flow, visit, Code::ProviderChanged.as_str(), None).await?;
             let detail = "How this app is connected changed meanwhile. Go back and try again.";
             return Err(Error::refused(Code::ProviderChanged, detail));
         }
-        let mut values = self.connector_values(tenant, &connector).await?;
-        for (name, value) in kept.values()?.iter() {
-            values.set(name, value.clone());
-        }
+        let values = self.values_to_go_on(&visit, &connector, &kept).await?;
         let away = if Self::sign_in_of(&connector, &definition) == Some(Method::OAuth1) {
             self.away_signed(&visit, &connector, &definition, &values, &flow, &kept).await?
         } else {
@@ -144,6 +174,30 @@ impl Hub {
         }
         tx.commit().await?;
         Ok(Begun { location })
+    }
+
+    async fn connector_to_go_on(&self, flow: &Flow, visit: &Visit) -> Result<Connector, Error> {
+        let found = store::connector::find(&self.store, visit.actor.environment(), flow.connector).await?;
+        found.or_else(|| Self::default_connector_of(visit, flow.connector)).ok_or_else(cannot_start)
+    }
+
+    fn kept_in_flow(&self, flow: &Flow, visit: &Visit) -> Result<Kept, Error> {
+        let place = place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0));
+        Ok(self.vault.open(&place, &flow.sealed)?)
+    }
+
+    /// The connector's values, and over them those of the flow.
+    async fn values_to_go_on(
+        &self,
+        visit: &Visit,
+        connector: &Connector,
+        kept: &Kept,
+    ) -> Result<Values, Error> {
+        let mut values = self.connector_values(visit.actor.tenant, connector).await?;
+        for (name, value) in kept.values()?.iter() {
+            values.set(name, value.clone());
+        }
+        Ok(values)
     }
 }
 

@@ -86,6 +86,7 @@ impl Page for InterstitialPage {
             flow: "flow_01h455vb4pex5vsknk084sn02q".to_owned(),
             look: look(),
             handshake: false,
+            busy: false,
         };
         let hard = Self {
             host_app: LONG.to_owned(),
@@ -93,7 +94,9 @@ impl Page for InterstitialPage {
             user: RTL.to_owned(),
             ..page.clone()
         };
-        vec![("plain", page.clone()), ("handshake", Self { handshake: true, ..page }), ("hard", hard)]
+        let handshake = Self { handshake: true, ..page.clone() };
+        let busy = Self { busy: true, ..page.clone() };
+        vec![("plain", page), ("handshake", handshake), ("busy", busy), ("hard", hard)]
     }
 }
 
