@@ -7,15 +7,16 @@ use std::time::Duration;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::{Call, Prepared, StreamBody};
 use crate::domain::actor::Actor;
-use crate::service::{Error, Hub};
+use crate::service::{Code, Error, Hub};
 
 /// So many bytes of an answer are shown.
 const MOST: usize = 256 * 1024;
-/// An answer is read so long.
+/// An answer is read no longer than this.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Shorter values stand in many a text by chance.
 const LEAST_HIDDEN: usize = 6;
@@ -36,12 +37,20 @@ pub struct Tried {
 }
 
 impl Hub {
-    /// Calls an app as [`Hub::proxy_call`] does, for a person who looks at the answer.
+    /// Calls an app as [`Hub::proxy_call`] does, for a person who looks at the answer, and who waits no longer than
+    /// `patience` for all of it.
     ///
     /// # Errors
     /// Those of [`Hub::proxy_call`].
-    pub async fn try_call(self: &Arc<Self>, actor: &Actor, call: Call) -> Result<Tried, Error> {
-        let (answer, prepared) = self.make_call(actor, call).await?;
+    pub async fn try_call(
+        self: &Arc<Self>,
+        actor: &Actor,
+        call: Call,
+        patience: Duration,
+    ) -> Result<Tried, Error> {
+        let until = Instant::now() + patience;
+        let called = timeout_at(until, self.make_call(actor, call)).await;
+        let (answer, prepared) = called.map_err(|_| given_up())??;
         let hidden = hidden(&prepared);
         let (parts, body) = answer.into_parts();
         let headers = parts.headers.iter().map(|(name, value)| {
@@ -49,13 +58,18 @@ impl Hub {
             (name.as_str().to_owned(), String::from_utf8_lossy(&value).into_owned())
         });
         let headers = headers.collect();
-        let (body, cut) = read(body).await;
+        let (body, cut) = read(body, until.min(Instant::now() + PATIENCE)).await;
         Ok(Tried { status: parts.status, headers, body: without(&body, &hidden, cut), cut })
     }
 }
 
-/// The body up to the limit, and whether it goes on.
-async fn read(mut body: StreamBody) -> (Vec<u8>, bool) {
+fn given_up() -> Error {
+    let detail = "The app took too long to answer. It may have done what it was asked for.";
+    Error::refused(Code::ProviderTimeout, detail)
+}
+
+/// The body up to the limit, as far as it comes until then, and whether it goes on.
+async fn read(mut body: StreamBody, until: Instant) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let whole = async {
         while bytes.len() <= MOST {
@@ -67,7 +81,7 @@ async fn read(mut body: StreamBody) -> (Vec<u8>, bool) {
         }
         false
     };
-    let whole = tokio::time::timeout(PATIENCE, whole).await.unwrap_or(false);
+    let whole = timeout_at(until, whole).await.unwrap_or(false);
     bytes.truncate(MOST);
     (bytes, !whole)
 }
@@ -146,7 +160,7 @@ mod tests {
         ] {
             let text = format!("{}{value} and so on", "x".repeat(MOST - before_the_limit));
             let body = Full::new(text.into()).map_err(|never| match never {}).boxed_unsync();
-            let (body, cut) = read(body).await;
+            let (body, cut) = read(body, Instant::now() + PATIENCE).await;
             assert_eq!((body.len(), cut), (MOST, true));
             let shown = String::from_utf8(without(&body, &hidden, cut)).unwrap();
             assert!(shown.ends_with(&format!("x{end}")), "{before_the_limit} of {value}");
