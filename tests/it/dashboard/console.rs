@@ -49,7 +49,10 @@ async fn app_with_jo() -> Option<TestApp> {
 async fn a_call_goes_through_the_proxy_and_its_answer_is_shown() {
     let Some(app) = app_with_jo().await else { return };
     let owner = app.as_owner().await;
-    owner.get(CONSOLE).await.page(200, "quillpost");
+    let offered = owner.get(CONSOLE).await;
+    offered.page(200, "quillpost");
+    // Without a script it goes to the end, so nothing is said of the caret.
+    offered.page(200, "Put in a secret<span class=\"unseen\"> in the body</span>");
     let shown = owner.post(CONSOLE, &echo(&[("body", "{\"n\": 1}"), ("act", "send")])).await;
     shown.page(200, "200 OK");
     let said = text(&shown);
