@@ -23,7 +23,9 @@ use crate::store::credential::CredentialFilter;
 /// Days shown.
 pub const DAYS: i64 = 30;
 /// So many of each kind that needs attention are named.
-const NAMED: u64 = 5;
+const NAMED: usize = 5;
+/// So many are asked for, to know whether there are more.
+const ASKED: u64 = NAMED as u64 + 1;
 /// So many connectors are looked at.
 const LOOKED_AT: u64 = 200;
 /// What ends within so many seconds needs attention.
@@ -31,23 +33,47 @@ const SOON_SECONDS: i64 = 7 * 86_400;
 /// An alarm is shown for so many milliseconds.
 const ALARM_MILLIS: i64 = 86_400_000;
 
+/// The first few of a kind.
+#[derive(Debug)]
+pub struct Few<T> {
+    /// Those that are named.
+    pub named: Vec<T>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl<T> Few<T> {
+    /// The first of what was found.
+    fn of(mut found: Vec<T>) -> Self {
+        let more = found.len() > NAMED;
+        found.truncate(NAMED);
+        Self { named: found, more }
+    }
+
+    const fn none() -> Self {
+        Self { named: Vec::new(), more: false }
+    }
+}
+
 /// What needs attention, the first few of each kind. Kinds that the actor does not see are empty.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Attention {
     /// Credentials that must be connected again.
-    pub expired: Vec<Credential>,
+    pub expired: Few<Credential>,
     /// Credentials that can't be used just now.
-    pub failing: Vec<Credential>,
+    pub failing: Few<Credential>,
     /// Credentials whose end comes near.
-    pub expiring: Vec<Credential>,
-    /// Secrets that have ended or soon will, a few of each.
-    pub secrets: Vec<Secret>,
+    pub expiring: Few<Credential>,
+    /// Secrets that have ended, the last first.
+    pub ended_secrets: Few<Secret>,
+    /// Secrets that end soon, the soonest first.
+    pub ending_secrets: Few<Secret>,
     /// Connectors that lack something that users need to connect.
-    pub connectors: Vec<(Connector, Vec<Lack>)>,
+    pub connectors: Few<(Connector, Vec<Lack>)>,
     /// Webhook endpoints that the hub switched off.
-    pub endpoints: Vec<WebhookEndpoint>,
+    pub endpoints: Few<WebhookEndpoint>,
     /// Members who were shown unusually many secrets within a day, for those who read the audit log.
-    pub alarms: Vec<Alarm>,
+    pub alarms: Few<Alarm>,
     /// Whether another deployment has the right to refresh what is here.
     pub not_adopted: bool,
     /// Whether the workspace's subscription has ended.
@@ -97,7 +123,7 @@ impl Hub {
         let from = days_after(day_of(self.now()), 1 - DAYS);
         let found = store::activity::since(&self.store, actor.environment(), from).await?;
         let series = ActivityKind::ALL.iter().map(|kind| series(&found, *kind, from)).collect();
-        let is_new = self.first_credentials(actor, &CredentialFilter::default()).await?.is_empty();
+        let is_new = self.first_credentials(actor, &CredentialFilter::default()).await?.named.is_empty();
         let elsewhere = if is_new {
             store::environment::in_use_beside(&self.store, actor.workspace(), actor.environment()).await?
         } else {
@@ -107,17 +133,19 @@ impl Hub {
     }
 
     async fn attention(&self, actor: &Actor) -> Result<Attention, Error> {
-        let soon = self.now().plus_seconds(SOON_SECONDS);
+        let week = (self.now(), self.now().plus_seconds(SOON_SECONDS));
         let with = |status| CredentialFilter { status: Some(status), ..CredentialFilter::default() };
-        let week = (self.now(), soon);
-        let ending = store::credential::ending_soon(&self.store, actor.environment(), week, NAMED).await?;
+        let ending = store::credential::ending_soon(&self.store, actor.environment(), week, ASKED).await?;
+        let (ended_secrets, ending_secrets) = self.ending_secrets(actor, week).await?;
+        let endpoints = store::webhook::switched_off(&self.store, actor.environment(), ASKED).await?;
         Ok(Attention {
             expired: self.first_credentials(actor, &with(Status::Expired)).await?,
             failing: self.first_credentials(actor, &with(Status::Error)).await?,
-            expiring: ending.into_iter().map(|credential| self.seen(credential)).collect(),
-            secrets: self.ending_secrets(actor, soon).await?,
+            expiring: Few::of(ending.into_iter().map(|credential| self.seen(credential)).collect()),
+            ended_secrets,
+            ending_secrets,
             connectors: self.lacking(actor).await?,
-            endpoints: store::webhook::switched_off(&self.store, actor.environment(), NAMED).await?,
+            endpoints: Few::of(endpoints),
             alarms: self.alarms(actor).await?,
             not_adopted: !self.may_refresh(),
             suspended: !actor.tenant.may_write(),
@@ -128,54 +156,62 @@ impl Hub {
         &self,
         actor: &Actor,
         filter: &CredentialFilter,
-    ) -> Result<Vec<Credential>, Error> {
-        let page = PageRequest { limit: NAMED, after: None };
+    ) -> Result<Few<Credential>, Error> {
+        let page = PageRequest { limit: ASKED, after: None };
         let found =
             store::credential::list(&self.store, actor.environment(), filter, self.now(), &page).await?;
-        Ok(found.items.into_iter().map(|credential| self.seen(credential)).collect())
+        Ok(Few::of(found.items.into_iter().map(|credential| self.seen(credential)).collect()))
     }
 
-    async fn ending_secrets(&self, actor: &Actor, soon: Millis) -> Result<Vec<Secret>, Error> {
+    /// Those that have ended, and those that will soon.
+    async fn ending_secrets(
+        &self,
+        actor: &Actor,
+        week: (Millis, Millis),
+    ) -> Result<(Few<Secret>, Few<Secret>), Error> {
         if !is_let(actor, Action::ViewSecrets) {
-            return Ok(Vec::new());
+            return Ok((Few::none(), Few::none()));
         }
-        Ok(store::secret::ending(&self.store, actor.environment(), (self.now(), soon), NAMED).await?)
+        let found = store::secret::ending(&self.store, actor.environment(), week, ASKED).await?;
+        let has_ended = |secret: &Secret| secret.expires_at.is_some_and(|at| at <= week.0);
+        let (mut ended, ending): (Vec<_>, Vec<_>) = found.into_iter().partition(has_ended);
+        ended.reverse();
+        Ok((Few::of(ended), Few::of(ending)))
     }
 
-    async fn lacking(&self, actor: &Actor) -> Result<Vec<(Connector, Vec<Lack>)>, Error> {
+    async fn lacking(&self, actor: &Actor) -> Result<Few<(Connector, Vec<Lack>)>, Error> {
         if !is_let(actor, Action::ViewConnectors) {
-            return Ok(Vec::new());
+            return Ok(Few::none());
         }
         let mut all = store::connector::all(&self.store, actor.environment(), LOOKED_AT).await?;
         all.retain(|connector| connector.enabled && connector.explicit);
         let mut lacks = self.lacks_of(actor, &all.iter().collect::<Vec<_>>()).await?;
         let lacking = |connector: Connector| lacks.remove(&connector.id).map(|lacks| (connector, lacks));
-        let named = usize::try_from(NAMED).unwrap_or(usize::MAX);
-        Ok(all.into_iter().filter_map(lacking).take(named).collect())
+        Ok(Few::of(all.into_iter().filter_map(lacking).collect()))
     }
 
-    async fn alarms(&self, actor: &Actor) -> Result<Vec<Alarm>, Error> {
+    async fn alarms(&self, actor: &Actor) -> Result<Few<Alarm>, Error> {
         if !is_let(actor, Action::ReadAudit) {
-            return Ok(Vec::new());
+            return Ok(Few::none());
         }
         let from = AuditEventId::new(Ids::earliest(self.now().0 - ALARM_MILLIS));
         let here = [actor.environment()];
-        let found = store::audit::latest(&self.store, &here, ALARM, None, from, NAMED).await?;
+        let found = Few::of(store::audit::latest(&self.store, &here, ALARM, None, from, ASKED).await?);
         let ids: Vec<MemberId> =
-            found.iter().filter_map(|event| event.actor_id.as_ref()?.parse().ok()).collect();
+            found.named.iter().filter_map(|event| event.actor_id.as_ref()?.parse().ok()).collect();
         if ids.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Few::none());
         }
         let members = store::member::of_ids(&self.store, actor.workspace(), &ids).await?;
         let mut alarms: Vec<Alarm> = Vec::new();
-        for event in found {
+        for event in found.named {
             let who = members.iter().find(|member| event.actor_id.as_ref() == Some(&member.id.to_string()));
             let who = who.map_or_else(|| "Somebody who has left".to_owned(), |member| member.name.clone());
             if alarms.iter().all(|alarm| alarm.who != who) {
                 alarms.push(Alarm { who, at: event.at });
             }
         }
-        Ok(alarms)
+        Ok(Few { named: alarms, more: found.more })
     }
 }
 

@@ -112,6 +112,23 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.querySelector(".scrim")?.click();
 });
 
+// Why nothing came of what was sent.
+function why(answer, page) {
+  if (answer?.type === "opaqueredirect") return "Nothing was done. Sign in again in another window, then come back.";
+  return page?.querySelector(".lead")?.textContent ?? "The hub gave no answer. The audit log has the call if it was made.";
+}
+
+// What was typed stays, with a notice before the answer, or in what slid in.
+function keep(form, reason) {
+  form.querySelector("[data-kept]")?.remove();
+  const notice = document.getElementById("kept").content.firstElementChild.cloneNode(true);
+  notice.dataset.kept = "";
+  notice.querySelector("p").textContent = reason;
+  const place = form.querySelector(".side-panel-body")?.firstChild ?? document.getElementById("answer").nextSibling;
+  place.before(notice);
+  notice.scrollIntoView({ block: "nearest" });
+}
+
 // The console changes in place: the page stays where it is, and where one was.
 async function send(form, button) {
   const body = form.querySelector("#f-body");
@@ -119,16 +136,24 @@ async function send(form, button) {
   if (button?.value === "pick:body" && body.dataset.visited) form.elements.namedItem("caret").value = body.selectionStart;
   const fields = new URLSearchParams(new FormData(form));
   fields.append("act", button?.value ?? "enter");
-  if (button?.dataset.busy) {
-    button.setAttribute("aria-disabled", "true");
-    button.classList.add("is-busy");
-    button.querySelector("span").textContent = button.dataset.busy;
-  }
+  const word = button?.dataset.busy && button.querySelector("span");
+  const idle = word?.textContent;
+  const wait = (waits) => {
+    if (!word) return;
+    if (waits) button.setAttribute("aria-disabled", "true");
+    else button.removeAttribute("aria-disabled");
+    button.classList.toggle("is-busy", waits);
+    word.textContent = waits ? button.dataset.busy : idle;
+  };
+  wait(true);
   const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" }).catch(() => null);
-  const kind = answer?.headers.get("content-type") ?? "";
-  if (!answer || answer.type === "opaqueredirect" || !kind.startsWith("text/html")) return location.reload();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-  if (!page) return location.reload();
+  const shows = answer?.headers.get("content-type")?.startsWith("text/html");
+  const text = shows ? await answer.text().catch(() => "") : "";
+  const page = new DOMParser().parseFromString(text, "text/html").querySelector("main");
+  if (!page?.querySelector("form[data-in-place]")) {
+    wait(false);
+    return keep(form, why(answer, page));
+  }
   const main = document.querySelector("main");
   main.replaceChildren(...page.childNodes);
   prepare(main);

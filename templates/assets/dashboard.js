@@ -141,11 +141,6 @@ if (look) {
   }
 }
 
-// On a phone the navigation is a line that moves: it begins where one is.
-const line = document.querySelector(".nav");
-const here = line?.querySelector("[aria-current=page]");
-if (here) line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
-
 // What was found by a test is read first.
 document.getElementById("tested")?.focus();
 // Several rows at once: all of a page by one box, and how many are chosen.

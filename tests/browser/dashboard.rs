@@ -53,7 +53,11 @@ pub(crate) async fn picture(chrome: &Chrome, name: &str, size: (u32, u32), dark:
     chrome.assert_accessible().await;
     let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(chrome.script(wide).await, json!(0), "{name} at {}", size.0);
-    // Where one is stays in sight.
+    place_is_in_sight(chrome).await;
+}
+
+/// Where one is stays in sight.
+async fn place_is_in_sight(chrome: &Chrome) {
     let seen = "const place = document.querySelector('.nav [aria-current=page]');
                 if (!place) return true;
                 const [shown, row] = [place, place.closest('.nav')].map((one) => one.getBoundingClientRect());
@@ -103,6 +107,11 @@ async fn the_first_owner_gets_from_the_link_to_a_key() {
 
     chrome.click(".nav a[href$=api-keys]").await;
     chrome.shows("h1", "API keys").await;
+    // A window that is made narrow moves on to where one is.
+    for look in [Look::PHONE, Look::default()] {
+        chrome.look(look).await;
+        place_is_in_sight(&chrome).await;
+    }
     // A switch stays on the page.
     chrome.click(".environment summary").await;
     chrome.click(".environment-list a[href$='production/api-keys']").await;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::cookies;
-use super::page::{DashboardPage, Flash, Framed, Place, Shell, kind_of};
+use super::page::{DashboardPage, Flash, Framed, Place, Shell, environment_of, kind_of};
 use super::url::Url;
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
@@ -32,7 +32,7 @@ pub(in crate::http) struct InWorkspace {
     pub(super) state: HttpState,
     flash: Option<Flash>,
     environments: Vec<String>,
-    /// The present environment, or the one last looked at.
+    /// The environment that the path names, or the one last looked at.
     environment: Option<String>,
     /// The kind of page of an environment, where it is one.
     kind: Option<String>,
@@ -117,9 +117,9 @@ impl InWorkspace {
         let browser = browser(&parts.headers, &parts.extensions, state);
         let who = state.hub.resume(&token, browser.origin.clone()).await?;
         let environments = state.hub.environments_for_member(&who).await?;
-        let last = cookies::environment(&parts.headers, state);
-        let environment =
-            last.filter(|name| environments.contains(name)).or_else(|| environments.first().cloned());
+        let named = environment_of(parts.uri.path(), &environments).map(str::to_owned);
+        let last = || cookies::environment(&parts.headers, state).filter(|name| environments.contains(name));
+        let environment = named.or_else(last).or_else(|| environments.first().cloned());
         Ok(Self {
             hub: Arc::clone(&state.hub),
             flash: cookies::flash(&parts.headers, state),

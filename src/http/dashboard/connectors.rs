@@ -157,10 +157,15 @@ async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>)
     desk.hub.may_configure_connectors(&desk.actor).await?;
     let found = found_counted(&desk, &path.connector.0).await?;
     let (key, environment) = (&path.connector.0, &desk.environment);
-    let kept = format!(
-        "{} can't be read, called with or renewed until it is on again. They are kept.",
-        credentials(found.view.credentials)
-    );
+    let kept = match found.view.credentials {
+        0 => "It has no credentials.".to_owned(),
+        1 => {
+            "1 credential can't be read, called with or renewed until it is on again. It is kept.".to_owned()
+        }
+        count => format!(
+            "{count} credentials can't be read, called with or renewed until it is on again. They are kept."
+        ),
+    };
     let mut effects = vec!["Nobody can connect it any more.", kept.as_str()];
     let needed = needed_by(&found.integrations);
     effects.extend(needed.as_deref());

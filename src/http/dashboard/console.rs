@@ -104,8 +104,10 @@ async fn use_console(desk: InEnvironment, form: Form) -> Answer {
 /// Makes the call.
 async fn send(desk: &InEnvironment, draft: &Draft) -> Outcome {
     let began = desk.hub.now();
+    // The rest is for the page that says what came of it.
+    let patience = desk.state().handler_timeout * 5 / 6;
     let tried = match draft.call() {
-        Ok(call) => desk.hub.try_call(&desk.actor, call).await,
+        Ok(call) => desk.hub.try_call(&desk.actor, call, patience).await,
         Err(error) => Err(error),
     };
     match tried {

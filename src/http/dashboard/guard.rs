@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -154,6 +155,45 @@ fn problem_page(
     }
 }
 
+/// The addresses that take a form and show nothing.
+const FORM_ALONE: [&str; 17] = [
+    "/dashboard/account/authenticator/new",
+    "/dashboard/members/settings",
+    "/dashboard/{environment}/connectors/{connector}/test",
+    "/dashboard/{environment}/connectors/{connector}/enable",
+    "/dashboard/{environment}/webhooks/{endpoint}/test",
+    "/dashboard/{environment}/webhooks/{endpoint}/replay",
+    "/dashboard/{environment}/webhooks/{endpoint}/enable",
+    "/dashboard/{environment}/events/{event}/redeliver",
+    "/dashboard/{environment}/secrets/columns",
+    "/dashboard/{environment}/secrets/act",
+    "/dashboard/{environment}/users/{user}/link",
+    "/dashboard/{environment}/credentials/bulk",
+    "/dashboard/{environment}/credentials/{credential}/verify",
+    "/dashboard/{environment}/credentials/{credential}/refresh",
+    "/dashboard/{environment}/credentials/{credential}/link",
+    "/dashboard/{environment}/credentials/{credential}/reactivate",
+    "/dashboard/{environment}/api-keys/{key}/reactivate",
+];
+
+fn shows(asked: &Parts) -> bool {
+    asked.method == Method::GET || asked.method == Method::HEAD
+}
+
+/// Where one goes on after a sign-in or a proof: to what was asked for, or, where that shows nothing, to the list of its
+/// kind.
+fn here(asked: &Parts) -> String {
+    let matched = asked.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let there = if !shows(asked) && FORM_ALONE.contains(&matched) {
+        // The kind stands behind the environment, where there is one.
+        let parts = if matched.starts_with("/dashboard/{environment}/") { 4 } else { 3 };
+        asked.uri.path().split('/').take(parts).collect::<Vec<_>>().join("/")
+    } else {
+        asked.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
+    };
+    own(Some(&there)).map_or_else(|| Url::Dashboard.to_string(), str::to_owned)
+}
+
 /// Makes a page of a problem. Where a session, an authenticator or a fresh proof is missing, it leads there.
 pub(super) async fn problems_as_pages(
     State(state): State<HttpState>,
@@ -163,10 +203,8 @@ pub(super) async fn problems_as_pages(
     let known = request.extensions().get::<Known>().cloned().unwrap_or_default();
     request.extensions_mut().insert(known.clone());
     let id = request.extensions().get::<RequestId>().map(|id| Arc::clone(&id.0));
-    let here = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    let here = own(Some(&here)).map_or_else(|| Url::Dashboard.to_string(), str::to_owned);
-    let shows = request.method() == Method::GET || request.method() == Method::HEAD;
     let (asked, body) = request.into_parts();
+    let here = here(&asked);
     let mut response = next.run(Request::from_parts(asked.clone(), body)).await;
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
@@ -182,7 +220,7 @@ pub(super) async fn problems_as_pages(
             go_to(&going_on(Url::SignIn, &here))
         }
         code if code == Code::StepUpRequired.as_str() => go_to(&going_on(Url::StepUp, &here)),
-        code if code == Code::AuthenticatorRequired.as_str() && shows => {
+        code if code == Code::AuthenticatorRequired.as_str() && shows(&asked) => {
             go_to(&Url::Authenticator.to_string())
         }
         _ => {

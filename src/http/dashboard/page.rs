@@ -4,7 +4,7 @@
 
 mod shell;
 
-pub(super) use shell::{Shell, kind_of};
+pub(super) use shell::{Shell, environment_of, kind_of};
 
 use serde::Serialize;
 

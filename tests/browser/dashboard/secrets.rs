@@ -141,7 +141,24 @@ async fn a_call_is_put_together_with_a_secret_that_is_made_on_the_way() {
     chrome.script_gives("return document.querySelector('[name=resolves]').checked", &json!(true)).await;
     nothing_is_wrong(&chrome).await;
     // The page was changed in place, and what was typed is there.
-    chrome.script_gives("return document.querySelector('#f-user').value", &json!("jo")).await;
+    let user = "return document.querySelector('#f-user').value";
+    chrome.script_gives(user, &json!("jo")).await;
+    // It stays where there is no answer, or one of another page.
+    chrome.script("window.fetch = () => Promise.reject(new TypeError('no network'))").await;
+    chrome.click("[value=send]").await;
+    chrome.shows("[data-kept]", "The hub gave no answer.").await;
+    nothing_is_wrong(&chrome).await;
+    let other = "const html = '<main><p class=\"lead\">That took too long.</p></main>';
+                 const headers = { 'content-type': 'text/html; charset=utf-8' };
+                 window.fetch = () => Promise.resolve(new Response(html, { status: 504, headers }))";
+    chrome.script(other).await;
+    chrome.click("[value=send]").await;
+    chrome.shows("[data-kept]", "That took too long.").await;
+    chrome.shows("[value=send]", "Send").await;
+    let kept = "return document.querySelectorAll('[data-kept]').length";
+    chrome.script_gives(kept, &json!(1)).await;
+    chrome.script_gives("return document.querySelector('.is-busy') === null", &json!(true)).await;
+    chrome.script_gives(user, &json!("jo")).await;
     chrome.close().await;
 }
 

@@ -4,6 +4,7 @@ use sea_orm::ConnectionTrait as _;
 use serde_json::Value;
 
 use crate::support::app::TestApp;
+use crate::support::browser::PASSWORD;
 
 const LIST: &str = "/dashboard/production/audit";
 
@@ -92,6 +93,25 @@ async fn the_log_is_exported_as_it_is_and_that_is_written_down() {
     let kept = owner.post(&export, &[("format", "csv")]).await;
     assert_eq!(kept.status, 303, "{}", kept.html);
     assert_eq!(app.as_key().get("/audit-events?action=audit.export").await.ok(200)["data"], log["data"]);
+}
+
+#[tokio::test]
+async fn a_proof_in_the_middle_of_an_export_keeps_its_filters() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let offered = owner.get(&format!("{LIST}/export?action=user.create&target=a+b")).await;
+    let action = offered.between("method=\"post\" action=\"/dashboard/production", "\"");
+    let action = format!("/dashboard/production{action}");
+    app.pass(301);
+    let form = [("format", "csv"), ("action", "user.create"), ("target", "a b")];
+    let step_up = "/dashboard/step-up?next=%2Fdashboard%2Fproduction%2Faudit%2Fexport%3Faction%3Duser.create";
+    owner.post(&action, &form).await.leads_to(&format!("{step_up}%26target%3Da%2Bb"));
+    let code = owner.code();
+    let form = [("password", PASSWORD), ("code", code.as_str()), ("next", action.as_str())];
+    owner.post("/dashboard/step-up", &form).await.leads_to(&action);
+    let again = owner.get(&action).await;
+    again.page(200, "name=\"action\" value=\"user.create\"");
+    again.page(200, "name=\"target\" value=\"a b\"");
 }
 
 #[tokio::test]

@@ -95,6 +95,10 @@ async fn a_connector_is_set_up_and_its_test_says_whether_the_app_knows_the_clien
     let asked = owner.get(&remove).await;
     asked.page(200, "Remove the client secret of “fernhill” of production?");
     asked.page(200, &format!("method=\"post\" action=\"{remove}\""));
+    asked.page(200, "users may not be able to connect.");
+    let switch = owner.get(&format!("{FERN}/disable")).await;
+    switch.page(200, "It has no credentials.");
+    assert!(!asked.html.contains("0 credentials") && !switch.html.contains("0 credentials"));
     assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["hasClientSecret"], true);
     owner.post(&remove, &[]).await.leads_to(FERN);
     owner.get(FERN).await.page(200, "What was kept is removed.");

@@ -2,7 +2,7 @@
 //! the hub put in.
 
 use serde_json::json;
-use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, QUILLPOST, VALID_KEY};
 
 use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::TestApp;
@@ -49,7 +49,10 @@ async fn app_with_jo() -> Option<TestApp> {
 async fn a_call_goes_through_the_proxy_and_its_answer_is_shown() {
     let Some(app) = app_with_jo().await else { return };
     let owner = app.as_owner().await;
-    owner.get(CONSOLE).await.page(200, "quillpost");
+    let offered = owner.get(CONSOLE).await;
+    offered.page(200, "quillpost");
+    // Without a script it goes to the end, so nothing is said of the caret.
+    offered.page(200, "Put in a secret<span class=\"unseen\"> in the body</span>");
     let shown = owner.post(CONSOLE, &echo(&[("body", "{\"n\": 1}"), ("act", "send")])).await;
     shown.page(200, "200 OK");
     let said = text(&shown);
@@ -83,6 +86,23 @@ async fn a_refusal_of_the_hub_is_told_from_an_answer_of_the_app() {
         shown.page(200, code);
         shown.page(200, said);
     }
+}
+
+#[tokio::test]
+async fn an_app_that_takes_too_long_leaves_the_call_where_it_is() {
+    let limit = std::time::Duration::from_secs(3);
+    let Some(app) = TestApp::start_with(|state| state.handler_timeout = limit).await else { return };
+    let owner = app.as_owner().await;
+    app.user("jo").await;
+    app.credential("jo").await;
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(6_000)));
+    let late = owner.post(CONSOLE, &echo(&[("act", "send")])).await;
+    late.page(200, "The hub said so, not the app");
+    late.page(200, "provider_timeout");
+    late.page(200, "The app took too long to answer.");
+    late.page(200, "value=\"two words\"");
+    let calls = app.calls().await;
+    assert!(calls[0]["reason"].as_str().unwrap().contains("hung up"), "{calls:?}");
 }
 
 #[tokio::test]

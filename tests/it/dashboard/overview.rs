@@ -107,7 +107,39 @@ async fn secrets_that_ended_hide_none_that_soon_will() {
     for number in 2..=6 {
         shown.page(200, &format!("The secret ENDED_{number} has ended"));
     }
-    for absent in ["ENDED_1", "LATER", "REVOKED"] {
+    for absent in ["ENDED_1", "LATER", "REVOKED", "More secrets end soon"] {
         assert!(!shown.html.contains(absent), "{absent}");
+    }
+    let list = shown.between("<a href=\"/dashboard/production/secrets?", "\">More secrets have ended");
+    let all = owner.get(&format!("/dashboard/production/secrets?{list}")).await;
+    for number in 1..=6 {
+        all.page(200, &format!("ENDED_{number}"));
+    }
+    assert!(!all.html.contains("SOON") && !all.html.contains("LATER"), "{}", all.html);
+}
+
+#[tokio::test]
+async fn more_than_a_few_of_a_kind_are_a_click_away() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let end = json!({"expiresAt": "2030-01-05T00:00:00Z"});
+    for number in 1..=6 {
+        let user = format!("u-{number}");
+        app.user(&user).await;
+        let id = app.credential(&user).await["credentialId"].as_str().unwrap().to_owned();
+        app.as_key().patch(&format!("/credentials/{id}"), &end).await.ok(200);
+        let shown = owner.get("/dashboard/production/overview").await;
+        assert_eq!(shown.html.matches(" ends soon<").count(), number.min(5), "{}", shown.html);
+        assert_eq!(shown.html.contains("More credentials end soon"), number > 5, "{}", shown.html);
+    }
+    for (days, more) in [(0, "More credentials end soon"), (5, "More credentials must be connected again")] {
+        app.clock.advance(TimeDelta::days(days));
+        owner.sign_in().await.leads_to("/dashboard");
+        let shown = owner.get("/dashboard/production/overview").await;
+        let list = shown.between("<a href=\"/dashboard/production/credentials?", &format!("\">{more}</a>"));
+        let all = owner.get(&format!("/dashboard/production/credentials?{list}")).await;
+        for number in 1..=6 {
+            all.page(200, &format!("u-{number}"));
+        }
     }
 }

@@ -26,11 +26,13 @@ async fn a_member_stays_in_the_dashboard_whatever_is_refused() {
         ("/dashboard/sandbox/events?type=nothing", 400, "That didn", "sandbox"),
         ("/dashboard/elsewhere/overview", 404, "Not found", "production"),
         ("/dashboard/production/nothing/here", 404, "Not found", "production"),
+        ("/dashboard/sandbox/nothing/here", 404, "Not found", "sandbox"),
         // An address that has a form's method alone.
-        ("/dashboard/sandbox/connectors/fernhill/enable", 405, "That didn", "production"),
+        ("/dashboard/sandbox/connectors/fernhill/enable", 405, "That didn", "sandbox"),
     ] {
         let shown = owner.get(path).await;
         shown.page(status, text);
+        shown.page(status, &format!("href=\"/dashboard/{environment}/overview\">Go to the overview"));
         assert_eq!(framed(&shown), environment, "{path}");
     }
     let denied = viewer.get("/dashboard/sandbox/new-integration").await;

@@ -109,6 +109,9 @@ async fn each_role_gets_as_far_as_the_table_says() {
             nobody.status == 303 && to.starts_with("/dashboard/sign-in?next="),
             "{method} {path}: {nobody:?}"
         );
+        // Whoever signs in then is shown something.
+        let next = to.trim_start_matches("/dashboard/sign-in?next=").replace("%2F", "/");
+        assert_ne!(owner.get(&next).await.status, 405, "{method} {path}: {next}");
     }
 }
 

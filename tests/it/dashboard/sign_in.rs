@@ -69,6 +69,26 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
 }
 
 #[tokio::test]
+async fn a_form_that_was_sent_too_late_leads_to_a_page() {
+    let Some(app) = TestApp::start().await else { return };
+    let nobody = Browser::new(&app, "nobody@acme.test");
+    for (sent, next) in [
+        ("production/users/user_1/link", "production%2Fusers"),
+        ("production/credentials/bulk", "production%2Fcredentials"),
+        ("production/api-keys/key_1/reactivate?a=1", "production%2Fapi-keys"),
+        ("sandbox/connectors/fernhill/enable", "sandbox%2Fconnectors"),
+        ("members/settings", "members"),
+        ("account/authenticator/new", "account"),
+        // What shows its form keeps its address.
+        ("production/api-keys/new", "production%2Fapi-keys%2Fnew"),
+        ("production/connectors/fernhill/disable", "production%2Fconnectors%2Ffernhill%2Fdisable"),
+    ] {
+        let answer = nobody.post(&format!("/dashboard/{sent}"), &[]).await;
+        answer.leads_to(&format!("/dashboard/sign-in?next=%2Fdashboard%2F{next}"));
+    }
+}
+
+#[tokio::test]
 async fn a_code_works_once() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

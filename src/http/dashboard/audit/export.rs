@@ -62,6 +62,7 @@ pub(in crate::http::dashboard) struct ExportPage {
     said: String,
     /// How many, where all are counted: then a script shows how far the download is.
     total: Option<u64>,
+    /// With the filter: where a proof is wanted in between, one is led back to this address.
     action: String,
     back: String,
 }
@@ -85,7 +86,7 @@ async fn page(desk: &InEnvironment, wanted: &Wanted, form: FormView) -> Result<E
         total: Some(count).filter(|count| *count <= COUNTED),
         form,
         filter: wanted.set().into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
-        action: Url::ExportAudit(&desk.environment).to_string(),
+        action: wanted.on(&Url::ExportAudit(&desk.environment)),
         back: wanted.on(&Url::Audit(&desk.environment)),
         environment: desk.environment.clone(),
     })

@@ -58,7 +58,7 @@ fn label(category: &str) -> String {
         first.make_ascii_uppercase();
     }
     match category {
-        "ai" | "cms" | "crm" | "hr" | "iam" => category.to_uppercase(),
+        "ai" | "cms" | "crm" | "erp" | "hr" | "iam" => category.to_uppercase(),
         "e-commerce" => "E-commerce".to_owned(),
         _ => words,
     }
@@ -256,5 +256,23 @@ impl DashboardPage for ProviderPage {
             ("refused", page(refused, true, there.clone())),
             ("viewer", page(FormView::new(), false, there)),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_are_written_as_people_read_them() {
+        for (category, read) in [
+            ("dev-tools", "Dev tools"),
+            ("erp", "ERP"),
+            ("crm", "CRM"),
+            ("e-commerce", "E-commerce"),
+            ("other", "Other"),
+        ] {
+            assert_eq!(label(category), read);
+        }
     }
 }

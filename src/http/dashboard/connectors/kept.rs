@@ -54,10 +54,13 @@ pub(super) async fn ask_removal(desk: InEnvironment, InPath(path): InPath<KeptPa
     let (key, field) = (&path.connector.0, &path.field.0);
     let found = found_counted(&desk, key).await?;
     let kept = kept_of(&found, field)?;
-    let breaks = format!(
-        "Until another is entered, users may not be able to connect, and calls with its {} may fail.",
-        credentials(found.view.credentials)
-    );
+    let breaks = match found.view.credentials {
+        0 => "Until another is entered, users may not be able to connect.".to_owned(),
+        count => format!(
+            "Until another is entered, users may not be able to connect, and calls with its {} may fail.",
+            credentials(count)
+        ),
+    };
     let effects = ["The hub forgets it, and it can't be brought back.", breaks.as_str()];
     let environment = &desk.environment;
     let action = ("Remove it", &Url::RemoveKept(environment, key, field));

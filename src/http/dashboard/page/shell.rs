@@ -70,11 +70,19 @@ fn in_environment(name: &str) -> Vec<Entry<'_>> {
 const IN_WORKSPACE: [Entry<'static>; 1] =
     [(Place::Members, "Members", "people", Url::Members, Action::ManageMembers)];
 
+/// The environment that `path` names, where it is one of these.
+pub(in crate::http::dashboard) fn environment_of<'a>(
+    path: &'a str,
+    environments: &[String],
+) -> Option<&'a str> {
+    let environment = path.strip_prefix("/dashboard/")?.split('/').next()?;
+    environments.iter().any(|name| name == environment).then_some(environment)
+}
+
 /// The kind of page at `path`: the word behind the name of an environment, none where the path names no environment.
 pub(in crate::http::dashboard) fn kind_of<'a>(path: &'a str, environments: &[String]) -> Option<&'a str> {
-    let (environment, rest) = path.strip_prefix("/dashboard/")?.split_once('/')?;
-    let kind = rest.split('/').next()?;
-    environments.iter().any(|name| name == environment).then_some(kind)
+    environment_of(path, environments)?;
+    path.strip_prefix("/dashboard/")?.split('/').nth(1)
 }
 
 /// Where one gets who switches to an environment on a page of this kind: to the same, one thing's page to the list of

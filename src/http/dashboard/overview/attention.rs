@@ -1,0 +1,187 @@
+//! What needs attention, as the overview says it: the first few of each kind, and where the others are found.
+
+use serde::Serialize;
+use vouchsafe_entity::millis::Millis;
+
+use crate::domain::connector::Connector;
+use crate::domain::credential::Credential;
+use crate::domain::role::Action;
+use crate::domain::secret::Secret;
+use crate::domain::webhook::WebhookEndpoint;
+use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::connectors::{app_name, missing_word, step};
+use crate::http::dashboard::moment::Moment;
+use crate::http::dashboard::url::{Url, filtered};
+use crate::service::connectors::Lack;
+use crate::service::overview::{Alarm, Attention, Few};
+
+/// Something that needs attention.
+#[derive(Serialize)]
+pub(super) struct Item {
+    /// `danger`, `warning` or `info`.
+    level: &'static str,
+    title: String,
+    text: String,
+    at: Option<Moment>,
+    /// Where it is looked into; none where the reader may not.
+    url: Option<String>,
+}
+
+impl Item {
+    pub(super) fn new(level: &'static str, title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { level, title: title.into(), text: text.into(), at: None, url: None }
+    }
+
+    /// The last line of a kind of which there are more than are named.
+    pub(super) fn more(level: &'static str, are: &str, list: Option<String>) -> Self {
+        Self::new(level, format!("More {are}"), "The list has all of them.").leading_to(list)
+    }
+
+    pub(super) fn leading_to(mut self, url: Option<String>) -> Self {
+        self.url = url;
+        self
+    }
+
+    pub(super) fn at(mut self, at: Option<Millis>, now: Millis) -> Self {
+        self.at = at.map(|at| Moment::new(at, now));
+        self
+    }
+}
+
+/// What needs attention, in the order shown.
+pub(super) fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
+    let reader = Reader { desk, now };
+    let mut items = Vec::new();
+    if attention.suspended {
+        let text = "Nothing can be created or changed until it is renewed. What is there goes on working.";
+        items.push(Item::new("danger", "The subscription has ended", text));
+    }
+    if attention.not_adopted {
+        let text = "Another deployment may refresh these credentials. If it is gone, run `vouchsafe adopt`.";
+        items.push(Item::new("danger", "Nothing is refreshed here", text));
+    }
+    items.extend(reader.alarms(attention.alarms));
+    items.extend(reader.expired(attention.expired));
+    items.extend(reader.connectors(attention.connectors));
+    items.extend(reader.endpoints(attention.endpoints));
+    items.extend(reader.failing(attention.failing));
+    items.extend(reader.ended_secrets(attention.ended_secrets));
+    items.extend(reader.ending_secrets(attention.ending_secrets));
+    items.extend(reader.expiring(attention.expiring));
+    items
+}
+
+/// Those that are named, and `last` where there are more.
+fn listed<T>(few: Few<T>, last: Item, item: impl Fn(T) -> Item) -> Vec<Item> {
+    few.named.into_iter().map(item).chain(few.more.then_some(last)).collect()
+}
+
+fn name(credential: &Credential) -> String {
+    format!("{} of {}", credential.name, credential.username)
+}
+
+/// Who is told, and when.
+struct Reader<'a> {
+    desk: &'a InEnvironment,
+    now: Millis,
+}
+
+impl Reader<'_> {
+    /// The page of a credential, for those who may look into it.
+    fn credential(&self, credential: &Credential) -> Option<String> {
+        let may = self.desk.desk.who.may(Action::ViewCredentials);
+        may.then(|| Url::Credential(&self.desk.environment, credential.id).to_string())
+    }
+
+    fn credentials(&self, filters: &[(&str, Option<&str>)]) -> Option<String> {
+        Some(filtered(&Url::Credentials(&self.desk.environment), filters))
+    }
+
+    fn alarms(&self, alarms: Few<Alarm>) -> Vec<Item> {
+        let events =
+            |action| Some(filtered(&Url::Audit(&self.desk.environment), &[("action", Some(action))]));
+        let list = events("secret.reveal_alarm");
+        listed(alarms, Item::more("danger", "members were shown many secrets", list), |alarm| {
+            let title = format!("{} was shown many secrets", alarm.who);
+            let text = "More than ten values within ten minutes. Ask whether it was really them.";
+            let item = Item::new("danger", title, text).at(Some(alarm.at), self.now);
+            item.leading_to(events("secret.reveal"))
+        })
+    }
+
+    fn expired(&self, credentials: Few<Credential>) -> Vec<Item> {
+        let list = self.credentials(&[("status", Some("expired"))]);
+        listed(credentials, Item::more("danger", "credentials must be connected again", list), |credential| {
+            let title = format!("{} must be connected again", name(&credential));
+            let text = "It can't be used or renewed any more. Send its user a link to reconnect.";
+            Item::new("danger", title, text).leading_to(self.credential(&credential))
+        })
+    }
+
+    /// Connectors by which nobody can connect, each with the step that mends it.
+    fn connectors(&self, connectors: Few<(Connector, Vec<Lack>)>) -> Vec<Item> {
+        let list = Some(Url::Connectors(&self.desk.environment).to_string());
+        listed(connectors, Item::more("warning", "connectors are not set up", list), |(connector, lacks)| {
+            let name = app_name(self.desk, &connector);
+            let title = if connector.key == connector.provider {
+                format!("{name} is not set up")
+            } else {
+                format!("{name} ({}) is not set up", connector.key)
+            };
+            let text = lacks.first().map(|lack| format!("{}. {}", missing_word(lack), step(lack, &name)));
+            let page = Url::Connector(&self.desk.environment, &connector.key).to_string();
+            Item::new("warning", title, text.unwrap_or_default()).leading_to(Some(page))
+        })
+    }
+
+    fn endpoints(&self, endpoints: Few<WebhookEndpoint>) -> Vec<Item> {
+        let may = self.desk.desk.who.may(Action::ViewDeliveries);
+        let list = may.then(|| Url::Webhooks(&self.desk.environment).to_string());
+        listed(endpoints, Item::more("danger", "endpoints are not told any more", list), |endpoint| {
+            let text = "It refused events or took none for days, so the hub switched it off.";
+            let page = may.then(|| Url::Webhook(&self.desk.environment, endpoint.id).to_string());
+            Item::new("danger", format!("{} is not told any more", endpoint.url), text).leading_to(page)
+        })
+    }
+
+    fn failing(&self, credentials: Few<Credential>) -> Vec<Item> {
+        let list = self.credentials(&[("status", Some("error"))]);
+        let last = Item::more("warning", "credentials can't be renewed at present", list);
+        listed(credentials, last, |credential| {
+            let title = format!("{} can't be renewed at present", name(&credential));
+            let text = "The hub keeps trying and says so when it works again.";
+            Item::new("warning", title, text).leading_to(self.credential(&credential))
+        })
+    }
+
+    fn secret(&self, level: &'static str, what: &str, secret: &Secret) -> Item {
+        let title = format!("The secret {} {what}", secret.key);
+        let item = Item::new(level, title, "Give it a new value.").at(secret.expires_at, self.now);
+        item.leading_to(Some(Url::Secret(&self.desk.environment, &secret.key).to_string()))
+    }
+
+    /// The secrets in a state, or all.
+    fn secrets(&self, state: Option<&str>) -> Option<String> {
+        Some(filtered(&Url::Secrets(&self.desk.environment), &[("state", state)]))
+    }
+
+    fn ended_secrets(&self, secrets: Few<Secret>) -> Vec<Item> {
+        let last = Item::more("danger", "secrets have ended", self.secrets(Some("expired")));
+        listed(secrets, last, |secret| self.secret("danger", "has ended", &secret))
+    }
+
+    fn ending_secrets(&self, secrets: Few<Secret>) -> Vec<Item> {
+        let last = Item::more("warning", "secrets end soon", self.secrets(None));
+        listed(secrets, last, |secret| self.secret("warning", "ends soon", &secret))
+    }
+
+    fn expiring(&self, credentials: Few<Credential>) -> Vec<Item> {
+        let list = self.credentials(&[("status", Some("active")), ("ends", Some("7"))]);
+        listed(credentials, Item::more("warning", "credentials end soon", list), |credential| {
+            let title = format!("{} ends soon", name(&credential));
+            let text = "Nothing renews it. Ask for a new one before then.";
+            let item = Item::new("warning", title, text).at(credential.acts_by(), self.now);
+            item.leading_to(self.credential(&credential))
+        })
+    }
+}
