@@ -249,6 +249,7 @@ impl Hub {
         self.permit(actor, Action::DeleteUsers).await?;
         let user = self.get_user(actor, name).await?;
         self.delete_all_of(actor, Owner::User(user.id), &mut HashMap::new(), async |tx| {
+            self.drop_held_of(tx, actor.tenant, user.id).await?;
             store::user::delete(tx, actor.environment(), user.id).await?;
             self.record(tx, actor, "user.delete", Target::new("user", user.id), None).await
         })

@@ -15,6 +15,7 @@ use crate::oauth::{Cause, TokenError};
 use crate::service::audit::Target;
 use crate::service::connect::Visit;
 use crate::service::connect::grant::Grant;
+use crate::service::connect::undecided::bear_with;
 use crate::service::material::Material;
 use crate::service::{Code, Error, Hub};
 use crate::store::{self, Tx};
@@ -139,11 +140,7 @@ impl Hub {
             if !there {
                 return Err(refused("This was decided already."));
             }
-            // What does not open can't be given back, and goes all the same.
-            if let Ok(held) = self.open_held(visit.actor.tenant, flow) {
-                let given = self.discard(&tx, visit.actor.tenant, flow, &held.into_grant()).await;
-                bear_with(given, flow)?;
-            }
+            self.give_back_held(&tx, visit.actor.tenant, flow).await?;
         }
         if let Some(unkept) = unkept {
             self.give_back_unkept(&tx, flow, visit.actor.tenant, unkept).await?;
@@ -189,7 +186,7 @@ impl Hub {
         unkept: &Unkept<'_>,
     ) -> Result<(), Error> {
         let remains = Remains {
-            credential: self.beside(tx, flow, unkept).await?,
+            credential: beside(tx, flow, unkept).await?,
             connector: flow.connector,
             method: unkept.method,
             account: unkept.account.map(|account| account.id.clone()),
@@ -198,38 +195,22 @@ impl Hub {
         let given = self.give_back(tx, tenant, remains, unkept.material).await;
         bear_with(given, flow)
     }
-
-    /// The credential that tokens would have been for. Where neither it nor their account is known, they may be of the
-    /// account of one that the user has: that one's grant must not end with them.
-    async fn beside(&self, tx: &Tx, flow: &Flow, unkept: &Unkept<'_>) -> Result<CredentialId, Error> {
-        if let Some(id) = flow.credential {
-            return Ok(id);
-        }
-        let never_made = CredentialId::new(flow.id.uuid());
-        if unkept.account.is_some() {
-            return Ok(never_made);
-        }
-        let (user, connector) = (flow.user, Some(flow.connector));
-        let there = store::credential::of_user(tx, flow.environment, user, connector).await?;
-        let live = there.iter().find(|one| !matches!(one.token.machine, Machine::Broken(_)));
-        Ok(live.map_or(never_made, |one| one.id))
-    }
 }
 
-/// That something can't be given back, as where no key seals it, holds up no end; a transaction that failed does.
-fn bear_with(given: Result<(), Error>, flow: &Flow) -> Result<(), Error> {
-    match given {
-        Ok(()) => Ok(()),
-        Err(Error::Store(error)) => Err(error.into()),
-        Err(error) => {
-            tracing::error!(
-                flow.id = %flow.id,
-                error = &error as &dyn std::error::Error,
-                "a grant that nobody keeps can't be given back"
-            );
-            Ok(())
-        }
+/// The credential that tokens would have been for. Where neither it nor their account is known, they may be of the
+/// account of one that the user has: that one's grant must not end with them.
+async fn beside(tx: &Tx, flow: &Flow, unkept: &Unkept<'_>) -> Result<CredentialId, Error> {
+    if let Some(id) = flow.credential {
+        return Ok(id);
     }
+    let never_made = CredentialId::new(flow.id.uuid());
+    if unkept.account.is_some() {
+        return Ok(never_made);
+    }
+    let (user, connector) = (flow.user, Some(flow.connector));
+    let there = store::credential::of_user(tx, flow.environment, user, connector).await?;
+    let live = there.iter().find(|one| !matches!(one.token.machine, Machine::Broken(_)));
+    Ok(live.map_or(never_made, |one| one.id))
 }
 
 /// Why a code was not exchanged. The app answers for what it said, and for its silence; not for a request that we

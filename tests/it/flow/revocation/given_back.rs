@@ -114,3 +114,19 @@ async fn of_two_decisions_at_once_one_counts() {
         app.delete_credential(&credential).await;
     }
 }
+
+#[tokio::test]
+async fn what_waits_for_a_decision_goes_with_its_user() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    app.other_account("u-17", &credential).await;
+    let other = app.connect_as("u-18", "sam@acme.test").await;
+    app.other_account("u-18", &other).await;
+    let body = json!({"userId": "u-17", "credentialId": credential, "confirm": "backend"});
+    app.modal(&body).await.popup("fernhill").await.allow(&app, "jo@acme.test").await;
+    app.as_key().delete("/users/u-17").await.ok(200);
+    assert_eq!(app.rows("SELECT id FROM flow").await.len(), 1, "that of another user stays");
+    app.tell_apps().await;
+    assert_eq!(app.ends(), [REVOKED, None, None, None, REVOKED]);
+}
