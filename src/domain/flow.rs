@@ -83,3 +83,10 @@ pub struct Flow {
     /// When it ends.
     pub expires_at: Millis,
 }
+
+impl Flow {
+    /// Whether it came back and holds a grant until somebody decides.
+    pub const fn holds_a_grant(&self) -> bool {
+        self.state_hash.is_none() && self.binding.is_some()
+    }
+}

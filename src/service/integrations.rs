@@ -14,7 +14,7 @@ use crate::domain::credential::Credential;
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// An integration as it is PUT.
 #[derive(Clone, Debug)]
@@ -104,6 +104,20 @@ impl Hub {
     ) -> Result<(Integration, bool), Error> {
         self.permit(actor, Action::EditIntegrations).await?;
         new.check(slug, &self.connectors_named(actor, &new.connector_keys()).await?)?;
+        loop {
+            if let Some(put) = self.try_to_put_integration(actor, slug, new.clone()).await? {
+                return Ok(put);
+            }
+        }
+    }
+
+    /// None where somebody else made it meanwhile, so that it is theirs that is replaced.
+    async fn try_to_put_integration(
+        &self,
+        actor: &Actor,
+        slug: &str,
+        new: NewIntegration,
+    ) -> Result<Option<(Integration, bool)>, Error> {
         let environment = actor.environment();
         let now = self.now();
         let tx = self.store.begin().await?;
@@ -112,10 +126,13 @@ impl Hub {
         if let Some(before) = &before {
             (integration.id, integration.created_at) = (before.id, before.created_at);
         }
-        store::integration::save(&tx, environment, &integration).await?;
+        match store::integration::save(&tx, environment, &integration).await {
+            Err(StoreError::Taken) => return Ok(None),
+            other => other?,
+        }
         self.record(&tx, actor, "integration.put", Target::new("integration", slug), None).await?;
         tx.commit().await?;
-        Ok((integration, before.is_none()))
+        Ok(Some((integration, before.is_none())))
     }
 
     /// Makes an integration; one that is there already stays as it is.

@@ -115,6 +115,15 @@ impl Hub {
         if new.is_empty() || new.len() > 1_000 {
             return Err(Error::invalid("/users", "invalid_length", "Send 1 to 1,000 users."));
         }
+        loop {
+            if let Some(batch) = self.try_to_create(actor, new.clone()).await? {
+                return Ok(batch);
+            }
+        }
+    }
+
+    /// None where somebody else made one of them meanwhile, who is told apart the next time.
+    async fn try_to_create(&self, actor: &Actor, new: Vec<NewUser>) -> Result<Option<Batch>, Error> {
         let usernames: Vec<String> = new.iter().map(|user| user.username.clone()).collect();
         let tx = self.store.begin().await?;
         let mut taken: HashSet<String> =
@@ -134,14 +143,17 @@ impl Hub {
             }
         }
         if !batch.users.is_empty() {
-            store::user::insert_many(&tx, actor.environment(), &batch.users).await?;
+            match store::user::insert_many(&tx, actor.environment(), &batch.users).await {
+                Err(StoreError::Taken) => return Ok(None),
+                other => other?,
+            }
             let made = |user: &User| {
                 self.audit_event(actor, "user.create", Target::new("user", user.id), "ok", None)
             };
             self.insert_audit(&tx, &batch.users.iter().map(made).collect::<Vec<_>>()).await?;
         }
         tx.commit().await?;
-        Ok(batch)
+        Ok(Some(batch))
     }
 
     /// The user that a caller names by our id or by theirs.
@@ -237,6 +249,7 @@ impl Hub {
         self.permit(actor, Action::DeleteUsers).await?;
         let user = self.get_user(actor, name).await?;
         self.delete_all_of(actor, Owner::User(user.id), &mut HashMap::new(), async |tx| {
+            self.drop_held_of(tx, actor.tenant, user.id).await?;
             store::user::delete(tx, actor.environment(), user.id).await?;
             self.record(tx, actor, "user.delete", Target::new("user", user.id), None).await
         })

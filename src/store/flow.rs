@@ -1,7 +1,7 @@
 //! Tickets and flows. What is single use is consumed in one statement.
 
 use sea_orm::{ColumnTrait, Condition, EntityTrait, NotSet, QueryFilter, QuerySelect, Set};
-use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId, SessionId};
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId, SessionId, UserId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::kind::Binding;
 use vouchsafe_entity::millis::Millis;
@@ -202,6 +202,21 @@ pub async fn undecided(db: &impl Reads, now: Millis) -> Result<Vec<Flow>, StoreE
         .all(db.connection())
         .await?;
     Ok(held.into_iter().map(Into::into).collect())
+}
+
+/// Takes the flows that hold a grant for a user, once.
+pub async fn take_held_of(
+    tx: &Tx,
+    environment: EnvironmentId,
+    user: UserId,
+) -> Result<Vec<Flow>, StoreError> {
+    let taken = flow::Entity::delete_many()
+        .filter(flow::Column::EnvironmentId.eq(environment))
+        .filter(flow::Column::UserId.eq(user))
+        .filter(holds_a_grant())
+        .exec_with_returning(tx.connection())
+        .await?;
+    Ok(taken.into_iter().map(Into::into).collect())
 }
 
 /// Removes tickets and flows whose time is over, used ones too. A flow that holds a grant stays until the app is told

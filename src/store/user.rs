@@ -1,6 +1,9 @@
 //! End users.
 
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, TryInsertResult,
+    sea_query,
+};
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 use vouchsafe_entity::id::{EnvironmentId, UserId};
 use vouchsafe_entity::json::Strings;
@@ -138,8 +141,20 @@ pub async fn insert(tx: &Tx, environment: EnvironmentId, user: &User) -> Result<
     Ok(())
 }
 
+/// Stores a new user; false where somebody has the username, who stays as they are.
+pub async fn ensure(tx: &Tx, environment: EnvironmentId, user: &User) -> Result<bool, StoreError> {
+    let inserted = Entity::insert(row(environment, user))
+        .on_conflict_do_nothing_on([Column::EnvironmentId, Column::Username])
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
+}
+
 /// Stores new users.
 pub async fn insert_many(tx: &Tx, environment: EnvironmentId, users: &[User]) -> Result<(), StoreError> {
+    // Two that store the same usernames in different orders would wait for each other.
+    let mut users: Vec<&User> = users.iter().collect();
+    users.sort_unstable_by_key(|user| user.username.as_str());
     // PostgreSQL takes 65,535 values in a statement.
     for chunk in users.chunks(1_000) {
         let rows = chunk.iter().map(|user| row(environment, user));

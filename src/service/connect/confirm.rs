@@ -52,8 +52,7 @@ impl Hub {
         let overdue =
             result.confirmation.as_ref().is_some_and(|confirmation| self.now() >= confirmation.until);
         if overdue || result.progress != Progress::Waiting {
-            let detail = "The ten minutes to confirm are over; let the user connect again.";
-            return Err(Error::refused(Code::ConfirmationExpired, detail));
+            return Err(too_late());
         }
         let visit = self.visit_of(id, actor.origin.clone()).await?.ok_or(Error::NotFound)?;
         self.confirm_result(&Visit { actor: actor.clone(), ..visit }, result).await?;
@@ -68,8 +67,11 @@ impl Hub {
         let held = store::flow::awaiting_confirmation(&tx, visit.session.id, id).await?;
         if let Some(flow) = held {
             let grant = self.open_held(visit.actor.tenant, &flow)?.into_grant();
-            store::flow::delete(&tx, flow.id).await?;
-            self.regrant(&tx, visit, id, grant).await?;
+            if !store::flow::delete(&tx, flow.id).await? {
+                // Given back at the same moment, as it was too late.
+                return Err(too_late());
+            }
+            self.regrant(&tx, visit, id, &grant).await?;
         } else {
             let mut credential =
                 store::credential::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
@@ -130,7 +132,10 @@ impl Hub {
             let tx = self.store.begin().await?;
             let held = store::flow::awaiting_confirmation(&tx, session, id).await?;
             if let Some(flow) = &held {
-                store::flow::delete(&tx, flow.id).await?;
+                // Confirmed at the last moment, or dropped by another replica.
+                if !store::flow::delete(&tx, flow.id).await? {
+                    return Ok(());
+                }
                 let grant = self.open_held(tenant, flow)?.into_grant();
                 self.discard(&tx, tenant, flow, &grant).await?;
             }
@@ -163,4 +168,9 @@ impl Hub {
         }
         Ok(())
     }
+}
+
+fn too_late() -> Error {
+    let detail = "The ten minutes to confirm are over; let the user connect again.";
+    Error::refused(Code::ConfirmationExpired, detail)
 }

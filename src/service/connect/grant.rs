@@ -138,12 +138,12 @@ impl Hub {
         visit: &Visit,
         connector: &Connector,
         definition: &Definition,
-        grant: Grant,
+        grant: &Grant,
         pending: bool,
     ) -> Result<Credential, Error> {
         let environment = visit.actor.environment();
         let mut credential = self.new_credential(&visit.user, connector, definition, &grant.accepted);
-        credential.scopes = grant.scopes;
+        credential.scopes.clone_from(&grant.scopes);
         credential.metadata = Map::new();
         if pending {
             credential.token.machine = Machine::Pending;
@@ -168,7 +168,7 @@ impl Hub {
         tx: &Tx,
         visit: &Visit,
         id: CredentialId,
-        grant: Grant,
+        grant: &Grant,
     ) -> Result<Credential, Error> {
         let environment = visit.actor.environment();
         let mut credential = store::credential::lock(tx, environment, id).await?.ok_or(Error::NotFound)?;
@@ -179,7 +179,7 @@ impl Hub {
         credential.issued_at = self.now();
         credential.method = grant.accepted.method;
         credential.deactivated_at = None;
-        credential.scopes = grant.scopes;
+        credential.scopes.clone_from(&grant.scopes);
         if grant.accepted.account.is_some() {
             credential.account.clone_from(&grant.accepted.account);
         }

@@ -19,7 +19,7 @@ use crate::service::integrations::{missing_scopes, pick};
 use crate::service::users::NewUser;
 use crate::service::validate::Checker;
 use crate::service::{Error, Hub};
-use crate::store::{self, Tx};
+use crate::store::{self, StoreError, Tx};
 
 const USUAL_SECONDS: i64 = 1_800;
 
@@ -218,7 +218,11 @@ impl Hub {
             return Ok(user);
         }
         let user = new.into_user(self);
-        store::user::insert(tx, actor.environment(), &user).await?;
+        if !store::user::ensure(tx, actor.environment(), &user).await? {
+            // Made at the same time by somebody else.
+            let made = store::user::by_username(tx, actor.environment(), &user.username).await?;
+            return made.ok_or_else(|| StoreError::Taken.into());
+        }
         self.record(tx, actor, "user.create", Target::new("user", user.id), None).await?;
         Ok(user)
     }

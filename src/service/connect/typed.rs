@@ -115,7 +115,7 @@ impl Hub {
         let tx = self.store.begin().await?;
         let credential = match target {
             None => {
-                let stored = self.store_grant(&tx, visit, connector, definition, grant, pending).await?;
+                let stored = self.store_grant(&tx, visit, connector, definition, &grant, pending).await?;
                 stored.id
             }
             Some(id) if pending => {
@@ -123,7 +123,7 @@ impl Hub {
                 store::flow::insert(&tx, &held).await?;
                 id
             }
-            Some(id) => self.regrant(&tx, visit, id, grant).await?.id,
+            Some(id) => self.regrant(&tx, visit, id, &grant).await?.id,
         };
         let confirmation = pending.then_some(binding);
         let code = self.finish_connector(&tx, visit, &connector.key, credential, confirmation).await?;

@@ -1,5 +1,7 @@
 //! R22: ending a credential tells the app, truly and until it listens.
 
+mod given_back;
+
 use std::time::Duration;
 
 use chrono::TimeDelta;

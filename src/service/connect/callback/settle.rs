@@ -5,6 +5,7 @@ use vouchsafe_entity::id::{CredentialId, FlowId};
 use vouchsafe_entity::kind::Binding;
 use vouchsafe_entity::millis::Millis;
 
+use super::fail::Unkept;
 use super::{CallbackAnswer, Returned, Taken, refused};
 use crate::domain::actor::Origin;
 use crate::domain::connector::Connector;
@@ -12,6 +13,7 @@ use crate::domain::credential::{Account, Credential};
 use crate::domain::flow::{FLOW_SECONDS, Flow};
 use crate::oauth::TokenAnswer;
 use crate::provider::{Captured, Definition};
+use crate::secret::PlainToken;
 use crate::service::audit::Target;
 use crate::service::connect::Visit;
 use crate::service::connect::attempts::stored;
@@ -20,10 +22,10 @@ use crate::service::credentials::{Accepted, capture};
 use crate::service::material::Material;
 use crate::service::throttle::Patience;
 use crate::service::{Code, Error, Hub};
-use crate::store;
+use crate::store::{self, Tx};
 
 impl Hub {
-    /// Looks at what the tokens say, and finds a place for them.
+    /// Looks at what the tokens say, and finds a place for them. Those that find none are given back.
     pub(super) async fn accept_tokens(
         &self,
         taken: Taken,
@@ -31,30 +33,18 @@ impl Hub {
         answer: TokenAnswer,
         sent_at: Millis,
     ) -> Result<Returned, Error> {
-        let Taken { flow, visit, connector, definition, method } = taken;
         material.take(&answer);
-        let captured = capture(&definition, method, Captured::Token(answer.raw.expose()), &mut material);
-        let checked = match captured {
-            Ok(()) => {
-                let patience = Patience::Spent;
-                self.check_and_learn(&visit.actor, &connector, &definition, method, &mut material, patience)
-                    .await
+        let learned = self.learn(&taken, &answer, &mut material).await;
+        let (warnings, account) = match learned {
+            Ok(learned) => learned,
+            Err(error) => {
+                // An answer may tell whose the tokens are although they are of no use.
+                let account = self.account_of(&taken, &material).await.ok().flatten();
+                let unkept = Unkept { method: taken.method, account: account.as_ref(), material: &material };
+                return self.fail_unkept(&taken.flow, taken.visit, error, &unkept).await;
             }
-            Err(error) => Err(error),
         };
-        let warnings = match checked {
-            Ok(warnings) => warnings,
-            Err(Error::Refused {
-                code: code @ (Code::CredentialRejected | Code::ProviderUnreachable),
-                detail,
-                ..
-            }) => return self.fail_flow(&flow, visit, code.as_str(), Some(detail)).await,
-            Err(error) => return Err(error),
-        };
-        let values = self.all_values(visit.actor.tenant, &connector, &material).await?;
-        let account = definition
-            .account(method, &values)
-            .map(|account| Account { id: account.id, label: account.label });
+        let Taken { flow, visit, connector, definition, method } = taken;
         let granted = answer.scopes.clone().unwrap_or_else(|| {
             // RFC 6749, section 5.1: an answer without scopes means those that were asked for.
             let always = definition.token_request_of(method).map(|token| token.scopes.clone());
@@ -77,74 +67,113 @@ impl Hub {
             },
             scopes: granted,
         };
-        self.settle(flow, visit, &connector, &definition, grant).await
+        match self.settle(&flow, &visit, &connector, &definition, &grant).await {
+            Err(error) => self.fail_unkept(&flow, visit, error, &Unkept::of(&grant)).await,
+            settled => settled,
+        }
+    }
+
+    /// Asks the app whether the tokens work, and whose they are; what is to be said to the user beside.
+    async fn learn(
+        &self,
+        taken: &Taken,
+        answer: &TokenAnswer,
+        material: &mut Material,
+    ) -> Result<(Vec<&'static str>, Option<Account>), Error> {
+        let Taken { visit, connector, definition, method, .. } = taken;
+        capture(definition, *method, Captured::Token(answer.raw.expose()), material)?;
+        let patience = Patience::Spent;
+        let warnings =
+            self.check_and_learn(&visit.actor, connector, definition, *method, material, patience).await?;
+        Ok((warnings, self.account_of(taken, material).await?))
+    }
+
+    async fn account_of(&self, taken: &Taken, material: &Material) -> Result<Option<Account>, Error> {
+        let values = self.all_values(taken.visit.actor.tenant, &taken.connector, material).await?;
+        let account = taken.definition.account(taken.method, &values);
+        Ok(account.map(|account| Account { id: account.id, label: account.label }))
     }
 
     /// Puts a grant where it belongs, or asks who must be asked.
     async fn settle(
         &self,
-        flow: Flow,
-        visit: Visit,
+        flow: &Flow,
+        visit: &Visit,
         connector: &Connector,
         definition: &Definition,
-        grant: Grant,
+        grant: &Grant,
     ) -> Result<Returned, Error> {
-        match self.destination(&visit, connector, &grant).await? {
+        let target = match self.destination(visit, connector, grant).await? {
             Destination::OtherAccount(target) => {
-                self.ask_about_account(flow, visit, connector, grant, *target).await
+                return self.ask_about_account(flow, visit, (connector, definition), grant, *target).await;
             }
-            Destination::New => self.settle_in(flow, visit, connector, definition, grant, None).await,
-            Destination::InPlace(target) => {
-                self.settle_in(flow, visit, connector, definition, grant, Some(target.id)).await
-            }
+            Destination::New => None,
+            Destination::InPlace(target) => Some(target.id),
+        };
+        let tx = self.store.begin().await?;
+        let settled = self.settle_in(&tx, flow, visit, (connector, definition), grant, target).await?;
+        if let Err(error) = tx.commit().await {
+            // It may be stored all the same, and what may be in use is not given back.
+            return self.fail_ours(flow, visit.clone(), error.into()).await;
         }
+        Ok(self.settled(flow, visit, (connector, definition), grant, settled))
     }
 
-    /// Stores a grant; with a confirmation to come, a new credential is pending and one that is there keeps its old
-    /// grant until then.
+    /// Stores a grant in `tx`; with a confirmation to come, a new credential is pending and one that is there keeps its
+    /// old grant until then. The credential, and the code to confirm it with.
     async fn settle_in(
         &self,
-        flow: Flow,
-        visit: Visit,
-        connector: &Connector,
-        definition: &Definition,
-        grant: Grant,
+        tx: &Tx,
+        flow: &Flow,
+        visit: &Visit,
+        (connector, definition): (&Connector, &Definition),
+        grant: &Grant,
         target: Option<CredentialId>,
-    ) -> Result<Returned, Error> {
+    ) -> Result<(CredentialId, Option<PlainToken>), Error> {
         let binding = flow.binding.unwrap_or(Binding::Interstitial);
         let settings = &visit.environment.settings;
         let waits = Self::needs_code(&visit.session, settings, flow.hosted, Some(binding));
-        let tx = self.store.begin().await?;
-        let account = grant.accepted.account.as_ref().map(|account| account.label.clone());
         let id = match target {
-            None => self.store_grant(&tx, &visit, connector, definition, grant, waits).await?.id,
+            None => self.store_grant(tx, visit, connector, definition, grant, waits).await?.id,
             Some(id) if waits => {
                 let held = Flow {
-                    sealed: self.hold(visit.actor.tenant, flow.id, &grant, id)?,
+                    sealed: self.hold(visit.actor.tenant, flow.id, grant, id)?,
                     state_hash: None,
                     credential: Some(id),
                     expires_at: self.now().plus_seconds(FLOW_SECONDS * 2),
                     ..flow.clone()
                 };
-                store::flow::insert(&tx, &held).await?;
+                store::flow::insert(tx, &held).await?;
                 id
             }
-            Some(id) => self.regrant(&tx, &visit, id, grant).await?.id,
+            Some(id) => self.regrant(tx, visit, id, grant).await?.id,
         };
-        let code = self.finish_connector(&tx, &visit, &connector.key, id, waits.then_some(binding)).await?;
-        self.end_attempt(&tx, &flow, &stored(waits), Some(id)).await?;
-        tx.commit().await?;
+        let code = self.finish_connector(tx, visit, &connector.key, id, waits.then_some(binding)).await?;
+        self.end_attempt(tx, flow, &stored(waits), Some(id)).await?;
+        Ok((id, code))
+    }
+
+    /// Says that a grant is stored, once that lasts.
+    fn settled(
+        &self,
+        flow: &Flow,
+        visit: &Visit,
+        (connector, definition): (&Connector, &Definition),
+        grant: &Grant,
+        (credential, code): (CredentialId, Option<PlainToken>),
+    ) -> Returned {
         self.signal(visit.session.id);
-        let answer = CallbackAnswer::Completed { credential: id, account };
-        Ok(Returned::new(&flow, visit, connector.key.clone(), definition, answer, code))
+        let account = grant.accepted.account.as_ref().map(|account| account.label.clone());
+        let answer = CallbackAnswer::Completed { credential, account };
+        Returned::new(flow, visit.clone(), connector.key.clone(), definition, answer, code)
     }
 
     async fn ask_about_account(
         &self,
-        flow: Flow,
-        visit: Visit,
-        connector: &Connector,
-        grant: Grant,
+        flow: &Flow,
+        visit: &Visit,
+        (connector, definition): (&Connector, &Definition),
+        grant: &Grant,
         target: Credential,
     ) -> Result<Returned, Error> {
         let label =
@@ -154,10 +183,10 @@ impl Hub {
             found: label(grant.accepted.account.as_ref()),
         };
         let held = Flow {
-            sealed: self.hold(visit.actor.tenant, flow.id, &grant, target.id)?,
+            sealed: self.hold(visit.actor.tenant, flow.id, grant, target.id)?,
             state_hash: None,
             expires_at: self.now().plus_seconds(FLOW_SECONDS),
-            ..flow
+            ..flow.clone()
         };
         let tx = self.store.begin().await?;
         store::flow::insert(&tx, &held).await?;
@@ -171,8 +200,7 @@ impl Hub {
         );
         self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
-        let definition = self.definition_of(connector)?;
-        Ok(Returned::new(&held, visit, connector.key.clone(), &definition, answer, None))
+        Ok(Returned::new(&held, visit.clone(), connector.key.clone(), definition, answer, None))
     }
 
     /// The user decides about another account. What is accepted too late, after the end of the subscription, is given
@@ -188,30 +216,38 @@ impl Hub {
         origin: Origin,
     ) -> Result<Returned, Error> {
         let (flow, visit) = self.held_flow(flow, cookie, "connect.account", origin).await?;
-        if flow.binding.is_none() || flow.state_hash.is_some() {
+        if !flow.holds_a_grant() {
             return Err(refused("There is nothing to decide here."));
         }
-        if accept {
-            self.gate(&visit.actor).await?;
+        if !accept {
+            return self.fail_flow(&flow, visit, Code::AccountChanged.as_str(), None).await;
         }
+        self.gate(&visit.actor).await?;
         let held = self.open_held(visit.actor.tenant, &flow)?;
         let target = held.target;
-        let grant = held.into_grant();
+        match self.accept_account(&flow, &visit, &held.into_grant(), target).await {
+            Err(error) => self.fail_ours(&flow, visit, error).await,
+            accepted => accepted,
+        }
+    }
+
+    /// The flow lets go of its grant in the transaction that stores it: until then it can be given back.
+    async fn accept_account(
+        &self,
+        flow: &Flow,
+        visit: &Visit,
+        grant: &Grant,
+        target: CredentialId,
+    ) -> Result<Returned, Error> {
+        let connector = self.connector_of_flow(flow, visit).await?;
+        let definition = self.definition_of(&connector)?;
+        let of = (&connector, &*definition);
         let tx = self.store.begin().await?;
-        store::flow::delete(&tx, flow.id).await?;
-        if !accept {
-            self.discard(&tx, visit.actor.tenant, &flow, &grant).await?;
+        if !store::flow::delete(&tx, flow.id).await? {
+            return Err(refused("This was decided already."));
         }
+        let settled = self.settle_in(&tx, flow, visit, of, grant, Some(target)).await?;
         tx.commit().await?;
-        if accept {
-            let connector = self.connector_of_flow(&flow, &visit).await?;
-            let definition = self.definition_of(&connector)?;
-            let (of, by) = (flow.clone(), visit.clone());
-            return match self.settle_in(of, by, &connector, &definition, grant, Some(target)).await {
-                Err(error) => self.fail_ours(&flow, visit, error).await,
-                settled => settled,
-            };
-        }
-        self.fail_flow(&flow, visit, Code::AccountChanged.as_str(), None).await
+        Ok(self.settled(flow, visit, of, grant, settled))
     }
 }
