@@ -159,7 +159,7 @@ mod tests {
             (7, "abcdef!", "x••••••!"),
         ] {
             let text = format!("{}{value} and so on", "x".repeat(MOST - before_the_limit));
-            let body = Full::new(text.into()).map_err(|never| match never {}).boxed_unsync();
+            let body = Full::new(bytes::Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
             let (body, cut) = read(body, Instant::now() + PATIENCE).await;
             assert_eq!((body.len(), cut), (MOST, true));
             let shown = String::from_utf8(without(&body, &hidden, cut)).unwrap();
