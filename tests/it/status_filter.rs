@@ -325,9 +325,9 @@ async fn a_sweep_finds_exactly_what_has_changed_by_itself() {
 }
 
 async fn found_by_sweep(store: &Store) -> BTreeSet<String> {
-    let mut found = store::credential::ended(store, NOW, 100_000).await.unwrap();
-    found.extend(store::credential::run_out(store, NOW, 100_000).await.unwrap());
-    found.extend(store::credential::run_out_behind(store, NOW, 100_000).await.unwrap());
+    let mut found = store::credential::ended(store, NOW, &[], 100_000).await.unwrap();
+    found.extend(store::credential::run_out(store, NOW, &[], 100_000).await.unwrap());
+    found.extend(store::credential::run_out_behind(store, NOW, &[], 100_000).await.unwrap());
     let mut found: BTreeSet<String> = found.iter().map(|(_, id)| id.to_string()).collect();
     let mut after = None;
     loop {

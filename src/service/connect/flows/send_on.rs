@@ -182,8 +182,8 @@ impl Hub {
     }
 
     fn kept_in_flow(&self, flow: &Flow, visit: &Visit) -> Result<Kept, Error> {
-        let place = place(visit.actor.tenant, FLOW, &flow.id.to_string(), (0, 0));
-        Ok(self.vault.open(&place, &flow.sealed)?)
+        let id = flow.id.to_string();
+        Ok(self.vault.open(&place(visit.actor.tenant, FLOW, &id, (0, 0)), &flow.sealed)?)
     }
 
     /// The connector's values, and over them those of the flow.
