@@ -5,25 +5,22 @@ mod check;
 mod export;
 mod outside;
 mod proof;
+mod recorder;
 mod seal;
-#[cfg(test)]
-mod tests;
 mod verify;
 
 pub use crate::store::audit::AuditFilter;
 pub use check::{ChainCheck, ChainPlace};
+pub(super) use recorder::Recorder;
 pub use verify::{Fault, Verified};
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::config::AuditMode;
 use crate::domain::actor::{Actor, Author};
 use crate::domain::audit::AuditEvent;
-use crate::domain::audit::chain::{MOST_EVENTS, Member};
+use crate::domain::audit::chain::Member;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::failpoint::failpoint;
@@ -31,25 +28,9 @@ use crate::heads::HeadFile;
 use crate::store::{self, StoreError, Tx};
 use vouchsafe_entity::id::{AuditEventId, WorkspaceId};
 
+use recorder::{AFTER_FAILURE, MOST_AT_ONCE};
+
 use super::{Code, Error, Hub};
-
-/// The most rows that wait to be written; beyond, whoever adds one waits for room.
-const MOST_WAITING: usize = 10_000;
-
-/// From so many on they are written at once.
-const MANY: usize = MOST_WAITING / 4;
-
-/// What waits is written so often where it is not much.
-const PERIOD: Duration = Duration::from_millis(250);
-
-/// So long nothing is written after it failed, whatever comes meanwhile: the database is in trouble.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// Room is waited for so long: where none comes the database is in trouble, which a row that is written by itself tells.
-const ROOM_WITHIN: Duration = Duration::from_secs(2);
-
-/// The most rows written together.
-const MOST_AT_ONCE: usize = MOST_EVENTS;
 
 /// Where the heads of the audit chains go, and how long what is kept. By default nowhere, and for good.
 #[derive(Clone, Debug, Default)]
@@ -60,91 +41,6 @@ pub struct AuditLog {
     pub keep: Option<i64>,
     /// Milliseconds that the addresses in them are kept.
     pub keep_addresses: Option<i64>,
-}
-
-/// Audit rows that wait to be written together. Those who add to them take no lock.
-pub(super) struct Recorder {
-    mode: AuditMode,
-    outside: outside::Outside,
-    keep: Option<i64>,
-    keep_addresses: Option<i64>,
-    send: mpsc::Sender<AuditEvent>,
-    waiting: Mutex<Waiting>,
-    /// Many wait.
-    many: Notify,
-}
-
-struct Waiting {
-    receive: mpsc::Receiver<AuditEvent>,
-    /// Taken to be written, and not written yet.
-    taken: Vec<AuditEvent>,
-}
-
-impl Recorder {
-    pub(super) fn new(mode: AuditMode, log: AuditLog) -> Self {
-        let (send, receive) = mpsc::channel(MOST_WAITING);
-        Self {
-            mode,
-            outside: outside::Outside::new(log.heads),
-            keep: log.keep,
-            keep_addresses: log.keep_addresses,
-            send,
-            waiting: Mutex::new(Waiting { receive, taken: Vec::new() }),
-            many: Notify::new(),
-        }
-    }
-
-    /// Gives the event back where too many wait.
-    fn push(&self, event: AuditEvent) -> Option<AuditEvent> {
-        let refused = self.send.try_send(event).err();
-        if MOST_WAITING - self.send.capacity() >= MANY {
-            self.many.notify_one();
-        }
-        refused.map(mpsc::error::TrySendError::into_inner)
-    }
-
-    /// The same once there is room; gives the event back where none comes.
-    async fn push_in_time(&self, event: AuditEvent) -> Option<AuditEvent> {
-        let event = self.push(event)?;
-        match tokio::time::timeout(ROOM_WITHIN, self.send.reserve()).await {
-            Ok(Ok(room)) => {
-                room.send(event);
-                None
-            }
-            _ => Some(event),
-        }
-    }
-
-    /// Waits until there is room for a row, or none comes. It is for nobody yet: a call that takes hours keeps none.
-    async fn room(&self) {
-        if self.send.capacity() == 0 {
-            self.many.notify_one();
-            let _ = tokio::time::timeout(ROOM_WITHIN, self.send.reserve()).await;
-        }
-    }
-
-    /// How many rows wait.
-    async fn left(&self) -> usize {
-        let waiting = self.waiting.lock().await;
-        waiting.taken.len() + waiting.receive.len()
-    }
-
-    /// Waits until what waits is to be written.
-    async fn due(&self) {
-        let _ = tokio::time::timeout(PERIOD, self.many.notified()).await;
-    }
-}
-
-impl Waiting {
-    /// Takes the next rows to be written; none where none wait.
-    fn next(&mut self) -> &[AuditEvent] {
-        while self.taken.len() < MOST_AT_ONCE
-            && let Ok(event) = self.receive.try_recv()
-        {
-            self.taken.push(event);
-        }
-        &self.taken
-    }
 }
 
 /// What was acted on.
@@ -374,7 +270,7 @@ impl Hub {
     pub async fn flush_audit(&self) -> Result<(), Error> {
         let mut waiting = self.audit.waiting.lock().await;
         // Those that come meanwhile wait for the next time, so that there are many to write at once again.
-        let mut rounds = (waiting.taken.len() + waiting.receive.len()) / MOST_AT_ONCE + 1;
+        let mut rounds = waiting.len() / MOST_AT_ONCE + 1;
         while rounds > 0 && !waiting.next().is_empty() {
             match self.write_audit(&waiting.taken).await {
                 Err(Error::Store(StoreError::Taken)) => self.pass_over_written(&mut waiting.taken).await?,

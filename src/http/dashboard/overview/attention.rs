@@ -33,8 +33,8 @@ impl Item {
     }
 
     /// The last line of a kind of which there are more than are named.
-    pub(super) fn more(level: &'static str, are: &str, list: Option<String>) -> Self {
-        Self::new(level, format!("More {are}"), "The list has all of them.").leading_to(list)
+    pub(super) fn more(level: &'static str, are: &str, list: impl Into<Option<String>>) -> Self {
+        Self::new(level, format!("More {are}"), "The list has all of them.").leading_to(list.into())
     }
 
     pub(super) fn leading_to(mut self, url: Option<String>) -> Self {
@@ -93,8 +93,8 @@ impl Reader<'_> {
         may.then(|| Url::Credential(&self.desk.environment, credential.id).to_string())
     }
 
-    fn credentials(&self, filters: &[(&str, Option<&str>)]) -> Option<String> {
-        Some(filtered(&Url::Credentials(&self.desk.environment), filters))
+    fn credentials(&self, filters: &[(&str, Option<&str>)]) -> String {
+        filtered(&Url::Credentials(&self.desk.environment), filters)
     }
 
     fn alarms(&self, alarms: Few<Alarm>) -> Vec<Item> {
@@ -145,8 +145,8 @@ impl Reader<'_> {
     }
 
     fn failing(&self, credentials: Few<Credential>) -> Vec<Item> {
-        let list = self.credentials(&[("status", Some("error"))]);
-        let last = Item::more("warning", "credentials can't be renewed at present", list);
+        let page = self.credentials(&[("status", Some("error"))]);
+        let last = Item::more("warning", "credentials can't be renewed at present", page);
         listed(credentials, last, |credential| {
             let title = format!("{} can't be renewed at present", name(&credential));
             let text = "The hub keeps trying and says so when it works again.";
@@ -161,8 +161,8 @@ impl Reader<'_> {
     }
 
     /// The secrets in a state, or all.
-    fn secrets(&self, state: Option<&str>) -> Option<String> {
-        Some(filtered(&Url::Secrets(&self.desk.environment), &[("state", state)]))
+    fn secrets(&self, state: Option<&str>) -> String {
+        filtered(&Url::Secrets(&self.desk.environment), &[("state", state)])
     }
 
     fn ended_secrets(&self, secrets: Few<Secret>) -> Vec<Item> {

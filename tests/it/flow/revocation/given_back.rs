@@ -128,5 +128,5 @@ async fn what_waits_for_a_decision_goes_with_its_user() {
     app.as_key().delete("/users/u-17").await.ok(200);
     assert_eq!(app.rows("SELECT id FROM flow").await.len(), 1, "that of another user stays");
     app.tell_apps().await;
-    assert_eq!(app.ends(), [REVOKED, None, None, None, REVOKED]);
+    assert_eq!(app.ends(), [REVOKED, REVOKED, None, None, REVOKED]);
 }

@@ -1,4 +1,7 @@
+use std::borrow::Cow;
+
 use uuid::Uuid;
+use vouchsafe_entity::id::AuditEventId;
 use vouchsafe_entity::millis::Millis;
 
 use super::*;
