@@ -12,7 +12,7 @@ const LONG: &str = "consolidated-freight-and-customs-brokerage-international-ag"
 /// Some days with connections, refreshes and calls, at whose end things have ended and others soon will.
 async fn eventful_days(app: &TestApp) {
     app.put_fernhill().await;
-    app.as_key().put(&format!("/connectors/{LONG}"), &json!({"provider": "hubspot"})).await.ok(201);
+    app.as_key().put(&format!("/connectors/{LONG}"), &json!({"provider": "fernhill"})).await.ok(201);
     for (user, end) in [(LONG, "2030-01-03T00:00:00Z"), ("u-3", "2030-01-09T00:00:00Z")] {
         app.user(user).await;
         let id = app.credential(user).await["credentialId"].as_str().unwrap().to_owned();
