@@ -58,7 +58,15 @@ pub(super) fn run(
 async fn greet(running: &Running) -> Result<(), CliError> {
     let url = running.hub.public_url();
     // Made before anything is said: the log has a line of it.
-    let link = running.hub.invite_first_owner(DEFAULT_WORKSPACE).await.map_err(|error| no_link(&error))?;
+    let link = running.hub.invite_first_owner(DEFAULT_WORKSPACE).await.unwrap_or_else(|error| {
+        // A hub at work does not end because its database is away for a moment.
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(
+            error,
+            "no link for the owner could be made; `vouchsafe members invite-owner` makes one"
+        );
+        None
+    });
     say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
     if running.first_start || link.is_some() {
         say("")?;
