@@ -74,12 +74,11 @@ mod armed {
             "stop" => Some(rustix::process::Signal::STOP),
             _ => None,
         };
-        let delay = match signal {
-            Some(_) => Duration::ZERO,
-            None => {
-                let millis = action.strip_prefix("delay(")?.strip_suffix(')')?;
-                Duration::from_millis(millis.parse().ok()?)
-            }
+        let delay = if signal.is_some() {
+            Duration::ZERO
+        } else {
+            let millis = action.strip_prefix("delay(")?.strip_suffix(')')?;
+            Duration::from_millis(millis.parse().ok()?)
         };
         let times = AtomicU32::new(0);
         fail::cfg_callback(name, move || {

@@ -18,6 +18,7 @@ mod counters;
 mod definition;
 mod fault;
 mod grants;
+mod in_flight;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::config::{DEMO_PASSWORD, DEMO_USERNAME, KeyState};
 use super::fault::{Call, Endpoint};
 use super::grants::Owner;
+use super::in_flight::InFlight;
 use super::state::Fake;
 use super::token::raw_basic;
 use super::wire::{Answer, play};
@@ -147,27 +148,6 @@ fn echo(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Value {
     })
 }
 
-/// Counts an API call as under way for as long as it lives.
-struct InFlight(Fake);
-
-impl InFlight {
-    fn enter(fake: &Fake) -> Self {
-        let mut ledger = fake.ledger();
-        ledger.counters.api_calls += 1;
-        ledger.counters.api_in_flight += 1;
-        let now = ledger.counters.api_in_flight;
-        ledger.counters.api_in_flight_peak = ledger.counters.api_in_flight_peak.max(now);
-        drop(ledger);
-        Self(fake.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.ledger().counters.api_in_flight -= 1;
-    }
-}
-
 /// `ANY /api/{path}`
 pub(super) async fn call_api(
     State(fake): State<Fake>,
@@ -177,7 +157,9 @@ pub(super) async fn call_api(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let _in_flight = InFlight::enter(&fake);
+    let _in_flight = InFlight::enter(&fake, |counters| {
+        [&mut counters.api_calls, &mut counters.api_in_flight, &mut counters.api_in_flight_peak]
+    });
     let token = presented(&headers).and_then(|token| fake.ledger().identify(token));
     let fault = fake.fault(&Call::of(Endpoint::Api, token, None));
     play(fault, &line, move || {

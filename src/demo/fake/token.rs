@@ -16,6 +16,7 @@ use url::form_urlencoded;
 use super::config::{ClientAuth, DEMO_PASSWORD};
 use super::fault::{Call, Endpoint};
 use super::grants::{Issued, Owner, Refusal};
+use super::in_flight::InFlight;
 use super::state::Fake;
 use super::wire::{Answer, play};
 use crate::demo::serve::Line;
@@ -136,27 +137,6 @@ fn refusal(refusal: &Refusal) -> Answer {
     answer
 }
 
-/// Counts a token request as under way for as long as it lives.
-struct InFlight(Fake);
-
-impl InFlight {
-    fn enter(fake: &Fake) -> Self {
-        let mut ledger = fake.ledger();
-        ledger.counters.token_requests += 1;
-        ledger.counters.token_in_flight += 1;
-        let now = ledger.counters.token_in_flight;
-        ledger.counters.token_in_flight_peak = ledger.counters.token_in_flight_peak.max(now);
-        drop(ledger);
-        Self(fake.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.ledger().counters.token_in_flight -= 1;
-    }
-}
-
 /// `POST /oauth/token`
 pub(super) async fn create_token(
     State(fake): State<Fake>,
@@ -164,7 +144,9 @@ pub(super) async fn create_token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let _in_flight = InFlight::enter(&fake);
+    let _in_flight = InFlight::enter(&fake, |counters| {
+        [&mut counters.token_requests, &mut counters.token_in_flight, &mut counters.token_in_flight_peak]
+    });
     let params = Params::read(&headers, &body);
     let (endpoint, token) = arrive(&fake, &params);
     let claimed = claimed_client(&headers, &params);
