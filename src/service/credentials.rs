@@ -4,6 +4,7 @@ mod accept;
 mod bulk;
 mod create;
 mod end;
+mod fresh;
 mod history;
 mod value;
 mod verify;
@@ -12,6 +13,7 @@ pub use super::revocation::Upstream;
 pub(super) use accept::{Accepted, capture};
 pub use bulk::{Bulk, BulkOutcome, BulkRow, STEP};
 pub use create::{NewCredential, Stored};
+pub(super) use fresh::{Fresh, Source};
 pub use history::History;
 pub use verify::Verification;
 

@@ -3,6 +3,7 @@
 //! A claim proves that database and key work before a token is spent; the answer is committed by comparing the
 //! version that was spent, never the lease.
 
+mod anew;
 mod attempt;
 mod burst;
 mod commit;
@@ -11,6 +12,7 @@ mod kept;
 mod put_off;
 mod single_flight;
 
+pub(super) use anew::{Anew, endpoint_anew};
 pub(super) use attempt::PROBE_EVERY;
 pub(super) use single_flight::SingleFlight;
 

@@ -1,10 +1,11 @@
-//! Testing what was given: fields, tokens where the method makes them, the provider's check, what is captured.
+//! Testing what was given: fields, the provider's check, what is captured.
 
+use super::fresh::Source;
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::Account;
 use crate::domain::refresh::is_minted;
-use crate::oauth::{Cause, TokenAnswer, TokenError};
+use crate::oauth::{Cause, TokenError};
 use crate::provider::{CaptureError, Captured, CheckOutcome, CheckRequest, Definition, RenderError, Values};
 use crate::service::check::{Checked, refusal};
 use crate::service::material::Material;
@@ -49,35 +50,21 @@ impl Hub {
     ) -> Result<Accepted, Error> {
         definition.check_key(method, typed).map_err(|error| Error::fields("/data", vec![error]))?;
         let mut material = Material::of_values(typed);
-        let sent_at = self.now();
-        let mints = is_minted(method) && verify;
-        let mut answer = None;
+        let began = self.now();
+        let source = Source { actor, connector, definition, method, scopes: &[] };
         let mut patience = Patience::Refusable;
-        if mints {
-            answer =
-                Some(self.mint_into(actor, connector, definition, method, &mut material, patience).await?);
+        let mut fresh = None;
+        if is_minted(method) && verify {
+            fresh = Some(self.ask_anew(source, &mut material, patience).await?);
             if definition.token_request_of(method).is_some() {
                 patience = Patience::Spent;
             }
         }
-        let mut warnings = Vec::new();
-        if verify {
-            let learned =
-                self.check_and_learn(actor, connector, definition, method, &mut material, patience).await;
-            let refused = |error: &Error| error.code() == Some(Code::CredentialRejected);
-            warnings = match learned {
-                // An app that has just given a token may not know it everywhere yet: one more, one repeat.
-                Err(error) if mints && refused(&error) => {
-                    let patience = Patience::Spent;
-                    answer = Some(
-                        self.mint_into(actor, connector, definition, method, &mut material, patience).await?,
-                    );
-                    self.check_and_learn(actor, connector, definition, method, &mut material, patience)
-                        .await?
-                }
-                other => other?,
-            };
-        }
+        let warnings = if verify {
+            self.check_fresh(source, &mut material, fresh.as_mut(), patience).await?
+        } else {
+            Vec::new()
+        };
         let values = self.all_values(actor.tenant, connector, &material).await?;
         let account = definition
             .account(method, &values)
@@ -87,50 +74,25 @@ impl Hub {
             account,
             variables: definition.public_variables(method, &material.values()).into_iter().collect(),
             material,
-            minted: answer.is_some(),
-            expires_in: answer.as_ref().and_then(|answer| answer.expires_in),
+            minted: fresh.is_some(),
+            expires_in: fresh.as_ref().and_then(|fresh| fresh.answer.expires_in),
             refresh_expires_in: None,
-            scopes: answer.and_then(|answer| answer.scopes).unwrap_or_default(),
-            sent_at,
+            sent_at: fresh.as_ref().map_or(began, |fresh| fresh.sent_at),
+            scopes: fresh.and_then(|fresh| fresh.answer.scopes).unwrap_or_default(),
             warnings,
         })
     }
 
-    /// Asks the app for a token with what was typed, and takes it.
-    async fn mint_into(
-        &self,
-        actor: &Actor,
-        connector: &Connector,
-        definition: &Definition,
-        method: Method,
-        material: &mut Material,
-        patience: Patience,
-    ) -> Result<TokenAnswer, Error> {
-        let values = self.all_values(actor.tenant, connector, material).await?;
-        let url = definition.token_endpoint(method, &values);
-        let turn = self.turn_to(actor.workspace(), definition, url, patience).await?;
-        let now = self.clock.now();
-        let scopes = &connector.scopes;
-        let minted = crate::oauth::mint::mint(&self.egress, definition, method, &values, scopes, now).await;
-        drop(turn);
-        let answer = minted.map_err(|error| rejected(definition, &error))?;
-        capture(definition, method, Captured::Token(answer.raw.expose()), material)?;
-        material.take(&answer);
-        Ok(answer)
-    }
-
     /// Looks up what the definition wants to know, runs its check, and captures from both. Once the app was asked, no
     /// further question is refused.
-    pub(in crate::service) async fn check_and_learn(
+    pub(super) async fn check_and_learn(
         &self,
-        actor: &Actor,
-        connector: &Connector,
-        definition: &Arc<Definition>,
-        method: Method,
+        source: Source<'_>,
         material: &mut Material,
         patience: Patience,
     ) -> Result<Vec<&'static str>, Error> {
-        let patience = self.look_up(actor, connector, definition, method, material, patience).await?;
+        let Source { actor, connector, definition, method, .. } = source;
+        let patience = self.look_up(source, material, patience).await?;
         let values = self.all_values(actor.tenant, connector, material).await?;
         let workspace = actor.workspace();
         let Some(checked) = self.run_check(workspace, definition, method, &values, patience).await? else {
@@ -151,13 +113,11 @@ impl Hub {
     /// Says how patient the next call is.
     async fn look_up(
         &self,
-        actor: &Actor,
-        connector: &Connector,
-        definition: &Arc<Definition>,
-        method: Method,
+        source: Source<'_>,
         material: &mut Material,
         mut patience: Patience,
     ) -> Result<Patience, Error> {
+        let Source { actor, connector, definition, method, .. } = source;
         for (variable, lookup) in definition.lookups(method) {
             let values = self.all_values(actor.tenant, connector, material).await?;
             let request: CheckRequest = definition
@@ -208,7 +168,7 @@ fn unexpected(definition: &Definition, status: Option<u16>) -> Error {
 }
 
 /// What a refused token request says to whoever typed the values.
-pub(in crate::service) fn rejected(definition: &Definition, error: &TokenError) -> Error {
+pub(super) fn rejected(definition: &Definition, error: &TokenError) -> Error {
     if error.cause == Some(Cause::Render(RenderError::Missing("scope".to_owned()))) {
         let detail =
             format!("Name the scopes of the connector first: {} asks for at least one.", definition.name());

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
-use vouchsafe_entity::kind::{FailClass, Method, TokenState};
+use vouchsafe_entity::kind::{FailClass, TokenState};
 use vouchsafe_entity::millis::Millis;
 
+use super::anew::{Anew, endpoint_anew};
 use super::kept::{Kept, Spent};
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, Machine, Resting};
@@ -14,7 +15,7 @@ use crate::domain::refresh::{Claim, NotClaimed, is_minted};
 use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
-use crate::oauth::{Received, TokenError};
+use crate::oauth::TokenError;
 use crate::provider::{Definition, Values};
 use crate::service::material::{CURRENT, Material};
 use crate::service::throttle::Pass;
@@ -274,16 +275,15 @@ impl Hub {
         course: &Course,
     ) -> Result<Option<Kept>, TokenError> {
         let credential = &claimed.credential;
-        let mut values = self
-            .all_values(tenant, &course.connector, &claimed.material)
-            .await
-            .map(|values| values.with("redirect_uri", self.redirect_uri(course.connector.id)))
-            .map_err(|error| not_built(credential.id, &error))?;
-        // For apps that want to hear the scopes again: RFC 6749, section 6, allows none beyond those granted.
-        let token = course.definition.token_request_of(credential.method);
-        if let Some(token) = token.filter(|_| !credential.scopes.is_empty()) {
-            values.set("scope", credential.scopes.join(&token.scope_separator));
-        }
+        let anew = Anew {
+            tenant,
+            connector: &course.connector,
+            definition: &course.definition,
+            method: credential.method,
+            material: &claimed.material,
+            scopes: &credential.scopes,
+        };
+        let values = self.values_anew(&anew).await.map_err(|error| not_built(credential.id, &error))?;
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach("refresh::after_open").map_err(|_| TokenError::local())?;
         let since_claim = self.clock.uptime().saturating_sub(claimed.begun.uptime);
@@ -291,7 +291,8 @@ impl Hub {
             return Ok(None);
         }
         let sent_at = claimed.begun.at.plus(i64::try_from(since_claim.as_millis()).unwrap_or(0));
-        let answer = self.send(tenant, claimed, course, &values, sent_at).await?;
+        let sent = self.send_anew(&anew, &values, sent_at.into()).await;
+        let answer = sent.map_err(|error| not_built(credential.id, &error))??;
         let number = if answer.is_success() && !is_minted(credential.method) {
             self.keep(tenant, credential, sent_at, &answer).await
         } else {
@@ -309,29 +310,6 @@ impl Hub {
             },
             answer,
         }))
-    }
-
-    async fn send(
-        &self,
-        tenant: Tenant,
-        claimed: &Claimed,
-        course: &Course,
-        values: &Values,
-        sent_at: Millis,
-    ) -> Result<Received, TokenError> {
-        let (definition, connector) = (&course.definition, &course.connector);
-        let method = claimed.credential.method;
-        let at = sent_at.into();
-        if is_minted(method) {
-            let scopes = &connector.scopes;
-            return crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await;
-        }
-        let client = self.client(tenant, connector).await;
-        let client = client.map_err(|error| not_built(claimed.credential.id, &error))?;
-        let (Some(client), Some(refresh_token)) = (client, &claimed.material.refresh_token) else {
-            return Err(TokenError::local());
-        };
-        crate::oauth::refresh::send(&self.egress, definition, values, &client, refresh_token, at).await
     }
 
     /// Waits until another node's attempt is over.
@@ -366,10 +344,7 @@ fn token_host(definition: &Definition, connector: &Connector, credential: &Crede
     for (name, value) in connector.variables.iter().chain(&credential.variables) {
         values.set(name.as_str(), value.as_str());
     }
-    let endpoint = match credential.method {
-        Method::OAuth2 => definition.refresh_endpoint(&values),
-        method => definition.token_endpoint(method, &values),
-    };
+    let endpoint = endpoint_anew(definition, credential.method, &values);
     endpoint.ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 

@@ -3,9 +3,11 @@
 use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Endpoint, Fault, KeyState, Plan, VALID_KEY};
+use vouchsafe::demo::fake::{
+    DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Endpoint, Fault, KeyState, Plan, RefreshKind, VALID_KEY,
+};
 
-use crate::support::app::{OWN_CLIENT, TestApp};
+use crate::support::app::{OWN_CLIENT, Setup, TestApp};
 
 impl TestApp {
     async fn verify(&self, credential: &str) -> Value {
@@ -106,4 +108,25 @@ async fn a_new_token_that_the_app_does_not_know_yet_is_asked_for_once_more() {
     let body = json!({"userId": "u", "connector": OWN_CLIENT, "data": data});
     app.as_key().post("/credentials", &body).await.assert_problem(400, "credential_rejected");
     assert_eq!(app.fake.counters().client_credentials, 4);
+}
+
+#[tokio::test]
+async fn tokens_of_a_consent_that_the_app_does_not_know_yet_are_renewed_once_and_the_new_ones_kept() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.put_fernhill().await;
+    app.refuse_calls(1);
+    let credential = app.connect("u-17").await;
+    let counters = app.fake.counters();
+    assert_eq!((counters.exchanges, counters.refreshes, counters.api_calls), (1, 1, 2));
+    let token = app.token(&credential).await;
+    let told = app.fake.identify(token["accessToken"].as_str().unwrap());
+    assert_eq!(told.map(|(_, version)| version), Some(2), "the token that was accepted");
+    assert_eq!(app.shown(&credential).await["account"]["label"], "jo@acme.test");
+
+    // At a strict app the spent refresh token would end the grant.
+    app.clock.advance(TimeDelta::hours(2));
+    app.token(&credential).await;
+    let grant = &app.fake.grants()[0];
+    assert_eq!((grant.at(1).requests, grant.at(2).requests, grant.alive), (1, 1, true));
+    assert_eq!(app.events(&credential).await, ["credential.created"]);
 }

@@ -18,7 +18,7 @@ use crate::service::audit::Target;
 use crate::service::connect::Visit;
 use crate::service::connect::attempts::stored;
 use crate::service::connect::grant::{Destination, Grant};
-use crate::service::credentials::{Accepted, capture};
+use crate::service::credentials::{Accepted, Fresh, Source, capture};
 use crate::service::material::Material;
 use crate::service::throttle::Patience;
 use crate::service::{Code, Error, Hub};
@@ -34,7 +34,9 @@ impl Hub {
         sent_at: Millis,
     ) -> Result<Returned, Error> {
         material.take(&answer);
-        let learned = self.learn(&taken, &answer, &mut material).await;
+        let granted = granted(&taken, &answer);
+        let mut fresh = Fresh { answer, sent_at };
+        let learned = self.learn(&taken, &granted, &mut fresh, &mut material).await;
         let (warnings, account) = match learned {
             Ok(learned) => learned,
             Err(error) => {
@@ -45,13 +47,8 @@ impl Hub {
             }
         };
         let Taken { flow, visit, connector, definition, method } = taken;
-        let granted = answer.scopes.clone().unwrap_or_else(|| {
-            // RFC 6749, section 5.1: an answer without scopes means those that were asked for.
-            let always = definition.token_request_of(method).map(|token| token.scopes.clone());
-            let mut all = always.unwrap_or_default();
-            all.extend(flow.scopes.iter().filter(|scope| !all.contains(scope)).cloned().collect::<Vec<_>>());
-            all
-        });
+        let Fresh { answer, sent_at } = fresh;
+        let granted = answer.scopes.unwrap_or(granted);
         let grant = Grant {
             accepted: Accepted {
                 method,
@@ -73,18 +70,19 @@ impl Hub {
         }
     }
 
-    /// Asks the app whether the tokens work, and whose they are; what is to be said to the user beside.
+    /// Asks the app whether the tokens work, and whose they are; what is to be said to the user beside. Tokens that are
+    /// refused give way to new ones.
     async fn learn(
         &self,
         taken: &Taken,
-        answer: &TokenAnswer,
+        granted: &[String],
+        fresh: &mut Fresh,
         material: &mut Material,
     ) -> Result<(Vec<&'static str>, Option<Account>), Error> {
         let Taken { visit, connector, definition, method, .. } = taken;
-        capture(definition, *method, Captured::Token(answer.raw.expose()), material)?;
-        let patience = Patience::Spent;
-        let warnings =
-            self.check_and_learn(&visit.actor, connector, definition, *method, material, patience).await?;
+        capture(definition, *method, Captured::Token(fresh.answer.raw.expose()), material)?;
+        let source = Source { actor: &visit.actor, connector, definition, method: *method, scopes: granted };
+        let warnings = self.check_fresh(source, material, Some(fresh), Patience::Spent).await?;
         Ok((warnings, self.account_of(taken, material).await?))
     }
 
@@ -250,4 +248,16 @@ impl Hub {
         tx.commit().await?;
         Ok(self.settled(flow, visit, of, grant, settled))
     }
+}
+
+/// The scopes of an answer; one without means those that were asked for (RFC 6749, section 5.1).
+fn granted(taken: &Taken, answer: &TokenAnswer) -> Vec<String> {
+    let Taken { flow, definition, method, .. } = taken;
+    if let Some(scopes) = &answer.scopes {
+        return scopes.clone();
+    }
+    let always = definition.token_request_of(*method).map(|token| token.scopes.clone());
+    let mut all = always.unwrap_or_default();
+    all.extend(flow.scopes.iter().filter(|scope| !all.contains(scope)).cloned().collect::<Vec<_>>());
+    all
 }

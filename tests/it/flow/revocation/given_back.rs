@@ -2,9 +2,9 @@
 
 use http::StatusCode;
 use serde_json::json;
-use vouchsafe::demo::fake::{Endpoint, Fault, GrantEnd, Plan};
+use vouchsafe::demo::fake::{Endpoint, Fault, GrantEnd, Plan, RefreshKind, RevokeScope, Settings};
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
 use crate::support::modal::Popup;
 
 const REVOKED: Option<GrantEnd> = Some(GrantEnd::Revoked);
@@ -31,6 +31,31 @@ async fn what_the_app_gave_and_then_does_not_take_is_given_back() {
         app.fake.clear_faults();
         app.tell_apps().await;
         assert_eq!(app.ends(), [REVOKED], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn of_tokens_that_are_refused_the_newest_are_given_back() {
+    let invalid = || Fault::oauth_error(StatusCode::BAD_REQUEST, "invalid_grant");
+    for (refused, renewal) in [(2, None), (1, Some(invalid()))] {
+        // This app ends a grant by its present refresh token alone.
+        let settings =
+            Settings { kind: RefreshKind::Strict, revoke_scope: RevokeScope::Token, ..Settings::default() };
+        let Some(app) = TestApp::start_set_up(Setup { settings, ..Setup::default() }).await else { return };
+        app.put_fernhill().await;
+        let fault = Fault::status(StatusCode::UNAUTHORIZED);
+        app.fake.program(Plan::next(Endpoint::Api, fault).times(refused));
+        if let Some(fault) = renewal {
+            app.fake.program(Plan::next(Endpoint::Refresh, fault));
+        }
+        let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill"]})).await;
+        modal.popup("fernhill").await.allow(&app, "jo@acme.test").await;
+        assert_eq!(modal.result("fernhill").await["error"], "credential_rejected", "{refused}");
+        let counters = app.fake.counters();
+        assert_eq!((counters.refreshes, counters.api_calls), (1, u64::from(refused)), "one renewal");
+        assert_eq!(app.as_key().get("/credentials").await.ok(200)["data"], json!([]));
+        app.tell_apps().await;
+        assert_eq!(app.ends(), [REVOKED], "{refused}");
     }
 }
 
