@@ -28,7 +28,7 @@ use std::net::IpAddr;
 
 use tokio::sync::broadcast;
 use vouchsafe_entity::id::SessionId;
-use vouchsafe_entity::kind::SessionStatus;
+use vouchsafe_entity::kind::{Binding, SessionStatus};
 use vouchsafe_entity::millis::Millis;
 
 use super::{Code, Error, Hub};
@@ -89,6 +89,11 @@ impl Visit {
         let mut given = self.environment.settings.theme.clone();
         given.extend(self.session.theme.clone());
         Theme::read(&given).0
+    }
+
+    /// Whether only the window that opened a sign-in may vouch for its user.
+    pub fn needs_opener(&self) -> bool {
+        self.environment.settings.minimum_binding == Binding::Opener
     }
 
     /// Whether its user can still change at `now` what they have connected.

@@ -242,3 +242,27 @@ async fn the_page_behind_the_modal_stays_where_it_is_and_is_then_as_it_was() {
     }
     chrome.finish(&[]).await;
 }
+
+#[tokio::test]
+async fn where_the_opener_must_vouch_a_start_page_that_can_not_go_on_tries_again() {
+    let stage = Stage::start().await;
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else {
+        return;
+    };
+    let strict = json!({ "minimumBinding": "opener" });
+    assert_eq!(stage.api.patch("/environment", &strict).await.0, 200);
+    let session = stage.session_for(APP_KEY).await;
+    let host = stage.open_modal(&chrome, &session).await;
+    chrome.on_page("sign-in").await;
+    stage.front.refuse(HUB, "/connect/start/handshake");
+    chrome.sign_in().await;
+    chrome.shows("main", "start again in").await;
+    stage.front.restore(HUB);
+    chrome.act("continue").await;
+    stage.allow_as(&chrome, "jo@fernhill.test").await;
+    chrome.windows_are(1).await;
+    chrome.back_to_modal(&host).await;
+    chrome.on_page("done").await;
+    assert_eq!(stage.front.count(HUB, &Method::POST, "/connect/start/continue"), 0);
+    chrome.finish(&["502", "ERR_"]).await;
+}

@@ -229,6 +229,8 @@ pub struct InterstitialPage {
     pub flow: String,
     /// Whether the opener may answer for the user: false in redirect and hosted mode.
     pub handshake: bool,
+    /// Whether nobody else may: then the page alone leads nowhere.
+    pub opener_only: bool,
     /// Whether the user went on already, and the app is being called as often as it allows.
     pub busy: bool,
     /// The host app's colours and logo.

@@ -49,6 +49,7 @@ pub(super) async fn start_flow(
         user: started.visit.user.display_name().to_owned(),
         flow: started.flow.to_string(),
         handshake: started.handshake,
+        opener_only: started.visit.needs_opener(),
         busy: false,
     };
     let locale = locale(&headers, started.visit.session.locale.as_deref());
@@ -129,6 +130,7 @@ fn ask_again(state: &HttpState, headers: &HeaderMap, asked: &Asked, retry_after:
         user: asked.visit.user.display_name().to_owned(),
         flow: asked.flow.to_string(),
         handshake: false,
+        opener_only: asked.visit.needs_opener(),
         busy: true,
     };
     let locale = locale(headers, asked.visit.session.locale.as_deref());
@@ -297,6 +299,9 @@ fn refusal(state: &HttpState, headers: &HeaderMap, error: &Error) -> Response {
     let (status, reason, code) = match error {
         Error::Refused { code: Code::FlowRefused, .. } => {
             (StatusCode::BAD_REQUEST, FailureReason::WrongBrowser, Code::FlowRefused.as_str())
+        }
+        Error::Refused { code: Code::BindingTooWeak, .. } => {
+            (StatusCode::BAD_REQUEST, FailureReason::WrongBrowser, Code::BindingTooWeak.as_str())
         }
         Error::Refused { code: Code::SessionExpired, .. } => {
             (StatusCode::BAD_REQUEST, FailureReason::TimedOut, Code::SessionExpired.as_str())

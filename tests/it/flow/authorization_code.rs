@@ -177,7 +177,17 @@ async fn an_environment_may_want_more_than_a_page_that_was_read() {
     let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill"]})).await;
     let ticket = modal.ticket("fernhill").await;
     let (flow, cookie) = app.begin(ticket["startUrl"].as_str().unwrap()).await;
-    assert_eq!(app.go_on(&flow, &cookie).await.status(), 400);
+    let refused = app.go_on(&flow, &cookie).await;
+    assert_eq!(refused.status(), 400);
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("binding_too_weak") && page.contains("try again"), "{page}");
+    for mode in ["", "&mode=redirect"] {
+        let start = format!("{}{mode}", modal.ticket("fernhill").await["startUrl"].as_str().unwrap());
+        let page = app.client.get(format!("{}{start}", app.base_url)).send().await.unwrap();
+        let page = page.text().await.unwrap();
+        assert!(page.contains("data-vs-action=\"continue\" data-vs-connector=\"fernhill\" hidden"), "{page}");
+        assert!(page.contains("start again in"), "{page}");
+    }
     modal.popup("fernhill").await.allow(&app, "jo@acme.test").await;
     assert_eq!(modal.result("fernhill").await["status"], "completed");
 }

@@ -73,7 +73,7 @@ impl Hub {
     /// [`Code::FlowRefused`], [`Code::BindingTooWeak`], [`Code::ProviderChanged`], [`Code::ProviderBusy`].
     pub async fn go_on(&self, flow: FlowId, cookie: &str, origin: Origin) -> Result<Begun, Error> {
         let (flow, visit) = self.held_flow(flow, cookie, "connect.continue", origin).await?;
-        if visit.environment.settings.minimum_binding == Binding::Opener {
+        if visit.needs_opener() {
             let target = Target::new("flow", flow.id);
             self.record_refusal(&visit.actor, "connect.continue", target, "binding too weak").await?;
             let detail = "This app can only be connected from the page that asked for it.";

@@ -86,6 +86,7 @@ impl Page for InterstitialPage {
             flow: "flow_01h455vb4pex5vsknk084sn02q".to_owned(),
             look: look(),
             handshake: false,
+            opener_only: false,
             busy: false,
         };
         let hard = Self {
@@ -95,8 +96,15 @@ impl Page for InterstitialPage {
             ..page.clone()
         };
         let handshake = Self { handshake: true, ..page.clone() };
+        let opener_only = Self { opener_only: true, ..handshake.clone() };
         let busy = Self { busy: true, ..page.clone() };
-        vec![("plain", page), ("handshake", handshake), ("busy", busy), ("hard", hard)]
+        vec![
+            ("plain", page),
+            ("handshake", handshake),
+            ("opener-only", opener_only),
+            ("busy", busy),
+            ("hard", hard),
+        ]
     }
 }
 
