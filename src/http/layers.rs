@@ -39,6 +39,9 @@ const CALLS: &str = "/proxy";
 /// Where apps send browsers back to. Each call that follows has a limit of its own; an answer cut off would take the
 /// page and its confirmation code away from a user who is connected.
 const CALLBACKS: &str = "/oauth/callback/";
+/// Where users send what they typed. It is tested at the app with the same limits of its own, and stored however long
+/// that takes: an answer cut off would say that it was not.
+const TYPED: &str = "/connect/credentials";
 const LONGEST_REQUEST_ID: usize = 128;
 /// What the log shows of a path, in bytes.
 const LONGEST_PATH: usize = 512;
@@ -103,8 +106,8 @@ where
         );
         drop(path);
         let measured = Measured::begin(&request);
-        let is_callback = request.uri().path().starts_with(CALLBACKS);
-        let limit = (!is_call && !is_callback).then_some(self.state.handler_timeout);
+        let is_limited = !is_call && !takes_its_time(request.uri().path());
+        let limit = is_limited.then_some(self.state.handler_timeout);
         let https = self.state.hub.public_url().scheme() == "https";
         let owed = OwedPage::to(&mut request).map(|page| (page, Arc::clone(&self.state)));
         let answer = self.inner.call(request).map(|Ok(response)| response);
@@ -158,6 +161,11 @@ fn shown(path: &str) -> Cow<'_, str> {
 /// Whether a path is that of a call to an app.
 fn is_call(path: &str) -> bool {
     path.strip_prefix(CALLS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a user waits at a path for an app, however often it has to be asked.
+fn takes_its_time(path: &str) -> bool {
+    path.starts_with(CALLBACKS) || path == TYPED
 }
 
 /// The id that was sent, where it can be one, or a new one.

@@ -31,9 +31,11 @@ pub(in crate::http) struct NoBody;
 impl<T: DeserializeOwned> FromRequest<HttpState> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &HttpState) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &HttpState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let body = read_body(body).await?;
+        // Where the answer has no time limit, what is sent has.
+        let read = tokio::time::timeout(state.handler_timeout, read_body(body)).await;
+        let body = read.unwrap_or_else(|_| Err(Problem::timeout()))?;
         let unsaid = body.is_empty() && !parts.headers.contains_key(CONTENT_TYPE);
         if !unsaid && !is_json(&parts.headers) {
             return Err(Problem::unsupported_media_type());

@@ -1,7 +1,9 @@
 //! Keys typed in the modal: tested before they are kept, never shown again.
 
+use std::time::Duration;
+
 use serde_json::json;
-use vouchsafe::demo::fake::{RESTRICTED_KEY, VALID_KEY};
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RESTRICTED_KEY, VALID_KEY};
 
 use crate::support::app::TestApp;
 
@@ -75,4 +77,17 @@ async fn a_host_page_narrows_what_the_session_allows_and_never_widens_it() {
         let told: serde_json::Value = refused.json().await.unwrap();
         assert_eq!(told["errors"][0]["pointer"], pointer, "{query}: {told}");
     }
+}
+
+#[tokio::test]
+async fn a_key_that_is_stored_in_the_end_is_not_said_to_have_failed_before() {
+    let limit = Duration::from_millis(500);
+    let Some(app) = TestApp::start_with(|state| state.handler_timeout = limit).await else {
+        return;
+    };
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["quillpost"]})).await;
+    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_after(800)));
+    let done = modal.submit("quillpost", "api_key", json!({"key": VALID_KEY})).await;
+    assert!(done.contains("data-vs-page=\"done\""), "{done}");
+    assert_eq!(modal.result("quillpost").await["status"], "completed");
 }
