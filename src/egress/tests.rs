@@ -206,3 +206,4 @@ async fn the_hub_never_calls_itself() {
 mod connection;
 mod inside;
 mod stream;
+mod tls_server;

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement, TryGetable};
 use serde_json::Value;
 
 use crate::scale::times;
@@ -15,6 +14,8 @@ use crate::support::wait::eventually;
 const STRICT: &str = "fern-strict";
 /// What a hub says while it can't commit.
 const WAITS: &str = "could not be written yet";
+/// Why, where the server takes no writes.
+const REFUSED: &str = "in a read-only transaction";
 
 /// What befalls the database while an answer waits to be committed.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,9 @@ async fn r04_postgresql_goes_away_between_answer_and_commit() {
         replica.go_on();
         if !matches!(outage, Outage::Restarted) {
             replica.says(WAITS).await;
+        }
+        if matches!(outage, Outage::ReadOnly) {
+            replica.says(REFUSED).await;
         }
         // Each third time the hub dies as well, before the database is back.
         let dies = number / outages.len() % 3 == 2;
@@ -76,6 +80,9 @@ async fn end(outage: Outage, cluster: &Cluster) {
 }
 
 const SHOW: &str = "SHOW default_transaction_read_only";
+/// Whoever is connected, but for who asks.
+const SESSIONS: &str =
+    "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 async fn set_read_only(cluster: &Cluster, on: bool) {
     let admin = Database::connect(cluster.url()).await.unwrap();
@@ -84,16 +91,24 @@ async fn set_read_only(cluster: &Cluster, on: bool) {
     run(&admin, &format!("ALTER SYSTEM SET default_transaction_read_only = {word}")).await;
     let watcher = Database::connect(cluster.url()).await.unwrap();
     run(&admin, "SELECT pg_reload_conf()").await;
-    // Those who are connected hear of it one after the other, and later than the one who asked.
+    // One session hears of it after the server has read it: whoever connects from now on has it.
     eventually("settings that were read again", async || {
-        let shown = watcher.query_one_raw(Statement::from_string(DbBackend::Postgres, SHOW)).await.unwrap();
-        let shown: String = shown.unwrap().try_get_by_index(0).unwrap();
+        let shown: String = ask(&watcher, SHOW).await.remove(0);
         if shown == word { Ok(()) } else { Err(shown) }
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // The server tells its sessions one after the other. Told by us as well, none begins a command without it.
+    for session in ask(&admin, SESSIONS).await {
+        Cluster::read_settings_again(session);
+    }
     watcher.close().await.unwrap();
     admin.close().await.unwrap();
+}
+
+/// The first column of what `sql` finds.
+async fn ask<T: TryGetable>(database: &DatabaseConnection, sql: &str) -> Vec<T> {
+    let rows = database.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }
 
 async fn run(database: &DatabaseConnection, sql: &str) {

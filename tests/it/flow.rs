@@ -23,6 +23,7 @@ mod proxy;
 mod proxy_h2;
 mod proxy_hosts;
 mod proxy_refusals;
+mod proxy_rush;
 mod proxy_secrets;
 mod proxy_streams;
 mod proxy_wire;

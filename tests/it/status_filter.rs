@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tempfile::TempDir;
 use uuid::Uuid;
 use vouchsafe::domain::connector::{Connector, Failing};
 use vouchsafe::domain::credential::{Attempt, Credential, Machine, Resting, Token};
@@ -230,6 +231,22 @@ impl Told {
     }
 }
 
+/// A database of every credential that there can be, with what was told of each; it lives as long as its folder.
+async fn filled(told: Told) -> (TempDir, Store, Place, Vec<Credential>) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
+    store.migrate().await.unwrap();
+    let place = lay_ground(&store).await;
+    let mut all = all_credentials(&place);
+    let tx = store.begin().await.unwrap();
+    for credential in &mut all {
+        told.note(credential);
+        store::credential::insert(&tx, place.environment, credential).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    (directory, store, place, all)
+}
+
 async fn listed(store: &Store, place: &Place, status: Status) -> Vec<String> {
     let mut listed = Vec::new();
     let mut after = None;
@@ -248,18 +265,7 @@ async fn listed(store: &Store, place: &Place, status: Status) -> Vec<String> {
 #[tokio::test]
 async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
     for told in [Told::Nothing, Told::Earlier, Told::EarlierWhenOn, Told::EarlierWhenOff] {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
-        store.migrate().await.unwrap();
-        let place = lay_ground(&store).await;
-        let mut all = all_credentials(&place);
-        let tx = store.begin().await.unwrap();
-        for credential in &mut all {
-            told.note(credential);
-            store::credential::insert(&tx, place.environment, credential).await.unwrap();
-        }
-        tx.commit().await.unwrap();
-
+        let (_directory, store, place, all) = filled(told).await;
         let mut found = 0;
         for status in Status::ALL {
             let mut expected: Vec<String> =
@@ -287,18 +293,7 @@ async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
 #[tokio::test]
 async fn a_sweep_finds_exactly_what_has_changed_by_itself() {
     for told in [Told::Earlier, Told::EarlierWhenOn, Told::EarlierWhenOff] {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
-        store.migrate().await.unwrap();
-        let place = lay_ground(&store).await;
-        let mut all = all_credentials(&place);
-        let tx = store.begin().await.unwrap();
-        for credential in &mut all {
-            told.note(credential);
-            store::credential::insert(&tx, place.environment, credential).await.unwrap();
-        }
-        tx.commit().await.unwrap();
-
+        let (_directory, store, _, all) = filled(told).await;
         let found = found_by_sweep(&store).await;
         let changed = |c: &&Credential| {
             // A date is set on keys alone, and a pending credential is given back instead.

@@ -37,6 +37,10 @@ pub struct Counters {
     pub token_in_flight_peak: u64,
     /// Revocation requests that arrived.
     pub revocations: u64,
+    /// Revocation requests under way.
+    pub revocations_in_flight: u64,
+    /// The most revocation requests ever under way at once.
+    pub revocations_in_flight_peak: u64,
     /// Grants ended by revocation requests.
     pub grants_revoked: u64,
     /// Session logins that arrived.

@@ -224,10 +224,16 @@ pub(super) async fn revoke_token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let _in_flight = InFlight::enter(&fake, |counters| {
+        [
+            &mut counters.revocations,
+            &mut counters.revocations_in_flight,
+            &mut counters.revocations_in_flight_peak,
+        ]
+    });
     let params = Params::read(&headers, &body);
     let token = params.get("token").unwrap_or_default().to_owned();
     let claimed = claimed_client(&headers, &params);
-    fake.ledger().counters.revocations += 1;
     let known = fake.ledger().identify(&token);
     let fault = fake.fault(&Call::of(Endpoint::Revoke, known, claimed.as_deref()));
     play(fault, &line, move || {

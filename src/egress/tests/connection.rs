@@ -1,5 +1,6 @@
 //! What happens on the wire: before and after the connection is made, while the body comes, under TLS.
 
+use super::tls_server::tls_server;
 use super::*;
 
 #[tokio::test]
@@ -133,46 +134,13 @@ async fn token_calls_never_share_a_connection() {
 
 #[tokio::test]
 async fn tls_is_verified_against_the_name_of_the_url() {
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec!["acme.test".to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der().clone()],
-            rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (socket, _) = listener.accept().await.unwrap();
-            let Ok(mut tls) = acceptor.accept(socket).await else {
-                continue;
-            };
-            let _ = tls.read(&mut [0; 4096]).await;
-            let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
-            let _ = tls.shutdown().await;
-        }
-    });
+    let (address, roots) = tls_server(&[b"http/1.1"]).await;
     let names: HashMap<_, _> =
         [("acme.test", address), ("evil.test", address)].map(|(name, at)| (name.to_owned(), vec![at])).into();
     let hooks = |roots| EgressHooks { names: Some(names.clone()), roots };
-    let trusting = Egress::with_hooks(open_config(), hooks(Some(ca_pem.into_bytes()))).unwrap();
+    let trusting = Egress::with_hooks(open_config(), hooks(Some(roots))).unwrap();
     let answer = trusting.send(get("https://acme.test/", Class::Token)).await.unwrap();
-    assert_eq!(answer.body.as_slice(), b"hi");
+    assert_eq!(answer.body.as_slice(), b"HTTP/1.1 /");
     assert_eq!(refusal(&trusting, "https://evil.test/").await, NotSent::Tls);
     let stranger = Egress::with_hooks(open_config(), hooks(None)).unwrap();
     assert_eq!(refusal(&stranger, "https://acme.test/").await, NotSent::Tls);

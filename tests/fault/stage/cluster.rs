@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use tempfile::TempDir;
 
@@ -111,6 +113,13 @@ impl Cluster {
     pub(crate) fn restart(&self) {
         run(self.command("pg_ctl").args(["-m", "fast", "-w", "-s", "stop"]));
         self.up();
+    }
+
+    /// Has the session of this process id read the settings again, before it runs another command.
+    pub(crate) fn read_settings_again(session: i32) {
+        let told = kill_process(Pid::from_raw(session).unwrap(), Signal::HUP);
+        // One that has ended meanwhile runs none.
+        assert!(matches!(told, Ok(()) | Err(Errno::SRCH)), "{session}: {told:?}");
     }
 
     /// Whether a server runs.

@@ -161,11 +161,12 @@ impl Replica {
         self.hub.signal("CONT");
     }
 
-    /// Waits for a line of its log.
+    /// Waits for a line of its log that came after it last read points and clock.
     pub(crate) async fn says(&self, text: &str) {
         eventually(text, async || {
             let log = self.hub.err();
-            if log.contains(text) { Ok(()) } else { Err(log) }
+            let since = log.rsplit(SET).next().unwrap_or_default();
+            if since.contains(text) { Ok(()) } else { Err(log) }
         })
         .await;
     }

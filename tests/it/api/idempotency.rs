@@ -9,6 +9,7 @@ use vouchsafe::service::Hub;
 use vouchsafe::service::idempotency::Repetition;
 
 use crate::support::app::TestApp;
+use crate::support::wait::eventually;
 
 #[tokio::test]
 async fn a_repeated_request_is_answered_as_the_first() {
@@ -105,12 +106,12 @@ async fn a_change_is_carried_through_when_its_caller_hangs_up() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
-    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(300)));
+    app.fake.program(Plan::next(Endpoint::Api, Fault::hold()));
     let caller = app.as_key().header("idempotency-key", "k");
-    let hung_up =
-        tokio::time::timeout(std::time::Duration::from_millis(100), caller.post("/credentials", &body));
-    assert!(hung_up.await.is_err(), "the caller gave up before the app answered");
-    let kept = crate::support::wait::eventually("the kept answer", async || {
+    app.hang_up(caller.post("/credentials", &body), |counters| counters.api_calls).await;
+    caller.post("/credentials", &body).await.assert_problem(409, "idempotency_in_progress");
+    app.fake.release();
+    let kept = eventually("the kept answer", async || {
         let answer = caller.post("/credentials", &body).await;
         if answer.status == 201 { Ok(answer) } else { Err(answer) }
     })
@@ -127,9 +128,10 @@ async fn a_handler_that_takes_too_long_is_not_waited_for_and_goes_on() {
     };
     app.user("u").await;
     let body = json!({"userId": "u", "connector": "quillpost", "data": {"key": VALID_KEY}});
-    app.fake.program(Plan::next(Endpoint::Api, Fault::delay_before(1_000)));
+    app.fake.program(Plan::next(Endpoint::Api, Fault::hold()));
     app.as_key().post("/credentials", &body).await.assert_problem(504, "provider_timeout");
-    crate::support::wait::eventually("the credential", async || {
+    app.fake.release();
+    eventually("the credential", async || {
         let stored = app.as_key().get("/credentials").await.ok(200);
         if stored["data"].as_array().unwrap().len() == 1 { Ok(()) } else { Err(stored) }
     })

@@ -12,7 +12,6 @@ use tracing_subscriber::registry::LookupSpan;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan};
 
 use crate::support::app::TestApp;
-use crate::support::wait::eventually;
 
 #[tokio::test]
 async fn a_code_is_exchanged_although_the_browser_is_gone_and_the_hub_ends() {
@@ -22,14 +21,7 @@ async fn a_code_is_exchanged_although_the_browser_is_gone_and_the_hub_ends() {
     let popup = modal.popup("fernhill").await;
     let back = popup.decide(&app, "allow", "jo@acme.test").await;
     app.fake.program(Plan::next(Endpoint::Exchange, Fault::hold()));
-    let asked = eventually("the code at the app", async || match app.fake.counters().exchanges {
-        1 => Ok(()),
-        exchanges => Err(exchanges),
-    });
-    tokio::select! {
-        answer = app.callback(&back, &popup.cookie) => panic!("the app did not answer yet: {answer:?}"),
-        () = asked => {}
-    }
+    app.hang_up(app.callback(&back, &popup.cookie), |counters| counters.exchanges).await;
     let ends = tokio::time::timeout(Duration::from_millis(100), app.hub.finish()).await;
     assert!(ends.is_err(), "the code is under way");
     app.fake.release();

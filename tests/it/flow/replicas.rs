@@ -27,12 +27,12 @@ fn storm() -> usize {
     count(1_000, 10_000)
 }
 
-/// A credential at a strict provider and so many hubs in all. `None` in the run for SQLite, which has one hub.
-async fn deployment(hubs: usize) -> Option<(TestApp, String, Vec<Replica>)> {
+/// A credential at a provider of this kind and so many hubs in all. `None` in the run for SQLite, which has one hub.
+async fn deployment(kind: RefreshKind, hubs: usize) -> Option<(TestApp, String, Vec<Replica>)> {
     if !is_postgres() {
         return None;
     }
-    let (app, credential) = TestApp::connected(Setup::of(RefreshKind::Strict).unhurried()).await?;
+    let (app, credential) = TestApp::connected(Setup::of(kind).unhurried()).await?;
     let replicas = join_all((1..hubs).map(|number| {
         let app = &app;
         async move { app.replica(&format!("node_{number}")).await }
@@ -42,7 +42,7 @@ async fn deployment(hubs: usize) -> Option<(TestApp, String, Vec<Replica>)> {
 }
 
 async fn hot_credential(hubs: usize) {
-    let Some((app, credential, replicas)) = deployment(hubs).await else { return };
+    let Some((app, credential, replicas)) = deployment(RefreshKind::Strict, hubs).await else { return };
     let mut apis = vec![Api::new(app.base_url.clone(), app.key())];
     apis.extend(replicas.iter().map(|replica| replica.api.clone()));
     let path = format!("/credentials/{credential}/token");
@@ -91,7 +91,7 @@ async fn round(hub: &Arc<Hub>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
     let count = storm();
-    let Some((app, model, replicas)) = deployment(3).await else { return };
+    let Some((app, model, replicas)) = deployment(RefreshKind::Strict, 3).await else { return };
     let members = Copier::of(&app, &model).await.here(count).await;
     let mut hubs = vec![Arc::clone(&app.hub)];
     hubs.extend(replicas.iter().map(|replica| Arc::clone(&replica.hub)));
@@ -126,30 +126,20 @@ async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_lost_a_race_takes_a_tokens_place_once_its_refusal_is_confirmed() {
-    if !is_postgres() {
-        return;
-    }
-    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Grace(600)).unhurried()).await
-    else {
-        return;
-    };
-    let other = app.replica("node_1").await;
-    app.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()));
-    app.clock.advance(TimeDelta::minutes(50));
-    app.hub.work_off_due().await.unwrap();
-    eventually("the renewal at the app", async || match app.fake.grants()[0].version {
-        2 => Ok(()),
-        version => Err(version),
-    })
-    .await;
-
-    // The holder is silent past its lease, and another sends the token again, inside the grace.
+/// The holder of a renewal is silent past its lease, and another hub sends the token again, inside the grace. Then the
+/// holder has its answer too.
+async fn overtaken(app: &TestApp, other: &Replica) {
     app.clock.advance(TimeDelta::seconds(100));
     round(&other.hub).await;
     app.fake.release();
     app.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_lost_a_race_takes_a_tokens_place_once_its_refusal_is_confirmed() {
+    let Some((app, credential, others)) = deployment(RefreshKind::Grace(600), 2).await else { return };
+    app.hold_renewal().await;
+    overtaken(&app, &others[0]).await;
     let kept_aside = async || app.rows("SELECT id FROM orphan_token").await.len();
     assert_eq!((app.refreshes(), kept_aside().await), (2, 1));
 
@@ -167,14 +157,7 @@ async fn an_answer_that_lost_a_race_takes_a_tokens_place_once_its_refusal_is_con
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_was_written_already_is_not_kept_aside_as_well() {
-    if !is_postgres() {
-        return;
-    }
-    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Grace(600)).unhurried()).await
-    else {
-        return;
-    };
-    let other = app.replica("node_1").await;
+    let Some((app, credential, others)) = deployment(RefreshKind::Grace(600), 2).await else { return };
     // The same tokens for both, as an answer finds them whose own commit went through unheard.
     let tokens =
         r#"{"access_token": "at-2", "refresh_token": "rt-2", "token_type": "Bearer", "expires_in": 3600}"#;
@@ -183,15 +166,8 @@ async fn an_answer_that_was_written_already_is_not_kept_aside_as_well() {
     app.fake.program(Plan::next(Endpoint::Refresh, answer));
     app.clock.advance(TimeDelta::minutes(50));
     app.hub.work_off_due().await.unwrap();
-    eventually("the renewal at the app", async || match app.refreshes() {
-        1 => Ok(()),
-        count => Err(count),
-    })
-    .await;
-    app.clock.advance(TimeDelta::seconds(100));
-    round(&other.hub).await;
-    app.fake.release();
-    app.settle().await;
+    app.counted(1, |counters| counters.refreshes).await;
+    overtaken(&app, &others[0]).await;
     assert_eq!((app.refreshes(), app.rows("SELECT id FROM orphan_token").await.len()), (2, 0));
     assert_eq!(app.token(&credential).await["accessToken"], "at-2");
 }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Endpoint, Fault, GrantEnd, Plan, RevokeScope, VALID_KEY, Wire};
 
 use crate::support::app::TestApp;
-use crate::support::wait::eventually;
 
 impl TestApp {
     /// What the audit log says of the upstream ends of a credential, oldest first.
@@ -91,8 +90,7 @@ async fn an_end_whose_caller_and_process_went_away_is_told_all_the_same() {
     app.fake.program(Plan::next(Endpoint::Revoke, Fault::wire(Wire::Never).unprocessed()));
     let path = format!("/credentials/{credential}");
     let key = app.as_key();
-    let short = Duration::from_millis(300);
-    tokio::time::timeout(short, key.delete(&path)).await.expect_err("the app does not answer");
+    app.hang_up(key.delete(&path), |counters| counters.revocations).await;
     app.as_key().get(&path).await.assert_problem(404, "not_found");
     app.tell_apps().await;
     assert_eq!(app.ends(), [None], "somebody is at it");
@@ -113,14 +111,7 @@ async fn what_a_user_disconnects_is_forgotten_by_the_session_although_the_page_w
     app.fake.program(Plan::next(Endpoint::Revoke, Fault::hold()));
     let request = app.client.post(format!("{}/connect/disconnect", app.base_url)).bearer_auth(&modal.token);
     let sent = request.json(&json!({"credentialId": result["credentialId"]})).send();
-    let told = eventually("the revocation at the app", async || match app.fake.counters().revocations {
-        1 => Ok(()),
-        revocations => Err(revocations),
-    });
-    tokio::select! {
-        answer = sent => panic!("the app did not answer yet: {answer:?}"),
-        () = told => {}
-    }
+    app.hang_up(sent, |counters| counters.revocations).await;
     let ends = tokio::time::timeout(Duration::from_millis(100), app.hub.finish()).await;
     assert!(ends.is_err(), "it is under way");
     app.fake.release();

@@ -38,8 +38,9 @@ impl<'a> Persona<'a> {
     /// All objects of a list, page by page.
     pub(crate) async fn list_all(&self, path: &str) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
+        let begin = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page = self.get(&format!("{path}?limit=200{cursor}")).await.ok(200);
+            let page = self.get(&format!("{path}{begin}limit=200{cursor}")).await.ok(200);
             all.extend(page["data"].as_array().unwrap().iter().cloned());
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan};
 
 use super::app::{Setup, TestApp};
 use super::http::TestResponse;
@@ -68,6 +69,19 @@ impl TestApp {
             self.clock.advance(step);
             self.round().await;
         }
+    }
+
+    /// Begins the first renewal of the only credential, which the app carries out and does not answer before it is told
+    /// to.
+    pub(crate) async fn hold_renewal(&self) {
+        self.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()));
+        self.clock.advance(TimeDelta::minutes(50));
+        self.hub.work_off_due().await.unwrap();
+        eventually("the renewal at the app", async || match self.fake.grants()[0].version {
+            2 => Ok(()),
+            version => Err(version),
+        })
+        .await;
     }
 
     /// Refresh requests that the fake has seen.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::*;
 
@@ -14,19 +15,40 @@ fn spent(rig: &Rig) -> (u64, u64) {
     (seen.requests, seen.accepted)
 }
 
-/// The bytes of an answer, as far as they came, and whether the line was closed in time.
-async fn raw(rig: &Rig, refresh_token: &str, wait: Duration) -> (String, bool) {
+/// Waits until [`spent`] gives `wanted`.
+async fn spent_is(rig: &Rig, wanted: (u64, u64)) {
+    let waiting = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        while spent(rig) != wanted {
+            ticks.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(SOON, waiting).await.is_ok(), "{:?}, not {wanted:?}", spent(rig));
+}
+
+/// The line on which a refresh was sent.
+async fn sent(rig: &Rig, refresh_token: &str) -> TcpStream {
     let address = rig.fake.base_url().trim_start_matches("http://");
-    let mut line = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut line = TcpStream::connect(address).await.unwrap();
     let body = format!(
         "grant_type=refresh_token&client_id={DEMO_CLIENT_ID}&client_secret={DEMO_CLIENT_SECRET}&refresh_token={refresh_token}"
     );
     let head = "POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded";
     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     line.write_all(request.as_bytes()).await.unwrap();
+    line
+}
+
+/// The bytes of an answer, as far as they came, and whether the line was closed in time.
+async fn rest(line: &mut TcpStream, wait: Duration) -> (String, bool) {
     let mut seen = Vec::new();
     let closed = tokio::time::timeout(wait, line.read_to_end(&mut seen)).await.is_ok();
     (String::from_utf8_lossy(&seen).into_owned(), closed)
+}
+
+/// The same for a refresh that is sent now.
+async fn raw(rig: &Rig, refresh_token: &str) -> (String, bool) {
+    rest(&mut sent(rig, refresh_token).await, SOON).await
 }
 
 const SOON: Duration = Duration::from_secs(10);
@@ -84,17 +106,24 @@ async fn a_line_can_be_closed_reset_or_left_open_without_an_answer() {
     let plan = |fault| rig.fake.program(Plan::next(Endpoint::Refresh, fault));
 
     plan(Fault::close_before());
-    assert_eq!(raw(&rig, token, SOON).await, (String::new(), true));
+    assert_eq!(raw(&rig, token).await, (String::new(), true));
     assert_eq!(spent(&rig), (1, 0));
     plan(Fault::close_after());
-    assert_eq!(raw(&rig, token, SOON).await, (String::new(), true));
+    assert_eq!(raw(&rig, token).await, (String::new(), true));
     assert_eq!(spent(&rig), (2, 1));
     plan(Fault::wire(Wire::Reset));
     assert!(rig.spend(token).send().await.is_err());
     assert_eq!(spent(&rig), (3, 2));
     plan(Fault::wire(Wire::Never));
-    assert_eq!(raw(&rig, token, A_MOMENT).await, (String::new(), false));
-    assert_eq!(spent(&rig), (4, 3));
+    let mut line = sent(&rig, token).await;
+    spent_is(&rig, (4, 3)).await;
+    assert_eq!(rest(&mut line, A_MOMENT).await, (String::new(), false));
+}
+
+/// What of a body has come, once the head of the answer has.
+fn body_of(seen: &[u8]) -> Option<&[u8]> {
+    let end = seen.windows(4).position(|part| part == b"\r\n\r\n")?;
+    Some(&seen[end + 4..])
 }
 
 #[tokio::test]
@@ -104,7 +133,7 @@ async fn a_body_can_be_cut_or_drip() {
     let token = text(&first, "refresh_token");
     for cut in [0, 1, 20] {
         rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Cut(cut))));
-        let (seen, closed) = raw(&rig, token, SOON).await;
+        let (seen, closed) = raw(&rig, token).await;
         let (head, body) = seen.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert_eq!((body.len(), closed), (cut, true), "{seen}");
@@ -115,9 +144,14 @@ async fn a_body_can_be_cut_or_drip() {
     rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Slow(1))));
     let (status, body) = json(rig.spend(token)).await;
     assert_eq!((status, text(&body, "token_type")), (200, "Bearer"));
-    rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Slow(1000))));
-    let (seen, closed) = raw(&rig, token, Duration::from_millis(1500)).await;
-    assert_eq!((seen.split_once("\r\n\r\n").unwrap().1.len(), closed), (1, false));
+    rig.fake.program(Plan::next(Endpoint::Refresh, Fault::wire(Wire::Slow(1_000))));
+    let (mut line, mut seen) = (sent(&rig, token).await, Vec::<u8>::new());
+    while body_of(&seen).is_none_or(<[u8]>::is_empty) {
+        let read = tokio::time::timeout(SOON, line.read_buf(&mut seen)).await.unwrap().unwrap();
+        assert!(read > 0, "closed after {} bytes", seen.len());
+    }
+    assert_eq!(body_of(&seen).map(<[u8]>::len), Some(1));
+    assert_eq!(rest(&mut line, A_MOMENT).await, (String::new(), false));
 }
 
 #[tokio::test]
@@ -125,17 +159,11 @@ async fn processing_goes_on_when_the_caller_hangs_up() {
     let rig = Rig::new(RefreshKind::Strict).await;
     let first = rig.connected().await;
     rig.fake.program(Plan::next(Endpoint::Refresh, Fault::delay_before(300)));
-    let (seen, closed) = raw(&rig, text(&first, "refresh_token"), Duration::from_millis(50)).await;
-    assert_eq!((seen.as_str(), closed), ("", false));
-    assert_eq!(spent(&rig), (1, 0));
-    for _ in 0..200 {
-        if spent(&rig) == (1, 1) {
-            assert_eq!(rig.fake.counters().token_in_flight, 0);
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("the token was never spent");
+    let line = sent(&rig, text(&first, "refresh_token")).await;
+    spent_is(&rig, (1, 0)).await;
+    drop(line);
+    spent_is(&rig, (1, 1)).await;
+    assert_eq!(rig.fake.counters().token_in_flight, 0);
 }
 
 #[tokio::test]

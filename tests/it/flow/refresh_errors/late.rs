@@ -2,25 +2,17 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use vouchsafe::demo::fake::{Endpoint, Fault, GrantEnd, Plan, RefreshKind, RevokeScope};
+use vouchsafe::demo::fake::{GrantEnd, RefreshKind, RevokeScope};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::refreshing::standing;
-use crate::support::wait::eventually;
 
 /// A credential whose renewal the app has carried out and not yet answered.
 async fn held(kind: RefreshKind, revoke_scope: RevokeScope) -> Option<(TestApp, String)> {
     let mut setup = Setup::of(kind);
     setup.settings.revoke_scope = revoke_scope;
     let (app, credential) = TestApp::connected(setup).await?;
-    app.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()));
-    app.clock.advance(TimeDelta::minutes(50));
-    app.hub.work_off_due().await.unwrap();
-    eventually("the renewal at the app", async || match app.fake.grants()[0].version {
-        2 => Ok(()),
-        version => Err(version),
-    })
-    .await;
+    app.hold_renewal().await;
     Some((app, credential))
 }
 

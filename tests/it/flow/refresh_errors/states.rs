@@ -10,7 +10,6 @@ use vouchsafe::demo::fake::{
 use super::pending;
 use crate::support::app::{Setup, TestApp};
 use crate::support::refreshing::{Standing, standing};
-use crate::support::wait::eventually;
 
 /// How a credential stands and what a read answers: the status, and the code of a refusal.
 async fn seen(app: &TestApp, credential: &str) -> (Standing, u16, String) {
@@ -48,17 +47,10 @@ async fn pending_until_somebody_confirms() {
 #[tokio::test]
 async fn renewing_shows_the_state_that_it_was_claimed_from() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Static)).await else { return };
-    let under_way = async |requests: u64| {
-        eventually("the renewal at the app", async || match app.refreshes() {
-            count if count == requests => Ok(()),
-            count => Err(count),
-        })
-        .await;
-    };
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()));
     app.clock.advance(TimeDelta::minutes(50));
     app.hub.work_off_due().await.unwrap();
-    under_way(1).await;
+    app.counted(1, |counters| counters.refreshes).await;
     assert_eq!(seen(&app, &credential).await, served(""), "from active, usable");
     app.fake.release();
     app.settle().await;
@@ -66,7 +58,7 @@ async fn renewing_shows_the_state_that_it_was_claimed_from() {
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::hold()));
     app.clock.advance(TimeDelta::hours(2));
     app.hub.work_off_due().await.unwrap();
-    under_way(2).await;
+    app.counted(2, |counters| counters.refreshes).await;
     assert_eq!(app.standing(&credential).await, standing("active", "refreshing", ""), "from active, spent");
     let (answer, ()) = tokio::join!(app.read(&credential), async { app.fake.release() });
     answer.ok(200);
@@ -79,7 +71,7 @@ async fn renewing_shows_the_state_that_it_was_claimed_from() {
     assert_eq!(app.standing(&credential).await, waiting);
     app.clock.advance(TimeDelta::minutes(1));
     app.hub.work_off_due().await.unwrap();
-    under_way(4).await;
+    app.counted(4, |counters| counters.refreshes).await;
     assert_eq!(app.standing(&credential).await, waiting, "a retry does not make the status flicker");
     app.fake.release();
     app.settle().await;
