@@ -54,6 +54,11 @@ if (menu) {
   });
 }
 
+// Escape closes what slid in.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.querySelector(".scrim")?.click();
+});
+
 // The look of the modal: the preview keeps up with what is typed, and a file becomes the address of a logo.
 const look = document.querySelector("[data-theme-form]");
 if (look) {
