@@ -40,6 +40,15 @@ impl PageRequest {
         let after = cursor.map(|text| decode(text).ok_or(InvalidPage::Cursor)).transpose()?;
         Ok(Self { limit, after })
     }
+
+    /// The cursor that asks for this page; none for the first.
+    pub fn cursor(&self) -> Option<String> {
+        self.after.as_deref().map(encode)
+    }
+}
+
+fn encode(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("v1:{key}"))
 }
 
 fn decode(cursor: &str) -> Option<String> {
@@ -64,7 +73,7 @@ impl<T> Page<T> {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let last = if more { rows.last() } else { None };
-        let next_cursor = last.map(|row| URL_SAFE_NO_PAD.encode(format!("v1:{}", key(row))));
+        let next_cursor = last.map(|row| encode(&key(row)));
         Self { items: rows, next_cursor }
     }
 
@@ -89,6 +98,7 @@ mod tests {
         assert_eq!(page.items, ["a", "b"]);
         let next = PageRequest::parse(Some("2"), page.next_cursor.as_deref()).unwrap();
         assert_eq!(next.after.as_deref(), Some("b"));
+        assert_eq!(next.cursor(), page.next_cursor);
         assert!(Page::of(vec!["a", "b"], 2, ToString::to_string).next_cursor.is_none());
     }
 

@@ -10,13 +10,14 @@
 //!    with `Ok(desk.show(&page))` or `Ok(desk.done(Flash::…, &Url::…))`. Every error goes up with `?`: `guard` makes
 //!    pages of problems and leads to the sign-in or the step-up where one is missing.
 //! 3. A view that derives `Serialize` and implements [`page::DashboardPage`]: its `TEMPLATE`, its `PLACE` in the
-//!    navigation, and `samples()`, which tests and pictures render; named in `samples.rs`. A page of the navigation has
-//!    a line in `page/shell.rs`.
+//!    navigation (with `Elsewhere` that of its address), and `samples()`, which tests and pictures render; named in
+//!    `samples.rs`. A page of the navigation has a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
 //!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Value`, `Text`, `Area`, `Tick`, `Radio`; those of
 //!    what slides in beside a page and of typed values in `templates/components/secret.html`; those of every list in
-//!    `templates/components/list.html`: filters, chips, pages, rows that are chosen, and what it says when it is empty. A
-//!    list with filters has a `filter::Filter`.
+//!    `templates/components/list.html`: filters, chips, pages, rows that are chosen, and what it says when it is empty;
+//!    those of one thing, such as its history, in `templates/components/record.html`. A list with filters has a
+//!    `filter::Filter`.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with

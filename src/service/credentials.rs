@@ -96,6 +96,25 @@ impl Hub {
         Ok(page.map(|credential| self.seen(credential)))
     }
 
+    /// The same, the worst status first: what somebody must mend, what is over or off, what works.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list_credentials_worst_first(
+        &self,
+        actor: &Actor,
+        query: CredentialQuery,
+        page: &PageRequest,
+    ) -> Result<Page<Credential>, Error> {
+        self.permit(actor, Action::ListCredentials).await?;
+        let Some(filter) = self.filter_of(actor, query).await? else {
+            return Ok(Page { items: Vec::new(), next_cursor: None });
+        };
+        let (environment, now) = (actor.environment(), self.now());
+        let page = store::credential::list_worst_first(&self.store, environment, &filter, now, page).await?;
+        Ok(page.map(|credential| self.seen(credential)))
+    }
+
     /// The filter that a query means; none where it names what isn't there.
     async fn filter_of(
         &self,

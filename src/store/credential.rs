@@ -6,6 +6,7 @@ mod list;
 mod purge;
 mod served;
 mod turning;
+mod worst_first;
 
 pub use ends::{Owner, bury, lock_many, lock_owner, lock_page};
 pub use known::{Mark, marks};
@@ -14,6 +15,7 @@ pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wip
 pub(super) use served::Kept;
 pub use served::served;
 pub use turning::{Key, Turned, ended, run_out, run_out_behind, turned};
+pub use worst_first::list_worst_first;
 #[cfg(test)]
 pub(super) use {list::status_statements, turning::statements};
 

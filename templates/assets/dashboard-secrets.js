@@ -107,11 +107,6 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// Escape closes what slid in.
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.querySelector(".scrim")?.click();
-});
-
 // Why nothing came of what was sent.
 function why(answer, page) {
   if (answer?.type === "opaqueredirect") return "Nothing was done. Sign in again in another window, then come back.";

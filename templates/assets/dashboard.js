@@ -54,6 +54,11 @@ if (menu) {
   });
 }
 
+// Escape closes what slid in.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.querySelector(".scrim")?.click();
+});
+
 // The look of the modal: the preview keeps up with what is typed, and a file becomes the address of a logo.
 const look = document.querySelector("[data-theme-form]");
 if (look) {
@@ -184,18 +189,31 @@ if (next) setTimeout(() => next.isConnected && next.requestSubmit(), 300);
 const download = document.querySelector("form[data-download]");
 if (download) {
   const shown = download.querySelector("[data-download-progress]");
-  const [bar, words] = shown.children;
+  const [bar, words, count] = shown.children;
   const button = download.querySelector("[type=submit]");
-  const read = async (answer) => {
-    const parts = [];
+  const total = () => Number(download.dataset.download);
+  const number = (events) => events.toLocaleString("en");
+  // Where nobody has counted all, the bar moves without saying how far it is, and the number says it.
+  const tell = (events) => {
+    if (total()) bar.value = events;
+    count.textContent = total() ? `${number(events)} of ${number(total())}` : `${number(events)} so far`;
+  };
+  const read = async (answer, head) => {
+    const [files, parts] = [[], []];
     const reader = answer.body.getReader();
-    let lines = 0;
+    let [lines, size] = [-head, 0];
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       parts.push(part.value);
+      size += part.value.length;
+      // What is put away as a file, the browser need not hold in memory.
+      if (size > 16_000_000) {
+        files.push(new Blob(parts.splice(0)));
+        size = 0;
+      }
       for (const byte of part.value) if (byte === 10) lines += 1;
-      bar.value = lines;
+      tell(Math.max(lines, 0));
     }
-    return new Blob(parts);
+    return new Blob([...files, ...parts]);
   };
   const keep = (file, name) => {
     const link = document.createElement("a");
@@ -208,15 +226,17 @@ if (download) {
     event.preventDefault();
     if (button.getAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
-    bar.value = 0;
+    const fields = new URLSearchParams(new FormData(download));
+    if (!total()) bar.removeAttribute("value");
+    tell(0);
     shown.hidden = false;
     words.textContent = "The export is under way. Stay on this page until it has ended.";
-    const sent = { method: "POST", body: new URLSearchParams(new FormData(download)), redirect: "manual" };
+    const sent = { method: "POST", body: fields, redirect: "manual" };
     try {
       const answer = await fetch(download.action, sent);
       const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition"))?.[1];
       if (!answer.ok || !name) return download.submit();
-      keep(await read(answer), name);
+      keep(await read(answer, fields.get("format") === "csv" ? 1 : 0), name);
       bar.value = bar.max;
       words.textContent = `The export has ended. ${name} is with your downloads.`;
     } catch {

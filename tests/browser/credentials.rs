@@ -74,7 +74,11 @@ async fn a_credential_is_looked_into_mended_and_ended() {
     chrome.shows(".chip.is-set", "connector: fernhill").await;
     nothing_is_wrong(&chrome).await;
     chrome.click("tbody .cell-app a").await;
-    chrome.shows("h1", "Fernhill of u-17").await;
+    chrome.shows(".side-panel h1", "Fernhill of u-17").await;
+    chrome.shows(".side-panel .timeline", "Connecting it failed").await;
+    nothing_is_wrong(&chrome).await;
+    chrome.click(".side-panel-foot .primary").await;
+    chrome.shows(".facts", "u-17").await;
     chrome.shows(".timeline", "Connecting it failed").await;
     nothing_is_wrong(&chrome).await;
     chrome.click("form[action$=verify] button").await;

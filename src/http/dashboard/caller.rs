@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::cookies;
-use super::page::{DashboardPage, Flash, Framed, Place, Shell, environment_of, kind_of};
+use super::page::{DashboardPage, Flash, Framed, Place, Shell, environment_of, kind_of, place_of};
 use super::url::Url;
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
@@ -36,6 +36,8 @@ pub(in crate::http) struct InWorkspace {
     environment: Option<String>,
     /// The kind of page of an environment, where it is one.
     kind: Option<String>,
+    /// Where the path lies.
+    place: Place,
 }
 
 /// A member in an environment, which the path names.
@@ -125,6 +127,7 @@ impl InWorkspace {
             flash: cookies::flash(&parts.headers, state),
             state: state.clone(),
             kind: kind_of(parts.uri.path(), &environments).map(str::to_owned),
+            place: place_of(parts.uri.path()),
             who,
             browser,
             environments,
@@ -148,7 +151,7 @@ impl InWorkspace {
     }
 
     fn answer<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
-        let shell = self.shell(P::PLACE, self.flash);
+        let shell = self.shell(page.place(self.place), self.flash);
         let mut response = page_of(&self.state, status, &Framed { shell, page });
         if self.flash.is_some() {
             response.headers_mut().extend(cookies::set_flash(&self.state, None).map(|c| (SET_COOKIE, c)));

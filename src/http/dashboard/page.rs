@@ -4,7 +4,7 @@
 
 mod shell;
 
-pub(super) use shell::{Shell, environment_of, kind_of};
+pub(super) use shell::{Shell, environment_of, kind_of, place_of};
 
 use serde::Serialize;
 
@@ -17,6 +17,11 @@ pub trait DashboardPage: Serialize + Sized {
 
     /// Where the page stands in the navigation.
     const PLACE: Place;
+
+    /// Where this one stands: a page of no place of its own stands in that of its address, from which it was opened.
+    fn place(&self, of_address: Place) -> Place {
+        if Self::PLACE == Place::Elsewhere { of_address } else { Self::PLACE }
+    }
 
     /// Views that between them show everything the template can show, each with a name.
     fn samples() -> Vec<(&'static str, Self)>;

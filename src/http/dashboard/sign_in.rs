@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::caller::{InWorkspace, browser, go_to, page_of};
 use super::form::{Form, FormView};
-use super::page::{DashboardPage, Place};
+use super::page::{DashboardPage, Place, place_of};
 use super::single_sign_on::SignOnLink;
 use super::url::{Url, going_on, own};
 use super::{Answer, cookies};
@@ -90,6 +90,11 @@ pub(super) struct StepUpPage {
 impl DashboardPage for StepUpPage {
     const TEMPLATE: &'static str = "dashboard/step_up.html";
     const PLACE: Place = Place::Elsewhere;
+
+    /// That of the page which wants the proof.
+    fn place(&self, _: Place) -> Place {
+        place_of(&self.next)
+    }
 
     fn samples() -> Vec<(&'static str, Self)> {
         let next = Url::Dashboard.to_string();

@@ -19,6 +19,14 @@ async fn an_export_says_when_it_has_ended() {
     nothing_is_wrong(&chrome).await;
     chrome.click("button[type=submit].primary").await;
     chrome.shows("[data-download-progress] p", "The export has ended.").await;
+    chrome.shows("[data-download-count]", " of ").await;
+    nothing_is_wrong(&chrome).await;
+    // Of more than are counted it is said how many have come.
+    chrome.open(&format!("{}/dashboard/production/audit/export", app.base_url)).await;
+    chrome.script("document.querySelector('[data-download]').dataset.download = ''").await;
+    chrome.click("button[type=submit].primary").await;
+    chrome.shows("[data-download-count]", " so far").await;
+    chrome.shows("[data-download-progress] p", "The export has ended.").await;
     nothing_is_wrong(&chrome).await;
     chrome.close().await;
 }

@@ -115,7 +115,9 @@ async fn a_first_time_owner_gets_from_the_first_start_to_a_credential_that_works
     chrome.shows(".table .state-good", "Active").await;
     nothing_is_wrong(&chrome).await;
     chrome.click(".table .cell-link").await;
-    chrome.shows("h1", "Fernhill").await;
+    chrome.shows(".side-panel h1", "Fernhill").await;
+    chrome.click(".side-panel-foot .primary").await;
+    chrome.shows(".facts", "u-17").await;
     chrome.shows("main", "u-17").await;
     nothing_is_wrong(&chrome).await;
 

@@ -49,6 +49,47 @@ async fn the_list_shows_what_fits_its_filters_and_says_the_next_step_where_nothi
 }
 
 #[tokio::test]
+async fn the_worst_stands_first_on_every_page_and_a_row_opens_its_history_beside_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let mut ids = Vec::new();
+    for user in ["u-revoked", "u-off", "u-older", "u-newer"] {
+        app.pass(1);
+        ids.push(owned(&app, user).await);
+    }
+    app.as_key().act(&format!("/credentials/{}/revoke", ids[0])).await.ok(200);
+    app.as_key().patch(&format!("/credentials/{}", ids[1]), &json!({"active": false})).await.ok(200);
+    app.hub.flush_audit().await.unwrap();
+    let list = "/dashboard/production/credentials";
+    let (mut page, mut users) = (format!("{list}?"), Vec::new());
+    let last = loop {
+        let shown = owner.get(&format!("{page}limit=1")).await;
+        users.push(shown.between("<tbody>", "</bdi>").rsplit('>').next().unwrap().to_owned());
+        // One comes back to the page of the list on which the row stands.
+        let link = shown.between("class=\"cell-link\" href=\"", "\"");
+        assert!(link.starts_with(&format!("{page}open=cred_")), "{link}");
+        let Some((_, pages)) = shown.html.split_once("aria-label=\"Pages\">") else { break link };
+        let Some((_, next)) = pages.split_once(&format!("href=\"{list}?cursor=")) else { break link };
+        page = format!("{list}?cursor={}&", next.split('"').next().unwrap());
+    };
+    assert_eq!(users, ["u-revoked", "u-off", "u-newer", "u-older"]);
+    let opened = owner.get(&last).await;
+    opened.page(200, &format!("class=\"scrim\" href=\"{}\"", page.trim_end_matches('&')));
+    opened.page(200, "<h1 id=\"panel-title\"><bdi>Quillpost of u-older</bdi></h1>");
+
+    let off = format!("{list}?status=inactive");
+    let link = owner.get(&off).await.between("class=\"cell-link\" href=\"", "\"");
+    assert_eq!(link, format!("{off}&open={}", ids[1]));
+    let opened = owner.get(&link).await;
+    opened.page(200, &format!("class=\"scrim\" href=\"{off}\""));
+    opened.page(200, "<strong>Switched off</strong>");
+    opened.page(200, &format!("href=\"{list}/{}\">Open</a>", ids[1]));
+    for missing in [format!("{list}?open=x"), format!("/dashboard/sandbox/credentials?open={}", ids[1])] {
+        owner.get(&missing).await.page(404, "Not found");
+    }
+}
+
+#[tokio::test]
 async fn the_history_tells_what_happened_in_the_apps_own_words() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
@@ -234,5 +275,7 @@ async fn each_role_is_offered_what_it_may_do() {
     let list = viewer.get("/dashboard/production/credentials").await;
     list.page(200, "u-17");
     assert!(!list.html.contains(&page) && !list.html.contains("/attempts\""), "{}", list.html);
-    viewer.get(&page).await.page(403, "Your role (viewer) may not do this.");
+    for hidden in [page, format!("/dashboard/production/credentials?open={id}")] {
+        viewer.get(&hidden).await.page(403, "Your role (viewer) may not do this.");
+    }
 }

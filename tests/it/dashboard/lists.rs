@@ -55,6 +55,27 @@ async fn a_switch_of_environment_stays_on_the_same_kind_of_page_and_takes_nothin
 }
 
 #[tokio::test]
+async fn a_question_stands_in_the_place_from_which_it_was_opened() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&masked("STRIPE_KEY")).await;
+    app.user("u-1").await;
+    let credential = app.credential("u-1").await["credentialId"].as_str().unwrap().to_owned();
+    let proof = "step-up?next=%2Fdashboard%2Fproduction%2Fsecret%2FSTRIPE_KEY%2Freveal";
+    for (question, place) in [
+        (format!("production/credentials/{credential}/revoke").as_str(), "production/credentials"),
+        ("production/secret/STRIPE_KEY/delete", "production/secrets"),
+        ("production/secret/STRIPE_KEY/reveal", "production/secrets"),
+        (proof, "production/secrets"),
+        ("account/sessions/end", "account"),
+    ] {
+        let shown = owner.get(&format!("/dashboard/{question}")).await;
+        shown.page(200, &format!("href=\"/dashboard/{place}\" aria-current=\"page\""));
+        assert_eq!(shown.html.matches("aria-current=\"page\"").count(), 1, "{question}");
+    }
+}
+
+#[tokio::test]
 async fn the_parts_of_every_list_stand_in_one_order() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

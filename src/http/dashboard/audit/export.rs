@@ -60,7 +60,7 @@ pub(in crate::http::dashboard) struct ExportPage {
     filter: Vec<(&'static str, String)>,
     /// How many events there are, in words.
     said: String,
-    /// How many, where all are counted: then a script shows how far the download is.
+    /// How many, where all are counted: then a script shows how far the download is, and else how many have come.
     total: Option<u64>,
     /// With the filter: where a proof is wanted in between, one is led back to this address.
     action: String,

@@ -45,6 +45,7 @@ fn which(form: &Form) -> Result<Which, Problem> {
             user: form.text("user"),
             integration: form.text("integration"),
             ends: form.text("ends"),
+            ..Wanted::default()
         }));
     }
     let ids = form.all("credential");

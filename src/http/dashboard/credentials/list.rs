@@ -1,9 +1,12 @@
-//! The list of credentials with its filters.
+//! The list of credentials with its filters, and the history of one beside it.
 
 use serde::{Deserialize, Serialize};
+use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::Status;
 
+use super::show::{CredentialPage, look_into};
 use super::words::{CredentialRow, STATUSES, mark};
+use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
@@ -29,8 +32,13 @@ pub(super) struct Wanted {
     /// Days within which somebody must act.
     #[serde(default)]
     pub(super) ends: String,
+    /// The credential whose history stands beside the list.
+    #[serde(default)]
+    pub(super) open: String,
 }
 
+/// So many changes of a credential are told beside the list.
+const TOLD: u64 = 20;
 /// The days to choose from.
 const ENDS: [(&str, &str); 4] =
     [("", "any time"), ("7", "within 7 days"), ("30", "within 30 days"), ("90", "within 90 days")];
@@ -84,6 +92,10 @@ pub(in crate::http::dashboard) struct CredentialsPage {
     next: Option<String>,
     /// Where many are changed; none where the reader may not.
     bulk: Option<String>,
+    /// What stands beside the list.
+    panel: Option<CredentialPage>,
+    /// This page of the list with nothing beside it.
+    place: String,
 }
 
 /// `GET /dashboard/{environment}/credentials`.
@@ -91,24 +103,45 @@ pub(super) async fn list_credentials(
     desk: InEnvironment,
     Listing { page, filter: wanted }: Listing<Wanted>,
 ) -> Answer {
-    let found = desk.hub.list_credentials(&desk.actor, wanted.query(&desk)?, &page).await?;
+    let found = desk.hub.list_credentials_worst_first(&desk.actor, wanted.query(&desk)?, &page).await?;
     let here = Url::Credentials(&desk.environment).to_string();
     let fields = wanted.fields();
     let filter = Filter::of(&here, &fields, "status");
+    let cursor = page.cursor();
+    let mut on_this_page = fields.clone();
+    on_this_page.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+    let place = Filter::of(&here, &on_this_page, "");
+    let rows = found.items.into_iter().map(|credential| {
+        let row = CredentialRow::of(&desk, credential);
+        // Whoever may look into it does so beside the list.
+        CredentialRow { url: row.url.map(|_| place.with("open", &row.id)), ..row }
+    });
     let may = desk.desk.who.may(Action::ManageCredentials);
     let shown = CredentialsPage {
         statuses: chips(&filter, &wanted.status),
         next: filter.next(found.next_cursor.as_deref()),
-        rows: found.items.into_iter().map(|credential| CredentialRow::of(&desk, credential)).collect(),
+        rows: rows.collect(),
         fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
         ends: ENDS.to_vec(),
         filter,
         first: page.after.is_none(),
         bulk: may.then(|| Url::BulkCredentials(&desk.environment).to_string()),
+        panel: beside(&desk, wanted.open.trim()).await?,
+        place: place.with("open", ""),
         hub: desk.hub.public_url().as_str().trim_end_matches('/').to_owned(),
         environment: desk.environment.clone(),
     };
     Ok(desk.show(&shown))
+}
+
+/// The credential of this id with the latest of its history; none where none is asked for.
+async fn beside(desk: &InEnvironment, open: &str) -> Result<Option<CredentialPage>, Problem> {
+    if open.is_empty() {
+        return Ok(None);
+    }
+    let id: CredentialId = open.parse().map_err(|_| Problem::not_found())?;
+    let latest = PageRequest { limit: TOLD, after: None };
+    look_into(desk, id, &latest).await.map(Some)
 }
 
 fn chips(filter: &Filter, chosen: &str) -> Vec<Chip> {
@@ -138,6 +171,8 @@ impl DashboardPage for CredentialsPage {
                 rows,
                 first: true,
                 bulk: bulk.then(|| "/dashboard/production/credentials/bulk".to_owned()),
+                panel: None,
+                place: "/dashboard/production/credentials".to_owned(),
             }
         };
         let row = CredentialRow::sample;
@@ -152,7 +187,9 @@ impl DashboardPage for CredentialsPage {
                 row("u-6", ("notes", "Notion"), None, Status::Revoked, 11),
             ]
         };
+        let open = CredentialPage::samples().into_iter().next().map(|(_, credential)| credential);
         vec![
+            ("beside", Self { panel: open, ..page(rows(), &[], true) }),
             ("empty", page(Vec::new(), &[], true)),
             ("none-fits", page(Vec::new(), &[("status", "error"), ("user", "u-9")], true)),
             ("six", page(rows(), &[], true)),

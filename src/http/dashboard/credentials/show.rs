@@ -1,6 +1,7 @@
 //! One credential: how it stands, what it may do, what uses it, what happened to it.
 
 use serde::Serialize;
+use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::{Method, Status};
 use vouchsafe_entity::millis::Millis;
 
@@ -8,7 +9,9 @@ use super::CredentialPath;
 use super::words::{HistoryRow, Mark, app, mark, reason};
 use crate::domain::credential::Credential;
 use crate::domain::history::{By, Entry, Happening};
+use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
+use crate::http::Problem;
 use crate::http::connect::page::Connector;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
@@ -113,12 +116,20 @@ pub(super) async fn show_credential(
     InPath(CredentialPath { credential: id }): InPath<CredentialPath>,
     Listing { page, .. }: Listing<NoFilter>,
 ) -> Answer {
+    Ok(desk.show(&look_into(&desk, id, &page).await?))
+}
+
+/// A credential with this page of its history.
+pub(super) async fn look_into(
+    desk: &InEnvironment,
+    id: CredentialId,
+    page: &PageRequest,
+) -> Result<CredentialPage, Problem> {
     let credential = desk.hub.get_credential(&desk.actor, id).await?;
-    let history = desk.hub.credential_history(&desk.actor, id, &page).await?;
+    let history = desk.hub.credential_history(&desk.actor, id, page).await?;
     let using = desk.hub.integrations_using(&desk.actor, &credential.connector).await?;
     let integrations = using.into_iter().map(|integration| integration.name).collect();
-    let page = shown(&desk, credential, history, integrations, page.after.is_none());
-    Ok(desk.show(&page))
+    Ok(shown(desk, credential, history, integrations, page.after.is_none()))
 }
 
 fn shown(

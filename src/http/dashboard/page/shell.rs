@@ -85,15 +85,36 @@ pub(in crate::http::dashboard) fn kind_of<'a>(path: &'a str, environments: &[Str
     path.strip_prefix("/dashboard/")?.split('/').nth(1)
 }
 
+/// The kind of the list of what has a page of this kind.
+fn listed_as(kind: &str) -> &str {
+    match kind {
+        "secret" => "secrets",
+        "new-user" => "users",
+        "new-integration" => "integrations",
+        other => other,
+    }
+}
+
+/// The place of the navigation in which an address of the dashboard lies.
+pub(in crate::http::dashboard) fn place_of(address: &str) -> Place {
+    let path = address.split('?').next().unwrap_or_default();
+    let mut parts = path.strip_prefix("/dashboard/").unwrap_or_default().split('/');
+    let (first, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    match first {
+        "account" => Place::Account,
+        "members" | "invitations" => Place::Members,
+        environment => {
+            let list = format!("/dashboard/{environment}/{}", listed_as(kind));
+            let found = in_environment(environment).into_iter().find(|(.., url, _)| url.to_string() == list);
+            found.map_or(Place::Elsewhere, |(place, ..)| place)
+        }
+    }
+}
+
 /// Where one gets who switches to an environment on a page of this kind: to the same, one thing's page to the list of
 /// its kind, without filters, since what they name is not there. Else, and where `may` says no, to the overview.
 fn counterpart(environment: &str, kind: Option<&str>, may: impl Fn(Action) -> bool) -> String {
-    let kind = match kind {
-        Some("secret") => "secrets",
-        Some("new-user") => "users",
-        Some("new-integration") => "integrations",
-        other => other.unwrap_or_default(),
-    };
+    let kind = listed_as(kind.unwrap_or_default());
     let listed = in_environment(environment).into_iter().map(|(.., url, action)| (url, action));
     let beside = [Url::Catalogue(environment), Url::Theme(environment)];
     let beside = beside.into_iter().map(|url| (url, Action::ViewConnectors));
@@ -192,6 +213,23 @@ impl Shell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_lies_in_the_place_of_its_kind() {
+        for (address, place) in [
+            ("/dashboard/production/secret/STRIPE_KEY/reveal", Place::Secrets),
+            ("/dashboard/sandbox/users/user_1/credentials/cred_1/disconnect", Place::Users),
+            ("/dashboard/production/audit/export?action=user.create", Place::Audit),
+            ("/dashboard/members/mem_1/remove", Place::Members),
+            ("/dashboard/invitations/inv_1/withdraw", Place::Members),
+            ("/dashboard/account/authenticator", Place::Account),
+            ("/dashboard/step-up?next=%2Fdashboard", Place::Elsewhere),
+            ("/dashboard/production", Place::Elsewhere),
+            ("/dashboard", Place::Elsewhere),
+        ] {
+            assert_eq!(place_of(address), place, "{address}");
+        }
+    }
 
     #[test]
     fn a_switch_of_environment_stays_on_the_same_kind_of_page() {
