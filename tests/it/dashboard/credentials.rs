@@ -60,8 +60,8 @@ async fn the_worst_stands_first_on_every_page_and_a_row_opens_its_history_beside
     app.as_key().act(&format!("/credentials/{}/revoke", ids[0])).await.ok(200);
     app.as_key().patch(&format!("/credentials/{}", ids[1]), &json!({"active": false})).await.ok(200);
     app.hub.flush_audit().await.unwrap();
-    let list = "/dashboard/production/credentials";
-    let (mut page, mut users) = (format!("{list}?"), Vec::new());
+    let path = "/dashboard/production/credentials";
+    let (mut page, mut users) = (format!("{path}?"), Vec::new());
     let last = loop {
         let shown = owner.get(&format!("{page}limit=1")).await;
         users.push(shown.between("<tbody>", "</bdi>").rsplit('>').next().unwrap().to_owned());
@@ -69,22 +69,22 @@ async fn the_worst_stands_first_on_every_page_and_a_row_opens_its_history_beside
         let link = shown.between("class=\"cell-link\" href=\"", "\"");
         assert!(link.starts_with(&format!("{page}open=cred_")), "{link}");
         let Some((_, pages)) = shown.html.split_once("aria-label=\"Pages\">") else { break link };
-        let Some((_, next)) = pages.split_once(&format!("href=\"{list}?cursor=")) else { break link };
-        page = format!("{list}?cursor={}&", next.split('"').next().unwrap());
+        let Some((_, next)) = pages.split_once(&format!("href=\"{path}?cursor=")) else { break link };
+        page = format!("{path}?cursor={}&", next.split('"').next().unwrap());
     };
     assert_eq!(users, ["u-revoked", "u-off", "u-newer", "u-older"]);
     let opened = owner.get(&last).await;
     opened.page(200, &format!("class=\"scrim\" href=\"{}\"", page.trim_end_matches('&')));
     opened.page(200, "<h1 id=\"panel-title\"><bdi>Quillpost of u-older</bdi></h1>");
 
-    let off = format!("{list}?status=inactive");
+    let off = format!("{path}?status=inactive");
     let link = owner.get(&off).await.between("class=\"cell-link\" href=\"", "\"");
     assert_eq!(link, format!("{off}&open={}", ids[1]));
     let opened = owner.get(&link).await;
     opened.page(200, &format!("class=\"scrim\" href=\"{off}\""));
     opened.page(200, "<strong>Switched off</strong>");
-    opened.page(200, &format!("href=\"{list}/{}\">Open</a>", ids[1]));
-    for missing in [format!("{list}?open=x"), format!("/dashboard/sandbox/credentials?open={}", ids[1])] {
+    opened.page(200, &format!("href=\"{path}/{}\">Open</a>", ids[1]));
+    for missing in [format!("{path}?open=x"), format!("/dashboard/sandbox/credentials?open={}", ids[1])] {
         owner.get(&missing).await.page(404, "Not found");
     }
 }
