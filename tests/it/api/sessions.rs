@@ -119,6 +119,25 @@ async fn a_connector_without_its_client_is_told_to_the_back_end_and_not_to_the_u
 }
 
 #[tokio::test]
+async fn an_optional_connector_that_is_not_ready_keeps_no_other_from_being_connected() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    // No client settings.
+    key.put("/connectors/fernhill", &json!({"provider": "fernhill"})).await.ok(201);
+    let optional = json!({"connector": "fernhill", "optional": true});
+    let both = json!({"name": "Orders", "connectors": [{"connector": "quillpost"}, optional]});
+    key.put("/integrations/orders", &both).await.ok(201);
+    let modal = app.modal(&json!({"userId": "u", "integration": "orders"})).await;
+    let page = modal.page("").await;
+    assert!(page.contains("Quillpost") && !page.contains("Fernhill"), "{page}");
+
+    key.put("/integrations/orders", &json!({"name": "Orders", "connectors": [optional]})).await.ok(200);
+    let body = json!({"userId": "u", "integration": "orders"});
+    let problem = key.post("/connect/sessions", &body).await.assert_problem(400, "connector_incomplete");
+    assert_pointers(&problem, &["/integration"]);
+}
+
+#[tokio::test]
 async fn an_integration_whose_connector_is_gone_says_which_one() {
     let Some(app) = TestApp::start().await else { return };
     let key = app.as_key();

@@ -17,8 +17,7 @@ impl Hub {
         if let Some(slug) = &new.integration {
             let found = store::integration::by_slug(&self.store, actor.environment(), slug).await?;
             let needs = found.ok_or_else(|| Error::unknown("/integration", "integration"))?.connectors;
-            self.ensure_needs(actor, &needs, |_| "/integration".to_owned()).await?;
-            return Ok(needs);
+            return self.ready_needs(actor, needs, |_| "/integration".to_owned()).await;
         }
         let plain = |connector: String| Need { connector, scopes: Vec::new(), optional: false };
         if let Some(keys) = &new.connectors {
@@ -31,18 +30,14 @@ impl Hub {
                     needs.push(plain(key.clone()));
                 }
             }
-            self.ensure_needs(actor, &needs, |key| {
-                format!("/connectors/{}", keys.iter().position(|other| other == key).unwrap_or(0))
-            })
-            .await?;
-            return Ok(needs);
+            let place = |key: &str| keys.iter().position(|other| other == key).unwrap_or(0);
+            return self.ready_needs(actor, needs, |key| format!("/connectors/{}", place(key))).await;
         }
         if let Some(id) = new.credential {
             let credential = store::credential::find(&self.store, actor.environment(), id).await?;
             let credential = credential.ok_or_else(|| Error::unknown("/credentialId", "credential"))?;
             let needs = vec![plain(credential.connector)];
-            self.ensure_needs(actor, &needs, |_| "/credentialId".to_owned()).await?;
-            return Ok(needs);
+            return self.ready_needs(actor, needs, |_| "/credentialId".to_owned()).await;
         }
         let all = store::connector::all(&self.store, actor.environment(), 200).await?;
         let ready = |connector: &Connector| {
@@ -58,30 +53,40 @@ impl Hub {
             .collect())
     }
 
-    /// Every connector must be there, switched on and complete, so that no user meets one that is not.
-    async fn ensure_needs(
+    /// Every connector must be there, switched on and complete, so that no user meets one that is not. An optional one
+    /// that is not stays out, so that it does not keep the others from being connected.
+    async fn ready_needs(
         &self,
         actor: &Actor,
-        needs: &[Need],
+        needs: Vec<Need>,
         pointer: impl Fn(&str) -> String,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Need>, Error> {
         let keys: Vec<String> = needs.iter().map(|need| need.connector.clone()).collect();
         let found = self.connectors_named(actor, &keys).await?;
-        for key in &keys {
-            let pointer = pointer(key);
-            let connector = found.iter().find(|connector| connector.key == *key);
-            let connector = connector.ok_or_else(|| {
-                let message = format!("There is no connector `{key}` in this environment.");
-                Error::invalid(pointer.as_str(), "unknown", message)
-            })?;
-            if !connector.enabled {
-                let detail = format!("The connector `{key}` is switched off.");
-                return Err(Error::refused_at(Code::ConnectorDisabled, &pointer, detail));
+        let (mut ready, mut lacking) = (Vec::new(), None);
+        for need in needs {
+            match self.ensure_ready(&found, &need.connector, &pointer(&need.connector)) {
+                Ok(()) => ready.push(need),
+                Err(error) if need.optional => lacking = Some(error),
+                Err(error) => return Err(error),
             }
-            let definition = self.definition_of(connector)?;
-            Self::ensure_complete(connector, &definition, &pointer)?;
         }
-        Ok(())
+        match lacking {
+            Some(error) if ready.is_empty() => Err(error),
+            _ => Ok(ready),
+        }
+    }
+
+    fn ensure_ready(&self, found: &[Connector], key: &str, pointer: &str) -> Result<(), Error> {
+        let connector = found.iter().find(|connector| connector.key == key).ok_or_else(|| {
+            let message = format!("There is no connector `{key}` in this environment.");
+            Error::invalid(pointer, "unknown", message)
+        })?;
+        if !connector.enabled {
+            let detail = format!("The connector `{key}` is switched off.");
+            return Err(Error::refused_at(Code::ConnectorDisabled, pointer, detail));
+        }
+        Self::ensure_complete(connector, &*self.definition_of(connector)?, pointer)
     }
 }
 
