@@ -13,7 +13,7 @@ import { join, resolve } from "node:path";
 // Definitions whose icon has their name, but for hyphens.
 const SAME = `
   airtable anthropic apple arcgis asana atlassian auth0 authentik autodesk baidu basecamp baserow bitbucket bitly box
-  brandfetch brevo buffer bungie calendly campaign-monitor clickup clockify cloudflare coda codeclimate coinbase
+  brandfetch brevo buffer bungie calendly campaign-monitor clickup clockify cloudflare coda coinbase
   confluence crunchbase dailymotion datadog deepl deviantart digitalocean discogs discord disqus dribbble dropbox
   dynatrace ebay elevenlabs epic-games etsy facebook figma fitbit flickr formstack genius ghost gitea gitee github
   gitlab gmail google google-analytics google-bigquery google-calendar google-chat google-cloud-storage google-docs

@@ -173,6 +173,14 @@ pub(super) fn all_hosts(case: &Case) -> Vec<String> {
     urls.extend(case.lookups().into_iter().map(|(_, url, _)| url));
     let check = case.check().and_then(|check| raw::text(&check, "path").map(str::to_owned));
     urls.extend(check.filter(|path| !path.starts_with('/')));
-    let found = urls.iter().filter_map(|url| Address::of(url, &values)).map(|address| address.host);
-    found.chain(hosts(case)).collect()
+    // Where a call would go that believed the app: it must arrive to be noticed.
+    let mut worlds = vec![values.clone()];
+    for (name, word) in case.foreign() {
+        let mut world = values.clone();
+        world.insert(name, word);
+        worlds.push(world);
+    }
+    let addresses =
+        worlds.iter().flat_map(|world| urls.iter().filter_map(move |url| Address::of(url, world)));
+    addresses.map(|address| address.host).chain(hosts(case)).collect()
 }

@@ -15,6 +15,7 @@ use super::signed;
 pub(super) const SCOPES: [&str; 2] = ["one:read", "two.write"];
 
 /// A method, ready to be played.
+#[derive(Clone)]
 pub(super) struct Case {
     pub(super) slug: String,
     /// Where the hub finds its definition; another than `slug` where that one was changed.
@@ -170,6 +171,31 @@ impl Case {
         self.words.get(name).unwrap_or(&self.told[name]).clone()
     }
 
+    /// What the app must not tell: for each variable of its own that the file holds to something, a value that ends in
+    /// somebody else's host.
+    pub(super) fn foreign(&self) -> Vec<(String, String)> {
+        let held = self.variables().into_iter().filter(|(name, variable)| {
+            let limits = ["pattern", "options", "map"].iter().any(|key| variable.contains_key(*key));
+            self.told.contains_key(name) && (limits || self.is_in_host(name))
+        });
+        let foreign = held.map(|(name, _)| {
+            let word = format!("{}.elsewhere.example", self.word_for(&name));
+            (name, word)
+        });
+        foreign.collect()
+    }
+
+    /// The app tells another word for a variable.
+    pub(super) fn tell(&mut self, name: &str, word: &str) {
+        self.words.insert(name.to_owned(), word.to_owned());
+    }
+
+    /// Whether the case is played in the ways too that are the same for every file of its method: of the common methods
+    /// some are.
+    pub(super) fn is_played_at_length(&self) -> bool {
+        !matches!(self.method, "oauth2" | "jwt") || self.turn(8) == 3
+    }
+
     /// The check that goes with the method.
     pub(super) fn check(&self) -> Option<Table> {
         self.file.get("check").and_then(Value::as_table).cloned()
@@ -257,7 +283,19 @@ impl Case {
 
     /// The same in one text.
     pub(super) fn scope(&self) -> String {
-        self.scopes().join(raw::text(&self.table, "scope_separator").unwrap_or(" "))
+        self.joined(&self.scopes())
+    }
+
+    /// The scopes that the app grants: one more than it was asked for.
+    pub(super) fn granted(&self) -> Vec<String> {
+        let mut scopes = self.scopes();
+        scopes.push("three:granted".to_owned());
+        scopes
+    }
+
+    /// Scopes in one text.
+    pub(super) fn joined(&self, scopes: &[String]) -> String {
+        scopes.join(raw::text(&self.table, "scope_separator").unwrap_or(" "))
     }
 
     /// What a failure calls it.

@@ -65,12 +65,24 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) kind: &'static str,
     pub(super) body: String,
+    /// The connection ends in the middle of the body.
+    pub(super) broken_off: bool,
 }
 
 impl Answer {
     /// JSON.
     pub(super) fn json(status: u16, body: &Value) -> Self {
-        Self { status, kind: "application/json", body: body.to_string() }
+        Self { status, kind: "application/json", body: body.to_string(), broken_off: false }
+    }
+
+    /// Plain text.
+    pub(super) fn text(status: u16, body: String) -> Self {
+        Self { status, kind: "text/plain", body, broken_off: false }
+    }
+
+    /// The same, of which only the first half arrives.
+    pub(super) fn cut(self) -> Self {
+        Self { broken_off: true, ..self }
     }
 }
 

@@ -197,8 +197,15 @@ pub(super) fn second_exchange(case: &Case, answer: &Answer) -> Option<(Answer, W
 pub(super) fn refresh(case: &Case, n: u64, redirect_uri: &str) -> Wanted {
     let (access, spent) = (access_token(case, n), refresh_token(case, n));
     let standard = vec![field("grant_type", "refresh_token"), field("refresh_token", &spent)];
-    let values =
-        with(case, &[("redirect_uri", redirect_uri), ("access_token", &access), ("refresh_token", &spent)]);
+    // RFC 6749, section 6: what was granted, whatever was asked for.
+    let scope = case.joined(&case.granted());
+    let own = [
+        ("redirect_uri", redirect_uri),
+        ("access_token", &access),
+        ("refresh_token", &spent),
+        ("scope", &scope),
+    ];
+    let values = with(case, &own);
     let own = raw::text(&case.table, "refresh.endpoint").is_some();
     let endpoint = if own { "refresh.endpoint" } else { "token_endpoint" };
     token_request(case, REFRESH, standard, "refresh.params", endpoint, &values)
@@ -314,7 +321,7 @@ pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) ->
         }
     }
     if matches!(case.method, "oauth2" | "client_credentials") {
-        put(&mut answer, &path("scope"), case.scope().into());
+        put(&mut answer, &path("scope"), case.joined(&case.granted()).into());
     }
     if case.turn(2) == 0 {
         put(&mut answer, "token_type", "User Access Token".into());
@@ -326,7 +333,7 @@ pub(super) fn tokens(case: &Case, n: u64, now: chrono::DateTime<chrono::Utc>) ->
     if case.turn(4) == 0 && members.values().all(|value| value.is_string() || value.is_number()) {
         let pairs = plain(members.clone().into_iter().collect());
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        return Answer { status: 200, kind: "text/plain", body };
+        return Answer::text(200, body);
     }
     Answer::json(200, &answer)
 }

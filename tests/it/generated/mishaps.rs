@@ -1,7 +1,7 @@
 //! What goes wrong with a renewal, as the file says that it does: errors by the app's own codes, an answer that is lost,
 //! a grant that ends.
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use vouchsafe::clock::Clock as _;
 
@@ -22,11 +22,16 @@ impl Drive<'_> {
         if near { Ok(()) } else { Err(format!("the grant ends at {told}, not at {wanted}")) }
     }
 
-    /// Each error of the file has its class, once, and ends nothing.
+    /// Each error of the file has its class, once, and ends nothing. Where the file says in which place errors stand, one
+    /// of RFC 6749 stands there too.
     pub(super) async fn errors_have_their_class(&mut self) -> Outcome {
         let names = judge::answer_names(&self.case, self.answers + 1);
         let place = raw::text(&names, "error").unwrap_or("error");
-        for (code, class) in raw::table(&self.case.table, "error_map") {
+        let mut errors = raw::table(&self.case.table, "error_map");
+        if names.contains_key("error") {
+            errors.entry("invalid_grant").or_insert_with(|| "refused".into());
+        }
+        for (code, class) in errors {
             let (refusal, reason) = match class.as_str() {
                 Some("refused" | "revoked") => ("refresh_pending", "refusal_unconfirmed"),
                 Some("client") => ("connector_failing", "connector_rejected"),
@@ -58,7 +63,14 @@ impl Drive<'_> {
     pub(super) async fn answer_is_lost(&mut self) -> Outcome {
         let Some(reuse) = raw::text(&self.case.table, "refresh.reuse") else { return Ok(()) };
         let taken_again = reuse == "static" || reuse.starts_with("grace:");
-        self.spend(Answer::json(500, &json!({})));
+        // By an app that fails, or with half of the new tokens.
+        let lost = if self.case.turn(2) == 0 {
+            Answer::json(500, &json!({}))
+        } else {
+            let soon = self.app.clock.now().with_timezone(&Utc);
+            judge::tokens(&self.case, self.answers + 1, soon).cut()
+        };
+        self.spend(lost);
         self.is_refused("refresh_pending").await?;
         self.app.clock.advance(TimeDelta::seconds(20));
         if !taken_again {

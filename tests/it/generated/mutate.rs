@@ -1,15 +1,19 @@
 //! Deliberately wrong facts: one at a time, in what the hub loads, while the judge goes on reading the right file.
 
+mod signing;
+mod telling;
+
 use toml::{Table, Value};
 
-use super::case::Case;
 use super::raw::{self, Raw};
 
 /// A kind of mistake: changes the file, or says that it has no such fact.
 type Mistake = fn(&mut Table, &str) -> Option<()>;
 
-/// Every kind of mistake, by what is wrong.
-pub(super) const MISTAKES: [(&str, Mistake); 37] = [
+/// Every kind of mistake, by what is wrong. What no file states has none: `oauth1.realm`, `session.token_basic`,
+/// `oauth2.refresh.revoke_scope`, `limits`, and of `rename` and `authorization_response` what is not named. Nor has
+/// `oauth2.refresh.early`, which shows only in the background, nor what a form alone is made of (`default`, `optional`).
+pub(super) const MISTAKES: &[(&str, Mistake)] = &[
     ("placement: name", placement_name),
     ("placement: form", placement_form),
     ("scope separator", separator),
@@ -17,36 +21,64 @@ pub(super) const MISTAKES: [(&str, Mistake); 37] = [
     ("body format", body_format),
     ("code challenge", challenge),
     ("token parameter", |file, method| rename_key(file, method, "token_params")),
+    ("token header", |file, method| rename_key(file, method, "token_headers")),
     ("authorization parameter", |file, method| rename_key(file, method, "authorization_params")),
     ("refresh parameter", |file, method| rename_key(file, method, "refresh.params")),
+    ("refresh: body format", |file, method| other_format(table(file, method)?, "refresh")),
+    ("refresh: what is spent", |file, method| {
+        table(file, &format!("{method}.refresh"))?.remove("by").map(drop)
+    }),
+    ("exchange: endpoint", |file, method| longer(table(file, &format!("{method}.exchange"))?, "endpoint")),
+    ("exchange: parameter", |file, method| rename_key(file, method, "exchange.params")),
+    ("exchange: body format", |file, method| other_format(table(file, method)?, "exchange")),
     ("vendor name", vendor_name),
     ("callback name", callback_name),
     ("response member", response_member),
+    ("response: refresh token", |file, method| stated_member(file, method, "refresh_token")),
+    ("response: seconds", |file, method| stated_member(file, method, "expires_in")),
+    ("response: end", |file, method| stated_member(file, method, "expires_at")),
+    ("response: scopes", |file, method| stated_member(file, method, "scope")),
+    ("response: error", |file, method| stated_member(file, method, "error")),
     ("refresh response", refresh_response),
     ("token endpoint", |file, method| longer(table(file, method)?, "token_endpoint")),
     ("authorization endpoint", |file, method| longer(table(file, method)?, "authorization_endpoint")),
     ("refresh endpoint", refresh_endpoint),
     ("revocation endpoint", |file, method| table(file, method)?.remove("revocation_endpoint").map(drop)),
+    ("revocation endpoint: place", |file, method| longer(table(file, method)?, "revocation_endpoint")),
     ("scopes", scopes),
     ("lifetime", lifetime),
     ("error class", error_class),
     ("reuse", reuse),
     ("end of the grant", end_of_grant),
     ("base URL", |file, method| longer(sharer(file, method, "base_url")?, "base_url")),
+    ("allowed host", allowed_host),
+    ("allowed host too many", allowed_host_too_many),
     ("fixed header", fixed_header),
-    ("captured value", captured),
+    ("captured value", telling::captured),
+    ("captured value: pattern", telling::pattern),
+    ("look-up: URL", telling::lookup),
+    ("map", telling::map),
+    ("options", telling::options),
+    ("account", telling::account),
     ("check: path", |file, method| longer(table(sharer(file, method, "check")?, "check")?, "path")),
     ("check: reading", check_reading),
+    ("check: method", check_method),
+    ("check: body", check_body),
     ("server", |file, method| (method == "mcp").then_some(()).and(longer(table(file, method)?, "url"))),
-    ("signature: service", |file, method| signature_text(file, method, "service")),
-    ("signature: region", |file, method| signature_text(file, method, "region")),
-    ("signature: path", signature_path),
-    ("signature: method", signature_method),
+    ("signature: service", |file, method| signing::text(file, method, "service")),
+    ("signature: region", |file, method| signing::text(file, method, "region")),
+    ("signature: service of the check", |file, method| signing::text(file, method, "check_service")),
+    ("signature: session", |file, method| signing::text(file, method, "session_token")),
+    ("signature: keys", signing::keys),
+    ("signature: path", |file, method| signing::flag(file, method, "path_as_sent")),
+    ("signature: body", |file, method| signing::flag(file, method, "unsigned_payload")),
+    ("signature: method", signing::method),
     ("request token endpoint", |file, method| longer(table(file, method)?, "request_token_endpoint")),
-    ("signed: claim", |file, method| renamed_in_shape(file, method, "claims")),
-    ("signed: header", |file, method| renamed_in_shape(file, method, "header")),
-    ("signed: lifetime", shape_lifetime),
-    ("signed: algorithm", shape_algorithm),
+    ("signed: claim", |file, method| signing::renamed(file, method, "claims")),
+    ("signed: header", |file, method| signing::renamed(file, method, "header")),
+    ("signed: lifetime", signing::lifetime),
+    ("signed: algorithm", signing::algorithm),
+    ("signed: encoding of the key", signing::key_encoding),
 ];
 
 /// A file with one mistake in what concerns `method`; `None` where it has no such fact.
@@ -195,54 +227,26 @@ fn response_member(file: &mut Table, method: &str) -> Option<()> {
     Some(())
 }
 
+/// Another place for a member whose place the file states.
+fn stated_member(file: &mut Table, method: &str, key: &str) -> Option<()> {
+    if key == "error" && method != "oauth2" {
+        // Only with a sign-in does the app refuse anything in that place.
+        return None;
+    }
+    let names = table(file, &format!("{method}.token_response"))?;
+    names.contains_key(key).then(|| drop(names.insert(key.to_owned(), "wrong.member".into())))
+}
+
+/// Another form of a request whose form the file states beside that of the token request.
+fn other_format(own: &mut Table, request: &str) -> Option<()> {
+    let request = table(own, request)?;
+    let wrong = if raw::text(request, "request_format")? == "form" { "json" } else { "form" };
+    request.insert("request_format".to_owned(), wrong.into());
+    Some(())
+}
+
 fn refresh_response(file: &mut Table, method: &str) -> Option<()> {
     table(file, &format!("{method}.refresh"))?.remove("token_response").map(drop)
-}
-
-fn signature_text(file: &mut Table, method: &str, key: &str) -> Option<()> {
-    (method == "aws_sigv4").then_some(())?;
-    table(file, method)?.insert(key.to_owned(), "wrong".into());
-    Some(())
-}
-
-fn signature_method(file: &mut Table, method: &str) -> Option<()> {
-    (method == "oauth1").then_some(())?;
-    let own = table(file, method)?;
-    let usual = raw::text(own, "signature_method").is_none_or(|word| word == "HMAC-SHA1");
-    own.insert("signature_method".to_owned(), if usual { "HMAC-SHA256" } else { "HMAC-SHA1" }.into());
-    Some(())
-}
-
-fn signature_path(file: &mut Table, method: &str) -> Option<()> {
-    (method == "aws_sigv4").then_some(())?;
-    let own = table(file, method)?;
-    let set = own.get("path_as_sent").and_then(Value::as_bool) == Some(true);
-    own.insert("path_as_sent".to_owned(), (!set).into());
-    Some(())
-}
-
-/// The table that says how the JWT of a method is made.
-fn shape<'a>(file: &'a mut Table, method: &str) -> Option<&'a mut Table> {
-    if method == "jwt" { table(file, "jwt") } else { table(file, &format!("{method}.client_assertion")) }
-}
-
-fn renamed_in_shape(file: &mut Table, method: &str, key: &str) -> Option<()> {
-    let members = shape(file, method)?.get_mut(key)?.as_table_mut()?;
-    renamed_at(members, 0)
-}
-
-fn shape_lifetime(file: &mut Table, method: &str) -> Option<()> {
-    let own = shape(file, method)?;
-    let seconds = own.get("lifetime").and_then(Value::as_integer).unwrap_or(300);
-    own.insert("lifetime".to_owned(), (seconds * 2).into());
-    Some(())
-}
-
-fn shape_algorithm(file: &mut Table, method: &str) -> Option<()> {
-    let own = shape(file, method)?;
-    let wrong = if raw::text(own, "algorithm")? == "RS256" { "ES256" } else { "RS256" };
-    own.insert("algorithm".to_owned(), wrong.into());
-    Some(())
 }
 
 fn refresh_endpoint(file: &mut Table, method: &str) -> Option<()> {
@@ -300,27 +304,19 @@ fn end_of_grant(file: &mut Table, method: &str) -> Option<()> {
     Some(())
 }
 
-fn fixed_header(file: &mut Table, _: &str) -> Option<()> {
-    renamed_at(table(file, "headers")?, 0)
+fn allowed_host(file: &mut Table, _: &str) -> Option<()> {
+    let host = file.get_mut("allowed_hosts")?.as_array_mut()?.first_mut()?;
+    *host = format!("wrong.{}", host.as_str()?).into();
+    Some(())
 }
 
-fn captured(file: &mut Table, method: &str) -> Option<()> {
-    let raw = Raw { slug: String::new(), text: String::new(), table: file.clone() };
-    let method = raw.methods().into_iter().find(|known| *known == method)?;
-    let case = Case::of(&raw, method, 1);
-    let mut reached = case.variables().into_iter().map(|(name, _)| name);
-    // One that the app tells with this method, and that is no part of the method's own table.
-    let shared = raw::table(file, "variables");
-    let name = reached.find(|name| case.told.contains_key(name) && shared.contains_key(name))?;
-    let variable = table(file, "variables")?.get_mut(&name)?;
-    let variable = variable.as_table_mut()?;
-    if let Some(lookup) = variable.get_mut("lookup").and_then(Value::as_table_mut) {
-        lookup.insert("path".to_owned(), "wrong.path".into());
-    } else {
-        let wrong = format!("{}_wrong", raw::text(variable, "from")?);
-        variable.insert("from".to_owned(), wrong.into());
-    }
+fn allowed_host_too_many(file: &mut Table, _: &str) -> Option<()> {
+    file.get_mut("allowed_hosts")?.as_array_mut()?.push("elsewhere.example".into());
     Some(())
+}
+
+fn fixed_header(file: &mut Table, _: &str) -> Option<()> {
+    renamed_at(table(file, "headers")?, 0)
 }
 
 fn check_reading(file: &mut Table, method: &str) -> Option<()> {
@@ -331,5 +327,19 @@ fn check_reading(file: &mut Table, method: &str) -> Option<()> {
         (false, false) => ("missing_permission", Value::from(vec![418])),
     };
     check.insert(key.to_owned(), wrong);
+    Some(())
+}
+
+/// Only where the file states it.
+fn check_method(file: &mut Table, method: &str) -> Option<()> {
+    let check = table(sharer(file, method, "check")?, "check")?;
+    let wrong = if raw::text(check, "method")? == "POST" { "GET" } else { "POST" };
+    check.insert("method".to_owned(), wrong.into());
+    Some(())
+}
+
+fn check_body(file: &mut Table, method: &str) -> Option<()> {
+    let check = table(sharer(file, method, "check")?, "check")?;
+    check.get_mut("json")?.as_table_mut()?.insert("wrong".to_owned(), true.into());
     Some(())
 }

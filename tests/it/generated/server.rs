@@ -2,12 +2,15 @@
 //! written down.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::{StreamExt as _, stream};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -125,7 +128,7 @@ async fn respond(
     request: Request<Incoming>,
     server_name: String,
     stage: &Mutex<Stage>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
+) -> Result<Response<Body>, hyper::Error> {
     let (head, body) = request.into_parts();
     let seen = Seen {
         method: head.method.to_string(),
@@ -136,7 +139,23 @@ async fn respond(
     };
     let answer = lock(stage).answer(&seen);
     let response = Response::builder().status(answer.status).header("content-type", answer.kind);
-    Ok(response.body(Full::new(Bytes::from(answer.body))).unwrap())
+    Ok(response.body(body_of(answer)).unwrap())
+}
+
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+fn body_of(answer: Answer) -> Body {
+    let whole = Bytes::from(answer.body);
+    if !answer.broken_off {
+        return Full::new(whole).map_err(|never| match never {}).boxed_unsync();
+    }
+    let half = stream::iter([Ok(Frame::data(whole.slice(..whole.len() / 2)))]);
+    let end = async {
+        // The half is sent before the connection ends.
+        tokio::task::yield_now().await;
+        Err::<Frame<Bytes>, _>(io::Error::other("broken off"))
+    };
+    StreamBody::new(half.chain(stream::once(end))).boxed_unsync()
 }
 
 /// Makes a certificate for each name that is asked for.

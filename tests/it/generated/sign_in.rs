@@ -7,7 +7,7 @@ use url::Url;
 
 use super::case::Case;
 use super::drive::{Drive, Outcome, wants};
-use super::expect::{pairs_differ, pairs_of};
+use super::expect::{Wanted, pairs_differ, pairs_of};
 use super::{found, judge, raw, signature};
 use crate::support::app::TestApp;
 use crate::support::http::Persona;
@@ -50,12 +50,32 @@ async fn open_popup<'a>(app: &'a TestApp, case: &Case, user: &str) -> Outcome<Po
     Ok(Popup { browser, shake, session })
 }
 
-impl Drive<'_> {
+/// A browser that is at the app, and what it will bring back.
+pub(super) struct Away<'a> {
+    pub(super) browser: Persona<'a>,
+    pub(super) session: String,
+    pub(super) back: Vec<(String, String)>,
+    code: String,
+    challenge: Option<String>,
+}
+
+impl<'a> Drive<'a> {
     /// A user signs in at the app, in a popup.
     pub(super) async fn sign_in(&mut self) -> Outcome {
         for (wanted, answer) in found::finding_out(&self.case, &self.redirect_uri) {
             self.apps.expect(wanted, answer);
         }
+        Box::pin(self.sign_in_in_vain()).await?;
+        let away = self.go_to_the_app().await?;
+        self.case.learn(&self.case.captured("callback."));
+        self.expect_exchange(&away);
+        self.expect_learning();
+        self.come_back(&away.browser, &away.back).await?;
+        self.is_connected(&away.session).await
+    }
+
+    /// A popup that is sent to the app's own page, with all that the file says.
+    pub(super) async fn go_to_the_app(&self) -> Outcome<Away<'a>> {
         let popup = open_popup(self.app, &self.case, &self.user()).await?;
         let consent = popup.goes_on().await?;
         let Popup { browser, session, .. } = popup;
@@ -71,8 +91,12 @@ impl Drive<'_> {
         let state = of(&vendors("state")).unwrap_or_default();
         let challenge = of(&vendors("code_challenge"));
         let back = judge::callback(&self.case, &code, &state);
-        self.case.learn(&self.case.captured("callback."));
-        let wanted = judge::exchange(&self.case, &code, &self.redirect_uri, challenge.as_deref());
+        Ok(Away { browser, session, back, code, challenge })
+    }
+
+    /// The request that turns the code into tokens, and the second one where the file has it.
+    pub(super) fn expect_exchange(&mut self, away: &Away<'_>) {
+        let wanted = self.wanted_exchange(away);
         let answer = self.next_tokens();
         match judge::second_exchange(&self.case, &answer) {
             Some((first, second)) => {
@@ -81,26 +105,44 @@ impl Drive<'_> {
             }
             None => self.apps.expect(wanted, answer),
         }
-        self.expect_learning();
-        self.come_back(&browser, &back).await?;
-        self.is_connected(&session).await
+    }
+
+    pub(super) fn wanted_exchange(&self, away: &Away<'_>) -> Wanted {
+        judge::exchange(&self.case, &away.code, &self.redirect_uri, away.challenge.as_deref())
     }
 
     /// A user signs in at an app of OAuth 1.0a.
     pub(super) async fn sign_in_signed(&mut self) -> Outcome {
-        let popup = open_popup(self.app, &self.case, &self.user()).await?;
-        self.apps.expect(signature::first(&self.case, &self.redirect_uri), signature::temporary(&self.case));
-        let consent = popup.goes_on().await?;
-        self.apps.verdict()?;
-        self.consent_is_asked_for(&consent)?;
+        self.signed_tokens_break_off().await?;
+        let Popup { browser, session, .. } = self.go_to_the_signed_app().await?;
         let back = signature::callback(&self.case);
         self.case.learn(&self.case.captured("callback."));
         self.answers += 1;
         self.apps.expect(signature::last(&self.case), signature::tokens(&self.case));
         self.expect_learning();
-        let Popup { browser, session, .. } = popup;
         self.come_back(&browser, &back).await?;
         self.is_connected(&session).await
+    }
+
+    /// The token arrives in part: nothing is kept of it.
+    async fn signed_tokens_break_off(&mut self) -> Outcome {
+        let number = self.case.number;
+        // Temporary credentials of their own: no two sign-ins have the same.
+        self.case.number += 500_000;
+        let Popup { browser, session, .. } = self.go_to_the_signed_app().await?;
+        self.apps.expect(signature::last(&self.case), signature::tokens(&self.case).cut());
+        self.come_back(&browser, &signature::callback(&self.case)).await?;
+        self.case.number = number;
+        self.failed_as(&session, "provider_unreachable").await
+    }
+
+    async fn go_to_the_signed_app(&self) -> Outcome<Popup<'a>> {
+        let popup = open_popup(self.app, &self.case, &self.user()).await?;
+        self.apps.expect(signature::first(&self.case, &self.redirect_uri), signature::temporary(&self.case));
+        let consent = popup.goes_on().await?;
+        self.apps.verdict()?;
+        self.consent_is_asked_for(&consent)?;
+        Ok(popup)
     }
 
     async fn is_connected(&mut self, session: &str) -> Outcome {
@@ -128,7 +170,7 @@ impl Drive<'_> {
     }
 
     /// The browser comes back from the app, by a form where the app was asked for one.
-    async fn come_back(&self, browser: &Persona<'_>, pairs: &[(String, String)]) -> Outcome {
+    pub(super) async fn come_back(&self, browser: &Persona<'_>, pairs: &[(String, String)]) -> Outcome {
         let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let path = self.redirect_uri.strip_prefix(&self.app.base_url).ok_or("no redirect URI of this hub")?;
         let by_form = raw::text(&self.case.table, "authorization_params.response_mode") == Some("form_post");

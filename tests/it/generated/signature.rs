@@ -247,7 +247,7 @@ fn step(case: &Case, step: &'static str, endpoint: &str, signature: Signature) -
 
 fn form(pairs: &[(String, String)]) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    Answer { status: 200, kind: "text/plain", body }
+    Answer::text(200, body)
 }
 
 /// The request for temporary credentials.
