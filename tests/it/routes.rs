@@ -11,6 +11,7 @@ use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
 use crate::api::secrets::masked;
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
+use crate::support::refreshing::Alerts;
 
 /// Where the tests of routes lie, below `tests/it`: the file, and what is in the folder of its name. The first row that
 /// fits counts.
@@ -255,6 +256,7 @@ fn id(object: &Value, member: &str) -> String {
 
 #[tokio::test]
 async fn every_change_through_the_api_leaves_an_audit_event_or_is_not_made() {
+    let _failures = Alerts::listen();
     let Some(app) = TestApp::start().await else { return };
     refuse_rows(&app).await;
     let mut changes = Changes::of(&app);
