@@ -15,6 +15,7 @@ mod answers;
 mod chrome;
 mod credentials;
 mod dashboard;
+mod demo;
 mod docs;
 #[path = "support/front.rs"]
 mod front;

@@ -10,6 +10,9 @@ use crate::stage::Stage;
 
 const NARROW: Look = Look { size: (320, 640), dark: true, reduced_motion: true };
 
+/// Whether dark colours are preferred, and the word for it in the name of a picture.
+const SHADES: [(bool, &str); 2] = [(false, "light"), (true, "dark")];
+
 /// Presses Tab until `css` has the focus in the present frame, which must be seen.
 async fn tab_to(chrome: &Chrome, css: &str) {
     for _ in 0..20 {
@@ -164,9 +167,10 @@ async fn b14_escape_closes_and_asks_first_where_something_would_be_lost() {
 
 /// What every page must keep: one heading, the rules of axe-core, nothing cut off, and no scroll bar for nothing.
 async fn is_sound(chrome: &Chrome, name: &str) {
-    for dark in [false, true] {
+    for (dark, shade) in SHADES {
         chrome.look(Look { dark, ..NARROW }).await;
         chrome.assert_accessible().await;
+        chrome.screenshot(&format!("{name}-320-{shade}")).await;
     }
     let script = "const page = document.documentElement;
                   const content = document.querySelector('.shell').offsetHeight;
@@ -174,7 +178,6 @@ async fn is_sound(chrome: &Chrome, name: &str) {
                            tooTall: content <= innerHeight && page.scrollHeight > innerHeight }";
     let wanted = json!({ "headings": 1, "tooWide": false, "tooTall": false });
     assert_eq!(chrome.script(script).await, wanted, "{name}");
-    chrome.screenshot(name).await;
 }
 
 /// The button is pale until there is a ticket, and axe-core may look at it while it changes.
@@ -189,6 +192,16 @@ async fn modal_is_sound(chrome: &Chrome, page: &str, name: &str) {
         is_ready(chrome).await;
     }
     is_sound(chrome, name).await;
+}
+
+/// [`modal_is_sound`], with pictures on a wider phone too.
+async fn modal_is_shown(chrome: &Chrome, page: &str, name: &str) {
+    modal_is_sound(chrome, page, name).await;
+    for (dark, shade) in SHADES {
+        chrome.look(Look { size: (400, 800), dark, ..NARROW }).await;
+        chrome.screenshot(&format!("{name}-400-{shade}")).await;
+    }
+    chrome.look(NARROW).await;
 }
 
 /// A name as long as they come, from right to left.
@@ -208,39 +221,39 @@ async fn b15_b17_every_page_is_sound_on_a_narrow_dark_screen_with_long_names_fro
     let session = stage.session(json!({ "integration": "long", "user": user })).await;
     chrome.look(NARROW).await;
     let host = stage.open_modal(&chrome, &session).await;
-    modal_is_sound(&chrome, "choose", "modal-choose").await;
+    modal_is_shown(&chrome, "choose", "modal-choose").await;
     chrome.act_on("connect", APP_KEY).await;
-    modal_is_sound(&chrome, "sign-in", "modal-sign-in").await;
+    modal_is_shown(&chrome, "sign-in", "modal-sign-in").await;
     chrome.sign_in().await;
     chrome.look(NARROW).await;
     chrome.shows("h1", "into your account").await;
     let popup = chrome.window().await;
     chrome.back_to_modal(&host).await;
-    modal_is_sound(&chrome, "waiting", "modal-waiting").await;
+    modal_is_shown(&chrome, "waiting", "modal-waiting").await;
     chrome.switch_to(popup).await;
     chrome.click_and_leave("button[value=deny]").await;
     chrome.windows_are(1).await;
     chrome.back_to_modal(&host).await;
-    modal_is_sound(&chrome, "failed", "modal-failed").await;
+    modal_is_shown(&chrome, "failed", "modal-failed").await;
     chrome.act("retry").await;
     chrome.on_page("sign-in").await;
     chrome.sign_in().await;
     stage.allow_as(&chrome, "jo@fernhill.test").await;
     chrome.windows_are(1).await;
     chrome.back_to_modal(&host).await;
-    modal_is_sound(&chrome, "done", "modal-done").await;
+    modal_is_shown(&chrome, "done", "modal-done").await;
 
     let session = stage.session(json!({ "connectors": ["mailroom"], "user": user })).await;
     stage.open_modal(&chrome, &session).await;
-    modal_is_sound(&chrome, "key", "modal-key").await;
+    modal_is_shown(&chrome, "key", "modal-key").await;
     chrome.act("submit").await;
     chrome.shows(".field-error", "Fill in").await;
-    modal_is_sound(&chrome, "key", "modal-key-empty").await;
+    modal_is_shown(&chrome, "key", "modal-key-empty").await;
     chrome.fill("input[name=username]", "ops@acme.test").await;
     chrome.fill("input[name=password]", "wrong").await;
     chrome.act("submit").await;
     chrome.shows(".is-bad .field-error", "accept").await;
-    modal_is_sound(&chrome, "key", "modal-key-refused").await;
+    modal_is_shown(&chrome, "key", "modal-key-refused").await;
     chrome.finish(&[]).await;
 }
 

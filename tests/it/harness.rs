@@ -1,10 +1,11 @@
 //! The harness about itself: what it reports as missing, how it waits, which database it stands on.
 
 use std::fs;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sea_orm::{ConnectionTrait as _, Database, Statement};
 
+use crate::support::app::TestApp;
 use crate::support::components::{Component, require, skip};
 use crate::support::wait::eventually;
 
@@ -39,6 +40,14 @@ async fn waiting_ends_with_the_first_success() {
     })
     .await;
     assert_eq!((value, tries.get()), ("done", 3));
+}
+
+#[tokio::test]
+async fn a_story_in_which_a_request_failed_inside_the_hub_fails() {
+    let Some(app) = TestApp::start().await else { return };
+    app.rows("ALTER TABLE integration RENAME TO elsewhere").await;
+    app.as_key().get("/integrations").await.assert_problem(500, "internal_error");
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(app))).is_err());
 }
 
 #[tokio::test]

@@ -1,14 +1,17 @@
 //! What holds for every route of the description: its tests lie where one looks for them, and whatever changes something
-//! leaves an audit event. A new route that is in neither table fails.
+//! leaves an audit event or does not happen. A new route that is in neither table fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
 
 use crate::api::secrets::masked;
 use crate::support::app::TestApp;
+use crate::support::database::is_postgres;
+use crate::support::refreshing::Alerts;
 
 /// Where the tests of routes lie, below `tests/it`: the file, and what is in the folder of its name. The first row that
 /// fits counts.
@@ -93,7 +96,26 @@ fn every_route_has_its_tests_where_one_looks_for_them() {
     }
 }
 
-/// Calls that change something, each once and with success.
+/// What happens at the app, which no failure here undoes: that somebody asked for it is written down afterwards.
+const AT_THE_APP: &str = "refresh_credential";
+
+/// From now on the audit log takes no row of a call whose id begins with `unrecorded`.
+async fn refuse_rows(app: &TestApp) {
+    let sql = if is_postgres() {
+        "CREATE FUNCTION refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'disk full'; END $$; \
+         CREATE TRIGGER refuse_row BEFORE INSERT ON audit_event FOR EACH ROW \
+         WHEN (NEW.request_id LIKE 'unrecorded-%') EXECUTE FUNCTION refuse_row()"
+    } else {
+        "CREATE TRIGGER refuse_row BEFORE INSERT ON audit_event WHEN NEW.request_id LIKE 'unrecorded-%' \
+         BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    };
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    database.execute_unprepared(sql).await.unwrap();
+    database.close().await.unwrap();
+}
+
+/// Calls that change something, each once without a place in the audit log and once with success.
 struct Changes<'a> {
     app: &'a TestApp,
     routes: BTreeMap<String, Route>,
@@ -113,6 +135,9 @@ impl<'a> Changes<'a> {
         let parameter = route.path.split('/').find(|part| part.starts_with('{'));
         let path = parameter.map_or_else(|| route.path.clone(), |part| route.path.replace(part, name));
         assert!(!path.contains('{'), "{path}");
+        if operation != AT_THE_APP {
+            self.is_undone(route, &path, body.as_ref()).await;
+        }
         let request = format!("change-{operation}");
         let caller = self.app.as_key().header("x-request-id", &request);
         let answer = caller.send(route.method.parse().unwrap(), &path, body.as_ref()).await;
@@ -121,6 +146,30 @@ impl<'a> Changes<'a> {
         assert!(!self.app.rows(&sql).await.is_empty(), "{operation} left no audit event");
         self.made.insert(operation.to_owned());
         answer.json()
+    }
+
+    /// The same call, of which no row can be written: it fails, and nothing has changed.
+    async fn is_undone(&self, route: &Route, path: &str, body: Option<&Value>) {
+        let before = self.seen(path).await;
+        let caller = self.app.as_key().header("x-request-id", &format!("unrecorded-{}", route.operation));
+        let answer = caller.send(route.method.parse().unwrap(), path, body).await;
+        assert_eq!(answer.status, 500, "{}: {:?}", route.operation, answer.body);
+        answer.assert_problem(500, "internal_error");
+        assert_eq!(self.seen(path).await, before, "{}", route.operation);
+    }
+
+    /// What a change at `path` shows in.
+    async fn seen(&self, path: &str) -> Vec<Value> {
+        let noun = match path.split('/').skip(1).collect::<Vec<_>>().as_slice() {
+            ["connect", "sessions", id, ..] => format!("/connect/sessions/{id}"),
+            ["connect", ..] => "/users".to_owned(),
+            named => format!("/{}", named[0]),
+        };
+        let mut seen = Vec::new();
+        for path in [noun.as_str(), "/credentials", "/events"] {
+            seen.push(self.app.as_key().get(path).await.ok(200));
+        }
+        seen
     }
 
     /// What a route without a body of its own does to the thing of that name.
@@ -194,6 +243,9 @@ impl<'a> Changes<'a> {
         let code = code.split(['&', '"']).next().unwrap();
         let confirmation = json!({"userId": "u", "confirmationCode": code});
         self.make("confirm_connect_session", &modal.session, Some(confirmation)).await;
+        // No list shows them.
+        let sessions = self.app.rows("SELECT id FROM connect_session").await;
+        assert_eq!(sessions.len(), 2, "the one that was made and that of the modal");
     }
 }
 
@@ -203,8 +255,10 @@ fn id(object: &Value, member: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_change_through_the_api_leaves_an_audit_event() {
+async fn every_change_through_the_api_leaves_an_audit_event_or_is_not_made() {
+    let _failures = Alerts::listen();
     let Some(app) = TestApp::start().await else { return };
+    refuse_rows(&app).await;
     let mut changes = Changes::of(&app);
     changes.users_and_settings().await;
     changes.credentials_and_events().await;

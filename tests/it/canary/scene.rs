@@ -1,19 +1,25 @@
 //! A hub at TRACE as a process, a fake provider, and an account of every answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vouchsafe::demo::fake::{self, Endpoint, FERNHILL, FakeConfig, FakeProvider, Fault, Plan, QUILLPOST};
 
+use super::schema::Schema;
 use super::searcher::{Canaries, Search, secret};
+use crate::support::database::{Fresh, is_postgres};
 use crate::support::outside;
-use crate::support::process::{RunningHub, say, vouchsafe};
+use crate::support::process::{RunningHub, run, say, vouchsafe};
 
 pub(super) const BASIC: &str = "fern-basic";
 pub(super) const SESSION: &str = "fern-session";
 pub(super) const OWN_CLIENT: &str = "fern-client";
+
+/// Where the master key belongs.
+const KEY_FILE: &[&str] = &["master.key"];
 
 pub(super) struct Scene {
     pub(super) canaries: Canaries,
@@ -24,12 +30,26 @@ pub(super) struct Scene {
     pub(super) key: String,
     client_secret: String,
     hub: Option<RunningHub>,
+    /// In the run for PostgreSQL. An embedded database is in the data directory.
+    pub(super) schema: Option<Schema>,
     home: TempDir,
 }
 
+/// A command of the hub in `home`.
+fn command(home: &Path, schema: Option<&Schema>, arguments: &[&str]) -> Command {
+    let mut command = vouchsafe(home, arguments);
+    if let Some(schema) = schema {
+        command.env("VOUCHSAFE_DATABASE_URL", &schema.url).env("VOUCHSAFE_MASTER_KEY", &schema.master_key);
+    }
+    command
+}
+
 impl Scene {
-    pub(super) async fn start() -> Self {
-        let home = tempfile::tempdir().unwrap();
+    /// `None` when its database is missing: the skip is recorded, return from the test.
+    pub(super) async fn start() -> Option<Self> {
+        let Fresh { url, folder: home } = Fresh::of_this_run().await?;
+        let generate = || say(home.path(), &["master-key", "generate"]).ok().trim().to_owned();
+        let schema = is_postgres().then(|| Schema { url, master_key: generate() });
         let fake = FakeProvider::start(FakeConfig::on_loopback().await.unwrap()).unwrap();
         let own = home.path().join("own");
         std::fs::create_dir(&own).unwrap();
@@ -44,7 +64,7 @@ impl Scene {
         }
         let hub = RunningHub::start_with(
             home.path(),
-            vouchsafe(home.path(), &["serve"])
+            command(home.path(), schema.as_ref(), &["serve"])
                 .env("VOUCHSAFE_PROVIDERS_DIR", &own)
                 .env("VOUCHSAFE_EGRESS_ALLOW", "127.0.0.0/8")
                 .env("VOUCHSAFE_EGRESS_HTTP", "true")
@@ -54,13 +74,16 @@ impl Scene {
         let scopes = ["*", "credentials:reveal", "secrets:reveal", "keys:write"];
         let mut create = vec!["keys", "create", "--environment", "production"];
         create.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
-        let key = say(home.path(), &create).ok().trim().to_owned();
+        let key = run(&mut command(home.path(), schema.as_ref(), &create)).ok().trim().to_owned();
         let mut canaries = Canaries::default();
         canaries.watch("hub API key", &key);
-        let master = std::fs::read_to_string(home.path().join("data/master.key")).unwrap();
+        let master = match &schema {
+            Some(schema) => schema.master_key.clone(),
+            None => std::fs::read_to_string(home.path().join("data/master.key")).unwrap(),
+        };
         canaries.watch("master key", master.trim().split_once(':').unwrap().1);
         canaries.watch("the fake's password", fake::DEMO_PASSWORD);
-        Self {
+        Some(Self {
             canaries,
             answers: Vec::new(),
             fake,
@@ -68,8 +91,9 @@ impl Scene {
             key,
             client_secret: secret("client-"),
             hub: Some(hub),
+            schema,
             home,
-        }
+        })
     }
 
     pub(super) fn hub(&self) -> &RunningHub {
@@ -86,17 +110,23 @@ impl Scene {
         self.home.path().join("data")
     }
 
-    /// A copy of the database, in which everything that is sealed opens, where all is searched.
+    /// What a command of the hub says.
+    fn say(&self, arguments: &[&str]) -> String {
+        run(&mut command(self.home.path(), self.schema.as_ref(), arguments)).ok()
+    }
+
+    /// A copy of the database, in which everything that is sealed opens, and an export, where all is searched. A server
+    /// has its own tools for copies.
     pub(super) fn back_up(&self) {
-        let copy = self.data().join("copy.db");
-        let copy = copy.to_str().unwrap();
-        say(self.home.path(), &["backup", copy]).ok();
-        let verified = say(self.home.path(), &["backup", "verify", copy]).ok();
-        assert!(verified.contains("is in order"), "{verified}");
+        if self.schema.is_none() {
+            let copy = self.data().join("copy.db");
+            let copy = copy.to_str().unwrap();
+            self.say(&["backup", copy]);
+            let verified = self.say(&["backup", "verify", copy]);
+            assert!(verified.contains("is in order"), "{verified}");
+        }
         let export = self.data().join("hub.export");
-        let export = export.to_str().unwrap();
-        let said = say(self.home.path(), &["export", "--environment", "production", "--to", export]);
-        said.ok();
+        self.say(&["export", "--environment", "production", "--to", export.to_str().unwrap()]);
     }
 
     pub(super) fn a_client_secret(&self) -> String {
@@ -172,6 +202,15 @@ impl Scene {
             hits.map(|hit| format!("{hit} in the answer to {what}")).collect::<Vec<_>>()
         };
         self.answers.iter().flat_map(hits).collect()
+    }
+
+    /// What is found in the data directory, and in the tables of a server.
+    pub(super) async fn hits_at_rest(&self, search: &Search) -> Vec<String> {
+        let mut hits = search.find_below(&self.data(), KEY_FILE);
+        if let Some(schema) = &self.schema {
+            hits.extend(schema.search(search).await);
+        }
+        hits
     }
 
     /// A connect session's token for `connector`.

@@ -18,6 +18,29 @@ pub(super) fn secret(mark: &str) -> String {
     format!("{mark}{}+/&{}", letters(), letters())
 }
 
+/// What the search must find: text with a secret of its own in each way in which one may be written.
+pub(super) struct Leak {
+    pub(super) text: String,
+    /// How many there are in it.
+    pub(super) secrets: usize,
+}
+
+/// Text as others may write it.
+fn disguises(text: &str) -> [(&'static str, String); 9] {
+    let (bytes, double) = (text.as_bytes(), text.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    [
+        ("plain", text.to_owned()),
+        ("base64", STANDARD_NO_PAD.encode(bytes)),
+        ("base64url", URL_SAFE_NO_PAD.encode(bytes)),
+        ("hex", hex::encode(bytes)),
+        ("upper-case hex", hex::encode_upper(bytes)),
+        ("percent-encoded", url::form_urlencoded::byte_serialize(bytes).collect()),
+        ("a list", format!("{bytes:?}")),
+        ("a list of JSON", serde_json::to_string(bytes).unwrap()),
+        ("UTF-16", String::from_utf8(double).unwrap()),
+    ]
+}
+
 /// Random letters and digits.
 pub(super) fn letters() -> String {
     let random: &dyn Random = &SystemRandom;
@@ -45,6 +68,22 @@ impl Canaries {
             forms.push(("base64url", inner_base64(&URL_SAFE_NO_PAD, bytes, offset)));
         }
         self.0.insert(name.to_owned(), forms);
+    }
+
+    /// Makes a leak, whose secrets are watched from now on.
+    pub(super) fn leak(&mut self) -> Leak {
+        let secrets = disguises("").len();
+        let mut text = String::new();
+        for number in 0..secrets {
+            let value = secret("leak-");
+            let before = ["", "a", "ab"][number % 3];
+            let mut ways = disguises(&format!("{before}{value} and more"));
+            let (way, written) = std::mem::take(&mut ways[number]);
+            self.watch(&format!("leak as {way}"), &value);
+            text.push_str(&written);
+            text.push('\n');
+        }
+        Leak { text, secrets }
     }
 
     /// How many there are.
@@ -126,18 +165,8 @@ fn a_secret_is_found_in_every_form() {
     assert!(search.find(b"nothing of it").is_empty());
     assert!(search.find(&value.as_bytes()[1..]).is_empty(), "a part is no hit");
     for before in ["", "a", "ab"] {
-        let whole = format!("{before}{value} and more");
-        let forms: [Vec<u8>; 7] = [
-            whole.clone().into_bytes(),
-            STANDARD_NO_PAD.encode(&whole).into_bytes(),
-            URL_SAFE_NO_PAD.encode(&whole).into_bytes(),
-            hex::encode(&whole).into_bytes(),
-            hex::encode_upper(&whole).into_bytes(),
-            url::form_urlencoded::byte_serialize(whole.as_bytes()).collect::<String>().into_bytes(),
-            format!("{:?}", whole.as_bytes()).into_bytes(),
-        ];
-        for form in forms {
-            assert_eq!(search.find(&form).len(), 1, "{:?}", String::from_utf8_lossy(&form));
+        for (form, written) in disguises(&format!("{before}{value} and more")) {
+            assert_eq!(search.find(written.as_bytes()).len(), 1, "{form}: {written}");
         }
     }
 }

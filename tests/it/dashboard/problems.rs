@@ -6,6 +6,7 @@ use vouchsafe::demo::fake::{Endpoint, Fault, Plan};
 
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, Shown};
+use crate::support::refreshing::Alerts;
 
 /// The environment that the frame around a page shows.
 fn framed(shown: &Shown) -> String {
@@ -40,12 +41,14 @@ async fn a_member_stays_in_the_dashboard_whatever_is_refused() {
     assert_eq!(framed(&denied), "sandbox");
     assert!(!denied.html.contains("/dashboard/sandbox/api-keys"), "the frame offers what the role sees");
 
+    let alerts = Alerts::listen();
     let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
     database.execute_unprepared("ALTER TABLE integration RENAME TO elsewhere").await.unwrap();
     database.close().await.unwrap();
     let failed = owner.get("/dashboard/sandbox/integrations").await;
     failed.page(500, "Something went wrong in the hub");
     assert_eq!(framed(&failed), "sandbox");
+    assert_ne!(alerts.count("a request failed inside the hub"), 0, "and the operator finds why");
 }
 
 #[tokio::test]

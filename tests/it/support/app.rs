@@ -134,6 +134,7 @@ impl TestApp {
         change_parts: impl FnOnce(&mut Parts),
         change: impl FnOnce(&mut HttpState),
     ) -> Option<Self> {
+        super::failures::listen();
         let folder = tempfile::tempdir().unwrap();
         let url = database(&folder).await?;
         let clock = Arc::new(ManualClock::default());
@@ -315,6 +316,7 @@ impl Drop for TestApp {
         for task in &self.tasks {
             task.abort();
         }
+        super::failures::none_is_unnoticed();
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod components;
 pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod events;
+pub(crate) mod failures;
 pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod keys;

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::filter::LevelFilter;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan};
 
 use super::app::{Setup, TestApp};
@@ -131,7 +132,8 @@ impl Alerts {
         use tracing_subscriber::layer::SubscriberExt as _;
         let lines = std::sync::Arc::default();
         let layer = Errors(std::sync::Arc::clone(&lines));
-        let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        let subscriber = tracing_subscriber::registry().with(LevelFilter::ERROR).with(layer);
+        let guard = tracing::subscriber::set_default(subscriber);
         Self { lines, _guard: guard }
     }
 
@@ -145,23 +147,28 @@ struct Errors(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
 
 impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        #[derive(Default)]
-        struct Line {
-            message: String,
-            fields: String,
-        }
-        impl tracing::field::Visit for Line {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                match field.name() {
-                    "message" => self.message = format!("{value:?}"),
-                    name => self.fields = format!("{} {name}={value:?}", self.fields),
-                }
+        self.0.lock().unwrap().extend(error_line(event));
+    }
+}
+
+/// What an event at ERROR says, its message first; none of another level.
+pub(super) fn error_line(event: &tracing::Event<'_>) -> Option<String> {
+    #[derive(Default)]
+    struct Line {
+        message: String,
+        fields: String,
+    }
+    impl tracing::field::Visit for Line {
+        fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+            match field.name() {
+                "message" => self.message = format!("{value:?}"),
+                name => self.fields = format!("{} {name}={value:?}", self.fields),
             }
         }
-        if *event.metadata().level() == tracing::Level::ERROR {
-            let mut line = Line::default();
-            event.record(&mut line);
-            self.0.lock().unwrap().push(line.message + &line.fields);
-        }
     }
+    (*event.metadata().level() == tracing::Level::ERROR).then(|| {
+        let mut line = Line::default();
+        event.record(&mut line);
+        line.message + &line.fields
+    })
 }

@@ -6,6 +6,7 @@ use vouchsafe::demo::fake::{Endpoint, Fault, GrantEnd, Plan, RefreshKind, Revoke
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::modal::Popup;
+use crate::support::refreshing::Alerts;
 
 const REVOKED: Option<GrantEnd> = Some(GrantEnd::Revoked);
 
@@ -112,9 +113,11 @@ async fn another_account_that_can_not_be_stored_is_given_back() {
     app.put_fernhill().await;
     let credential = app.connect("u-17").await;
     let popup = app.other_account("u-17", &credential).await;
+    let failures = Alerts::listen();
     app.rows("ALTER TABLE event RENAME TO elsewhere").await;
     assert_eq!(decide(&app, &popup, "accept").await, 500);
     app.rows("ALTER TABLE elsewhere RENAME TO event").await;
+    drop(failures);
     app.tell_apps().await;
     assert_eq!(app.ends(), [None, REVOKED]);
     assert_eq!(app.shown(&credential).await["account"]["label"], "jo@acme.test");

@@ -1,0 +1,53 @@
+//! Requests that failed inside the hub: no story leaves one unnoticed. One that provokes them listens for alerts.
+
+use std::sync::Mutex;
+use std::thread::ThreadId;
+
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use super::refreshing::error_line;
+
+/// What the log says then. Other errors are an operator's news of apps and of the hub's surroundings, which stories bring
+/// about by the dozen.
+const OURS: [&str; 5] = [
+    "a request failed inside the hub",
+    "a request handler panicked",
+    "a page could not be made",
+    "a mail could not be rendered",
+    "a sign-in could not go on",
+];
+
+/// With the thread that each came from: tests may share a process, and each has a thread of its own.
+static HEARD: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
+
+struct Failures;
+
+impl<S: tracing::Subscriber> Layer<S> for Failures {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let line = error_line(event).filter(|line| OURS.iter().any(|words| line.starts_with(words)));
+        if let Some(line) = line {
+            HEARD.lock().unwrap().push((std::thread::current().id(), line));
+        }
+    }
+}
+
+/// Listens from now on, on every thread on which nobody listens for alerts.
+pub(crate) fn listen() {
+    let subscriber = tracing_subscriber::registry().with(LevelFilter::ERROR).with(Failures);
+    // The second hub of a process finds the one of the first.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// # Panics
+/// When a request of this thread has failed inside the hub.
+pub(crate) fn none_is_unnoticed() {
+    if std::thread::panicking() {
+        return;
+    }
+    let here = std::thread::current().id();
+    let heard = HEARD.lock().unwrap().clone();
+    let lines: Vec<String> =
+        heard.into_iter().filter(|(thread, _)| *thread == here).map(|(_, line)| line).collect();
+    assert!(lines.is_empty(), "failed inside the hub, and the story doesn't say so: {lines:#?}");
+}
