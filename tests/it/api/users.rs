@@ -68,6 +68,8 @@ async fn every_mistake_of_a_user_is_pointed_at() {
         (json!({}), &["/username"][..]),
         (json!({"username": ""}), &["/username"]),
         (json!({"username": 7}), &["/username"]),
+        (json!({"username": "."}), &["/username"]),
+        (json!({"username": ".."}), &["/username"]),
         (json!({"username": "x".repeat(201), "email": "nobody"}), &["/username", "/email"]),
         (json!({"username": "u", "fulName": "Jo"}), &["/fulName"]),
         (json!({"username": "u", "tags": ["a", 1]}), &["/tags/1"]),
