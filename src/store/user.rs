@@ -13,6 +13,9 @@ use super::{Reads, StoreError, Tx, held};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::User;
 
+/// What its cursors call this list.
+const LIST: &str = "users";
+
 impl From<Model> for User {
     fn from(row: Model) -> Self {
         Self {
@@ -122,12 +125,12 @@ pub async fn list(
                 .add(like(Column::Organization)),
         );
     }
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Id.lt(after));
     }
     let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let users = rows.into_iter().map(User::from).collect();
-    Ok(Page::of(users, page.limit, |user: &User| user.id.to_string()))
+    Ok(Page::of(LIST, users, page.limit, |user: &User| user.id.to_string()))
 }
 
 /// `text` as a pattern of `LIKE … ESCAPE '\'` that fits itself alone.
