@@ -46,6 +46,7 @@ pub struct SecretName {
     pub name: String,
 }
 
+/// A key has only ASCII.
 const KEY_LIKE: &str = " AND LOWER(e.key) LIKE {} ESCAPE '\\'";
 
 fn pattern(search: &str) -> Value {
@@ -70,7 +71,7 @@ pub async fn list(
         also(" AND s.active = {}", active.into());
     }
     if let Some(issuer) = &filter.issuer {
-        also(" AND LOWER(s.issuer) = {}", issuer.to_lowercase().into());
+        also(" AND s.issuer_lower = {}", issuer.to_lowercase().into());
     }
     if let Some(kind) = filter.kind {
         also(" AND s.type = {}", kind.as_str().into());
