@@ -59,6 +59,7 @@ use sea_orm::{
 use tokio::sync::Notify;
 use vouchsafe_entity::id::EnvironmentId;
 
+use crate::domain::page::OtherList;
 use credential::Kept;
 use writes::{Write, Writes};
 
@@ -98,9 +99,18 @@ pub enum StoreError {
         /// What does not fit.
         what: &'static str,
     },
+    /// The cursor of a page is that of another list.
+    #[error("the cursor is of another list")]
+    OtherList,
     /// Anything else.
     #[error("the database refused")]
     Database(#[source] DbErr),
+}
+
+impl From<OtherList> for StoreError {
+    fn from(OtherList: OtherList) -> Self {
+        Self::OtherList
+    }
 }
 
 impl From<DbErr> for StoreError {

@@ -30,6 +30,8 @@ pub struct Model {
     pub kind: SecretType,
     /// The third party that issued it.
     pub issuer: Option<String>,
+    /// The same in lower case.
+    pub issuer_lower: Option<String>,
     /// Whether it may ever be shown.
     pub visibility: Visibility,
     /// What the third party granted, in words.

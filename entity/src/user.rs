@@ -25,6 +25,8 @@ pub struct Model {
     pub email: Option<String>,
     /// For display.
     pub organization: Option<String>,
+    /// Username, name, address and organization in lower case, a line each.
+    pub search_text: String,
     /// The embedder's words.
     #[sea_orm(column_type = "JsonBinary")]
     pub tags: Strings,

@@ -144,7 +144,7 @@ async fn list_keys(hub: &Hub, workspace: &str, environment: &str, named: bool) -
     let mut page = PageRequest { limit: 200, after: None };
     loop {
         let keys = hub.list_api_keys(&actor, &page).await.map_err(|error| said(error, &missing))?;
-        page.after = keys.next_key();
+        page.after = keys.next_after();
         for key in keys.items {
             let end = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
             let state = if key.active { "active" } else { "inactive" };

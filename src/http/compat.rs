@@ -80,5 +80,5 @@ const fn first() -> PageRequest {
 
 /// The page after `page`.
 fn next<T>(page: &Page<T>) -> Option<PageRequest> {
-    Some(PageRequest { limit: BATCH, after: Some(page.next_key()?) })
+    Some(PageRequest { limit: BATCH, after: Some(page.next_after()?) })
 }

@@ -10,7 +10,9 @@ use super::problem::ProblemOut;
 #[openapi(
     info(
         title = "Vouchsafe",
-        description = "Connects your users' apps: collects, keeps and renews their credentials.",
+        description = "Connects your users' apps: collects, keeps and renews their credentials. Every refusal is a \
+            problem, but for what never was a request: a message that is no HTTP gets a bare 400, a head of more than \
+            100 headers or 64 KiB a bare 431.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     servers((url = "/")),

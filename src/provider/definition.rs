@@ -247,6 +247,14 @@ impl Definition {
         }
     }
 
+    /// Whether the app would read a scope as several, since it holds what joins them.
+    pub fn splits(&self, scope: &str) -> bool {
+        let requests = self.methods().iter().filter_map(|method| self.token_request_of(*method));
+        requests
+            .map(|request| request.scope_separator.as_str())
+            .any(|separator| !separator.is_empty() && scope.contains(separator))
+    }
+
     /// How the JWT of a method is made: the token itself, or what stands for the client secret.
     pub fn jwt_shape_of(&self, method: Method) -> Option<&JwtShape> {
         match method {

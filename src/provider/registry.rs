@@ -146,7 +146,10 @@ impl Files {
             return Err(vec![Flaw::error(Place::File, "bad-slug", message).help(help)]);
         }
         let parent = match source.extends() {
-            Some(slug) => Some(self.parent(source, &slug)?),
+            Some(slug) => Some(self.parent(source, &slug).map_err(|mut flaws| {
+                flaws.extend(source.syntax_flaws());
+                flaws
+            })?),
             None => None,
         };
         let Reading { file, mut flaws, unread } = source.read(parent);

@@ -3,9 +3,11 @@
 mod comments;
 mod help;
 mod order;
+mod repair;
 mod shape;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use toml::de::{DeTable, DeValue};
 
@@ -15,6 +17,7 @@ use super::report::{Problem, Severity, suggestion};
 pub(super) use self::comments::comment_flaws;
 pub(super) use self::help::help_flaws;
 pub(super) use self::order::order_flaws;
+use self::repair::{Repair, repair};
 
 /// The most bytes that a file may have.
 pub(super) const MAX_FILE: usize = 64 * 1024;
@@ -36,6 +39,7 @@ pub(super) struct Source {
     pub(super) shown: String,
     pub(super) text: String,
     pub(super) trust: Trust,
+    repaired: OnceLock<Repair>,
 }
 
 /// What could be read of a file.
@@ -95,6 +99,10 @@ impl Flaw {
 }
 
 impl Source {
+    pub(super) fn new(slug: &str, shown: String, text: String, trust: Trust) -> Self {
+        Self { slug: slug.to_owned(), shown, text, trust, repaired: OnceLock::new() }
+    }
+
     /// Reads the file, laid over `parent` where it extends one. Gives every syntax error and every wrong key at once,
     /// and what the rest of the file says. Without a file there may be no flaw, which is then the parent's.
     pub(super) fn read(&self, parent: Option<&Self>) -> Reading {
@@ -104,7 +112,7 @@ impl Source {
             return Reading { flaws, ..Reading::default() };
         }
         let Ok(own) = DeTable::parse(&self.text) else {
-            return Reading { flaws: self.syntax_errors(), ..Reading::default() };
+            return self.read_rest(parent);
         };
         let Some(parent) = parent else {
             if let Some(file) = shape::read_good(own) {
@@ -112,10 +120,7 @@ impl Source {
             }
             // Parsing again is for files with mistakes; a copy would be for all of them.
             let shape = shape::read(DeTable::parse_recoverable(&self.text).0);
-            // Without what it wants to extend, all that it leaves to that would be missing.
-            let orphan =
-                |path: &Vec<String>| matches!(&path[..], [key] if suggestion(key, ["extends"]).is_some());
-            let file = shape.file.filter(|_| !shape.unread.iter().any(orphan));
+            let file = shape.file.filter(|_| !is_orphan(&shape.unread));
             return Reading { file, flaws: shape.flaws, unread: shape.unread };
         };
         if let Some(file) = parent.with(own.get_ref(), own.span()) {
@@ -126,6 +131,38 @@ impl Source {
         let shape = shape::read(own);
         let file = parent.with(&shape.rest, span);
         Reading { file, flaws: shape.flaws, unread: shape.unread }
+    }
+
+    /// Reads what is there beside its syntax errors.
+    fn read_rest(&self, parent: Option<&Self>) -> Reading {
+        let Repair { text, errors, unread } = self.repaired();
+        let mut flaws = self.syntax_flaws();
+        let known = text.as_ref().filter(|_| !errors.is_empty() && !is_orphan(unread));
+        let Some(text) = known else {
+            return Reading { flaws, ..Reading::default() };
+        };
+        let rest = Self::new(&self.slug, self.shown.clone(), text.clone(), self.trust).read(parent);
+        flaws.extend(rest.flaws);
+        let unread = unread.iter().cloned().chain(rest.unread).collect();
+        Reading { file: rest.file, flaws, unread }
+    }
+
+    fn repaired(&self) -> &Repair {
+        self.repaired.get_or_init(|| repair(&self.text))
+    }
+
+    /// The text with blanks for its syntax errors, where the rest can be told from them.
+    fn readable(&self) -> &str {
+        self.repaired().text.as_deref().unwrap_or(&self.text)
+    }
+
+    /// Whether a syntax error takes what stands at a dotted path.
+    fn takes_out(&self, dotted: &str) -> bool {
+        let takes = |path: &Vec<String>| {
+            let rest = dotted.strip_prefix(&path.join("."));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.repaired().unread.iter().any(takes)
     }
 
     /// This file with another laid over it.
@@ -142,7 +179,7 @@ impl Source {
         if !self.text.contains("extends") {
             return None;
         }
-        let table = DeTable::parse(&self.text).ok()?;
+        let table = DeTable::parse(&self.text).or_else(|_| DeTable::parse(self.readable())).ok()?;
         let value = table.get_ref().get("extends")?.get_ref().as_str()?;
         Some(value.to_owned())
     }
@@ -152,17 +189,17 @@ impl Source {
         let (Place::Value(path) | Place::Key(path)) = place else {
             return true;
         };
-        let (table, _) = DeTable::parse_recoverable(&self.text);
+        let (table, _) = DeTable::parse_recoverable(self.readable());
         find(table.get_ref(), path, true).is_some_and(|(_, whole)| whole)
     }
 
-    fn syntax_errors(&self) -> Vec<Flaw> {
-        let (_, errors) = DeTable::parse_recoverable(&self.text);
+    /// Each syntax error.
+    pub(super) fn syntax_flaws(&self) -> Vec<Flaw> {
         let flaw = |error: &toml::de::Error| {
             let place = error.span().map_or(Place::File, Place::Bytes);
             Flaw::error(place, "syntax", error.message().to_lowercase())
         };
-        errors.iter().map(flaw).collect()
+        self.repaired().errors.iter().map(flaw).collect()
     }
 
     /// Puts a flaw into words with its place in the text. A place that this file does not have (because it was
@@ -213,7 +250,7 @@ impl Source {
 
     /// The bytes of a value or key; those of the nearest table around it if it is not there.
     fn locate(&self, path: &[String], key: bool) -> Option<Range<usize>> {
-        let (table, _) = DeTable::parse_recoverable(&self.text);
+        let (table, _) = DeTable::parse_recoverable(self.readable());
         let Some((found, whole)) = find(table.get_ref(), path, key) else {
             return table.get_ref().get_key_value("extends").map(|(_, value)| value.span());
         };
@@ -222,6 +259,11 @@ impl Source {
         }
         table.get_ref().get("extends").map(toml::Spanned::span)
     }
+}
+
+/// Whether it is not known what a file wants to extend: all that it leaves to that would be missing.
+fn is_orphan(unread: &[Vec<String>]) -> bool {
+    unread.iter().any(|path| matches!(&path[..], [key] if suggestion(key, ["extends"]).is_some()))
 }
 
 /// Whether a table has a value at a dotted path.

@@ -52,12 +52,16 @@ impl Hub {
     }
 
     /// The providers by name, those with `search` in name or slug and of `category` alone.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], where the cursor is of another list.
     pub fn list_providers(
         &self,
         search: Option<&str>,
         category: Option<&str>,
         page: &PageRequest,
-    ) -> Page<Arc<Definition>> {
+    ) -> Result<Page<Arc<Definition>>, Error> {
+        const LIST: &str = "providers";
         let search = search.map(str::to_lowercase);
         let wanted = |definition: &&Arc<Definition>| {
             let named = search.as_ref().is_none_or(|search| {
@@ -67,11 +71,11 @@ impl Hub {
             named && category.is_none_or(|category| definition.categories().iter().any(|c| c == category))
         };
         let providers = self.providers();
-        let after = page.after.as_deref().unwrap_or_default();
+        let after = page.after_in(LIST)?.unwrap_or_default();
         let further = |definition: &&Arc<Definition>| definition.sort_key().as_str() > after;
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let found = providers.all().filter(wanted).filter(further).take(limit.saturating_add(1));
-        Page::of(found.cloned().collect(), page.limit, |definition| definition.sort_key())
+        Ok(Page::of(LIST, found.cloned().collect(), page.limit, |definition| definition.sort_key()))
     }
 
     /// The definition behind a connector.

@@ -272,6 +272,9 @@ impl SettingsChange {
             let sample =
                 template.as_deref().map(|t| t.replace("{credentialId}", "x").replace("{userId}", "x"));
             checker.address("/reconnectUrl", sample.as_deref());
+            let filled = sample.as_ref().is_none_or(|sample| !sample.contains(['{', '}']));
+            let message = "Only {credentialId} and {userId} are filled in.";
+            checker.ensure(filled, "/reconnectUrl", "unknown_placeholder", message);
             settings.reconnect_url = template;
         }
         if let Some(theme) = self.theme {

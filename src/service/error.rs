@@ -1,5 +1,6 @@
 //! Why a use case was refused. Each code has one meaning; `http::problem` gives each its status.
 
+use crate::domain::page::OtherList;
 use crate::provider::FieldError;
 use crate::store::StoreError;
 use crate::vault::{RewrapError, SealError, UnknownKey, Unopened};
@@ -255,6 +256,11 @@ impl Error {
         Self::Invalid(vec![Violation::new(pointer, code, message)])
     }
 
+    /// A cursor that is none of its list.
+    pub fn invalid_cursor() -> Self {
+        Self::invalid("/cursor", "invalid_cursor", "Send the `nextCursor` of the page before.")
+    }
+
     /// What is wrong with the fields of the form that stands at `base`.
     pub fn fields(base: &str, errors: Vec<FieldError>) -> Self {
         Self::Invalid(errors.into_iter().map(|error| Violation::of_field(base, error)).collect())
@@ -278,7 +284,16 @@ impl Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        match error {
+            StoreError::OtherList => OtherList.into(),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<OtherList> for Error {
+    fn from(OtherList: OtherList) -> Self {
+        Self::invalid_cursor()
     }
 }
 

@@ -154,7 +154,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         let mut page = PageRequest { limit: PAGE, after: None };
         loop {
             let found = store::secret::list(store, environment, &SecretFilter::default(), now, &page).await?;
-            page.after = found.next_key();
+            page.after = found.next_after();
             for secret in found.items {
                 if secret.end(now).is_some() {
                     self.done.ended += 1;
@@ -173,7 +173,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         let mut page = PageRequest { limit: PAGE, after: None };
         loop {
             let found = store::connector::list(&self.hub.store, self.actor.environment(), &page).await?;
-            page.after = found.next_key();
+            page.after = found.next_after();
             // The others are there by default, in another hub too.
             for connector in found.items.into_iter().filter(|connector| connector.explicit) {
                 let secrets = self.hub.open_connector(self.actor.tenant, &connector);
@@ -192,7 +192,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         let mut page = PageRequest { limit: PAGE, after: None };
         loop {
             let found = store::integration::list(&self.hub.store, self.actor.environment(), &page).await?;
-            page.after = found.next_key();
+            page.after = found.next_after();
             let needs = found.items.iter().flat_map(|integration| &integration.connectors);
             let keys: Vec<String> = needs.map(|need| need.connector.clone()).collect();
             let known = self.hub.connectors_named(self.actor, &keys).await?;
@@ -217,7 +217,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         let mut page = PageRequest { limit: PAGE, after: None };
         loop {
             let found = store::user::list(&self.hub.store, self.actor.environment(), None, &page).await?;
-            page.after = found.next_key();
+            page.after = found.next_after();
             for user in &found.items {
                 self.line(&Written::User(user.into()))?;
                 self.done.users += 1;
@@ -235,7 +235,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         let mut page = PageRequest { limit: PAGE, after: None };
         loop {
             let found = store::credential::list(store, environment, &all, now, &page).await?;
-            page.after = found.next_key();
+            page.after = found.next_after();
             for credential in &found.items {
                 if credential.created_at > began {
                     self.done.later += 1;

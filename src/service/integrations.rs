@@ -14,6 +14,7 @@ use crate::domain::credential::Credential;
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
+use crate::provider::Registry;
 use crate::store::{self, StoreError};
 
 /// An integration as it is PUT.
@@ -56,7 +57,7 @@ impl NewIntegration {
     }
 
     /// What is wrong with it, where `known` are those of its connectors that are there.
-    pub(super) fn check(&self, slug: &str, known: &[Connector]) -> Result<(), Error> {
+    pub(super) fn check(&self, slug: &str, known: &[Connector], providers: &Registry) -> Result<(), Error> {
         let mut checker = Checker::default();
         let message = "A slug has a-z, 0-9 and single dashes, at most 64.";
         checker.ensure(is_key(slug), "/slug", "invalid_format", message);
@@ -67,13 +68,15 @@ impl NewIntegration {
         checker.ensure(fits, "/connectors", "invalid_length", "Name 1 to 50 connectors.");
         for (at, need) in needs.iter().enumerate() {
             let base = format!("/connectors/{at}");
-            if !known.iter().any(|connector| connector.key == need.connector) {
+            let connector = known.iter().find(|connector| connector.key == need.connector);
+            if connector.is_none() {
                 let message = "There is no such connector in this environment.";
                 checker.add(format!("{base}/connector"), "unknown", message);
             } else if needs[..at].iter().any(|other| other.connector == need.connector) {
                 checker.add(format!("{base}/connector"), "repeated", "This connector is named twice.");
             }
-            checker.words(&format!("{base}/scopes"), &need.scopes, 200);
+            let definition = connector.and_then(|connector| providers.get(&connector.provider));
+            checker.scopes(&format!("{base}/scopes"), &need.scopes, definition.as_deref());
         }
         checker.finish()
     }
@@ -103,7 +106,8 @@ impl Hub {
         new: NewIntegration,
     ) -> Result<(Integration, bool), Error> {
         self.permit(actor, Action::EditIntegrations).await?;
-        new.check(slug, &self.connectors_named(actor, &new.connector_keys()).await?)?;
+        let known = self.connectors_named(actor, &new.connector_keys()).await?;
+        new.check(slug, &known, &self.providers())?;
         loop {
             if let Some(put) = self.try_to_put_integration(actor, slug, new.clone()).await? {
                 return Ok(put);

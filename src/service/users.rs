@@ -56,14 +56,21 @@ pub struct Batch {
 impl NewUser {
     pub(super) fn check(&self, checker: &mut Checker, base: &str) {
         let at = |name: &str| format!("{base}/{name}");
-        checker.text(&at("username"), &self.username, 200);
-        // A username in a path must not read as an id of ours.
-        let ours = self.username.starts_with("user_") && self.username.parse::<UserId>().is_ok();
-        checker.ensure(!ours, &at("username"), "reserved", "This reads like an id of the hub.");
+        Self::check_username(checker, &at("username"), &self.username);
         checker.optional_text(&at("fullName"), self.full_name.as_deref(), 200);
         checker.email(&at("email"), self.email.as_deref());
         checker.optional_text(&at("organization"), self.organization.as_deref(), 200);
         checker.words(&at("tags"), &self.tags, 50);
+    }
+
+    /// A username must name its user in a path, and not read as an id of ours.
+    pub(super) fn check_username(checker: &mut Checker, pointer: &str, username: &str) {
+        checker.text(pointer, username, 200);
+        let ours = username.starts_with("user_") && username.parse::<UserId>().is_ok();
+        checker.ensure(!ours, pointer, "reserved", "This reads like an id of the hub.");
+        // Clients that follow the URL standard take these out of a path, however they are written.
+        let step = matches!(username, "." | "..");
+        checker.ensure(!step, pointer, "reserved", "This reads like a step in a path.");
     }
 
     pub(super) fn into_user(self, hub: &Hub) -> User {

@@ -6,7 +6,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::{Error, Violation};
 use crate::domain::period::{self, InvalidEnd};
-use crate::provider::FieldError;
+use crate::provider::{Definition, FieldError};
 
 /// Collects what is wrong, so that one answer names it all.
 #[derive(Debug, Default)]
@@ -55,6 +55,19 @@ impl Checker {
         self.ensure(words.len() <= most, pointer, "too_many", &format!("At most {most} are allowed."));
         for (at, word) in words.iter().enumerate().take(most) {
             self.text(&format!("{pointer}/{at}"), word, 200);
+        }
+    }
+
+    /// Scopes, one in each word. `definition` is that of the app that is asked for them, where it is known.
+    pub fn scopes(&mut self, pointer: &str, scopes: &[String], definition: Option<&Definition>) {
+        const MOST: usize = 200;
+        self.words(pointer, scopes, MOST);
+        for (at, scope) in scopes.iter().enumerate().take(MOST) {
+            // The app would grant several, and never the one that was asked for.
+            let several = scope.contains(char::is_whitespace)
+                || definition.is_some_and(|definition| definition.splits(scope));
+            let message = "Write one scope here, and the others beside it.";
+            self.ensure(!several, &format!("{pointer}/{at}"), "invalid_format", message);
         }
     }
 

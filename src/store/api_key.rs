@@ -12,6 +12,9 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::workspace::Tenant;
 
+/// What its cursors call this list.
+const LIST: &str = "api_keys";
+
 fn api_key(row: Model, tenant: Tenant) -> Result<ApiKey, StoreError> {
     let bad = |what| StoreError::Inconsistent { table: "api_key", id: row.id.to_string(), what };
     let cidrs = row.allowed_cidrs.0.iter().map(|text| text.parse()).collect::<Result<_, _>>();
@@ -108,12 +111,12 @@ pub async fn names(
 /// The keys of an environment, newest first.
 pub async fn list(db: &impl Reads, tenant: Tenant, page: &PageRequest) -> Result<Page<ApiKey>, StoreError> {
     let mut query = Entity::find().filter(Column::EnvironmentId.eq(tenant.environment));
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Id.lt(after));
     }
     let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let keys = rows.into_iter().map(|row| api_key(row, tenant)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(keys, page.limit, |key| key.id.to_string()))
+    Ok(Page::of(LIST, keys, page.limit, |key| key.id.to_string()))
 }
 
 /// How many keys an environment has.

@@ -10,6 +10,9 @@ use super::{Reads, Sql, StoreError, Tx, statement};
 use crate::domain::attempt::{Attempt, Ending};
 use crate::domain::page::{Page, PageRequest};
 
+/// What its cursors call this list.
+const LIST: &str = "attempts";
+
 /// Stores a new attempt.
 pub async fn insert(tx: &Tx, environment: EnvironmentId, attempt: &Attempt) -> Result<(), StoreError> {
     let row = ActiveModel {
@@ -155,8 +158,8 @@ pub async fn list(
     if let Some(outcome) = filter.outcome {
         wanted.push(format!("a.outcome = {}", sql.bind(outcome.as_str())));
     }
-    if let Some(after) = &page.after {
-        wanted.push(format!("a.id < {}", sql.bind(after.as_str())));
+    if let Some(after) = page.after_in(LIST)? {
+        wanted.push(format!("a.id < {}", sql.bind(after)));
     }
     let limit = sql.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
     let text = format!(
@@ -169,7 +172,7 @@ pub async fn list(
     let rows = connection.query_all_raw(statement(connection, text, sql.values)).await?;
     let found = rows.iter().map(|row| Ok(Row::from_query_result(row, "")?.into()));
     let found = found.collect::<Result<Vec<Attempt>, StoreError>>()?;
-    Ok(Page::of(found, page.limit, |attempt| attempt.id.to_string()))
+    Ok(Page::of(LIST, found, page.limit, |attempt| attempt.id.to_string()))
 }
 
 /// Forgets attempts that began before `before`.

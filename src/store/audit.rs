@@ -18,6 +18,9 @@ use super::{Reads, Sql, StoreError, Tx, statement};
 use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 
+/// What its cursors call this list.
+const LIST: &str = "audit_events";
+
 /// Milliseconds by which an event's id and its time may differ.
 const MARGIN: i64 = 60_000;
 /// Stands for the environment of what concerns the hub itself.
@@ -156,7 +159,7 @@ pub async fn list(
     let mut events = newest(db, within(environment), filter, page).await?;
     events.extend(newest(db, beside(workspace), filter, page).await?);
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
-    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+    Ok(Page::of(LIST, events, page.limit, |event: &AuditEvent| event.id.to_string()))
 }
 
 /// How many of them there are; counting stops behind `most` of the environment and as many beside.
@@ -179,8 +182,7 @@ async fn counted(
 ) -> Result<u64, StoreError> {
     let connection = db.connection();
     let backend = connection.get_database_backend();
-    let page = PageRequest { limit: most, after: None };
-    let fitting = listed(backend, place, filter, &page).select_only().column(Column::Id).build(backend);
+    let fitting = listed(backend, place, filter, None, most).select_only().column(Column::Id).build(backend);
     let sql = format!("SELECT COUNT(*) AS found FROM ({}) AS fitting", fitting.sql);
     let values = fitting.values.map(|values| values.0).unwrap_or_default();
     let row = connection.query_one_raw(statement(connection, sql, values)).await?;
@@ -283,11 +285,11 @@ pub async fn of_target(
     which: Which,
     page: &PageRequest,
 ) -> Result<Page<AuditEvent>, StoreError> {
-    let connection = db.connection();
-    let rows =
-        about(connection.get_database_backend(), environment, target, which, page).all(connection).await?;
+    let (connection, after) = (db.connection(), page.after_in(LIST)?);
+    let query = about(connection.get_database_backend(), environment, target, which, after, page.limit);
+    let rows = query.all(connection).await?;
     let events = rows.into_iter().map(AuditEvent::from).collect();
-    Ok(Page::of(events, page.limit, |event: &AuditEvent| event.id.to_string()))
+    Ok(Page::of(LIST, events, page.limit, |event: &AuditEvent| event.id.to_string()))
 }
 
 /// As many as a page has, and one more, of one credential.
@@ -296,7 +298,8 @@ fn about(
     environment: EnvironmentId,
     target: &str,
     which: Which,
-    page: &PageRequest,
+    after: Option<&str>,
+    limit: u64,
 ) -> Select<Entity> {
     const CREDENTIAL: &str = "target_type = 'credential'";
     const CHANGES: &str =
@@ -308,10 +311,10 @@ fn about(
     if which == Which::Changes {
         query = query.filter(Expr::cust(CHANGES));
     }
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = after {
+        query = query.filter(Column::Id.lt(after));
     }
-    query.order_by_desc(Column::Id).limit(page.limit + 1)
+    query.order_by_desc(Column::Id).limit(limit + 1)
 }
 
 /// As many as a page has, and one more.
@@ -321,12 +324,19 @@ async fn newest(
     filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<Vec<AuditEvent>, StoreError> {
-    let query = listed(db.connection().get_database_backend(), place, filter, page);
+    let backend = db.connection().get_database_backend();
+    let query = listed(backend, place, filter, page.after_in(LIST)?, page.limit);
     let rows = query.all(db.connection()).await?;
     Ok(rows.into_iter().map(AuditEvent::from).collect())
 }
 
-fn listed(backend: DbBackend, place: Condition, filter: &AuditFilter, page: &PageRequest) -> Select<Entity> {
+fn listed(
+    backend: DbBackend,
+    place: Condition,
+    filter: &AuditFilter,
+    after: Option<&str>,
+    limit: u64,
+) -> Select<Entity> {
     let mut query = Entity::find().filter(place);
     if let Some(action) = &filter.action {
         query = query.filter(few(backend, Column::Action, action.as_str()));
@@ -346,10 +356,10 @@ fn listed(backend: DbBackend, place: Condition, filter: &AuditFilter, page: &Pag
     if let Some(until) = filter.until {
         query = query.filter(Column::Id.lt(earliest(until.plus(MARGIN)))).filter(Column::At.lt(until));
     }
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = after {
+        query = query.filter(Column::Id.lt(after));
     }
-    query.order_by_desc(Column::Id).limit(page.limit + 1)
+    query.order_by_desc(Column::Id).limit(limit + 1)
 }
 
 /// What lists of audit events ask SQLite, for the test of its plans, each by what it must find them.
@@ -364,11 +374,11 @@ pub(super) fn statements() -> Vec<(&'static str, String)> {
     let of_span = AuditFilter { since, until, ..of_action.clone() };
     let of_member = AuditFilter { member, ..AuditFilter::default() };
     let mut all = Vec::new();
-    for after in [None, Some("audit_x".to_owned())] {
-        let page = PageRequest { limit: 25, after };
+    for after in [None, Some("audit_x")] {
         let place = Condition::all().add(Column::EnvironmentId.eq(HUB));
-        let list = |filter: &AuditFilter| listed(BACKEND, place.clone(), filter, &page).build(BACKEND).sql;
-        let about = |which: Which| about(BACKEND, HUB, "cred_x", which, &page).build(BACKEND).sql;
+        let list =
+            |filter: &AuditFilter| listed(BACKEND, place.clone(), filter, after, 25).build(BACKEND).sql;
+        let about = |which: Which| about(BACKEND, HUB, "cred_x", which, after, 25).build(BACKEND).sql;
         all.extend([
             ("idx_audit_event_environment_id_action_id", list(&of_action)),
             ("idx_audit_event_environment_id_action_id", list(&of_span)),

@@ -16,6 +16,9 @@ use super::{Reads, Sql, StoreError, Tx, held, join_in_order, statement};
 use crate::domain::connector::{Connector, Failing};
 use crate::domain::page::{Page, PageRequest};
 
+/// What its cursors call this list.
+const LIST: &str = "connectors";
+
 fn connector(row: Model) -> Result<Connector, StoreError> {
     let bad = |what| StoreError::Inconsistent { table: "connector", id: row.id.to_string(), what };
     let methods =
@@ -235,12 +238,12 @@ pub async fn list(
     let mut query = Entity::find()
         .filter(Column::EnvironmentId.eq(environment))
         .filter(Condition::any().add(Column::Explicit.eq(true)).add(Expr::exists(in_use)));
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Key.gt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Key.gt(after));
     }
     let rows = query.order_by_asc(Column::Key).limit(page.limit + 1).all(db.connection()).await?;
     let connectors = rows.into_iter().map(connector).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(connectors, page.limit, |connector| connector.key.clone()))
+    Ok(Page::of(LIST, connectors, page.limit, |connector| connector.key.clone()))
 }
 
 #[derive(FromQueryResult)]

@@ -17,6 +17,9 @@ use super::{Reads, StoreError, Tx, statement};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::webhook::{ClaimedDelivery, Delivery, Outcome};
 
+/// What its cursors call this list.
+const LIST: &str = "deliveries";
+
 impl From<Model> for Delivery {
     fn from(row: Model) -> Self {
         Self {
@@ -105,12 +108,12 @@ async fn newest(
     mut query: Select<Entity>,
     page: &PageRequest,
 ) -> Result<Page<Delivery>, StoreError> {
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Id.lt(after));
     }
     let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let deliveries = rows.into_iter().map(Delivery::from).collect();
-    Ok(Page::of(deliveries, page.limit, |delivery: &Delivery| delivery.id.to_string()))
+    Ok(Page::of(LIST, deliveries, page.limit, |delivery: &Delivery| delivery.id.to_string()))
 }
 
 /// How many deliveries to an endpoint wait, counted up to `most`.

@@ -11,6 +11,9 @@ use super::{Reads, StoreError, Tx, statement};
 use crate::domain::event::{EventType, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 
+/// What its cursors call this list.
+const LIST: &str = "events";
+
 fn event(row: Model) -> Result<StoredEvent, StoreError> {
     let id = row.id.to_string();
     let kind = row.kind.parse().map_err(|_| StoreError::Inconsistent {
@@ -132,10 +135,10 @@ pub async fn list(
     if let Some(credential) = filter.credential {
         query = query.filter(Column::CredentialId.eq(credential));
     }
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Id.lt(after));
     }
     let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let events = rows.into_iter().map(event).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(events, page.limit, |event| event.id.to_string()))
+    Ok(Page::of(LIST, events, page.limit, |event| event.id.to_string()))
 }

@@ -12,6 +12,9 @@ use super::{Reads, StoreError, Tx, statement};
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
 
+/// What its cursors call this list.
+const LIST: &str = "integrations";
+
 impl From<Model> for Integration {
     fn from(row: Model) -> Self {
         Self {
@@ -63,12 +66,12 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<Integration>, StoreError> {
     let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Slug.gt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Slug.gt(after));
     }
     let rows = query.order_by_asc(Column::Slug).limit(page.limit + 1).all(db.connection()).await?;
     let integrations = rows.into_iter().map(Integration::from).collect();
-    Ok(Page::of(integrations, page.limit, |integration: &Integration| integration.slug.clone()))
+    Ok(Page::of(LIST, integrations, page.limit, |integration: &Integration| integration.slug.clone()))
 }
 
 /// The first few integrations of an environment that need a connector, by slug.

@@ -11,6 +11,9 @@ use super::{Reads, StoreError, Tx};
 use crate::domain::member::Member;
 use crate::domain::page::{Page, PageRequest};
 
+/// What its cursors call this list.
+const LIST: &str = "members";
+
 impl From<Model> for Member {
     fn from(row: Model) -> Self {
         Self {
@@ -124,12 +127,12 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<Member>, StoreError> {
     let mut query = Entity::find().filter(Column::WorkspaceId.eq(workspace));
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.gt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Id.gt(after));
     }
     let rows = query.order_by_asc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let members = rows.into_iter().map(Member::from).collect();
-    Ok(Page::of(members, page.limit, |member: &Member| member.id.to_string()))
+    Ok(Page::of(LIST, members, page.limit, |member: &Member| member.id.to_string()))
 }
 
 /// Holds the owners of a workspace until the transaction ends; their ids.

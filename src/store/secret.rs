@@ -62,6 +62,7 @@ fn row(secret: &Secret) -> ActiveModel {
         description: Set(secret.description.clone()),
         kind: Set(secret.kind),
         issuer: Set(secret.issuer.clone()),
+        issuer_lower: Set(secret.issuer.as_deref().map(str::to_lowercase)),
         visibility: Set(secret.visibility),
         scopes: Set(secret.scopes.clone()),
         products: Set(Strings(secret.scope.products.clone())),

@@ -1,10 +1,9 @@
 //! End users.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, TryInsertResult,
-    sea_query,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, TryInsertResult, sea_query,
 };
-use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
+use sea_query::{Expr, ExprTrait as _, LikeExpr};
 use vouchsafe_entity::id::{EnvironmentId, UserId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::user::{ActiveModel, Column, Entity, Model};
@@ -12,6 +11,9 @@ use vouchsafe_entity::user::{ActiveModel, Column, Entity, Model};
 use super::{Reads, StoreError, Tx, held};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::User;
+
+/// What its cursors call this list.
+const LIST: &str = "users";
 
 impl From<Model> for User {
     fn from(row: Model) -> Self {
@@ -36,10 +38,18 @@ fn row(environment: EnvironmentId, user: &User) -> ActiveModel {
         full_name: Set(user.full_name.clone()),
         email: Set(user.email.clone()),
         organization: Set(user.organization.clone()),
+        search_text: Set(search_text(user)),
         tags: Set(Strings(user.tags.clone())),
         created_at: Set(user.created_at),
         updated_at: Set(user.updated_at),
     }
+}
+
+/// What a search looks into. No part of it has a line break.
+fn search_text(user: &User) -> String {
+    let others = [&user.full_name, &user.email, &user.organization].map(Option::as_deref);
+    let parts = std::iter::once(user.username.as_str()).chain(others.map(Option::unwrap_or_default));
+    parts.collect::<Vec<&str>>().join("\n").to_lowercase()
 }
 
 /// One user by our id.
@@ -111,23 +121,14 @@ pub async fn list(
     let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
     if let Some(search) = search {
         let pattern = format!("%{}%", escape_like(&search.to_lowercase()));
-        let like = |column: Column| {
-            Expr::expr(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern.clone()).escape('\\'))
-        };
-        query = query.filter(
-            Condition::any()
-                .add(like(Column::Username))
-                .add(like(Column::FullName))
-                .add(like(Column::Email))
-                .add(like(Column::Organization)),
-        );
+        query = query.filter(Expr::col(Column::SearchText).like(LikeExpr::new(pattern).escape('\\')));
     }
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Id.lt(after));
     }
     let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let users = rows.into_iter().map(User::from).collect();
-    Ok(Page::of(users, page.limit, |user: &User| user.id.to_string()))
+    Ok(Page::of(LIST, users, page.limit, |user: &User| user.id.to_string()))
 }
 
 /// `text` as a pattern of `LIKE … ESCAPE '\'` that fits itself alone.

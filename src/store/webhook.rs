@@ -14,6 +14,9 @@ use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::webhook::WebhookEndpoint;
 
+/// What its cursors call this list.
+const LIST: &str = "webhook_endpoints";
+
 impl TryFrom<Model> for WebhookEndpoint {
     type Error = StoreError;
 
@@ -121,12 +124,12 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<WebhookEndpoint>, StoreError> {
     let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
-    if let Some(after) = &page.after {
-        query = query.filter(Column::Id.lt(after.as_str()));
+    if let Some(after) = page.after_in(LIST)? {
+        query = query.filter(Column::Id.lt(after));
     }
     let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
     let endpoints = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(endpoints, page.limit, |endpoint: &WebhookEndpoint| endpoint.id.to_string()))
+    Ok(Page::of(LIST, endpoints, page.limit, |endpoint: &WebhookEndpoint| endpoint.id.to_string()))
 }
 
 /// The first few that the hub itself switched off. An environment has few.

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use sea_orm::Database;
+use serde_json::json;
 use vouchsafe::clock::Clock as _;
 use vouchsafe_migration::{Migrator, MigratorTrait as _};
 
@@ -48,4 +49,33 @@ async fn known_ends_own_clients_and_connectors_are_noted_of_what_is_there() {
     assert_eq!([noted(&app, &own).await, noted(&app, &key).await], others);
     let settled = app.rows("SELECT key FROM connector WHERE turned_at IS NULL").await;
     assert!(settled.is_empty(), "each is gone through once");
+}
+
+/// What users and secrets are found by.
+async fn lowered(app: &TestApp) -> Vec<String> {
+    let sql = "SELECT search_text AS found_by FROM \"user\" UNION ALL SELECT issuer_lower FROM secret";
+    let mut found: Vec<String> =
+        app.rows(sql).await.iter().map(|row| row.try_get("", "found_by").unwrap()).collect();
+    found.sort_unstable();
+    found
+}
+
+#[tokio::test]
+async fn users_and_secrets_that_are_there_are_found_in_lower_case() {
+    let Some(app) = TestApp::start().await else { return };
+    for body in [
+        json!({"username": "Anna", "email": "Anna@acme.test"}),
+        json!({"username": "ozil", "fullName": "Mesut Özil", "organization": "İş"}),
+    ] {
+        app.as_key().post("/users", &body).await.ok(201);
+    }
+    for (key, issuer) in [("A", "Stripe"), ("B", "Ölbank")] {
+        let secret =
+            json!({"key": key, "value": "v-1", "type": "api_key", "visibility": "masked", "issuer": issuer});
+        app.as_key().post("/secrets", &secret).await.ok(201);
+    }
+    let found_by = ["anna\n\nanna@acme.test\n", "ozil\nmesut özil\n\ni\u{307}ş", "stripe", "ölbank"];
+    assert_eq!(lowered(&app).await, found_by);
+    take_again(&app, "m20261122_000025_search_in_lower_case").await;
+    assert_eq!(lowered(&app).await, found_by);
 }

@@ -176,8 +176,7 @@ async fn every_migration_can_be_undone_and_done_again() {
     for back in 1..=u32::try_from(Migrator::migrations().len()).unwrap() {
         Migrator::down(&database, Some(back)).await.unwrap();
         let left = (tables(&database).await, indexes(&database).await);
-        let fewer = left.0.len() < whole.0.len() || left.1.len() < whole.1.len();
-        assert!(fewer, "{back} steps down removed nothing");
+        assert!(left != whole, "{back} steps down removed nothing");
         Migrator::up(&database, None).await.unwrap();
         let again = (tables(&database).await, indexes(&database).await);
         assert_eq!(again, whole, "after {back} steps down and up");

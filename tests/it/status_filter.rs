@@ -258,7 +258,7 @@ async fn listed(store: &Store, place: &Place, status: Status) -> Vec<String> {
         if page.next_cursor.is_none() {
             return listed;
         }
-        after = page.next_key();
+        after = page.next_after();
     }
 }
 
@@ -279,7 +279,7 @@ async fn are_listed_worst_first(store: &Store, place: &Place, all: &[Credential]
         let page = store::credential::list_worst_first(store, place.environment, &any, NOW, &page).await;
         let page = page.unwrap();
         listed.extend(page.items.iter().map(|c| (rank(c), std::cmp::Reverse(c.id.to_string()))));
-        after = page.next_key();
+        after = page.next_after();
         if after.is_none() {
             break;
         }

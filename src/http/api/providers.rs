@@ -29,7 +29,7 @@ pub(in crate::http) async fn list_providers(
     caller: Caller<ProvidersRead>,
     Listing { page, filter }: Listing<ProviderFilter>,
 ) -> Answer<PageOut<ProviderOut>> {
-    let found = caller.hub.list_providers(filter.search.as_deref(), filter.category.as_deref(), &page);
+    let found = caller.hub.list_providers(filter.search.as_deref(), filter.category.as_deref(), &page)?;
     Ok(Json(PageOut::of(found, |definition| ProviderOut::from(&*definition))))
 }
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::domain::page::{InvalidPage, PageRequest};
 use crate::http::{HttpState, Problem};
-use crate::service::Violation;
 use crate::service::error::escape;
 use crate::service::shape::shaped;
+use crate::service::{Error, Violation};
 
 /// Parameters of the shape `T`, whose members are texts.
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);
@@ -60,9 +60,7 @@ impl<T: DeserializeOwned> FromRequestParts<HttpState> for Listing<T> {
 fn invalid_page(error: InvalidPage) -> Problem {
     match error {
         InvalidPage::Limit => Problem::invalid_at("/limit", "out_of_range", "Write a number from 1 to 200."),
-        InvalidPage::Cursor => {
-            Problem::invalid_at("/cursor", "invalid_cursor", "Send the `nextCursor` of the page before.")
-        }
+        InvalidPage::Cursor => Error::invalid_cursor().into(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn add(&mut self, slug: &str, shown: String, text: String, trust: Trust) {
-        let source = Source { slug: slug.to_owned(), shown, text, trust };
+        let source = Source::new(slug, shown, text, trust);
         match trust {
             Trust::BuiltIn => self.builtin.insert(slug.to_owned(), source),
             Trust::Operator => self.operator.insert(slug.to_owned(), source),

@@ -163,7 +163,7 @@ fn a_child_of_a_broken_file_does_not_vanish() {
     let dir = dir(&[("parent.toml", "#:schema ./schema.json\nname = \n"), ("child.toml", child)]);
     let child = check_paths(&[dir.path().to_owned()], &Sources::default());
     let codes: Vec<_> = child.problems().iter().map(|problem| problem.code).collect();
-    assert_eq!(codes, ["bad-parent", "syntax"]);
+    assert!(codes[0] == "bad-parent" && codes.contains(&"syntax"), "{codes:?}");
 }
 
 #[test]

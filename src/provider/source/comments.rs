@@ -9,12 +9,13 @@ const MARK: &str = "unverified:";
 /// A warning for each `# unverified: <key>`, an error where the key is not in the file, and a warning where PKCE
 /// is switched off without a comment.
 pub(in crate::provider) fn comment_flaws(source: &Source) -> Vec<Flaw> {
-    let (table, _) = DeTable::parse_recoverable(&source.text);
+    let text = source.readable();
+    let (table, _) = DeTable::parse_recoverable(text);
     let table = table.get_ref();
     let mut flaws = Vec::new();
     let mut offset = 0;
     let mut commented = false;
-    for line in source.text.split_inclusive('\n') {
+    for line in text.split_inclusive('\n') {
         let comment = line.find('#').unwrap_or(line.len());
         for (at, _) in line[comment..].match_indices(MARK) {
             let behind = &line[comment + at + MARK.len()..];
@@ -22,11 +23,12 @@ pub(in crate::provider) fn comment_flaws(source: &Source) -> Vec<Flaw> {
             let key = behind[start..].split([' ', ',', ';', '\n', '\r', ')']).next().unwrap_or_default();
             let begin = offset + comment + at + MARK.len() + start;
             let place = Place::Bytes(begin..begin + key.len());
-            flaws.push(if super::has(table, key) {
-                Flaw::warning(place, "unverified", format!("nobody has verified `{key}`"))
-            } else {
-                Flaw::error(place, "unverified-path", format!("there is no `{key}` in this file"))
-            });
+            if super::has(table, key) {
+                flaws.push(Flaw::warning(place, "unverified", format!("nobody has verified `{key}`")));
+            } else if !source.takes_out(key) {
+                let message = format!("there is no `{key}` in this file");
+                flaws.push(Flaw::error(place, "unverified-path", message));
+            }
         }
         let bare = comment >= line.trim_end().len();
         let none = line[..comment].replace([' ', '\t'], "").starts_with("code_challenge_method=\"none\"");

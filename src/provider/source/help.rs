@@ -6,7 +6,7 @@ use super::{Flaw, Place, Source};
 
 /// A warning for each secret that people type without `help`.
 pub(in crate::provider) fn help_flaws(source: &Source) -> Vec<Flaw> {
-    let (table, _) = DeTable::parse_recoverable(&source.text);
+    let (table, _) = DeTable::parse_recoverable(source.readable());
     let table = table.get_ref();
     let mut flaws = in_variables(table);
     for (_, value) in table {

@@ -133,7 +133,7 @@ fn order_of(path: &[&str]) -> Option<&'static [&'static str]> {
 
 /// A warning for each table whose keys stand in another order, and for a first line that names no schema.
 pub(in crate::provider) fn order_flaws(source: &Source) -> Vec<Flaw> {
-    let (table, _) = DeTable::parse_recoverable(&source.text);
+    let (table, _) = DeTable::parse_recoverable(source.readable());
     let mut flaws = Vec::new();
     if !source.text.starts_with("#:schema ") {
         let flaw =

@@ -209,7 +209,7 @@ impl Hub {
                     return Err(Error::unknown("/userId", "user"));
                 }
                 let mut checker = Checker::default();
-                checker.text("/userId", &name, 200);
+                NewUser::check_username(&mut checker, "/userId", &name);
                 checker.finish()?;
                 NewUser { username: name, ..NewUser::default() }
             }

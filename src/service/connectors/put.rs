@@ -221,7 +221,7 @@ impl Hub {
             let fits = (1..=8_192).contains(&length);
             checker.ensure(fits, "/clientSecret", "invalid_length", "Write 1 to 8,192 characters.");
         }
-        checker.words("/scopes", &new.scopes, 200);
+        checker.scopes("/scopes", &new.scopes, Some(&definition));
         checker.ensure(
             new.authorization_params.len() <= 50,
             "/authorizationParams",

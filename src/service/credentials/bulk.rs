@@ -8,7 +8,7 @@ use vouchsafe_entity::id::CredentialId;
 use super::CredentialQuery;
 use crate::domain::actor::Actor;
 use crate::domain::credential::Credential;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::page::{After, Page, PageRequest};
 use crate::domain::role::Action;
 use crate::service::audit::Target;
 use crate::service::{Error, Hub};
@@ -160,7 +160,7 @@ impl Hub {
         actor: &Actor,
         what: Bulk,
         query: CredentialQuery,
-        after: Option<String>,
+        after: Option<After>,
     ) -> Result<Page<BulkRow>, Error> {
         let page = PageRequest { limit: STEP as u64, after };
         let found = self.list_credentials(actor, query, &page).await?;

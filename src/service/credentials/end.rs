@@ -93,7 +93,7 @@ impl Hub {
                     Err(error) => return Err(error),
                 }
             }
-            page.after = found.next_key();
+            page.after = found.next_after();
             if page.after.is_none() {
                 return Ok(revoked);
             }

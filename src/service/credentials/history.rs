@@ -70,7 +70,7 @@ impl Hub {
         let changes =
             store::audit::of_target(&self.store, environment, &target, Which::Changes, page).await?;
         let last = changes.items.last().filter(|_| changes.next_cursor.is_some());
-        let after: Option<AuditEventId> = page.after.as_deref().and_then(|id| id.parse().ok());
+        let after: Option<AuditEventId> = page.after.as_ref().and_then(|after| after.key().parse().ok());
         let span = Span { from: last.map(|event| place(event.id)), before: after.map(place) };
 
         let request = PageRequest { limit: MOST_USES, after: page.after.clone() };

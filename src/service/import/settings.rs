@@ -117,13 +117,14 @@ impl Importing<'_> {
             lines.into_iter().map(|(number, line)| (number, line.slug.clone(), line.into())).collect();
         let keys: Vec<String> = new.iter().flat_map(|(_, _, new)| new.connector_keys()).collect();
         let known = hub.connectors_in(&self.tx, self.actor, &keys).await?;
+        let providers = hub.providers();
         let mut events = Vec::new();
         for (number, slug, new) in new {
             if !there.insert(slug.clone()) {
                 self.done.integrations.there += 1;
                 continue;
             }
-            if let Err(error) = new.check(&slug, &known) {
+            if let Err(error) = new.check(&slug, &known, &providers) {
                 self.refuse(number, "integration", error)?;
                 continue;
             }

@@ -11,6 +11,9 @@ use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
 
+/// What its cursors call this list.
+pub(super) const LIST: &str = "credentials";
+
 /// An access token is served no longer than so many milliseconds before its end.
 const MARGIN: i64 = 30_000;
 /// So many that end soonest, of each kind of end, are looked at.
@@ -38,15 +41,15 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
     let mut query = Conditions::fitting(environment, filter, now);
-    if let Some(after) = &page.after {
-        let after = query.bind(after.as_str());
+    if let Some(after) = page.after_in(LIST)? {
+        let after = query.bind(after);
         query.add(format!("c.id < {after}"));
     }
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
     query.narrow(db, filter, &limit);
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
     let credentials = many(db, sql, query.values).await?;
-    Ok(Page::of(credentials, page.limit, |credential| credential.id.to_string()))
+    Ok(Page::of(LIST, credentials, page.limit, |credential| credential.id.to_string()))
 }
 
 /// How many credentials fit, counted up to `most`.

@@ -1,13 +1,16 @@
 //! Credentials in the order in which somebody should look at them. A status is worked out of several columns and of the
 //! time, so no index is in this order: a page goes through the statuses one after the other, over the index of each.
 
-use super::list::{CredentialFilter, list};
+use super::list::{CredentialFilter, LIST as NEWEST_FIRST, list};
 use crate::domain::credential::Credential;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::page::{After, Page, PageRequest};
 use crate::store::{Reads, StoreError};
 use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
+
+/// What its cursors call this list.
+const LIST: &str = "credentials_by_status";
 
 /// What somebody must mend, what is over or off, what works.
 const WORST_FIRST: [Status; 6] =
@@ -22,14 +25,15 @@ pub async fn list_worst_first(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
-    let (begin, mut after) = page.after.as_deref().and_then(place).unwrap_or_default();
+    let (begin, mut after) = page.after_in(LIST)?.and_then(place).unwrap_or_default();
     let wanted = |status: &Status| filter.status.is_none_or(|only| only == *status);
     let mut found = Vec::new();
     // One more than fits says that there is another page.
     let mut lacking = page.limit.saturating_add(1);
     for status in WORST_FIRST.into_iter().skip(begin).filter(wanted) {
         let filter = CredentialFilter { status: Some(status), ..filter.clone() };
-        let request = PageRequest { limit: lacking, after: after.take() };
+        let after = after.take().map(|id| After::new(NEWEST_FIRST, id));
+        let request = PageRequest { limit: lacking, after };
         let those = list(db, environment, &filter, now, &request).await?.items;
         lacking = lacking.saturating_sub(u64::try_from(those.len()).unwrap_or(u64::MAX));
         found.extend(those.into_iter().map(|credential| (status, credential)));
@@ -37,7 +41,8 @@ pub async fn list_worst_first(
             break;
         }
     }
-    let page = Page::of(found, page.limit, |(status, credential)| format!("{status}:{}", credential.id));
+    let page =
+        Page::of(LIST, found, page.limit, |(status, credential)| format!("{status}:{}", credential.id));
     Ok(page.map(|(_, credential)| credential))
 }
 

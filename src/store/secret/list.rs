@@ -11,6 +11,9 @@ use crate::domain::secret::{Secret, SecretState};
 use crate::store::user::escape_like;
 use crate::store::{Reads, StoreError, statement};
 
+/// What its cursors call this list.
+const LIST: &str = "secrets";
+
 /// Which secrets are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct SecretFilter {
@@ -43,6 +46,7 @@ pub struct SecretName {
     pub name: String,
 }
 
+/// A key has only ASCII.
 const KEY_LIKE: &str = " AND LOWER(e.key) LIKE {} ESCAPE '\\'";
 
 fn pattern(search: &str) -> Value {
@@ -67,7 +71,7 @@ pub async fn list(
         also(" AND s.active = {}", active.into());
     }
     if let Some(issuer) = &filter.issuer {
-        also(" AND LOWER(s.issuer) = {}", issuer.to_lowercase().into());
+        also(" AND s.issuer_lower = {}", issuer.to_lowercase().into());
     }
     if let Some(kind) = filter.kind {
         also(" AND s.type = {}", kind.as_str().into());
@@ -100,13 +104,13 @@ pub async fn list(
     if lives || filter.leave_out_ended {
         also(" AND s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > {})", now.into());
     }
-    if let Some(after) = &page.after {
-        also(" AND e.key > {}", after.as_str().into());
+    if let Some(after) = page.after_in(LIST)? {
+        also(" AND e.key > {}", after.into());
     }
     let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
     also(" ORDER BY e.key LIMIT {}", limit.into());
     let secrets = many(db, sql, values).await?;
-    Ok(Page::of(secrets, page.limit, |secret| secret.key.clone()))
+    Ok(Page::of(LIST, secrets, page.limit, |secret| secret.key.clone()))
 }
 
 /// The names of the secrets of an environment, by key, those with `search` in the key alone.
@@ -127,13 +131,13 @@ pub async fn names(
     if let Some(search) = search {
         also(KEY_LIKE, pattern(search));
     }
-    if let Some(after) = &page.after {
-        also(" AND e.key > {}", after.as_str().into());
+    if let Some(after) = page.after_in(LIST)? {
+        also(" AND e.key > {}", after.into());
     }
     let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
     also(" ORDER BY e.key LIMIT {}", limit.into());
     let connection = db.connection();
     let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
     let names = rows.iter().map(|row| SecretName::from_query_result(row, "")).collect::<Result<_, _>>()?;
-    Ok(Page::of(names, page.limit, |secret: &SecretName| secret.key.clone()))
+    Ok(Page::of(LIST, names, page.limit, |secret: &SecretName| secret.key.clone()))
 }

@@ -110,6 +110,8 @@ async fn every_mistake_of_a_connector_is_pointed_at() {
         (json!({"provider": "fernhill", "methods": []}), &["/methods"]),
         (json!({"provider": "fernhill", "clientSecret": ""}), &["/clientSecret"]),
         (json!({"provider": "fernhill", "scopes": ["a", ""]}), &["/scopes/1"]),
+        (json!({"provider": "fernhill", "scopes": ["items:read items:write"]}), &["/scopes/0"]),
+        (json!({"provider": "linear", "scopes": ["read", "read,write"]}), &["/scopes/1"]),
         (
             json!({"provider": "fernhill", "authorizationParams": {"state": "x"}}),
             &["/authorizationParams/state"],

@@ -63,6 +63,8 @@ async fn every_mistake_of_a_setting_is_pointed_at() {
         (json!({"allowedOrigins": ["http://a.test"]}), &["/allowedOrigins/0"]),
         (json!({"defaultReturnUrl": "javascript:alert(1)"}), &["/defaultReturnUrl"]),
         (json!({"reconnectUrl": "/here"}), &["/reconnectUrl"]),
+        (json!({"reconnectUrl": "https://a.test/{userid}/{credentialId}"}), &["/reconnectUrl"]),
+        (json!({"reconnectUrl": "https://a.test/{userId"}), &["/reconnectUrl"]),
         (json!({"minimumBinding": "none"}), &["/minimumBinding"]),
         (json!({"purgeAfterDays": 0}), &["/purgeAfterDays"]),
         (json!({"purgeAfterDays": -1}), &["/purgeAfterDays"]),

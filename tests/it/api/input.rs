@@ -58,6 +58,8 @@ async fn a_body_has_at_most_a_mebibyte() {
 async fn limits_cursors_and_parameters_are_checked() {
     let Some(app) = TestApp::start().await else { return };
     let key = app.as_key();
+    let providers = key.get("/providers?limit=1").await.ok(200);
+    let of_another = format!("cursor={}", providers["nextCursor"].as_str().unwrap());
     for path in
         ["/users", "/credentials", "/connectors", "/integrations", "/providers", "/events", "/api-keys"]
     {
@@ -67,6 +69,7 @@ async fn limits_cursors_and_parameters_are_checked() {
             ("limit=ten", "/limit"),
             ("limit=", "/limit"),
             ("cursor=nonsense", "/cursor"),
+            ("cursor=djE6aTI", "/cursor"),
             ("cursor=", "/cursor"),
             ("colour=red", "/colour"),
             ("limit=1&limit=2", "/limit"),
@@ -76,6 +79,12 @@ async fn limits_cursors_and_parameters_are_checked() {
             key.get(&format!("{path}?{query}")).await.assert_invalid(&[pointer]);
         }
         key.get(&format!("{path}?limit=200")).await.ok(200);
+        let elsewhere = key.get(&format!("{path}?{of_another}")).await;
+        if path == "/providers" {
+            elsewhere.ok(200)
+        } else {
+            elsewhere.assert_invalid(&["/cursor"])
+        };
     }
     key.get("/users?search=%00").await.assert_invalid(&["/search"]);
 }

@@ -38,6 +38,8 @@ async fn every_mistake_of_an_integration_is_pointed_at() {
             &["/connectors/1/connector"],
         ),
         (needs(json!([{"connector": "quillpost", "scopes": [""]}])), &["/connectors/0/scopes/0"]),
+        (needs(json!([{"connector": "quillpost", "scopes": ["a", "b c"]}])), &["/connectors/0/scopes/1"]),
+        (needs(json!([{"connector": "linear", "scopes": ["read,write"]}])), &["/connectors/0/scopes/0"]),
         (needs(json!([{"connector": "quillpost", "must": true}])), &["/connectors/0/must"]),
         (needs(json!([["quillpost", [], false]])), &["/connectors/0"]),
         (needs(json!([{}])), &["/connectors/0/connector"]),

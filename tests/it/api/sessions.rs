@@ -86,6 +86,7 @@ async fn every_mistake_of_a_session_is_pointed_at() {
     };
     for (body, pointers) in [
         (json!({}), &["/userId"][..]),
+        (session(json!({"userId": ".."})), &["/userId"]),
         (session(json!({"user": {"username": "w"}})), &["/user"]),
         (json!({"user": {"username": ""}, "connectors": ["quillpost"]}), &["/user/username"]),
         (json!({"user": ["w"], "connectors": ["quillpost"]}), &["/user"]),

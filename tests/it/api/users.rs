@@ -68,6 +68,8 @@ async fn every_mistake_of_a_user_is_pointed_at() {
         (json!({}), &["/username"][..]),
         (json!({"username": ""}), &["/username"]),
         (json!({"username": 7}), &["/username"]),
+        (json!({"username": "."}), &["/username"]),
+        (json!({"username": ".."}), &["/username"]),
         (json!({"username": "x".repeat(201), "email": "nobody"}), &["/username", "/email"]),
         (json!({"username": "u", "fulName": "Jo"}), &["/fulName"]),
         (json!({"username": "u", "tags": ["a", 1]}), &["/tags/1"]),
@@ -135,10 +137,21 @@ async fn users_are_searched_as_text_and_not_as_a_pattern() {
         json!({"username": "anna", "email": "a%b@acme.test"}),
         json!({"username": "bert", "fullName": "Annabel"}),
         json!({"username": "c_d", "organization": "Acme Widgets"}),
+        json!({"username": "ozil", "fullName": "Mesut Özil", "organization": "İş"}),
     ] {
         app.as_key().post("/users", &body).await.ok(201);
     }
-    for (search, count) in [("ANNA", 2), ("%25", 1), ("_", 1), ("widgets", 1), ("zzz", 0), ("", 3)] {
+    for (search, count) in [("ANNA", 2), ("%25", 1), ("_", 1), ("widgets", 1), ("zzz", 0), ("", 4)] {
+        let page = app.as_key().get(&format!("/users?search={search}")).await.ok(200);
+        assert_eq!(page["data"].as_array().unwrap().len(), count, "{search}: {page}");
+    }
+    // Özil, öZIL and İŞ.
+    for search in ["%C3%96zil", "%C3%B6ZIL", "%C4%B0%C5%9E"] {
+        let page = app.as_key().get(&format!("/users?search={search}")).await.ok(200);
+        assert_eq!(page["data"][0]["username"], "ozil", "{search}: {page}");
+    }
+    app.as_key().put("/users/ozil", &json!({"fullName": "Émile"})).await.ok(200);
+    for (search, count) in [("%C3%B6zil", 0), ("%C3%89MILE", 1)] {
         let page = app.as_key().get(&format!("/users?search={search}")).await.ok(200);
         assert_eq!(page["data"].as_array().unwrap().len(), count, "{search}: {page}");
     }

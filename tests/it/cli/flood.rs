@@ -61,12 +61,22 @@ fn resets() -> Vec<u8> {
     bytes
 }
 
+/// How the answer to a head begins that has so many headers.
+async fn status_line(hub: &RunningHub, headers: usize) -> String {
+    let others = "x-more: 1\r\n".repeat(headers - 1);
+    let mut connection = Connection::to(&hub.base_url).await;
+    connection.write(format!("GET /healthz HTTP/1.1\r\nhost: hub.test\r\n{others}\r\n")).await;
+    connection.head().await.lines().next().unwrap_or_default().to_owned()
+}
+
 #[tokio::test]
 async fn s24_slow_sockets_endless_bodies_and_rapid_resets_hold_nobody_up() {
     let home = tempfile::tempdir().unwrap();
     let hub = RunningHub::start(home.path()).await;
     let key = say(home.path(), &["keys", "create", "--environment", "production"]).ok();
     let key = key.trim();
+    assert!(status_line(&hub, 100).await.contains(" 200 "));
+    assert!(status_line(&hub, 101).await.contains(" 431 "), "as README.md says");
     hub.api(key).done("POST", "/users", Some(&json!({"username": "u-1"}))).await;
     let post = format!(
         "POST /users HTTP/1.1\r\nhost: hub.test\r\nauthorization: Bearer {key}\r\n\

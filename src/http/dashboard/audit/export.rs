@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Wanted;
 use crate::domain::actor::Actor;
 use crate::domain::audit::AuditEvent;
-use crate::domain::page::PageRequest;
+use crate::domain::page::{After, PageRequest};
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
@@ -145,7 +145,7 @@ fn answer(
 /// How far an export is.
 enum Next {
     Head,
-    After(Option<String>),
+    After(Option<After>),
     Done,
 }
 
@@ -171,8 +171,8 @@ fn events(
             };
             let page = PageRequest { limit: AT_ONCE, after };
             let found = hub.list_audit_events(&actor, &filter, &page).await?;
-            let next = match found.next_key() {
-                Some(key) => Next::After(Some(key)),
+            let next = match found.next_after() {
+                Some(after) => Next::After(Some(after)),
                 None => Next::Done,
             };
             let mut written = Vec::new();

@@ -84,7 +84,7 @@ pub(super) async fn show_catalogue(
     Listing { page, filter: sought }: Listing<Sought>,
 ) -> Answer {
     let (search, category) = (filled(sought.search.as_deref()), filled(sought.category.as_deref()));
-    let found = desk.hub.list_providers(search, category, &page);
+    let found = desk.hub.list_providers(search, category, &page)?;
     let slugs: Vec<&str> = found.items.iter().map(|definition| definition.slug()).collect();
     let added = desk.hub.connectors_of_providers(&desk.actor, &slugs).await?;
     let environment = desk.environment.as_str();

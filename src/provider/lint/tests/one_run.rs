@@ -36,3 +36,34 @@ fn what_only_follows_from_a_mistake_is_not_told() {
     let orphan = "extend = \"google\"\nname = \"Orphan\"\n";
     assert_eq!(codes(orphan), ["unknown-key"]);
 }
+
+#[test]
+fn a_syntax_error_hides_no_other_mistake() {
+    let text = GOOD
+        .replace("shop = {", "idle = { label = \"Idle\" }\nshop = {")
+        .replace("https://{shop}.acme.example/token", "https://{shop}/token");
+    let others = ["unused-variable", "host-not-pinned"];
+    assert_eq!(codes(&text), others);
+    assert_eq!(codes(&format!("{text}bogus =\n")), [others[0], others[1], "syntax"]);
+    let first = text.replacen("name = \"Acme\"", "name = \"Acme", 1).replacen("[api_key]", "[api_key", 1);
+    assert_eq!(codes(&first), ["syntax", others[0], others[1], "syntax"]);
+}
+
+#[test]
+fn what_only_follows_from_a_syntax_error_is_not_told() {
+    for (old, new) in [
+        ("[check]", "[check"),
+        ("[oauth2]", "[oauth2"),
+        ("[variables]", "[variables"),
+        ("name = \"Acme\"", "name = \"Acme"),
+        ("name = \"Acme\"", "name ="),
+        ("[\"crm\"]", "[\"crm\""),
+        ("path = \"/me\"", "path \"/me\""),
+        ("label = \"Key\", secret = true }", "label = \"Key\", secret = true"),
+        ("label = \"Shop\",", "label = ,"),
+        ("path = \"/me\"", "path = \"/me\"\n[check]\npath = \"/you\""),
+    ] {
+        assert!(GOOD.contains(old), "nothing to replace: {old}");
+        assert_eq!(codes(&GOOD.replacen(old, new, 1)), ["syntax"], "{new}");
+    }
+}

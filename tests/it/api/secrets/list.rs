@@ -14,7 +14,7 @@ async fn secrets_are_listed_by_key_and_by_what_they_are() {
     let Some(app) = TestApp::start().await else { return };
     app.secret(&with(with(masked("B"), "issuer", json!("Stripe")), "type", json!("oauth_token"))).await;
     app.secret(&with(masked("A"), "issuer", json!("slack"))).await;
-    app.secret(&masked("C")).await;
+    app.secret(&with(masked("C"), "issuer", json!("Ölbank"))).await;
     app.as_key().act("/secrets/C/deactivate").await.ok(200);
     app.as_sandbox_key().post("/secrets", &masked("Z")).await.ok(201);
     for (query, wanted) in [
@@ -22,6 +22,7 @@ async fn secrets_are_listed_by_key_and_by_what_they_are() {
         ("?active=true", &["A", "B"]),
         ("?active=false", &["C"]),
         ("?issuer=stripe", &["B"]),
+        ("?issuer=%C3%B6LBANK", &["C"]),
         ("?issuer=nobody", &[]),
         ("?type=oauth_token", &["B"]),
         ("?type=api_key&active=true", &["A"]),
