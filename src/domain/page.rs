@@ -103,13 +103,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Makes a page of rows of `list` that were fetched one beyond `limit`; `key` gives a row's sort key.
-    pub fn of(list: &str, mut rows: Vec<T>, limit: u64, key: impl Fn(&T) -> String) -> Self {
+    /// Makes a page of rows of the list `name` that were fetched one beyond `limit`; `key` gives a row's sort key.
+    pub fn of(name: &str, mut rows: Vec<T>, limit: u64, key: impl Fn(&T) -> String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
         let last = if more { rows.last() } else { None };
-        let next_cursor = last.map(|row| After::new(list, key(row)).encode());
+        let next_cursor = last.map(|row| After::new(name, key(row)).encode());
         Self { items: rows, next_cursor }
     }
 
