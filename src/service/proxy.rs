@@ -161,7 +161,7 @@ impl Hub {
         }
         headers::resolve(&mut headers, &secrets)?;
         let query = query.map(|query| query::resolve(&query, &secrets)).transpose()?;
-        if payload.resolve(&secrets)? {
+        if payload.resolve(&secrets)? || payload.has_trailers() {
             headers.remove(CONTENT_LENGTH);
         }
         Ok(Prepared { method: call.method, path: call.path, query, headers, payload, secrets, allowed })

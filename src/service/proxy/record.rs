@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::allow::Allowed;
-use super::{Call, Via};
+use super::{Call, Via, body};
 use crate::config::AuditMode;
 use crate::domain::actor::Actor;
 use crate::domain::call_path;
@@ -91,20 +91,17 @@ impl Entry {
 
     /// Notes why there is no answer of the app's.
     pub(super) fn refused(mut self, error: Error) -> Error {
-        self.outcome = Outcome::Refused(error.code().map_or(
-            match &error {
-                Error::NotFound => "not_found",
-                Error::Invalid(_) => "invalid_request",
-                Error::Refused { .. } | Error::Store(_) | Error::Internal(_) => "internal_error",
-            },
-            super::Code::as_str,
-        ));
+        if !body::is_cut_off(&error) {
+            self.outcome = Outcome::Refused(word(&error));
+        }
         error
     }
 
     /// Notes that the app could not be reached.
     pub(super) fn failed(mut self, error: Error) -> Error {
-        self.outcome = Outcome::Failed(error.code().map_or("internal_error", super::Code::as_str));
+        if !body::is_cut_off(&error) {
+            self.outcome = Outcome::Failed(word(&error));
+        }
         error
     }
 
@@ -133,6 +130,16 @@ impl Entry {
             Outcome::Failed(code) => ("failed", format!("{call}: {code}, {moved}")),
             Outcome::Refused(code) => ("refused", format!("{call}: {code}")),
         }
+    }
+}
+
+/// What a refusal is called in its problem.
+fn word(error: &Error) -> &'static str {
+    match error {
+        Error::NotFound => "not_found",
+        Error::Invalid(_) => "invalid_request",
+        Error::Refused { code, .. } => code.as_str(),
+        Error::Store(_) | Error::Internal(_) => "internal_error",
     }
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::allow::{Allowed, CalledApp};
 use super::record::Entry;
-use super::{Prepared, headers, query};
+use super::{Prepared, body, headers, query};
 use crate::domain::actor::Actor;
 use crate::egress::{NotSent, StreamBody, StreamError};
 use crate::service::tokens::Served;
@@ -80,7 +80,9 @@ impl Hub {
         let passing = match failure {
             StreamError::Broken => true,
             StreamError::NotSent(cause) => !matches!(cause, NotSent::Guard(_) | NotSent::Request),
-            StreamError::Idle => false,
+            StreamError::Idle | StreamError::Switched | StreamError::HungUp | StreamError::Unreadable => {
+                false
+            }
         };
         let again = passing && is_idempotent(&prepared.method) && prepared.payload.is_at_hand();
         let second = if again { self.send_once(prepared, entry).await? } else { Err(failure) };
@@ -174,6 +176,12 @@ fn unanswered(allowed: &Allowed, failure: StreamError) -> Error {
             Code::ProviderUnreachable,
             format!("The connection to `{host}` broke before an answer came; it may have seen the call."),
         ),
+        StreamError::Switched => Error::refused(
+            Code::ProviderUnreachable,
+            format!("`{host}` answered in another protocol than HTTP, for which nobody had asked."),
+        ),
+        StreamError::HungUp => body::cut_off(),
+        StreamError::Unreadable => body::unreadable(),
     }
 }
 

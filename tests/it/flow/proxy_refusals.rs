@@ -146,6 +146,16 @@ async fn upgrades_and_tunnels_are_refused_clearly() {
     let mut connection = app.by_hand(&credential, "GET /proxy/me", offer).await;
     let head = connection.head().await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
+
+    let switching = RawServer::start(async |mut connection: Connection, _| {
+        connection.head().await;
+        let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n";
+        connection.write(head).await;
+    })
+    .await;
+    let unasked = app.behind(&switching.address).await;
+    app.calling(&unasked).get("/proxy/me").await.assert_refused(502, "provider_unreachable");
+    assert_eq!(switching.connections(), 1, "it is not asked again");
 }
 
 #[tokio::test]
