@@ -134,7 +134,7 @@ impl Hub {
             found.ok_or(Error::NotFound)?;
         }
         let allowed = self.allow_call(actor, &call.via, call.host.as_deref()).await?;
-        entry.aims_at(&allowed);
+        entry.aims_at(&allowed, &call.path);
         let mut headers = headers::forwarded(&call.headers, &allowed.injected());
         if allowed.app.is_none()
             && let Some(authorization) = call.authorization

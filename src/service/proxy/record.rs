@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 
@@ -56,31 +56,45 @@ impl Entry {
             }
             Via::Address(_) => Target { kind: "address", id: None },
         };
+        Self::of(hub, actor, target, (&call.method, &call.path), Outcome::HungUp)
+    }
+
+    fn of(
+        hub: &Arc<Hub>,
+        actor: &Actor,
+        target: Target,
+        (method, path): (&Method, &str),
+        outcome: Outcome,
+    ) -> Self {
         Self {
             hub: Arc::clone(hub),
             actor: actor.clone(),
             target,
-            method: call.method.as_str().chars().take(16).collect(),
+            method: method.as_str().chars().take(16).collect(),
             host: "-".to_owned(),
-            template: call_path::template(&call.path),
+            template: call_path::template(path),
             provider: "none".to_owned(),
             began: Instant::now(),
             sent: Arc::default(),
             received: 0,
-            outcome: Outcome::HungUp,
+            outcome,
             place: None,
         }
     }
 
-    /// Notes where the call goes, now that it may.
-    pub(super) fn aims_at(&mut self, allowed: &Allowed) {
+    /// Notes where the call goes, now that it may: `path` is what stands behind its base.
+    pub(super) fn aims_at(&mut self, allowed: &Allowed, path: &str) {
         self.host.clone_from(&allowed.to.host);
         match &allowed.app {
             Some(app) => {
                 self.target = Target::new("credential", app.credential.id);
                 self.provider.clone_from(&app.provider);
             }
-            None => self.target = Target::new("address", &allowed.to.host),
+            // The base is the caller's own words. That of a definition may hold what nobody is to read.
+            None => {
+                self.target = Target::new("address", &allowed.to.host);
+                self.template = allowed.base.template(path);
+            }
         }
     }
 
@@ -159,6 +173,19 @@ impl Drop for Entry {
 }
 
 impl Hub {
+    /// Writes down a call that says too little of itself to be looked at, with the word of its refusal.
+    pub async fn note_unread_call(
+        self: &Arc<Self>,
+        actor: &Actor,
+        method: &Method,
+        path: &str,
+        refusal: &'static str,
+    ) {
+        self.await_room_to_record().await;
+        let target = Target { kind: "call", id: None };
+        drop(Entry::of(self, actor, target, (method, path), Outcome::Refused(refusal)));
+    }
+
     /// Where the operator wants reads on record before their answer, a call is on record before it is made.
     pub(super) async fn begin_record(&self, actor: &Actor, entry: &Entry) -> Result<(), Error> {
         if self.audit_mode() != AuditMode::Strict {

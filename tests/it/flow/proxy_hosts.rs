@@ -6,6 +6,7 @@ use vouchsafe::demo::fake::VALID_KEY;
 use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::{PARTNER, TestApp};
 use crate::support::proxy::{Echo, raw_definition};
+use crate::support::wait::eventually;
 
 async fn partner(app: &TestApp) -> String {
     app.user("u").await;
@@ -74,6 +75,13 @@ async fn an_address_is_called_with_secrets_that_may_go_there_alone() {
     let echo = Echo::of(&below.get("/proxy/deeper/x?b=2").await);
     assert_eq!(echo.member("path"), "/api/echo/deeper/x");
     assert_eq!(echo.member("query"), &json!(format!("a=1&k={VALUE}&b=2")));
+    let written = ["GET 127.0.0.1/api/echo: 200", "GET 127.0.0.1/api/echo/deeper/x: 200"];
+    eventually("rows with the whole path", async || {
+        let rows = app.calls().await;
+        let told = |path: &str| rows.iter().any(|row| row["reason"].as_str().unwrap().starts_with(path));
+        if written.iter().all(|path| told(path)) { Ok(()) } else { Err(rows) }
+    })
+    .await;
 
     let none = to(echo_url.clone());
     none.get("/proxy/").await.assert_refused(403, "host_not_allowed");

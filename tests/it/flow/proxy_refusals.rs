@@ -39,6 +39,16 @@ async fn a_call_names_exactly_one_target() {
     twice.get("/proxy/me").await.assert_invalid(&["/vouchsafe-credential"]);
     let odd = app.calling(&credential).header("Vouchsafe-Resolve", "everything");
     odd.get("/proxy/me").await.assert_invalid(&["/vouchsafe-resolve"]);
+    let own = app.calling(&credential).header("Vouchsafe-Authorization", "Bearer x");
+    own.get("/proxy/me").await.assert_invalid(&["/vouchsafe-authorization"]);
+    eventually("rows of calls that named nothing", async || {
+        let rows = app.calls().await;
+        let of = |end: &str| rows.iter().filter(|row| row["reason"].as_str().unwrap().ends_with(end)).count();
+        let told = (of(" -/me: target_missing"), of(" -/: target_missing"), of(" -/me: invalid_request"));
+        let refused = rows.iter().all(|row| row["result"] == "refused" && row["target"]["type"] == "call");
+        if told == (8, 16, 3) && refused { Ok(()) } else { Err(rows) }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -140,6 +150,12 @@ async fn upgrades_and_tunnels_are_refused_clearly() {
         answer.starts_with("HTTP/1.1 405 ") && answer.to_lowercase().contains("allow: get, head"),
         "{answer}"
     );
+    eventually("a row of it too", async || {
+        let rows = app.calls().await;
+        let told = rows.iter().any(|row| row["reason"] == "TRACE -/me: method_not_allowed");
+        if told { Ok(()) } else { Err(rows) }
+    })
+    .await;
     assert_eq!(app.fake.counters().api_calls, before);
     // What curl offers by itself is no wish.
     let offer = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n";
