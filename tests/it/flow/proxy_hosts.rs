@@ -1,7 +1,8 @@
 //! Where calls may go: the provider's hosts, the secret's hosts, and never to an address inside.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::VALID_KEY;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, VALID_KEY};
 
 use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::{PARTNER, TestApp};
@@ -113,6 +114,26 @@ async fn an_address_is_called_with_secrets_that_may_go_there_alone() {
             .await
             .assert_refused(400, "path_refused");
     }
+}
+
+#[tokio::test]
+async fn a_host_that_asks_to_wait_is_left_alone_by_all_who_call_it_by_its_address() {
+    let Some(app) = TestApp::start().await else { return };
+    app.secret(&with(masked("HERE"), "allowedHosts", json!(["127.0.0.1", "localhost"]))).await;
+    app.secret(&with(masked("TOO"), "allowedHosts", json!(["127.0.0.1"]))).await;
+    let echo_url = format!("{}/api/echo", app.fake.base_url());
+    let to = |url: &str, key: &str| {
+        app.as_key().header("Vouchsafe-Url", url).header("X-Key", &format!("$Secret{{{key}}}"))
+    };
+    app.fake.program(Plan::next(Endpoint::Api, Fault::throttled(30)));
+    let told = to(&echo_url, "HERE").get("/proxy/").await;
+    assert_eq!((told.status, told.header("vouchsafe-error")), (429, None), "the app's own");
+    let waiting = to(&echo_url, "TOO").get("/proxy/other").await;
+    waiting.assert_refused(429, "rate_limited");
+    assert_eq!(waiting.header("retry-after"), Some("30"));
+    Echo::of(&to(&echo_url.replace("127.0.0.1", "localhost"), "HERE").get("/proxy/").await);
+    app.clock.advance(TimeDelta::seconds(30));
+    Echo::of(&to(&echo_url, "TOO").get("/proxy/").await);
 }
 
 #[tokio::test]
