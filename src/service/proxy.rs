@@ -7,6 +7,7 @@
 mod allow;
 mod body;
 mod headers;
+mod port;
 mod query;
 mod record;
 mod send;
@@ -133,7 +134,7 @@ impl Hub {
             let found = store::integration::by_slug(&self.store, actor.environment(), slug).await?;
             found.ok_or(Error::NotFound)?;
         }
-        let allowed = self.allow_call(actor, &call.via, call.host.as_deref()).await?;
+        let mut allowed = self.allow_call(actor, &call.via, call.host.as_deref()).await?;
         entry.aims_at(&allowed, &call.path);
         let mut headers = headers::forwarded(&call.headers, &allowed.injected());
         if allowed.app.is_none()
@@ -158,6 +159,9 @@ impl Hub {
                 Code::HostNotAllowed,
                 "An address is called only with a secret that may go there; this call refers to none.",
             ));
+        }
+        if allowed.app.is_none() {
+            allowed.named_port = self.listed_port(actor, &allowed.to, &texts).await?;
         }
         headers::resolve(&mut headers, &secrets)?;
         let query = query.map(|query| query::resolve(&query, &secrets)).transpose()?;

@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, VALID_KEY};
+use vouchsafe::egress::EgressConfig;
 
 use crate::api::secrets::{VALUE, masked, with};
-use crate::support::app::{PARTNER, TestApp};
+use crate::support::app::{PARTNER, Setup, TestApp, egress_config};
 use crate::support::proxy::{Echo, raw_definition};
 use crate::support::wait::eventually;
 
@@ -134,6 +135,26 @@ async fn a_host_that_asks_to_wait_is_left_alone_by_all_who_call_it_by_its_addres
     Echo::of(&to(&echo_url.replace("127.0.0.1", "localhost"), "HERE").get("/proxy/").await);
     app.clock.advance(TimeDelta::seconds(30));
     Echo::of(&to(&echo_url, "TOO").get("/proxy/").await);
+}
+
+#[tokio::test]
+async fn another_port_is_called_where_every_secret_lists_it() {
+    // What the guard lets pass ends where it is the hub's own: nothing is connected to.
+    let own_listeners = vec!["93.184.216.34:8443".parse().unwrap()];
+    let setup = Setup { egress: EgressConfig { own_listeners, ..egress_config() }, ..Setup::default() };
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
+    app.secret(&with(masked("PORT"), "allowedHosts", json!(["93.184.216.34:8443"]))).await;
+    app.secret(&with(masked("HOST"), "allowedHosts", json!(["93.184.216.34"]))).await;
+    for (keys, refusal) in [
+        ("$Secret{PORT}", "hub's own"),
+        ("$Secret{HOST}", "the port is not allowed"),
+        ("$Secret{PORT} $Secret{HOST}", "the port is not allowed"),
+    ] {
+        let caller =
+            app.as_key().header("Vouchsafe-Url", "https://93.184.216.34:8443/").header("X-Key", keys);
+        let problem = caller.get("/proxy/").await.assert_refused(502, "provider_unreachable");
+        assert!(problem["detail"].as_str().unwrap().contains(refusal), "{keys}: {problem}");
+    }
 }
 
 #[tokio::test]
