@@ -25,4 +25,5 @@ pub(crate) mod scale;
 pub(crate) mod scripted;
 pub(crate) mod servers;
 pub(crate) mod smtp;
+pub(crate) mod statements;
 pub(crate) mod wait;
