@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::json;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, Wire};
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
+use crate::support::database::KEY_ID;
 use crate::support::scripted::{Connection, RawServer};
 use crate::support::wait::eventually;
 
@@ -95,6 +96,36 @@ async fn a_credential_that_can_not_be_used_says_why() {
     app.calling(&credential).get("/proxy/me").await.assert_refused(409, "credential_expired");
     app.as_key().act(&format!("{path}/revoke")).await.ok(200);
     app.calling(&credential).get("/proxy/me").await.assert_refused(409, "credential_revoked");
+}
+
+#[tokio::test]
+async fn what_keeps_a_token_from_being_read_keeps_a_call_from_being_made() {
+    let Some((app, withdrawn)) = TestApp::connected(Setup::default()).await else { return };
+    let refused = app.connect_as("u-18", "kim@acme.test").await;
+    let confirmed_by_none = json!({
+        "userId": "u-19", "connectors": ["fernhill"], "confirm": "backend",
+        "allowedOrigins": ["https://app.acme.test"], "returnUrl": "https://app.acme.test/apps",
+    });
+    let modal = app.modal(&confirmed_by_none).await;
+    let popup = modal.popup_alone("fernhill", "&mode=redirect").await;
+    let page = popup.allow(&app, "al@acme.test").await;
+    let (_, rest) = page.split_once("credentialId=").unwrap();
+    let pending = rest.split(['&', '"']).next().unwrap();
+    let unopened = quillpost(&app).await;
+    app.turn(&format!("credential_token WHERE credential_id = '{unopened}'"), KEY_ID).await;
+    app.fake.withdraw(app.fake.grants()[0].id);
+    let before = app.fake.counters().api_calls;
+
+    app.calling(pending).get("/proxy/me").await.assert_refused(409, "credential_pending");
+    app.calling(&unopened).get("/proxy/me").await.assert_refused(500, "key_unavailable");
+    app.clock.advance(chrono::TimeDelta::hours(2));
+    let later = app.calling(&withdrawn).get("/proxy/me").await;
+    later.assert_refused(503, "refresh_pending");
+    assert!(later.header("retry-after").is_some());
+    let fault = Fault::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client");
+    app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
+    app.calling(&refused).get("/proxy/me").await.assert_refused(503, "connector_failing");
+    assert_eq!(app.fake.counters().api_calls, before, "the app hears of none of them");
 }
 
 #[tokio::test]
