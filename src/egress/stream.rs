@@ -134,8 +134,9 @@ impl Streams {
 
 impl Egress {
     /// Sends `request` to its absolute address and gives the answer once its head is here; both bodies stream.
-    /// `named_port` is the port that the definition writes, where it writes one. A request that met a pooled connection
-    /// at its end, and of which nothing was written, is sent once more; nothing else is.
+    /// `named_port` is the port that the definition writes, or that the secrets of the call list, where there is one. A
+    /// request that met a pooled connection at its end, and of which nothing was written, is sent once more; nothing else
+    /// is.
     ///
     /// # Errors
     /// [`StreamError`].
