@@ -95,6 +95,11 @@ impl HostPattern {
         };
         named && self.port.is_none_or(|own| own == port)
     }
+
+    /// Whether it lets that call through and says the port itself.
+    pub fn names(&self, host: &str, port: u16) -> bool {
+        self.port.is_some() && self.matches(host, port)
+    }
 }
 
 impl fmt::Display for HostPattern {
@@ -172,6 +177,8 @@ mod tests {
         }
         let exact = pattern("api.acme.test:8443");
         assert!(exact.matches("api.acme.test", 8443) && !exact.matches("api.acme.test", 443));
+        assert!(exact.names("api.acme.test", 8443) && !exact.names("api.acme.test", 443));
+        assert!(!wide.names("eu.acme.test", 443) && !exact.names("eu.acme.test", 8443));
     }
 
     proptest! {

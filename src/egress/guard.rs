@@ -69,7 +69,7 @@ pub enum Refusal {
     /// The URL has no host.
     #[error("the URL has no host")]
     Host,
-    /// Neither 443, nor a port that the definition names, nor inside the allowed networks.
+    /// Neither 443, nor a port that definition, connector or secrets name, nor inside the allowed networks.
     #[error("the port is not allowed")]
     Port,
     /// At least one address of the host is private, reserved or otherwise blocked.

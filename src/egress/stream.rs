@@ -1,15 +1,16 @@
 //! Calls whose bodies stream both ways: pooled connections, HTTP/1.1 and HTTP/2, the same guard before each
 //! connection. Nothing is followed, kept or compressed here, and nothing is held back.
 
+use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::Uri;
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, SizeHint};
@@ -50,6 +51,31 @@ pub enum StreamError {
     /// Nothing moved for too long.
     #[error("no answer came in time")]
     Idle,
+    /// The answer changes the protocol, which nobody had asked for.
+    #[error("the answer changes the protocol")]
+    Switched,
+    /// Whoever sends the body hung up in the middle of it.
+    #[error("the sender of the body hung up")]
+    HungUp,
+    /// The body that was to be sent is malformed, or paused for too long.
+    #[error("the body could not be read to its end")]
+    Unreadable,
+}
+
+impl StreamError {
+    /// What it means that a body on its way out came to no end: its sender is gone, or wrote what nobody can read.
+    pub fn of_body(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut source = Some(error);
+        while let Some(layer) = source {
+            if let Some(error) = layer.downcast_ref::<io::Error>()
+                && matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+            {
+                return Self::Unreadable;
+            }
+            source = layer.source();
+        }
+        Self::HungUp
+    }
 }
 
 /// A body stood still for too long.
@@ -108,8 +134,9 @@ impl Streams {
 
 impl Egress {
     /// Sends `request` to its absolute address and gives the answer once its head is here; both bodies stream.
-    /// `named_port` is the port that the definition writes, where it writes one. A request that met a pooled connection
-    /// at its end, and of which nothing was written, is sent once more; nothing else is.
+    /// `named_port` is the port that the definition writes, or that the secrets of the call list, where there is one. A
+    /// request that met a pooled connection at its end, and of which nothing was written, is sent once more; nothing else
+    /// is.
     ///
     /// # Errors
     /// [`StreamError`].
@@ -130,8 +157,11 @@ impl Egress {
         let body = Paced { moved: Some(moved.clone()), ..Paced::new(body, idle) };
         let sending =
             self.streams.client(port.is_some()).request(Request::from_parts(parts, body.boxed_unsync()));
-        let answer = moved.unless_still(idle, sending).await.ok_or(StreamError::Idle)?;
-        let answer = answer.map_err(|error| classify(&error))?;
+        let answer = moved.unless_still(idle, sending).await.ok_or_else(|| moved.who_is_still())?;
+        let answer = answer.map_err(|error| moved.cut().unwrap_or_else(|| classify(&error)))?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(StreamError::Switched);
+        }
         Ok(answer.map(|body| Paced::new(body, idle).boxed_unsync()))
     }
 }
@@ -145,42 +175,64 @@ fn classify(error: &hyper_util::client::legacy::Error) -> StreamError {
     if error.is_connect() {
         return StreamError::NotSent(super::not_sent(error, NotSent::Connect));
     }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(layer) = source {
-        if layer.is::<BodyIdle>() {
-            return StreamError::Idle;
-        }
-        source = layer.source();
-    }
     StreamError::Broken
 }
 
-/// When something last moved on a call, in milliseconds since it began.
+/// How a request moves: when something last did, in milliseconds since it began, and how its body fares.
 #[derive(Clone)]
 struct Moved {
     began: Instant,
-    at: Arc<AtomicU64>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    at: AtomicU64,
+    /// Whether the next piece of the body is waited for.
+    awaits_body: AtomicBool,
+    /// Why the body came to no end.
+    cut: OnceLock<StreamError>,
 }
 
 impl Moved {
     fn now() -> Self {
-        Self { began: Instant::now(), at: Arc::default() }
+        Self { began: Instant::now(), state: Arc::default() }
     }
 
     fn note(&self) {
         let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.at.store(elapsed, Ordering::Relaxed);
+        self.state.at.store(elapsed, Ordering::Relaxed);
+        self.state.awaits_body.store(false, Ordering::Relaxed);
+    }
+
+    fn await_body(&self) {
+        self.state.awaits_body.store(true, Ordering::Relaxed);
+    }
+
+    fn note_cut(&self, why: StreamError) {
+        let _ = self.state.cut.set(why);
+    }
+
+    /// Why the body came to no end; none where it did, or is on its way. HTTP/2 tells nobody whose fault it was.
+    fn cut(&self) -> Option<StreamError> {
+        self.state.cut.get().copied()
+    }
+
+    /// Who is waited for, now that nothing moves: whoever sends the body, or the app.
+    fn who_is_still(&self) -> StreamError {
+        let sender = self.state.awaits_body.load(Ordering::Relaxed);
+        self.cut().unwrap_or(if sender { StreamError::Unreadable } else { StreamError::Idle })
     }
 
     /// What `work` gives, unless nothing moves for `idle`.
     async fn unless_still<T>(&self, idle: Duration, work: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(work);
         loop {
-            let seen = self.at.load(Ordering::Relaxed);
+            let seen = self.state.at.load(Ordering::Relaxed);
             let until = self.began + Duration::from_millis(seen) + idle;
             match tokio::time::timeout_at(until, &mut work).await {
                 Ok(done) => return Some(done),
-                Err(_) if self.at.load(Ordering::Relaxed) == seen => return None,
+                Err(_) if self.state.at.load(Ordering::Relaxed) == seen => return None,
                 Err(_) => {}
             }
         }
@@ -217,18 +269,31 @@ where
         let this = &mut *self;
         if let Poll::Ready(frame) = this.body.as_mut().poll_frame(context) {
             this.waiting = false;
+            let frame: Option<Result<_, BodyError>> = frame.map(|frame| frame.map_err(Into::into));
             if let Some(moved) = &this.moved {
                 moved.note();
+                if let Some(Err(error)) = &frame {
+                    moved.note_cut(StreamError::of_body(&**error));
+                }
             }
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            return Poll::Ready(frame);
         }
         let until = Instant::now() + this.idle;
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         if !this.waiting {
             this.waiting = true;
             timer.as_mut().reset(until);
+            if let Some(moved) = &this.moved {
+                moved.await_body();
+            }
         }
-        timer.as_mut().poll(context).map(|()| Some(Err(BodyIdle.into())))
+        let idle = timer.as_mut().poll(context);
+        if let Some(moved) = &this.moved
+            && idle.is_ready()
+        {
+            moved.note_cut(StreamError::Unreadable);
+        }
+        idle.map(|()| Some(Err(BodyIdle.into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,6 +7,7 @@
 mod allow;
 mod body;
 mod headers;
+mod port;
 mod query;
 mod record;
 mod send;
@@ -133,8 +134,8 @@ impl Hub {
             let found = store::integration::by_slug(&self.store, actor.environment(), slug).await?;
             found.ok_or(Error::NotFound)?;
         }
-        let allowed = self.allow_call(actor, &call.via, call.host.as_deref()).await?;
-        entry.aims_at(&allowed);
+        let mut allowed = self.allow_call(actor, &call.via, call.host.as_deref()).await?;
+        entry.aims_at(&allowed, &call.path);
         let mut headers = headers::forwarded(&call.headers, &allowed.injected());
         if allowed.app.is_none()
             && let Some(authorization) = call.authorization
@@ -159,9 +160,12 @@ impl Hub {
                 "An address is called only with a secret that may go there; this call refers to none.",
             ));
         }
+        if allowed.app.is_none() {
+            allowed.named_port = self.listed_port(actor, &allowed.to, &texts).await?;
+        }
         headers::resolve(&mut headers, &secrets)?;
         let query = query.map(|query| query::resolve(&query, &secrets)).transpose()?;
-        if payload.resolve(&secrets)? {
+        if payload.resolve(&secrets)? || payload.has_trailers() {
             headers.remove(CONTENT_LENGTH);
         }
         Ok(Prepared { method: call.method, path: call.path, query, headers, payload, secrets, allowed })

@@ -69,7 +69,14 @@ impl DatabaseUrl {
             text.push_str("?mode=rwc");
         }
         let mut options = ConnectOptions::new(text);
-        options.sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
+        options.acquire_timeout(Duration::from_secs(10));
+        // Statements are lines at the finest level of the log, without their values; a slow one is none above it.
+        match "trace".parse() {
+            Ok(finest) => options
+                .sqlx_logging_level(finest)
+                .sqlx_slow_statements_logging_settings(finest, Duration::MAX),
+            Err(_) => options.sqlx_logging(false),
+        };
         options
     }
 }

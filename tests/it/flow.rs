@@ -4,6 +4,7 @@ mod adoption;
 mod api_key;
 mod audit_chain;
 mod audit_outside;
+mod audit_row;
 mod authorization_code;
 mod callback;
 mod compat;

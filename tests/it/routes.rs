@@ -1,17 +1,21 @@
 //! What holds for every route of the description: its tests lie where one looks for them, and whatever changes something
-//! leaves an audit event or does not happen. A new route that is in neither table fails.
+//! leaves an audit event or does not happen. A new route that is in neither table fails. And what calls that are made
+//! all the time ask of the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
+use vouchsafe::config::AuditMode;
 use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
 
 use crate::api::secrets::masked;
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
 use crate::support::refreshing::Alerts;
+use crate::support::statements;
+use crate::support::wait::eventually;
 
 /// Where the tests of routes lie, below `tests/it`: the file, and what is in the folder of its name. The first row that
 /// fits counts.
@@ -267,4 +271,60 @@ async fn every_change_through_the_api_leaves_an_audit_event_or_is_not_made() {
     for operation in changes.routes.keys() {
         assert!(changes.made.contains(operation), "{operation} changes something and is not in this story");
     }
+}
+
+/// Calls that are made all the time, and how many statements each may take, none of which writes: `{c}` is a credential,
+/// and `by user` names it by user and connector.
+const STATEMENTS: &[(&str, &str, usize)] = &[
+    ("/proxy/me", "by credential", 2),
+    ("/proxy/me", "by user", 3),
+    ("/credentials/{c}/token", "", 2),
+    ("/users/u/connectors/quillpost/token", "", 3),
+    ("/credentials/{c}", "", 2),
+    ("/credentials", "", 2),
+    ("/users/u", "", 2),
+    ("/secrets/K", "", 2),
+];
+
+#[tokio::test]
+async fn what_is_called_all_the_time_reads_little_and_writes_nothing() {
+    statements::listen();
+    let batched = |parts: &mut vouchsafe::service::Parts| parts.audit = AuditMode::Batched;
+    let Some(app) = TestApp::start_as(batched, |_| ()).await else { return };
+    app.secret(&masked("K")).await;
+    app.user("u").await;
+    let credential = id(&app.credential("u").await, "credentialId");
+    for other in ["v", "w", "x"] {
+        app.user(other).await;
+        app.credential(other).await;
+    }
+    for (path, how, most) in STATEMENTS {
+        let path = path.replace("{c}", &credential);
+        let mut least = usize::MAX;
+        // The first finds who calls, and remembers it for some seconds.
+        for round in 0..4 {
+            let request = format!("{path}-{how}-{round}").replace(['/', ' '], "-");
+            let caller = app.as_key().header("x-request-id", &request);
+            let caller = match *how {
+                "by credential" => caller.header("Vouchsafe-Credential", &credential),
+                "by user" => caller.header("Vouchsafe-User", "u").header("Vouchsafe-Connector", QUILLPOST),
+                _ => caller,
+            };
+            assert_eq!(caller.get(&path).await.status, 200, "{path} {how}");
+            let taken = statements::of_request(&request);
+            let reads = |statement: &String| statement.starts_with("SELECT") || statement.starts_with("WITH");
+            assert!(taken.iter().all(reads), "{path} {how}: {taken:?}");
+            if round > 0 {
+                least = least.min(taken.len());
+            }
+        }
+        assert!(least <= *most, "{path} {how}: {least} statements");
+    }
+    // What is counted is what there is.
+    app.as_key().header("x-request-id", "writes").post("/users", &json!({"username": "y"})).await.ok(201);
+    eventually("a statement that writes", async || {
+        let taken = statements::of_request("writes");
+        if taken.iter().any(|statement| statement.starts_with("INSERT")) { Ok(()) } else { Err(taken) }
+    })
+    .await;
 }

@@ -1,7 +1,9 @@
 //! Streamed calls: the same guard before each connection, bodies that pause, both versions of HTTP.
 
+use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::{BodyExt as _, Empty, StreamBody as Frames};
+use hyper::body::Frame;
 
 use super::tls_server::tls_server;
 use super::*;
@@ -133,12 +135,45 @@ async fn a_call_that_stands_still_ends() {
     let request = Request::post(&reading).body(never).unwrap();
     assert_eq!(
         egress.stream(request, None).await.unwrap_err(),
-        StreamError::Idle,
+        StreamError::Unreadable,
         "a caller who says nothing"
     );
 
     let cut = raw_server(async |socket| drop(socket)).await;
     assert_eq!(egress.stream(call(&cut), None).await.unwrap_err(), StreamError::Broken);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_to_no_end_is_no_fault_of_the_app() {
+    use std::io::ErrorKind;
+    let egress = open();
+    for (kind, fault) in [
+        (ErrorKind::UnexpectedEof, StreamError::HungUp),
+        (ErrorKind::ConnectionReset, StreamError::HungUp),
+        (ErrorKind::InvalidInput, StreamError::Unreadable),
+        (ErrorKind::InvalidData, StreamError::Unreadable),
+    ] {
+        let reading = raw_server(async |mut socket| {
+            let mut rest = Vec::new();
+            socket.read_to_end(&mut rest).await.ok();
+        })
+        .await;
+        let pieces =
+            [Ok(Frame::data(Bytes::from_static(b"half"))), Err(BodyError::from(io::Error::from(kind)))];
+        let body = Frames::new(futures_util::stream::iter(pieces)).boxed_unsync();
+        let request = Request::post(&reading).body(body).unwrap();
+        assert_eq!(egress.stream(request, None).await.unwrap_err(), fault, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_in_another_protocol_is_none() {
+    let switching = raw_server(async |mut socket| {
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n";
+        socket.write_all(head).await.unwrap();
+    })
+    .await;
+    assert_eq!(open().stream(call(&switching), None).await.unwrap_err(), StreamError::Switched);
 }
 
 #[tokio::test]

@@ -60,13 +60,13 @@ pub(in crate::http) async fn call_app(State(state): State<HttpState>, request: R
         Err(problem) => return problem.into_response(),
     };
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        let mut refused = Problem::method_not_allowed().into_response();
+        let mut refused = unread(&caller, &parts, Problem::method_not_allowed()).await;
         refused.headers_mut().insert(ALLOW, METHODS);
         return refused;
     }
-    let call = match read(parts, body) {
+    let call = match read(&mut parts, body) {
         Ok(call) => call,
-        Err(error) => return Problem::from(error).into_response(),
+        Err(error) => return unread(&caller, &parts, error.into()).await,
     };
     match caller.hub.proxy_call(&caller.actor, call).await {
         Ok(answer) => {
@@ -78,8 +78,21 @@ pub(in crate::http) async fn call_app(State(state): State<HttpState>, request: R
     }
 }
 
-/// The call as its parts say it.
-fn read(parts: Parts, body: Body) -> Result<Call, Error> {
+/// The refusal of a call that can't be read, once it is written down.
+async fn unread(caller: &Caller<Proxy>, parts: &Parts, problem: Problem) -> Response {
+    caller.hub.note_unread_call(&caller.actor, &parts.method, path_of(parts), problem.code()).await;
+    problem.into_response()
+}
+
+/// What stands behind `/proxy/`.
+fn path_of(parts: &Parts) -> &str {
+    let path = parts.uri.path();
+    let path = path.strip_prefix("/proxy").unwrap_or(path);
+    path.strip_prefix('/').unwrap_or(path)
+}
+
+/// The call as its parts say it; they keep what is in them where it can't be read.
+fn read(parts: &mut Parts, body: Body) -> Result<Call, Error> {
     let headers = &parts.headers;
     let via = target(headers)?;
     let host = one(headers, &HOST)?;
@@ -95,20 +108,28 @@ fn read(parts: Parts, body: Body) -> Result<Call, Error> {
     };
     let authorization = match one(headers, &UPSTREAM_AUTHORIZATION)? {
         None => None,
+        Some(_) if !matches!(via, Via::Address(_)) => {
+            let message =
+                "This goes with Vouchsafe-Url alone; a credential brings an Authorization of its own.";
+            return Err(Error::invalid(
+                format!("/{UPSTREAM_AUTHORIZATION}"),
+                "not_with_a_credential",
+                message,
+            ));
+        }
         Some(text) => Some(HeaderValue::try_from(text).map_err(|_| unreadable(&UPSTREAM_AUTHORIZATION))?),
     };
-    let path = parts.uri.path();
-    let path = path.strip_prefix("/proxy").unwrap_or(path);
+    let integration = one(headers, &INTEGRATION)?;
     Ok(Call {
-        path: path.strip_prefix('/').unwrap_or(path).to_owned(),
+        path: path_of(parts).to_owned(),
         query: parts.uri.query().map(str::to_owned),
-        integration: one(headers, &INTEGRATION)?,
+        integration,
         via,
         host,
         authorization,
         resolve_body,
-        method: parts.method,
-        headers: parts.headers,
+        method: parts.method.clone(),
+        headers: std::mem::take(&mut parts.headers),
         body: body.map_err(Into::into).boxed_unsync(),
     })
 }

@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Body as _;
+use http_body_util::{BodyExt as _, Full, StreamBody as Frames};
+use hyper::body::{Body as _, Frame};
 use serde::de::IgnoredAny;
 
 use super::{dynamic_text, media_type, query};
-use crate::egress::StreamBody;
+use crate::egress::{BodyError, StreamBody, StreamError};
 use crate::service::references::OpenSecrets;
 use crate::service::{Code, Error};
 use crate::signing::Content;
@@ -24,15 +25,24 @@ const RESOLVED: usize = 1024 * 1024;
 const SIGNED: usize = 8 * 1024 * 1024;
 /// A caller may pause so long.
 const PAUSE: Duration = Duration::from_mins(1);
+/// The word of a body whose sender is gone.
+const CUT_OFF: &str = "cut_off";
 
 /// A body, and whether it can be sent again.
 pub(super) enum Payload {
     /// At hand.
-    Whole(Bytes),
+    Whole(Whole),
     /// At hand, with references to resolve.
-    Dynamic(Bytes, Shape),
+    Dynamic(Whole, Shape),
     /// On its way; none once it was sent.
     Streamed(Option<StreamBody>),
+}
+
+/// A body that was read to its end, with the trailers behind it.
+#[derive(Clone, Default)]
+pub(super) struct Whole {
+    bytes: Bytes,
+    trailers: Option<HeaderMap>,
 }
 
 /// How a body with references is written.
@@ -46,16 +56,16 @@ impl Payload {
     /// Takes the caller's body; one that is to be resolved is read whole.
     pub(super) async fn of(body: StreamBody, headers: &HeaderMap, resolve: bool) -> Result<Self, Error> {
         if body.is_end_stream() {
-            return Ok(Self::Whole(Bytes::new()));
+            return Ok(Self::Whole(Whole::default()));
         }
         if resolve {
             let shape = shape_of(headers)?;
-            let bytes = read(body, RESOLVED).await?;
-            let text = std::str::from_utf8(&bytes).map_err(|_| malformed())?;
+            let whole = read(body, RESOLVED).await?;
+            let text = std::str::from_utf8(&whole.bytes).map_err(|_| malformed())?;
             if matches!(shape, Shape::Json) {
                 serde_json::from_str::<IgnoredAny>(text).map_err(|_| malformed())?;
             }
-            return Ok(if dynamic_text(text) { Self::Dynamic(bytes, shape) } else { Self::Whole(bytes) });
+            return Ok(if dynamic_text(text) { Self::Dynamic(whole, shape) } else { Self::Whole(whole) });
         }
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         match length {
@@ -75,7 +85,7 @@ impl Payload {
     /// What is known of the body before it is sent.
     pub(super) fn content(&self) -> Content<'_> {
         match self {
-            Self::Whole(bytes) | Self::Dynamic(bytes, _) => Content::Whole(bytes),
+            Self::Whole(whole) | Self::Dynamic(whole, _) => Content::Whole(&whole.bytes),
             Self::Streamed(_) => Content::Streamed,
         }
     }
@@ -83,9 +93,9 @@ impl Payload {
     /// The texts with references or escapes in them.
     pub(super) fn dynamic(&self) -> Vec<String> {
         match self {
-            Self::Dynamic(bytes, Shape::Form) => query::dynamic(text(bytes)).collect(),
-            Self::Dynamic(bytes, Shape::Json) => {
-                strings(text(bytes)).into_iter().map(|(_, value)| value).collect()
+            Self::Dynamic(whole, Shape::Form) => query::dynamic(whole.text()).collect(),
+            Self::Dynamic(whole, Shape::Json) => {
+                strings(whole.text()).into_iter().map(|(_, value)| value).collect()
             }
             Self::Whole(_) | Self::Streamed(_) => Vec::new(),
         }
@@ -93,21 +103,29 @@ impl Payload {
 
     /// Replaces the references, encoded as data; true where the length may have changed.
     pub(super) fn resolve(&mut self, secrets: &OpenSecrets) -> Result<bool, Error> {
-        let Self::Dynamic(bytes, shape) = self else {
+        let Self::Dynamic(whole, shape) = self else {
             return Ok(false);
         };
         let written = match shape {
-            Shape::Form => query::resolve(text(bytes), secrets)?,
-            Shape::Json => resolved_json(text(bytes), secrets)?,
+            Shape::Form => query::resolve(whole.text(), secrets)?,
+            Shape::Json => resolved_json(whole.text(), secrets)?,
         };
-        *self = Self::Whole(Bytes::from(written));
+        *self = Self::Whole(Whole { bytes: Bytes::from(written), trailers: whole.trailers.take() });
         Ok(true)
+    }
+
+    /// Whether trailers are known to come behind it: then HTTP/1.1 must send it in chunks.
+    pub(super) fn has_trailers(&self) -> bool {
+        match self {
+            Self::Whole(whole) | Self::Dynamic(whole, _) => whole.trailers.is_some(),
+            Self::Streamed(_) => false,
+        }
     }
 
     /// The body to send; none where it was sent already and can't be again.
     pub(super) fn take(&mut self) -> Option<StreamBody> {
         match self {
-            Self::Whole(bytes) | Self::Dynamic(bytes, _) => Some(whole(bytes.clone())),
+            Self::Whole(whole) | Self::Dynamic(whole, _) => Some(whole.clone().into_stream()),
             Self::Streamed(body) => body.take(),
         }
     }
@@ -118,13 +136,20 @@ impl Payload {
     }
 }
 
-fn whole(bytes: Bytes) -> StreamBody {
-    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
-}
+impl Whole {
+    fn into_stream(self) -> StreamBody {
+        let Some(trailers) = self.trailers else {
+            return Full::new(self.bytes).map_err(|never| match never {}).boxed_unsync();
+        };
+        // Of no known length: what has one ends with it.
+        let frames = [Ok::<_, BodyError>(Frame::data(self.bytes)), Ok(Frame::trailers(trailers))];
+        Frames::new(stream::iter(frames)).boxed_unsync()
+    }
 
-/// Checked to be UTF-8 when it was taken.
-fn text(bytes: &Bytes) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
+    /// Checked to be UTF-8 when it was taken.
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
 }
 
 fn shape_of(headers: &HeaderMap) -> Result<Shape, Error> {
@@ -153,16 +178,38 @@ fn malformed() -> Error {
     )
 }
 
-async fn read(mut body: StreamBody, most: usize) -> Result<Bytes, Error> {
-    let unreadable = || Error::invalid("", "unreadable", "The body could not be read to its end.");
-    let mut bytes = BytesMut::new();
+/// The refusal of a body that is malformed or pauses for too long.
+pub(super) fn unreadable() -> Error {
+    Error::invalid("", "unreadable", "The body could not be read to its end.")
+}
+
+/// That of a body whose sender is gone. Who has shut down one side alone can still read it.
+pub(super) fn cut_off() -> Error {
+    Error::invalid("", CUT_OFF, "The body ended too soon.")
+}
+
+/// Whether this is [`cut_off`].
+pub(super) fn is_cut_off(error: &Error) -> bool {
+    matches!(error, Error::Invalid(violations) if violations.iter().any(|violation| violation.code == CUT_OFF))
+}
+
+fn broken(error: &BodyError) -> Error {
+    if StreamError::of_body(&**error) == StreamError::HungUp { cut_off() } else { unreadable() }
+}
+
+async fn read(mut body: StreamBody, most: usize) -> Result<Whole, Error> {
+    let (mut bytes, mut trailers) = (BytesMut::new(), None);
     loop {
         let next = tokio::time::timeout(PAUSE, body.frame());
         let Some(frame) = next.await.map_err(|_| unreadable())? else {
-            return Ok(bytes.freeze());
+            return Ok(Whole { bytes: bytes.freeze(), trailers });
         };
-        let Ok(data) = frame.map_err(|_| unreadable())?.into_data() else {
-            continue;
+        let data = match frame.map_err(|error| broken(&error))?.into_data() {
+            Ok(data) => data,
+            Err(other) => {
+                trailers = other.into_trailers().ok();
+                continue;
+            }
         };
         if bytes.len() + data.len() > most {
             let most = most / (1024 * 1024);
@@ -221,6 +268,7 @@ fn resolved_json(json: &str, secrets: &OpenSecrets) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -240,6 +288,25 @@ mod tests {
         let json = "{ \"n\": 1.0e400, \"big\": 12345678901234567890123,\n \"a\": \"$$Secret{K}\" }";
         let written = resolved_json(json, &OpenSecrets::default()).unwrap();
         assert_eq!(written, json.replace("$$Secret", "$Secret"));
+    }
+
+    #[tokio::test]
+    async fn trailers_stay_behind_a_body_that_is_kept() {
+        let sum: HeaderMap =
+            [(HeaderName::from_static("x-sum"), HeaderValue::from_static("7"))].into_iter().collect();
+        let frames =
+            [Ok::<_, BodyError>(Frame::data(Bytes::from_static(b"ab"))), Ok(Frame::trailers(sum.clone()))];
+        let body = Frames::new(stream::iter(frames)).boxed_unsync();
+        let headers = [(CONTENT_LENGTH, HeaderValue::from_static("2"))].into_iter().collect();
+        let mut payload = Payload::of(body, &headers, false).await.unwrap();
+        assert!(payload.is_at_hand() && payload.has_trailers());
+        for _ in 0..2 {
+            let sent = payload.take().unwrap();
+            assert_eq!(sent.size_hint().exact(), None, "HTTP/1.1 has no trailers behind a length");
+            let sent = sent.collect().await.unwrap();
+            assert_eq!(sent.trailers(), Some(&sum));
+            assert_eq!(sent.to_bytes(), "ab");
+        }
     }
 
     fn json() -> impl Strategy<Value = Value> {

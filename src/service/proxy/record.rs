@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::allow::Allowed;
-use super::{Call, Via};
+use super::{Call, Via, body};
 use crate::config::AuditMode;
 use crate::domain::actor::Actor;
 use crate::domain::call_path;
@@ -56,31 +56,45 @@ impl Entry {
             }
             Via::Address(_) => Target { kind: "address", id: None },
         };
+        Self::of(hub, actor, target, (&call.method, &call.path), Outcome::HungUp)
+    }
+
+    fn of(
+        hub: &Arc<Hub>,
+        actor: &Actor,
+        target: Target,
+        (method, path): (&Method, &str),
+        outcome: Outcome,
+    ) -> Self {
         Self {
             hub: Arc::clone(hub),
             actor: actor.clone(),
             target,
-            method: call.method.as_str().chars().take(16).collect(),
+            method: method.as_str().chars().take(16).collect(),
             host: "-".to_owned(),
-            template: call_path::template(&call.path),
+            template: call_path::template(path),
             provider: "none".to_owned(),
             began: Instant::now(),
             sent: Arc::default(),
             received: 0,
-            outcome: Outcome::HungUp,
+            outcome,
             place: None,
         }
     }
 
-    /// Notes where the call goes, now that it may.
-    pub(super) fn aims_at(&mut self, allowed: &Allowed) {
+    /// Notes where the call goes, now that it may: `path` is what stands behind its base.
+    pub(super) fn aims_at(&mut self, allowed: &Allowed, path: &str) {
         self.host.clone_from(&allowed.to.host);
         match &allowed.app {
             Some(app) => {
                 self.target = Target::new("credential", app.credential.id);
                 self.provider.clone_from(&app.provider);
             }
-            None => self.target = Target::new("address", &allowed.to.host),
+            // The base is the caller's own words. That of a definition may hold what nobody is to read.
+            None => {
+                self.target = Target::new("address", &allowed.to.host);
+                self.template = allowed.base.template(path);
+            }
         }
     }
 
@@ -91,20 +105,17 @@ impl Entry {
 
     /// Notes why there is no answer of the app's.
     pub(super) fn refused(mut self, error: Error) -> Error {
-        self.outcome = Outcome::Refused(error.code().map_or(
-            match &error {
-                Error::NotFound => "not_found",
-                Error::Invalid(_) => "invalid_request",
-                Error::Refused { .. } | Error::Store(_) | Error::Internal(_) => "internal_error",
-            },
-            super::Code::as_str,
-        ));
+        if !body::is_cut_off(&error) {
+            self.outcome = Outcome::Refused(word(&error));
+        }
         error
     }
 
     /// Notes that the app could not be reached.
     pub(super) fn failed(mut self, error: Error) -> Error {
-        self.outcome = Outcome::Failed(error.code().map_or("internal_error", super::Code::as_str));
+        if !body::is_cut_off(&error) {
+            self.outcome = Outcome::Failed(word(&error));
+        }
         error
     }
 
@@ -136,6 +147,16 @@ impl Entry {
     }
 }
 
+/// What a refusal is called in its problem.
+fn word(error: &Error) -> &'static str {
+    match error {
+        Error::NotFound => "not_found",
+        Error::Invalid(_) => "invalid_request",
+        Error::Refused { code, .. } => code.as_str(),
+        Error::Store(_) | Error::Internal(_) => "internal_error",
+    }
+}
+
 impl Drop for Entry {
     fn drop(&mut self) {
         let (result, reason) = self.words();
@@ -152,6 +173,19 @@ impl Drop for Entry {
 }
 
 impl Hub {
+    /// Writes down a call that says too little of itself to be looked at, with the word of its refusal.
+    pub async fn note_unread_call(
+        self: &Arc<Self>,
+        actor: &Actor,
+        method: &Method,
+        path: &str,
+        refusal: &'static str,
+    ) {
+        self.await_room_to_record().await;
+        let target = Target { kind: "call", id: None };
+        drop(Entry::of(self, actor, target, (method, path), Outcome::Refused(refusal)));
+    }
+
     /// Where the operator wants reads on record before their answer, a call is on record before it is made.
     pub(super) async fn begin_record(&self, actor: &Actor, entry: &Entry) -> Result<(), Error> {
         if self.audit_mode() != AuditMode::Strict {

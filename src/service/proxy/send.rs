@@ -9,9 +9,10 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::allow::{Allowed, CalledApp};
 use super::record::Entry;
-use super::{Prepared, headers, query};
+use super::{Prepared, body, headers, query};
 use crate::domain::actor::Actor;
 use crate::egress::{NotSent, StreamBody, StreamError};
+use crate::service::limits::With;
 use crate::service::tokens::Served;
 use crate::service::{Code, Error, Hub};
 use crate::signing::strict_query;
@@ -24,12 +25,10 @@ impl Hub {
         prepared: &mut Prepared,
         mut entry: Entry,
     ) -> Result<Response<StreamBody>, Error> {
-        if let Some(app) = &prepared.allowed.app {
-            let (id, connector) = (app.credential.id, app.connector_id);
-            match self.call_limits.enter(id, connector, &prepared.allowed.to.host, self.now()) {
-                Ok(place) => entry.hold(place),
-                Err(error) => return Err(entry.refused(error)),
-            }
+        let with = goes_with(actor, &prepared.allowed);
+        match self.call_limits.enter(with, &prepared.allowed.to.host, self.now()) {
+            Ok(place) => entry.hold(place),
+            Err(error) => return Err(entry.refused(error)),
         }
         let mut answer = match self.send_call(prepared, &entry).await {
             Ok(answer) => answer,
@@ -45,7 +44,7 @@ impl Hub {
                 Err(error) => return Err(entry.failed(error)),
             }
         }
-        self.note_wait(&prepared.allowed, &answer);
+        self.note_wait(with, &prepared.allowed.to.host, &answer);
         let (parts, body) = answer.into_parts();
         let headers = headers::answered(&parts.headers);
         let mut response = Response::new(entry.until_end(parts.status, body));
@@ -80,7 +79,9 @@ impl Hub {
         let passing = match failure {
             StreamError::Broken => true,
             StreamError::NotSent(cause) => !matches!(cause, NotSent::Guard(_) | NotSent::Request),
-            StreamError::Idle => false,
+            StreamError::Idle | StreamError::Switched | StreamError::HungUp | StreamError::Unreadable => {
+                false
+            }
         };
         let again = passing && is_idempotent(&prepared.method) && prepared.payload.is_at_hand();
         let second = if again { self.send_once(prepared, entry).await? } else { Err(failure) };
@@ -128,15 +129,19 @@ impl Hub {
         Some(Served { credential: Arc::new(credential.into()), connector, definition, material })
     }
 
-    /// Remembers that the app wants no more calls for a while, for all who call with this credential.
-    fn note_wait(&self, allowed: &Allowed, answer: &Response<StreamBody>) {
+    /// Remembers that the app wants no more calls for a while, for all who call with the same.
+    fn note_wait(&self, with: With, host: &str, answer: &Response<StreamBody>) {
         let asks = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        if let Some(app) = &allowed.app
-            && asks
-            && let Some(wait) = retry_after(answer.headers(), self.clock.now())
-        {
-            self.call_limits.pause(app.credential.id, &allowed.to.host, wait, self.now());
+        if asks && let Some(wait) = retry_after(answer.headers(), self.clock.now()) {
+            self.call_limits.pause(with, host, wait, self.now());
         }
+    }
+}
+
+fn goes_with(actor: &Actor, allowed: &Allowed) -> With {
+    match &allowed.app {
+        Some(app) => With::Credential(app.credential.id, app.connector_id),
+        None => With::Secrets(actor.environment()),
     }
 }
 
@@ -174,6 +179,12 @@ fn unanswered(allowed: &Allowed, failure: StreamError) -> Error {
             Code::ProviderUnreachable,
             format!("The connection to `{host}` broke before an answer came; it may have seen the call."),
         ),
+        StreamError::Switched => Error::refused(
+            Code::ProviderUnreachable,
+            format!("`{host}` answered in another protocol than HTTP, for which nobody had asked."),
+        ),
+        StreamError::HungUp => body::cut_off(),
+        StreamError::Unreadable => body::unreadable(),
     }
 }
 

@@ -4,6 +4,7 @@ use http::Uri;
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::path_refused;
 use crate::domain::call_path;
@@ -47,17 +48,26 @@ impl Base {
         self.authority.port_u16()
     }
 
-    /// The address of a call with a checked path.
-    pub(super) fn address(&self, path: &str, query: Option<&str>) -> Result<Uri, Error> {
+    /// The path of a call, with room for so many bytes more.
+    fn below(&self, path: &str, room: usize) -> Zeroizing<String> {
         let base = self.path.expose_secret();
-        let mut text = zeroize::Zeroizing::new(String::with_capacity(
-            base.len() + path.len() + query.map_or(0, str::len) + 2,
-        ));
+        let mut text = Zeroizing::new(String::with_capacity(base.len() + path.len() + 1 + room));
         text.push_str(base);
         if !path.is_empty() || base.is_empty() {
             text.push('/');
             text.push_str(path);
         }
+        text
+    }
+
+    /// What is written down of the whole path of a call.
+    pub(super) fn template(&self, path: &str) -> String {
+        call_path::template(self.below(path, 0).trim_start_matches('/'))
+    }
+
+    /// The address of a call with a checked path.
+    pub(super) fn address(&self, path: &str, query: Option<&str>) -> Result<Uri, Error> {
+        let mut text = self.below(path, query.map_or(0, |query| query.len() + 1));
         if let Some(query) = query {
             text.push('?');
             text.push_str(query);
@@ -147,6 +157,7 @@ mod tests {
         assert_eq!(base.address("me", None).unwrap().to_string(), "https://api.acme.test/v1/me");
         assert_eq!(to, Authority { host: "api.acme.test".to_owned(), port: 443 });
         assert_eq!(query.as_deref(), Some("x=$Secret{K}"));
+        assert_eq!([base.template(""), base.template("users/12")], ["/v1", "/v1/users/{}"]);
         for text in [
             "",
             "api.acme.test",

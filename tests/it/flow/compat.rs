@@ -1,5 +1,7 @@
 //! The dialects of other hubs' clients: the same users and credentials in the shapes that they expect.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{FERNHILL, QUILLPOST, VALID_KEY};
@@ -196,35 +198,78 @@ async fn apps_say_what_they_ask_for() {
     none.assert_problem(404, "not_found");
 }
 
+/// The routes of the dialects and the scope that each needs; `*` stands for every dialect.
+const ROUTES: &[(&str, &str, &str)] = &[
+    ("GET", "*/users", "users:read"),
+    ("POST", "*/users", "users:write"),
+    ("POST", "*/users/batch", "users:write"),
+    ("GET", "*/users/{user}", "users:read"),
+    ("PUT", "*/users/{user}", "users:write"),
+    ("DELETE", "*/users/{user}", "users:write"),
+    ("GET", "*/users/{user}/token", "sessions:write"),
+    ("GET", "*/users/{user}/credentials", "credentials:read"),
+    ("POST", "*/users/{user}/credentials", "credentials:write"),
+    ("GET", "*/users/{user}/credentials/{name}", "sessions:write"),
+    ("DELETE", "*/users/{user}/credentials/{name}", "credentials:write"),
+    ("POST", "/2024-03/headless/credentials", "credentials:write"),
+    ("GET", "/2024-03/headless/oauthUrl", "sessions:write"),
+    ("GET", "/2024-03/metadata/credentials", "providers:read"),
+    ("GET", "/2024-03/metadata/credentials/{app}", "providers:read"),
+    ("GET", "/2024-03/metadata/apps", "providers:read"),
+    ("GET", "/2023-12/credentials", "providers:read"),
+    ("GET", "/2023-12/apps", "providers:read"),
+    ("GET", "/2023-01/credentials/{app}", "providers:read"),
+    ("GET", "/2023-01/apps", "providers:read"),
+];
+
+/// The routes as the router has them: method, and path as in [`ROUTES`].
+fn routes() -> BTreeSet<(&'static str, String)> {
+    let source = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/compat.rs"));
+    let (_, source) = source.split_once("fn routes()").unwrap();
+    let (source, _) = source.split_once("\n}\n").unwrap();
+    let mut found = BTreeSet::new();
+    for route in source.split("both(router, &").skip(1) {
+        let (dialect, rest) = route.split_once("(\"").unwrap();
+        let (path, handlers) = rest.split_once('"').unwrap();
+        let dialect = match dialect {
+            "dialect" => "*",
+            "latest" => "/2024-03",
+            "middle" => "/2023-12",
+            "oldest" => "/2023-01",
+            other => panic!("an unknown dialect: {other}"),
+        };
+        let words =
+            [("get(", "GET"), ("post(", "POST"), ("put(", "PUT"), ("delete(", "DELETE"), ("patch(", "PATCH")];
+        for (_, method) in words.iter().filter(|(word, _)| handlers.contains(word)) {
+            found.insert((*method, format!("{dialect}{path}")));
+        }
+    }
+    assert!(!source.contains(".route("), "a route is written in another way");
+    found
+}
+
+#[test]
+fn every_route_of_a_dialect_is_in_the_table() {
+    let listed: BTreeSet<_> = ROUTES.iter().map(|(method, path, _)| (*method, (*path).to_owned())).collect();
+    assert_eq!(routes(), listed);
+}
+
 #[tokio::test]
 async fn its_calls_need_keys_and_scopes_like_any() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
-    for (method, path, scope) in [
-        (Method::GET, "/2024-03/users", "users:read"),
-        (Method::POST, "/2024-03/users", "users:write"),
-        (Method::POST, "/2024-03/users/batch", "users:write"),
-        (Method::GET, "/2024-03/users/u", "users:read"),
-        (Method::PUT, "/2024-03/users/u", "users:write"),
-        (Method::DELETE, "/2024-03/users/u", "users:write"),
-        (Method::GET, "/2024-03/users/u/token", "sessions:write"),
-        (Method::GET, "/2024-03/users/u/credentials", "credentials:read"),
-        (Method::POST, "/2023-12/users/u/credentials", "credentials:write"),
-        (Method::GET, "/2023-12/users/u/credentials/fernhill", "sessions:write"),
-        (Method::DELETE, "/2024-03/users/u/credentials/cred_0", "credentials:write"),
-        (Method::POST, "/2024-03/headless/credentials", "credentials:write"),
-        (Method::GET, "/2024-03/headless/oauthUrl", "sessions:write"),
-        (Method::GET, "/2024-03/metadata/credentials", "providers:read"),
-        (Method::GET, "/2024-03/metadata/credentials/x", "providers:read"),
-        (Method::GET, "/2024-03/metadata/apps", "providers:read"),
-    ] {
-        let nobody = app.anonymous().send(method.clone(), path, None).await;
-        nobody.assert_problem(401, "unauthenticated");
-        let other = app.with_scopes(&["events:read"]).await.send(method.clone(), path, None).await;
-        assert!(
-            other.assert_problem(403, "scope_missing")["detail"].as_str().unwrap().contains(scope),
-            "{path}"
-        );
+    let narrow = app.with_scopes(&["events:read"]).await;
+    for (method, path, scope) in ROUTES {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let path = path.replace("{user}", "u").replace("{name}", FERNHILL).replace("{app}", FERNHILL);
+        let dialects = if path.starts_with('*') { &["/2024-03", "/2023-12", "/2023-01"][..] } else { &[""] };
+        for (dialect, slash) in dialects.iter().flat_map(|dialect| [(dialect, ""), (dialect, "/")]) {
+            let path = format!("{dialect}{}{slash}", path.trim_start_matches('*'));
+            let nobody = app.anonymous().send(method.clone(), &path, None).await;
+            nobody.assert_problem(401, "unauthenticated");
+            let problem = narrow.send(method.clone(), &path, None).await.assert_problem(403, "scope_missing");
+            assert!(problem["detail"].as_str().unwrap().contains(scope), "{method} {path}: {problem}");
+        }
     }
 }
 

@@ -208,6 +208,35 @@ async fn a_refused_token_is_renewed_once_and_the_call_made_again() {
 }
 
 #[tokio::test]
+async fn a_call_that_can_not_be_made_again_is_answered_and_its_token_renewed_behind_it() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    app.user("u-17").await;
+    let credential = app.connect("u-17").await;
+    let before = app.token(&credential).await["accessToken"].clone();
+    app.clock.advance(TimeDelta::minutes(5));
+    let calls = app.fake.counters().api_calls;
+    app.fake.program(Plan::next(Endpoint::Api, Fault::status(StatusCode::UNAUTHORIZED)));
+    // Nobody keeps a body of unknown length.
+    let streamed = "transfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+    let mut connection = app.by_hand(&credential, "POST /proxy/echo", streamed).await;
+    let head = connection.head().await;
+    assert!(head.starts_with("http/1.1 401 ") && !head.contains("vouchsafe-error"), "the app's own: {head}");
+    eventually("the renewal", async || match app.fake.counters().refreshes {
+        1 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    app.settle().await;
+    assert_eq!(app.fake.counters().api_calls, calls + 1, "the body went out once");
+    let echo = Echo::of(&app.calling(&credential).get("/proxy/echo").await);
+    let after = app.token(&credential).await["accessToken"].clone();
+    assert_ne!(after, before);
+    assert_eq!(echo.header("authorization"), [format!("Bearer {}", after.as_str().unwrap())]);
+    assert_eq!(app.fake.counters().refreshes, 1);
+}
+
+#[tokio::test]
 async fn a_key_that_is_refused_is_not_renewed() {
     let Some(app) = TestApp::start().await else { return };
     let credential = quillpost(&app).await;

@@ -60,6 +60,11 @@ async fn respond(request: Request<Incoming>, signs: Signs) -> Response<Body> {
             response = response.header("trailer", "x-total");
             begun(async move { Ok(Frame::trailers(trailers)) })
         }
+        "/base/upload" => {
+            // It is reset in the middle.
+            drop(request.into_body().collect().await);
+            Empty::new().map_err(|never| match never {}).boxed_unsync()
+        }
         "/base/cut" => begun(async move {
             signs.seen.notified().await;
             Err(io::Error::other("cut"))
@@ -138,6 +143,11 @@ async fn an_app_that_speaks_http_2_is_called_as_any_other() {
 
     let empty = app.calling(&credential).get("/proxy/empty").await;
     assert_eq!((empty.status, empty.body.len(), empty.header("transfer-encoding")), (204, 0, None));
+
+    let malformed = "transfer-encoding: chunked\r\n\r\n2\r\nab\r\nnonsense\r\n";
+    let mut connection = app.by_hand(&credential, "POST /proxy/upload", malformed).await;
+    let head = connection.head().await;
+    assert!(head.starts_with("http/1.1 400 "), "a caller's own fault: {head}");
 
     let mut connection = app.by_hand(&credential, "GET /proxy/cut", "\r\n").await;
     connection.head().await;

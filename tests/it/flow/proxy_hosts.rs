@@ -1,11 +1,14 @@
 //! Where calls may go: the provider's hosts, the secret's hosts, and never to an address inside.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::VALID_KEY;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, VALID_KEY};
+use vouchsafe::egress::EgressConfig;
 
 use crate::api::secrets::{VALUE, masked, with};
-use crate::support::app::{PARTNER, TestApp};
+use crate::support::app::{PARTNER, Setup, TestApp, egress_config};
 use crate::support::proxy::{Echo, raw_definition};
+use crate::support::wait::eventually;
 
 async fn partner(app: &TestApp) -> String {
     app.user("u").await;
@@ -74,6 +77,13 @@ async fn an_address_is_called_with_secrets_that_may_go_there_alone() {
     let echo = Echo::of(&below.get("/proxy/deeper/x?b=2").await);
     assert_eq!(echo.member("path"), "/api/echo/deeper/x");
     assert_eq!(echo.member("query"), &json!(format!("a=1&k={VALUE}&b=2")));
+    let written = ["GET 127.0.0.1/api/echo: 200", "GET 127.0.0.1/api/echo/deeper/x: 200"];
+    eventually("rows with the whole path", async || {
+        let rows = app.calls().await;
+        let told = |path: &str| rows.iter().any(|row| row["reason"].as_str().unwrap().starts_with(path));
+        if written.iter().all(|path| told(path)) { Ok(()) } else { Err(rows) }
+    })
+    .await;
 
     let none = to(echo_url.clone());
     none.get("/proxy/").await.assert_refused(403, "host_not_allowed");
@@ -104,6 +114,46 @@ async fn an_address_is_called_with_secrets_that_may_go_there_alone() {
             .get("/proxy/")
             .await
             .assert_refused(400, "path_refused");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_asks_to_wait_is_left_alone_by_all_who_call_it_by_its_address() {
+    let Some(app) = TestApp::start().await else { return };
+    app.secret(&with(masked("HERE"), "allowedHosts", json!(["127.0.0.1", "localhost"]))).await;
+    app.secret(&with(masked("TOO"), "allowedHosts", json!(["127.0.0.1"]))).await;
+    let echo_url = format!("{}/api/echo", app.fake.base_url());
+    let to = |url: &str, key: &str| {
+        app.as_key().header("Vouchsafe-Url", url).header("X-Key", &format!("$Secret{{{key}}}"))
+    };
+    app.fake.program(Plan::next(Endpoint::Api, Fault::throttled(30)));
+    let told = to(&echo_url, "HERE").get("/proxy/").await;
+    assert_eq!((told.status, told.header("vouchsafe-error")), (429, None), "the app's own");
+    let waiting = to(&echo_url, "TOO").get("/proxy/other").await;
+    waiting.assert_refused(429, "rate_limited");
+    assert_eq!(waiting.header("retry-after"), Some("30"));
+    Echo::of(&to(&echo_url.replace("127.0.0.1", "localhost"), "HERE").get("/proxy/").await);
+    app.clock.advance(TimeDelta::seconds(30));
+    Echo::of(&to(&echo_url, "TOO").get("/proxy/").await);
+}
+
+#[tokio::test]
+async fn another_port_is_called_where_every_secret_lists_it() {
+    // What the guard lets pass ends where it is the hub's own: nothing is connected to.
+    let own_listeners = vec!["93.184.216.34:8443".parse().unwrap()];
+    let setup = Setup { egress: EgressConfig { own_listeners, ..egress_config() }, ..Setup::default() };
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
+    app.secret(&with(masked("PORT"), "allowedHosts", json!(["93.184.216.34:8443"]))).await;
+    app.secret(&with(masked("HOST"), "allowedHosts", json!(["93.184.216.34"]))).await;
+    for (keys, refusal) in [
+        ("$Secret{PORT}", "hub's own"),
+        ("$Secret{HOST}", "the port is not allowed"),
+        ("$Secret{PORT} $Secret{HOST}", "the port is not allowed"),
+    ] {
+        let caller =
+            app.as_key().header("Vouchsafe-Url", "https://93.184.216.34:8443/").header("X-Key", keys);
+        let problem = caller.get("/proxy/").await.assert_refused(502, "provider_unreachable");
+        assert!(problem["detail"].as_str().unwrap().contains(refusal), "{keys}: {problem}");
     }
 }
 

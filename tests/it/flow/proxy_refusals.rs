@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::json;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, Wire};
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
+use crate::support::database::KEY_ID;
 use crate::support::scripted::{Connection, RawServer};
 use crate::support::wait::eventually;
 
@@ -39,6 +40,16 @@ async fn a_call_names_exactly_one_target() {
     twice.get("/proxy/me").await.assert_invalid(&["/vouchsafe-credential"]);
     let odd = app.calling(&credential).header("Vouchsafe-Resolve", "everything");
     odd.get("/proxy/me").await.assert_invalid(&["/vouchsafe-resolve"]);
+    let own = app.calling(&credential).header("Vouchsafe-Authorization", "Bearer x");
+    own.get("/proxy/me").await.assert_invalid(&["/vouchsafe-authorization"]);
+    eventually("rows of calls that named nothing", async || {
+        let rows = app.calls().await;
+        let of = |end: &str| rows.iter().filter(|row| row["reason"].as_str().unwrap().ends_with(end)).count();
+        let told = (of(" -/me: target_missing"), of(" -/: target_missing"), of(" -/me: invalid_request"));
+        let refused = rows.iter().all(|row| row["result"] == "refused" && row["target"]["type"] == "call");
+        if told == (8, 16, 3) && refused { Ok(()) } else { Err(rows) }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -85,6 +96,36 @@ async fn a_credential_that_can_not_be_used_says_why() {
     app.calling(&credential).get("/proxy/me").await.assert_refused(409, "credential_expired");
     app.as_key().act(&format!("{path}/revoke")).await.ok(200);
     app.calling(&credential).get("/proxy/me").await.assert_refused(409, "credential_revoked");
+}
+
+#[tokio::test]
+async fn what_keeps_a_token_from_being_read_keeps_a_call_from_being_made() {
+    let Some((app, withdrawn)) = TestApp::connected(Setup::default()).await else { return };
+    let refused = app.connect_as("u-18", "kim@acme.test").await;
+    let confirmed_by_none = json!({
+        "userId": "u-19", "connectors": ["fernhill"], "confirm": "backend",
+        "allowedOrigins": ["https://app.acme.test"], "returnUrl": "https://app.acme.test/apps",
+    });
+    let modal = app.modal(&confirmed_by_none).await;
+    let popup = modal.popup_alone("fernhill", "&mode=redirect").await;
+    let page = popup.allow(&app, "al@acme.test").await;
+    let (_, rest) = page.split_once("credentialId=").unwrap();
+    let pending = rest.split(['&', '"']).next().unwrap();
+    let unopened = quillpost(&app).await;
+    app.turn(&format!("credential_token WHERE credential_id = '{unopened}'"), KEY_ID).await;
+    app.fake.withdraw(app.fake.grants()[0].id);
+    let before = app.fake.counters().api_calls;
+
+    app.calling(pending).get("/proxy/me").await.assert_refused(409, "credential_pending");
+    app.calling(&unopened).get("/proxy/me").await.assert_refused(500, "key_unavailable");
+    app.clock.advance(chrono::TimeDelta::hours(2));
+    let later = app.calling(&withdrawn).get("/proxy/me").await;
+    later.assert_refused(503, "refresh_pending");
+    assert!(later.header("retry-after").is_some());
+    let fault = Fault::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client");
+    app.fake.program(Plan::next(Endpoint::Refresh, fault).always());
+    app.calling(&refused).get("/proxy/me").await.assert_refused(503, "connector_failing");
+    assert_eq!(app.fake.counters().api_calls, before, "the app hears of none of them");
 }
 
 #[tokio::test]
@@ -140,12 +181,28 @@ async fn upgrades_and_tunnels_are_refused_clearly() {
         answer.starts_with("HTTP/1.1 405 ") && answer.to_lowercase().contains("allow: get, head"),
         "{answer}"
     );
+    eventually("a row of it too", async || {
+        let rows = app.calls().await;
+        let told = rows.iter().any(|row| row["reason"] == "TRACE -/me: method_not_allowed");
+        if told { Ok(()) } else { Err(rows) }
+    })
+    .await;
     assert_eq!(app.fake.counters().api_calls, before);
     // What curl offers by itself is no wish.
     let offer = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n";
     let mut connection = app.by_hand(&credential, "GET /proxy/me", offer).await;
     let head = connection.head().await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
+
+    let switching = RawServer::start(async |mut connection: Connection, _| {
+        connection.head().await;
+        let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n";
+        connection.write(head).await;
+    })
+    .await;
+    let unasked = app.behind(&switching.address).await;
+    app.calling(&unasked).get("/proxy/me").await.assert_refused(502, "provider_unreachable");
+    assert_eq!(switching.connections(), 1, "it is not asked again");
 }
 
 #[tokio::test]

@@ -18,17 +18,20 @@ async fn trailers_go_both_ways() {
         let body = connection.until("0\r\nx-sum: 7\r\n\r\n").await;
         assert!(body.ends_with("0\r\nx-sum: 7\r\n\r\n"), "{body}");
         connection
-            .write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-total\r\n\r\n5\r\nhello\r\n0\r\nx-total: 5\r\n\r\n")
+            .write("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\ntrailer: x-total\r\n\r\n5\r\nhello\r\n0\r\nx-total: 5\r\n\r\n")
             .await;
     })
     .await;
     let credential = app.behind(&server.address).await;
-    let more = "te: trailers\r\nconnection: te\r\ntrailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nx-sum: 7\r\n\r\n";
-    let mut connection = app.by_hand(&credential, "POST /proxy/x", more).await;
-    let head = connection.head().await;
-    assert!(head.starts_with("http/1.1 200") && head.contains("trailer: x-total"), "{head}");
-    let body = connection.until("x-total: 5\r\n\r\n").await;
-    assert!(body.contains("hello") && body.ends_with("0\r\nx-total: 5\r\n\r\n"), "{body}");
+    let more = "te: trailers\r\nconnection: te\r\ntrailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nx-sum: 7\r\n\r\n";
+    // Where references are resolved, the hub has read the body before it sends it.
+    for read in ["", "vouchsafe-resolve: body\r\ncontent-type: application/json\r\n"] {
+        let mut connection = app.by_hand(&credential, "POST /proxy/x", &format!("{read}{more}")).await;
+        let head = connection.head().await;
+        assert!(head.starts_with("http/1.1 200") && head.contains("trailer: x-total"), "{read}{head}");
+        let body = connection.until("x-total: 5\r\n\r\n").await;
+        assert!(body.contains("hello") && body.ends_with("0\r\nx-total: 5\r\n\r\n"), "{body}");
+    }
 }
 
 #[tokio::test]
@@ -136,6 +139,39 @@ async fn a_caller_who_hangs_up_ends_the_call() {
         let told: Vec<_> = rows.iter().map(|row| row["reason"].as_str().unwrap().to_owned()).collect();
         let hung_up = told.iter().any(|why| why.contains("hung up"));
         if hung_up && told.iter().any(|why| why.contains("200, cut")) { Ok(()) } else { Err(told) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_comes_to_no_end_is_its_callers_fault() {
+    let Some(app) = TestApp::start().await else { return };
+    let server = RawServer::start(async |mut connection: Connection, _| {
+        connection.rest().await;
+    })
+    .await;
+    let credential = app.behind(&server.address).await;
+    for begun in [
+        "content-length: 200000\r\n\r\nab",
+        "transfer-encoding: chunked\r\n\r\n2\r\nab\r\n5\r\ncd",
+        // Short enough to be read before it is sent.
+        "content-length: 10\r\n\r\nab",
+    ] {
+        drop(app.by_hand(&credential, "POST /proxy/x", begun).await);
+    }
+    let malformed = "transfer-encoding: chunked\r\n\r\n2\r\nab\r\nnonsense\r\n";
+    let mut connection = app.by_hand(&credential, "POST /proxy/x", malformed).await;
+    let head = connection.head().await;
+    assert!(head.starts_with("http/1.1 400 ") && head.contains("vouchsafe-error: invalid_request"), "{head}");
+    eventually("rows that say so", async || {
+        let rows = app.calls().await;
+        let told: Vec<_> = rows.iter().map(|row| row["reason"].as_str().unwrap().to_owned()).collect();
+        let of = |word: &str| told.iter().filter(|why| why.contains(word)).count();
+        if (of("/x: hung up"), of("/x: invalid_request"), told.len()) == (3, 1, 4) {
+            Ok(())
+        } else {
+            Err(told)
+        }
     })
     .await;
 }

@@ -26,5 +26,6 @@ pub(crate) mod scale;
 pub(crate) mod scripted;
 pub(crate) mod servers;
 pub(crate) mod smtp;
+pub(crate) mod statements;
 pub(crate) mod under_way;
 pub(crate) mod wait;
