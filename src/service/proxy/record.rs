@@ -85,16 +85,13 @@ impl Entry {
     /// Notes where the call goes, now that it may: `path` is what stands behind its base.
     pub(super) fn aims_at(&mut self, allowed: &Allowed, path: &str) {
         self.host.clone_from(&allowed.to.host);
-        match &allowed.app {
-            Some(app) => {
-                self.target = Target::new("credential", app.credential.id);
-                self.provider.clone_from(&app.provider);
-            }
+        if let Some(app) = &allowed.app {
+            self.target = Target::new("credential", app.credential.id);
+            self.provider.clone_from(&app.provider);
+        } else {
             // The base is the caller's own words. That of a definition may hold what nobody is to read.
-            None => {
-                self.target = Target::new("address", &allowed.to.host);
-                self.template = allowed.base.template(path);
-            }
+            self.target = Target::new("address", &allowed.to.host);
+            self.template = allowed.base.template(path);
         }
     }
 
