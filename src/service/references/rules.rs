@@ -45,15 +45,15 @@ impl Hub {
             let what = "is for other integrations or connectors; see its scope".to_owned();
             return refuse(Code::ReferenceOutOfScope, what);
         }
-        let issuer = self.issuing_provider(secret);
-        if let Some(issuer) = &issuer
-            && !is_app_of(issuer, usage)
+        let issuers = self.issuing_providers(secret);
+        if let Some(issuer) = issuers.first()
+            && !issuers.iter().any(|issuer| is_app_of(issuer, usage))
         {
             let what = format!("was issued by {} and goes nowhere else", issuer.name());
             return refuse(Code::ReferenceWrongIssuer, what);
         }
         match usage.destination {
-            Destination::Call(to) if !may_go(secret, issuer.as_deref(), usage, to) => {
+            Destination::Call(to) if !may_go(secret, &issuers, usage, to) => {
                 let what = format!("may not go to `{}`; see its allowedHosts", to.host);
                 refuse(Code::ReferenceHostNotAllowed, what)
             }
@@ -71,10 +71,9 @@ impl Hub {
         }
     }
 
-    /// The provider that the issuer of a secret names, by slug or in words that make one.
-    fn issuing_provider(&self, secret: &Secret) -> Option<Arc<Definition>> {
-        let slug = secret.issuer.as_ref()?.trim().to_lowercase().replace([' ', '_', '.'], "-");
-        self.providers().get(&slug)
+    /// The providers that the issuer of a secret names; none where it is free text.
+    fn issuing_providers(&self, secret: &Secret) -> Vec<Arc<Definition>> {
+        secret.issuer.as_deref().map_or_else(Vec::new, |issuer| self.providers().named(issuer).to_vec())
     }
 }
 
@@ -88,15 +87,14 @@ fn is_app_of(issuer: &Definition, usage: &Usage<'_>) -> bool {
 }
 
 /// Whether a call may take the secret to a host: one that it lists, or where it lists none, one of its issuer's.
-fn may_go(secret: &Secret, issuer: Option<&Definition>, usage: &Usage<'_>, to: &Authority) -> bool {
+fn may_go(secret: &Secret, issuers: &[Arc<Definition>], usage: &Usage<'_>, to: &Authority) -> bool {
     if !secret.allowed_hosts.is_empty() {
         return is_listed(secret, to);
     }
-    match (issuer, usage.app) {
-        (None, _) => false,
+    match usage.app {
         // The call goes to one of the provider's allowed hosts, or it would not be made.
-        (Some(_), Some(_)) => true,
-        (Some(issuer), None) => issuer.host_owner(&to.host, to.port) == HostOwner::Provider,
+        Some(_) => !issuers.is_empty(),
+        None => issuers.iter().any(|issuer| issuer.host_owner(&to.host, to.port) == HostOwner::Provider),
     }
 }
 

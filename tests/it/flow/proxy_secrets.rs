@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::TestApp;
 use crate::support::http::Persona;
-use crate::support::proxy::Echo;
+use crate::support::proxy::{Echo, raw_definition};
 
 const ODD: &str = "a\"b\\c &=+%é\n$Secret{K}";
 
@@ -133,6 +133,12 @@ async fn each_refusal_of_a_secret_in_a_call_has_its_code() {
     app.secret(&with(anywhere("APP"), "scope", json!({"apps": ["fernhill"]}))).await;
     app.secret(&with(anywhere("PRODUCT"), "scope", json!({"products": ["sync"]}))).await;
     app.secret(&with(anywhere("ISSUER"), "issuer", json!("fernhill"))).await;
+    // A name that doesn't come out as its slug, written as people do.
+    app.define(
+        "mondo",
+        &raw_definition("https://api.mondo.example").replace("\"Raw\"", "\"mondo.example (Old)\""),
+    );
+    app.secret(&with(anywhere("NAMED"), "issuer", json!("Mondo.example Old"))).await;
     app.secret(&masked("HOSTLESS")).await;
     app.secret(&with(masked("HOST"), "allowedHosts", json!(["api.acme.test"]))).await;
     app.clock.advance(TimeDelta::days(2));
@@ -146,6 +152,7 @@ async fn each_refusal_of_a_secret_in_a_call_has_its_code() {
         ("APP", "secret_out_of_scope"),
         ("PRODUCT", "secret_out_of_scope"),
         ("ISSUER", "secret_wrong_issuer"),
+        ("NAMED", "secret_wrong_issuer"),
         ("HOSTLESS", "secret_host_not_allowed"),
         ("HOST", "secret_host_not_allowed"),
     ] {
@@ -164,7 +171,7 @@ async fn each_refusal_of_a_secret_in_a_call_has_its_code() {
     }
     assert_eq!(app.fake.counters().api_calls, before, "nothing was sent");
     let rows = app.calls().await;
-    assert_eq!(rows.len(), 30);
+    assert_eq!(rows.len(), 33);
     assert!(rows.iter().all(|row| row["result"] == "refused"));
     assert!(rows.iter().any(|row| row["reason"].as_str().unwrap().ends_with("secret_wrong_issuer")));
 }
