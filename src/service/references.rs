@@ -7,7 +7,7 @@ mod rules;
 mod settings;
 
 pub(super) use rules::{Destination, Usage};
-pub(super) use settings::placed_references;
+pub(super) use settings::{Beside, placed_references, plain_variables};
 
 use std::collections::HashMap;
 

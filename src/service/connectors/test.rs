@@ -73,8 +73,10 @@ impl Hub {
         let connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
         let definition = self.definition_of(&connector)?;
         let mut steps = vec![settings(&connector, &definition)];
-        let opened = match self.connector_values(actor.tenant, &connector).await {
-            Ok(values) => self.client(actor.tenant, &connector).await.map(|client| (values, client)),
+        let opened = match self.connector_values(actor.tenant, &connector, Some(&Values::new())).await {
+            Ok(values) => {
+                self.client(actor.tenant, &connector, Some(&values)).await.map(|client| (values, client))
+            }
             Err(error) => Err(error),
         };
         match opened {

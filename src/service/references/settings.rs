@@ -7,7 +7,7 @@ use crate::domain::audit::AuditEvent;
 use crate::domain::connector::Connector;
 use crate::domain::secret_reference as reference;
 use crate::domain::workspace::Tenant;
-use crate::provider::Values;
+use crate::provider::{SettingHosts, Values};
 use crate::service::audit::Target;
 use crate::service::material::ConnectorSecrets;
 use crate::service::refresh::hub_actor;
@@ -32,8 +32,30 @@ pub(in crate::service) fn placed_references(
     placed
 }
 
+/// What is known beside a setting when it is looked up.
+#[derive(Clone, Copy)]
+pub(in crate::service) enum Beside<'a> {
+    /// Everything: a request is made of it and of these.
+    All(&'a Values),
+    /// What the connector has. Hosts that users decide about are asked after when a request is made.
+    Connector(&'a Values),
+    /// The same where nobody asks later.
+    Kept(&'a Values),
+}
+
+/// The variables of a connector that refer to no secret: no other can stand in a host.
+pub(in crate::service) fn plain_variables(connector: &Connector) -> Values {
+    let mut values = Values::new();
+    for (name, text) in &connector.variables {
+        if !reference::is_dynamic(text.as_bytes()) {
+            values.set(name.as_str(), text.as_str());
+        }
+    }
+    values
+}
+
 impl Hub {
-    /// A setting of `connector` as it is used: references replaced, escapes taken away.
+    /// A setting of `connector` as it is used, by name and text: references replaced, escapes taken away.
     ///
     /// # Errors
     /// Those of [`Hub::open_references`].
@@ -41,22 +63,14 @@ impl Hub {
         &self,
         tenant: Tenant,
         connector: &Connector,
-        text: &SecretString,
+        (name, text): (&str, &SecretString),
+        beside: Beside<'_>,
     ) -> Result<SecretString, Error> {
-        if !reference::is_dynamic(text.expose_secret().as_bytes()) {
-            return Ok(text.clone());
-        }
         let text = text.expose_secret();
-        let hosts = match self.providers().get(&connector.provider) {
-            None => Vec::new(),
-            Some(definition) => {
-                let mut values = Values::new();
-                for (name, value) in &connector.variables {
-                    values.set(name.as_str(), value.as_str());
-                }
-                definition.hosts_of_connector(&values)
-            }
-        };
+        if !reference::is_dynamic(text.as_bytes()) {
+            return Ok(text.into());
+        }
+        let hosts = self.hosts_of_setting(connector, name, beside);
         let usage = Usage {
             product: None,
             app: Some((&connector.key, &connector.provider)),
@@ -66,14 +80,29 @@ impl Hub {
         Ok(SecretString::from(open.fill(text)?.as_str()))
     }
 
+    fn hosts_of_setting(&self, connector: &Connector, name: &str, beside: Beside<'_>) -> SettingHosts {
+        // Without a definition no request can be made.
+        let Some(definition) = self.providers().get(&connector.provider) else {
+            return SettingHosts::default();
+        };
+        match beside {
+            Beside::All(values) => definition.hosts_of_setting(name, values),
+            Beside::Connector(values) => {
+                SettingHosts { open: false, ..definition.known_hosts_of_setting(name, values) }
+            }
+            Beside::Kept(values) => definition.known_hosts_of_setting(name, values),
+        }
+    }
+
     /// The same at run time, where nobody may be there to hear of a refusal: it is written down.
     pub(in crate::service) async fn resolve_setting_in_use(
         &self,
         tenant: Tenant,
         connector: &Connector,
-        text: &SecretString,
+        setting: (&str, &SecretString),
+        beside: Beside<'_>,
     ) -> Result<SecretString, Error> {
-        let resolved = self.resolve_setting(tenant, connector, text).await;
+        let resolved = self.resolve_setting(tenant, connector, setting, beside).await;
         if let Err(error) = &resolved
             && let Some(code) = error.code()
         {

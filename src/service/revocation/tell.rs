@@ -147,8 +147,7 @@ impl Hub {
             (None, Some(token)) => Revocable::AccessToken(token),
             (None, None) => return Ok(Revocation::Unsupported),
         };
-        let (client, mut values) = self.settings_now(tenant, job, &mut order).await?;
-        values.extend(order.values);
+        let (client, values) = self.settings_now(tenant, job, &mut order).await?;
         let url = definition.revocation_endpoint(&values);
         let _turn = match url {
             Some(url) => self.turn_to(tenant.workspace, &definition, url, Patience::Refusable).await?,
@@ -157,7 +156,8 @@ impl Hub {
         Ok(revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await)
     }
 
-    /// The client that the tokens were given to and the connector's values: those that it has now, or had when it went.
+    /// The client that the tokens were given to and the connector's values, those that it has now or had when it went, and
+    /// over them those of the credential.
     async fn settings_now(
         &self,
         tenant: Tenant,
@@ -165,14 +165,18 @@ impl Hub {
         order: &mut Order,
     ) -> Result<(ClientAuth, Values), Error> {
         let found = store::connector::find(&self.store, job.environment, job.remains.connector).await?;
-        if let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id))
-            && let Some(client) = self.client(tenant, &connector).await?
-        {
-            return Ok((client, self.connector_values(tenant, &connector).await?));
+        let mut own = Values::new();
+        own.extend(std::mem::take(&mut order.values));
+        if let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id)) {
+            let values = self.connector_values(tenant, &connector, Some(&own)).await?;
+            if let Some(client) = self.client(tenant, &connector, Some(&values)).await? {
+                return Ok((client, values));
+            }
         }
         let client_id = std::mem::take(&mut order.client_id);
         let mut values = Values::new();
         values.extend(std::mem::take(&mut order.settings));
+        values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
         Ok((ClientAuth { client_id, client_secret: order.client_secret.take() }, values))
     }
 
