@@ -8,6 +8,7 @@ use vouchsafe_entity::id::{CredentialId, SessionId};
 use vouchsafe_entity::sealed::Sealed;
 
 use super::references::{Beside, plain_variables};
+use super::refresh::hub_actor;
 use super::{Error, Hub};
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, ServedCredential};
@@ -259,6 +260,7 @@ impl Hub {
         if let Some(own) = own {
             values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
         }
+        let hub = hub_actor(tenant);
         let mut looked_up = Vec::with_capacity(dynamic.len());
         for (name, text) in dynamic {
             // What is typed stands before what the connector says.
@@ -266,7 +268,7 @@ impl Hub {
                 continue;
             }
             let beside = if own.is_some() { Beside::All(&values) } else { Beside::Kept(&values) };
-            let value = self.resolve_setting_in_use(tenant, connector, (name, &text), beside).await?;
+            let value = self.resolve_setting(&hub, connector, (name, &text), beside).await?;
             looked_up.push((name.to_owned(), value));
         }
         values.extend(looked_up);
@@ -289,7 +291,7 @@ impl Hub {
         let client_secret = match self.open_connector(tenant, connector)?.client_secret {
             Some(text) => {
                 let setting = ("client_secret", &text);
-                Some(self.resolve_setting_in_use(tenant, connector, setting, beside).await?)
+                Some(self.resolve_setting(&hub_actor(tenant), connector, setting, beside).await?)
             }
             None => None,
         };

@@ -16,7 +16,10 @@ use vouchsafe_entity::id::{SecretId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 use zeroize::Zeroizing;
 
+use super::audit::Target;
 use super::{Code, Error, Hub};
+use crate::domain::actor::Actor;
+use crate::domain::secret::is_key;
 use crate::domain::secret_reference as reference;
 use crate::domain::workspace::Tenant;
 use crate::store;
@@ -49,7 +52,7 @@ impl OpenSecrets {
 }
 
 impl Hub {
-    /// Opens the secrets that `texts` refer to, if each may be used so.
+    /// Opens the secrets that `texts` refer to, if each may be used so. A refusal is written down.
     ///
     /// # Errors
     /// [`Code::SecretMissing`], [`Code::ReferenceInactive`], [`Code::ReferenceExpired`], [`Code::ReferenceRevoked`],
@@ -57,7 +60,7 @@ impl Hub {
     /// [`Code::ReferenceHostNotAllowed`].
     pub(super) async fn open_references<'t>(
         &self,
-        tenant: Tenant,
+        actor: &Actor,
         texts: impl IntoIterator<Item = &'t str>,
         usage: &Usage<'_>,
     ) -> Result<OpenSecrets, Error> {
@@ -71,20 +74,47 @@ impl Hub {
             let detail = format!("At most {MOST_SECRETS} secrets can be used at once.");
             return Err(Error::invalid("", "too_many", detail));
         }
-        let found = store::secret::by_keys(&self.store, tenant.environment, &keys).await?;
+        let found = store::secret::by_keys(&self.store, actor.environment(), &keys).await?;
         if let Some(missing) = keys.iter().find(|key| !found.iter().any(|secret| secret.key == **key)) {
-            return Err(self.missing(tenant, missing).await?);
+            let error = self.missing(actor.tenant, missing).await?;
+            let target = Target { kind: "secret", id: None };
+            return Err(self.refused_use(actor, target, missing, usage, error).await?);
         }
         let now = self.now();
-        for secret in &found {
-            self.check_use(secret, usage, now)?;
-        }
         let mut open = HashMap::with_capacity(found.len());
         for secret in found {
+            let value = self.check_use(&secret, usage, now).and_then(|()| self.open_secret(&secret));
+            let value = match value {
+                Ok(value) => value,
+                Err(error) => {
+                    let target = Target::new("secret", secret.id);
+                    return Err(self.refused_use(actor, target, &secret.key, usage, error).await?);
+                }
+            };
             self.secret_uses.note((secret.workspace, secret.id), secret.last_used_at, now);
-            open.insert(secret.key.clone(), self.open_secret(&secret)?);
+            open.insert(secret.key.clone(), value);
         }
         Ok(OpenSecrets(open))
+    }
+
+    /// Writes down that a secret was refused, which one and where it was to go; the refusal.
+    async fn refused_use(
+        &self,
+        actor: &Actor,
+        target: Target,
+        key: &str,
+        usage: &Usage<'_>,
+        error: Error,
+    ) -> Result<Error, Error> {
+        let Some(code) = error.code().map(Code::as_str) else {
+            return Ok(error);
+        };
+        // What no secret can be called may be anything, and is not repeated.
+        let key = if is_key(key) { key } else { "?" };
+        let reason = format!("{code}: {key} in {}", usage.place());
+        let event = self.audit_event(actor, "secret.use", target, "refused", Some(reason));
+        self.record_later(event).await?;
+        Ok(error)
     }
 
     /// The refusal of a key that stands for nothing here.

@@ -279,7 +279,7 @@ impl Hub {
         checker.finish()
     }
 
-    /// What a setting stands for; a refusal points at it and is written down.
+    /// What a setting stands for; a refusal points at it.
     async fn checked_reference(
         &self,
         actor: &Actor,
@@ -288,12 +288,8 @@ impl Hub {
         setting: (&str, &SecretString),
     ) -> Result<SecretString, Error> {
         let plain = plain_variables(connector);
-        match self.resolve_setting(actor.tenant, connector, setting, Beside::Connector(&plain)).await {
-            Err(Error::Refused { code, detail, .. }) => {
-                let target = Target::new("connector", &connector.key);
-                self.record_refusal(actor, "secret.use", target, code.as_str()).await?;
-                Err(Error::refused_at(code, pointer, detail))
-            }
+        match self.resolve_setting(actor, connector, setting, Beside::Connector(&plain)).await {
+            Err(Error::Refused { code, detail, .. }) => Err(Error::refused_at(code, pointer, detail)),
             other => other,
         }
     }

@@ -28,6 +28,17 @@ pub(in crate::service) enum Destination<'a> {
     Setting(&'a SettingHosts),
 }
 
+impl Usage<'_> {
+    /// Where the secret was to go, in words.
+    pub(super) fn place(&self) -> String {
+        match (self.destination, self.app) {
+            (Destination::Call(to), _) => format!("a call to {}", to.host),
+            (Destination::Setting(_), Some((connector, _))) => format!("the connector {connector}"),
+            (Destination::Setting(_), None) => "a connector".to_owned(),
+        }
+    }
+}
+
 impl Hub {
     /// Refuses a use that the secret is not for.
     pub(super) fn check_use(&self, secret: &Secret, usage: &Usage<'_>, now: Millis) -> Result<(), Error> {

@@ -3,14 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Destination, Usage};
-use crate::domain::audit::AuditEvent;
+use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::secret_reference as reference;
-use crate::domain::workspace::Tenant;
 use crate::provider::{SettingHosts, Values};
-use crate::service::audit::Target;
 use crate::service::material::ConnectorSecrets;
-use crate::service::refresh::hub_actor;
 use crate::service::{Error, Hub};
 
 /// The keys that the settings of a connector refer to, each with its place.
@@ -61,7 +58,7 @@ impl Hub {
     /// Those of [`Hub::open_references`].
     pub(in crate::service) async fn resolve_setting(
         &self,
-        tenant: Tenant,
+        actor: &Actor,
         connector: &Connector,
         (name, text): (&str, &SecretString),
         beside: Beside<'_>,
@@ -76,7 +73,7 @@ impl Hub {
             app: Some((&connector.key, &connector.provider)),
             destination: Destination::Setting(&hosts),
         };
-        let open = self.open_references(tenant, [text], &usage).await?;
+        let open = self.open_references(actor, [text], &usage).await?;
         Ok(SecretString::from(open.fill(text)?.as_str()))
     }
 
@@ -92,26 +89,5 @@ impl Hub {
             }
             Beside::Kept(values) => definition.known_hosts_of_setting(name, values),
         }
-    }
-
-    /// The same at run time, where nobody may be there to hear of a refusal: it is written down.
-    pub(in crate::service) async fn resolve_setting_in_use(
-        &self,
-        tenant: Tenant,
-        connector: &Connector,
-        setting: (&str, &SecretString),
-        beside: Beside<'_>,
-    ) -> Result<SecretString, Error> {
-        let resolved = self.resolve_setting(tenant, connector, setting, beside).await;
-        if let Err(error) = &resolved
-            && let Some(code) = error.code()
-        {
-            let target = Target::new("connector", &connector.key);
-            let reason = Some(code.as_str().to_owned());
-            let event: AuditEvent =
-                self.audit_event(&hub_actor(tenant), "secret.use", target, "refused", reason);
-            self.record_later(event).await?;
-        }
-        resolved
     }
 }

@@ -174,6 +174,27 @@ async fn each_refusal_of_a_secret_in_a_call_has_its_code() {
     assert_eq!(rows.len(), 33);
     assert!(rows.iter().all(|row| row["result"] == "refused"));
     assert!(rows.iter().any(|row| row["reason"].as_str().unwrap().ends_with("secret_wrong_issuer")));
+    // Which secret it was is found by its id, or by its key where there is none.
+    for (name, reason) in [
+        ("HOST", "secret_host_not_allowed: HOST in a call to 127.0.0.1"),
+        ("OFF", "secret_inactive: OFF in a call to 127.0.0.1"),
+    ] {
+        let secret = key.get(&format!("/secrets/{name}")).await.ok(200);
+        let id = secret["secretId"].as_str().unwrap();
+        let found = key.get(&format!("/audit-events?target={id}&action=secret.use")).await.ok(200);
+        let found = found["data"].as_array().unwrap();
+        assert_eq!(found.len(), 3, "{found:?}");
+        let good = |row: &Value| {
+            row["reason"] == reason
+                && row["result"] == "refused"
+                && row["target"] == json!({"type": "secret", "id": id})
+        };
+        assert!(found.iter().all(good), "{found:?}");
+    }
+    let uses = key.get("/audit-events?action=secret.use&limit=200").await.ok(200);
+    let missing = |row: &&Value| row["reason"] == "secret_missing: NONE in a call to 127.0.0.1";
+    assert_eq!(uses["data"].as_array().unwrap().iter().filter(missing).count(), 3);
+    assert!(!uses.to_string().contains(VALUE));
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn a_client_secret_is_looked_up_each_time_it_is_used() {
     let audit = app.as_key().get("/audit-events?action=secret.use").await.ok(200);
     assert_eq!(
         (&audit["data"][0]["result"], &audit["data"][0]["reason"]),
-        (&json!("refused"), &json!("secret_inactive"))
+        (&json!("refused"), &json!("secret_inactive: FERN in the connector fernhill"))
     );
     app.as_key().act("/secrets/FERN/reactivate").await.ok(200);
     app.clock.advance(TimeDelta::hours(1));
@@ -96,6 +96,11 @@ async fn each_reference_that_can_not_be_used_has_a_code_of_its_own() {
     }
     let audit = key.get("/audit-events?action=secret.use&limit=200").await.ok(200);
     assert_eq!(audit["data"].as_array().unwrap().len(), 10, "each refusal is written down");
+    let off = key.get("/secrets/OFF").await.ok(200);
+    let of_it = format!("/audit-events?action=secret.use&target={}", off["secretId"].as_str().unwrap());
+    let rows = key.get(&of_it).await.ok(200);
+    assert_eq!(rows["data"].as_array().unwrap().len(), 1, "{rows}");
+    assert_eq!(rows["data"][0]["reason"], "secret_inactive: OFF in the connector fernhill");
 }
 
 #[tokio::test]
