@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use vouchsafe_entity::id::{CredentialId, SessionId};
 use vouchsafe_entity::sealed::Sealed;
 
-use super::references::{Beside, plain_variables};
+use super::references::{Beside, SecretUses, plain_variables};
 use super::refresh::hub_actor;
 use super::{Error, Hub};
 use crate::domain::connector::Connector;
@@ -234,13 +234,14 @@ impl Hub {
 
     /// The values that a connector gives to a request, and over them `own`: its variables, with references to secrets
     /// replaced, and its client. A secret that may not go wherever a request takes it with these values is refused; without
-    /// `own`, which makes values to be kept, also one that depends on what users give.
-    pub(super) async fn connector_values(
+    /// `own`, which makes values to be kept, also one that depends on what users give. The uses of secrets are noted once
+    /// the values are sent.
+    pub(super) async fn open_values(
         &self,
         tenant: Tenant,
         connector: &Connector,
         own: Option<&Values>,
-    ) -> Result<Values, Error> {
+    ) -> Result<(Values, SecretUses), Error> {
         let secrets = self.open_connector(tenant, connector)?;
         let plain =
             connector.variables.iter().map(|(name, text)| (name.as_str(), SecretString::from(text.as_str())));
@@ -261,51 +262,67 @@ impl Hub {
             values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
         }
         let hub = hub_actor(tenant);
-        let mut looked_up = Vec::with_capacity(dynamic.len());
+        let (mut looked_up, mut uses) = (Vec::with_capacity(dynamic.len()), SecretUses::default());
         for (name, text) in dynamic {
             // What is typed stands before what the connector says.
             if own.is_some_and(|own| own.get(name).is_some()) {
                 continue;
             }
             let beside = if own.is_some() { Beside::All(&values) } else { Beside::Kept(&values) };
-            let value = self.resolve_setting(&hub, connector, (name, &text), beside).await?;
+            let (value, used) = self.resolve_setting(&hub, connector, (name, &text), beside).await?;
             looked_up.push((name.to_owned(), value));
+            uses.extend(used);
         }
         values.extend(looked_up);
-        Ok(values)
+        Ok((values, uses))
     }
 
     /// The OAuth client of a connector, where it has one, for a request with `values`, or to be kept for one of which
-    /// nothing is known yet.
-    pub(super) async fn client(
+    /// nothing is known yet. The uses of secrets are noted once it is sent.
+    pub(super) async fn open_client(
         &self,
         tenant: Tenant,
         connector: &Connector,
         values: Option<&Values>,
-    ) -> Result<Option<ClientAuth>, Error> {
+    ) -> Result<Option<(ClientAuth, SecretUses)>, Error> {
         let Some(client_id) = connector.client_id.clone() else {
             return Ok(None);
         };
         let plain = plain_variables(connector);
         let beside = values.map_or(Beside::Kept(&plain), Beside::All);
-        let client_secret = match self.open_connector(tenant, connector)?.client_secret {
-            Some(text) => {
-                let setting = ("client_secret", &text);
-                Some(self.resolve_setting(&hub_actor(tenant), connector, setting, beside).await?)
-            }
-            None => None,
+        let Some(text) = self.open_connector(tenant, connector)?.client_secret else {
+            return Ok(Some((ClientAuth { client_id, client_secret: None }, SecretUses::default())));
         };
-        Ok(Some(ClientAuth { client_id, client_secret }))
+        let setting = ("client_secret", &text);
+        let (secret, uses) = self.resolve_setting(&hub_actor(tenant), connector, setting, beside).await?;
+        Ok(Some((ClientAuth { client_id, client_secret: Some(secret) }, uses)))
     }
 
-    /// Everything that a request with this credential may use: connector first, then what the user gave.
+    /// The OAuth client of a connector, where it has one, for a request with `values` that goes out now.
+    pub(super) async fn client(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+        values: &Values,
+    ) -> Result<Option<ClientAuth>, Error> {
+        let opened = self.open_client(tenant, connector, Some(values)).await?;
+        Ok(opened.map(|(client, uses)| {
+            self.note_secret_uses(&uses);
+            client
+        }))
+    }
+
+    /// Everything that a request with this credential may use, which goes out now: connector first, then what the user
+    /// gave.
     pub(super) async fn all_values(
         &self,
         tenant: Tenant,
         connector: &Connector,
         material: &Material,
     ) -> Result<Values, Error> {
-        self.connector_values(tenant, connector, Some(&material.values())).await
+        let (values, uses) = self.open_values(tenant, connector, Some(&material.values())).await?;
+        self.note_secret_uses(&uses);
+        Ok(values)
     }
 
     /// A one-time code for the opener of a session.

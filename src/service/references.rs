@@ -29,25 +29,44 @@ const MOST_SECRETS: usize = 50;
 
 /// The values of the secrets that one use refers to, while they are open.
 #[derive(Default)]
-pub(super) struct OpenSecrets(HashMap<String, SecretString>);
+pub(super) struct OpenSecrets {
+    values: HashMap<String, SecretString>,
+    uses: SecretUses,
+}
+
+/// Secrets that were opened. They are used once what has their values goes out, and not before.
+#[derive(Clone, Default)]
+pub(super) struct SecretUses(Vec<((WorkspaceId, SecretId), Option<Millis>)>);
+
+impl SecretUses {
+    /// Takes others in.
+    pub(super) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+}
 
 impl OpenSecrets {
     /// `text` with its references replaced and its escapes taken away.
     pub(super) fn fill(&self, text: &str) -> Result<Zeroizing<String>, Error> {
         reference::fill(text, |key| {
-            let value = self.0.get(key).map(SecretString::expose_secret);
+            let value = self.values.get(key).map(SecretString::expose_secret);
             value.ok_or(Error::internal("a reference that was not looked up"))
         })
     }
 
     /// The values.
     pub(super) fn values(&self) -> impl Iterator<Item = &SecretString> {
-        self.0.values()
+        self.values.values()
     }
 
     /// Whether no secret is used.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
+    }
+
+    /// What is to be noted once they are sent.
+    pub(super) fn uses(&self) -> &SecretUses {
+        &self.uses
     }
 }
 
@@ -81,7 +100,7 @@ impl Hub {
             return Err(self.refused_use(actor, target, missing, usage, error).await?);
         }
         let now = self.now();
-        let mut open = HashMap::with_capacity(found.len());
+        let mut open = OpenSecrets::default();
         for secret in found {
             let value = self.check_use(&secret, usage, now).and_then(|()| self.open_secret(&secret));
             let value = match value {
@@ -91,10 +110,10 @@ impl Hub {
                     return Err(self.refused_use(actor, target, &secret.key, usage, error).await?);
                 }
             };
-            self.secret_uses.note((secret.workspace, secret.id), secret.last_used_at, now);
-            open.insert(secret.key.clone(), value);
+            open.uses.0.push(((secret.workspace, secret.id), secret.last_used_at));
+            open.values.insert(secret.key, value);
         }
-        Ok(OpenSecrets(open))
+        Ok(open)
     }
 
     /// Writes down that a secret was refused, which one and where it was to go; the refusal.
@@ -126,6 +145,14 @@ impl Hub {
         }
         let detail = format!("There is no secret `{shown}` in this environment.");
         Ok(Error::refused(Code::SecretMissing, detail))
+    }
+
+    /// Notes that secrets were used: what has them goes out now.
+    pub(super) fn note_secret_uses(&self, uses: &SecretUses) {
+        let now = self.now();
+        for (secret, last) in &uses.0 {
+            self.secret_uses.note(*secret, *last, now);
+        }
     }
 
     /// Writes when secrets were last used.

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Destination, Usage};
+use super::{Destination, SecretUses, Usage};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::secret_reference as reference;
@@ -52,7 +52,8 @@ pub(in crate::service) fn plain_variables(connector: &Connector) -> Values {
 }
 
 impl Hub {
-    /// A setting of `connector` as it is used, by name and text: references replaced, escapes taken away.
+    /// A setting of `connector` as it is used, by name and text: references replaced, escapes taken away; and what is to
+    /// be noted once it is sent.
     ///
     /// # Errors
     /// Those of [`Hub::open_references`].
@@ -62,10 +63,10 @@ impl Hub {
         connector: &Connector,
         (name, text): (&str, &SecretString),
         beside: Beside<'_>,
-    ) -> Result<SecretString, Error> {
+    ) -> Result<(SecretString, SecretUses), Error> {
         let text = text.expose_secret();
         if !reference::is_dynamic(text.as_bytes()) {
-            return Ok(text.into());
+            return Ok((text.into(), SecretUses::default()));
         }
         let hosts = self.hosts_of_setting(connector, name, beside);
         let usage = Usage {
@@ -74,7 +75,7 @@ impl Hub {
             destination: Destination::Setting(&hosts),
         };
         let open = self.open_references(actor, [text], &usage).await?;
-        Ok(SecretString::from(open.fill(text)?.as_str()))
+        Ok((SecretString::from(open.fill(text)?.as_str()), open.uses().clone()))
     }
 
     fn hosts_of_setting(&self, connector: &Connector, name: &str, beside: Beside<'_>) -> SettingHosts {

@@ -326,7 +326,7 @@ impl Hub {
             let scopes = &connector.scopes;
             return crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await;
         }
-        let client = self.client(tenant, connector, Some(values)).await;
+        let client = self.client(tenant, connector, values).await;
         let client = client.map_err(|error| not_built(claimed.credential.id, &error))?;
         let (Some(client), Some(refresh_token)) = (client, &claimed.material.refresh_token) else {
             return Err(TokenError::local());

@@ -31,6 +31,13 @@ async fn references_in_headers_and_queries_are_replaced() {
     let credential = quillpost(&app).await;
     app.secret(&anywhere("K")).await;
     app.secret(&with(anywhere("ODD"), "value", json!(ODD))).await;
+    let refused = app.calling(&credential).header("X-One", "$Secret{K}").header("X-Two", "$Secret{NONE}");
+    refused.get("/proxy/echo").await.assert_refused(400, "secret_missing");
+    let unsendable = app.calling(&credential).header("X-One", "$Secret{ODD}").header("X-Two", "$Secret{K}");
+    unsendable.get("/proxy/echo").await.assert_invalid(&["/x-one"]);
+    app.hub.flush_secret_uses().await.unwrap();
+    let unused = app.as_key().get("/secrets/K").await.ok(200);
+    assert_eq!(unused["lastUsedAt"], Value::Null, "nothing was sent");
     let caller = app
         .calling(&credential)
         .header("X-One", "$Secret{K}")

@@ -24,6 +24,9 @@ async fn a_client_secret_is_looked_up_each_time_it_is_used() {
     app.put_fernhill().await;
     let put = app.as_key().put("/connectors/fernhill", &client_secret("$Secret{FERN}")).await.ok(200);
     assert_eq!(put["hasClientSecret"], true);
+    app.hub.flush_secret_uses().await.unwrap();
+    let saved = app.as_key().get("/secrets/FERN").await.ok(200);
+    assert_eq!(saved["lastUsedAt"], Value::Null, "nothing was sent");
     app.user("u-17").await;
     let credential = app.connect("u-17").await;
     app.token(&credential).await;

@@ -193,7 +193,8 @@ impl Hub {
         connector: &Connector,
         kept: &Kept,
     ) -> Result<Values, Error> {
-        self.connector_values(visit.actor.tenant, connector, Some(&kept.values()?)).await
+        let typed = kept.values()?;
+        Ok(self.open_values(visit.actor.tenant, connector, Some(&typed)).await?.0)
     }
 }
 
@@ -210,7 +211,7 @@ impl Hub {
         kept: &Kept,
     ) -> Result<Away, Error> {
         let tenant = visit.actor.tenant;
-        let client = self.client(tenant, connector, Some(values)).await?.ok_or_else(cannot_start)?;
+        let client = self.client(tenant, connector, values).await?.ok_or_else(cannot_start)?;
         let url = definition.oauth1().ok_or_else(cannot_start)?.request_token_endpoint.render(values);
         let turn = self.turn_to(tenant.workspace, definition, url, Patience::Refusable).await?;
         let (callback, moment) = (&flow.redirect_uri, self.signing_moment());
