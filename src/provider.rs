@@ -25,8 +25,8 @@ pub use self::definition::{
     CheckOutcome, CheckRequest, ClientCredentials, CodeChallenge, Definition, Exchange, FieldError,
     FieldSource, Headers, HostOwner, Jwt, JwtShape, Limits, MCP_AUTHORIZATION_ENDPOINT, MCP_BY_BASIC,
     MCP_ISSUER, MCP_NAMES_ISSUER, MCP_RESOURCE, MCP_REVOCATION_ENDPOINT, MCP_TOKEN_ENDPOINT, Mcp, OAuth1,
-    OAuth2, Param, ParamValue, Params, Placement, Refresh, Reuse, RevokeScope, Session, TOKEN_SECRET,
-    TokenRequest, TokenRequestFormat, TokenResponse,
+    OAuth2, Param, ParamValue, Params, Placement, Refresh, Reuse, RevokeScope, Session, SettingHosts,
+    TOKEN_SECRET, TokenRequest, TokenRequestFormat, TokenResponse,
 };
 pub use self::path::Path;
 pub use self::registry::{Registry, Sources, check_paths};

@@ -42,7 +42,7 @@ pub struct Model {
     /// Connectors that it is for; empty = any.
     #[sea_orm(column_type = "JsonBinary")]
     pub apps: Strings,
-    /// Hosts that calls may take it to.
+    /// Hosts that calls and settings of connectors may take it to.
     #[sea_orm(column_type = "JsonBinary")]
     pub allowed_hosts: Strings,
     /// Whether it is switched on.

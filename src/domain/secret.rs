@@ -34,7 +34,7 @@ pub struct Secret {
     pub scopes: Option<String>,
     /// What it is for.
     pub scope: SecretScope,
-    /// Hosts that calls may take it to.
+    /// Hosts that calls and settings of connectors may take it to.
     pub allowed_hosts: Vec<HostPattern>,
     /// Whether it is switched on.
     pub active: bool,

@@ -27,7 +27,7 @@ pub use self::discovered::{
     MCP_REVOCATION_ENDPOINT, MCP_TOKEN_ENDPOINT, Mcp,
 };
 pub use self::fields::{FieldError, FieldSource};
-pub use self::hosts::HostOwner;
+pub use self::hosts::{HostOwner, SettingHosts};
 pub use self::method::{
     ApiKey, AuthMethod, AuthorizationResponse, Basic, ClientCredentials, CodeChallenge, Exchange, Jwt,
     JwtShape, OAuth2, Refresh, Reuse, RevokeScope, Session, TokenRequest, TokenRequestFormat, TokenResponse,

@@ -61,19 +61,44 @@ fn variable_name(name: &str) -> Place {
 
 /// Notes where each variable ends up, and gives one in a host the pattern of a label if it has none.
 fn place_variables(draft: &mut Draft) {
-    for variable in &mut draft.definition.variables {
+    let mut placed = Vec::with_capacity(draft.definition.variables.len());
+    for variable in &draft.definition.variables {
         let mut places = Places::default();
         for here in draft.uses.iter().filter(|here| here.name == variable.name) {
             places.host |= matches!(here.part, Part::Host | Part::Origin);
             places.header |= here.part == Part::Header;
             places.user_name |= here.part == Part::UserName;
             places.outside_body |= here.part != Part::Text || here.spot == Spot::Account;
+            places.browser |= here.spot == Spot::AuthorizationParam;
+            let (calls, tokens) = travels(&draft.definition, here);
+            places.calls |= calls;
+            places.tokens |= tokens;
         }
         let label = draft.uses.iter().any(|here| here.name == variable.name && here.part == Part::Host);
+        placed.push((places, label));
+    }
+    for (variable, (places, label)) in draft.definition.variables.iter_mut().zip(placed) {
         if label && variable.pattern.is_none() && variable.options.is_empty() {
             variable.pattern = Some(Pattern::new(LABEL));
         }
         variable.places = places;
+    }
+}
+
+/// Whether a placeholder is filled in calls to the API, and whether it is in requests for tokens.
+fn travels(definition: &Definition, here: &Use) -> (bool, bool) {
+    match here.spot {
+        Spot::BaseUrl
+        | Spot::AllowedHost
+        | Spot::Placement
+        | Spot::Check
+        | Spot::Lookup
+        | Spot::Signature => (true, false),
+        // What signs each request by itself, or is signed here and sent as it is, is on both ways.
+        Spot::Token => (here.owner == Owner::Method(Method::OAuth1), true),
+        Spot::JwtPart => (definition.jwt.as_ref().is_some_and(|jwt| jwt.token.is_none()), true),
+        Spot::TokenParam | Spot::Refresh | Spot::RefreshParam | Spot::Revocation => (false, true),
+        Spot::Authorization | Spot::AuthorizationParam | Spot::Account => (false, false),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Sources {
 pub struct Registry {
     by_slug: HashMap<String, Arc<Definition>>,
     by_name: Vec<Arc<Definition>>,
+    /// By slug and by display name, as [`plain`] writes them.
+    by_plain: HashMap<String, Vec<Arc<Definition>>>,
 }
 
 impl Registry {
@@ -51,12 +53,25 @@ impl Registry {
         }
         let mut by_name: Vec<Arc<Definition>> = by_slug.values().cloned().collect();
         by_name.sort_by_cached_key(|definition| definition.sort_key());
-        Self { by_slug, by_name }
+        let mut by_plain: HashMap<String, Vec<Arc<Definition>>> = HashMap::new();
+        for definition in &by_name {
+            let names: HashSet<String> = [definition.slug(), definition.name()].map(plain).into();
+            for name in names.into_iter().filter(|name| !name.is_empty()) {
+                by_plain.entry(name).or_default().push(Arc::clone(definition));
+            }
+        }
+        Self { by_slug, by_name, by_plain }
     }
 
     /// The definition of a slug.
     pub fn get(&self, slug: &str) -> Option<Arc<Definition>> {
         self.by_slug.get(slug).cloned()
+    }
+
+    /// The definitions that people mean by `words`: those of that slug or display name, whatever the letter case, spaces
+    /// and punctuation. More than one where a name is not one app's alone, none where nothing is called so.
+    pub fn named(&self, words: &str) -> &[Arc<Definition>] {
+        self.by_plain.get(&plain(words)).map_or(&[][..], Vec::as_slice)
     }
 
     /// Every definition, by display name.
@@ -215,6 +230,11 @@ impl Files {
         }
         Ok(parent)
     }
+}
+
+/// A name as its letters, in lower case, and digits alone: the rest is written one way today and another tomorrow.
+fn plain(name: &str) -> String {
+    name.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
 /// `[a-z0-9]+(-[a-z0-9]+)*`, at most 64 characters.

@@ -148,6 +148,11 @@ impl Template {
         &self.parts
     }
 
+    /// The placeholders, each with what stands there when it has no value.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.parts.iter().filter_map(|part| if let Part::Slot(slot) = part { Some(slot) } else { None })
+    }
+
     pub(super) fn bind(&mut self, fallback: &dyn Fn(&str) -> Fallback) {
         for part in &mut self.parts {
             if let Part::Slot(slot) = part {

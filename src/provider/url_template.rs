@@ -95,6 +95,11 @@ impl HostTemplate {
         Ok(Self { host, port })
     }
 
+    /// Host and port, as [`render`](Self::render) has them.
+    pub(super) fn authority(&self, values: &Values) -> Result<Authority, RenderError> {
+        Ok(Authority { host: self.render(values)?, port: self.port.unwrap_or(443) })
+    }
+
     /// The host filled and checked: labels of `[a-z0-9_-]`, none empty or over 63 characters.
     pub fn render(&self, values: &Values) -> Result<String, RenderError> {
         let filled = self.host.fill(values, |name, value| {
@@ -209,6 +214,27 @@ impl UrlTemplate {
             && url.password().is_none()
             && url.fragment().is_none();
         if same { Ok(url) } else { Err(RenderError::Url) }
+    }
+
+    /// Host and port alone, whatever stands behind them.
+    pub(super) fn authority(&self, values: &Values) -> Result<Authority, RenderError> {
+        let url = match &self.origin {
+            Origin::Discovered(template) => discovered_url(template, values)?,
+            origin @ (Origin::Whole(_) | Origin::Parts { .. }) => {
+                Url::parse(&origin.render(values)?).map_err(|_| RenderError::Url)?
+            }
+        };
+        let host = url.host_str().ok_or(RenderError::Url)?.to_owned();
+        let port = url.port_or_known_default().ok_or(RenderError::Url)?;
+        Ok(Authority { host, port })
+    }
+
+    /// What decides about host and port.
+    pub(super) fn host(&self) -> &Template {
+        match &self.origin {
+            Origin::Whole(template) | Origin::Discovered(template) => template,
+            Origin::Parts { host, .. } => &host.host,
+        }
     }
 
     pub(super) fn bind(&mut self, fallback: &dyn Fn(&str) -> Fallback) {

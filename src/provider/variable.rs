@@ -132,9 +132,10 @@ pub struct Variable {
     pub(super) places: Places,
 }
 
-/// Where the values of a variable end up, over all methods; decides how an entered value is cleaned and checked.
+/// Where the values of a variable end up, over all methods; decides how an entered value is cleaned and checked, and
+/// whether it may be a reference to a secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
+#[expect(clippy::struct_excessive_bools, reason = "seven independent facts")]
 pub(super) struct Places {
     /// In a host, or as an origin: lower-cased.
     pub(super) host: bool,
@@ -144,6 +145,12 @@ pub(super) struct Places {
     pub(super) user_name: bool,
     /// Anywhere but in a request body: at most 4 KiB, trimmed.
     pub(super) outside_body: bool,
+    /// In a parameter of the address that the browser is sent to.
+    pub(super) browser: bool,
+    /// In calls to the API, checks and look-ups included.
+    pub(super) calls: bool,
+    /// In requests for tokens and about their end.
+    pub(super) tokens: bool,
 }
 
 /// What a form asks for.

@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 use vouchsafe_entity::id::{CredentialId, SessionId};
 use vouchsafe_entity::sealed::Sealed;
 
+use super::references::{Beside, SecretUses, plain_variables};
+use super::refresh::hub_actor;
 use super::{Error, Hub};
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, ServedCredential};
+use crate::domain::secret_reference::is_dynamic;
 use crate::domain::workspace::Tenant;
 use crate::oauth::{ClientAuth, TokenAnswer};
 use crate::provider::Values;
@@ -229,57 +232,96 @@ impl Hub {
         Ok(self.vault.open(&place(tenant, ("connector", "sealed"), &row, (0, connector.version)), sealed)?)
     }
 
-    /// The values that a connector gives to every request: its variables, with references to secrets replaced, and
-    /// its client.
-    pub(super) async fn connector_values(
+    /// The values that a connector gives to a request, and over them `own`: its variables, with references to secrets
+    /// replaced, and its client. A secret that may not go wherever a request takes it with these values is refused; without
+    /// `own`, which makes values to be kept, also one that depends on what users give. The uses of secrets are noted once
+    /// the values are sent.
+    pub(super) async fn open_values(
         &self,
         tenant: Tenant,
         connector: &Connector,
-    ) -> Result<Values, Error> {
+        own: Option<&Values>,
+    ) -> Result<(Values, SecretUses), Error> {
         let secrets = self.open_connector(tenant, connector)?;
-        let plain = connector.variables.iter().map(|(name, value)| (name, value.as_str().into()));
-        let sealed = secrets.variables.iter().map(|(name, value)| (name, value.clone()));
+        let plain =
+            connector.variables.iter().map(|(name, text)| (name.as_str(), SecretString::from(text.as_str())));
+        let sealed = secrets.variables.iter().map(|(name, text)| (name.as_str(), text.clone()));
+        let places_secret = || self.definition_of(connector).is_ok_and(|one| one.places_client_secret());
+        let client_secret = secrets.client_secret.filter(|_| places_secret());
+        let settings = plain.chain(sealed).chain(client_secret.map(|text| ("client_secret", text)));
+        let (dynamic, literal): (Vec<(&str, SecretString)>, Vec<_>) =
+            settings.partition(|(_, text)| is_dynamic(text.expose_secret().as_bytes()));
         let mut values = Values::new();
-        for (name, value) in plain.chain(sealed) {
-            values.set(name.as_str(), self.resolve_setting_in_use(tenant, connector, &value).await?);
+        for (name, text) in literal {
+            values.set(name, text);
         }
         if let Some(client_id) = &connector.client_id {
             values.set("client_id", client_id.as_str());
         }
-        let places_secret = || self.definition_of(connector).is_ok_and(|one| one.places_client_secret());
-        if let Some(secret) = secrets.client_secret.as_ref().filter(|_| places_secret()) {
-            values.set("client_secret", self.resolve_setting_in_use(tenant, connector, secret).await?);
+        if let Some(own) = own {
+            values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
         }
-        Ok(values)
+        let hub = hub_actor(tenant);
+        let (mut looked_up, mut uses) = (Vec::with_capacity(dynamic.len()), SecretUses::default());
+        for (name, text) in dynamic {
+            // What is typed stands before what the connector says.
+            if own.is_some_and(|own| own.get(name).is_some()) {
+                continue;
+            }
+            let beside = if own.is_some() { Beside::All(&values) } else { Beside::Kept(&values) };
+            let (value, used) = self.resolve_setting(&hub, connector, (name, &text), beside).await?;
+            looked_up.push((name.to_owned(), value));
+            uses.extend(used);
+        }
+        values.extend(looked_up);
+        Ok((values, uses))
     }
 
-    /// The OAuth client of a connector, where it has one.
+    /// The OAuth client of a connector, where it has one, for a request with `values`, or to be kept for one of which
+    /// nothing is known yet. The uses of secrets are noted once it is sent.
+    pub(super) async fn open_client(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+        values: Option<&Values>,
+    ) -> Result<Option<(ClientAuth, SecretUses)>, Error> {
+        let Some(client_id) = connector.client_id.clone() else {
+            return Ok(None);
+        };
+        let plain = plain_variables(connector);
+        let beside = values.map_or(Beside::Kept(&plain), Beside::All);
+        let Some(text) = self.open_connector(tenant, connector)?.client_secret else {
+            return Ok(Some((ClientAuth { client_id, client_secret: None }, SecretUses::default())));
+        };
+        let setting = ("client_secret", &text);
+        let (secret, uses) = self.resolve_setting(&hub_actor(tenant), connector, setting, beside).await?;
+        Ok(Some((ClientAuth { client_id, client_secret: Some(secret) }, uses)))
+    }
+
+    /// The OAuth client of a connector, where it has one, for a request with `values` that goes out now.
     pub(super) async fn client(
         &self,
         tenant: Tenant,
         connector: &Connector,
+        values: &Values,
     ) -> Result<Option<ClientAuth>, Error> {
-        let Some(client_id) = connector.client_id.clone() else {
-            return Ok(None);
-        };
-        let client_secret = match self.open_connector(tenant, connector)?.client_secret {
-            Some(text) => Some(self.resolve_setting_in_use(tenant, connector, &text).await?),
-            None => None,
-        };
-        Ok(Some(ClientAuth { client_id, client_secret }))
+        let opened = self.open_client(tenant, connector, Some(values)).await?;
+        Ok(opened.map(|(client, uses)| {
+            self.note_secret_uses(&uses);
+            client
+        }))
     }
 
-    /// Everything that a request with this credential may use: connector first, then what the user gave.
+    /// Everything that a request with this credential may use, which goes out now: connector first, then what the user
+    /// gave.
     pub(super) async fn all_values(
         &self,
         tenant: Tenant,
         connector: &Connector,
         material: &Material,
     ) -> Result<Values, Error> {
-        let mut values = self.connector_values(tenant, connector).await?;
-        for (name, value) in material.values().iter() {
-            values.set(name, value.clone());
-        }
+        let (values, uses) = self.open_values(tenant, connector, Some(&material.values())).await?;
+        self.note_secret_uses(&uses);
         Ok(values)
     }
 

@@ -184,7 +184,7 @@ impl Hub {
             app: allowed.app.as_ref().map(|app| (app.connector.as_str(), app.provider.as_str())),
             destination: Destination::Call(&allowed.to),
         };
-        self.open_references(actor.tenant, texts.iter().map(String::as_str), &usage).await
+        self.open_references(actor, texts.iter().map(String::as_str), &usage).await
     }
 }
 

@@ -7,7 +7,7 @@ mod rules;
 mod settings;
 
 pub(super) use rules::{Destination, Usage};
-pub(super) use settings::placed_references;
+pub(super) use settings::{Beside, placed_references, plain_variables};
 
 use std::collections::HashMap;
 
@@ -16,7 +16,10 @@ use vouchsafe_entity::id::{SecretId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 use zeroize::Zeroizing;
 
+use super::audit::Target;
 use super::{Code, Error, Hub};
+use crate::domain::actor::Actor;
+use crate::domain::secret::is_key;
 use crate::domain::secret_reference as reference;
 use crate::domain::workspace::Tenant;
 use crate::store;
@@ -26,30 +29,49 @@ const MOST_SECRETS: usize = 50;
 
 /// The values of the secrets that one use refers to, while they are open.
 #[derive(Default)]
-pub(super) struct OpenSecrets(HashMap<String, SecretString>);
+pub(super) struct OpenSecrets {
+    values: HashMap<String, SecretString>,
+    uses: SecretUses,
+}
+
+/// Secrets that were opened. They are used once what has their values goes out, and not before.
+#[derive(Clone, Default)]
+pub(super) struct SecretUses(Vec<((WorkspaceId, SecretId), Option<Millis>)>);
+
+impl SecretUses {
+    /// Takes others in.
+    pub(super) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+}
 
 impl OpenSecrets {
     /// `text` with its references replaced and its escapes taken away.
     pub(super) fn fill(&self, text: &str) -> Result<Zeroizing<String>, Error> {
         reference::fill(text, |key| {
-            let value = self.0.get(key).map(SecretString::expose_secret);
+            let value = self.values.get(key).map(SecretString::expose_secret);
             value.ok_or(Error::internal("a reference that was not looked up"))
         })
     }
 
     /// The values.
     pub(super) fn values(&self) -> impl Iterator<Item = &SecretString> {
-        self.0.values()
+        self.values.values()
     }
 
     /// Whether no secret is used.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
+    }
+
+    /// What is to be noted once they are sent.
+    pub(super) fn uses(&self) -> &SecretUses {
+        &self.uses
     }
 }
 
 impl Hub {
-    /// Opens the secrets that `texts` refer to, if each may be used so.
+    /// Opens the secrets that `texts` refer to, if each may be used so. A refusal is written down.
     ///
     /// # Errors
     /// [`Code::SecretMissing`], [`Code::ReferenceInactive`], [`Code::ReferenceExpired`], [`Code::ReferenceRevoked`],
@@ -57,7 +79,7 @@ impl Hub {
     /// [`Code::ReferenceHostNotAllowed`].
     pub(super) async fn open_references<'t>(
         &self,
-        tenant: Tenant,
+        actor: &Actor,
         texts: impl IntoIterator<Item = &'t str>,
         usage: &Usage<'_>,
     ) -> Result<OpenSecrets, Error> {
@@ -71,20 +93,47 @@ impl Hub {
             let detail = format!("At most {MOST_SECRETS} secrets can be used at once.");
             return Err(Error::invalid("", "too_many", detail));
         }
-        let found = store::secret::by_keys(&self.store, tenant.environment, &keys).await?;
+        let found = store::secret::by_keys(&self.store, actor.environment(), &keys).await?;
         if let Some(missing) = keys.iter().find(|key| !found.iter().any(|secret| secret.key == **key)) {
-            return Err(self.missing(tenant, missing).await?);
+            let error = self.missing(actor.tenant, missing).await?;
+            let target = Target { kind: "secret", id: None };
+            return Err(self.refused_use(actor, target, missing, usage, error).await?);
         }
         let now = self.now();
-        for secret in &found {
-            self.check_use(secret, usage, now)?;
-        }
-        let mut open = HashMap::with_capacity(found.len());
+        let mut open = OpenSecrets::default();
         for secret in found {
-            self.secret_uses.note((secret.workspace, secret.id), secret.last_used_at, now);
-            open.insert(secret.key.clone(), self.open_secret(&secret)?);
+            let value = self.check_use(&secret, usage, now).and_then(|()| self.open_secret(&secret));
+            let value = match value {
+                Ok(value) => value,
+                Err(error) => {
+                    let target = Target::new("secret", secret.id);
+                    return Err(self.refused_use(actor, target, &secret.key, usage, error).await?);
+                }
+            };
+            open.uses.0.push(((secret.workspace, secret.id), secret.last_used_at));
+            open.values.insert(secret.key, value);
         }
-        Ok(OpenSecrets(open))
+        Ok(open)
+    }
+
+    /// Writes down that a secret was refused, which one and where it was to go; the refusal.
+    async fn refused_use(
+        &self,
+        actor: &Actor,
+        target: Target,
+        key: &str,
+        usage: &Usage<'_>,
+        error: Error,
+    ) -> Result<Error, Error> {
+        let Some(code) = error.code().map(Code::as_str) else {
+            return Ok(error);
+        };
+        // What no secret can be called may be anything, and is not repeated.
+        let key = if is_key(key) { key } else { "?" };
+        let reason = format!("{code}: {key} in {}", usage.place());
+        let event = self.audit_event(actor, "secret.use", target, "refused", Some(reason));
+        self.record_later(event).await?;
+        Ok(error)
     }
 
     /// The refusal of a key that stands for nothing here.
@@ -96,6 +145,14 @@ impl Hub {
         }
         let detail = format!("There is no secret `{shown}` in this environment.");
         Ok(Error::refused(Code::SecretMissing, detail))
+    }
+
+    /// Notes that secrets were used: what has them goes out now.
+    pub(super) fn note_secret_uses(&self, uses: &SecretUses) {
+        let now = self.now();
+        for (secret, last) in &uses.0 {
+            self.secret_uses.note(*secret, *last, now);
+        }
     }
 
     /// Writes when secrets were last used.

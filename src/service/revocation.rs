@@ -137,10 +137,10 @@ impl Hub {
         let Some(mut teller) = self.teller_of(tenant, connector)? else {
             return Ok(None);
         };
-        if let Ok(Some(client)) = self.client(tenant, connector).await {
+        if let Ok(Some((client, _))) = self.open_client(tenant, connector, None).await {
             teller.client = client;
         }
-        if let Ok(values) = self.connector_values(tenant, connector).await {
+        if let Ok((values, _)) = self.open_values(tenant, connector, None).await {
             teller.values = values;
         }
         Ok(Some(teller))

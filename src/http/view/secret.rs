@@ -68,7 +68,9 @@ pub(in crate::http) struct SecretIn {
     /// When the third party issued it, not in the future; left out = now.
     #[schema(format = DateTime)]
     issued_at: Option<String>,
-    /// Hosts that calls may take it to, `host`, `host:port` or `*.host`; empty = none but those of its issuer.
+    /// Hosts that calls and settings of connectors may take it to, `host`, `host:port` or `*.host`: all hosts that a
+    /// setting goes to must be listed. Empty = calls take it to none but those of its issuer, settings to those of the
+    /// connector's provider.
     #[schema(example = json!(["api.stripe.com"]))]
     allowed_hosts: Option<Vec<String>>,
     /// The end, as a date; neither date nor period = never.
@@ -128,7 +130,7 @@ pub(in crate::http) struct SecretPatch {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     environments: Option<Vec<String>>,
-    /// Hosts that calls may take it to.
+    /// Hosts that calls and settings of connectors may take it to.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>)]
     allowed_hosts: Option<Option<Vec<String>>>,
@@ -226,7 +228,7 @@ pub(in crate::http) struct SecretOut {
     scope: ScopeShape,
     /// The environments that it covers.
     environments: Vec<String>,
-    /// Hosts that calls may take it to.
+    /// Hosts that calls and settings of connectors may take it to.
     allowed_hosts: Vec<String>,
     /// Whether it is switched on.
     active: bool,

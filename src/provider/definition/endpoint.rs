@@ -21,7 +21,7 @@ impl Definition {
         let port = base.port_or_known_default().ok_or(RenderError::Url)?;
         let mut hosts = vec![Authority { host, port }];
         for template in &self.of(method).allowed_hosts {
-            let authority = Authority { host: template.render(values)?, port: template.port.unwrap_or(443) };
+            let authority = template.authority(values)?;
             if !hosts.contains(&authority) {
                 hosts.push(authority);
             }

@@ -1,7 +1,7 @@
 //! What a definition says about hosts before any credential is there: whose they are, and who names them.
 
-use super::Definition;
-use crate::provider::template::Template;
+use super::{Definition, Target};
+use crate::provider::template::{Fallback, RenderError, Slot, Template};
 use crate::provider::url_template::{Authority, HostTemplate, Origin, UrlTemplate};
 use crate::provider::values::Values;
 use crate::provider::variable::ValueSource;
@@ -15,6 +15,18 @@ pub enum HostOwner {
     Perhaps,
     /// The file names it.
     Provider,
+}
+
+/// Where a setting of a connector goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SettingHosts {
+    /// The hosts that are known.
+    pub known: Vec<Authority>,
+    /// Those of them that the connector names by its variables and that no literal of the file pins: whoever sets the
+    /// connector decides where they are.
+    pub named: Vec<Authority>,
+    /// Whether there may be others, which show once a user connects.
+    pub open: bool,
 }
 
 impl Definition {
@@ -37,18 +49,71 @@ impl Definition {
         allowed.fold(base, HostOwner::max)
     }
 
-    /// The hosts that the connector names by its variables and that no literal of the file pins: whoever sets the
-    /// connector decides where they are.
-    pub fn hosts_of_connector(&self, values: &Values) -> Vec<Authority> {
-        let mut hosts = Vec::new();
-        for url in self.all().flat_map(Self::urls).filter(|url| self.is_chosen_by_connector(url)) {
-            if let Ok(url) = url.render(values)
-                && let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default())
-            {
-                hosts.push(Authority { host: host.to_owned(), port });
+    /// Where the setting `name` of a connector goes with requests that have all of `values`. The client secret is the
+    /// setting `client_secret`, and the others are variables.
+    pub fn hosts_of_setting(&self, name: &str, values: &Values) -> SettingHosts {
+        let mut hosts = self.setting_hosts(name, values, |_| true);
+        // What can't be made of these values is not sent.
+        hosts.open = false;
+        hosts
+    }
+
+    /// The same as far as the values of the connector alone say it: users may give more, and instead of defaults.
+    pub fn known_hosts_of_setting(&self, name: &str, values: &Values) -> SettingHosts {
+        self.setting_hosts(name, values, |host| host.slots().all(|slot| self.is_settled(slot, values)))
+    }
+
+    fn setting_hosts(
+        &self,
+        name: &str,
+        values: &Values,
+        is_settled: impl Fn(&Template) -> bool,
+    ) -> SettingHosts {
+        let mut found = SettingHosts::default();
+        let mut add = |host: &Template, chosen: bool, authority: Result<Authority, RenderError>| {
+            let Some(authority) = authority.ok().filter(|_| is_settled(host)) else {
+                found.open = true;
+                return;
+            };
+            if chosen && !found.named.contains(&authority) {
+                found.named.push(authority.clone());
+            }
+            if !found.known.contains(&authority) {
+                found.known.push(authority);
+            }
+        };
+        for part in self.all() {
+            let (calls, tokens) = self.ways_of(part, name);
+            let called = part.call_urls().filter(|_| calls);
+            for url in called.chain(part.token_urls().filter(|_| tokens)) {
+                add(url.host(), part.is_chosen_by_connector(url), url.authority(values));
+            }
+            for host in part.allowed_hosts.iter().filter(|_| calls) {
+                let chosen = host.literal_suffix().is_empty() && part.names_of_connector(&host.host);
+                add(&host.host, chosen, host.authority(values));
             }
         }
-        hosts
+        found
+    }
+
+    /// Whether calls to the API of `part` have a setting, and whether requests for tokens do.
+    fn ways_of(&self, part: &Self, name: &str) -> (bool, bool) {
+        if name == "client_secret" {
+            return (self.places_client_secret(), true);
+        }
+        let variable = part.variables.iter().find(|variable| variable.name == name);
+        variable.map_or((false, false), |variable| (variable.places.calls, variable.places.tokens))
+    }
+
+    /// Whether no user can give another value than the one that is filled in now.
+    fn is_settled(&self, slot: &Slot, values: &Values) -> bool {
+        let name = match &slot.fallback {
+            Fallback::Mapped { of, .. } => of,
+            Fallback::Required | Fallback::Optional | Fallback::Default(_) => &slot.name,
+        };
+        let by_connector =
+            || self.variable(name).is_some_and(|variable| variable.source == ValueSource::Connector);
+        values.get(name).is_some() || by_connector()
     }
 
     /// Whether a value of the variable is seen by others than the app: as a host name, as the account, in the address
@@ -64,39 +129,60 @@ impl Definition {
         let signed = self.oauth1.as_ref().map(|table| &table.authorization_endpoint);
         let authorization = self.oauth2.as_ref().map(|table| &table.authorization_endpoint).or(signed);
         in_host
+            || own.is_some_and(|variable| variable.places.browser)
             || templates.flat_map(Template::names).any(|other| other == name)
             || authorization.is_some_and(|url| url.source().contains(&format!("{{{name}}}")))
     }
 
+    /// Whether the connector names the host of `url` by its variables, and no literal of the file pins it: whoever sets
+    /// the connector decides where it is.
     fn is_chosen_by_connector(&self, url: &UrlTemplate) -> bool {
-        let mut names = match &url.origin {
-            Origin::Whole(template) => template.names().collect::<Vec<_>>(),
-            Origin::Parts { host, .. } if host.literal_suffix().is_empty() => host.host.names().collect(),
-            Origin::Parts { .. } | Origin::Discovered(_) => Vec::new(),
+        match &url.origin {
+            Origin::Whole(template) => self.names_of_connector(template),
+            Origin::Parts { host, .. } => {
+                host.literal_suffix().is_empty() && self.names_of_connector(&host.host)
+            }
+            Origin::Discovered(_) => false,
         }
-        .into_iter();
-        names.any(|name| {
+    }
+
+    /// Whether a template has a variable that the connector writes freely.
+    fn names_of_connector(&self, template: &Template) -> bool {
+        template.names().any(|name| {
             self.variable(name).is_some_and(|variable| {
                 variable.source == ValueSource::Connector && variable.options.is_empty()
             })
         })
     }
 
-    /// Every address that the file has for requests of the hub.
-    fn urls(&self) -> impl Iterator<Item = &UrlTemplate> {
+    /// Every address that the file has for calls with a credential; the allowed hosts come beside.
+    fn call_urls(&self) -> impl Iterator<Item = &UrlTemplate> {
+        let check = self.check.as_ref().and_then(|check| match &check.target {
+            Target::Absolute(url) => Some(url),
+            Target::Below(_) => None,
+        });
+        let looked_up = self.variables.iter().filter_map(|variable| {
+            if let ValueSource::Lookup(lookup) = &variable.source { Some(&lookup.url) } else { None }
+        });
+        std::iter::once(&self.base_url).chain(check).chain(looked_up)
+    }
+
+    /// Every address that the file has for requests for tokens and about their end.
+    fn token_urls(&self) -> impl Iterator<Item = &UrlTemplate> {
         let oauth2 = self.oauth2.iter().flat_map(|table| {
             let exchange = table.exchange.as_ref().map(|exchange| &exchange.endpoint);
             let refresh = table.refresh.endpoint.as_ref();
             [Some(&table.token.endpoint), exchange, refresh, table.revocation_endpoint.as_ref()]
         });
         let others = [
+            self.mcp.as_ref().map(|table| &table.url),
             self.client_credentials.as_ref().map(|table| &table.token.endpoint),
             self.session.as_ref().map(|table| &table.token.endpoint),
             self.jwt.as_ref().and_then(|table| table.token.as_ref()).map(|token| &token.endpoint),
             self.oauth1.as_ref().map(|table| &table.request_token_endpoint),
             self.oauth1.as_ref().map(|table| &table.token_endpoint),
         ];
-        std::iter::once(&self.base_url).chain(oauth2.chain(others).flatten())
+        oauth2.chain(others).flatten()
     }
 }
 
@@ -149,7 +235,6 @@ mod tests {
         ] {
             assert_eq!(definition.host_owner(host, port), wanted, "{host}:{port}");
         }
-        assert_eq!(definition.hosts_of_connector(&Values::new()), []);
         assert!(definition.shows_variable("shop") && !definition.shows_variable("key"));
     }
 
@@ -161,8 +246,54 @@ mod tests {
         let definition = definition(&text);
         let values = Values::new().with("server", "https://git.example.test");
         let host = Authority { host: "git.example.test".to_owned(), port: 443 };
-        assert_eq!(definition.hosts_of_connector(&values), [host]);
+        let wanted = SettingHosts { known: vec![host.clone()], named: vec![host], open: false };
+        assert_eq!(definition.hosts_of_setting("key", &values), wanted);
+        assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
         assert_eq!(definition.host_owner("anything.test", 443), HostOwner::Perhaps);
         assert!(definition.shows_variable("server"));
+    }
+
+    const SETTINGS: &str = r#"
+base_url = "https://api.acme.test/{team}"
+allowed_hosts = ["files.acme.test:8443"]
+headers = { X-Partner = "{partner}" }
+
+[variables]
+team = { label = "Team" }
+region = { label = "Region", default = "eu" }
+partner = { from = "connector", label = "Partner", secret = true }
+device = { from = "connector", label = "Device", secret = true }
+audience = { from = "connector", label = "Audience" }
+found = { lookup = { url = "https://who.acme.test/me", path = "id" } }
+
+[oauth2]
+authorization_endpoint = "https://acme.test/authorize"
+token_endpoint = "https://{region}.login.acme.test/token"
+revocation_endpoint = "https://end.acme.test/revoke"
+authorization_params = { audience = "{audience}" }
+token_params = { device = "{device}" }
+headers = { Authorization = "Bearer {access_token}", X-Found = "{found}" }
+"#;
+
+    #[test]
+    fn a_setting_goes_where_requests_have_it_and_nowhere_else() {
+        let definition = definition(&format!("{HEAD}{SETTINGS}"));
+        let hosts = |found: SettingHosts| {
+            assert!(found.named.is_empty());
+            let hosts = found.known.into_iter().map(|one| format!("{}:{}", one.host, one.port));
+            (hosts.collect::<Vec<_>>(), found.open)
+        };
+        let list = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>();
+        let (none, us) = (Values::new(), Values::new().with("region", "us"));
+        let of_calls = list(&["api.acme.test:443", "who.acme.test:443", "files.acme.test:8443"]);
+        assert_eq!(hosts(definition.known_hosts_of_setting("partner", &none)), (of_calls, false));
+        for setting in ["client_secret", "device"] {
+            let known = hosts(definition.known_hosts_of_setting(setting, &none));
+            assert_eq!(known, (list(&["end.acme.test:443"]), true), "a user may say more than the default");
+            let with = |values| hosts(definition.hosts_of_setting(setting, values));
+            assert_eq!(with(&us), (list(&["us.login.acme.test:443", "end.acme.test:443"]), false));
+            assert_eq!(with(&none), (list(&["eu.login.acme.test:443", "end.acme.test:443"]), false));
+        }
+        assert!(definition.shows_variable("audience") && !definition.shows_variable("device"));
     }
 }

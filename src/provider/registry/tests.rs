@@ -50,6 +50,38 @@ fn every_shipped_file_loads() {
 }
 
 #[test]
+fn every_shipped_app_is_found_by_its_slug_and_by_its_name() {
+    let registry = Registry::load(&builtin()).unwrap();
+    for definition in registry.all() {
+        let (slug, name) = (definition.slug(), definition.name());
+        for words in [slug.to_owned(), name.to_owned(), name.to_uppercase(), format!(" {slug} ")] {
+            let found = registry.named(&words).iter().any(|found| found.slug() == slug);
+            assert!(found, "`{words}` is {slug}");
+        }
+    }
+    let slugs = |words| registry.named(words).iter().map(|found| found.slug()).collect::<Vec<_>>();
+    assert_eq!(slugs("Monday.com"), ["monday"]);
+    assert_eq!(slugs("hugging face"), ["huggingface"]);
+    for words in ["", " - ", "Nobody in particular", "googl"] {
+        assert!(slugs(words).is_empty(), "`{words}` is free text");
+    }
+}
+
+#[test]
+fn a_name_of_two_apps_means_both() {
+    let dir = dir(&[
+        ("acme-us.toml", &minimal("Acme")),
+        ("acme-eu.toml", &minimal("ACME!")),
+        ("ac-me.toml", &minimal("Other")),
+    ]);
+    let sources = Sources { builtin: false, ..with_dir(dir.path()) };
+    let registry = Registry::load(&sources).unwrap();
+    let mut slugs: Vec<_> = registry.named("acme").iter().map(|found| found.slug()).collect();
+    slugs.sort_unstable();
+    assert_eq!(slugs, ["ac-me", "acme-eu", "acme-us"]);
+}
+
+#[test]
 fn shipped_files_name_the_schema_and_are_short() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/providers");
     let mut seen = 0;

@@ -85,11 +85,8 @@ impl Hub {
         if !kept.began_with(&definition) {
             return self.fail_flow(&flow, visit, Code::ProviderChanged.as_str(), None).await;
         }
-        let mut values = self.connector_values(visit.actor.tenant, &connector).await?;
         let mut typed = kept.values()?;
-        for (name, value) in typed.iter() {
-            values.set(name, value.clone());
-        }
+        let (values, _) = self.open_values(visit.actor.tenant, &connector, Some(&typed)).await?;
         let endpoint = definition.authorization_endpoint(&values).map_err(|_| cannot_start())?;
         let found = values.get(MCP_ISSUER).map(|issuer| issuer.expose_secret().to_owned());
         let announced = values.get(MCP_NAMES_ISSUER).is_some();
@@ -103,9 +100,8 @@ impl Hub {
         if capture(&definition, method, Captured::Callback(pairs), &mut material).is_err() {
             return self.fail_flow(&flow, visit, "unexpected_answer", None).await;
         }
-        for (name, value) in material.values().iter() {
-            values.set(name, value.clone());
-        }
+        // What came back may say where the tokens are.
+        let values = self.all_values(visit.actor.tenant, &connector, &material).await?;
         let came = match temporary_secret {
             Some(secret) => Came::Verifier(Temporary { token: callback.state, secret }, code),
             None => Came::Code(code_grant(code, &flow, &kept, &definition)),

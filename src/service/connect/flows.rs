@@ -117,10 +117,7 @@ impl Hub {
         let (mut connector, definition, method) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
         let mut typed = self.ticket_values(tenant, &ticket)?;
-        let mut values = self.connector_values(tenant, &connector).await?;
-        for (name, value) in typed.iter() {
-            values.set(name, value.clone());
-        }
+        let (mut values, _) = self.open_values(tenant, &connector, Some(&typed)).await?;
         let found = self.discovered(&visit, &mut connector, &definition, &values).await?;
         for (name, value) in found.iter() {
             values.set(name, value.clone());

@@ -9,7 +9,7 @@ use crate::domain::secret_reference::is_dynamic;
 use crate::provider::{Definition, FieldSource};
 use crate::service::audit::Target;
 use crate::service::material::ConnectorSecrets;
-use crate::service::references::placed_references;
+use crate::service::references::{Beside, placed_references, plain_variables};
 use crate::service::validate::Checker;
 use crate::service::{Error, Hub};
 use crate::store;
@@ -260,7 +260,8 @@ impl Hub {
         connector.variables =
             plain.into_iter().map(|(name, text)| (name.clone(), text.trim().to_owned())).collect();
         if let Some(Some(secret)) = &new.client_secret {
-            self.checked_reference(actor, &connector, "/clientSecret", secret).await?;
+            let setting = ("client_secret", secret);
+            self.checked_reference(actor, &connector, "/clientSecret", setting).await?;
         }
         let mut checker = Checker::default();
         for (name, text) in dynamic {
@@ -268,7 +269,9 @@ impl Hub {
                 continue;
             }
             let pointer = format!("/variables/{name}");
-            let value = self.checked_reference(actor, &connector, &pointer, &text.into()).await?;
+            let text = SecretString::from(text);
+            let setting = (name.as_str(), &text);
+            let value = self.checked_reference(actor, &connector, &pointer, setting).await?;
             if let Err(error) = definition.check_value(name, value.expose_secret()) {
                 checker.add(pointer, error.code, error.message);
             }
@@ -276,21 +279,19 @@ impl Hub {
         checker.finish()
     }
 
-    /// What a setting stands for; a refusal points at it and is written down.
+    /// What a setting stands for; a refusal points at it.
     async fn checked_reference(
         &self,
         actor: &Actor,
         connector: &Connector,
         pointer: &str,
-        text: &SecretString,
+        setting: (&str, &SecretString),
     ) -> Result<SecretString, Error> {
-        match self.resolve_setting(actor.tenant, connector, text).await {
-            Err(Error::Refused { code, detail, .. }) => {
-                let target = Target::new("connector", &connector.key);
-                self.record_refusal(actor, "secret.use", target, code.as_str()).await?;
-                Err(Error::refused_at(code, pointer, detail))
-            }
-            other => other,
+        let plain = plain_variables(connector);
+        match self.resolve_setting(actor, connector, setting, Beside::Connector(&plain)).await {
+            Err(Error::Refused { code, detail, .. }) => Err(Error::refused_at(code, pointer, detail)),
+            // Nothing is sent, so it is no use of the secrets.
+            other => other.map(|(value, _)| value),
         }
     }
 }

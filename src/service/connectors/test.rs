@@ -73,15 +73,22 @@ impl Hub {
         let connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
         let definition = self.definition_of(&connector)?;
         let mut steps = vec![settings(&connector, &definition)];
-        let opened = match self.connector_values(actor.tenant, &connector).await {
-            Ok(values) => self.client(actor.tenant, &connector).await.map(|client| (values, client)),
+        let opened = match self.open_values(actor.tenant, &connector, Some(&Values::new())).await {
+            Ok((values, uses)) => {
+                let client = self.open_client(actor.tenant, &connector, Some(&values)).await;
+                client.map(|client| (values, uses, client))
+            }
             Err(error) => Err(error),
         };
         match opened {
-            Ok((values, client)) => {
+            Ok((values, uses, client)) => {
                 let oauth = Self::working_methods(&connector, &definition).contains(&Method::OAuth2);
                 steps.push(match client.filter(|_| oauth) {
-                    Some(client) => self.try_client(actor, &connector, &definition, &values, &client).await?,
+                    Some((client, more)) => {
+                        self.note_secret_uses(&uses);
+                        self.note_secret_uses(&more);
+                        self.try_client(actor, &connector, &definition, &values, &client).await?
+                    }
                     None => self.try_app(actor, &connector, &definition, &values).await?,
                 });
             }

@@ -11,6 +11,7 @@ use super::target::{Base, given, picked};
 use crate::domain::actor::Actor;
 use crate::domain::credential::ServedCredential;
 use crate::provider::{Authority, RenderError};
+use crate::service::references::SecretUses;
 use crate::service::tokens::Served;
 use crate::service::{Code, Error, Hub};
 use crate::signing::Signer;
@@ -38,6 +39,8 @@ pub(super) struct Allowed {
 #[derive(Clone)]
 pub(super) struct CalledApp {
     pub(super) connector: String,
+    /// The secrets that its settings put into the call.
+    pub(super) settings: SecretUses,
     pub(super) connector_id: ConnectorId,
     pub(super) provider: String,
     pub(super) credential: Arc<ServedCredential>,
@@ -90,7 +93,7 @@ impl Hub {
         host: Option<&str>,
     ) -> Result<Allowed, Error> {
         let Served { credential, connector, definition, material } = served;
-        let values = self.all_values(actor.tenant, &connector, &material).await?;
+        let (values, settings) = self.open_values(actor.tenant, &connector, Some(&material.values())).await?;
         let unfit = |_: RenderError| {
             let detail = format!(
                 "A call can't be made of what is stored for `{}`; check the connector `{}` and connect again.",
@@ -115,7 +118,6 @@ impl Hub {
         };
         let placement = definition.placement(credential.condition.method, &values).map_err(unfit)?;
         let signer = definition.signer(credential.condition.method, &values).map_err(unfit)?;
-        self.uses.note((actor.environment(), credential.id), credential.last_used_at, self.now());
         Ok(Allowed {
             // A port stands literally in a definition, so the one of the address is the definition's.
             named_port: base.port(),
@@ -127,6 +129,7 @@ impl Hub {
             signer,
             app: Some(CalledApp {
                 connector: connector.key.clone(),
+                settings,
                 connector_id: connector.id,
                 provider: connector.provider.clone(),
                 credential,

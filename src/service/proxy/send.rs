@@ -30,6 +30,7 @@ impl Hub {
             Ok(place) => entry.hold(place),
             Err(error) => return Err(entry.refused(error)),
         }
+        self.note_uses(actor, prepared);
         let mut answer = match self.send_call(prepared, &entry).await {
             Ok(answer) => answer,
             Err(error) => return Err(entry.failed(error)),
@@ -51,6 +52,16 @@ impl Hub {
         *response.status_mut() = parts.status;
         *response.headers_mut() = headers;
         Ok(response)
+    }
+
+    /// Notes credential and secrets as used: the call goes out.
+    fn note_uses(&self, actor: &Actor, prepared: &Prepared) {
+        if let Some(app) = &prepared.allowed.app {
+            let credential = &app.credential;
+            self.uses.note((actor.environment(), credential.id), credential.last_used_at, self.now());
+            self.note_secret_uses(&app.settings);
+        }
+        self.note_secret_uses(prepared.secrets.uses());
     }
 
     async fn send_again(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vouchsafe_entity::millis::Millis;
 
 use crate::domain::secret::{Secret, SecretEnd};
-use crate::provider::{Authority, Definition, HostOwner};
+use crate::provider::{Authority, Definition, HostOwner, SettingHosts};
 use crate::service::{Code, Error, Hub};
 
 /// What a secret is used for.
@@ -24,8 +24,19 @@ pub(in crate::service) struct Usage<'a> {
 pub(in crate::service) enum Destination<'a> {
     /// With a call to this host.
     Call(&'a Authority),
-    /// Into a connector, whose definition decides about hosts; these the connector names itself.
-    Setting(&'a [Authority]),
+    /// Into a setting of a connector, which goes to these.
+    Setting(&'a SettingHosts),
+}
+
+impl Usage<'_> {
+    /// Where the secret was to go, in words.
+    pub(super) fn place(&self) -> String {
+        match (self.destination, self.app) {
+            (Destination::Call(to), _) => format!("a call to {}", to.host),
+            (Destination::Setting(_), Some((connector, _))) => format!("the connector {connector}"),
+            (Destination::Setting(_), None) => "a connector".to_owned(),
+        }
+    }
 }
 
 impl Hub {
@@ -45,36 +56,33 @@ impl Hub {
             let what = "is for other integrations or connectors; see its scope".to_owned();
             return refuse(Code::ReferenceOutOfScope, what);
         }
-        let issuer = self.issuing_provider(secret);
-        if let Some(issuer) = &issuer
-            && !is_app_of(issuer, usage)
+        let issuers = self.issuing_providers(secret);
+        if let Some(issuer) = issuers.first()
+            && !issuers.iter().any(|issuer| is_app_of(issuer, usage))
         {
             let what = format!("was issued by {} and goes nowhere else", issuer.name());
             return refuse(Code::ReferenceWrongIssuer, what);
         }
+        let hosts = match usage.destination {
+            Destination::Call(to) => std::slice::from_ref(to),
+            Destination::Setting(hosts) => hosts.known.as_slice(),
+        };
+        if let Some(host) = hosts.iter().find(|host| !may_go(secret, &issuers, usage, host)) {
+            let what = format!("may not go to `{}`; see its allowedHosts", host.host);
+            return refuse(Code::ReferenceHostNotAllowed, what);
+        }
         match usage.destination {
-            Destination::Call(to) if !may_go(secret, issuer.as_deref(), usage, to) => {
-                let what = format!("may not go to `{}`; see its allowedHosts", to.host);
+            Destination::Setting(hosts) if hosts.open && !secret.allowed_hosts.is_empty() => {
+                let what = "may not be kept for a host that is not known; see its allowedHosts".to_owned();
                 refuse(Code::ReferenceHostNotAllowed, what)
             }
-            Destination::Setting(hosts) => match hosts.iter().find(|host| !is_listed(secret, host)) {
-                Some(host) => {
-                    let what = format!(
-                        "may not go to `{}`, which this connector names; put it into its allowedHosts",
-                        host.host
-                    );
-                    refuse(Code::ReferenceHostNotAllowed, what)
-                }
-                None => Ok(()),
-            },
-            Destination::Call(_) => Ok(()),
+            Destination::Setting(_) | Destination::Call(_) => Ok(()),
         }
     }
 
-    /// The provider that the issuer of a secret names, by slug or in words that make one.
-    fn issuing_provider(&self, secret: &Secret) -> Option<Arc<Definition>> {
-        let slug = secret.issuer.as_ref()?.trim().to_lowercase().replace([' ', '_', '.'], "-");
-        self.providers().get(&slug)
+    /// The providers that the issuer of a secret names; none where it is free text.
+    fn issuing_providers(&self, secret: &Secret) -> Vec<Arc<Definition>> {
+        secret.issuer.as_deref().map_or_else(Vec::new, |issuer| self.providers().named(issuer).to_vec())
     }
 }
 
@@ -87,16 +95,19 @@ fn is_app_of(issuer: &Definition, usage: &Usage<'_>) -> bool {
     }
 }
 
-/// Whether a call may take the secret to a host: one that it lists, or where it lists none, one of its issuer's.
-fn may_go(secret: &Secret, issuer: Option<&Definition>, usage: &Usage<'_>, to: &Authority) -> bool {
+/// Whether the secret may go to a host: one that it lists. Where it lists none, a call may take it to one of its issuer's,
+/// and a setting to those of the connector's provider, unless the connector itself names them.
+fn may_go(secret: &Secret, issuers: &[Arc<Definition>], usage: &Usage<'_>, to: &Authority) -> bool {
     if !secret.allowed_hosts.is_empty() {
         return is_listed(secret, to);
     }
-    match (issuer, usage.app) {
-        (None, _) => false,
+    match (usage.destination, usage.app) {
+        (Destination::Setting(hosts), _) => !hosts.named.contains(to),
         // The call goes to one of the provider's allowed hosts, or it would not be made.
-        (Some(_), Some(_)) => true,
-        (Some(issuer), None) => issuer.host_owner(&to.host, to.port) == HostOwner::Provider,
+        (Destination::Call(_), Some(_)) => !issuers.is_empty(),
+        (Destination::Call(_), None) => {
+            issuers.iter().any(|issuer| issuer.host_owner(&to.host, to.port) == HostOwner::Provider)
+        }
     }
 }
 

@@ -2,15 +2,12 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Destination, Usage};
-use crate::domain::audit::AuditEvent;
+use super::{Destination, SecretUses, Usage};
+use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::secret_reference as reference;
-use crate::domain::workspace::Tenant;
-use crate::provider::Values;
-use crate::service::audit::Target;
+use crate::provider::{SettingHosts, Values};
 use crate::service::material::ConnectorSecrets;
-use crate::service::refresh::hub_actor;
 use crate::service::{Error, Hub};
 
 /// The keys that the settings of a connector refer to, each with its place.
@@ -32,57 +29,66 @@ pub(in crate::service) fn placed_references(
     placed
 }
 
+/// What is known beside a setting when it is looked up.
+#[derive(Clone, Copy)]
+pub(in crate::service) enum Beside<'a> {
+    /// Everything: a request is made of it and of these.
+    All(&'a Values),
+    /// What the connector has. Hosts that users decide about are asked after when a request is made.
+    Connector(&'a Values),
+    /// The same where nobody asks later.
+    Kept(&'a Values),
+}
+
+/// The variables of a connector that refer to no secret: no other can stand in a host.
+pub(in crate::service) fn plain_variables(connector: &Connector) -> Values {
+    let mut values = Values::new();
+    for (name, text) in &connector.variables {
+        if !reference::is_dynamic(text.as_bytes()) {
+            values.set(name.as_str(), text.as_str());
+        }
+    }
+    values
+}
+
 impl Hub {
-    /// A setting of `connector` as it is used: references replaced, escapes taken away.
+    /// A setting of `connector` as it is used, by name and text: references replaced, escapes taken away; and what is to
+    /// be noted once it is sent.
     ///
     /// # Errors
     /// Those of [`Hub::open_references`].
     pub(in crate::service) async fn resolve_setting(
         &self,
-        tenant: Tenant,
+        actor: &Actor,
         connector: &Connector,
-        text: &SecretString,
-    ) -> Result<SecretString, Error> {
-        if !reference::is_dynamic(text.expose_secret().as_bytes()) {
-            return Ok(text.clone());
-        }
+        (name, text): (&str, &SecretString),
+        beside: Beside<'_>,
+    ) -> Result<(SecretString, SecretUses), Error> {
         let text = text.expose_secret();
-        let hosts = match self.providers().get(&connector.provider) {
-            None => Vec::new(),
-            Some(definition) => {
-                let mut values = Values::new();
-                for (name, value) in &connector.variables {
-                    values.set(name.as_str(), value.as_str());
-                }
-                definition.hosts_of_connector(&values)
-            }
-        };
+        if !reference::is_dynamic(text.as_bytes()) {
+            return Ok((text.into(), SecretUses::default()));
+        }
+        let hosts = self.hosts_of_setting(connector, name, beside);
         let usage = Usage {
             product: None,
             app: Some((&connector.key, &connector.provider)),
             destination: Destination::Setting(&hosts),
         };
-        let open = self.open_references(tenant, [text], &usage).await?;
-        Ok(SecretString::from(open.fill(text)?.as_str()))
+        let open = self.open_references(actor, [text], &usage).await?;
+        Ok((SecretString::from(open.fill(text)?.as_str()), open.uses().clone()))
     }
 
-    /// The same at run time, where nobody may be there to hear of a refusal: it is written down.
-    pub(in crate::service) async fn resolve_setting_in_use(
-        &self,
-        tenant: Tenant,
-        connector: &Connector,
-        text: &SecretString,
-    ) -> Result<SecretString, Error> {
-        let resolved = self.resolve_setting(tenant, connector, text).await;
-        if let Err(error) = &resolved
-            && let Some(code) = error.code()
-        {
-            let target = Target::new("connector", &connector.key);
-            let reason = Some(code.as_str().to_owned());
-            let event: AuditEvent =
-                self.audit_event(&hub_actor(tenant), "secret.use", target, "refused", reason);
-            self.record_later(event).await?;
+    fn hosts_of_setting(&self, connector: &Connector, name: &str, beside: Beside<'_>) -> SettingHosts {
+        // Without a definition no request can be made.
+        let Some(definition) = self.providers().get(&connector.provider) else {
+            return SettingHosts::default();
+        };
+        match beside {
+            Beside::All(values) => definition.hosts_of_setting(name, values),
+            Beside::Connector(values) => {
+                SettingHosts { open: false, ..definition.known_hosts_of_setting(name, values) }
+            }
+            Beside::Kept(values) => definition.known_hosts_of_setting(name, values),
         }
-        resolved
     }
 }

@@ -64,7 +64,7 @@ impl Hub {
             let scopes = &anew.connector.scopes;
             return Ok(crate::oauth::mint::send(&self.egress, definition, method, values, scopes, at).await);
         }
-        let client = self.client(anew.tenant, anew.connector).await?;
+        let client = self.client(anew.tenant, anew.connector, values).await?;
         let (Some(client), Some(refresh_token)) = (client, &anew.material.refresh_token) else {
             return Ok(Err(TokenError::local()));
         };

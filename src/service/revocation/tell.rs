@@ -16,6 +16,7 @@ use crate::oauth::ClientAuth;
 use crate::oauth::revoke::{Revocable, Revocation, revoke};
 use crate::provider::Values;
 use crate::service::material::place;
+use crate::service::references::SecretUses;
 use crate::service::refresh::hub_actor;
 use crate::service::throttle::{Patience, TURN_WAIT};
 use crate::service::{Code, Error, Hub};
@@ -147,33 +148,40 @@ impl Hub {
             (None, Some(token)) => Revocable::AccessToken(token),
             (None, None) => return Ok(Revocation::Unsupported),
         };
-        let (client, mut values) = self.settings_now(tenant, job, &mut order).await?;
-        values.extend(order.values);
+        let (client, values, uses) = self.settings_now(tenant, job, &mut order).await?;
         let url = definition.revocation_endpoint(&values);
         let _turn = match url {
             Some(url) => self.turn_to(tenant.workspace, &definition, url, Patience::Refusable).await?,
             None => None,
         };
+        self.note_secret_uses(&uses);
         Ok(revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await)
     }
 
-    /// The client that the tokens were given to and the connector's values: those that it has now, or had when it went.
+    /// The client that the tokens were given to and the connector's values, those that it has now or had when it went, and
+    /// over them those of the credential.
     async fn settings_now(
         &self,
         tenant: Tenant,
         job: &RevocationJob,
         order: &mut Order,
-    ) -> Result<(ClientAuth, Values), Error> {
+    ) -> Result<(ClientAuth, Values, SecretUses), Error> {
         let found = store::connector::find(&self.store, job.environment, job.remains.connector).await?;
-        if let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id))
-            && let Some(client) = self.client(tenant, &connector).await?
-        {
-            return Ok((client, self.connector_values(tenant, &connector).await?));
+        let mut own = Values::new();
+        own.extend(std::mem::take(&mut order.values));
+        if let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id)) {
+            let (values, mut uses) = self.open_values(tenant, &connector, Some(&own)).await?;
+            if let Some((client, more)) = self.open_client(tenant, &connector, Some(&values)).await? {
+                uses.extend(more);
+                return Ok((client, values, uses));
+            }
         }
         let client_id = std::mem::take(&mut order.client_id);
         let mut values = Values::new();
         values.extend(std::mem::take(&mut order.settings));
-        Ok((ClientAuth { client_id, client_secret: order.client_secret.take() }, values))
+        values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
+        let client = ClientAuth { client_id, client_secret: order.client_secret.take() };
+        Ok((client, values, SecretUses::default()))
     }
 
     /// Writes down what the app said: the end of a job wipes its tokens.

@@ -30,7 +30,7 @@ pub struct SecretChange {
     pub scope: Option<SecretScope>,
     /// The environments that it covers.
     pub environments: Option<Vec<String>>,
-    /// Hosts that calls may take it to.
+    /// Hosts that calls and settings of connectors may take it to.
     pub allowed_hosts: Option<Vec<String>>,
     /// The end, as a date; the inner none = never.
     pub expires_at: Option<Option<String>>,

@@ -46,7 +46,7 @@ pub struct NewSecret {
     pub environments: Option<Vec<String>>,
     /// When the third party issued it; none = now.
     pub issued_at: Option<String>,
-    /// Hosts that calls may take it to.
+    /// Hosts that calls and settings of connectors may take it to.
     pub allowed_hosts: Vec<String>,
     /// The end, as a date.
     pub expires_at: Option<String>,

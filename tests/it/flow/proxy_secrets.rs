@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::TestApp;
 use crate::support::http::Persona;
-use crate::support::proxy::Echo;
+use crate::support::proxy::{Echo, raw_definition};
 
 const ODD: &str = "a\"b\\c &=+%é\n$Secret{K}";
 
@@ -31,6 +31,13 @@ async fn references_in_headers_and_queries_are_replaced() {
     let credential = quillpost(&app).await;
     app.secret(&anywhere("K")).await;
     app.secret(&with(anywhere("ODD"), "value", json!(ODD))).await;
+    let refused = app.calling(&credential).header("X-One", "$Secret{K}").header("X-Two", "$Secret{NONE}");
+    refused.get("/proxy/echo").await.assert_refused(400, "secret_missing");
+    let unsendable = app.calling(&credential).header("X-One", "$Secret{ODD}").header("X-Two", "$Secret{K}");
+    unsendable.get("/proxy/echo").await.assert_invalid(&["/x-one"]);
+    app.hub.flush_secret_uses().await.unwrap();
+    let unused = app.as_key().get("/secrets/K").await.ok(200);
+    assert_eq!(unused["lastUsedAt"], Value::Null, "nothing was sent");
     let caller = app
         .calling(&credential)
         .header("X-One", "$Secret{K}")
@@ -133,6 +140,12 @@ async fn each_refusal_of_a_secret_in_a_call_has_its_code() {
     app.secret(&with(anywhere("APP"), "scope", json!({"apps": ["fernhill"]}))).await;
     app.secret(&with(anywhere("PRODUCT"), "scope", json!({"products": ["sync"]}))).await;
     app.secret(&with(anywhere("ISSUER"), "issuer", json!("fernhill"))).await;
+    // A name that doesn't come out as its slug, written as people do.
+    app.define(
+        "mondo",
+        &raw_definition("https://api.mondo.example").replace("\"Raw\"", "\"mondo.example (Old)\""),
+    );
+    app.secret(&with(anywhere("NAMED"), "issuer", json!("Mondo.example Old"))).await;
     app.secret(&masked("HOSTLESS")).await;
     app.secret(&with(masked("HOST"), "allowedHosts", json!(["api.acme.test"]))).await;
     app.clock.advance(TimeDelta::days(2));
@@ -146,6 +159,7 @@ async fn each_refusal_of_a_secret_in_a_call_has_its_code() {
         ("APP", "secret_out_of_scope"),
         ("PRODUCT", "secret_out_of_scope"),
         ("ISSUER", "secret_wrong_issuer"),
+        ("NAMED", "secret_wrong_issuer"),
         ("HOSTLESS", "secret_host_not_allowed"),
         ("HOST", "secret_host_not_allowed"),
     ] {
@@ -164,9 +178,30 @@ async fn each_refusal_of_a_secret_in_a_call_has_its_code() {
     }
     assert_eq!(app.fake.counters().api_calls, before, "nothing was sent");
     let rows = app.calls().await;
-    assert_eq!(rows.len(), 30);
+    assert_eq!(rows.len(), 33);
     assert!(rows.iter().all(|row| row["result"] == "refused"));
     assert!(rows.iter().any(|row| row["reason"].as_str().unwrap().ends_with("secret_wrong_issuer")));
+    // Which secret it was is found by its id, or by its key where there is none.
+    for (name, reason) in [
+        ("HOST", "secret_host_not_allowed: HOST in a call to 127.0.0.1"),
+        ("OFF", "secret_inactive: OFF in a call to 127.0.0.1"),
+    ] {
+        let secret = key.get(&format!("/secrets/{name}")).await.ok(200);
+        let id = secret["secretId"].as_str().unwrap();
+        let found = key.get(&format!("/audit-events?target={id}&action=secret.use")).await.ok(200);
+        let found = found["data"].as_array().unwrap();
+        assert_eq!(found.len(), 3, "{found:?}");
+        let good = |row: &Value| {
+            row["reason"] == reason
+                && row["result"] == "refused"
+                && row["target"] == json!({"type": "secret", "id": id})
+        };
+        assert!(found.iter().all(good), "{found:?}");
+    }
+    let uses = key.get("/audit-events?action=secret.use&limit=200").await.ok(200);
+    let missing = |row: &&Value| row["reason"] == "secret_missing: NONE in a call to 127.0.0.1";
+    assert_eq!(uses["data"].as_array().unwrap().iter().filter(missing).count(), 3);
+    assert!(!uses.to_string().contains(VALUE));
 }
 
 #[tokio::test]

@@ -2,11 +2,12 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL};
+use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, VALID_KEY};
 
 use crate::api::secrets::{masked, with};
 use crate::support::app::{HOSTED, PARTNER, TestApp};
 use crate::support::http::assert_pointers;
+use crate::support::proxy::Echo;
 
 fn client_secret(text: &str) -> Value {
     json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": text})
@@ -23,6 +24,9 @@ async fn a_client_secret_is_looked_up_each_time_it_is_used() {
     app.put_fernhill().await;
     let put = app.as_key().put("/connectors/fernhill", &client_secret("$Secret{FERN}")).await.ok(200);
     assert_eq!(put["hasClientSecret"], true);
+    app.hub.flush_secret_uses().await.unwrap();
+    let saved = app.as_key().get("/secrets/FERN").await.ok(200);
+    assert_eq!(saved["lastUsedAt"], Value::Null, "nothing was sent");
     app.user("u-17").await;
     let credential = app.connect("u-17").await;
     app.token(&credential).await;
@@ -45,7 +49,7 @@ async fn a_client_secret_is_looked_up_each_time_it_is_used() {
     let audit = app.as_key().get("/audit-events?action=secret.use").await.ok(200);
     assert_eq!(
         (&audit["data"][0]["result"], &audit["data"][0]["reason"]),
-        (&json!("refused"), &json!("secret_inactive"))
+        (&json!("refused"), &json!("secret_inactive: FERN in the connector fernhill"))
     );
     app.as_key().act("/secrets/FERN/reactivate").await.ok(200);
     app.clock.advance(TimeDelta::hours(1));
@@ -95,6 +99,11 @@ async fn each_reference_that_can_not_be_used_has_a_code_of_its_own() {
     }
     let audit = key.get("/audit-events?action=secret.use&limit=200").await.ok(200);
     assert_eq!(audit["data"].as_array().unwrap().len(), 10, "each refusal is written down");
+    let off = key.get("/secrets/OFF").await.ok(200);
+    let of_it = format!("/audit-events?action=secret.use&target={}", off["secretId"].as_str().unwrap());
+    let rows = key.get(&of_it).await.ok(200);
+    assert_eq!(rows["data"].as_array().unwrap().len(), 1, "{rows}");
+    assert_eq!(rows["data"][0]["reason"], "secret_inactive: OFF in the connector fernhill");
 }
 
 #[tokio::test]
@@ -160,6 +169,93 @@ async fn a_secret_goes_to_a_host_that_the_connector_names_only_by_its_own_list()
     let in_host = put("https://$Secret{T}", "x");
     key.put("/connectors/fern-hosted", &in_host).await.assert_invalid(&["/variables/server"]);
 }
+
+#[tokio::test]
+async fn the_hosts_of_a_secret_hold_for_a_client_secret_too() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.secret(&with(holding("FERN", DEMO_CLIENT_SECRET), "allowedHosts", json!(["login.acme.test"]))).await;
+    app.put_fernhill().await;
+    let refused = key.put("/connectors/fernhill", &client_secret("$Secret{FERN}")).await;
+    let problem = refused.assert_problem(400, "secret_host_not_allowed");
+    assert_pointers(&problem, &["/clientSecret"]);
+    key.patch("/secrets/FERN", &json!({"allowedHosts": ["127.0.0.1"]})).await.ok(200);
+    key.put("/connectors/fernhill", &client_secret("$Secret{FERN}")).await.ok(200);
+    app.user("u-17").await;
+    let credential = app.connect("u-17").await;
+
+    // What it lists when it is sent counts, not what it listed when the connector was saved.
+    key.patch("/secrets/FERN", &json!({"allowedHosts": ["login.acme.test"]})).await.ok(200);
+    let before = app.fake.counters().token_requests;
+    app.clock.advance(TimeDelta::hours(2));
+    let token = format!("/credentials/{credential}/token");
+    key.get(&token).await.assert_problem(503, "refresh_pending");
+    assert_eq!(app.fake.counters().token_requests, before, "nothing was sent");
+    let audit = key.get("/audit-events?action=secret.use&limit=1").await.ok(200);
+    assert!(audit["data"][0]["reason"].as_str().unwrap().starts_with("secret_host_not_allowed"), "{audit}");
+    key.patch("/secrets/FERN", &json!({"allowedHosts": ["127.0.0.1"]})).await.ok(200);
+    app.clock.advance(TimeDelta::hours(1));
+    app.token(&credential).await;
+}
+
+#[tokio::test]
+async fn the_hosts_of_a_secret_hold_for_a_variable_that_calls_have() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    let list = async |hosts: Value| key.patch("/secrets/PT", &json!({"allowedHosts": hosts})).await.ok(200);
+    let body = with(holding("PT", "pt-partner-value"), "visibility", json!("restricted"));
+    app.secret(&with(body, "allowedHosts", json!(["127.0.0.1"]))).await;
+    let put = json!({"provider": PARTNER, "variables": {"partner_token": "$Secret{PT}"}});
+    let refused = key.put("/connectors/fern-partner", &put).await;
+    let problem = refused.assert_problem(400, "secret_host_not_allowed");
+    assert_pointers(&problem, &["/variables/partner_token"]);
+    assert!(problem["detail"].as_str().unwrap().contains("`localhost`"), "calls go there too: {problem}");
+    list(json!(["127.0.0.1", "localhost"])).await;
+    key.put("/connectors/fern-partner", &put).await.ok(201);
+    app.user("u").await;
+    let body = json!({"userId": "u", "connector": PARTNER, "data": {"key": VALID_KEY}});
+    let made = key.post("/credentials", &body).await.ok(201);
+    let credential = made["credentialId"].as_str().unwrap();
+    let echo = Echo::of(&app.calling(credential).get("/proxy/echo").await);
+    assert_eq!(echo.header("x-partner"), ["pt-partner-value"]);
+
+    list(json!(["api.acme.test"])).await;
+    let before = app.fake.counters().api_calls;
+    app.calling(credential).get("/proxy/echo").await.assert_refused(400, "secret_host_not_allowed");
+    let verify = format!("/credentials/{credential}/verify");
+    key.act(&verify).await.assert_problem(400, "secret_host_not_allowed");
+    assert_eq!(app.fake.counters().api_calls, before, "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_host_that_a_user_decides_about_is_asked_after_when_it_is_known() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.define("shops", SHOPS);
+    app.secret(&with(masked("T"), "allowedHosts", json!(["one.shops.example"]))).await;
+    let put = json!({"provider": "shops", "variables": {"token": "$Secret{T}"}});
+    key.put("/connectors/shops", &put).await.ok(201);
+    app.user("u").await;
+    let of = |shop: &str| json!({"userId": "u", "connector": "shops", "data": {"key": "k", "shop": shop}, "verify": false});
+    key.post("/credentials", &of("two")).await.assert_problem(400, "secret_host_not_allowed");
+    key.post("/credentials", &of("one")).await.ok(201);
+}
+
+const SHOPS: &str = r#"name = "Shops"
+documentation = "https://shops.example/docs"
+base_url = "https://{shop}.shops.example/api"
+
+[variables]
+key = { label = "API key", secret = true }
+shop = { label = "Shop" }
+token = { from = "connector", label = "Token", secret = true }
+
+[api_key]
+headers = { X-Api-Key = "{key}", X-Token = "{token}" }
+
+[check]
+path = "/me"
+"#;
 
 #[tokio::test]
 async fn a_secret_in_use_says_what_uses_it() {

@@ -38,7 +38,7 @@ impl Hub {
         material: &mut Material,
     ) -> Result<Exchanged, Error> {
         let Taken { visit, connector, definition, .. } = taken;
-        let client = self.client(visit.actor.tenant, connector).await?.ok_or_else(cannot_start)?;
+        let client = self.client(visit.actor.tenant, connector, values).await?.ok_or_else(cannot_start)?;
         let workspace = visit.actor.workspace();
         let url = match (&came, definition.oauth1()) {
             (Came::Verifier(..), Some(table)) => table.token_endpoint.render(values),

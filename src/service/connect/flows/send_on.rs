@@ -193,11 +193,8 @@ impl Hub {
         connector: &Connector,
         kept: &Kept,
     ) -> Result<Values, Error> {
-        let mut values = self.connector_values(visit.actor.tenant, connector).await?;
-        for (name, value) in kept.values()?.iter() {
-            values.set(name, value.clone());
-        }
-        Ok(values)
+        let typed = kept.values()?;
+        Ok(self.open_values(visit.actor.tenant, connector, Some(&typed)).await?.0)
     }
 }
 
@@ -214,7 +211,7 @@ impl Hub {
         kept: &Kept,
     ) -> Result<Away, Error> {
         let tenant = visit.actor.tenant;
-        let client = self.client(tenant, connector).await?.ok_or_else(cannot_start)?;
+        let client = self.client(tenant, connector, values).await?.ok_or_else(cannot_start)?;
         let url = definition.oauth1().ok_or_else(cannot_start)?.request_token_endpoint.render(values);
         let turn = self.turn_to(tenant.workspace, definition, url, Patience::Refusable).await?;
         let (callback, moment) = (&flow.redirect_uri, self.signing_moment());
