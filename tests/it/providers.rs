@@ -78,11 +78,13 @@ fn the_check_finds_nothing_wrong_but_what_nobody_has_verified() {
 }
 
 #[test]
-fn keys_in_another_order_a_missing_schema_line_and_a_secret_without_help_are_noticed() {
+fn keys_in_another_order_a_missing_schema_line_and_a_value_without_a_hint_are_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let text = "documentation = \"https://acme.test\"\nname = \"Acme\"\nbase_url = \"https://acme.test\"\n\
                 [variables]\nkey = { secret = true, label = \"Key\" }\n\
-                [api_key]\nheaders = { b = \"{key}\", a = \"x\" }\n[check]\npath = \"/\"\nmethod = \"POST\"\n";
+                site = { label = \"Site\" }\nzone = { label = \"Zone\", example = \"north\" }\n\
+                [api_key]\nheaders = { b = \"{key}\", a = \"{site} {zone}\" }\n\
+                [check]\npath = \"/\"\nmethod = \"POST\"\n";
     std::fs::write(folder.path().join("acme.toml"), text).unwrap();
     let report = check_paths(&[folder.path().to_owned()], &builtin());
     let found: Vec<_> = report.problems().iter().map(|one| (one.code, one.line, one.column)).collect();
@@ -91,7 +93,8 @@ fn keys_in_another_order_a_missing_schema_line_and_a_secret_without_help_are_not
         ("key-order", 2, 1),
         ("no-help", 5, 1),
         ("key-order", 5, 24),
-        ("key-order", 10, 1),
+        ("no-help", 6, 1),
+        ("key-order", 12, 1),
     ];
     assert_eq!(found, wanted);
 }
@@ -111,6 +114,26 @@ fn the_page_says_how_to_get_the_runner_that_the_tests_use() {
     let page = std::fs::read_to_string(folder().join("README.md")).unwrap();
     let line = format!("cargo install --locked cargo-nextest@{version}");
     assert!(page.contains(&line), "{line}");
+}
+
+/// Slug and text of the app that the page for a new provider writes down as a whole.
+pub(crate) fn example() -> (String, String) {
+    let page = std::fs::read_to_string(folder().join("README.md")).unwrap();
+    let slug = page.split_once("TEST_PROVIDER=").unwrap().1.split_whitespace().next().unwrap();
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    let text = block.lines().fold(String::new(), |text, line| text + line.trim_start() + "\n");
+    (slug.to_owned(), text)
+}
+
+#[test]
+fn the_page_for_a_new_provider_shows_a_file_without_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slug, text) = example();
+    let path = folder.path().join(format!("{slug}.toml"));
+    std::fs::write(&path, text).unwrap();
+    let report = check_paths(&[path], &builtin());
+    assert!(report.files() == 1 && report.problems().is_empty(), "{report}");
 }
 
 /// Where the table begins in `providers/README.md`.

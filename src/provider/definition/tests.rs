@@ -162,6 +162,16 @@ fn the_token_request_is_described() {
 }
 
 #[test]
+fn an_empty_default_is_sent_where_an_optional_value_is_left_out() {
+    let text = ACME.replace("\"Organisation\", optional = true", "\"Organisation\", default = \"\"");
+    let acme = Definition::from_toml("acme", &text, false).unwrap_or_else(|report| panic!("{report}"));
+    let values = Values::new().with("client_id", "c").with("partner", "p");
+    let params = acme.oauth2().unwrap().token.params.render(&values).unwrap();
+    let (_, org) = params.iter().find(|(name, _)| name == "org").unwrap();
+    assert_eq!(org.as_ref().unwrap().expose_json(), json!(""));
+}
+
+#[test]
 fn the_check_is_built_without_what_it_brings_itself() {
     let acme = acme();
     let values = Values::new().with("shop", "north").with("key", "k-1").with("org", "o").with("region", "us");

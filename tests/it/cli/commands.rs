@@ -220,14 +220,19 @@ fn providers_are_listed_and_their_schema_is_printed() {
     let all = say(home.path(), &["providers", "list"]).ok();
     let shipped = crate::providers::shipped();
     assert_eq!(all.lines().count(), shipped.len());
-    let found = say(home.path(), &["providers", "list", "--search", "HUB"]).ok();
-    let slugs: Vec<&str> = found.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let mut wanted: Vec<&str> = shipped.iter().map(|(slug, _)| slug.as_str()).collect();
-    wanted.retain(|slug| slug.contains("hub"));
-    let mut sorted = slugs.clone();
-    sorted.sort_unstable();
-    assert_eq!(sorted, wanted);
-    assert_eq!(say(home.path(), &["providers", "list", "HUB"]).ok(), found);
+    // The second is in a name and in no slug.
+    for search in ["HUB", "ACROBAT"] {
+        let found = say(home.path(), &["providers", "list", "--search", search]).ok();
+        let mut slugs: Vec<&str> = found.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        slugs.sort_unstable();
+        let wanted = shipped.iter().filter(|(slug, text)| {
+            let name = text.lines().find_map(|line| line.strip_prefix("name = ")).unwrap();
+            [slug.as_str(), name].iter().any(|text| text.to_lowercase().contains(&search.to_lowercase()))
+        });
+        assert_eq!(slugs, wanted.map(|(slug, _)| slug.as_str()).collect::<Vec<_>>());
+        assert!(!slugs.is_empty(), "{search}");
+        assert_eq!(say(home.path(), &["providers", "list", search]).ok(), found);
+    }
     assert_eq!(say(home.path(), &["providers", "list", "hub", "--search", "lab"]).code, 2);
     let printed: Value = serde_json::from_str(&say(home.path(), &["providers", "schema"]).ok()).unwrap();
     assert_eq!(printed, serde_json::to_value(vouchsafe::provider::schema()).unwrap());
