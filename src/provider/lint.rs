@@ -61,7 +61,7 @@ fn variable_name(name: &str) -> Place {
 
 /// Notes where each variable ends up, and gives one in a host the pattern of a label if it has none.
 fn place_variables(draft: &mut Draft) {
-    let mut placed = Vec::with_capacity(draft.definition.variables.len());
+    let mut found = Vec::with_capacity(draft.definition.variables.len());
     for variable in &draft.definition.variables {
         let mut places = Places::default();
         for here in draft.uses.iter().filter(|here| here.name == variable.name) {
@@ -75,9 +75,9 @@ fn place_variables(draft: &mut Draft) {
             places.tokens |= tokens;
         }
         let label = draft.uses.iter().any(|here| here.name == variable.name && here.part == Part::Host);
-        placed.push((places, label));
+        found.push((places, label));
     }
-    for (variable, (places, label)) in draft.definition.variables.iter_mut().zip(placed) {
+    for (variable, (places, label)) in draft.definition.variables.iter_mut().zip(found) {
         if label && variable.pattern.is_none() && variable.options.is_empty() {
             variable.pattern = Some(Pattern::new(LABEL));
         }

@@ -33,9 +33,9 @@ pub struct Sources {
 #[derive(Debug, Default)]
 pub struct Registry {
     by_slug: HashMap<String, Arc<Definition>>,
-    by_name: Vec<Arc<Definition>>,
+    sorted: Vec<Arc<Definition>>,
     /// By slug and by display name, as [`plain`] writes them.
-    by_plain: HashMap<String, Vec<Arc<Definition>>>,
+    called: HashMap<String, Vec<Arc<Definition>>>,
 }
 
 impl Registry {
@@ -51,16 +51,16 @@ impl Registry {
         for definition in definitions {
             by_slug.insert(definition.slug.clone(), Arc::new(definition));
         }
-        let mut by_name: Vec<Arc<Definition>> = by_slug.values().cloned().collect();
-        by_name.sort_by_cached_key(|definition| definition.sort_key());
-        let mut by_plain: HashMap<String, Vec<Arc<Definition>>> = HashMap::new();
-        for definition in &by_name {
+        let mut sorted: Vec<Arc<Definition>> = by_slug.values().cloned().collect();
+        sorted.sort_by_cached_key(|definition| definition.sort_key());
+        let mut called: HashMap<String, Vec<Arc<Definition>>> = HashMap::new();
+        for definition in &sorted {
             let names: HashSet<String> = [definition.slug(), definition.name()].map(plain).into();
             for name in names.into_iter().filter(|name| !name.is_empty()) {
-                by_plain.entry(name).or_default().push(Arc::clone(definition));
+                called.entry(name).or_default().push(Arc::clone(definition));
             }
         }
-        Self { by_slug, by_name, by_plain }
+        Self { by_slug, sorted, called }
     }
 
     /// The definition of a slug.
@@ -71,22 +71,22 @@ impl Registry {
     /// The definitions that people mean by `words`: those of that slug or display name, whatever the letter case, spaces
     /// and punctuation. More than one where a name is not one app's alone, none where nothing is called so.
     pub fn named(&self, words: &str) -> &[Arc<Definition>] {
-        self.by_plain.get(&plain(words)).map_or(&[][..], Vec::as_slice)
+        self.called.get(&plain(words)).map_or(&[][..], Vec::as_slice)
     }
 
     /// Every definition, by display name.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Definition>> {
-        self.by_name.iter()
+        self.sorted.iter()
     }
 
     /// How many definitions there are.
     pub fn len(&self) -> usize {
-        self.by_name.len()
+        self.sorted.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.sorted.is_empty()
     }
 }
 

@@ -269,9 +269,9 @@ impl Hub {
                 continue;
             }
             let beside = if own.is_some() { Beside::All(&values) } else { Beside::Kept(&values) };
-            let (value, used) = self.resolve_setting(&hub, connector, (name, &text), beside).await?;
+            let (value, of_value) = self.resolve_setting(&hub, connector, (name, &text), beside).await?;
             looked_up.push((name.to_owned(), value));
-            uses.extend(used);
+            uses.extend(of_value);
         }
         values.extend(looked_up);
         Ok((values, uses))
