@@ -158,6 +158,7 @@ async fn the_pages_are_accessible_at_every_size_in_light_and_dark() {
         ("users", "users".to_owned()),
         ("user", format!("users/{user}")),
         ("credentials", "credentials?ends=&user=&status=".to_owned()),
+        ("credential-panel", format!("credentials?open={id}")),
         ("credentials-none", "credentials?status=error&user=u-9".to_owned()),
         ("credential", format!("credentials/{id}")),
         ("credential-delete", format!("credentials/{id}/delete")),
