@@ -162,7 +162,9 @@ struct Trial {
     controls: Vec<Case>,
     mutants: Vec<Case>,
     /// What is wrong, by slug.
-    wrong: BTreeMap<String, &'static str>,
+    wrong: BTreeMap<String, String>,
+    /// How many mistakes there are, made or not.
+    possible: u64,
     refused_at_load: usize,
 }
 
@@ -171,11 +173,11 @@ impl Trial {
     /// `SHARE`.
     fn of(files: &[Raw], folder: &Path) -> Self {
         let mut trial = Self::default();
-        let mut number = 0;
         for (raw, method) in methods(files) {
             let mut is_controlled = false;
             for (what, mutant) in mutate::mutants(raw, method) {
-                number += 1;
+                trial.possible += 1;
+                let number = trial.possible;
                 if !is_nightly() && number % SHARE != 0 {
                     continue;
                 }
@@ -218,7 +220,7 @@ fn written(raw: &Raw, method: &'static str, number: u64, folder: &Path, slug: St
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_fact_in_a_file_does_not_get_past_its_app() {
     let folder = tempfile::tempdir().unwrap();
-    let Trial { controls, mutants, wrong, refused_at_load } = Trial::of(&Raw::all(), folder.path());
+    let Trial { controls, mutants, wrong, possible, refused_at_load } = Trial::of(&Raw::all(), folder.path());
     let right = controls.len();
     let cases = controls.into_iter().chain(mutants).collect();
     let Some(outcomes) = Box::pin(play(folder.path(), cases)).await else { return };
@@ -234,12 +236,15 @@ async fn a_wrong_fact_in_a_file_does_not_get_past_its_app() {
             Played::Panicked => panicked.push(format!("{}: {what}", label.shown)),
         }
     }
+    let (tried, noticed) = (wrong.len(), refused_at_load + caught);
+    let per_mille = noticed * 1_000 / tried.max(1);
     eprintln!(
-        "{} wrong facts: {refused_at_load} refused when loaded, {caught} by the app, {} not noticed, {} panicked; \
-         {right} right files played, {} failed",
-        wrong.len(),
+        "{tried} of {possible} wrong facts: {refused_at_load} refused when loaded, {caught} by the app, {} not noticed, \
+         {} panicked: {}.{} % caught; {right} right files played, {} failed",
         uncaught.len(),
         panicked.len(),
+        per_mille / 10,
+        per_mille % 10,
         failed.len(),
     );
     assert!(failed.is_empty(), "not even right as they are:\n{}", failed.join("\n"));

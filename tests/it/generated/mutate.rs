@@ -118,11 +118,13 @@ const MISTAKES: &[(&str, Mistake)] = &[
     ("signed: encoding of the key", One(signing::key_encoding)),
 ];
 
-/// The files with one mistake in what concerns `method`, each with what is wrong in it.
-pub(super) fn mutants(raw: &Raw, method: &str) -> impl Iterator<Item = (&'static str, Raw)> {
+/// The files with one mistake in what concerns `method`, each with what is wrong in it, and at which place.
+pub(super) fn mutants(raw: &Raw, method: &str) -> impl Iterator<Item = (String, Raw)> {
     MISTAKES.iter().flat_map(move |(what, mistake)| {
-        let mutants = (0..).map_while(move |place| mutated(raw, method, mistake, place));
-        mutants.map(move |mutant| (*what, mutant))
+        (0..).map_while(move |place| {
+            let mutant = mutated(raw, method, mistake, place)?;
+            Some((format!("{what} ({})", place + 1), mutant))
+        })
     })
 }
 
