@@ -34,10 +34,16 @@ fn with_token(case: &Case, n: u64) -> Values {
     with(case, if case.has_tokens() || case.method == "oauth1" { &own } else { &[] })
 }
 
+/// What the hub asks for itself it wants as JSON, unless the file names something else.
+fn wants_json(headers: &mut BTreeMap<String, String>) {
+    headers.entry("accept".to_owned()).or_insert_with(|| "application/json".to_owned());
+}
+
 /// A look-up with the n-th token, and its answer.
 pub(super) fn lookup(case: &Case, n: u64, (name, url, path): &(String, String, String)) -> (Wanted, Answer) {
     let values = with_token(case, n);
-    let (headers, query) = placed(case, &values);
+    let (mut headers, query) = placed(case, &values);
+    wants_json(&mut headers);
     let mut address = Address::of(url, &values).unwrap();
     address.query.extend(query);
     let mut answer = json!({});
@@ -51,7 +57,8 @@ pub(super) fn lookup(case: &Case, n: u64, (name, url, path): &(String, String, S
 pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
     let check = case.check()?;
     let values = with_token(case, n);
-    let (headers, query) = placed(case, &values);
+    let (mut headers, query) = placed(case, &values);
+    wants_json(&mut headers);
     let path = raw::text(&check, "path").unwrap();
     let mut address = if path.starts_with('/') {
         base(case, &values).below(path, &values).unwrap()
@@ -73,7 +80,6 @@ pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
         put(&mut answer, &path, case.word_for(&variable).into());
     }
     let signature = signature::of(case, &values, true);
-    let mut headers = headers;
     headers.extend(signature.iter().flat_map(Signature::headers));
     Some((
         Wanted { step: "the check", method, address, headers, body, signature },

@@ -1,5 +1,7 @@
 //! Deliberately wrong facts: one at a time, in what the hub loads, while the judge goes on reading the right file.
 
+mod answers;
+mod placing;
 mod signing;
 mod telling;
 
@@ -7,84 +9,131 @@ use toml::{Table, Value};
 
 use super::raw::{self, Raw};
 
-/// A kind of mistake: changes the file, or says that it has no such fact.
-type Mistake = fn(&mut Table, &str) -> Option<()>;
+/// A kind of mistake. It changes the file, or says that there is no such fact.
+enum Mistake {
+    /// Where there is one such fact for a method.
+    One(fn(&mut Table, &str) -> Option<()>),
+    /// Where there may be several: at this place among them, and none behind the last.
+    Each(fn(&mut Table, &str, usize) -> Option<()>),
+}
+
+use Mistake::{Each, One};
 
 /// Every kind of mistake, by what is wrong. What no file states has none: `oauth1.realm`, `session.token_basic`,
 /// `oauth2.refresh.revoke_scope`, `limits`, and of `rename` and `authorization_response` what is not named. Nor has
 /// `oauth2.refresh.early`, which shows only in the background, nor what a form alone is made of (`default`, `optional`).
-pub(super) const MISTAKES: &[(&str, Mistake)] = &[
-    ("placement: name", placement_name),
-    ("placement: form", placement_form),
-    ("scope separator", separator),
-    ("client authentication", auth_method),
-    ("body format", body_format),
-    ("code challenge", challenge),
-    ("token parameter", |file, method| rename_key(file, method, "token_params")),
-    ("token header", |file, method| rename_key(file, method, "token_headers")),
-    ("authorization parameter", |file, method| rename_key(file, method, "authorization_params")),
-    ("refresh parameter", |file, method| rename_key(file, method, "refresh.params")),
-    ("refresh: body format", |file, method| other_format(table(file, method)?, "refresh")),
-    ("refresh: what is spent", |file, method| {
-        table(file, &format!("{method}.refresh"))?.remove("by").map(drop)
-    }),
-    ("exchange: endpoint", |file, method| longer(table(file, &format!("{method}.exchange"))?, "endpoint")),
-    ("exchange: parameter", |file, method| rename_key(file, method, "exchange.params")),
-    ("exchange: body format", |file, method| other_format(table(file, method)?, "exchange")),
-    ("vendor name", vendor_name),
-    ("callback name", callback_name),
-    ("response member", response_member),
-    ("response: refresh token", |file, method| stated_member(file, method, "refresh_token")),
-    ("response: seconds", |file, method| stated_member(file, method, "expires_in")),
-    ("response: end", |file, method| stated_member(file, method, "expires_at")),
-    ("response: scopes", |file, method| stated_member(file, method, "scope")),
-    ("response: error", |file, method| stated_member(file, method, "error")),
-    ("refresh response", refresh_response),
-    ("token endpoint", |file, method| longer(table(file, method)?, "token_endpoint")),
-    ("authorization endpoint", |file, method| longer(table(file, method)?, "authorization_endpoint")),
-    ("refresh endpoint", refresh_endpoint),
-    ("revocation endpoint", |file, method| table(file, method)?.remove("revocation_endpoint").map(drop)),
-    ("revocation endpoint: place", |file, method| longer(table(file, method)?, "revocation_endpoint")),
-    ("scopes", scopes),
-    ("lifetime", lifetime),
-    ("error class", error_class),
-    ("reuse", reuse),
-    ("end of the grant", end_of_grant),
-    ("base URL", |file, method| longer(sharer(file, method, "base_url")?, "base_url")),
-    ("allowed host", allowed_host),
-    ("allowed host too many", allowed_host_too_many),
-    ("fixed header", fixed_header),
-    ("captured value", telling::captured),
-    ("captured value: pattern", telling::pattern),
-    ("look-up: URL", telling::lookup),
-    ("map", telling::map),
-    ("options", telling::options),
-    ("account", telling::account),
-    ("check: path", |file, method| longer(table(sharer(file, method, "check")?, "check")?, "path")),
-    ("check: reading", check_reading),
-    ("check: method", check_method),
-    ("check: body", check_body),
-    ("server", |file, method| (method == "mcp").then_some(()).and(longer(table(file, method)?, "url"))),
-    ("signature: service", |file, method| signing::text(file, method, "service")),
-    ("signature: region", |file, method| signing::text(file, method, "region")),
-    ("signature: service of the check", |file, method| signing::text(file, method, "check_service")),
-    ("signature: session", |file, method| signing::text(file, method, "session_token")),
-    ("signature: keys", signing::keys),
-    ("signature: path", |file, method| signing::flag(file, method, "path_as_sent")),
-    ("signature: body", |file, method| signing::flag(file, method, "unsigned_payload")),
-    ("signature: method", signing::method),
-    ("request token endpoint", |file, method| longer(table(file, method)?, "request_token_endpoint")),
-    ("signed: claim", |file, method| signing::renamed(file, method, "claims")),
-    ("signed: header", |file, method| signing::renamed(file, method, "header")),
-    ("signed: lifetime", signing::lifetime),
-    ("signed: algorithm", signing::algorithm),
-    ("signed: encoding of the key", signing::key_encoding),
+const MISTAKES: &[(&str, Mistake)] = &[
+    ("placement: name", Each(placing::name)),
+    ("placement: form", Each(placing::form)),
+    ("placement: header or query", Each(placing::elsewhere)),
+    ("scope separator", One(separator)),
+    ("client authentication", Each(auth_method)),
+    ("body format", Each(body_format)),
+    ("code challenge", One(challenge)),
+    ("token parameter", Each(|file, method, place| rename_key(file, method, "token_params", place))),
+    ("token header", Each(|file, method, place| rename_key(file, method, "token_headers", place))),
+    (
+        "authorization parameter",
+        Each(|file, method, place| rename_key(file, method, "authorization_params", place)),
+    ),
+    ("refresh parameter", Each(|file, method, place| rename_key(file, method, "refresh.params", place))),
+    (
+        "refresh: body format",
+        Each(|file, method, place| other_format(table(file, method)?, "refresh", place)),
+    ),
+    (
+        "refresh: what is spent",
+        One(|file, method| table(file, &format!("{method}.refresh"))?.remove("by").map(drop)),
+    ),
+    (
+        "exchange: endpoint",
+        Each(|file, method, place| astray(file, &format!("{method}.exchange"), "endpoint", place)),
+    ),
+    ("exchange: parameter", Each(|file, method, place| rename_key(file, method, "exchange.params", place))),
+    (
+        "exchange: body format",
+        Each(|file, method, place| other_format(table(file, method)?, "exchange", place)),
+    ),
+    ("vendor name", Each(vendor_name)),
+    ("callback name", One(callback_name)),
+    ("response member", One(answers::member)),
+    ("response: refresh token", One(|file, method| answers::stated(file, method, "refresh_token"))),
+    ("response: seconds", One(|file, method| answers::stated(file, method, "expires_in"))),
+    ("response: end", One(|file, method| answers::stated(file, method, "expires_at"))),
+    ("response: scopes", One(|file, method| answers::stated(file, method, "scope"))),
+    ("response: error", One(|file, method| answers::stated(file, method, "error"))),
+    ("refresh response", Each(answers::of_refresh)),
+    ("token endpoint", Each(|file, method, place| astray(file, method, "token_endpoint", place))),
+    (
+        "authorization endpoint",
+        Each(|file, method, place| astray(file, method, "authorization_endpoint", place)),
+    ),
+    ("refresh endpoint", Each(refresh_endpoint)),
+    ("revocation endpoint", One(|file, method| table(file, method)?.remove("revocation_endpoint").map(drop))),
+    (
+        "revocation endpoint: place",
+        Each(|file, method, place| astray(file, method, "revocation_endpoint", place)),
+    ),
+    ("scopes", Each(scopes)),
+    ("lifetime", One(lifetime)),
+    ("error class", Each(answers::error_class)),
+    ("reuse", One(reuse)),
+    ("end of the grant", One(end_of_grant)),
+    ("base URL", Each(|file, method, place| misplaced(sharer(file, method, "base_url")?, "base_url", place))),
+    ("allowed host", Each(allowed_host)),
+    ("allowed host too many", One(allowed_host_too_many)),
+    ("fixed header", Each(|file, _, place| renamed_at(table(file, "headers")?, place))),
+    ("captured value", Each(telling::captured)),
+    ("captured value: pattern", Each(telling::pattern)),
+    ("look-up: path", Each(|file, method, place| telling::lookup(file, method, place, 0))),
+    ("look-up: host", Each(|file, method, place| telling::lookup(file, method, place, 1))),
+    ("map", Each(telling::map)),
+    ("options", Each(telling::options)),
+    ("account", One(|file, method| telling::account(file, method, "account"))),
+    ("account label", One(|file, method| telling::account(file, method, "account_label"))),
+    (
+        "check: place",
+        Each(|file, method, place| misplaced(table(sharer(file, method, "check")?, "check")?, "path", place)),
+    ),
+    ("check: reading", Each(answers::check)),
+    ("check: method", One(check_method)),
+    ("check: body", One(check_body)),
+    ("server", Each(|file, method, place| astray(file, method, "url", place))),
+    ("signature: service", One(|file, method| signing::text(file, method, "service"))),
+    ("signature: region", One(|file, method| signing::text(file, method, "region"))),
+    ("signature: service of the check", One(|file, method| signing::text(file, method, "check_service"))),
+    ("signature: session", One(|file, method| signing::text(file, method, "session_token"))),
+    ("signature: keys", One(signing::keys)),
+    ("signature: path", One(|file, method| signing::flag(file, method, "path_as_sent"))),
+    ("signature: body", One(|file, method| signing::flag(file, method, "unsigned_payload"))),
+    ("signature: method", One(signing::method)),
+    (
+        "request token endpoint",
+        Each(|file, method, place| astray(file, method, "request_token_endpoint", place)),
+    ),
+    ("signed: claim", Each(|file, method, place| signing::renamed(file, method, "claims", place))),
+    ("signed: header", Each(|file, method, place| signing::renamed(file, method, "header", place))),
+    ("signed: lifetime", One(signing::lifetime)),
+    ("signed: algorithm", One(signing::algorithm)),
+    ("signed: encoding of the key", One(signing::key_encoding)),
 ];
 
-/// A file with one mistake in what concerns `method`; `None` where it has no such fact.
-pub(super) fn mutated(raw: &Raw, method: &str, mistake: Mistake) -> Option<Raw> {
+/// The files with one mistake in what concerns `method`, each with what is wrong in it, and at which place.
+pub(super) fn mutants(raw: &Raw, method: &str) -> impl Iterator<Item = (String, Raw)> {
+    MISTAKES.iter().flat_map(move |(what, mistake)| {
+        (0..).map_while(move |place| {
+            let mutant = mutated(raw, method, mistake, place)?;
+            Some((format!("{what} ({})", place + 1), mutant))
+        })
+    })
+}
+
+fn mutated(raw: &Raw, method: &str, mistake: &Mistake, place: usize) -> Option<Raw> {
     let mut file = raw.table.clone();
-    mistake(&mut file, method)?;
+    match mistake {
+        One(mistake) => (place == 0).then(|| mistake(&mut file, method))??,
+        Each(mistake) => mistake(&mut file, method, place)?,
+    }
     Some(Raw { slug: raw.slug.clone(), text: String::new(), table: file })
 }
 
@@ -99,12 +148,31 @@ fn sharer<'a>(file: &'a mut Table, method: &str, key: &str) -> Option<&'a mut Ta
     if table(file, method)?.contains_key(key) { table(file, method) } else { Some(file) }
 }
 
-/// Gives the key at a place another name.
-fn renamed_at(table: &mut Table, place: usize) -> Option<()> {
-    let name = table.keys().nth(place)?.clone();
-    let value = table.remove(&name)?;
+/// Gives a key another name.
+fn renamed(table: &mut Table, name: &str) -> Option<()> {
+    let value = table.remove(name)?;
     table.insert(format!("wrong_{name}").replace('_', "-"), value);
     Some(())
+}
+
+/// Gives the key at a place another name; what stands in a table within is counted like the rest.
+fn renamed_at(table: &mut Table, place: usize) -> Option<()> {
+    let mut behind = place;
+    let names: Vec<String> = table.keys().cloned().collect();
+    for name in names {
+        let inner = table.get_mut(&name).and_then(Value::as_table_mut);
+        let count = inner.as_deref().map_or(1, leaves);
+        match (behind.checked_sub(count), inner) {
+            (Some(rest), _) => behind = rest,
+            (None, Some(inner)) => return renamed_at(inner, behind),
+            (None, None) => return renamed(table, &name),
+        }
+    }
+    None
+}
+
+fn leaves(table: &Table) -> usize {
+    table.values().map(|value| value.as_table().map_or(1, leaves)).sum()
 }
 
 /// Puts something at the end of a URL's path.
@@ -116,42 +184,20 @@ fn longer(table: &mut Table, key: &str) -> Option<()> {
     Some(())
 }
 
-fn placement_name(file: &mut Table, method: &str) -> Option<()> {
-    let own = table(file, method)?;
-    for key in ["query", "headers"] {
-        if let Some(placed) = own.get_mut(key).and_then(Value::as_table_mut) {
-            let place = placed.values().position(|value| raw::texts(value).concat().contains('{'))?;
-            return renamed_at(placed, place);
-        }
+/// The URL leads to another path, or to another host.
+fn misplaced(table: &mut Table, key: &str, place: usize) -> Option<()> {
+    if place == 0 {
+        return longer(table, key);
     }
-    if own.contains_key("basic") || matches!(method, "api_key" | "basic" | "oauth1" | "aws_sigv4") {
-        return None;
-    }
-    let header = Table::from_iter([("X-Wrong".to_owned(), Value::from("Bearer {access_token}"))]);
-    own.insert("headers".to_owned(), header.into());
+    let rest = raw::text(table, key)?.strip_prefix("https://").filter(|_| place == 1)?;
+    let wrong = format!("https://wrong.{rest}");
+    table.insert(key.to_owned(), wrong.into());
     Some(())
 }
 
-fn placement_form(file: &mut Table, method: &str) -> Option<()> {
-    let own = table(file, method)?;
-    if let Some(basic) = own.get_mut("basic").and_then(Value::as_table_mut) {
-        let (username, password) = (basic.remove("username")?, basic.remove("password")?);
-        basic.insert("username".to_owned(), password);
-        basic.insert("password".to_owned(), username);
-        return Some(());
-    }
-    if !own.contains_key("headers")
-        && !own.contains_key("query")
-        && !matches!(method, "api_key" | "basic" | "oauth1" | "aws_sigv4")
-    {
-        let header = Table::from_iter([("Authorization".to_owned(), Value::from("Token {access_token}"))]);
-        own.insert("headers".to_owned(), header.into());
-        return Some(());
-    }
-    let headers = own.get_mut("headers").and_then(Value::as_table_mut)?;
-    let (_, value) = headers.iter_mut().find(|(_, value)| value.as_str().is_some_and(|v| v.contains('{')))?;
-    *value = format!("Wrong {}", value.as_str()?).into();
-    Some(())
+/// The same of a key in the table of a method, or in one below it.
+fn astray(file: &mut Table, path: &str, key: &str, place: usize) -> Option<()> {
+    misplaced(table(file, path)?, key, place)
 }
 
 fn separator(file: &mut Table, method: &str) -> Option<()> {
@@ -162,25 +208,29 @@ fn separator(file: &mut Table, method: &str) -> Option<()> {
     Some(())
 }
 
-fn auth_method(file: &mut Table, method: &str) -> Option<()> {
+/// Every other way for a client to say who it is.
+fn auth_method(file: &mut Table, method: &str, place: usize) -> Option<()> {
     matches!(method, "oauth2" | "client_credentials").then_some(())?;
+    let ways = ["client_secret_post", "client_secret_basic", "client_secret_basic_unencoded", "none"];
     let own = table(file, method)?;
-    let basic = raw::text(own, "token_endpoint_auth_method") == Some("client_secret_basic");
-    let wrong = if basic { "client_secret_post" } else { "client_secret_basic" };
+    let right = raw::text(own, "token_endpoint_auth_method").unwrap_or("client_secret_post");
+    let wrong = ways.into_iter().filter(|way| *way != right).nth(place)?;
     own.insert("token_endpoint_auth_method".to_owned(), wrong.into());
     Some(())
 }
 
-fn body_format(file: &mut Table, method: &str) -> Option<()> {
+/// Every other form of a body; a query is none at all.
+fn other_body(right: &str, place: usize) -> Option<&'static str> {
+    ["form", "json", "query"].into_iter().filter(|form| *form != right).nth(place)
+}
+
+fn body_format(file: &mut Table, method: &str, place: usize) -> Option<()> {
     (method != "oauth1").then_some(())?;
     let own = table(file, method)?;
     own.get("token_endpoint")?;
-    let nested = raw::table(own, "token_params").values().any(Value::is_table);
-    let wrong = match raw::text(own, "token_request_format") {
-        Some("json") if nested => return None,
-        Some("json") => "form",
-        _ => "json",
-    };
+    // What is nested fits into JSON alone.
+    (!raw::table(own, "token_params").values().any(Value::is_table)).then_some(())?;
+    let wrong = other_body(raw::text(own, "token_request_format").unwrap_or("form"), place)?;
     own.insert("token_request_format".to_owned(), wrong.into());
     Some(())
 }
@@ -193,20 +243,21 @@ fn challenge(file: &mut Table, method: &str) -> Option<()> {
     Some(())
 }
 
-fn rename_key(file: &mut Table, method: &str, key: &str) -> Option<()> {
-    let params = table(file, &format!("{method}.{key}"))?;
-    let place = params.values().position(|value| value.as_str() != Some(""))?;
-    renamed_at(params, place)
+/// What is left out by an empty text is sent, then.
+fn rename_key(file: &mut Table, method: &str, key: &str, place: usize) -> Option<()> {
+    renamed_at(table(file, &format!("{method}.{key}"))?, place)
 }
 
-fn vendor_name(file: &mut Table, method: &str) -> Option<()> {
+fn vendor_name(file: &mut Table, method: &str, place: usize) -> Option<()> {
     (method == "oauth2").then_some(())?;
     let own = table(file, method)?;
     let rename = own.entry("rename").or_insert_with(|| Table::new().into()).as_table_mut()?;
-    match rename.iter_mut().next() {
-        Some((_, value)) => *value = "wrong".into(),
-        None => drop(rename.insert("code".to_owned(), "wrong".into())),
+    if rename.is_empty() && place == 0 {
+        rename.insert("code".to_owned(), "wrong".into());
+        return Some(());
     }
+    let (_, name) = rename.iter_mut().nth(place)?;
+    *name = "wrong".into();
     Some(())
 }
 
@@ -218,55 +269,40 @@ fn callback_name(file: &mut Table, method: &str) -> Option<()> {
     Some(())
 }
 
-fn response_member(file: &mut Table, method: &str) -> Option<()> {
-    (method != "oauth1").then_some(())?;
-    let own = table(file, method)?;
-    own.get("token_endpoint")?;
-    let names = own.entry("token_response").or_insert_with(|| Table::new().into()).as_table_mut()?;
-    names.insert("access_token".to_owned(), "wrong.token".into());
-    Some(())
-}
-
-/// Another place for a member whose place the file states.
-fn stated_member(file: &mut Table, method: &str, key: &str) -> Option<()> {
-    if key == "error" && method != "oauth2" {
-        // Only with a sign-in does the app refuse anything in that place.
-        return None;
-    }
-    let names = table(file, &format!("{method}.token_response"))?;
-    names.contains_key(key).then(|| drop(names.insert(key.to_owned(), "wrong.member".into())))
-}
-
 /// Another form of a request whose form the file states beside that of the token request.
-fn other_format(own: &mut Table, request: &str) -> Option<()> {
+fn other_format(own: &mut Table, request: &str, place: usize) -> Option<()> {
     let request = table(own, request)?;
-    let wrong = if raw::text(request, "request_format")? == "form" { "json" } else { "form" };
+    let wrong = other_body(raw::text(request, "request_format")?, place)?;
     request.insert("request_format".to_owned(), wrong.into());
     Some(())
 }
 
-fn refresh_response(file: &mut Table, method: &str) -> Option<()> {
-    table(file, &format!("{method}.refresh"))?.remove("token_response").map(drop)
-}
-
-fn refresh_endpoint(file: &mut Table, method: &str) -> Option<()> {
+/// One that the file states is missing, or leads elsewhere.
+fn refresh_endpoint(file: &mut Table, method: &str, place: usize) -> Option<()> {
     (method == "oauth2").then_some(())?;
     let own = table(file, method)?;
     let token = raw::text(own, "token_endpoint")?.to_owned();
     let refresh = own.entry("refresh").or_insert_with(|| Table::new().into()).as_table_mut()?;
-    if refresh.remove("endpoint").is_none() {
-        refresh.insert("endpoint".to_owned(), token.into());
-        longer(refresh, "endpoint")?;
+    let stated = refresh.contains_key("endpoint");
+    match place.checked_sub(1) {
+        None if stated => refresh.remove("endpoint").map(drop),
+        None => {
+            refresh.insert("endpoint".to_owned(), token.into());
+            longer(refresh, "endpoint")
+        }
+        Some(place) => stated.then_some(()).and_then(|()| misplaced(refresh, "endpoint", place)),
     }
-    Some(())
 }
 
-fn scopes(file: &mut Table, method: &str) -> Option<()> {
+/// Each scope is missing; where there is none, there is one.
+fn scopes(file: &mut Table, method: &str, place: usize) -> Option<()> {
     matches!(method, "oauth2" | "client_credentials").then_some(())?;
     let own = table(file, method)?;
     let scopes = own.entry("scopes").or_insert_with(|| Value::Array(Vec::new())).as_array_mut()?;
-    if scopes.pop().is_none() {
+    if scopes.is_empty() && place == 0 {
         scopes.push("wrong".into());
+    } else {
+        (place < scopes.len()).then(|| scopes.remove(place))?;
     }
     Some(())
 }
@@ -274,13 +310,6 @@ fn scopes(file: &mut Table, method: &str) -> Option<()> {
 fn lifetime(file: &mut Table, method: &str) -> Option<()> {
     let seconds = table(file, method)?.get_mut("access_token_lifetime")?;
     *seconds = (seconds.as_integer()? * 2).into();
-    Some(())
-}
-
-fn error_class(file: &mut Table, method: &str) -> Option<()> {
-    (method == "oauth2").then_some(())?;
-    let (_, class) = table(file, "oauth2.error_map")?.iter_mut().next()?;
-    *class = if class.as_str() == Some("client") { "refused" } else { "client" }.into();
     Some(())
 }
 
@@ -304,29 +333,14 @@ fn end_of_grant(file: &mut Table, method: &str) -> Option<()> {
     Some(())
 }
 
-fn allowed_host(file: &mut Table, _: &str) -> Option<()> {
-    let host = file.get_mut("allowed_hosts")?.as_array_mut()?.first_mut()?;
+fn allowed_host(file: &mut Table, _: &str, place: usize) -> Option<()> {
+    let host = file.get_mut("allowed_hosts")?.as_array_mut()?.get_mut(place)?;
     *host = format!("wrong.{}", host.as_str()?).into();
     Some(())
 }
 
 fn allowed_host_too_many(file: &mut Table, _: &str) -> Option<()> {
     file.get_mut("allowed_hosts")?.as_array_mut()?.push("elsewhere.example".into());
-    Some(())
-}
-
-fn fixed_header(file: &mut Table, _: &str) -> Option<()> {
-    renamed_at(table(file, "headers")?, 0)
-}
-
-fn check_reading(file: &mut Table, method: &str) -> Option<()> {
-    let check = table(sharer(file, method, "check")?, "check")?;
-    let (key, wrong) = match (check.contains_key("success"), check.contains_key("wrong_key")) {
-        (true, _) => ("success", Value::from("wrong.path")),
-        (false, true) => ("wrong_key", Value::from(vec![418])),
-        (false, false) => ("missing_permission", Value::from(vec![418])),
-    };
-    check.insert(key.to_owned(), wrong);
     Some(())
 }
 

@@ -1,8 +1,13 @@
 //! The kinds of quirks that apps have, and where each is shown to work.
 
+use chrono::DateTime;
 use toml::{Table, Value};
 
+use super::case::Case;
+use super::expect::Answer;
+use super::judge;
 use super::raw::{Raw, at, list, placeholders, table, text, texts};
+use super::signed;
 
 /// The ids of the kinds that the collected facts know (`quirks.json` there), one a line.
 const KNOWN: &str = include_str!("quirks.txt");
@@ -11,13 +16,33 @@ const KNOWN: &str = include_str!("quirks.txt");
 enum Shown {
     /// By the files that have it.
     Files(fn(&Raw) -> bool),
-    /// By a test of its own, since it is behaviour of the hub in every file.
-    Test(&'static str),
+    /// By an app that is made up.
+    MadeUp(fn(&Raw) -> bool),
+    /// By how the apps of the files answer, since files leave that open.
+    Answers(fn(&[Told]) -> bool),
+    /// By a test of its own: its text, and its name there.
+    Test(&'static str, &'static str),
     /// The format leaves it out, for this reason.
     LeftOut(&'static str),
 }
 
-use Shown::{Files, LeftOut, Test};
+use Shown::{Answers, Files, LeftOut, MadeUp, Test};
+
+/// The first tokens of an app, as it is played.
+struct Told {
+    case: Case,
+    answer: Answer,
+}
+
+impl Told {
+    /// Of each case whose app is asked for a token in the way of OAuth 2.0.
+    fn by(cases: &[Case]) -> Vec<Self> {
+        let asked = cases.iter().filter(|case| case.has_tokens() && !signed::is_direct(case));
+        asked
+            .map(|case| Self { case: case.clone(), answer: judge::tokens(case, 1, DateTime::UNIX_EPOCH) })
+            .collect()
+    }
+}
 
 fn oauth(raw: &Raw) -> Table {
     table(&raw.table, "oauth2")
@@ -43,6 +68,27 @@ fn host_varies(url: Option<&str>) -> bool {
     let Some(url) = url else { return false };
     let rest = url.trim_start_matches("https://");
     rest[..rest.find('/').unwrap_or(rest.len())].contains('{')
+}
+
+/// Whether a choice decides about a host, and one of its labels has one of these words.
+fn host_of(raw: &Raw, words: &[&str]) -> bool {
+    let whole = Value::Table(raw.table.clone());
+    let urls: Vec<&str> = texts(&whole).into_iter().filter(|text| text.starts_with("https://")).collect();
+    table(&raw.table, "variables").iter().any(|(name, variable)| {
+        let labels = variable.get("options").and_then(Value::as_table).into_iter().flat_map(Table::keys);
+        let mut words_in = labels.flat_map(|label| label.split([' ', '(', ')']));
+        let placeholder = format!("{{{name}}}");
+        words_in.any(|word| words.contains(&word))
+            && urls.iter().any(|url| {
+                let rest = &url["https://".len()..];
+                rest[..rest.find(['/', '?']).unwrap_or(rest.len())].contains(&placeholder)
+            })
+    })
+}
+
+/// Whether it is one of the apps of which the collected facts say so, and no key does.
+fn is_one_of(raw: &Raw, slugs: &[&str]) -> bool {
+    slugs.contains(&raw.slug.as_str())
 }
 
 fn placed(raw: &Raw, of: &str) -> Table {
@@ -86,9 +132,24 @@ fn secret_in_base(raw: &Raw) -> bool {
 const QUIRKS: &[(&str, Shown)] = &[
     ("nested_token_response", Files(|raw| response_names(raw).iter().any(|path| path.contains('.')))),
     ("token_response_field_names_differ_from_rfc_6749", Files(|raw| !response_names(raw).is_empty())),
-    ("non_json_token_response_form_or_text", Test("generated: every fourth app answers by a form")),
-    ("missing_or_odd_token_type", Test("generated: every second app names a type of its own")),
-    ("expires_in_not_an_integer_of_seconds", Test("generated: every third app writes it as text")),
+    (
+        "non_json_token_response_form_or_text",
+        Answers(|told| told.iter().any(|one| one.answer.kind == "text/plain")),
+    ),
+    (
+        "missing_or_odd_token_type",
+        Answers(|told| {
+            let is_named = |one: &Told| one.answer.body.contains("token_type");
+            told.iter().any(is_named) && !told.iter().all(is_named)
+        }),
+    ),
+    (
+        "expires_in_not_an_integer_of_seconds",
+        Answers(|told| {
+            let as_text = |one: &Told| format!("\"{}\"", judge::lifetime(&one.case));
+            told.iter().any(|one| one.answer.body.contains(&as_text(one)))
+        }),
+    ),
     (
         "lifetime_absent_from_response_must_be_configured",
         Files(|raw| ["oauth2", "session"].iter().any(|m| has(raw, &format!("{m}.access_token_lifetime")))),
@@ -105,7 +166,10 @@ const QUIRKS: &[(&str, Shown)] = &[
     ),
     (
         "client_secret_basic_and_no_source_uses_post",
-        Files(|raw| text(&oauth(raw), "token_endpoint_auth_method") == Some("client_secret_basic")),
+        Files(|raw| {
+            is_one_of(raw, &["airtable", "bungie", "deel", "get-response", "klaviyo", "philips-hue"])
+                && text(&oauth(raw), "token_endpoint_auth_method") == Some("client_secret_basic")
+        }),
     ),
     ("client_secret_is_a_signed_jwt_certificate_mtls", Files(|raw| has(raw, "oauth2.client_assertion"))),
     (
@@ -129,7 +193,10 @@ const QUIRKS: &[(&str, Shown)] = &[
     ("refresh_token_expires", Files(|raw| has(raw, "oauth2.refresh.idle_expiry"))),
     (
         "no_refresh_token_access_token_long_or_endless",
-        Test("real::quirks::refreshing::q14_without_a_refresh_token_the_user_is_asked_to_come_back"),
+        Test(
+            include_str!("../real/quirks/refreshing.rs"),
+            "q14_without_a_refresh_token_the_user_is_asked_to_come_back",
+        ),
     ),
     (
         "refresh_token_needs_a_scope",
@@ -147,11 +214,18 @@ const QUIRKS: &[(&str, Shown)] = &[
         }),
     ),
     ("scope_separator_comma", Files(|raw| separated_by(raw, ","))),
-    // A query writes a space as a plus.
-    ("scope_separator_plus", Files(|raw| has(raw, "oauth2") && !has(raw, "oauth2.scope_separator"))),
+    // A query writes a space as a plus, and that is how these were written down.
+    (
+        "scope_separator_plus",
+        Files(|raw| {
+            is_one_of(raw, &["attio", "battlenet", "cilogon", "meetup", "trovo", "unsplash"])
+                && has(raw, "oauth2")
+                && !has(raw, "oauth2.scope_separator")
+        }),
+    ),
     ("scope_separator_semicolon", Files(|raw| separated_by(raw, ";"))),
     // The facts name Dwolla alone, by one source; what it offers today asks for no scopes of a user.
-    ("scope_separator_pipe", Test("generated::apps_that_are_made_up")),
+    ("scope_separator_pipe", MadeUp(|raw| separated_by(raw, "|"))),
     (
         "pkce_s256_used_by_at_least_one_source",
         Files(|raw| has(raw, "oauth2") && text(&oauth(raw), "code_challenge_method") != Some("none")),
@@ -162,14 +236,24 @@ const QUIRKS: &[(&str, Shown)] = &[
     ),
     (
         "pkce_required",
-        Files(|raw| has(raw, "oauth2") && text(&oauth(raw), "code_challenge_method") != Some("none")),
+        Files(|raw| {
+            is_one_of(raw, &["airtable", "etsy", "fitbit", "twitter"])
+                && has(raw, "oauth2")
+                && text(&oauth(raw), "code_challenge_method") != Some("none")
+        }),
     ),
     (
         "audience_or_resource_parameter_required",
         Files(|raw| has(raw, "oauth2.authorization_params.audience")),
     ),
     ("state_not_round_tripped", LeftOut("a callback without state proves nothing")),
-    ("oidc_nonce_missing_from_id_token", Test("generated: no app sends an id_token")),
+    (
+        "oidc_nonce_missing_from_id_token",
+        Answers(|told| {
+            let is_asked = |one: &Told| list(&one.case.table, "scopes").iter().any(|scope| scope == "openid");
+            told.iter().any(|one| is_asked(one) && !one.answer.body.contains("id_token"))
+        }),
+    ),
     // A nonce of the hub's is only in the app that is made up for it.
     (
         "nonce_or_response_mode_demanded",
@@ -181,8 +265,8 @@ const QUIRKS: &[(&str, Shown)] = &[
     ),
     ("per_tenant_oauth_endpoints", Files(|raw| host_varies(text(&oauth(raw), "token_endpoint")))),
     ("per_tenant_api_base_url", Files(|raw| host_varies(text(&raw.table, "base_url")))),
-    ("separate_sandbox_host", Files(|raw| any_variable(raw, |variable| variable.get("options").is_some()))),
-    ("regional_hosts", Files(|raw| any_variable(raw, |variable| variable.get("options").is_some()))),
+    ("separate_sandbox_host", Files(|raw| host_of(raw, &["Sandbox", "Demo", "Developer"]))),
+    ("regional_hosts", Files(|raw| host_of(raw, &["Europe", "European"]))),
     (
         "token_or_key_in_a_custom_header_oauth",
         Files(|raw| placed(raw, "oauth2").keys().any(|name| name != "Authorization")),
@@ -246,24 +330,35 @@ const FURTHER: &[(&str, Shown)] = &[
     ("client that authenticates by a key", Files(|raw| has(raw, "client_credentials.client_assertion"))),
 ];
 
-/// Finds each kind where it is said to be; how many have a file or a test.
-pub(super) fn counted(files: &[Raw]) -> String {
+/// Finds each kind where it is said to be, among the files, their cases and the apps that are made up; how many have a
+/// file, an answer or a test.
+pub(super) fn counted(files: &[Raw], cases: &[Case], made_up: &[Raw]) -> String {
     for id in KNOWN.lines() {
         assert!(QUIRKS.iter().any(|(kind, _)| *kind == id), "nothing is said about {id}");
     }
     for (kind, _) in QUIRKS {
         assert!(KNOWN.lines().any(|id| id == *kind), "the facts know no {kind}");
     }
-    let (mut by_files, mut by_tests, mut left_out) = (0, 0, 0);
+    let told = Told::by(cases);
+    let (mut by_files, mut as_played, mut left_out) = (0, 0, 0);
     for (kind, shown) in QUIRKS.iter().chain(FURTHER) {
         match shown {
             Files(has) => {
                 assert!(files.iter().any(has), "no file has: {kind}");
                 by_files += 1;
             }
-            Test(test) => {
-                eprintln!("{kind}: {test}");
-                by_tests += 1;
+            MadeUp(has) => {
+                assert!(made_up.iter().any(has), "no app that is made up has: {kind}");
+                as_played += 1;
+            }
+            Answers(show) => {
+                assert!(show(&told), "no app answers like this: {kind}");
+                as_played += 1;
+            }
+            Test(file, name) => {
+                assert!(file.contains(&format!("async fn {name}()")), "{kind}: there is no test {name}");
+                eprintln!("{kind}: {name}");
+                as_played += 1;
             }
             LeftOut(reason) => {
                 eprintln!("{kind}: left out, {reason}");
@@ -271,5 +366,5 @@ pub(super) fn counted(files: &[Raw]) -> String {
             }
         }
     }
-    format!("{by_files} kinds of quirks in files, {by_tests} in tests of their own, {left_out} left out")
+    format!("{by_files} kinds of quirks in files, {as_played} in what is played, {left_out} left out")
 }

@@ -45,9 +45,9 @@ fn shape<'a>(file: &'a mut Table, method: &str) -> Option<&'a mut Table> {
     if method == "jwt" { table(file, "jwt") } else { table(file, &format!("{method}.client_assertion")) }
 }
 
-pub(super) fn renamed(file: &mut Table, method: &str, key: &str) -> Option<()> {
+pub(super) fn renamed(file: &mut Table, method: &str, key: &str, place: usize) -> Option<()> {
     let members = shape(file, method)?.get_mut(key)?.as_table_mut()?;
-    renamed_at(members, 0)
+    renamed_at(members, place)
 }
 
 pub(super) fn lifetime(file: &mut Table, method: &str) -> Option<()> {
