@@ -25,6 +25,7 @@ mod m20261122_000021_rotate_data_keys;
 mod m20261122_000022_date_known_ends;
 mod m20261122_000023_note_own_client;
 mod m20261122_000024_mark_turned_connectors;
+mod m20261122_000028_delete_environments;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000022_date_known_ends::Migration),
             Box::new(m20261122_000023_note_own_client::Migration),
             Box::new(m20261122_000024_mark_turned_connectors::Migration),
+            Box::new(m20261122_000028_delete_environments::Migration),
         ]
     }
 }
