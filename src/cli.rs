@@ -54,7 +54,7 @@ enum Command {
     /// Make and list workspaces, and set their subscription
     #[command(subcommand)]
     Workspaces(Workspaces),
-    /// Make and list environments
+    /// Make, list and delete environments
     #[command(subcommand)]
     Environments(Environments),
     /// Let people into the dashboard
@@ -188,6 +188,17 @@ enum Environments {
         /// The workspace
         #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
         workspace: String,
+    },
+    /// Delete an environment with all that is in it
+    Delete {
+        /// Its name
+        name: String,
+        /// The workspace
+        #[arg(long, default_value = crate::service::bootstrap::DEFAULT_WORKSPACE)]
+        workspace: String,
+        /// Even if it has credentials; what users have granted stays with the apps, which are not told
+        #[arg(long)]
+        force: bool,
     },
 }
 

@@ -143,9 +143,14 @@ impl Vault {
         Ok(Some(again))
     }
 
-    /// Forgets the data keys that only open, except `kept`: they were destroyed.
-    pub fn forget_retired(&self, kept: &HashSet<DataKeyId>) {
-        self.ring.forget_retired(kept);
+    /// The data keys that are open.
+    pub fn open_keys(&self) -> HashSet<DataKeyId> {
+        self.ring.ids()
+    }
+
+    /// Forgets data keys that were destroyed.
+    pub fn forget(&self, gone: &HashSet<DataKeyId>) {
+        self.ring.forget(gone);
     }
 
     /// The data keys whose counted sealings run out: each is to be counted a block more.

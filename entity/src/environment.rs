@@ -16,7 +16,7 @@ pub struct Model {
     pub id: EnvironmentId,
     /// Whose it is.
     pub workspace_id: WorkspaceId,
-    /// Unique in the workspace.
+    /// Unique among those of the workspace that were not deleted.
     pub name: String,
     /// What its members may set.
     #[sea_orm(column_type = "JsonBinary")]
@@ -25,6 +25,10 @@ pub struct Model {
     pub created_at: Millis,
     /// When it last changed.
     pub updated_at: Millis,
+    /// When it was deleted. From then on nothing finds it, and its name is free.
+    pub deleted_at: Option<Millis>,
+    /// When its rows were gone for good; only this one stays, beside its audit events.
+    pub emptied_at: Option<Millis>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

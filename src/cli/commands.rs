@@ -246,5 +246,12 @@ async fn on_environments(hub: &Hub, command: Environments) -> Result<(), CliErro
             let id = hub.create_environment(&workspace, &name).await;
             say(id.map_err(|error| said(error, &missing))?)
         }
+        Environments::Delete { name, workspace, force } => {
+            let missing = format!("there is no environment {name} in the workspace {workspace}");
+            let actor = hub.operator_in(&workspace, &name).await.map_err(|error| said(error, &missing))?;
+            hub.delete_environment(&actor, force).await.map_err(|error| said(error, &missing))?;
+            hub.empty_environments().await.map_err(failed)?;
+            say(format!("{name} is deleted"))
+        }
     }
 }

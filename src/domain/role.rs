@@ -131,7 +131,10 @@ impl Action {
     #[must_use]
     pub const fn least(self) -> Self {
         match self {
-            Self::ConfigureConnectors | Self::EditIntegrations => Self::ViewConnectors,
+            // Whoever looks into an environment sees that it is there.
+            Self::ConfigureConnectors | Self::EditIntegrations | Self::DeleteEnvironment => {
+                Self::ViewConnectors
+            }
             Self::EditUsers | Self::DeleteUsers => Self::ViewUsers,
             Self::ViewCredentials
             | Self::ManageCredentials
@@ -146,7 +149,6 @@ impl Action {
             Self::ManageWorkspace
             | Self::ManageMembers
             | Self::CreateEnvironment
-            | Self::DeleteEnvironment
             | Self::ManageApiKeys
             | Self::ViewConnectors
             | Self::ViewUsers

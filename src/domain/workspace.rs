@@ -46,6 +46,39 @@ impl Environment {
     }
 }
 
+/// What lies in an environment, and goes with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Users.
+    pub users: u64,
+    /// Credentials that were not deleted.
+    pub credentials: u64,
+    /// Secrets that no other environment has.
+    pub secrets: u64,
+    /// Connectors that somebody has added.
+    pub connectors: u64,
+    /// Grants that have ended here, of which their apps are still to be told.
+    pub untold: u64,
+}
+
+impl Contents {
+    /// Whether grants would be left at the apps that nobody here could end any more.
+    pub const fn holds_grants(&self) -> bool {
+        self.credentials > 0 || self.untold > 0
+    }
+
+    /// How much of each kind there is, in words.
+    pub fn in_words(&self) -> [String; 4] {
+        let kinds = [
+            (self.users, "user"),
+            (self.credentials, "credential"),
+            (self.secrets, "secret"),
+            (self.connectors, "connector"),
+        ];
+        kinds.map(|(count, one)| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") })
+    }
+}
+
 /// The environment that something happens in, and its workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tenant {

@@ -115,6 +115,10 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/{environment}/settings",
             get(settings::show_settings).post(settings::update_settings),
         )
+        .route(
+            "/dashboard/{environment}/settings/delete",
+            get(settings::ask_deletion).post(settings::delete_environment),
+        )
         .route("/dashboard/{environment}/api-keys", get(api_keys::list_api_keys))
         .route(
             "/dashboard/{environment}/api-keys/new",

@@ -1,7 +1,10 @@
 //! What an operator asks of a copy of the database: whether everything sealed in it opens, and that it is written down.
 //! It must not know where copies lie or how they are made.
 
+use std::collections::BTreeSet;
+
 use serde::de::IgnoredAny;
+use vouchsafe_entity::id::EnvironmentId;
 
 use super::{Error, Hub};
 use crate::failpoint::failpoint;
@@ -63,25 +66,33 @@ impl Hub {
         Ok(opened)
     }
 
-    /// Opens the data keys, then every sealed value in its place, and wipes what it sees.
+    /// Opens the data keys, then every sealed value in its place but what is left of environments that were deleted,
+    /// and wipes what it sees.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn open_all(&self) -> Result<Opened, Error> {
         let mut opened = self.open_keys().await?;
+        let gone = store::backup::deleted_environments(&self.store).await?;
         for column in store::backup::sealed_columns(&self.store).await? {
-            self.open_column(column, &mut opened).await?;
+            self.open_column(column, &gone, &mut opened).await?;
         }
         Ok(opened)
     }
 
-    async fn open_column(&self, column: &SealedColumn, opened: &mut Opened) -> Result<(), Error> {
+    async fn open_column(
+        &self,
+        column: &SealedColumn,
+        gone: &BTreeSet<EnvironmentId>,
+        opened: &mut Opened,
+    ) -> Result<(), Error> {
         let mut after = 0;
         loop {
             let values = store::backup::sealed_after(&self.store, column, after, PAGE).await?;
             let Some(last) = values.last() else { return Ok(()) };
             after = last.place;
-            for value in values {
+            let left = |value: &SealedValue| value.environment_id.is_none_or(|id| !gone.contains(&id));
+            for value in values.into_iter().filter(left) {
                 match self.open_value(column, &value) {
                     Ok(()) => opened.values += 1,
                     Err(why) => opened.note(column.table, value.row_id, why),

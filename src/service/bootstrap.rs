@@ -96,9 +96,14 @@ impl Hub {
     }
 
     async fn load_needed(&self, needed: impl Fn(&WrappedKey) -> bool) -> Result<(), Error> {
+        // Asked first: one that is made while the others are read is not taken for gone.
+        let mut gone = self.vault.open_keys();
         let keys = store::data_key::all(&self.store).await?;
         let opened = self.install_keys(&keys, needed);
-        self.vault.forget_retired(&keys.iter().map(|key| key.id).collect());
+        for key in &keys {
+            gone.remove(&key.id);
+        }
+        self.vault.forget(&gone);
         opened
     }
 

@@ -1,5 +1,7 @@
 //! Workspaces, environments and their settings.
 
+mod delete;
+
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};

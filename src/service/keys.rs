@@ -49,6 +49,11 @@ impl KeyCache {
         }
     }
 
+    /// Forgets the keys seen lately; to be called after some went.
+    pub(super) fn forget_all(&self) {
+        self.keys.forget_all();
+    }
+
     fn within_limit(&self, key: &ApiKey) -> bool {
         let Some(limit) = key.rate_limit.and_then(NonZeroU32::new) else {
             return true;
@@ -330,7 +335,7 @@ impl Hub {
         store::api_key::update(&tx, key).await?;
         self.record(&tx, actor, action, Target::new("api_key", key.id), None).await?;
         tx.commit().await?;
-        self.keys.keys.forget_all();
+        self.keys.forget_all();
         Ok(())
     }
 
@@ -346,7 +351,7 @@ impl Hub {
         }
         self.record(&tx, actor, "api_key.delete", Target::new("api_key", id), None).await?;
         tx.commit().await?;
-        self.keys.keys.forget_all();
+        self.keys.forget_all();
         Ok(())
     }
 

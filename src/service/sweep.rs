@@ -14,7 +14,8 @@ const TURNED_SECONDS: i64 = 900;
 const SESSION_SECONDS: i64 = 7 * 86_400;
 
 impl Hub {
-    /// Forgets tickets, flows, sessions and kept answers whose time is over, and ends what was never confirmed.
+    /// Forgets tickets, flows, sessions and kept answers whose time is over, ends what was never confirmed, and removes
+    /// what is left of environments that were deleted.
     ///
     /// # Errors
     /// The first; the other steps had their turn unless the database is away.
@@ -31,6 +32,7 @@ impl Hub {
         self.trim_limits();
         steps.pass(self.sweep_refreshes().await)?;
         steps.pass(self.replay_held().await)?;
+        steps.pass(self.empty_environments().await)?;
         steps.pass(self.shred().await)?;
         steps.end()
     }

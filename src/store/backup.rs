@@ -43,6 +43,18 @@ pub async fn sealed_columns(store: &Store) -> Result<Vec<&'static SealedColumn>,
     Ok(COLUMNS.iter().filter(has).collect())
 }
 
+/// The environments that were deleted: what is left of them is for nobody. A copy with an earlier schema has none.
+pub async fn deleted_environments(store: &Store) -> Result<BTreeSet<EnvironmentId>, StoreError> {
+    const KNOWN: &str = "SELECT name FROM pragma_table_info('environment') WHERE name = 'deleted_at'";
+    const DELETED: &str = "SELECT id FROM environment WHERE deleted_at IS NOT NULL";
+    if texts(store, KNOWN, "name").await?.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let connection = store.connection();
+    let rows = connection.query_all_raw(statement(connection, DELETED, [])).await?;
+    rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
+}
+
 /// A sealed value and what it is bound to.
 #[derive(Debug, FromQueryResult)]
 pub struct SealedValue {

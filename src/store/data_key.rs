@@ -134,6 +134,13 @@ pub async fn delete(tx: &Tx, id: DataKeyId) -> Result<bool, StoreError> {
     Ok(Entity::delete_by_id(id).exec(tx.connection()).await?.rows_affected == 1)
 }
 
+/// Forgets all data keys of one owner for good.
+pub async fn delete_all(tx: &Tx, owner: KeyOwner) -> Result<(), StoreError> {
+    hold(tx).await?;
+    Entity::delete_many().filter(Column::Owner.eq(owner.to_string())).exec(tx.connection()).await?;
+    Ok(())
+}
+
 /// What data keys have done; one that has done nothing yet is not there.
 pub async fn uses(db: &impl Reads) -> Result<HashMap<DataKeyId, KeyUse>, StoreError> {
     let rows = data_key_use::Entity::find().all(db.connection()).await?;

@@ -1,4 +1,8 @@
-//! Environments.
+//! Environments. One that was deleted is found by nothing but [`deleted`].
+
+mod gone;
+
+pub use gone::{TABLES, contents, delete, deleted, lock_all, note_emptied, remove_page};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -24,10 +28,11 @@ struct Found {
 }
 
 const FIND: &str = "SELECT e.workspace_id, w.name AS workspace_name, w.state, e.name, e.settings, e.created_at \
-    FROM environment e JOIN workspace w ON w.id = e.workspace_id WHERE e.id = $1";
+    FROM environment e JOIN workspace w ON w.id = e.workspace_id WHERE e.id = $1 AND e.deleted_at IS NULL";
 
 const BESIDE: &str = "SELECT e.name FROM environment e WHERE e.workspace_id = $1 AND e.id <> $2 \
-    AND EXISTS (SELECT 1 FROM credential c WHERE c.environment_id = e.id) ORDER BY e.id LIMIT 1";
+    AND e.deleted_at IS NULL AND EXISTS (SELECT 1 FROM credential c WHERE c.environment_id = e.id) \
+    ORDER BY e.id LIMIT 1";
 
 /// Stores a new environment.
 pub async fn insert(tx: &Tx, environment: &Environment) -> Result<(), StoreError> {
@@ -38,6 +43,8 @@ pub async fn insert(tx: &Tx, environment: &Environment) -> Result<(), StoreError
         settings: Set(environment.settings.clone()),
         created_at: Set(environment.created_at),
         updated_at: Set(environment.created_at),
+        deleted_at: Set(None),
+        emptied_at: Set(None),
     };
     Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
@@ -71,6 +78,7 @@ pub async fn by_name(
     let found = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace))
         .filter(Column::Name.eq(name))
+        .filter(Column::DeletedAt.is_null())
         .one(db.connection())
         .await?;
     Ok(found.map(|row| row.id))
@@ -83,6 +91,7 @@ pub async fn of_workspace(
 ) -> Result<Vec<(EnvironmentId, String)>, StoreError> {
     let rows = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace))
+        .filter(Column::DeletedAt.is_null())
         .order_by_asc(Column::Name)
         .all(db.connection())
         .await?;
@@ -91,7 +100,11 @@ pub async fn of_workspace(
 
 /// The names of all environments with their workspaces, by name.
 pub async fn names(db: &impl Reads) -> Result<Vec<(WorkspaceId, String)>, StoreError> {
-    let query = Entity::find().select_only().column(Column::WorkspaceId).column(Column::Name);
+    let query = Entity::find()
+        .filter(Column::DeletedAt.is_null())
+        .select_only()
+        .column(Column::WorkspaceId)
+        .column(Column::Name);
     Ok(query.order_by_asc(Column::Name).into_tuple().all(db.connection()).await?)
 }
 
@@ -108,7 +121,7 @@ pub async fn in_use_beside(
 
 /// The settings of an environment, which nobody else changes until the transaction ends.
 pub async fn lock_settings(tx: &Tx, id: EnvironmentId) -> Result<Option<Settings>, StoreError> {
-    let row = held(Entity::find_by_id(id));
+    let row = held(Entity::find_by_id(id).filter(Column::DeletedAt.is_null()));
     Ok(row.one(tx.connection()).await?.map(|row| row.settings))
 }
 

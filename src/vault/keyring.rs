@@ -129,9 +129,14 @@ impl Keyring {
         self.by_id(wrapped.id).is_ok_and(|known| known.retired || wrapped.retired_at.is_none())
     }
 
-    /// Forgets keys that only open, except `kept`.
-    pub(super) fn forget_retired(&self, kept: &HashSet<DataKeyId>) {
-        let stays = |key: &Arc<OpenKey>| !key.retired || kept.contains(&key.id);
+    /// The keys that are open.
+    pub(super) fn ids(&self) -> HashSet<DataKeyId> {
+        self.0.load().by_id.keys().copied().collect()
+    }
+
+    /// Forgets keys.
+    pub(super) fn forget(&self, gone: &HashSet<DataKeyId>) {
+        let stays = |key: &Arc<OpenKey>| !gone.contains(&key.id);
         if self.0.load().by_id.values().all(stays) {
             return;
         }
@@ -139,6 +144,7 @@ impl Keyring {
             let mut keys = Keys::clone(keys);
             keys.by_id.retain(|_, key| stays(key));
             keys.of.values_mut().for_each(|keys| keys.retain(stays));
+            keys.of.retain(|_, keys| !keys.is_empty());
             keys
         });
     }

@@ -18,7 +18,7 @@ use super::overview::OverviewPage;
 use super::page::{DashboardPage, Flash, Framed, Shell};
 use super::password::PasswordPage;
 use super::secrets::{ActingPage, ManySecretsPage, SecretValuePage, SecretsPage};
-use super::settings::SettingsPage;
+use super::settings::{DeleteEnvironmentPage, SettingsPage};
 use super::sign_in::{CodePage, SignInPage, StepUpPage};
 use super::single_sign_on::{ArrivedPage, NotInPage};
 use super::theme::{PreviewPage, ThemePage};
@@ -72,6 +72,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<NewApiKeyPage>(renderer, &mut all)?;
     framed::<ShownApiKeyPage>(renderer, &mut all)?;
     framed::<SettingsPage>(renderer, &mut all)?;
+    framed::<DeleteEnvironmentPage>(renderer, &mut all)?;
     framed::<MembersPage>(renderer, &mut all)?;
     framed::<InvitePage>(renderer, &mut all)?;
     framed::<MemberPage>(renderer, &mut all)?;

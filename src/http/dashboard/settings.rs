@@ -1,4 +1,9 @@
-//! The settings of an environment: who may frame the modal, where links lead, how sure the hub must be, who is told.
+//! The settings of an environment: who may frame the modal, where links lead, how sure the hub must be, who is told; and
+//! its end.
+
+mod delete;
+
+pub(super) use delete::{DeleteEnvironmentPage, ask_deletion, delete_environment};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -18,6 +23,7 @@ use crate::service::environment::SettingsChange;
 pub(super) struct SettingsPage {
     form: FormView,
     may_edit: bool,
+    may_delete: bool,
     environment: String,
     mail_is_on: bool,
 }
@@ -37,8 +43,13 @@ impl DashboardPage for SettingsPage {
                 .with("purgeAfterDays", "30")
                 .with_chosen("confirmHostedLinks", &["on"])
         };
-        let page =
-            |form, may_edit| Self { form, may_edit, environment: "production".to_owned(), mail_is_on: false };
+        let page = |form, may_edit| Self {
+            form,
+            may_edit,
+            may_delete: may_edit,
+            environment: "production".to_owned(),
+            mail_is_on: false,
+        };
         let wrong = "Write an exact origin such as https://app.acme.test, without a path.";
         vec![
             ("owner", page(form(), true)),
@@ -71,6 +82,7 @@ fn page(desk: &InEnvironment, form: FormView) -> SettingsPage {
     SettingsPage {
         form,
         may_edit: desk.desk.who.may(Action::ConfigureConnectors),
+        may_delete: desk.desk.who.may(Action::DeleteEnvironment),
         environment: desk.environment.clone(),
         mail_is_on: desk.hub.mails(),
     }

@@ -81,6 +81,7 @@ pub enum Url<'a> {
     DisconnectCredential(&'a str, UserId, CredentialId),
     Attempts(&'a str),
     Settings(&'a str),
+    DeleteEnvironment(&'a str),
     Secrets(&'a str),
     NewSecret(&'a str),
     SecretColumns(&'a str),
@@ -183,6 +184,7 @@ impl fmt::Display for Url<'_> {
             }
             Self::Attempts(environment) => write!(f, "/{environment}/attempts"),
             Self::Settings(environment) => write!(f, "/{environment}/settings"),
+            Self::DeleteEnvironment(environment) => write!(f, "/{environment}/settings/delete"),
             Self::Secrets(environment) => write!(f, "/{environment}/secrets"),
             Self::NewSecret(environment) => write!(f, "/{environment}/secrets/new"),
             Self::SecretColumns(environment) => write!(f, "/{environment}/secrets/columns"),

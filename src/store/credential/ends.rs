@@ -103,17 +103,30 @@ pub async fn bury(
     }
     let (mut values, list) = in_list(environment, ids);
     values.push(now.into());
-    let at = values.len();
-    let sql = format!(
-        "UPDATE credential_token SET state = 'deleted', state_since = ${at}, claimed_from = NULL, \
+    let bury = burial(&format!("${}", values.len()));
+    let sql =
+        format!("{bury} WHERE environment_id = $1 AND credential_id IN ({list}) AND state <> 'deleted'");
+    let connection = tx.connection();
+    connection.execute_raw(statement(connection, sql, values)).await?;
+    Ok(())
+}
+
+/// The same for all credentials of an environment, held or not.
+pub async fn bury_all(tx: &Tx, environment: EnvironmentId, now: Millis) -> Result<(), StoreError> {
+    let sql = format!("{} WHERE environment_id = $1 AND state <> 'deleted'", burial("$2"));
+    let connection = tx.connection();
+    connection.execute_raw(statement(connection, sql, [environment.into(), now.into()])).await?;
+    Ok(())
+}
+
+/// What makes tombstones of tokens at `now`, which stands for a bound value.
+fn burial(now: &str) -> String {
+    format!(
+        "UPDATE credential_token SET state = 'deleted', state_since = {now}, claimed_from = NULL, \
          broken_cause = NULL, grant_epoch = grant_epoch + 1, token_version = token_version + 1, sealed = NULL, \
          prev_sealed = NULL, access_expires_at = NULL, access_lifetime = NULL, refresh_expires_at = NULL, \
          end_known_since = NULL, has_refresh_token = FALSE, due_at = NULL, lease_owner = NULL, lease_until = NULL, \
          attempt_version = NULL, attempt_state = NULL, attempt_started_at = NULL, fail_class = NULL, \
-         fail_count = 0, next_try_at = NULL, suspect_since = NULL, event_ordinal = event_ordinal + 1 \
-         WHERE environment_id = $1 AND credential_id IN ({list}) AND state <> 'deleted'"
-    );
-    let connection = tx.connection();
-    connection.execute_raw(statement(connection, sql, values)).await?;
-    Ok(())
+         fail_count = 0, next_try_at = NULL, suspect_since = NULL, event_ordinal = event_ordinal + 1"
+    )
 }

@@ -135,6 +135,19 @@ fn workspaces_and_environments_are_made_and_listed() {
     assert_eq!(error, "error: there is no environment staging in the workspace default\n");
 }
 
+#[test]
+fn an_environment_is_deleted_unless_it_is_the_last() {
+    let home = home();
+    let delete = |name: &str| say(home.path(), &["environments", "delete", name]);
+    assert_eq!(delete("sandbox").ok(), "sandbox is deleted\n");
+    let gone = "error: there is no environment sandbox in the workspace default\n";
+    assert_eq!(delete("sandbox").failed(1), gone);
+    let last = delete("production").failed(1);
+    assert!(last.contains("the last environment of its workspace"), "{last}");
+    assert_eq!(say(home.path(), &["environments", "list"]).ok(), "production\n");
+    assert!(say(home.path(), &["environments", "create", "sandbox"]).ok().starts_with("env_"));
+}
+
 #[tokio::test]
 async fn what_an_operator_does_and_that_a_hub_starts_is_audited() {
     let home = home();

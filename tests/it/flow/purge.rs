@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vouchsafe::clock::Clock as _;
 use vouchsafe::demo::fake::VALID_KEY;
+use vouchsafe::service::Code;
 
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
@@ -213,4 +214,26 @@ async fn s2_of_what_was_deleted_or_purged_no_file_keeps_the_ciphertext() {
     assert_eq!(found_in_files(app.folder(), &left), 1, "the search finds what is there");
     let read: Value = app.as_key().get(&format!("/credentials/{kept}/token")).await.ok(200);
     assert_eq!(read["fields"]["key"], VALID_KEY);
+}
+
+#[tokio::test]
+async fn s2_of_an_environment_that_was_deleted_no_file_keeps_the_ciphertext_or_its_key() {
+    if is_postgres() {
+        return;
+    }
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    for _ in 0..3 {
+        app.credential("u").await;
+    }
+    let production = app.hub.operator_in("default", "production").await.unwrap();
+    let key = format!("SELECT wrapped AS s FROM data_key WHERE owner = '{}'", production.tenant.environment);
+    let key: Vec<Vec<u8>> = app.rows(&key).await.iter().map(|row| row.try_get("", "s").unwrap()).collect();
+    let gone = [app.sealed().await, key].concat();
+    assert_eq!((gone.len(), found_in_files(app.folder(), &gone)), (4, 4), "they are there before");
+    let refused = app.hub.delete_environment(&production, false).await.unwrap_err();
+    assert_eq!(refused.code(), Some(Code::InUse));
+    app.hub.delete_environment(&production, true).await.unwrap();
+    app.hub.sweep().await.unwrap();
+    assert_eq!(found_in_files(app.folder(), &gone), 0);
 }

@@ -33,6 +33,8 @@ impl Who {
 }
 
 const HIDDEN: Who = Roles([0, 0, 404, 404]);
+/// What everybody sees and owners alone may end.
+const OWNERS: Who = Roles([0, 403, 403, 403]);
 /// What editors and viewers see and may not change.
 const ADMINS: Who = Roles([0, 0, 403, 403]);
 /// What viewers see and may not look into or mend.
@@ -128,6 +130,8 @@ pub(crate) const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard/{environment}/theme/preview", Members),
     ("GET", "/dashboard/{environment}/settings", Members),
     ("POST", "/dashboard/{environment}/settings", Roles([0, 0, 403, 403])),
+    ("GET", "/dashboard/{environment}/settings/delete", OWNERS),
+    ("POST", "/dashboard/{environment}/settings/delete", OWNERS),
     ("GET", "/dashboard/{environment}/secrets", Members),
     ("GET", "/dashboard/{environment}/secrets/new", ADMINS),
     ("POST", "/dashboard/{environment}/secrets/new", ADMINS),
