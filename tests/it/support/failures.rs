@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::thread::ThreadId;
 
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::refreshing::error_line;
 
@@ -21,22 +21,38 @@ const OURS: [&str; 5] = [
 /// With the thread that each came from: tests may share a process, and each has a thread of its own.
 static HEARD: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
 
+/// Keeps no spans: a thread without a listener of its own may let go of those that another one keeps.
 struct Failures;
 
-impl<S: tracing::Subscriber> Layer<S> for Failures {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+impl Subscriber for Failures {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() == Level::ERROR
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
         let line = error_line(event).filter(|line| OURS.iter().any(|words| line.starts_with(words)));
         if let Some(line) = line {
             HEARD.lock().unwrap().push((std::thread::current().id(), line));
         }
     }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 /// Listens from now on, on every thread on which nobody listens for alerts.
 pub(crate) fn listen() {
-    let subscriber = tracing_subscriber::registry().with(LevelFilter::ERROR).with(Failures);
     // The second hub of a process finds the one of the first.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(Failures);
 }
 
 /// # Panics
