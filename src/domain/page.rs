@@ -45,6 +45,8 @@ impl PageRequest {
         let (least, usual, most) = LIMITS;
         let limit = match limit {
             None => usual,
+            // A sign, in a query the writing of a space too, is taken by `parse`.
+            Some(text) if text.starts_with('+') => return Err(InvalidPage::Limit),
             Some(text) => {
                 text.parse().ok().filter(|n| (least..=most).contains(n)).ok_or(InvalidPage::Limit)?
             }

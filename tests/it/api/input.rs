@@ -67,6 +67,7 @@ async fn limits_cursors_and_parameters_are_checked() {
             ("limit=0", "/limit"),
             ("limit=201", "/limit"),
             ("limit=ten", "/limit"),
+            ("limit=%2B5", "/limit"),
             ("limit=", "/limit"),
             ("cursor=nonsense", "/cursor"),
             ("cursor=djE6aTI", "/cursor"),
