@@ -79,7 +79,6 @@ impl Journal {
         let writer = Writer::new([first, second], &[old, new])?;
         let state = Arc::new(State::default());
         *state.waiting.lock().unwrap_or_else(PoisonError::into_inner) = writer.live_bytes()?;
-        writer.tell(&state);
         let (orders, received) = mpsc::channel();
         let shared = Arc::clone(&state);
         std::thread::Builder::new()
@@ -208,7 +207,7 @@ impl Writer {
             }
         }
         if written.is_empty() {
-            return self.tell(state);
+            return;
         }
         let synced = self.carry_over().and_then(|()| self.sync());
         for (wrote, bytes, reply) in written {
@@ -232,11 +231,6 @@ impl Writer {
             }
             let _ = reply.send(result);
         }
-        self.tell(state);
-    }
-
-    /// Says whether another answer can be taken, and how many are not done.
-    fn tell(&self, state: &State) {
         let full = !self.has_room();
         if full && !state.full.swap(full, Ordering::AcqRel) {
             tracing::error!("the token journal is full: no token is spent until entries are done");

@@ -287,10 +287,13 @@ impl Hub {
         self.tasks.spawn(work)
     }
 
-    /// Ends streams and loops, takes no more connections, and claims no more tokens: those that are sent for run to
-    /// their commit, and a caller who needs another asks a hub that stays (`refresh.md`, section 5).
+    /// Ends streams and loops, and takes no more connections. Calls under way may still renew tokens.
     pub fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// Ends [`Hub::run_refreshes`] once what was asked for has begun.
+    pub fn close_refreshes(&self) {
         self.refreshes.close();
     }
 

@@ -130,6 +130,8 @@ impl Running {
         let ended = async {
             self.hub.close();
             self.servers.wait().await;
+            // Calls are over, so nobody asks for another token.
+            self.hub.close_refreshes();
             self.hub.note_calls_over();
             self.workers.wait().await;
             self.hub.finish().await;

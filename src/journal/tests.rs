@@ -133,13 +133,9 @@ async fn a_journal_full_of_what_waits_takes_no_more() {
     drop(journal);
     let journal = open(&directory);
     assert_eq!(numbers(&journal), kept, "nothing was written over");
-    assert!(!journal.takes(), "it is as full as it was");
-    // Done is done, and there is room again before anything is written: a hub writes nothing while there is none.
+    // Done is done, and there is room again.
     for number in kept {
         journal.done(number);
-    }
-    while !journal.takes() {
-        tokio::task::yield_now().await;
     }
     journal.append(b"again".to_vec()).await.expect("room");
     assert!(journal.takes());

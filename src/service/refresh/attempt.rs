@@ -97,10 +97,6 @@ impl Hub {
         version: i64,
         forced: bool,
     ) -> Result<(), Error> {
-        // The node shuts down: what waited for its place until now is sent by another.
-        if self.refreshes.is_closed() {
-            return Ok(());
-        }
         failpoint!("refresh::before_claim");
         let claimed = match self.claim(tenant, id, version, forced).await? {
             Asked::Claimed(claimed) => claimed,

@@ -135,17 +135,16 @@ impl SingleFlight {
         drop(self.join(tenant, connector, credential, version, false));
     }
 
-    /// The next attempt to carry out; none once closed. Those who wait for what stands in line then are told.
+    /// The next attempt to carry out; none once closed and empty.
     pub(in crate::service) async fn next(&self) -> Option<Request> {
         let mut receive = self.receive.lock().await;
         tokio::select! {
             biased;
+            request = receive.recv() => request,
             () = self.closed.cancelled() => {
                 receive.close();
-                while receive.recv().await.is_some() {}
-                None
+                receive.recv().await
             }
-            request = receive.recv() => request,
         }
     }
 
@@ -154,7 +153,7 @@ impl SingleFlight {
         self.closed.is_cancelled()
     }
 
-    /// Takes no more, and lets go of what has not begun.
+    /// Takes no more; what was asked for already is still carried out.
     pub(in crate::service) fn close(&self) {
         self.closed.cancel();
     }
@@ -186,20 +185,6 @@ mod tests {
         }
         let under_way = flights.under_way(2);
         assert_eq!((under_way.connectors, under_way.credentials), (vec![long], vec![ids[2]]));
-    }
-
-    #[tokio::test]
-    async fn what_stands_in_line_at_the_end_is_let_go_and_nothing_more_is_taken() {
-        let flights = SingleFlight::default();
-        let connector = ConnectorId::new(Uuid::nil());
-        let [first, second] = [1, 2].map(|number| CredentialId::new(Uuid::from_u128(number)));
-        let mut in_line = flights.join(tenant(), connector, first, 1, false);
-        flights.close();
-        assert!(flights.next().await.is_none());
-        assert!(in_line.changed().await.is_err(), "whoever waits is told");
-        let mut late = flights.join(tenant(), connector, second, 1, false);
-        assert!(late.changed().await.is_err(), "at once");
-        assert_eq!(flights.len(), 0);
     }
 
     #[tokio::test]
