@@ -371,3 +371,16 @@ fn not_built(id: CredentialId, error: &Error) -> TokenError {
     );
     TokenError::local()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::refresh::LONGEST_ATTEMPT;
+    use crate::egress::Class;
+
+    #[test]
+    fn a_request_is_over_before_anybody_may_take_its_holder_for_silent() {
+        let longest = START_WITHIN + Class::Token.timeout();
+        assert!(longest < Duration::from_millis(LONGEST_ATTEMPT.unsigned_abs()));
+    }
+}
