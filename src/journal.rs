@@ -47,9 +47,13 @@ pub struct Entry {
 }
 
 enum Order {
-    Append(Vec<u8>, oneshot::Sender<Result<u64, JournalError>>),
+    Append(Vec<u8>, Reply),
     Done(u64),
 }
+
+type Reply = oneshot::Sender<Result<u64, JournalError>>;
+/// What became of an append before its sync, its bytes, and who waits for it.
+type Written = (Result<u64, JournalError>, Vec<u8>, Reply);
 
 /// The journal of this node. One thread writes; dropped, it writes what waits and ends.
 pub struct Journal {
@@ -79,6 +83,7 @@ impl Journal {
         let writer = Writer::new([first, second], &[old, new])?;
         let state = Arc::new(State::default());
         *state.waiting.lock().unwrap_or_else(PoisonError::into_inner) = writer.live_bytes()?;
+        writer.note_room(&state);
         let (orders, received) = mpsc::channel();
         let shared = Arc::clone(&state);
         std::thread::Builder::new()
@@ -206,9 +211,14 @@ impl Writer {
                 }
             }
         }
-        if written.is_empty() {
-            return;
+        if !written.is_empty() {
+            self.answer(written, state);
         }
+        self.note_room(state);
+    }
+
+    /// Syncs what was written, and tells those who wait for it.
+    fn answer(&mut self, written: Vec<Written>, state: &State) {
         let synced = self.carry_over().and_then(|()| self.sync());
         for (wrote, bytes, reply) in written {
             let result = match (wrote, &synced) {
@@ -231,6 +241,11 @@ impl Writer {
             }
             let _ = reply.send(result);
         }
+    }
+
+    /// Notes whether the next answer can be written, and how many wait. Marks alone make room too: nobody appends while
+    /// there is none.
+    fn note_room(&self, state: &State) {
         let full = !self.has_room();
         if full && !state.full.swap(full, Ordering::AcqRel) {
             tracing::error!("the token journal is full: no token is spent until entries are done");

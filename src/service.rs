@@ -287,13 +287,10 @@ impl Hub {
         self.tasks.spawn(work)
     }
 
-    /// Ends streams and loops, and takes no more connections. Calls under way may still renew tokens.
+    /// Ends streams and loops, takes no more connections, and sends no more tokens away: calls under way that need a new
+    /// one are refused, as another hub can get it. What was sent is written down before [`Hub::finish`] returns.
     pub fn close(&self) {
         self.closing.cancel();
-    }
-
-    /// Ends [`Hub::run_refreshes`] once what was asked for has begun.
-    pub fn close_refreshes(&self) {
         self.refreshes.close();
     }
 

@@ -125,13 +125,12 @@ impl Running {
         Ok(Self { address, hub: app.hub, first_start: app.first_start, servers, workers, _lock: lock })
     }
 
-    /// Stops accepting, lets calls and refreshes finish (up to 30 s), writes what waits, and ends.
+    /// Stops accepting and claiming, lets calls and refreshes that were sent finish (up to 30 s), writes what waits, and
+    /// ends.
     pub async fn stop(self) {
         let ended = async {
             self.hub.close();
             self.servers.wait().await;
-            // Calls are over, so nobody asks for another token.
-            self.hub.close_refreshes();
             self.hub.note_calls_over();
             self.workers.wait().await;
             self.hub.finish().await;

@@ -18,6 +18,9 @@ const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// The request of an attempt is over so many milliseconds after its claim, however short the lease: it goes out within
+/// 10 s or not at all, and lasts 20 s at most.
+pub const LONGEST_ATTEMPT: i64 = 40 * SECOND;
 /// Clocks of replicas and database may differ by so much.
 const SKEW: i64 = 30 * SECOND;
 /// A lifetime that the provider does not tell is renewed once a day.

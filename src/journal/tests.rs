@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proptest::prelude::*;
@@ -133,10 +134,17 @@ async fn a_journal_full_of_what_waits_takes_no_more() {
     drop(journal);
     let journal = open(&directory);
     assert_eq!(numbers(&journal), kept, "nothing was written over");
-    // Done is done, and there is room again.
+    assert!(!journal.takes(), "it is as full as it was");
+    // Done is done, and there is room again before anybody appends: nobody does while there is none.
     for number in kept {
         journal.done(number);
     }
+    let room = async {
+        while !journal.takes() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), room).await.expect("room");
     journal.append(b"again".to_vec()).await.expect("room");
     assert!(journal.takes());
 }
@@ -225,17 +233,28 @@ fn an_operator_is_told_once_that_it_is_full() {
     let ((first, old), (second, new)) = (segment("segment-0"), segment("segment-1"));
     let mut writer = Writer::new([first, second], &[old, new]).expect("a writer");
     let state = State::default();
-    let mut write = || {
+    let write = |writer: &mut Writer| {
         let (reply, _written) = oneshot::channel();
         writer.work_off(VecDeque::from([Order::Append(vec![1; MAX_ENTRY], reply)]), &state);
     };
     let recorder = PrometheusBuilder::new().build_recorder();
+    let told = |times: usize, waiting: usize| {
+        let text = recorder.handle().render();
+        assert!(
+            text.contains(&format!("vouchsafe_alerts_total{{kind=\"journal_full\"}} {times}\n")),
+            "{text}"
+        );
+        assert!(text.contains(&format!("vouchsafe_journal_waiting {waiting}\n")), "{text}");
+    };
     metrics::with_local_recorder(&recorder, || {
         while !state.full.load(Ordering::Acquire) {
-            write();
+            write(&mut writer);
         }
-        write();
+        write(&mut writer);
+        let waiting: Vec<u64> = writer.live.keys().copied().collect();
+        told(1, waiting.len());
+        writer.work_off(waiting.into_iter().map(Order::Done).collect(), &state);
+        assert!(!state.full.load(Ordering::Acquire));
+        told(1, 0);
     });
-    let told = recorder.handle().render();
-    assert!(told.contains("vouchsafe_alerts_total{kind=\"journal_full\"} 1\n"), "{told}");
 }

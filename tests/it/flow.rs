@@ -38,6 +38,7 @@ mod revocation;
 mod secret_settings;
 mod signed_calls;
 mod signing_key;
+mod stopping;
 mod subscription;
 mod unauthorized;
 mod webhook;

@@ -4,7 +4,7 @@
 use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass};
 use vouchsafe_entity::millis::Millis;
 
-use super::{DAY, MINUTE, Reuse, SECOND, Times};
+use super::{DAY, LONGEST_ATTEMPT, MINUTE, Reuse, SECOND, Times};
 use crate::domain::credential::{Attempt, Machine, Resting, Token};
 
 /// A lost answer inside a grace is retried while the grace lasts so much longer.
@@ -114,7 +114,11 @@ impl Token {
         let free_at = match claim.reuse {
             Reuse::Static => lease_until,
             Reuse::Grace(window) if claim.now < attempt.started_at.plus(window - GRACE_MARGIN) => lease_until,
-            Reuse::Grace(_) | Reuse::Strict => self.quarantined_until(lease_until),
+            // A lease may be shorter than an attempt. A grace counts from the first request, this from the last.
+            Reuse::Grace(_) | Reuse::Strict => {
+                let claimed_at = attempt.started_at.max(self.state_since);
+                self.quarantined_until(lease_until).max(claimed_at.plus(LONGEST_ATTEMPT))
+            }
         };
         if attempt.state == AttemptState::Held {
             return Err(NotClaimed::Quarantined(attempt.started_at.plus(DAY)));

@@ -3,7 +3,7 @@
 use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass};
 use vouchsafe_entity::millis::Millis;
 
-use super::{DAY, HOUR, MINUTE, Reuse, SECOND, Times, part};
+use super::{DAY, HOUR, LONGEST_ATTEMPT, MINUTE, Reuse, SECOND, Times, part};
 use crate::domain::credential::{Attempt, Machine, Resting, Token};
 
 /// Tries of class H before the back-off becomes a day.
@@ -158,7 +158,7 @@ impl Token {
             _ => {
                 let latest = started_at.plus(10 * MINUTE);
                 let before_end = self.access_expires_at.map_or(latest, |end| end.plus(-MINUTE).min(latest));
-                let at = started_at.plus(40 * SECOND).max(before_end);
+                let at = started_at.plus(LONGEST_ATTEMPT).max(before_end);
                 // A grace lets another node in before the holder before it was given up.
                 let in_grace = matches!(reuse, Reuse::Grace(_));
                 let quiet_until = if in_grace { self.quarantined_until(now) } else { now };

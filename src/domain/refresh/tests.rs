@@ -66,6 +66,32 @@ fn the_version_of_a_silent_holder_is_left_alone_where_sending_it_twice_costs_the
 }
 
 #[test]
+fn under_a_lease_shorter_than_an_attempt_nobody_sends_while_a_request_may_be_under_way() {
+    let times = Times { lease: 5 * SECOND, ..TIMES };
+    let at = |now, reuse| Claim { times, reuse, ..claim(now) };
+    // Nothing is served any more, so there is no other reason to wait.
+    let mut spent = credential().token;
+    spent.access_expires_at = Some(NOW);
+    for reuse in [Reuse::Strict, Reuse::Grace(10_000)] {
+        let held = spent.clone().claim(&at(NOW, reuse)).unwrap();
+        let over = NOW.plus(LONGEST_ATTEMPT);
+        let early = held.clone().claim(&at(NOW.plus(5 * SECOND), reuse));
+        assert_eq!(early.unwrap_err(), NotClaimed::Quarantined(over));
+        assert!(held.claim(&at(over, reuse)).is_ok());
+    }
+    // The retry of a lost answer begins later than the grace.
+    let grace = Reuse::Grace(200_000);
+    let lost = failed(spent.clone().claim(&at(NOW, grace)).unwrap(), FailClass::Ambiguous, grace);
+    let late = NOW.plus(190 * SECOND);
+    let retry = lost.claim(&at(late, grace)).unwrap();
+    let third = retry.claim(&at(late.plus(5 * SECOND), grace)).unwrap_err();
+    assert_eq!(third, NotClaimed::Quarantined(late.plus(LONGEST_ATTEMPT)));
+    // The usual lease is longer, and ends the wait.
+    let until = NOW.plus(TIMES.lease);
+    assert!(claimed(spent).claim(&claim(until)).is_ok());
+}
+
+#[test]
 fn an_attempt_that_begins_early_is_followed_up_in_time() {
     let mut token = credential().token;
     token.due_at = Some(NOW.plus(DAY));

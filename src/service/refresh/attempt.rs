@@ -74,6 +74,9 @@ impl Hub {
         version: i64,
         forced: bool,
     ) -> Result<Option<Course>, Error> {
+        if self.refreshes.is_closed() {
+            return Ok(None);
+        }
         let found = store::credential::find(&self.store, tenant.environment, id).await?;
         let Some(credential) = found.filter(|credential| credential.token.version == version) else {
             return Ok(None);
@@ -98,6 +101,9 @@ impl Hub {
         forced: bool,
     ) -> Result<(), Error> {
         failpoint!("refresh::before_claim");
+        if self.refreshes.is_closed() {
+            return Ok(());
+        }
         let claimed = match self.claim(tenant, id, version, forced).await? {
             Asked::Claimed(claimed) => claimed,
             Asked::Elsewhere => {
@@ -161,7 +167,12 @@ impl Hub {
         };
         let host = token_host(&definition, &connector, credential);
         let now = || self.now();
-        let pass = match self.throttle.pass(definition.slug(), &host, definition.limits(), now).await {
+        let passed = tokio::select! {
+            biased;
+            () = self.refreshes.closed() => return Ok(None),
+            passed = self.throttle.pass(definition.slug(), &host, definition.limits(), now) => passed,
+        };
+        let pass = match passed {
             Ok(pass) => pass,
             Err(until) => {
                 self.postpone(tenant, credential, FailClass::NotSent, until).await?;
@@ -327,7 +338,10 @@ impl Hub {
                 }
             }
         };
-        tokio::time::timeout(ELSEWHERE, over).await.unwrap_or(Ok(()))
+        tokio::select! {
+            () = self.refreshes.closed() => Ok(()),
+            over = tokio::time::timeout(ELSEWHERE, over) => over.unwrap_or(Ok(())),
+        }
     }
 
     /// The present moment on the database's clock, asked inside a claim.
@@ -356,4 +370,17 @@ fn not_built(id: CredentialId, error: &Error) -> TokenError {
         "a token request lacks one of its values"
     );
     TokenError::local()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::refresh::LONGEST_ATTEMPT;
+    use crate::egress::Class;
+
+    #[test]
+    fn a_request_is_over_before_anybody_may_take_its_holder_for_silent() {
+        let longest = START_WITHIN + Class::Token.timeout();
+        assert!(longest < Duration::from_millis(LONGEST_ATTEMPT.unsigned_abs()));
+    }
 }

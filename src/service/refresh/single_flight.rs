@@ -153,7 +153,12 @@ impl SingleFlight {
         self.closed.is_cancelled()
     }
 
-    /// Takes no more; what was asked for already is still carried out.
+    /// Waits until no more is taken.
+    pub(in crate::service) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Takes no more. What was asked for and is not sent yet is given up, and those who wait for it are told.
     pub(in crate::service) fn close(&self) {
         self.closed.cancel();
     }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use http::StatusCode;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
-use vouchsafe::service::Hub;
+use vouchsafe::service::{Hub, Parts};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::Copier;
@@ -124,6 +124,29 @@ async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
     for member in members.iter().step_by(97) {
         assert_eq!(app.standing(&member.credential).await, standing("active", "", ""));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_shorter_than_a_call_lets_no_other_hub_send_the_token_as_well() {
+    if !is_postgres() {
+        return;
+    }
+    let hasty = |parts: &mut Parts| parts.times.lease = 5_000;
+    let Some(app) = TestApp::start_as(hasty, |_| ()).await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    let other = app.replica("node_1").await;
+    // Nothing is served any more, which ends the quarantine of a holder that is silent.
+    app.clock.advance(TimeDelta::minutes(15));
+    app.hold_renewal().await;
+    app.clock.advance(TimeDelta::seconds(6));
+    round(&other.hub).await;
+    assert_eq!(app.refreshes(), 1, "the request of the holder is under way");
+    app.fake.release();
+    app.settle().await;
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let grant = app.fake.grants().remove(0);
+    assert_eq!((grant.alive, grant.version, grant.requests()), (true, 2, 1));
 }
 
 /// The holder of a renewal is silent past its lease, and another hub sends the token again, inside the grace. Then the
