@@ -67,6 +67,9 @@ impl Scene {
             command(home.path(), schema.as_ref(), &["serve"])
                 .env("VOUCHSAFE_PROVIDERS_DIR", &own)
                 .env("VOUCHSAFE_EGRESS_ALLOW", "127.0.0.0/8")
+                // Nobody is there: whatever went by a proxy of the environment would not arrive.
+                .env("HTTP_PROXY", "http://127.0.0.1:9")
+                .env("ALL_PROXY", "http://127.0.0.1:9")
                 .env("VOUCHSAFE_EGRESS_HTTP", "true")
                 .env("VOUCHSAFE_LOG", "trace"),
         )
