@@ -87,6 +87,24 @@ async fn a_fixed_end_is_warned_of_once_however_often_its_token_is_refreshed() {
 }
 
 #[tokio::test]
+async fn a_consent_that_the_definition_ends_is_warned_of_and_only_the_user_moves_its_end() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.redefine(|text| text.replace("\nreuse = ", &format!("\nlifetime = {}\nreuse = ", 20 * DAY)));
+    app.put_fernhill().await;
+    let id = app.connect("u-17").await;
+    for (days, told) in [(12, 0), (1, 1), (5, 1), (1, 2)] {
+        app.rounds(1, TimeDelta::days(days)).await;
+        app.sweep().await;
+        assert_eq!(warnings(&app, &id).await.len(), told, "{days} days later");
+        assert_eq!(app.shown(&id).await["expiresAt"], "2030-01-21T00:00:00.000Z");
+    }
+    assert_eq!(app.refreshes(), 4, "each round refreshed it");
+    assert_eq!(warnings(&app, &id).await, ["within_7_days", "within_1_day"]);
+    app.reconnect(&id).await;
+    assert_eq!(app.shown(&id).await["expiresAt"], "2030-02-09T00:00:00.000Z");
+}
+
+#[tokio::test]
 async fn an_end_that_each_refresh_moves_on_is_not_warned_of() {
     let setup = Setup::of(RefreshKind::Strict).unhurried();
     let Some(app) = TestApp::start_set_up(setup).await else { return };
