@@ -22,19 +22,24 @@ async fn warnings(app: &TestApp, id: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_end_is_warned_of_a_week_and_a_day_ahead_once_each() {
+async fn r21_an_end_is_warned_of_a_week_and_a_day_ahead_once_each() {
+    const MILLI: TimeDelta = TimeDelta::milliseconds(1);
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let id = key_for(&app, "P30D").await;
-    app.pass(23 * DAY - 1);
+    app.clock.advance(TimeDelta::days(23) - MILLI);
     app.sweep().await;
     assert_eq!(warnings(&app, &id).await, [] as [Value; 0]);
-    app.pass(1);
+    app.clock.advance(MILLI);
     app.sweep().await;
+    app.clock.advance(MILLI);
     app.sweep().await;
     app.another_hub(|_| ()).await.sweep().await.unwrap();
     assert_eq!(warnings(&app, &id).await, ["within_7_days"]);
-    app.pass(6 * DAY);
+    app.clock.advance(TimeDelta::days(6) - MILLI - MILLI);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, ["within_7_days"]);
+    app.clock.advance(MILLI);
     app.sweep().await;
     app.sweep().await;
     assert_eq!(warnings(&app, &id).await, ["within_7_days", "within_1_day"]);
