@@ -1,5 +1,5 @@
 //! R7: a replica is cut from the database or from the provider, in silence, in one direction or both, in the middle of a
-//! refresh. Each version is spent once, and all is well within two minutes of the healing.
+//! refresh. Each version is spent once, and all is well within two minutes of the healing, on the hub's clock.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,11 @@ const STRICT: &str = "fern-strict";
 const CUT_OFF: Host = Host::Replica(1);
 /// The lines stay cut for so long, longer than connecting may take.
 const OUTAGE: Duration = Duration::from_secs(6);
-/// Past the one late retry.
+/// All is well so soon after the healing.
+const WELL_WITHIN: Duration = Duration::from_mins(2);
+/// So much of it has passed before anybody looks: by itself, and what is left by putting the clocks forward.
+const LOOKED_AFTER: Duration = Duration::from_secs(100);
+/// Past any late retry and any quarantine.
 const LATER: i64 = 12 * 60;
 
 /// Where the replica is when lines are cut, and which.
@@ -61,12 +65,20 @@ async fn r07_a_replica_that_is_cut_off_spends_nothing_twice() {
         let healed = Instant::now();
         asked.await.unwrap();
         elsewhere.await.unwrap();
-        stage.advance(LATER).await;
+        let forward = LOOKED_AFTER.saturating_sub(healed.elapsed()).as_secs();
+        stage.advance(i64::try_from(forward).unwrap()).await;
         tokio::join!(first.look(), second.look());
         for replica in [&second, &first] {
             whole(&stage, replica, credential, point).await;
         }
-        assert!(healed.elapsed() < Duration::from_mins(2), "{point}: healed too late");
+        let passed = healed.elapsed() + Duration::from_secs(forward);
+        assert!(passed < WELL_WITHIN, "{point}: well after {passed:?}");
+    }
+    // Whatever was still to come by then changes nothing.
+    stage.advance(LATER).await;
+    tokio::join!(first.look(), second.look());
+    for ((point, _), credential) in CASES.iter().cycle().zip(&credentials) {
+        whole(&stage, &second, credential, point).await;
     }
     println!("R7: cut off {} times: each version spent once, 0 lost", credentials.len());
     first.hub.stop().await;

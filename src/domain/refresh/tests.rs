@@ -350,6 +350,16 @@ fn what_nobody_uses_is_renewed_once_a_day_and_what_dies_unused_is_kept_alive() {
     assert!(credential.is_idle(NOW));
 }
 
+#[test]
+fn a_definition_may_say_how_early_a_token_is_renewed() {
+    let hour = Lifetimes { access: Some(HOUR), ..Lifetimes::default() };
+    let early = |margin, jitter| due_at(NOW, Lifetimes { early: Some(margin), ..hour }, jitter).since(NOW);
+    assert_eq!(due_at(NOW, hour, 0.0).since(NOW), 48 * MINUTE, "a fifth of its life before its end");
+    assert_eq!((early(MINUTE, 0.0), early(MINUTE, 1.0)), (59 * MINUTE, 53 * MINUTE));
+    assert_eq!(early(20 * MINUTE, 0.0), 40 * MINUTE, "also where it is more than usual");
+    assert_eq!(early(50 * MINUTE, 0.0), 30 * MINUTE, "never more than half of its life");
+}
+
 proptest! {
     #[test]
     fn a_token_is_due_before_its_end_and_after_half_its_life(life in 1_i64..100_000_000_000, jitter in 0.0..1.0) {

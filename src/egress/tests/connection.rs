@@ -81,6 +81,17 @@ async fn a_body_is_capped_and_may_not_pause() {
     assert_eq!(ambiguity(&egress, get(&url, Class::Token)).await, (Ambiguity::Timeout, Some(429)));
 }
 
+#[test]
+fn a_call_is_bounded_unless_it_says_otherwise() {
+    let bounds = [Class::Token, Class::Check, Class::Webhook].map(|class| {
+        let request = get("https://acme.test/", class);
+        assert_eq!((request.timeout, request.max_body), (None, 256 * 1024), "{class:?}");
+        class.timeout().as_secs()
+    });
+    assert_eq!(bounds, [20, 10, 15]);
+    assert_eq!(EgressConfig::default().token_timeout, Duration::from_secs(20));
+}
+
 #[tokio::test]
 async fn compressed_bodies_stay_as_they_came() {
     // One gzip member with a stored block: it must come back byte for byte.

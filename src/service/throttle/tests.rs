@@ -120,6 +120,14 @@ fn a_host_is_as_well_as_it_was_when_its_limits_change() {
 }
 
 #[tokio::test]
+async fn a_renewal_waits_until_its_provider_may_be_called_again() {
+    let throttle = Throttle::new(TURN_WAIT);
+    let pass = || throttle.pass(ACME.0, ACME.1, SELDOM, || NOW);
+    assert!(pass().await.is_ok());
+    assert!(tokio::time::timeout(SHORT, pass()).await.is_err(), "one call in a hundred seconds");
+}
+
+#[tokio::test]
 async fn changed_limits_hold_for_the_next_call() {
     let throttle = Throttle::new(SHORT);
     let first = turn(&throttle, 1, ONE_AT_A_TIME, Patience::Refusable).await;

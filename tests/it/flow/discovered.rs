@@ -85,6 +85,22 @@ async fn q13_a_server_that_announces_its_issuer_is_held_to_it() {
 }
 
 #[tokio::test]
+async fn q07_a_registration_may_be_answered_200_or_201() {
+    for status in [200_u16, 201] {
+        let Some(app) = TestApp::start().await else { return };
+        let server = tools(&app, DEMO_CLIENT_SECRET, None).await;
+        let client = json!({"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET});
+        let answer = ResponseTemplate::new(status).set_body_json(client);
+        // Before the usual answer.
+        Mock::given(path("/register")).respond_with(answer).with_priority(1).expect(1..).mount(&server).await;
+        app.fake.configure(|settings| settings.issuer = Some(String::new()));
+        let modal = app.modal(&json!({"userId": "u-17", "connectors": [TOOLS]})).await;
+        modal.popup(TOOLS).await.allow(&app, "jo@acme.test").await;
+        assert_eq!(modal.result(TOOLS).await["status"], "completed", "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_secret_that_reads_as_a_reference_is_not_taken_from_a_server() {
     let Some(app) = TestApp::start().await else { return };
     let key = app.as_key();

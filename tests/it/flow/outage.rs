@@ -162,6 +162,24 @@ async fn those_who_wait_for_one_host_stand_in_nobodys_way() {
 }
 
 #[tokio::test]
+async fn an_environment_with_much_to_renew_takes_no_place_of_another() {
+    let Some((app, model)) = TestApp::connected(Setup::of(RefreshKind::Strict).unhurried()).await else {
+        return;
+    };
+    let copier = Copier::of(&app, &model).await;
+    copier.here(220).await;
+    let alone = copier.elsewhere("small", 1).await.remove(0);
+    // Due after all of the others.
+    let later = "UPDATE credential_token SET due_at = due_at + 120000";
+    let later = format!("{later} WHERE credential_id = '{}' RETURNING credential_id", alone.credential);
+    assert_eq!(app.rows(&later).await.len(), 1);
+    app.clock.advance(TimeDelta::minutes(58));
+    app.round().await;
+    assert!(is_renewed(&app, &alone), "in the first round");
+    assert_eq!(app.refreshes(), 201, "of the many no more than one environment has places");
+}
+
+#[tokio::test]
 async fn a_line_at_a_slow_host_takes_no_place_of_another_connector() {
     let mut setup = Setup::of(RefreshKind::Strict);
     setup.definition.push_str("\n[limits]\nconcurrency = 1\nrate = 10000\n");

@@ -237,6 +237,32 @@ async fn a_call_that_can_not_be_made_again_is_answered_and_its_token_renewed_beh
 }
 
 #[tokio::test]
+async fn a_call_refused_with_a_token_that_was_renewed_meanwhile_is_made_again_without_another_renewal() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    let before = app.token(&credential).await["accessToken"].clone();
+    let late = Fault { hold: true, ..Fault::status(StatusCode::UNAUTHORIZED) };
+    app.fake.program(Plan::next(Endpoint::Api, late));
+    let calls = app.fake.counters().api_calls;
+    let caller = app.calling(&credential);
+    let meanwhile = async {
+        eventually("the call at the app", async || match app.fake.counters().api_calls {
+            count if count > calls => Ok(()),
+            count => Err(count),
+        })
+        .await;
+        app.as_key().act(&format!("/credentials/{credential}/refresh")).await.ok(200);
+        app.fake.release();
+    };
+    let (answer, ()) = tokio::join!(caller.get("/proxy/echo"), meanwhile);
+    let after = app.token(&credential).await["accessToken"].clone();
+    assert_ne!(after, before);
+    assert_eq!(Echo::of(&answer).header("authorization"), [format!("Bearer {}", after.as_str().unwrap())]);
+    assert_eq!(app.fake.counters().refreshes, 1, "that by hand");
+}
+
+#[tokio::test]
 async fn a_key_that_is_refused_is_not_renewed() {
     let Some(app) = TestApp::start().await else { return };
     let credential = quillpost(&app).await;

@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::app::TestApp;
 use super::outside;
+
+/// So little is taken by the kernel on its own account that [`RawServer::written`] is near to what was read.
+const SEND_BUFFER: u32 = 16 * 1024;
 
 /// What goes on after the first bytes.
 #[derive(Clone, Debug)]
@@ -82,7 +85,11 @@ impl RawServer {
     where
         F: Future<Output = Reply> + Send + 'static,
     {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        // Connections have it from their listener.
+        socket.set_send_buffer_size(SEND_BUFFER).unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(128).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::<Mutex<Vec<String>>>::default();
         let written = Arc::<AtomicU64>::default();

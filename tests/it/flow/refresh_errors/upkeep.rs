@@ -80,6 +80,19 @@ async fn a_refresh_token_that_dies_unused_is_kept_alive_at_half_its_time() {
 }
 
 #[tokio::test]
+async fn a_token_is_renewed_as_early_as_the_definition_says() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.redefine(|text| text.replace("\nreuse = ", "\nearly = 60\nreuse = "));
+    app.put_fernhill().await;
+    app.connect("u-17").await;
+    // Otherwise a token of an hour is renewed between 42 and 48 minutes.
+    app.rounds(1, TimeDelta::minutes(52)).await;
+    assert_eq!(app.refreshes(), 0);
+    app.rounds(1, TimeDelta::minutes(7)).await;
+    assert_eq!(app.refreshes(), 1);
+}
+
+#[tokio::test]
 async fn the_end_of_a_refresh_token_is_what_the_app_says() {
     let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Static)).await else { return };
     app.put_fernhill().await;

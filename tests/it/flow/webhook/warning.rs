@@ -22,19 +22,24 @@ async fn warnings(app: &TestApp, id: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_end_is_warned_of_a_week_and_a_day_ahead_once_each() {
+async fn r21_an_end_is_warned_of_a_week_and_a_day_ahead_once_each() {
+    const MILLI: TimeDelta = TimeDelta::milliseconds(1);
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     let id = key_for(&app, "P30D").await;
-    app.pass(23 * DAY - 1);
+    app.clock.advance(TimeDelta::days(23) - MILLI);
     app.sweep().await;
     assert_eq!(warnings(&app, &id).await, [] as [Value; 0]);
-    app.pass(1);
+    app.clock.advance(MILLI);
     app.sweep().await;
+    app.clock.advance(MILLI);
     app.sweep().await;
     app.another_hub(|_| ()).await.sweep().await.unwrap();
     assert_eq!(warnings(&app, &id).await, ["within_7_days"]);
-    app.pass(6 * DAY);
+    app.clock.advance(TimeDelta::days(6) - MILLI - MILLI);
+    app.sweep().await;
+    assert_eq!(warnings(&app, &id).await, ["within_7_days"]);
+    app.clock.advance(MILLI);
     app.sweep().await;
     app.sweep().await;
     assert_eq!(warnings(&app, &id).await, ["within_7_days", "within_1_day"]);
@@ -84,6 +89,24 @@ async fn a_fixed_end_is_warned_of_once_however_often_its_token_is_refreshed() {
     assert_eq!(app.refreshes(), 48, "each round refreshed it");
     assert_eq!(warnings(&app, &id).await, ["within_1_day"], "a week is more than half of ten days");
     assert_eq!(app.shown(&id).await["expiresAt"], "2030-01-11T00:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_consent_that_the_definition_ends_is_warned_of_and_only_the_user_moves_its_end() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.redefine(|text| text.replace("\nreuse = ", &format!("\nlifetime = {}\nreuse = ", 20 * DAY)));
+    app.put_fernhill().await;
+    let id = app.connect("u-17").await;
+    for (days, told) in [(12, 0), (1, 1), (5, 1), (1, 2)] {
+        app.rounds(1, TimeDelta::days(days)).await;
+        app.sweep().await;
+        assert_eq!(warnings(&app, &id).await.len(), told, "{days} days later");
+        assert_eq!(app.shown(&id).await["expiresAt"], "2030-01-21T00:00:00.000Z");
+    }
+    assert_eq!(app.refreshes(), 4, "each round refreshed it");
+    assert_eq!(warnings(&app, &id).await, ["within_7_days", "within_1_day"]);
+    app.reconnect(&id).await;
+    assert_eq!(app.shown(&id).await["expiresAt"], "2030-02-09T00:00:00.000Z");
 }
 
 #[tokio::test]
