@@ -81,6 +81,7 @@ impl RawServer {
         .await
     }
 
+    #[expect(clippy::unused_async, reason = "a server is waited for, as all others are")]
     async fn serve<F>(script: impl Fn(String) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Reply> + Send + 'static,
