@@ -56,6 +56,11 @@ impl Hub {
                         keys_read += 1;
                     }
                 }
+                Err(error @ Error::Store(StoreError::Inconsistent { .. })) => {
+                    // A sweep lands them once somebody has mended the row.
+                    self.keep_unread(spent.number);
+                    return Err(error);
+                }
                 landed => break landed?,
             }
             tokio::time::sleep(wait).await;

@@ -14,7 +14,7 @@ const WORST_FIRST: [Status; 6] =
     [Status::Expired, Status::Error, Status::Revoked, Status::Inactive, Status::Pending, Status::Active];
 
 /// The credentials of an environment, the worst status first, and of each status the newest first. A page asks for no
-/// more than fits on it, in six questions at most.
+/// more than fits on it, in six questions, and in further ones only for rows that could not be read.
 pub async fn list_worst_first(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -27,14 +27,19 @@ pub async fn list_worst_first(
     let mut found = Vec::new();
     // One more than fits says that there is another page.
     let mut lacking = page.limit.saturating_add(1);
-    for status in WORST_FIRST.into_iter().skip(begin).filter(wanted) {
+    let mut statuses = WORST_FIRST.into_iter().skip(begin).filter(wanted);
+    let mut next = statuses.next();
+    while let Some(status) = next
+        && lacking > 0
+    {
         let filter = CredentialFilter { status: Some(status), ..filter.clone() };
         let request = PageRequest { limit: lacking, after: after.take() };
-        let those = list(db, environment, &filter, now, &request).await?.items;
-        lacking = lacking.saturating_sub(u64::try_from(those.len()).unwrap_or(u64::MAX));
-        found.extend(those.into_iter().map(|credential| (status, credential)));
-        if lacking == 0 {
-            break;
+        let those = list(db, environment, &filter, now, &request).await?;
+        after = those.next_key();
+        lacking = lacking.saturating_sub(u64::try_from(those.items.len()).unwrap_or(u64::MAX));
+        found.extend(those.items.into_iter().map(|credential| (status, credential)));
+        if after.is_none() {
+            next = statuses.next();
         }
     }
     let page = Page::of(found, page.limit, |(status, credential)| format!("{status}:{}", credential.id));

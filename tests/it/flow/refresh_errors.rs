@@ -3,6 +3,7 @@
 
 mod burst;
 mod client;
+mod inconsistent;
 mod late;
 mod not_sent;
 mod odd_answers;
