@@ -211,7 +211,12 @@ impl Hub {
 
     /// This run of this node, as claims name it.
     pub(super) fn owner(&self) -> String {
-        format!("{}/{}", self.journal.as_ref().map_or("", crate::journal::Journal::node), self.boot)
+        format!("{}/{}", self.node(), self.boot)
+    }
+
+    /// This node, in all of its runs.
+    fn node(&self) -> &str {
+        self.journal.as_ref().map_or("", crate::journal::Journal::node)
     }
 
     /// A random part of `millis`.

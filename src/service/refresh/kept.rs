@@ -148,7 +148,7 @@ impl Hub {
         let mut seen = HashSet::new();
         loop {
             let mut left = store::refresh::left_behind(&self.store, journal.node(), &self.boot).await?;
-            // What stays as it is can't be read, and is no reason not to start.
+            // What stays as it is can't be read or is another's by now, and is no reason not to start.
             left.retain(|claim| seen.insert(*claim));
             if left.is_empty() {
                 return Ok(());
@@ -267,11 +267,8 @@ impl Hub {
         else {
             return false;
         };
-        let node = self.journal.as_ref().map_or("", crate::journal::Journal::node);
-        match &token.machine {
-            Machine::Refreshing { owner, .. } => owner.split('/').next() == Some(node),
-            machine => matches!(machine, Machine::Unknown { .. }) && attempt.state == AttemptState::Held,
-        }
+        let held = matches!(token.machine, Machine::Unknown { .. }) && attempt.state == AttemptState::Held;
+        held || token.is_held_by(self.node())
     }
 
     fn opened(&self, tenant: Tenant, spent: &Spent, written: &Written) -> Result<Received, Error> {
@@ -337,6 +334,10 @@ impl Hub {
         let Some(mut row) = store::credential::lock(&tx, environment, id).await? else {
             return Ok(());
         };
+        // Somebody else may have claimed it since, and waits for an answer.
+        if !row.token.is_left_by(self.node(), &self.boot) {
+            return Ok(());
+        }
         let guard = Guard { epoch: row.token.epoch, version: row.token.version };
         let (reuse, minted) = (self.reuse_of(&row), is_minted(row.method));
         row.token = row.token.abandoned(reuse, minted, self.now(), self.times);

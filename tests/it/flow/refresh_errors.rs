@@ -6,6 +6,7 @@ mod client;
 mod inconsistent;
 mod late;
 mod not_sent;
+mod not_taken;
 mod odd_answers;
 mod other;
 mod passing;
