@@ -54,7 +54,17 @@ pub async fn lock(
     one(tx, format!("{SELECT}{BY_ID}{lock}"), [environment.into(), id.into()]).await
 }
 
-/// The same, ended or not: a late answer finds its tombstone.
+/// As [`lock`] where nobody else holds it: none otherwise, as where there is none.
+pub async fn lock_free(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let lock = if tx.is_postgres() { " FOR UPDATE OF c, t SKIP LOCKED" } else { "" };
+    one(tx, format!("{SELECT}{BY_ID}{lock}"), [environment.into(), id.into()]).await
+}
+
+/// As [`lock`], ended or not: a late answer finds its tombstone.
 pub async fn lock_any(
     tx: &Tx,
     environment: EnvironmentId,
