@@ -113,6 +113,22 @@ impl From<OtherList> for StoreError {
     }
 }
 
+impl StoreError {
+    /// Alerts the operator of a row that fits no state; false where it is something else. Whoever goes on without the row
+    /// asks this first.
+    pub fn tells_of_row(&self) -> bool {
+        let Self::Inconsistent { table, id, what } = self else { return false };
+        tracing::error!(
+            table,
+            row.id = id,
+            what,
+            "a row is inconsistent: it is left out until somebody mends it"
+        );
+        metrics::counter!("vouchsafe_alerts_total", "kind" => "inconsistent").increment(1);
+        true
+    }
+}
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match error.sql_err() {

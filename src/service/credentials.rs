@@ -31,6 +31,7 @@ use crate::domain::credential::Credential;
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
+use crate::domain::workspace::Tenant;
 use crate::store::credential::{CredentialFilter, Guard};
 use crate::store::{self, Tx};
 
@@ -312,12 +313,12 @@ impl Hub {
     }
 
     /// Writes down what time has made of a credential.
-    pub(super) async fn write_down_end(
-        &self,
-        environment: EnvironmentId,
-        id: CredentialId,
-    ) -> Result<(), Error> {
-        self.write_down(environment, &[id]).await.map(drop)
+    pub(super) async fn write_down_end(&self, tenant: Tenant, id: CredentialId) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        if let Some(credential) = store::credential::lock(&tx, tenant.environment, id).await? {
+            self.write_down_one(&tx, tenant, credential).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Writes down what time has made of credentials: that a date set by hand has passed, or the end of an access token
@@ -328,24 +329,31 @@ impl Hub {
         ids: &[CredentialId],
     ) -> Result<usize, Error> {
         let (_, tenant) = *self.environment_of(environment).await?;
-        let now = self.now();
         let mut changed = 0;
         let tx = self.store.begin().await?;
-        for mut credential in store::credential::lock_many(&tx, environment, ids).await? {
-            let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
-            let told = credential.token.event_ordinal;
-            let ends = credential.end(now);
-            self.announce(&tx, tenant, &mut credential).await?;
-            if !ends && credential.token.event_ordinal == told {
-                continue;
-            }
-            let (id, token) = (credential.id, &credential.token);
-            if store::credential::save_token(&tx, environment, id, token, guard, None).await? {
-                changed += 1;
-            }
+        for credential in store::credential::lock_many(&tx, environment, ids).await? {
+            changed += usize::from(self.write_down_one(&tx, tenant, credential).await?);
         }
         tx.commit().await?;
         Ok(changed)
+    }
+
+    /// The same for one that `tx` holds; false where nothing has changed.
+    async fn write_down_one(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        mut credential: Credential,
+    ) -> Result<bool, Error> {
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        let told = credential.token.event_ordinal;
+        let ends = credential.end(self.now());
+        self.announce(tx, tenant, &mut credential).await?;
+        if !ends && credential.token.event_ordinal == told {
+            return Ok(false);
+        }
+        let (id, token) = (credential.id, &credential.token);
+        Ok(store::credential::save_token(tx, tenant.environment, id, token, guard, None).await?)
     }
 }
 

@@ -43,27 +43,33 @@ impl Hub {
     async fn purge_keys(&self) -> Result<(), Error> {
         let mut steps = EnvironmentSteps::default();
         loop {
-            let found =
-                store::credential::expired_keys(&self.store, self.now(), &steps.shut(), BATCH).await?;
+            let shut = steps.shut();
+            let found = store::credential::expired_keys(&self.store, self.now(), &shut, BATCH).await?;
             let more = found.len() as u64 == BATCH;
+            let mut gone = 0;
             for (environment, ids) in by_environment(found) {
-                steps.pass(environment, self.purge_keys_of(environment, &ids).await)?;
+                gone += steps.pass(environment, self.purge_keys_of(environment, &ids).await)?;
             }
-            if !more {
+            // What can't be read stays, and would be found again and again.
+            let stuck = gone == 0 && steps.shut().len() == shut.len();
+            if !more || stuck {
                 return steps.end();
             }
         }
     }
 
-    async fn purge_keys_of(&self, environment: EnvironmentId, ids: &[CredentialId]) -> Result<(), Error> {
+    /// The same for those of an environment; gives how many went.
+    async fn purge_keys_of(&self, environment: EnvironmentId, ids: &[CredentialId]) -> Result<usize, Error> {
         let (_, tenant) = *self.environment_of(environment).await?;
         let tx = self.store.begin().await?;
         // Somebody may have given one a new value since.
         let mut credentials = store::credential::lock_many(&tx, environment, ids).await?;
         credentials.retain(|credential| credential.broken_cause(self.now()).is_some());
+        let gone = credentials.len();
         let how = ("credential.purge", Some(PURGED));
         self.bury(&tx, &hub_actor(tenant), credentials, &mut HashMap::new(), how).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(gone)
     }
 
     /// Takes the tokens of credentials that ended long ago.

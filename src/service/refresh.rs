@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
-use vouchsafe_entity::kind::{Status, TokenState};
+use vouchsafe_entity::kind::{Method, Status, TokenState};
 use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
@@ -137,6 +137,7 @@ impl Hub {
                     Ok(None) => Ok(()),
                     Err(error) => Err(error),
                 };
+                let done = hub.or_left_alone(tenant, id, done).await;
                 if let Err(error) = done {
                     tracing::error!(
                         credential.id = %id,
@@ -169,16 +170,31 @@ impl Hub {
 
     async fn work_off(&self, due: DueCredential) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(due.environment_id).await?;
-        if due.state == TokenState::Pending {
-            return self.drop_credential(&hub_actor(tenant), due.credential_id).await;
+        if due.state == TokenState::Pending.as_str() {
+            let dropped = self.drop_credential(&hub_actor(tenant), due.credential_id).await;
+            return self.or_left_alone(tenant, due.credential_id, dropped).await;
         }
-        if !due.has_refresh_token && !is_minted(due.method) {
-            return self.write_down_end(due.environment_id, due.credential_id).await;
+        if !due.has_refresh_token && !due.method.parse::<Method>().is_ok_and(is_minted) {
+            let ended = self.write_down_end(tenant, due.credential_id).await;
+            return self.or_left_alone(tenant, due.credential_id, ended).await;
         }
         if self.may_refresh() {
             self.refreshes.nudge(tenant, due.connector_id, due.credential_id, due.token_version);
         }
         Ok(())
+    }
+
+    /// What was done for a credential; where its row, or one behind it, fits no state, it is left alone for a while.
+    async fn or_left_alone(
+        &self,
+        tenant: Tenant,
+        id: CredentialId,
+        done: Result<(), Error>,
+    ) -> Result<(), Error> {
+        match done {
+            Err(Error::Store(error)) if error.tells_of_row() => self.leave_alone(tenant, id).await,
+            done => done,
+        }
     }
 
     /// Forgets refusals that no burst counts any more, and hosts that nobody calls.
@@ -195,7 +211,12 @@ impl Hub {
 
     /// This run of this node, as claims name it.
     pub(super) fn owner(&self) -> String {
-        format!("{}/{}", self.journal.as_ref().map_or("", crate::journal::Journal::node), self.boot)
+        format!("{}/{}", self.node(), self.boot)
+    }
+
+    /// This node, in all of its runs.
+    fn node(&self) -> &str {
+        self.journal.as_ref().map_or("", crate::journal::Journal::node)
     }
 
     /// A random part of `millis`.

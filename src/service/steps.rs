@@ -60,6 +60,18 @@ impl EnvironmentSteps {
         }
     }
 
+    /// The same for one row, after which its work goes on whatever comes of it: one that fits no state shuts nothing.
+    pub(super) fn pass_row(
+        &mut self,
+        environment: EnvironmentId,
+        done: Result<(), Error>,
+    ) -> Result<(), Error> {
+        match done {
+            Err(Error::Store(error)) if error.tells_of_row() => Ok(()),
+            done => self.pass(environment, done),
+        }
+    }
+
     /// Whether something failed in an environment.
     pub(super) fn is_shut(&self, environment: EnvironmentId) -> bool {
         self.shut.contains(&environment)
@@ -87,7 +99,9 @@ mod tests {
         assert_eq!(steps.pass(first, Err::<usize, _>(Error::NotFound)).ok(), Some(0));
         assert_eq!(steps.pass(second, Ok(7)).ok(), Some(7));
         assert_eq!((steps.is_shut(first), steps.is_shut(second)), (true, false));
-        assert_eq!(steps.shut(), [first]);
+        let broken = StoreError::Inconsistent { table: "credential_token", id: String::new(), what: "" };
+        assert!(steps.pass_row(second, Err(Error::Store(broken))).is_ok());
+        assert_eq!(steps.shut(), [first], "nor does a row that can't be read shut one");
         assert!(matches!(steps.end(), Err(Error::NotFound)));
     }
 

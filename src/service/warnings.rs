@@ -35,7 +35,7 @@ impl Hub {
             for ending in store::expiry::ending(&self.store, days, now, &shut, BATCH).await? {
                 let environment = ending.environment_id;
                 if !steps.is_shut(environment) {
-                    steps.pass(environment, self.warn(ending, days).await)?;
+                    steps.pass_row(environment, self.warn(ending, days).await)?;
                 }
             }
             // The places of those that turned out to be shut are for others.

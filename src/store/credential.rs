@@ -19,9 +19,7 @@ pub use worst_first::list_worst_first;
 #[cfg(test)]
 pub(super) use {list::status_statements, turning::statements};
 
-use sea_orm::{
-    ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set, Value,
-};
+use sea_orm::{ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, Value};
 use vouchsafe_entity::credential::{ActiveModel, Column, Entity};
 use vouchsafe_entity::credential_token::{self, ActiveModel as TokenModel, Column as TokenColumn};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
@@ -30,7 +28,7 @@ use vouchsafe_entity::kind::TokenState;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 
-use super::credential_row::{Row, SELECT};
+use super::credential_row::{SELECT, read};
 use super::{Reads, StoreError, Tx, statement};
 use crate::domain::credential::{Credential, Machine, Resting, Token};
 
@@ -56,7 +54,17 @@ pub async fn lock(
     one(tx, format!("{SELECT}{BY_ID}{lock}"), [environment.into(), id.into()]).await
 }
 
-/// The same, ended or not: a late answer finds its tombstone.
+/// As [`lock`] where nobody else holds it: none otherwise, as where there is none.
+pub async fn lock_free(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let lock = if tx.is_postgres() { " FOR UPDATE OF c, t SKIP LOCKED" } else { "" };
+    one(tx, format!("{SELECT}{BY_ID}{lock}"), [environment.into(), id.into()]).await
+}
+
+/// As [`lock`], ended or not: a late answer finds its tombstone.
 pub async fn lock_any(
     tx: &Tx,
     environment: EnvironmentId,
@@ -84,13 +92,39 @@ async fn one(
 ) -> Result<Option<Credential>, StoreError> {
     let connection = db.connection();
     let row = connection.query_one_raw(statement(connection, sql, values)).await?;
-    row.map(|row| Row::from_query_result(&row, "")?.try_into()).transpose()
+    row.as_ref().map(read).transpose()
 }
 
-async fn many(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Credential>, StoreError> {
+/// A row that was found: none where it fits no credential, of which the operator has been told.
+struct Found {
+    /// As it is stored.
+    id: String,
+    credential: Option<Credential>,
+}
+
+async fn found(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Found>, StoreError> {
     let connection = db.connection();
     let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
-    rows.iter().map(|row| Row::from_query_result(row, "")?.try_into()).collect()
+    let found = rows.iter().map(|row| -> Result<Found, StoreError> {
+        let credential = match read(row) {
+            Err(error) if error.tells_of_row() => None,
+            whole => Some(whole?),
+        };
+        Ok(Found { id: row.try_get("", "id")?, credential })
+    });
+    found.collect()
+}
+
+/// Those that can be read: one that a foreign hand has broken is no reason to show none.
+async fn many(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Credential>, StoreError> {
+    Ok(found(db, sql, values).await?.into_iter().filter_map(|found| found.credential).collect())
+}
+
+/// All of them, or none.
+async fn every(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Credential>, StoreError> {
+    let connection = db.connection();
+    let rows = connection.query_all_raw(statement(connection, sql, values)).await?;
+    rows.iter().map(read).collect()
 }
 
 /// The live credentials of a user for some connectors, newest first. A user has few.

@@ -1,6 +1,6 @@
 //! How a credential's rows (what people edit, tokens, user, connector) read as one value.
 
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, QueryResult};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, UserId};
 use vouchsafe_entity::json::{Object, Strings, Texts};
 use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass, Method, Status, TokenState};
@@ -28,7 +28,7 @@ pub(super) const SELECT: &str = r#"SELECT c.id, c.user_id, u.username, u.email A
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 #[derive(FromQueryResult)]
-pub(super) struct Row {
+struct Row {
     id: CredentialId,
     user_id: UserId,
     username: String,
@@ -78,6 +78,18 @@ pub(super) struct Row {
     suspect_since: Option<Millis>,
     announced_status: Option<Status>,
     event_ordinal: i64,
+}
+
+/// A row of [`SELECT`] as a credential.
+pub(super) fn read(row: &QueryResult) -> Result<Credential, StoreError> {
+    match Row::from_query_result(row, "") {
+        Ok(row) => row.try_into(),
+        Err(_) => Err(StoreError::Inconsistent {
+            table: "credential",
+            id: row.try_get("", "id").unwrap_or_default(),
+            what: "a value that no column of its kind has",
+        }),
+    }
 }
 
 impl TryFrom<Row> for Credential {

@@ -6,10 +6,10 @@ use sea_orm::{
     QueryResult, QuerySelect, RuntimeErr, Set, sea_query::OnConflict,
 };
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, WorkspaceId};
-use vouchsafe_entity::kind::{FailClass, Method, TokenState};
+use vouchsafe_entity::kind::FailClass;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
-use vouchsafe_entity::{orphan_token, provider_pause, refresh_failure};
+use vouchsafe_entity::{credential_token, orphan_token, provider_pause, refresh_failure};
 
 use super::{Direct, Reads, Store, StoreError, Tx, statement};
 
@@ -24,10 +24,10 @@ pub struct DueCredential {
     pub connector_id: ConnectorId,
     /// The version to spend.
     pub token_version: i64,
-    /// Its state.
-    pub state: TokenState,
-    /// How it was given.
-    pub method: Method,
+    /// Its state, as it is stored: a word that nobody knows is no reason to renew nothing.
+    pub state: String,
+    /// How it was given, as it is stored.
+    pub method: String,
     /// Whether a refresh token is there.
     pub has_refresh_token: bool,
 }
@@ -110,6 +110,24 @@ pub async fn due(
     };
     let rows = rows.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
     rows.iter().map(|row| Ok(DueCredential::from_query_result(row, "")?)).collect()
+}
+
+/// Puts off a credential that is due, whatever its state: nobody looks at it before `until`.
+pub async fn leave_alone(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: CredentialId,
+    until: Millis,
+) -> Result<(), StoreError> {
+    use credential_token::{ActiveModel, Column};
+    credential_token::Entity::update_many()
+        .set(ActiveModel { due_at: Set(Some(until)), ..Default::default() })
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::CredentialId.eq(id))
+        .filter(Column::DueAt.lt(until))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Credentials claimed by `node` in another of its runs than `boot`.

@@ -155,6 +155,25 @@ impl Token {
         self
     }
 
+    /// Whether a run of `node` holds the claim.
+    pub fn is_held_by(&self, node: &str) -> bool {
+        // Owners are `node/boot`.
+        self.owner().is_some_and(|owner| owner.split('/').next() == Some(node))
+    }
+
+    /// Whether a run of `node` other than `boot` holds the claim.
+    pub fn is_left_by(&self, node: &str, boot: &str) -> bool {
+        let run = self.owner().and_then(|owner| owner.split_once('/'));
+        run.is_some_and(|(there, run)| there == node && run != boot)
+    }
+
+    fn owner(&self) -> Option<&str> {
+        match &self.machine {
+            Machine::Refreshing { owner, .. } => Some(owner),
+            _ => None,
+        }
+    }
+
     /// Gives a claim back: nothing was sent.
     #[must_use]
     pub fn given_back(mut self, now: Millis) -> Self {

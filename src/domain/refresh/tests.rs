@@ -285,6 +285,23 @@ fn the_end_of_a_process_is_an_answer_that_nobody_heard() {
 }
 
 #[test]
+fn a_claim_is_left_by_an_earlier_run_of_its_node_alone() {
+    let held_by = |owner| credential().token.claim(&Claim { owner, ..claim(NOW) }).unwrap();
+    for (owner, of_node, left) in [
+        ("node_1/first", true, true),
+        ("node_1/second", true, false),
+        ("node_12/first", false, false),
+        ("node_2/first", false, false),
+    ] {
+        let token = held_by(owner);
+        let found = (token.is_held_by("node_1"), token.is_left_by("node_1", "second"));
+        assert_eq!(found, (of_node, left), "{owner}");
+    }
+    let free = held_by("node_1/first").given_back(NOW);
+    assert!(!free.is_held_by("node_1") && !free.is_left_by("node_1", "second"));
+}
+
+#[test]
 fn an_answer_lands_by_the_version_that_it_was_bought_with() {
     let token = claimed(credential().token);
     assert_eq!(token.landing(1, 1), Landing::Current);

@@ -106,7 +106,7 @@ impl Hub {
                 store::session::unconfirmed(&self.store, self.now(), &shut).await?
             {
                 if !steps.is_shut(environment) {
-                    steps.pass(environment, self.drop_result(environment, session, result).await)?;
+                    steps.pass_row(environment, self.drop_result(environment, session, result).await)?;
                 }
             }
             // The places of those that turned out to be shut are for others.

@@ -108,6 +108,9 @@ impl Hub {
             Asked::Claimed(claimed) => claimed,
             Asked::Elsewhere => {
                 drop(course);
+                if self.refreshes.leave_unless_awaited(id, version) {
+                    return Ok(());
+                }
                 return self.wait_elsewhere(tenant, id, version).await;
             }
             Asked::Nothing => return Ok(()),
@@ -192,8 +195,14 @@ impl Hub {
         forced: bool,
     ) -> Result<Asked, Error> {
         let tx = self.store.begin().await?;
-        let Some(mut credential) = store::credential::lock(&tx, tenant.environment, id).await? else {
-            return Ok(Asked::Nothing);
+        // Where nobody waits for it here, whoever holds the row is left to it: replicas look at the same page.
+        let (found, otherwise) = if self.refreshes.is_awaited(id, version) {
+            (store::credential::lock(&tx, tenant.environment, id).await?, Asked::Nothing)
+        } else {
+            (store::credential::lock_free(&tx, tenant.environment, id).await?, Asked::Elsewhere)
+        };
+        let Some(mut credential) = found else {
+            return Ok(otherwise);
         };
         let now = self.database_now(&tx).await?;
         let ended =

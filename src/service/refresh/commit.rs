@@ -26,6 +26,9 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(50);
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The data keys are read so often for a row that does not open: another hub may have made one since.
 const KEYS_READ: u8 = 3;
+/// Nobody else writes what a transaction holds. If it happens all the same, the tokens are not dropped for it: read again,
+/// the row says where they belong.
+const MOVED: &str = "a held credential has moved";
 const ORPHAN: (&str, &str) = ("orphan_token", "sealed");
 
 impl Hub {
@@ -50,11 +53,19 @@ impl Hub {
                         "new tokens could not be written yet"
                     );
                 }
+                Err(Error::Internal(MOVED)) => {
+                    tracing::error!(credential.id = %spent.id, "a held credential has moved: it is read again");
+                }
                 Err(error) if error.code() == Some(Code::KeyUnavailable) && keys_read < KEYS_READ => {
                     let read = self.load_keys_of(tenant.environment).await;
                     if !matches!(read, Err(Error::Store(StoreError::Database(_)))) {
                         keys_read += 1;
                     }
+                }
+                Err(error @ Error::Store(StoreError::Inconsistent { .. })) => {
+                    // A sweep lands them once somebody has mended the row.
+                    self.keep_unread(spent.number);
+                    return Err(error);
                 }
                 landed => break landed?,
             }
@@ -169,7 +180,7 @@ impl Hub {
         store::credential::update(&tx, environment, &row).await?;
         if !store::credential::save_token(&tx, environment, row.id, &row.token, guard, Some(previous)).await?
         {
-            return Ok(());
+            return Err(Error::internal(MOVED));
         }
         let outcome = self.here(format!("version {} to {}", spent.version, row.token.version));
         let target = Target::new("credential", row.id);

@@ -1,6 +1,7 @@
 //! Answers in the journal: written down before they are read, and landed after a crash or once a definition that
 //! could not read them was mended (`refresh.md`, section 5).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -144,14 +145,20 @@ impl Hub {
         for entry in journal.waiting() {
             self.replay_entry(&entry).await?;
         }
+        let mut seen = HashSet::new();
         loop {
-            let left = store::refresh::left_behind(&self.store, journal.node(), &self.boot).await?;
+            let mut left = store::refresh::left_behind(&self.store, journal.node(), &self.boot).await?;
+            // What stays as it is can't be read or is another's by now, and is no reason not to start.
+            left.retain(|claim| seen.insert(*claim));
             if left.is_empty() {
                 return Ok(());
             }
             tracing::info!(claims = left.len(), "claims of an earlier run are given back");
             for (environment, id) in left {
-                self.abandon(environment, id).await?;
+                match self.abandon(environment, id).await {
+                    Err(Error::Store(error)) if error.tells_of_row() => {}
+                    given_back => given_back?,
+                }
             }
         }
     }
@@ -179,6 +186,11 @@ impl Hub {
         };
         match landed {
             Ok(()) => Ok(()),
+            Err(Error::Store(error)) if error.tells_of_row() => {
+                // The only live token, perhaps: it is tried again until somebody has mended the row.
+                self.keep_unread(Some(entry.number));
+                Ok(())
+            }
             Err(Error::Store(error)) => Err(Error::Store(error)),
             Err(error) => {
                 // Left where it is: it may be the only live token, and a later version may read it.
@@ -255,11 +267,8 @@ impl Hub {
         else {
             return false;
         };
-        let node = self.journal.as_ref().map_or("", crate::journal::Journal::node);
-        match &token.machine {
-            Machine::Refreshing { owner, .. } => owner.split('/').next() == Some(node),
-            machine => matches!(machine, Machine::Unknown { .. }) && attempt.state == AttemptState::Held,
-        }
+        let held = matches!(token.machine, Machine::Unknown { .. }) && attempt.state == AttemptState::Held;
+        held || token.is_held_by(self.node())
     }
 
     fn opened(&self, tenant: Tenant, spent: &Spent, written: &Written) -> Result<Received, Error> {
@@ -325,6 +334,10 @@ impl Hub {
         let Some(mut row) = store::credential::lock(&tx, environment, id).await? else {
             return Ok(());
         };
+        // Somebody else may have claimed it since, and waits for an answer.
+        if !row.token.is_left_by(self.node(), &self.boot) {
+            return Ok(());
+        }
         let guard = Guard { epoch: row.token.epoch, version: row.token.version };
         let (reuse, minted) = (self.reuse_of(&row), is_minted(row.method));
         row.token = row.token.abandoned(reuse, minted, self.now(), self.times);

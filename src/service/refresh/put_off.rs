@@ -1,5 +1,6 @@
 //! Rows that no call is made for now: they wait like any other that failed, and stand in nobody's way.
 
+use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::FailClass;
 use vouchsafe_entity::millis::Millis;
 
@@ -13,7 +14,7 @@ use crate::store::{self, Tx};
 
 /// Those that wait for one host come back spread over so many milliseconds.
 const SPREAD: i64 = 30_000;
-/// A row that the vault can't open is tried so often, in milliseconds.
+/// A row that the vault can't open, or that fits no state, is tried so often, in milliseconds.
 const UNOPENED: i64 = 900_000;
 
 impl Hub {
@@ -70,6 +71,14 @@ impl Hub {
         alert(&credential, FailClass::Unopened);
         self.announce_if_sealed(&tx, tenant, &mut credential).await?;
         self.put_off(tx, tenant, &credential, guard).await
+    }
+
+    /// Leaves a row alone that can't even be read.
+    pub(super) async fn leave_alone(&self, tenant: Tenant, id: CredentialId) -> Result<(), Error> {
+        let until = self.now().plus(UNOPENED + self.spread(SPREAD));
+        let tx = self.store.begin().await?;
+        store::refresh::leave_alone(&tx, tenant.environment, id, until).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Tells of a change of status. Events are sealed too, perhaps under the very key that is missing: then it is told later,

@@ -1,7 +1,8 @@
 //! One attempt for each token version in this process: callers join the one under way.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -17,6 +18,8 @@ type Flights = Arc<Mutex<HashMap<Key, Flight>>>;
 struct Flight {
     connector: ConnectorId,
     done: watch::Receiver<()>,
+    /// Whether somebody has begun to wait for it.
+    awaited: bool,
 }
 
 /// An attempt to be carried out. Its entry goes when it is dropped, and those who wait are told.
@@ -26,13 +29,18 @@ pub(in crate::service) struct Request {
     pub(in crate::service) version: i64,
     pub(in crate::service) forced: bool,
     flights: Flights,
-    _done: watch::Sender<()>,
+    done: watch::Sender<()>,
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        let mut flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        flights.remove(&(self.credential, self.version));
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(entry) = flights.entry((self.credential, self.version))
+            // Once it was left, the place may be another's.
+            && entry.get().done.same_channel(&self.done.subscribe())
+        {
+            entry.remove();
+        }
     }
 }
 
@@ -85,30 +93,60 @@ impl SingleFlight {
         version: i64,
         forced: bool,
     ) -> watch::Receiver<()> {
-        let mut flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(flight) = flights.get(&(credential, version)) {
+        self.enter((tenant, connector, credential), version, forced, true)
+    }
+
+    fn enter(
+        &self,
+        (tenant, connector, credential): (Tenant, ConnectorId, CredentialId),
+        version: i64,
+        forced: bool,
+        awaited: bool,
+    ) -> watch::Receiver<()> {
+        let mut flights = self.flights();
+        if let Some(flight) = flights.get_mut(&(credential, version)) {
+            flight.awaited |= awaited;
             return flight.done.clone();
         }
         let (done, flight) = watch::channel(());
-        flights.insert((credential, version), Flight { connector, done: flight.clone() });
+        flights.insert((credential, version), Flight { connector, done: flight.clone(), awaited });
         drop(flights);
         let flights = Arc::clone(&self.flights);
-        let request = Request { tenant, credential, version, forced, flights, _done: done };
+        let request = Request { tenant, credential, version, forced, flights, done };
         // With nobody to receive, the request drops here and those who wait are told at once.
         drop(self.send.send(request));
         flight
     }
 
+    fn flights(&self) -> MutexGuard<'_, HashMap<Key, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many attempts are not over yet.
     pub(in crate::service) fn len(&self) -> usize {
-        self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len()
+        self.flights().len()
+    }
+
+    /// Whether somebody has begun to wait for an attempt.
+    pub(in crate::service) fn is_awaited(&self, credential: CredentialId, version: i64) -> bool {
+        self.flights().get(&(credential, version)).is_some_and(|flight| flight.awaited)
+    }
+
+    /// Ends the entry of an attempt for which nobody waits, so that whoever comes begins anew; false where somebody does.
+    pub(in crate::service) fn leave_unless_awaited(&self, credential: CredentialId, version: i64) -> bool {
+        let mut flights = self.flights();
+        let awaited = flights.get(&(credential, version)).is_some_and(|flight| flight.awaited);
+        if !awaited {
+            flights.remove(&(credential, version));
+        }
+        !awaited
     }
 
     /// What need not be looked for while it is under way: connectors with `most` attempts that are not over, and the
     /// credentials of the other attempts.
     pub(in crate::service) fn under_way(&self, most: usize) -> PassedOver {
         let mut lines: HashMap<ConnectorId, Vec<CredentialId>> = HashMap::new();
-        let flights = self.flights.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let flights = self.flights();
         for ((credential, _), flight) in &*flights {
             lines.entry(flight.connector).or_default().push(*credential);
         }
@@ -132,7 +170,7 @@ impl SingleFlight {
         credential: CredentialId,
         version: i64,
     ) {
-        drop(self.join(tenant, connector, credential, version, false));
+        drop(self.enter((tenant, connector, credential), version, false, false));
     }
 
     /// The next attempt to carry out; none once closed and empty.
@@ -190,6 +228,23 @@ mod tests {
         }
         let under_way = flights.under_way(2);
         assert_eq!((under_way.connectors, under_way.credentials), (vec![long], vec![ids[2]]));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_can_be_left_and_is_begun_anew_by_whoever_comes() {
+        let flights = SingleFlight::default();
+        let (connector, id) = (ConnectorId::new(Uuid::nil()), CredentialId::new(Uuid::nil()));
+        flights.nudge(tenant(), connector, id, 1);
+        let left = flights.next().await.unwrap();
+        assert!(!flights.is_awaited(id, 1) && flights.leave_unless_awaited(id, 1));
+        flights.nudge(tenant(), connector, id, 1);
+        let mut done = flights.join(tenant(), connector, id, 1, false);
+        drop(left);
+        assert_eq!(flights.len(), 1, "the place is another's by now");
+        assert!(flights.is_awaited(id, 1) && !flights.leave_unless_awaited(id, 1));
+        drop(flights.next().await);
+        assert!(done.changed().await.is_err(), "whoever waits is told");
+        assert_eq!(flights.len(), 0);
     }
 
     #[tokio::test]

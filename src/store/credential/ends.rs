@@ -1,6 +1,6 @@
 //! Many credentials that end together: those of a user or a connector, and those whose time is over.
 
-use super::many;
+use super::{every, many};
 use crate::domain::credential::Credential;
 use crate::store::credential_row::SELECT;
 use crate::store::{Reads, StoreError, Tx, statement};
@@ -49,7 +49,8 @@ pub async fn lock_owner(tx: &Tx, environment: EnvironmentId, owner: Owner) -> Re
     Ok(connection.query_one_raw(found).await?.is_some())
 }
 
-/// Up to `limit` live credentials of an owner, held until the transaction ends.
+/// Up to `limit` live credentials of an owner, held until the transaction ends. None may be left out: its owner goes, and
+/// nobody would find what is still to be told to its app.
 pub async fn lock_page(
     tx: &Tx,
     environment: EnvironmentId,
@@ -62,7 +63,7 @@ pub async fn lock_page(
         owner.column()
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    many(tx, sql, vec![environment.into(), owner.id(), limit.into()]).await
+    every(tx, sql, vec![environment.into(), owner.id(), limit.into()]).await
 }
 
 /// Those of `ids` that are live, held until the transaction ends.

@@ -1,6 +1,6 @@
 //! Finding credentials by what a caller asks for: a page of those that fit.
 
-use super::many;
+use super::{found, many};
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::SELECT;
@@ -48,8 +48,11 @@ pub async fn list(
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
     query.narrow(db, filter, &limit);
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
-    let credentials = many(db, sql, query.values).await?;
-    Ok(Page::of(LIST, credentials, page.limit, |credential| credential.id.to_string()))
+    let rows = found(db, sql, query.values).await?;
+    // One that is left out has its place all the same: more may follow.
+    let page = Page::of(LIST, rows, page.limit, |row| row.id.clone());
+    let items = page.items.into_iter().filter_map(|row| row.credential).collect();
+    Ok(Page { items, next_cursor: page.next_cursor })
 }
 
 /// How many credentials fit, counted up to `most`.

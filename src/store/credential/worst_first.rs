@@ -17,7 +17,7 @@ const WORST_FIRST: [Status; 6] =
     [Status::Expired, Status::Error, Status::Revoked, Status::Inactive, Status::Pending, Status::Active];
 
 /// The credentials of an environment, the worst status first, and of each status the newest first. A page asks for no
-/// more than fits on it, in six questions at most.
+/// more than fits on it, in six questions, and in further ones only for rows that could not be read.
 pub async fn list_worst_first(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -25,20 +25,25 @@ pub async fn list_worst_first(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
-    let (begin, mut after) = page.after_in(LIST)?.and_then(place).unwrap_or_default();
+    let (begin, after) = page.after_in(LIST)?.and_then(place).unwrap_or_default();
+    let mut after = after.map(|id| After::new(NEWEST_FIRST, id));
     let wanted = |status: &Status| filter.status.is_none_or(|only| only == *status);
     let mut found = Vec::new();
     // One more than fits says that there is another page.
     let mut lacking = page.limit.saturating_add(1);
-    for status in WORST_FIRST.into_iter().skip(begin).filter(wanted) {
+    let mut statuses = WORST_FIRST.into_iter().skip(begin).filter(wanted);
+    let mut next = statuses.next();
+    while let Some(status) = next
+        && lacking > 0
+    {
         let filter = CredentialFilter { status: Some(status), ..filter.clone() };
-        let after = after.take().map(|id| After::new(NEWEST_FIRST, id));
-        let request = PageRequest { limit: lacking, after };
-        let those = list(db, environment, &filter, now, &request).await?.items;
-        lacking = lacking.saturating_sub(u64::try_from(those.len()).unwrap_or(u64::MAX));
-        found.extend(those.into_iter().map(|credential| (status, credential)));
-        if lacking == 0 {
-            break;
+        let request = PageRequest { limit: lacking, after: after.take() };
+        let those = list(db, environment, &filter, now, &request).await?;
+        after = those.next_after();
+        lacking = lacking.saturating_sub(u64::try_from(those.items.len()).unwrap_or(u64::MAX));
+        found.extend(those.items.into_iter().map(|credential| (status, credential)));
+        if after.is_none() {
+            next = statuses.next();
         }
     }
     let page =

@@ -3,8 +3,10 @@
 
 mod burst;
 mod client;
+mod inconsistent;
 mod late;
 mod not_sent;
+mod not_taken;
 mod odd_answers;
 mod other;
 mod passing;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use http::StatusCode;
+use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 use vouchsafe::service::{Hub, Parts};
 
@@ -124,6 +125,30 @@ async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
     for member in members.iter().step_by(97) {
         assert_eq!(app.standing(&member.credential).await, standing("active", "", ""));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_somebody_holds_is_left_to_them_unless_a_caller_waits_for_it() {
+    let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
+    let database = Database::connect(app.database_url()).await.unwrap();
+    let holder = database.begin().await.unwrap();
+    let sql = format!("SELECT 1 FROM credential_token WHERE credential_id = '{credential}' FOR UPDATE");
+    holder.execute_unprepared(&sql).await.unwrap();
+    app.clock.advance(TimeDelta::minutes(50));
+    round(&app.hub).await;
+    assert_eq!(app.refreshes(), 0);
+
+    app.clock.advance(TimeDelta::hours(1));
+    let (answer, ()) = tokio::join!(app.read(&credential), async {
+        eventually("a caller who waits", async || match app.hub.refreshes_under_way() {
+            1 => Ok(()),
+            count => Err(count),
+        })
+        .await;
+        holder.rollback().await.unwrap();
+    });
+    answer.ok(200);
+    assert_eq!(app.refreshes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

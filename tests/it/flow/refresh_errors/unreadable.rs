@@ -14,7 +14,7 @@ use crate::support::refreshing::{Alerts, standing};
 use crate::support::wait::eventually;
 
 /// A definition that looks for the access token where it is not.
-fn misled(text: &str) -> String {
+pub(super) fn misled(text: &str) -> String {
     let wrong = "token_response = { access_token = \"tokens.access\" }\n\n[oauth2.refresh]";
     text.replace("\n[oauth2.refresh]", wrong)
 }
