@@ -238,7 +238,7 @@ async fn b12_the_state_arrives_without_a_stream_and_after_a_restart_of_the_hub()
         return;
     };
     stage.front.refuse(HUB, "/connect/events");
-    let stage = stage.restart_hub().await;
+    let stage = Box::pin(stage.restart_hub()).await;
     let asked = stage.front.count(HUB, &Method::GET, "/connect/state");
     stage.allow_as(&chrome, "jo@fernhill.test").await;
     chrome.windows_are(1).await;

@@ -42,7 +42,7 @@ async fn listed(app: &TestApp) -> [Vec<String>; 2] {
         let any = CredentialQuery::default();
         let page = app.hub.list_credentials_worst_first(&actor, any, &request).await.unwrap();
         worst.extend(page.items.iter().map(|one| one.id.to_string()));
-        after = page.next_key();
+        after = page.next_after();
         if after.is_none() {
             return [newest, worst];
         }
