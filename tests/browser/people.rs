@@ -199,6 +199,8 @@ async fn modal_is_shown(chrome: &Chrome, page: &str, name: &str) {
     modal_is_sound(chrome, page, name).await;
     for (dark, shade) in SHADES {
         chrome.look(Look { size: (400, 800), dark, ..NARROW }).await;
+        // It is painted anew by the time that it was judged.
+        chrome.assert_accessible().await;
         chrome.screenshot(&format!("{name}-400-{shade}")).await;
     }
     chrome.look(NARROW).await;
