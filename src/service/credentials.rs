@@ -50,6 +50,15 @@ pub struct CredentialQuery {
     pub expires_before: Option<Millis>,
 }
 
+/// What stands first in a list of credentials.
+#[derive(Clone, Copy)]
+enum Order {
+    /// The newest.
+    NewestFirst,
+    /// What somebody must mend.
+    WorstFirst,
+}
+
 /// Changes of a credential; what is none stays.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialChange {
@@ -88,13 +97,7 @@ impl Hub {
         query: CredentialQuery,
         page: &PageRequest,
     ) -> Result<Page<Credential>, Error> {
-        self.permit(actor, Action::ListCredentials).await?;
-        let Some(filter) = self.filter_of(actor, query).await? else {
-            return Ok(Page { items: Vec::new(), next_cursor: None });
-        };
-        let now = self.now();
-        let page = store::credential::list(&self.store, actor.environment(), &filter, now, page).await?;
-        Ok(page.map(|credential| self.seen(credential)))
+        self.listed(Order::NewestFirst, actor, query, page).await
     }
 
     /// The same, the worst status first: what somebody must mend, what is over or off, what works.
@@ -107,13 +110,28 @@ impl Hub {
         query: CredentialQuery,
         page: &PageRequest,
     ) -> Result<Page<Credential>, Error> {
+        self.listed(Order::WorstFirst, actor, query, page).await
+    }
+
+    async fn listed(
+        &self,
+        order: Order,
+        actor: &Actor,
+        query: CredentialQuery,
+        page: &PageRequest,
+    ) -> Result<Page<Credential>, Error> {
         self.permit(actor, Action::ListCredentials).await?;
         let Some(filter) = self.filter_of(actor, query).await? else {
             return Ok(Page { items: Vec::new(), next_cursor: None });
         };
-        let (environment, now) = (actor.environment(), self.now());
-        let page = store::credential::list_worst_first(&self.store, environment, &filter, now, page).await?;
-        Ok(page.map(|credential| self.seen(credential)))
+        let (db, environment, now) = (&self.store, actor.environment(), self.now());
+        let found = match order {
+            Order::NewestFirst => store::credential::list(db, environment, &filter, now, page).await?,
+            Order::WorstFirst => {
+                store::credential::list_worst_first(db, environment, &filter, now, page).await?
+            }
+        };
+        Ok(found.map(|credential| self.seen(credential)))
     }
 
     /// The filter that a query means; none where it names what isn't there.
