@@ -55,6 +55,12 @@ impl PageRequest {
         Ok(Self { limit, after })
     }
 
+    /// The limit where it is not the usual one: addresses that lead to other pages of the list carry it along.
+    pub fn own_limit(&self) -> Option<u64> {
+        let (_, usual, _) = LIMITS;
+        Some(self.limit).filter(|limit| *limit != usual)
+    }
+
     /// The cursor that asks for this page; none for the first.
     pub fn cursor(&self) -> Option<String> {
         self.after.as_ref().map(After::encode)
@@ -139,6 +145,10 @@ mod tests {
         assert_eq!(next.after_in("letter"), Err(OtherList));
         assert_eq!(next.after, page.next_after());
         assert_eq!(next.cursor(), page.next_cursor);
+        assert_eq!(next.own_limit(), Some(2));
+        for usual in [None, Some("50")] {
+            assert_eq!(PageRequest::parse(usual, None).unwrap().own_limit(), None);
+        }
         assert!(Page::of("letters", vec!["a", "b"], 2, ToString::to_string).next_cursor.is_none());
     }
 

@@ -16,8 +16,8 @@
 //!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Value`, `Text`, `Area`, `Tick`, `Radio`; those of
 //!    what slides in beside a page and of typed values in `templates/components/secret.html`; those of every list in
 //!    `templates/components/list.html`: filters, chips, pages, rows that are chosen, and what it says when it is empty;
-//!    those of one thing, such as its history, in `templates/components/record.html`. A list with filters has a
-//!    `filter::Filter`.
+//!    those of one thing, such as its history, in `templates/components/record.html`. A list has a
+//!    `filter::Filter`, of which it takes the addresses of its pages.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
 //!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
 //!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with

@@ -27,7 +27,7 @@ pub(super) struct KeyPath {
 pub(super) async fn list_api_keys(desk: InEnvironment, Listing { page, .. }: Listing<NoFilter>) -> Answer {
     let found = desk.hub.list_api_keys(&desk.actor, &page).await?;
     let now = desk.hub.now();
-    Ok(desk.show(&ApiKeysPage::of(&desk.environment, found, page.after.is_none(), now)))
+    Ok(desk.show(&ApiKeysPage::of(&desk.environment, found, &page, now)))
 }
 
 /// `GET /dashboard/{environment}/api-keys/new`.

@@ -161,7 +161,7 @@ async fn list_attempts(desk: InEnvironment, Listing { page, filter: wanted }: Li
         ("user", wanted.user.trim()),
     ];
     let fields: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    let filter = Filter::of(&here, &fields, "outcome");
+    let filter = Filter::of(&here, page.own_limit(), &fields, "outcome");
     let shown = AttemptsPage {
         outcomes: chips(&filter, wanted.outcome.trim()),
         next: filter.next(found.next_cursor.as_deref()),
@@ -180,7 +180,7 @@ impl DashboardPage for AttemptsPage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let page = |rows: Vec<AttemptRow>, fields: &[(&'static str, &str)]| {
-            let filter = Filter::of("/dashboard/production/attempts", fields, "outcome");
+            let filter = Filter::of("/dashboard/production/attempts", None, fields, "outcome");
             Self {
                 environment: "production".to_owned(),
                 hub: "https://hub.acme.test".to_owned(),

@@ -96,7 +96,7 @@ async fn list_audit(desk: InEnvironment, Listing { page, filter: wanted }: Listi
     let filter = wanted.checked()?;
     let found = desk.hub.list_audit_events(&desk.actor, &filter, &page).await?;
     let names = desk.hub.authors_of(&desk.actor, &found.items).await?;
-    Ok(desk.show(&AuditPage::of(&desk, &wanted, found, &names, page.after.is_none())))
+    Ok(desk.show(&AuditPage::of(&desk, &wanted, found, &names, &page)))
 }
 
 /// Where a check goes on.

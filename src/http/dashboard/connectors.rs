@@ -72,7 +72,7 @@ async fn list_connectors(desk: InEnvironment, Listing { page, .. }: Listing<NoFi
     let found = desk.hub.list_connectors(&desk.actor, &page, Some(COUNTED)).await?;
     let connectors: Vec<_> = found.items.iter().map(|view| &view.connector).collect();
     let lacks = desk.hub.lacks_of(&desk.actor, &connectors).await?;
-    Ok(desk.show(&ConnectorsPage::of(&desk, &found, &lacks, page.after.is_none())))
+    Ok(desk.show(&ConnectorsPage::of(&desk, &found, &lacks, &page)))
 }
 
 /// A connector with all that its page shows beside.

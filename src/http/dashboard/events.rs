@@ -168,7 +168,7 @@ async fn list_events(desk: InEnvironment, Listing { page, filter: wanted }: List
     let (environment, now) = (desk.environment.as_str(), desk.hub.now());
     let kind = wanted.kind.as_deref().unwrap_or_default();
     let credential = wanted.credential_id.as_deref().unwrap_or_default().trim();
-    let filter = filter_of(environment, kind, credential);
+    let filter = filter_of(environment, page.own_limit(), kind, credential);
     Ok(desk.show(&EventsPage {
         events: found.items.iter().map(|body| row(environment, body, now)).collect(),
         kinds: chips(&filter, kind),
@@ -180,11 +180,11 @@ async fn list_events(desk: InEnvironment, Listing { page, filter: wanted }: List
     }))
 }
 
-fn filter_of(environment: &str, kind: &str, credential: &str) -> Filter {
+fn filter_of(environment: &str, limit: Option<u64>, kind: &str, credential: &str) -> Filter {
     let fields = [("type", kind), ("credentialId", credential)];
     let fields: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let said = |_: &str, id: &str| format!("of {id}");
-    Filter::saying(&Url::Events(environment).to_string(), &fields, "type", said)
+    Filter::saying(&Url::Events(environment).to_string(), limit, &fields, "type", said)
 }
 
 fn chips(filter: &Filter, chosen: &str) -> Vec<Chip> {
@@ -217,8 +217,8 @@ async fn show_event(
     let body = desk.hub.get_event(&desk.actor, path.event).await?;
     let deliveries = deliveries(&desk, path.event, &page).await?;
     let (environment, who) = (desk.environment.as_str(), &desk.desk.who);
-    let here = Url::Event(environment, path.event).to_string();
-    let next = deliveries.as_ref().and_then(|found| found.next_cursor.as_ref());
+    let pages = Filter::none(&Url::Event(environment, path.event), page.own_limit());
+    let next = deliveries.as_ref().and_then(|found| found.next_cursor.as_deref());
     let now = desk.hub.now();
     let may_redeliver = who.may(Action::RedeliverEvents);
     Ok(desk.show(&EventPage {
@@ -229,8 +229,8 @@ async fn show_event(
         body: shown_body(&body),
         kind: body.kind,
         first: page.after.is_none(),
-        next: next.map(|cursor| format!("{here}?cursor={cursor}")),
-        here,
+        here: pages.first_page(),
+        next: pages.next(next),
         sees_deliveries: deliveries.is_some(),
         deliveries: deliveries
             .into_iter()

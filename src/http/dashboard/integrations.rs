@@ -41,7 +41,7 @@ pub(super) struct IntegrationPath {
 /// `GET /dashboard/{environment}/integrations`.
 async fn list_integrations(desk: InEnvironment, Listing { page, .. }: Listing<NoFilter>) -> Answer {
     let found = desk.hub.list_integrations(&desk.actor, &page).await?;
-    Ok(desk.show(&IntegrationsPage::of(&desk, found, page.after.is_none())))
+    Ok(desk.show(&IntegrationsPage::of(&desk, found, &page)))
 }
 
 /// `GET /dashboard/{environment}/new-integration`.

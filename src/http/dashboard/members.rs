@@ -7,6 +7,7 @@ use vouchsafe_entity::kind::Role;
 use super::Answer;
 use super::caller::InWorkspace;
 use super::confirm::ConfirmPage;
+use super::filter::Filter;
 use super::form::{Form, FormView};
 use super::moment::Moment;
 use super::page::Flash;
@@ -62,10 +63,12 @@ pub(super) async fn list_members(desk: InWorkspace, Listing { page, .. }: Listin
     if settings.editors_may_reveal {
         chosen.push("editorsMayReveal");
     }
+    let pages = Filter::none(&Url::Members, page.own_limit());
     Ok(desk.show(&MembersPage {
         workspace: desk.who.workspace.name.clone(),
         first: page.after.is_none(),
-        next: members.next_cursor.as_ref().map(|cursor| format!("{}?cursor={cursor}", Url::Members)),
+        here: pages.first_page(),
+        next: pages.next(members.next_cursor.as_deref()),
         members: members.items.into_iter().map(|member| row(&desk, member)).collect(),
         invitations: invitations.into_iter().map(|open| invitation_row(&desk, open)).collect(),
         invite: Url::Invite.to_string(),

@@ -98,11 +98,12 @@ async fn page(
 ) -> Result<SecretsPage, Problem> {
     let (environment, rights) = (&desk.environment, rights(desk));
     let columns = columns::chosen(headers, desk.state());
-    let filters = query.view(environment, desk.environments());
+    let filters = query.view(environment, wanted.own_limit(), desk.environments());
     let mut page = SecretsPage::new(environment, desk.hub.public_url().as_str(), rights, columns, filters);
     page.narrowed = query.narrows();
     page.first = wanted.after.is_none();
-    page.here = query.address(environment, None);
+    let pages = query.on(environment, wanted.own_limit());
+    page.here = pages.first_page();
     let next = if rights.view {
         let found = desk.hub.list_secrets(&desk.actor, &query.filter()?, wanted).await?;
         let now = desk.hub.now();
@@ -114,7 +115,7 @@ async fn page(
         page.names = found.items.into_iter().map(Into::into).collect();
         found.next_cursor
     };
-    page.next = next.map(|cursor| query.address(environment, Some(&cursor)));
+    page.next = pages.next(next.as_deref());
     Ok(page)
 }
 
@@ -138,7 +139,9 @@ async fn list_secrets(
 /// `POST /dashboard/{environment}/secrets/columns`.
 async fn choose_columns(desk: InEnvironment, form: Form) -> Answer {
     let choice = columns::remembered(&form.all("columns"));
-    let mut response = go_to(&SecretQuery::carried(&form).address(&desk.environment, None));
+    let page = PageRequest::parse(form.optional("limit").as_deref(), None).ok();
+    let limit = page.and_then(|page| page.own_limit());
+    let mut response = go_to(&SecretQuery::carried(&form).on(&desk.environment, limit).first_page());
     let cookie = cookies::set_columns(desk.state(), &choice);
     response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     Ok(response)

@@ -74,7 +74,7 @@ async fn list_users(desk: InEnvironment, Listing { page, filter }: Listing<Wante
     let found = desk.hub.list_users(&desk.actor, search, &page).await?;
     let ids: Vec<_> = found.items.iter().map(|user| user.id).collect();
     let credentials = desk.hub.credentials_of_users(&desk.actor, &ids).await?;
-    Ok(desk.show(&UsersPage::of(&desk, found, &credentials, search, page.after.is_none())))
+    Ok(desk.show(&UsersPage::of(&desk, found, &credentials, search, &page)))
 }
 
 async fn found(desk: &InEnvironment, user: UserId) -> Result<User, Problem> {
@@ -118,7 +118,7 @@ async fn page_of(
     let attempts = attempts.into_iter().map(|attempt| AttemptRow::of(desk, attempt)).collect();
     let next = credentials.next_cursor;
     let rows = credentials.items.into_iter().map(|one| CredentialRow::of(desk, one)).collect();
-    Ok(UserPage::of(desk, user, (rows, next, page.after.is_none()), attempts, integrations, form))
+    Ok(UserPage::of(desk, user, (rows, next, page), attempts, integrations, form))
 }
 
 /// `POST …/link`: a hosted link, shown this once.

@@ -54,7 +54,7 @@ pub(super) struct EndpointPath {
 /// `GET /dashboard/{environment}/webhooks`.
 async fn list_webhooks(desk: InEnvironment, Listing { page, .. }: Listing<NoFilter>) -> Answer {
     let found = desk.hub.list_webhook_endpoints(&desk.actor, &page).await?;
-    Ok(desk.show(&WebhooksPage::of(&desk, found, page.after.is_none())))
+    Ok(desk.show(&WebhooksPage::of(&desk, found, &page)))
 }
 
 /// `GET /dashboard/{environment}/webhooks/new`.
@@ -98,8 +98,7 @@ async fn page(
     let status = status.transpose()?;
     let deliveries = desk.hub.list_deliveries_to(&desk.actor, endpoint.id, status, request).await?;
     let under_way = desk.hub.replay_under_way(&desk.actor, endpoint.id).await?;
-    let first = request.after.is_none();
-    Ok(WebhookPage::of(desk, endpoint, form, replay, (deliveries, status, first), under_way))
+    Ok(WebhookPage::of(desk, endpoint, form, replay, (deliveries, status, request), under_way))
 }
 
 fn newest() -> (Wanted, PageRequest) {

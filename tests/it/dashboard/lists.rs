@@ -1,4 +1,4 @@
-//! What all lists have in common: their parts stand in one order, and each page keeps the filters.
+//! What all lists have in common: their parts stand in one order, and each page keeps the filters and its length.
 
 use std::collections::BTreeSet;
 
@@ -127,13 +127,30 @@ fn paged(shown: &Shown, word: &str) -> String {
     link.split('"').next().unwrap().to_owned()
 }
 
+/// What leads from a page of the list at `path` to the same list; all of it asks for one row.
+fn assert_one_row_each(shown: &Shown, path: &str) {
+    let (_, main) = shown.html.split_once("<main").unwrap();
+    let links = main.split("href=\"").skip(1).map(|link| link.split('"').next().unwrap());
+    let links: Vec<_> = links.filter(|link| link.split('?').next() == Some(path)).collect();
+    assert!(!links.is_empty(), "{path}: {main}");
+    let one = |link: &&str| link.split(['?', ';']).any(|part| part == "limit=1");
+    assert!(links.iter().all(one), "{path}: {links:?}");
+    let forms = ["class=\"filter-form\"", "class=\"column-choice-list\""];
+    let forms: usize = forms.iter().map(|form| main.matches(form).count()).sum();
+    assert_eq!(main.matches("type=\"hidden\" name=\"limit\" value=\"1\"").count(), forms, "{path}: {main}");
+}
+
 #[tokio::test]
-async fn every_page_of_a_list_keeps_its_filters() {
+async fn every_page_of_a_list_keeps_its_filters_and_how_many_rows_it_has() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
     let key = app.as_key();
     app.user("three").await;
+    let another = json!({"name": "another", "scopes": ["users:read"]});
+    key.post("/api-keys", &another).await.ok(201);
     for name in ["one", "two"] {
+        let hook = json!({"url": format!("http://127.0.0.1:9/{name}")});
+        key.post("/webhook-endpoints", &hook).await.ok(201);
         app.user(name).await;
         app.secret(&masked(&format!("KEY_{}", name.to_uppercase()))).await;
         key.put(&format!("/connectors/{name}"), &json!({"provider": FERNHILL})).await.ok(201);
@@ -153,14 +170,20 @@ async fn every_page_of_a_list_keeps_its_filters() {
         "audit?action=user.create&since=2020-01-01&until=2100-01-01",
         "connectors",
         "integrations",
+        "webhooks",
+        "api-keys",
     ] {
         let asked = format!("/dashboard/production/{list}");
+        let path = asked.split('?').next().unwrap();
         let limited = format!("{asked}{}limit=1", if list.contains('?') { '&' } else { '?' });
-        let next = paged(&owner.get(&limited).await, "Next page");
+        let shown = owner.get(&limited).await;
+        assert_one_row_each(&shown, path);
+        let next = paged(&shown, "Next page");
         assert_eq!(filters(&next), filters(&asked), "{list}: {next}");
         assert!(next.contains("cursor="), "{list}: {next}");
         let second = owner.get(&next).await;
         second.page(200, "First page");
+        assert_one_row_each(&second, path);
         let first = paged(&second, "First page");
         assert_eq!(filters(&first), filters(&asked), "{list}: {first}");
         owner.get(&first).await.page(200, "<h1");

@@ -81,6 +81,7 @@ async fn a_delivery_shows_what_was_sent_and_what_came_back() {
     let first = owner.get(&format!("{page}?limit=1")).await;
     let next = first.between("aria-label=\"Pages\">", "</nav>");
     let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    assert!(next.ends_with("&limit=1"), "{next}");
     owner.get(&next).await.page(200, "Failed");
     // A delivery is one of its endpoint alone, and of its environment.
     let other = Receiver::start().await;

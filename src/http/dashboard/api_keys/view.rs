@@ -4,8 +4,9 @@ use serde::Serialize;
 use vouchsafe_entity::millis::Millis;
 
 use crate::domain::api_key::ApiKey;
-use crate::domain::page::Page;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scope;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
@@ -18,6 +19,7 @@ pub(in crate::http::dashboard) struct ApiKeysPage {
     environment: String,
     keys: Vec<KeyRow>,
     first: bool,
+    here: String,
     next: Option<String>,
     new: String,
 }
@@ -71,14 +73,13 @@ fn row(environment: &str, key: ApiKey, now: Millis) -> KeyRow {
 }
 
 impl ApiKeysPage {
-    pub(super) fn of(environment: &str, keys: Page<ApiKey>, first: bool, now: Millis) -> Self {
+    pub(super) fn of(environment: &str, keys: Page<ApiKey>, asked: &PageRequest, now: Millis) -> Self {
+        let pages = Filter::none(&Url::ApiKeys(environment), asked.own_limit());
         Self {
             environment: environment.to_owned(),
-            first,
-            next: keys
-                .next_cursor
-                .as_ref()
-                .map(|cursor| format!("{}?cursor={cursor}", Url::ApiKeys(environment))),
+            first: asked.after.is_none(),
+            here: pages.first_page(),
+            next: pages.next(keys.next_cursor.as_deref()),
             keys: keys.items.into_iter().map(|key| row(environment, key, now)).collect(),
             new: Url::NewApiKey(environment).to_string(),
         }
@@ -156,6 +157,7 @@ impl DashboardPage for ApiKeysPage {
             environment: "production".to_owned(),
             keys,
             first: true,
+            here: Url::ApiKeys("production").to_string(),
             next: next.map(str::to_owned),
             new: Url::NewApiKey("production").to_string(),
         };

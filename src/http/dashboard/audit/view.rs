@@ -7,7 +7,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::Wanted;
 use crate::domain::audit::AuditEvent;
-use crate::domain::page::Page;
+use crate::domain::page::{Page, PageRequest};
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::moment::Moment;
@@ -60,11 +60,10 @@ fn author(kind: &str) -> String {
     }
 }
 
-fn row(environment: &str, event: AuditEvent, names: &HashMap<String, String>, now: Millis) -> Row {
-    let list = Url::Audit(environment);
+fn row(filter: &Filter, event: AuditEvent, names: &HashMap<String, String>, now: Millis) -> Row {
     let name = event.actor_id.as_ref().and_then(|id| names.get(id));
     let kind = author(&event.actor_type);
-    let by = |id: &String| filtered(&list, &[("member", Some(id.as_str()))]);
+    let by = |id: &String| filter.only("member", id);
     let kind_of_mark = match event.result.as_ref() {
         "ok" => "good",
         "refused" | "failed" => "danger",
@@ -76,10 +75,10 @@ fn row(environment: &str, event: AuditEvent, names: &HashMap<String, String>, no
         who_id: event.actor_id.clone().filter(|_| name.is_none()),
         who: name.cloned().unwrap_or(kind),
         who_url: event.actor_id.as_ref().filter(|_| event.actor_type == "member").map(by),
-        action_url: filtered(&list, &[("action", Some(event.action.as_ref()))]),
+        action_url: filter.only("action", &event.action),
         action: event.action.into_owned(),
         target: event.target_type.into_owned(),
-        target_url: event.target_id.as_ref().map(|id| filtered(&list, &[("target", Some(id.as_str()))])),
+        target_url: event.target_id.as_ref().map(|id| filter.only("target", id)),
         target_id: event.target_id,
         mark: (kind_of_mark, event.result.into_owned()),
         reason: event.reason,
@@ -104,22 +103,22 @@ impl AuditPage {
         wanted: &Wanted,
         found: Page<AuditEvent>,
         names: &HashMap<String, String>,
-        first: bool,
+        asked: &PageRequest,
     ) -> Self {
         let (environment, now) = (desk.environment.as_str(), desk.hub.now());
-        let list = Url::Audit(environment);
+        let list = Url::Audit(environment).to_string();
         let mut actions: Vec<String> = found.items.iter().map(|event| event.action.to_string()).collect();
         actions.sort_unstable();
         actions.dedup();
-        let filter = Filter::saying(&list.to_string(), &wanted.set(), "", said);
+        let filter = Filter::saying(&list, asked.own_limit(), &wanted.set(), "", said);
         Self {
             next: filter.next(found.next_cursor.as_deref()),
+            events: found.items.into_iter().map(|event| row(&filter, event, names, now)).collect(),
             filter,
             actions,
-            first,
+            first: asked.after.is_none(),
             export: wanted.on(&Url::ExportAudit(environment)),
             check: Url::CheckAudit(environment).to_string(),
-            events: found.items.into_iter().map(|event| row(environment, event, names, now)).collect(),
             environment: environment.to_owned(),
         }
     }
@@ -180,7 +179,7 @@ impl DashboardPage for AuditPage {
             address: Some("203.0.113.7".to_owned()),
         };
         let page = |events: Vec<Row>, fields: &[(&'static str, &str)]| {
-            let filter = Filter::saying("/dashboard/production/audit", fields, "", said);
+            let filter = Filter::saying("/dashboard/production/audit", None, fields, "", said);
             Self {
                 environment: "production".to_owned(),
                 next: filter.next(Some("x").filter(|_| !events.is_empty())),

@@ -90,7 +90,7 @@ pub(super) async fn show_catalogue(
     let environment = desk.environment.as_str();
     let fields = [("search", search), ("category", category)];
     let fields: Vec<_> = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    let filter = Filter::of(&Url::Catalogue(environment).to_string(), &fields, "category");
+    let filter = Filter::of(&Url::Catalogue(environment).to_string(), page.own_limit(), &fields, "category");
     let cards = found.items.iter().map(|one| card(environment, one, added.contains_key(one.slug())));
     Ok(desk.show(&CataloguePage {
         environment: desk.environment.clone(),
@@ -203,7 +203,7 @@ impl DashboardPage for CataloguePage {
             added,
         };
         let page = |fields: &[(&'static str, &str)], providers, next: Option<&str>| {
-            let filter = Filter::of("/dashboard/production/catalogue", fields, "category");
+            let filter = Filter::of("/dashboard/production/catalogue", None, fields, "category");
             let categories = [("ai", 14), ("crm", 33), ("dev-tools", 34)];
             let categories = categories.map(|(name, count)| (name.to_owned(), count));
             Self {

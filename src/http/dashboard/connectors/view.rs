@@ -7,10 +7,11 @@ use vouchsafe_entity::millis::Millis;
 use super::form::field_name;
 use super::state::{Missing, mark, sample_lacks, step_of_mark};
 use super::{COUNTED, Found, Lacks, credentials};
-use crate::domain::page::Page;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::http::connect::page::Connector as App;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
@@ -24,6 +25,7 @@ pub(in crate::http::dashboard) struct ConnectorsPage {
     environment: String,
     connectors: Vec<Row>,
     first: bool,
+    here: String,
     next: Option<String>,
     catalogue: String,
     may_configure: bool,
@@ -138,12 +140,18 @@ fn app(desk: &InEnvironment, view: &ConnectorView) -> App {
 }
 
 impl ConnectorsPage {
-    pub(super) fn of(desk: &InEnvironment, found: &Page<ConnectorView>, lacks: &Lacks, first: bool) -> Self {
+    pub(super) fn of(
+        desk: &InEnvironment,
+        found: &Page<ConnectorView>,
+        lacks: &Lacks,
+        asked: &PageRequest,
+    ) -> Self {
         let now = desk.hub.now();
-        let next = |cursor: &String| format!("{}?cursor={cursor}", Url::Connectors(&desk.environment));
+        let pages = Filter::none(&Url::Connectors(&desk.environment), asked.own_limit());
         Self {
-            first,
-            next: found.next_cursor.as_ref().map(next),
+            first: asked.after.is_none(),
+            here: pages.first_page(),
+            next: pages.next(found.next_cursor.as_deref()),
             connectors: found.items.iter().map(|view| row(desk, view, lacks, now)).collect(),
             catalogue: Url::Catalogue(&desk.environment).to_string(),
             may_configure: desk.desk.who.may(Action::ConfigureConnectors),
@@ -268,6 +276,7 @@ impl DashboardPage for ConnectorsPage {
             environment: "production".to_owned(),
             connectors,
             first: true,
+            here: Url::Connectors("production").to_string(),
             next: may_configure.then(|| "/dashboard/production/connectors?cursor=x".to_owned()),
             catalogue: Url::Catalogue("production").to_string(),
             may_configure,

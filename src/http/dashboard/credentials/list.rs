@@ -106,11 +106,11 @@ pub(super) async fn list_credentials(
     let found = desk.hub.list_credentials_worst_first(&desk.actor, wanted.query(&desk)?, &page).await?;
     let here = Url::Credentials(&desk.environment).to_string();
     let fields = wanted.fields();
-    let filter = Filter::of(&here, &fields, "status");
+    let filter = Filter::of(&here, page.own_limit(), &fields, "status");
     let cursor = page.cursor();
     let mut on_this_page = fields.clone();
     on_this_page.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-    let place = Filter::of(&here, &on_this_page, "");
+    let place = Filter::of(&here, page.own_limit(), &on_this_page, "");
     let rows = found.items.into_iter().map(|credential| {
         let row = CredentialRow::of(&desk, credential);
         // Whoever may look into it does so beside the list.
@@ -159,7 +159,7 @@ impl DashboardPage for CredentialsPage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let page = |rows: Vec<CredentialRow>, fields: &[(&'static str, &str)], bulk: bool| {
-            let filter = Filter::of("/dashboard/production/credentials", fields, "status");
+            let filter = Filter::of("/dashboard/production/credentials", None, fields, "status");
             Self {
                 environment: "production".to_owned(),
                 hub: "https://hub.acme.test".to_owned(),

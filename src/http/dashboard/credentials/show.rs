@@ -15,6 +15,7 @@ use crate::http::Problem;
 use crate::http::connect::page::Connector;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::Url;
@@ -129,7 +130,7 @@ pub(super) async fn look_into(
     let history = desk.hub.credential_history(&desk.actor, id, page).await?;
     let using = desk.hub.integrations_using(&desk.actor, &credential.connector).await?;
     let integrations = using.into_iter().map(|integration| integration.name).collect();
-    Ok(shown(desk, credential, history, integrations, page.after.is_none()))
+    Ok(shown(desk, credential, history, integrations, page))
 }
 
 fn shown(
@@ -137,12 +138,12 @@ fn shown(
     credential: Credential,
     history: History,
     integrations: Vec<String>,
-    first: bool,
+    page: &PageRequest,
 ) -> CredentialPage {
     let now = desk.hub.now();
     let moment = |at: Option<Millis>| at.map(|at| Moment::new(at, now));
     let health = credential.health(now);
-    let here = Url::Credential(&desk.environment, credential.id).to_string();
+    let pages = Filter::none(&Url::Credential(&desk.environment, credential.id), page.own_limit());
     let names = &history.names;
     let rows = history.entries.into_iter().map(|entry| HistoryRow::of(entry, names, now)).collect();
     CredentialPage {
@@ -162,9 +163,9 @@ fn shown(
         acts: acts(desk, &credential, health.status),
         history: rows,
         uses_since: moment(history.uses_since),
-        next: history.next_cursor.map(|cursor| format!("{here}?cursor={cursor}")),
-        first,
-        here,
+        next: pages.next(history.next_cursor.as_deref()),
+        first: page.after.is_none(),
+        here: pages.first_page(),
         back: Url::Credentials(&desk.environment).to_string(),
         name: credential.name,
         account: credential.account.map(|account| account.label),

@@ -25,7 +25,7 @@ impl DashboardPage for EventsPage {
             url: "/dashboard/production/events/x".to_owned(),
         };
         let page = |events: Vec<Row>, kind: &str, credential: &str| {
-            let filter = filter_of("production", kind, credential);
+            let filter = filter_of("production", None, kind, credential);
             Self {
                 environment: "production".to_owned(),
                 kinds: chips(&filter, kind),

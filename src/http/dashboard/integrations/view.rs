@@ -6,9 +6,10 @@ use vouchsafe_entity::millis::Millis;
 use super::form::SPARE_ROWS;
 use super::offer::{Choice, Offer};
 use crate::domain::integration::Integration;
-use crate::domain::page::Page;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
@@ -20,6 +21,7 @@ pub(in crate::http::dashboard) struct IntegrationsPage {
     environment: String,
     integrations: Vec<Row>,
     first: bool,
+    here: String,
     next: Option<String>,
     new: String,
     may_edit: bool,
@@ -92,12 +94,13 @@ fn row(environment: &str, integration: Integration, now: Millis) -> Row {
 }
 
 impl IntegrationsPage {
-    pub(super) fn of(desk: &InEnvironment, found: Page<Integration>, first: bool) -> Self {
+    pub(super) fn of(desk: &InEnvironment, found: Page<Integration>, asked: &PageRequest) -> Self {
         let (environment, now) = (desk.environment.as_str(), desk.hub.now());
-        let next = |cursor: &String| format!("{}?cursor={cursor}", Url::Integrations(environment));
+        let pages = Filter::none(&Url::Integrations(environment), asked.own_limit());
         Self {
-            first,
-            next: found.next_cursor.as_ref().map(next),
+            first: asked.after.is_none(),
+            here: pages.first_page(),
+            next: pages.next(found.next_cursor.as_deref()),
             integrations: found.items.into_iter().map(|one| row(environment, one, now)).collect(),
             new: Url::NewIntegration(environment).to_string(),
             may_edit: desk.desk.who.may(Action::EditIntegrations),
@@ -156,6 +159,7 @@ impl DashboardPage for IntegrationsPage {
             environment: "production".to_owned(),
             integrations,
             first: true,
+            here: Url::Integrations("production").to_string(),
             next: may_edit.then(|| "/dashboard/production/integrations?cursor=x".to_owned()),
             new: Url::NewIntegration("production").to_string(),
             may_edit,

@@ -186,7 +186,8 @@ impl DashboardPage for SecretsPage {
             let query = if set { query.clone() } else { SecretQuery::default() };
             let others = ["production".to_owned(), "sandbox".to_owned()];
             let hub = "https://hub.acme.test/";
-            let mut page = Self::new("production", hub, rights, usual(), query.view("production", &others));
+            let mut page =
+                Self::new("production", hub, rights, usual(), query.view("production", None, &others));
             page.narrowed = query.narrows();
             page
         };

@@ -1,7 +1,5 @@
 //! Which secrets the list shows: the parameters of its address, the chips that say so, and the addresses of its pages.
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 use vouchsafe_entity::kind::{SecretType, Visibility};
 
@@ -34,6 +32,8 @@ pub(super) struct Filters {
     #[serde(flatten)]
     filter: Filter,
     ended: bool,
+    /// The list with those that have ended.
+    with_ended: String,
     kinds: Vec<(&'static str, &'static str)>,
     visibilities: Vec<(&'static str, &'static str)>,
     states: Vec<(&'static str, &'static str)>,
@@ -120,25 +120,18 @@ impl SecretQuery {
         self.set().iter().any(|(name, _)| *name != "ended")
     }
 
-    /// The address of the list with these parameters, and with `cursor`.
-    pub(super) fn address(&self, environment: &str, cursor: Option<&str>) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.set() {
-            query.append_pair(name, value);
-        }
-        cursor.map(|cursor| query.append_pair("cursor", cursor));
-        let (mut address, query) = (Url::Secrets(environment).to_string(), query.finish());
-        if !query.is_empty() {
-            let _ = write!(address, "?{query}");
-        }
-        address
+    /// The filters of the list, of so many rows a page.
+    pub(super) fn on(&self, environment: &str, limit: Option<u64>) -> Filter {
+        Filter::saying(&Url::Secrets(environment).to_string(), limit, &self.set(), "", said)
     }
 
     /// The filters as the form shows them.
-    pub(super) fn view(&self, environment: &str, environments: &[String]) -> Filters {
+    pub(super) fn view(&self, environment: &str, limit: Option<u64>, environments: &[String]) -> Filters {
         let others = environments.iter().filter(|name| *name != environment);
+        let filter = self.on(environment, limit);
         Filters {
-            filter: Filter::saying(&Url::Secrets(environment).to_string(), &self.set(), "", said),
+            with_ended: filter.only("ended", "shown"),
+            filter,
             ended: !self.ended.is_empty(),
             kinds: SecretType::ALL.iter().map(|kind| (kind.as_str(), type_word(*kind))).collect(),
             visibilities: Visibility::ALL.iter().map(|one| (one.as_str(), visibility_word(*one))).collect(),
@@ -194,19 +187,14 @@ mod tests {
             ..SecretQuery::default()
         };
         let base = "/dashboard/production/secrets";
-        assert_eq!(
-            query.address("production", Some("abc")),
-            format!("{base}?search=stripe+%26+co&type=api_key&ended=shown&cursor=abc")
-        );
-        assert_eq!(
-            query.address("production", None),
-            format!("{base}?search=stripe+%26+co&type=api_key&ended=shown")
-        );
-        assert_eq!(
-            query.view("production", &[]).filter.with("search", ""),
-            format!("{base}?ended=shown&type=api_key")
-        );
-        assert_eq!(SecretQuery::default().address("production", None), base);
+        let filter = query.on("production", None);
+        let here = format!("{base}?ended=shown&search=stripe+%26+co&type=api_key");
+        assert_eq!(filter.next(Some("abc")), Some(format!("{here}&cursor=abc")));
+        assert_eq!(filter.first_page(), here);
+        assert_eq!(filter.with("search", ""), format!("{base}?ended=shown&type=api_key"));
+        assert_eq!(SecretQuery::default().on("production", None).first_page(), base);
+        let ended = query.view("production", Some(9), &[]).with_ended;
+        assert_eq!(ended, format!("{base}?ended=shown&limit=9"));
         assert!(query.narrows() && !SecretQuery::default().narrows());
     }
 

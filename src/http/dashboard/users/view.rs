@@ -6,7 +6,7 @@ use vouchsafe_entity::millis::Millis;
 
 use crate::domain::credential::Credential;
 use crate::domain::integration::Integration;
-use crate::domain::page::Page;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::domain::user::User;
 use crate::http::connect::page::Connector;
@@ -17,7 +17,7 @@ use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
-use crate::http::dashboard::url::Url;
+use crate::http::dashboard::url::{Url, filtered};
 
 /// Apps shown of one user in the list.
 const SHOWN: usize = 4;
@@ -65,11 +65,12 @@ impl UsersPage {
         users: Page<User>,
         credentials: &[Credential],
         search: Option<&str>,
-        first: bool,
+        asked: &PageRequest,
     ) -> Self {
         let now = desk.hub.now();
         let fields: Vec<_> = search.map(|search| ("search", search)).into_iter().collect();
-        let filter = Filter::of(&Url::Users(&desk.environment).to_string(), &fields, "");
+        let list = Url::Users(&desk.environment).to_string();
+        let filter = Filter::of(&list, asked.own_limit(), &fields, "");
         let row = |user: User| {
             let own: Vec<_> = credentials.iter().filter(|one| one.user == user.id).collect();
             let badge = |one: &&Credential| {
@@ -92,7 +93,7 @@ impl UsersPage {
             next: filter.next(users.next_cursor.as_deref()),
             rows: users.items.into_iter().map(row).collect(),
             filter,
-            first,
+            first: asked.after.is_none(),
         }
     }
 }
@@ -129,23 +130,23 @@ impl UserPage {
     pub(super) fn of(
         desk: &InEnvironment,
         user: User,
-        (credentials, next, first): (Vec<CredentialRow>, Option<String>, bool),
+        (credentials, next, asked): (Vec<CredentialRow>, Option<String>, &PageRequest),
         attempts: Vec<AttemptRow>,
         integrations: Option<Vec<Integration>>,
         form: FormView,
     ) -> Self {
         let place = desk.environment.as_str();
-        let here = Url::User(place, user.id).to_string();
+        let pages = Filter::none(&Url::User(place, user.id), asked.own_limit());
         let id = user.id.to_string();
-        let all = Filter::of(&Url::Attempts(place).to_string(), &[("user", &id)], "").with("cursor", "");
+        let all = filtered(&Url::Attempts(place), &[("user", Some(&id))]);
         let slugs = |all: Vec<Integration>| all.into_iter().map(|one| (one.slug, one.name)).collect();
         Self {
             environment: place.to_owned(),
             created: Moment::new(user.created_at, desk.hub.now()),
             credentials,
-            first,
-            next: next.map(|cursor| format!("{here}?cursor={cursor}")),
-            here,
+            first: asked.after.is_none(),
+            here: pages.first_page(),
+            next: pages.next(next.as_deref()),
             all_attempts: Some(all).filter(|_| !attempts.is_empty()),
             attempts,
             may_link: integrations.is_some(),
@@ -189,7 +190,7 @@ impl DashboardPage for UsersPage {
             created: Moment::new(now.plus_seconds(-86_400 * 20), now),
         };
         let page = |rows: Vec<UserRow>, search: &[(&'static str, &str)]| {
-            let filter = Filter::of("/dashboard/production/users", search, "");
+            let filter = Filter::of("/dashboard/production/users", None, search, "");
             Self {
                 environment: "production".to_owned(),
                 hub: "https://hub.acme.test".to_owned(),

@@ -5,14 +5,15 @@ use vouchsafe_entity::kind::{DeliveryStatus, DisabledReason};
 use vouchsafe_entity::millis::Millis;
 
 use crate::domain::event::EventType;
-use crate::domain::page::Page;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::domain::webhook::{Delivery, WebhookEndpoint};
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
-use crate::http::dashboard::url::{Url, filtered};
+use crate::http::dashboard::url::Url;
 use crate::secret::WebhookSecret;
 use crate::service::webhooks::{LoggedDelivery, Replay};
 
@@ -24,6 +25,7 @@ pub(in crate::http::dashboard) struct WebhooksPage {
     environment: String,
     endpoints: Vec<Row>,
     first: bool,
+    here: String,
     next: Option<String>,
     new: String,
     may_manage: bool,
@@ -129,9 +131,9 @@ fn kinds() -> Vec<&'static str> {
 }
 
 impl WebhooksPage {
-    pub(super) fn of(desk: &InEnvironment, found: Page<WebhookEndpoint>, first: bool) -> Self {
+    pub(super) fn of(desk: &InEnvironment, found: Page<WebhookEndpoint>, asked: &PageRequest) -> Self {
         let (environment, now) = (desk.environment.as_str(), desk.hub.now());
-        let next = |cursor: &String| format!("{}?cursor={cursor}", Url::Webhooks(environment));
+        let pages = Filter::none(&Url::Webhooks(environment), asked.own_limit());
         let row = |endpoint: WebhookEndpoint| Row {
             mark: mark(&endpoint),
             events: endpoint.events.as_ref().map(Vec::len),
@@ -142,8 +144,9 @@ impl WebhooksPage {
             description: endpoint.description,
         };
         Self {
-            first,
-            next: found.next_cursor.as_ref().map(next),
+            first: asked.after.is_none(),
+            here: pages.first_page(),
+            next: pages.next(found.next_cursor.as_deref()),
             endpoints: found.items.into_iter().map(row).collect(),
             new: Url::NewWebhook(environment).to_string(),
             may_manage: desk.desk.who.may(Action::ManageWebhooks),
@@ -202,18 +205,18 @@ fn delivery_row(environment: &str, logged: LoggedDelivery, now: Millis) -> Deliv
 }
 
 /// The filters of the log: label, address, whether it is on.
-fn filters(page: &Url<'_>, chosen: Option<DeliveryStatus>) -> Vec<(&'static str, String, bool)> {
+fn filters(filter: &Filter, chosen: Option<DeliveryStatus>) -> Vec<(&'static str, String, bool)> {
     let all = [
         ("All", None),
         ("Failed", Some(DeliveryStatus::Failed)),
         ("Waiting", Some(DeliveryStatus::Pending)),
         ("Taken", Some(DeliveryStatus::Succeeded)),
     ];
-    let filter = |(label, status): (&'static str, Option<DeliveryStatus>)| {
-        let word = status.map(DeliveryStatus::as_str);
-        (label, filtered(page, &[("status", word)]), status == chosen)
+    let one = |(label, status): (&'static str, Option<DeliveryStatus>)| {
+        let word = status.map_or("", DeliveryStatus::as_str);
+        (label, filter.with("status", word), status == chosen)
     };
-    all.map(filter).to_vec()
+    all.map(one).to_vec()
 }
 
 impl WebhookPage {
@@ -222,13 +225,13 @@ impl WebhookPage {
         endpoint: WebhookEndpoint,
         form: FormView,
         replay: FormView,
-        (deliveries, status, first): (Page<LoggedDelivery>, Option<DeliveryStatus>, bool),
+        (deliveries, status, asked): (Page<LoggedDelivery>, Option<DeliveryStatus>, &PageRequest),
         under_way: Option<Replay>,
     ) -> Self {
         let (environment, now, id) = (desk.environment.as_str(), desk.hub.now(), endpoint.id);
         let page = Url::Webhook(environment, id);
-        let word = status.map(DeliveryStatus::as_str);
-        let next = deliveries.next_cursor.as_deref();
+        let fields: Vec<_> = status.map(|status| ("status", status.as_str())).into_iter().collect();
+        let filter = Filter::of(&page.to_string(), asked.own_limit(), &fields, "status");
         Self {
             mark: mark(&endpoint),
             disabled: endpoint.disabled_reason.map(|reason| match reason {
@@ -242,11 +245,11 @@ impl WebhookPage {
             replay,
             under_way: under_way
                 .map(|replay| (Moment::new(replay.since, now), Moment::new(replay.until, now))),
-            filters: filters(&page, status),
+            filters: filters(&filter, status),
             filtered: status.is_some(),
-            first,
-            here: filtered(&page, &[("status", word)]),
-            next: next.map(|cursor| filtered(&page, &[("status", word), ("cursor", Some(cursor))])),
+            first: asked.after.is_none(),
+            here: filter.first_page(),
+            next: filter.next(deliveries.next_cursor.as_deref()),
             deliveries: deliveries.items.into_iter().map(|one| delivery_row(environment, one, now)).collect(),
             may_manage: desk.desk.who.may(Action::ManageWebhooks),
             save: page.to_string(),

@@ -53,8 +53,8 @@ async fn filters_narrow_the_list_and_say_so() {
     let first = owner.get(&format!("{LIST}?limit=1&type=api_key")).await;
     let next = first.between("aria-label=\"Pages\">", "</nav>");
     let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap().to_owned();
-    assert!(next.contains("type=api_key"), "{next}");
-    let second = owner.get(&format!("{next}&limit=1")).await;
+    assert!(next.contains("type=api_key&cursor=") && next.ends_with("&limit=1"), "{next}");
+    let second = owner.get(&next).await;
     second.page(200, "First page");
     assert!(second.html.contains("/secret/OFF\""), "{}", second.html);
 }
@@ -73,11 +73,16 @@ async fn a_browser_remembers_its_columns() {
     owner.post(&format!("{LIST}/columns"), &[]).await.leads_to(LIST);
     let none = owner.get(LIST).await.html;
     assert!(!none.contains("data-label=\"Hosts\"") && none.contains("data-label=\"State\""));
-    // The filters stay.
-    let narrowed = owner.get(&format!("{LIST}?search=K&ended=shown")).await;
+    // The filters stay, and the number of rows.
+    let narrowed = owner.get(&format!("{LIST}?search=K&ended=shown&limit=7")).await;
     let fields = narrowed.between("class=\"column-choice-list\"", "</form>");
-    assert!(fields.contains("type=\"hidden\" name=\"search\" value=\"K\""), "{fields}");
-    let form = [("columns", "hosts"), ("search", "K"), ("ended", "shown")];
-    let there = format!("{LIST}?search=K&ended=shown");
-    owner.post(&format!("{LIST}/columns"), &form).await.leads_to(&there);
+    for (name, value) in [("search", "K"), ("limit", "7")] {
+        let field = format!("type=\"hidden\" name=\"{name}\" value=\"{value}\"");
+        assert!(fields.contains(&field), "{fields}");
+    }
+    for (limit, kept) in [("7", "&limit=7"), ("700", "")] {
+        let form = [("columns", "hosts"), ("search", "K"), ("ended", "shown"), ("limit", limit)];
+        let there = format!("{LIST}?ended=shown&search=K{kept}");
+        owner.post(&format!("{LIST}/columns"), &form).await.leads_to(&there);
+    }
 }

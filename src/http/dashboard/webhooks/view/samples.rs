@@ -3,6 +3,7 @@
 use vouchsafe_entity::millis::Millis;
 
 use super::{DeliveryRow, Row, WebhookPage, WebhooksPage, filters, kinds};
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
@@ -30,6 +31,7 @@ impl DashboardPage for WebhooksPage {
             environment: "production".to_owned(),
             endpoints,
             first: true,
+            here: Url::Webhooks("production").to_string(),
             next: may_manage.then(|| "/dashboard/production/webhooks?cursor=x".to_owned()),
             new: Url::NewWebhook("production").to_string(),
             may_manage,
@@ -70,7 +72,7 @@ impl DashboardPage for WebhookPage {
                 replay: FormView::new(),
                 under_way: (mark.0 == "warning")
                     .then(|| (Moment::new(NOW.plus_seconds(-90_000), NOW), Moment::new(NOW, NOW))),
-                filters: filters(&Url::Webhooks("production"), None),
+                filters: filters(&Filter::none(&Url::Webhooks("production"), None), None),
                 filtered: false,
                 first: true,
                 here: "/dashboard/production/webhooks/x".to_owned(),
