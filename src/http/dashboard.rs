@@ -37,6 +37,7 @@ mod connectors;
 mod console;
 mod cookies;
 mod credentials;
+mod environments;
 mod events;
 mod filter;
 mod form;
@@ -108,6 +109,10 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
         .route(
             "/dashboard/invitations/{invitation}/withdraw",
             get(members::ask_withdrawal).post(members::withdraw_invitation),
+        )
+        .route(
+            "/dashboard/environments/new",
+            get(environments::show_new).post(environments::create_environment),
         )
         .route("/dashboard/{environment}", get(overview::open_environment))
         .route("/dashboard/{environment}/overview", get(overview::show_overview))

@@ -1,5 +1,6 @@
 //! Workspaces, environments and their settings.
 
+mod create;
 mod delete;
 
 use std::collections::HashMap;
@@ -18,7 +19,7 @@ use crate::domain::data_key::{KeyOwner, KeyPurpose, WrappedKey};
 use crate::domain::origin::{origin_of, parse_origin};
 use crate::domain::role::Action;
 use crate::domain::theme::Theme;
-use crate::domain::workspace::{Environment, Tenant, Workspace, is_name, is_reserved};
+use crate::domain::workspace::{Environment, Tenant, Workspace, is_name};
 use crate::store::{self, StoreError, Tx};
 
 /// Changes of settings; what is none stays. The inner none clears.
@@ -154,28 +155,6 @@ impl Hub {
             self.insert_environment(tx, &workspace, name).await?;
         }
         Ok(workspace)
-    }
-
-    /// Makes an environment in the workspace of that name.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Invalid`].
-    pub async fn create_environment(&self, workspace: &str, name: &str) -> Result<EnvironmentId, Error> {
-        ensure_name(name)?;
-        if is_reserved(name) {
-            let message = "The dashboard has a page of this name. Choose another, such as staging.";
-            return Err(Error::invalid("/name", "reserved", message));
-        }
-        let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
-        let tx = self.store.begin().await?;
-        let environment = self.insert_environment(&tx, &workspace, name).await?;
-        let tenant = Tenant { workspace: workspace.id, environment, state: workspace.state };
-        let actor = Actor { author: Author::Operator, tenant, origin: Origin::default() };
-        let target = Target::new("environment", environment);
-        self.record(&tx, &actor, "environment.create", target, Some(name.to_owned())).await?;
-        tx.commit().await?;
-        self.load_keys_for(KeyOwner::Environment(environment)).await?;
-        Ok(environment)
     }
 
     async fn insert_environment(

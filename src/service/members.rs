@@ -34,7 +34,7 @@ use crate::store::{self, Tx};
 
 impl Hub {
     /// Lets somebody go on where their role may do `action` with their workspace.
-    async fn permit_member(&self, who: &SignedIn, action: Action) -> Result<(), Error> {
+    pub(super) async fn permit_member(&self, who: &SignedIn, action: Action) -> Result<(), Error> {
         let error = match judge(&who.seat(), action) {
             Verdict::Granted => return Ok(()),
             Verdict::Denied(error) => error,

@@ -103,6 +103,7 @@ flashes! {
     MemberRemoved = "member_removed",
     InvitationWithdrawn = "invitation_withdrawn",
     SettingsSaved = "settings_saved",
+    EnvironmentCreated = "environment_created",
     EnvironmentDeleted = "environment_deleted",
     ConnectorAdded = "connector_added",
     ConnectorSaved = "connector_saved",

@@ -9,6 +9,7 @@ use super::confirm::ConfirmPage;
 use super::connectors::{CataloguePage, ConnectorPage, ConnectorsPage, ProviderPage};
 use super::console::ConsolePage;
 use super::credentials::{BulkConfirmPage, BulkPage, CredentialPage, CredentialsPage, LinkPage};
+use super::environments::NewEnvironmentPage;
 use super::events::{EventPage, EventsPage};
 use super::guard::ProblemPage;
 use super::integrations::{IntegrationPage, IntegrationsPage};
@@ -72,6 +73,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<NewApiKeyPage>(renderer, &mut all)?;
     framed::<ShownApiKeyPage>(renderer, &mut all)?;
     framed::<SettingsPage>(renderer, &mut all)?;
+    framed::<NewEnvironmentPage>(renderer, &mut all)?;
     framed::<DeleteEnvironmentPage>(renderer, &mut all)?;
     framed::<MembersPage>(renderer, &mut all)?;
     framed::<InvitePage>(renderer, &mut all)?;

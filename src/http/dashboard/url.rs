@@ -35,6 +35,7 @@ pub enum Url<'a> {
     Member(MemberId),
     RemoveMember(MemberId),
     WithdrawInvitation(InvitationId),
+    NewEnvironment,
     Overview(&'a str),
     Connectors(&'a str),
     Catalogue(&'a str),
@@ -128,6 +129,7 @@ impl fmt::Display for Url<'_> {
             Self::Member(id) => write!(f, "/members/{id}"),
             Self::RemoveMember(id) => write!(f, "/members/{id}/remove"),
             Self::WithdrawInvitation(id) => write!(f, "/invitations/{id}/withdraw"),
+            Self::NewEnvironment => f.write_str("/environments/new"),
             Self::Overview(environment) => write!(f, "/{environment}/overview"),
             Self::Connectors(environment) => write!(f, "/{environment}/connectors"),
             Self::Catalogue(environment) => write!(f, "/{environment}/catalogue"),
@@ -142,10 +144,8 @@ impl fmt::Display for Url<'_> {
             }
             Self::Integrations(environment) => write!(f, "/{environment}/integrations"),
             Self::NewIntegration(environment) => write!(f, "/{environment}/new-integration"),
-            Self::Integration(environment, slug) => write!(f, "/{environment}/integrations/{slug}"),
-            Self::DeleteIntegration(environment, slug) => {
-                write!(f, "/{environment}/integrations/{slug}/delete")
-            }
+            Self::Integration(environment, id) => write!(f, "/{environment}/integrations/{id}"),
+            Self::DeleteIntegration(environment, id) => write!(f, "/{environment}/integrations/{id}/delete"),
             Self::Webhooks(environment) => write!(f, "/{environment}/webhooks"),
             Self::NewWebhook(environment) => write!(f, "/{environment}/webhooks/new"),
             Self::Webhook(environment, id) => write!(f, "/{environment}/webhooks/{id}"),

@@ -1,4 +1,5 @@
-//! An environment that is deleted: nothing finds it, nothing of it is left, and its name is free.
+//! Environments as they come and go. One that is made begins empty; one that is deleted is found by nothing, nothing of
+//! it is left, and its name is free.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ use vouchsafe::store::environment::TABLES;
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
 
+const NEW: &str = "/dashboard/environments/new";
 const DELETE: &str = "/dashboard/production/settings/delete";
 /// A secret that another environment has too.
 const OF_BOTH: [(&str, &str); 7] = [
@@ -63,6 +65,42 @@ impl TestApp {
         self.as_key().post("/secrets", &secret).await.ok(201);
         self.hub.seal_audit().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn an_admin_makes_an_environment_which_begins_empty() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let admin = app.as_invited(&owner, "admin", "ada@acme.test").await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    // It is offered where one switches.
+    let switch =
+        admin.get("/dashboard/production/users").await.between("class=\"environment-list\"", "</ul>");
+    assert!(switch.contains(NEW), "{switch}");
+    admin.get(NEW).await.page(200, "Create environment");
+    for (name, message) in [
+        ("", "A name has 1 to 32 of"),
+        ("No spaces", "A name has 1 to 32 of"),
+        ("account", "The dashboard has a page of this name"),
+        ("sandbox", "The workspace has an environment of this name"),
+    ] {
+        let refused = admin.post(NEW, &[("name", name)]).await;
+        refused.page(400, &format!("value=\"{name}\""));
+        let field = refused.between("id=\"f-name-error\"", "</p>");
+        assert!(field.contains(message), "{field}");
+    }
+    editor.post(NEW, &[("name", "staging")]).await.page(404, "Not found");
+    owner.get("/dashboard/staging/overview").await.page(404, "Not found");
+
+    app.user("of-production").await;
+    admin.post(NEW, &[("name", " staging ")]).await.leads_to("/dashboard/staging/overview");
+    admin.get("/dashboard/staging/overview").await.page(200, "The environment is there, and empty");
+    let key = app.key_of("default", "staging").await;
+    assert_eq!(app.with_key(&key).get("/users").await.ok(200)["data"], json!([]));
+    app.with_key(&key).post("/users", &json!({"username": "of-staging"})).await.ok(201);
+    let log = owner.get("/dashboard/staging/audit?action=environment.create").await;
+    log.page(200, "environment.create</code>");
+    log.page(200, "Sam Invited");
 }
 
 #[tokio::test]

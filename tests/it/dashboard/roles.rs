@@ -135,7 +135,8 @@ async fn what_a_role_may_not_do_is_not_offered() {
     }
     for (person, seen) in [(&owner, true), (&editor, false)] {
         let overview = person.get("/dashboard/production/overview").await.html;
-        for link in ["/dashboard/production/api-keys\"", "/dashboard/members\""] {
+        let environments = "/dashboard/environments/new\"";
+        for link in ["/dashboard/production/api-keys\"", "/dashboard/members\"", environments] {
             assert_eq!(overview.contains(link), seen, "{link} for {}", person.email);
         }
         let settings = person.get("/dashboard/production/settings").await.html;

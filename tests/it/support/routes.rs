@@ -80,6 +80,8 @@ pub(crate) const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/dashboard/members/{member}/remove", HIDDEN),
     ("GET", "/dashboard/invitations/{invitation}/withdraw", HIDDEN),
     ("POST", "/dashboard/invitations/{invitation}/withdraw", HIDDEN),
+    ("GET", "/dashboard/environments/new", HIDDEN),
+    ("POST", "/dashboard/environments/new", HIDDEN),
     ("GET", "/dashboard/{environment}", Members),
     ("GET", "/dashboard/{environment}/overview", Members),
     ("GET", "/dashboard/{environment}/catalogue", Members),

@@ -21,6 +21,8 @@ pub(in crate::http::dashboard) struct Shell {
     initial: String,
     environment: Option<Environment>,
     environments: Vec<Environment>,
+    /// Where another is made; none where the reader may not.
+    new_environment: Option<String>,
     /// In the order shown: those of the environment, those of the workspace.
     navigation: [Vec<Link>; 2],
     place: Place,
@@ -151,6 +153,7 @@ impl Shell {
             name: name.clone(),
         };
         let environments: Vec<_> = environments.iter().map(shown).collect();
+        let makes_more = who.may(Action::CreateEnvironment) && !who.must_enrol();
         let navigation = if who.must_enrol() {
             [Vec::new(), Vec::new()]
         } else {
@@ -164,6 +167,7 @@ impl Shell {
             initial: who.member.name.chars().next().unwrap_or('?').to_uppercase().collect(),
             environment: environments.iter().find(|one| one.current).cloned(),
             environments,
+            new_environment: makes_more.then(|| Url::NewEnvironment.to_string()),
             navigation,
             place,
             flash: flash.map(Flash::word),
@@ -196,6 +200,7 @@ impl Shell {
             initial: "J".to_owned(),
             environment: Some(environment(PRODUCTION, true)),
             environments: vec![environment(PRODUCTION, true), environment("sandbox", false)],
+            new_environment: Some(Url::NewEnvironment.to_string()),
             navigation: [links(&in_environment(PRODUCTION)), links(&IN_WORKSPACE)],
             place,
             flash: None,
