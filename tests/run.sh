@@ -140,10 +140,11 @@ nextest() {
   skipped=$(($(wc -l <"$TEST_SKIPS") - skips))
   PASSED=$((PASSED + tests - bad - skipped))
   SKIPPED=$((SKIPPED + skipped))
-  note_flaky "$label" "$junit"
+  note_tests "$label" flakyFailure "$junit"
   if [ "$bad" -gt 0 ]; then
     FAILED=$((FAILED + bad))
     FAILURES+=("$label: $bad of $tests tests")
+    note_tests "$label" failure "$junit"
   elif [ "$tests" -eq 0 ]; then
     fail "$label: ran no test (exit code $status)"
   elif [ "$status" -ne 0 ]; then
@@ -151,14 +152,59 @@ nextest() {
   fi
 }
 
-# note_flaky LABEL FILE: keeps the names of the tests of a JUnit report that passed the second time
-note_flaky() {
-  local name
-  [ -f "$2" ] || return 0
-  while read -r name; do
-    FLAKY+=("$1: $name")
-  done < <(awk '/<testcase /{ match($0, /name="[^"]*"/); name = substr($0, RSTART + 6, RLENGTH - 7) }
-    /<flakyFailure/ && name { print name; name = "" }' "$2")
+# note_tests LABEL KIND FILE: keeps those tests of a JUnit report that have such an element, and what each said at first.
+# `failure` (or `error`) is a test that failed, `flakyFailure` (or `flakyError`) one that passed the second time.
+note_tests() {
+  local label=$1 kind=$2 one
+  [ -f "$3" ] || return 0
+  while IFS= read -r -d $'\x1e' one; do
+    if [ "$kind" = failure ]; then FAILURES+=("$label: $one"); else FLAKY+=("$label: $one"); fi
+  done < <(said_by_tests "$kind" "$3")
+}
+
+# said_by_tests KIND FILE: name and place of each, then at most six lines of 300 letters of its message; each ends with
+# the separator 1E. A record is a tag with the text behind it: in texts and attributes `<` and `>` are written as entities.
+said_by_tests() {
+  LC_ALL=C awk -v kind="$1" '
+    function attribute(name,   rest) {
+      rest = substr($0, 1, index($0, ">"))
+      if (!match(rest, "[ \n]" name "=\"[^\"]*\"")) return ""
+      return plain(substr(rest, RSTART + length(name) + 3, RLENGTH - length(name) - 4))
+    }
+    function plain(text) {
+      gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text)
+      gsub(/&quot;/, "\"", text); gsub(/&apos;/, "\047", text)
+      gsub(/&#10;/, "\n", text); gsub(/&#13;/, "", text); gsub(/&#9;/, "\t", text)
+      gsub(/&amp;/, "\\&", text)
+      return text
+    }
+    function tell(test, text,   lines, count, at, line, place, body, told) {
+      count = split(text, lines, "\n")
+      for (at = 1; at <= count && told < 6; at++) {
+        line = lines[at]
+        if (line ~ /^(\* )?thread .* panicked at /) {
+          place = line
+          sub(/^.* panicked at /, "", place); sub(/:$/, "", place)
+        } else if (line ~ /^(note: run with|stack backtrace:)/) {
+          break
+        } else if (line ~ /[^ \t\r]/) {
+          # A letter of several bytes is not cut in two.
+          if (length(line) > 300) { line = substr(line, 1, 300); sub(/[\300-\377][\200-\277]*$/, "", line); line = line "…" }
+          body = body "\n    " line
+          told++
+        }
+      }
+      printf "%s%s%s\036", test, place == "" ? "" : " (" place ")", body
+    }
+    BEGIN { RS = "<"; sort = substr(kind, 1, 5) == "flaky" ? "^flaky(Failure|Error)[ \n/>]" : "^(failure|error)[ \n/>]" }
+    /^testcase / { test = attribute("name") }
+    test != "" && $0 ~ sort {
+      text = plain(substr($0, index($0, ">") + 1, 20000))
+      if (text !~ /[^ \t\r\n]/) text = attribute("message")
+      if (text !~ /[^ \t\r\n]/) text = attribute("type")
+      tell(test, text)
+      test = ""
+    }' "$2"
 }
 
 # root_attribute NAME FILE: a number from the first element of a JUnit report, 0 without one
