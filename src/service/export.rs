@@ -234,7 +234,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
         let (all, now) = (CredentialFilter::default(), self.hub.now());
         let mut page = PageRequest { limit: PAGE, after: None };
         loop {
-            let found = store::credential::list(store, environment, &all, now, &page).await?;
+            let found = store::credential::list_whole(store, environment, &all, now, &page).await?;
             page.after = found.next_after();
             for credential in &found.items {
                 if credential.created_at > began {

@@ -10,7 +10,7 @@ mod worst_first;
 
 pub use ends::{Owner, bury, bury_all, lock_many, lock_owner, lock_page};
 pub use known::{Mark, marks};
-pub use list::{CredentialFilter, count, ending_soon, list, of_users, some};
+pub use list::{CredentialFilter, count, ending_soon, list, list_whole, of_users, some};
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
 pub(super) use served::Kept;
 pub use served::served;
@@ -127,7 +127,8 @@ async fn every(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<C
     rows.iter().map(read).collect()
 }
 
-/// The live credentials of a user for some connectors, newest first. A user has few.
+/// The live credentials of a user for some connectors, newest first. A user has few, and none may be left out: who connects
+/// an app again would have it twice, and what one of them holds could be given back as nobody's.
 pub async fn of_user(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -141,7 +142,7 @@ pub async fn of_user(
         values.push(connector.into());
     }
     sql.push_str(" ORDER BY c.id DESC LIMIT 1000");
-    many(db, sql, values).await
+    every(db, sql, values).await
 }
 
 /// Stores a new credential.

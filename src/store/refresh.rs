@@ -109,7 +109,18 @@ pub async fn due(
         }
     };
     let rows = rows.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
-    rows.iter().map(|row| Ok(DueCredential::from_query_result(row, "")?)).collect()
+    Ok(rows.iter().filter_map(due_row).collect())
+}
+
+/// One that can't be read keeps nobody else's from being renewed.
+fn due_row(row: &QueryResult) -> Option<DueCredential> {
+    let Ok(due) = DueCredential::from_query_result(row, "") else {
+        let id = row.try_get("", "credential_id").unwrap_or_default();
+        let what = "a value that no column of its kind has";
+        StoreError::Inconsistent { table: "credential_token", id, what }.tells_of_row();
+        return None;
+    };
+    Some(due)
 }
 
 /// Puts off a credential that is due, whatever its state: nobody looks at it before `until`.

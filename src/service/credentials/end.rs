@@ -7,7 +7,6 @@ use std::collections::hash_map::Entry;
 use vouchsafe_entity::id::{ConnectorId, CredentialId};
 use vouchsafe_entity::kind::{BrokenCause, Method};
 
-use super::CredentialQuery;
 use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
@@ -17,7 +16,7 @@ use crate::domain::role::Action;
 use crate::service::audit::Target;
 use crate::service::revocation::{Farewell, First, Teller, Upstream};
 use crate::service::{Error, Hub};
-use crate::store::credential::{Guard, Owner};
+use crate::store::credential::{CredentialFilter, Guard, Owner};
 use crate::store::{self, Tx};
 
 /// Credentials that end in one transaction.
@@ -84,7 +83,9 @@ impl Hub {
         let mut page = PageRequest { limit: PAGE, after: None };
         let mut revoked = 0;
         loop {
-            let found = self.list_credentials(actor, CredentialQuery::default(), &page).await?;
+            let (environment, all) = (actor.environment(), CredentialFilter::default());
+            let found =
+                store::credential::list_whole(&self.store, environment, &all, self.now(), &page).await?;
             for credential in found.items.iter().filter(|one| one.token.sealed.is_some()) {
                 // Each by itself: none waits for another, and those that are done stay so.
                 match self.end(actor, credential.id, Ended::Revoked, First::Worker).await {

@@ -29,6 +29,8 @@ const KEYS_READ: u8 = 3;
 /// Nobody else writes what a transaction holds. If it happens all the same, the tokens are not dropped for it: read again,
 /// the row says where they belong.
 const MOVED: &str = "a held credential has moved";
+/// So often at most, where the answer is in the journal and a sweep reads it again.
+const MOVES: u8 = 8;
 const ORPHAN: (&str, &str) = ("orphan_token", "sealed");
 
 impl Hub {
@@ -42,7 +44,7 @@ impl Hub {
         answer: &TokenAnswer,
     ) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
-        let mut keys_read = 0;
+        let (mut keys_read, mut moves) = (0, 0_u8);
         loop {
             failpoint!("refresh::before_commit");
             match self.try_landing(tenant, spent, definition, answer).await {
@@ -53,7 +55,8 @@ impl Hub {
                         "new tokens could not be written yet"
                     );
                 }
-                Err(Error::Internal(MOVED)) => {
+                Err(Error::Internal(MOVED)) if spent.number.is_none() || moves < MOVES => {
+                    moves = moves.saturating_add(1);
                     tracing::error!(credential.id = %spent.id, "a held credential has moved: it is read again");
                 }
                 Err(error) if error.code() == Some(Code::KeyUnavailable) && keys_read < KEYS_READ => {
@@ -62,10 +65,17 @@ impl Hub {
                         keys_read += 1;
                     }
                 }
-                Err(error @ Error::Store(StoreError::Inconsistent { .. })) => {
-                    // A sweep lands them once somebody has mended the row.
-                    self.keep_unread(spent.number);
-                    return Err(error);
+                Err(error @ (Error::Internal(MOVED) | Error::Store(StoreError::Inconsistent { .. }))) => {
+                    // A sweep lands them once somebody has mended the row; what no journal holds waits for that here.
+                    if spent.number.is_some() {
+                        self.keep_unread(spent.number);
+                        return Err(error);
+                    }
+                    tracing::error!(
+                        credential.id = %spent.id,
+                        error = &error as &dyn std::error::Error,
+                        "new tokens that no journal holds do not fit their row: mend it"
+                    );
                 }
                 landed => break landed?,
             }

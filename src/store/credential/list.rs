@@ -1,6 +1,6 @@
 //! Finding credentials by what a caller asks for: a page of those that fit.
 
-use super::{found, many};
+use super::{every, found, many};
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::SELECT;
@@ -40,6 +40,34 @@ pub async fn list(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
+    let (sql, values) = page_of(db, environment, filter, now, page)?;
+    let rows = found(db, sql, values).await?;
+    // One that is left out has its place all the same: more may follow.
+    let page = Page::of(LIST, rows, page.limit, |row| row.id.clone());
+    let items = page.items.into_iter().filter_map(|row| row.credential).collect();
+    Ok(Page { items, next_cursor: page.next_cursor })
+}
+
+/// As [`list`], for whoever may leave none out: a row that can't be read is an error.
+pub async fn list_whole(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    filter: &CredentialFilter,
+    now: Millis,
+    page: &PageRequest,
+) -> Result<Page<Credential>, StoreError> {
+    let (sql, values) = page_of(db, environment, filter, now, page)?;
+    let credentials = every(db, sql, values).await?;
+    Ok(Page::of(LIST, credentials, page.limit, |credential| credential.id.to_string()))
+}
+
+fn page_of(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    filter: &CredentialFilter,
+    now: Millis,
+    page: &PageRequest,
+) -> Result<(String, Vec<Value>), StoreError> {
     let mut query = Conditions::fitting(environment, filter, now);
     if let Some(after) = page.after_in(LIST)? {
         let after = query.bind(after);
@@ -48,11 +76,7 @@ pub async fn list(
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
     query.narrow(db, filter, &limit);
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
-    let rows = found(db, sql, query.values).await?;
-    // One that is left out has its place all the same: more may follow.
-    let page = Page::of(LIST, rows, page.limit, |row| row.id.clone());
-    let items = page.items.into_iter().filter_map(|row| row.credential).collect();
-    Ok(Page { items, next_cursor: page.next_cursor })
+    Ok((sql, query.values))
 }
 
 /// How many credentials fit, counted up to `most`.

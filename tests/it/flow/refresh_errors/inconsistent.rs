@@ -9,6 +9,7 @@ use vouchsafe::service::credentials::CredentialQuery;
 
 use super::unreadable::misled;
 use crate::support::app::{Setup, TestApp};
+use crate::support::database::is_postgres;
 use crate::support::refreshing::{Alerts, standing};
 
 /// What the operator is told.
@@ -62,6 +63,10 @@ async fn a_row_that_fits_no_state_is_left_alone_and_the_others_are_listed_and_re
     assert_eq!(listed(&app).await, [others.clone(), others]);
     assert!(alerts.count(&broken) > 0 && alerts.count(&too) > 0, "the log names the rows");
     app.as_key().get(&format!("/credentials/{broken}")).await.assert_problem(500, "internal_error");
+    // What must be complete is not done in part, and says so.
+    let actor = app.hub.operator_in("default", "production").await.unwrap();
+    let whole = app.hub.revoke_all(&actor).await;
+    assert!(format!("{:?}", whole.unwrap_err()).contains(&too), "the newest row is the first to be named");
 
     app.clock.advance(TimeDelta::minutes(50));
     let before = alerts.count(TOLD);
@@ -73,6 +78,23 @@ async fn a_row_that_fits_no_state_is_left_alone_and_the_others_are_listed_and_re
     assert_eq!(told(), 2, "once in a quarter of an hour");
     app.rounds(1, TimeDelta::minutes(3)).await;
     assert_eq!(told(), 4);
+}
+
+#[tokio::test]
+async fn a_due_row_that_can_not_even_be_read_keeps_no_other_from_being_renewed() {
+    // Columns of PostgreSQL hold nothing of another kind.
+    if is_postgres() {
+        return;
+    }
+    let Some((app, _)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let broken = app.connect_as("u-18", "kim@acme.test").await;
+    set(&app, &broken, "token_version = 'x'").await;
+    let alerts = Alerts::listen();
+    app.clock.advance(TimeDelta::minutes(50));
+    app.round().await;
+    let requests: Vec<u64> = app.fake.grants().iter().map(GrantView::requests).collect();
+    assert_eq!(requests, [1, 0]);
+    assert!(alerts.count(&broken) > 0, "the log names the row");
 }
 
 #[tokio::test]
