@@ -5,7 +5,7 @@ use vouchsafe_entity::millis::Millis;
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// An account, tried from a browser that has never signed in to it.
+    /// An account, or the code after its password, tried from a browser that has never signed in to it.
     Account,
     /// An account, tried from a browser that has: a stranger's guesses do not keep its owner out.
     Browser,
@@ -21,6 +21,13 @@ impl Counted {
             // Many people may share one.
             Self::Address => 50,
         }
+    }
+
+    /// Seconds to wait after so many tries.
+    fn wait_after(self, count: i32) -> i64 {
+        u32::try_from(count - self.free()).map_or(0, |beyond| {
+            LONGEST_WAIT.min(FIRST_WAIT.saturating_mul(1_i64.checked_shl(beyond).unwrap_or(i64::MAX)))
+        })
     }
 }
 
@@ -55,11 +62,18 @@ impl Tries {
         }
         let before = if now.since(self.last) >= FORGOTTEN_AFTER { 0 } else { self.count };
         let count = before.saturating_add(1);
-        let beyond = u32::try_from(count - what.free()).ok();
-        let wait = beyond.map_or(0, |beyond| {
-            LONGEST_WAIT.min(FIRST_WAIT.saturating_mul(1_i64.checked_shl(beyond).unwrap_or(i64::MAX)))
-        });
-        Ok(Self { count, wait_until: now.plus_seconds(wait), last: now })
+        Ok(Self { count, wait_until: now.plus_seconds(what.wait_after(count)), last: now })
+    }
+
+    /// Without the one try that made `counted` of `before`, which was right. All others stand, so that whoever can sign in
+    /// to one account gains no guess at another.
+    #[must_use]
+    pub fn without(self, what: Counted, before: Self, counted: Self) -> Self {
+        if self == counted {
+            return before;
+        }
+        let count = (self.count - 1).max(0);
+        Self { count, wait_until: self.last.plus_seconds(what.wait_after(count)), last: self.last }
     }
 }
 
@@ -93,5 +107,42 @@ mod tests {
         assert_eq!(tries.count(Counted::Account, now.plus(1)), Err(4));
         let later = now.plus(FORGOTTEN_AFTER);
         assert_eq!(tries.count(Counted::Account, later).unwrap().count, 1);
+    }
+
+    #[test]
+    fn a_try_that_was_right_leaves_no_trace() {
+        let now = Millis(1_000_000_000);
+        let mut tries = Tries::NONE;
+        for _ in 0..60 {
+            tries = tries.count(Counted::Address, tries.wait_until.max(now)).unwrap();
+        }
+        let later = tries.wait_until;
+        let counted = tries.count(Counted::Address, later).unwrap();
+        assert_eq!(counted.count(Counted::Address, later.plus(1)), Err(600));
+        assert_eq!(counted.without(Counted::Address, tries, counted), tries);
+    }
+
+    #[test]
+    fn tries_that_were_right_take_no_guess_back() {
+        let what = Counted::Address;
+        let now = Millis(1_000_000_000);
+        // At the same moment, whatever the order: one's own try before the guess and after it, answered before and after.
+        for order in [[0, 1], [1, 0]] {
+            let mut tries = Tries::NONE;
+            let mut own = Vec::new();
+            for guess in [false, true, false, true] {
+                let counted = tries.count(what, now).unwrap();
+                if !guess {
+                    own.push((tries, counted));
+                }
+                tries = counted;
+            }
+            for at in order {
+                let (before, counted) = own[at];
+                tries = tries.without(what, before, counted);
+            }
+            assert_eq!(tries, Tries { count: 2, wait_until: now, last: now });
+        }
+        assert_eq!(Tries::NONE.without(what, Tries::NONE, Tries { count: 1, ..Tries::NONE }), Tries::NONE);
     }
 }

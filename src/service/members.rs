@@ -37,6 +37,10 @@ impl Hub {
     pub(super) async fn permit_member(&self, who: &SignedIn, action: Action) -> Result<(), Error> {
         let error = match judge(&who.seat(), action) {
             Verdict::Granted => return Ok(()),
+            // They may, once they have set one up: nobody was denied anything.
+            Verdict::Denied(error @ Error::Refused { code: Code::AuthenticatorRequired, .. }) => {
+                return Err(error);
+            }
             Verdict::Denied(error) => error,
             Verdict::Hidden => Error::NotFound,
         };

@@ -82,6 +82,14 @@ impl Hub {
         if !seat.has_authenticator {
             return Err(enrol_first());
         }
+        self.just_proven(seat)
+    }
+
+    /// Lets a member go on who has just proven who they are, with an authenticator or still without.
+    ///
+    /// # Errors
+    /// [`Code::StepUpRequired`].
+    pub(super) fn just_proven(&self, seat: &Seat) -> Result<(), Error> {
         if !is_proven(seat.proven_at, self.now()) {
             return Err(Error::refused(Code::StepUpRequired, "Confirm that it is you, then do this again."));
         }

@@ -126,6 +126,8 @@ fn purpose_of(next: &str) -> &'static str {
         "To see the value"
     } else if path.ends_with("/api-keys/new") {
         "To make an API key"
+    } else if path.ends_with("/authenticator") {
+        "To set up an authenticator"
     } else {
         "To go on"
     }

@@ -1,5 +1,6 @@
 //! The authenticator of a member: a seed sealed under the workspace's key, set up by a first code, asked for at sign-in.
-//! A code works once.
+//! A code works once. Whoever sets one up has just proven who they are: else a session that was taken over would give
+//! itself the proof that it lacks.
 
 use secrecy::{ExposeSecret, SecretString};
 use vouchsafe_entity::sealed::Sealed;
@@ -68,11 +69,9 @@ impl Hub {
     /// Makes a new authenticator to set up. One that works goes on working until the new one has given a code.
     ///
     /// # Errors
-    /// [`super::super::Code::StepUpRequired`], where there is one already.
+    /// [`super::super::Code::StepUpRequired`].
     pub async fn begin_authenticator(&self, who: &SignedIn) -> Result<(), Error> {
-        if who.member.totp.is_some() {
-            self.seat_proven(&who.seat())?;
-        }
+        self.just_proven(&who.seat())?;
         let tx = self.store.begin().await?;
         let mut member = self.held(&tx, who).await?;
         member.totp_next = Some(self.new_seed(&member)?);
@@ -84,8 +83,9 @@ impl Hub {
     /// The authenticator that is being set up, where there is one.
     ///
     /// # Errors
-    /// [`super::super::Code::KeyUnavailable`].
+    /// [`super::super::Code::StepUpRequired`], [`super::super::Code::KeyUnavailable`].
     pub fn authenticator_offer(&self, who: &SignedIn) -> Result<Option<Offer>, Error> {
+        self.just_proven(&who.seat())?;
         let Some(sealed) = &who.member.totp_next else {
             return Ok(None);
         };
@@ -94,11 +94,13 @@ impl Hub {
         Ok(Some(Offer { uri, seed }))
     }
 
-    /// Takes the first code of the authenticator that is being set up; from now on it is asked for.
+    /// Takes the first code of the authenticator that is being set up; from now on it is asked for. That code proves
+    /// nothing: whoever sees the offer has it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] at `/code`.
+    /// [`super::super::Code::StepUpRequired`], [`Error::Invalid`] at `/code`.
     pub async fn confirm_authenticator(&self, who: &SignedIn, code: &str) -> Result<(), Error> {
+        self.just_proven(&who.seat())?;
         let wrong = || {
             Error::invalid("/code", "wrong", "That code isn't right. Type the one that the app shows now.")
         };
@@ -112,9 +114,8 @@ impl Hub {
         member.updated_at = self.now();
         store::member::update(&tx, &member).await?;
         let (workspace, id) = (member.workspace, member.id);
-        // Sessions begun without it end; this one has proven itself with it.
+        // Sessions begun without it end.
         store::member_session::end_all(&tx, workspace, id, Some(who.session.id)).await?;
-        store::member_session::prove(&tx, workspace, who.session.id, self.now()).await?;
         let target = Target::new("member", id);
         self.record_member(&tx, who, "member.set_authenticator", target, None).await?;
         Ok(tx.commit().await?)

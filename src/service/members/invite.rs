@@ -248,10 +248,7 @@ impl Hub {
             return Err(over());
         }
         match store::member::insert(&tx, &member).await {
-            Err(StoreError::Taken) => {
-                let detail = "This address can't be used for a new account. Use another one.";
-                return Err(Error::refused_at(Code::MemberTaken, "/email", detail));
-            }
+            Err(StoreError::Taken) => return Err(taken(&view.invitation)),
             other => other?,
         }
         let session = self.begin_session(&tx, &member, MemberStage::Full, browser).await?;
@@ -259,6 +256,17 @@ impl Hub {
         tx.commit().await?;
         Ok(Entry { token: session, mark })
     }
+}
+
+/// The address of the invitation is fixed, so what is wrong with it is wrong with no field.
+fn taken(invitation: &Invitation) -> Error {
+    if invitation.email.is_some() {
+        let detail = "There is an account with this address already. Sign in with it, or ask for an invitation of another \
+                      address.";
+        return Error::refused(Code::MemberTaken, detail);
+    }
+    let detail = "This address can't be used for a new account. Use another one.";
+    Error::refused_at(Code::MemberTaken, "/email", detail)
 }
 
 fn over() -> Error {

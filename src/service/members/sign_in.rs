@@ -52,6 +52,8 @@ impl Hub {
         if member.totp.is_some() {
             let tx = self.store.begin().await?;
             let token = self.begin_session(&tx, &member, MemberStage::SecondFactor, browser).await?;
+            // The password is right; what is guessed at now is the code, which is counted by itself.
+            self.take_back(&tx, &counting).await?;
             tx.commit().await?;
             return Ok(SignIn::CodeWanted(token));
         }
@@ -64,7 +66,7 @@ impl Hub {
     /// [`Code::SignInRefused`], [`Code::RateLimited`], [`Code::SessionExpired`].
     pub async fn enter_code(&self, token: &str, code: &str, browser: &Browser) -> Result<Entry, Error> {
         let (member, session) = self.find_session(token, MemberStage::SecondFactor).await?;
-        let counting = self.count_try(&member.email, browser).await?;
+        let counting = self.count_code(&member.email, browser).await?;
         if !self.spend_code(&member, code).await? {
             let error = self.refuse_sign_in(&member.email, browser, "code").await?;
             return Err(error);

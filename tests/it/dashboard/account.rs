@@ -1,6 +1,7 @@
 //! A member's own account: name, password, authenticator, sessions, and the proof that it is them.
 
 use chrono::TimeDelta;
+use vouchsafe::secret::Seed;
 
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, PASSWORD};
@@ -127,6 +128,74 @@ async fn an_authenticator_is_replaced_and_removed_only_where_the_workspace_lets(
     editor.get("/dashboard/account").await.page(200, "Your authenticator is removed");
     let form = [("email", "ed@acme.test"), ("password", PASSWORD)];
     editor.post("/dashboard/sign-in", &form).await.leads_to("/dashboard");
+}
+
+const AUTHENTICATOR: &str = "/dashboard/account/authenticator";
+/// Where it leads whoever has not just proven who they are.
+const PROOF_FIRST: &str = "/dashboard/step-up?next=%2Fdashboard%2Faccount%2Fauthenticator";
+
+/// Nothing of an authenticator is shown, begun or finished in the session of this browser, which knows its seed.
+async fn no_authenticator_without_a_proof(app: &TestApp, browser: &Browser<'_>) {
+    let member = format!("SELECT totp FROM member WHERE email = '{}'", browser.email);
+    let before: Option<Vec<u8>> = app.rows(&member).await[0].try_get("", "totp").unwrap();
+    let shown = browser.get(AUTHENTICATOR).await;
+    shown.leads_to(PROOF_FIRST);
+    assert!(!shown.html.contains("seed"), "{}", shown.html);
+    let code = browser.same_code();
+    browser.post(AUTHENTICATOR, &[("code", code.as_str())]).await.leads_to(PROOF_FIRST);
+    let begun = browser.post(&format!("{AUTHENTICATOR}/new"), &[]).await;
+    begun.leads_to("/dashboard/step-up?next=%2Fdashboard%2Faccount");
+    let after: Option<Vec<u8>> = app.rows(&member).await[0].try_get("", "totp").unwrap();
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn a_session_without_a_proof_gives_itself_no_authenticator() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    // Neither a first one nor, half set up, one in the place of another.
+    owner.post(&format!("{AUTHENTICATOR}/new"), &[]).await.leads_to(AUTHENTICATOR);
+    let old = owner.seed.borrow().clone();
+    for browser in [&editor, &owner] {
+        let offer = browser.get(AUTHENTICATOR).await;
+        let typed = offer.between("<code class=\"seed\">", "</code>").replace(' ', "");
+        browser.seed.replace(Some(Seed::sealed(typed.into())));
+    }
+    app.clock.advance(TimeDelta::minutes(5));
+    for browser in [&editor, &owner] {
+        no_authenticator_without_a_proof(&app, browser).await;
+    }
+    owner.seed.replace(old);
+    owner.sign_in().await.leads_to("/dashboard");
+    // The password is proof enough where there is no code yet.
+    let form = [("password", "a guess"), ("next", AUTHENTICATOR)];
+    editor.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+    let form = [("password", PASSWORD), ("next", AUTHENTICATOR)];
+    editor.post("/dashboard/step-up", &form).await.leads_to(AUTHENTICATOR);
+    editor.enrol().await.leads_to("/dashboard/account");
+}
+
+#[tokio::test]
+async fn whoever_must_set_one_up_can_when_the_proof_of_the_sign_in_has_run_out() {
+    let Some(app) = TestApp::start().await else { return };
+    let link = app.hub.invite_owner("default").await.unwrap();
+    let owner = Browser::new(&app, "owner@acme.test");
+    owner.join(link.as_str(), "Olive").await.leads_to("/dashboard");
+    app.clock.advance(TimeDelta::minutes(5));
+    owner.get("/dashboard/production/overview").await.leads_to(AUTHENTICATOR);
+    owner.get(AUTHENTICATOR).await.leads_to(PROOF_FIRST);
+    owner.get(PROOF_FIRST).await.page(200, "To set up an authenticator, enter your password.");
+    let form = [("password", PASSWORD), ("next", AUTHENTICATOR)];
+    owner.post("/dashboard/step-up", &form).await.leads_to(AUTHENTICATOR);
+    app.clock.advance(TimeDelta::minutes(4));
+    owner.enrol().await.leads_to("/dashboard");
+    // The proof was the password: the first code adds no time to it.
+    let there = "/dashboard/production/api-keys/new";
+    owner.get(there).await.page(200, "Make a key for production");
+    app.clock.advance(TimeDelta::minutes(1));
+    let step_up = "/dashboard/step-up?next=%2Fdashboard%2Fproduction%2Fapi-keys%2Fnew";
+    owner.get(there).await.leads_to(step_up);
 }
 
 #[tokio::test]

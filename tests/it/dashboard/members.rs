@@ -33,6 +33,25 @@ async fn an_invitation_works_once_for_its_address_and_role() {
 }
 
 #[tokio::test]
+async fn whose_address_has_an_account_already_is_told_why_they_can_not_join() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let _foreign = app.as_foreign_owner().await;
+    let form = [("email", "owner@other.test"), ("role", "editor")];
+    let shown = owner.post("/dashboard/members/invite", &form).await;
+    let link = shown.between("aria-label=\"The invitation’s link\">", "</code>");
+    let invited = Browser::new(&app, "owner@other.test");
+    let refused = invited.join(&link, "Olive").await;
+    refused.page(400, "There is an account with this address already");
+    assert_eq!(invited.cookie("vs_session"), None);
+    // The operator's link is for whatever address is typed, and says it there.
+    let link = app.hub.invite_owner("default").await.unwrap();
+    let refused = invited.join(link.as_str(), "Olive").await;
+    refused.page(400, "used for a new account. Use another one.</p>");
+    refused.page(400, "id=\"f-email-error\"");
+}
+
+#[tokio::test]
 async fn an_invitation_ends_after_a_week_and_can_be_taken_back() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

@@ -15,6 +15,7 @@ async fn the_operators_link_makes_the_first_owner_once() {
     // Nothing else can be done before the authenticator is set up.
     owner.get("/dashboard/production/overview").await.leads_to("/dashboard/account/authenticator");
     owner.get("/dashboard/production/api-keys/new").await.leads_to("/dashboard/account/authenticator");
+    owner.get("/dashboard/members").await.leads_to("/dashboard/account/authenticator");
     owner.enrol().await.leads_to("/dashboard");
     owner.get("/dashboard").await.leads_to("/dashboard/production/overview");
     owner.get("/dashboard/production/overview").await.page(200, "Begin here");

@@ -102,7 +102,7 @@ impl Hub {
         else {
             return Ok(Arrival::Refused { why: Refusal::Stray, errand: None });
         };
-        self.count_address(browser).await?;
+        let counting = self.count_address(browser).await?;
         let state = self.state_of(&errand)?;
         let known: bool = state.as_bytes().ct_eq(callback.state.expose_secret().as_bytes()).into();
         if !known || errand.is_over(self.now()) {
@@ -113,7 +113,12 @@ impl Hub {
         }
         let found = self.arrive(sign_on, &errand, callback, browser).await;
         match found {
-            Ok(arrival) => Ok(arrival),
+            Ok(arrival) => {
+                let tx = self.store.begin().await?;
+                self.take_back(&tx, &counting).await?;
+                tx.commit().await?;
+                Ok(arrival)
+            }
             Err(denied) => {
                 let again = (errand.purpose.clone(), errand.next);
                 self.deny(&errand.purpose, browser, denied, Some(again)).await
