@@ -117,8 +117,27 @@ async fn key_visibility_type_and_issuer_are_fixed_and_the_rest_changes() {
     assert_eq!(changed["expiresAt"], "2030-03-01T12:34:56.000Z", "it stays to the second");
     assert_eq!(app.as_key().act("/secrets/K/reveal").await.ok(200)["value"], VALUE);
 
+    // The audit log names what differs, not all that the form has.
+    let last = async || {
+        let rows = app.as_key().get("/audit-events?action=secret.update").await.ok(200);
+        rows["data"][0]["reason"].clone()
+    };
+    assert_eq!(last().await, "name, description, allowedHosts");
+    let kept = [
+        ("description", "for the nightly import"),
+        ("environments", "production"),
+        ("allowedHosts", "api.acme.test"),
+        ("ends", "keep"),
+    ];
+    owner.post(&edit, &[&kept[..], &[("name", "Invoices")]].concat()).await.leads_to(LIST);
+    assert_eq!(last().await, "name");
+    let both = [("name", "Invoices"), ("environments", "sandbox")];
+    owner.post(&edit, &[&kept[..], &both].concat()).await.leads_to(LIST);
+    assert_eq!(last().await, "environments");
+
     let sent = [("name", "K"), ("environments", "production"), ("ends", "never"), ("value", "another")];
     owner.post(&edit, &sent).await.leads_to(LIST);
+    assert_eq!(last().await, "name, description, allowedHosts, value, environments, expiresAt");
     assert_eq!(app.as_key().get("/secrets/K").await.ok(200)["expiresAt"], json!(null));
     assert_eq!(app.as_key().act("/secrets/K/reveal").await.ok(200)["value"], "another");
     owner.post(&edit, &[("name", ""), ("environments", "production")]).await.page(400, "f-name-error");
