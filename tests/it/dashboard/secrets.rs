@@ -5,6 +5,7 @@ mod end;
 mod list;
 mod reveal;
 
+use chrono::TimeDelta;
 use serde_json::json;
 use vouchsafe_entity::kind::WorkspaceState;
 
@@ -142,6 +143,35 @@ async fn key_visibility_type_and_issuer_are_fixed_and_the_rest_changes() {
     assert_eq!(app.as_key().act("/secrets/K/reveal").await.ok(200)["value"], "another");
     owner.post(&edit, &[("name", ""), ("environments", "production")]).await.page(400, "f-name-error");
     owner.get(&format!("{}/edit", one("NONE"))).await.page(404, "Not found");
+}
+
+#[tokio::test]
+async fn whoever_renews_what_has_expired_chooses_its_end() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&with(masked("OLD"), "period", json!("P1D"))).await;
+    app.clock.advance(TimeDelta::days(2));
+    owner.sign_in().await.leads_to("/dashboard");
+    let edit = format!("{}/edit", one("OLD"));
+    let shown = owner.get(&edit).await;
+    shown.page(200, "<option value=\"\" selected>Choose a new end</option>");
+    assert!(!shown.html.contains("value=\"keep\""), "{}", shown.html);
+    let form =
+        |ends, value| vec![("name", "OLD"), ("environments", "production"), ("value", value), ("ends", ends)];
+    // One that was open when the end came still says that it keeps it.
+    for ends in ["", "keep"] {
+        owner.post(&edit, &form(ends, "fresh")).await.page(400, "f-ends-error");
+    }
+    let call = [("picking", "header-0"), ("mode", "edit"), ("editing", "OLD"), ("act", "save")];
+    let in_a_call = [&call[..], &[("value", "fresh")]].concat();
+    owner.post("/dashboard/production/console", &in_a_call).await.page(400, "It has expired.");
+    assert_eq!(app.as_key().get("/secrets/OLD").await.ok(200)["expiresAt"], "2030-01-02T00:00:00.000Z");
+    // What needs no end changes without one.
+    owner.post(&edit, &form("", "")).await.leads_to(LIST);
+    owner.post(&edit, &form("P30D", "fresh")).await.leads_to(LIST);
+    let renewed = app.as_key().get("/secrets/OLD").await.ok(200);
+    let end = renewed["expiresAt"].as_str().unwrap();
+    assert!(end.starts_with("2030-02-02T00:0"), "{end}");
 }
 
 #[tokio::test]
