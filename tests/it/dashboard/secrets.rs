@@ -89,6 +89,23 @@ async fn each_mistake_stands_at_its_field_and_the_value_is_not_shown_again() {
     owner.post(&format!("{LIST}/new"), &sent).await.page(400, "f-environments-error");
     owner.post(&format!("{LIST}/new"), &form("K", &[])).await.leads_to(LIST);
     owner.post(&format!("{LIST}/new"), &form("K", &[])).await.page(400, "f-key-error");
+
+    // One in what is folded in opens it.
+    let long = "x".repeat(4_001);
+    for name in ["name", "issuer", "scopes", "description"] {
+        let shown = owner.post(&format!("{LIST}/new"), &form("L", &[(name, long.as_str())])).await;
+        shown.page(400, "more-fields\" open>");
+        shown.page(400, &format!("id=\"f-{name}-error\""));
+    }
+    // One of a field that the form does not have stands above it.
+    let mut there = form("K", &[("environments", "sandbox")]);
+    there.retain(|field| *field != ("environments", "production"));
+    owner.post("/dashboard/sandbox/secrets/new", &there).await.leads_to("/dashboard/sandbox/secrets");
+    let both = [("name", "K"), ("ends", "keep"), ("environments", "production"), ("environments", "sandbox")];
+    let refused = owner.post(&format!("{}/edit", one("K")), &both).await;
+    refused.page(400, "Edit K");
+    let above = refused.between("role=\"alert\">", "</div>");
+    assert!(above.contains("has a secret of the key"), "{above}");
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use crate::http::dashboard::form::{Form, FormView};
 use crate::service::secrets::{NewSecret, SecretChange, SecretView};
 use crate::service::{Error, Violation};
 
+/// Fields of which a form sends nothing where nothing is chosen.
+const CHOICES: [&str; 2] = ["environments", "visibility"];
+
 /// A form for a new secret.
 pub(super) fn blank(environment: &str) -> FormView {
     FormView::new()
@@ -129,7 +132,7 @@ pub(in crate::http::dashboard) fn new_value(
     Ok(SecretChange { value, ..SecretChange::default() })
 }
 
-/// The form again with each mistake at its field.
+/// The form again with each mistake at its field, or above it where it has no such field.
 ///
 /// # Errors
 /// What is not about what was typed.
@@ -137,11 +140,17 @@ pub(in crate::http::dashboard) fn shown_again(form: &Form, error: Error) -> Resu
     // The scope is two fields here, and the end is chosen in one.
     let at_its_field = |violation: Violation| {
         let pointer = violation.pointer.replacen("/scope/", "/", 1).replacen("/period", "/ends", 1);
-        Violation { pointer, ..violation }
+        let name = pointer.split('/').nth(1).unwrap_or_default();
+        let shown = form.has(name) || CHOICES.contains(&name);
+        Violation { pointer: if shown { pointer } else { String::new() }, ..violation }
     };
+    let placed = |violations: Vec<Violation>| violations.into_iter().map(at_its_field).collect::<Vec<_>>();
     let error = match error {
-        Error::Invalid(violations) => Error::Invalid(violations.into_iter().map(at_its_field).collect()),
-        other @ (Error::NotFound | Error::Refused { .. } | Error::Store(_) | Error::Internal(_)) => other,
+        Error::Invalid(violations) => Error::Invalid(placed(violations)),
+        Error::Refused { code, detail, violations, retry_after, app_status } => {
+            Error::Refused { code, detail, violations: placed(violations), retry_after, app_status }
+        }
+        other @ (Error::NotFound | Error::Store(_) | Error::Internal(_)) => other,
     };
     form.refused(error)
 }
