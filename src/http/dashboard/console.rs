@@ -14,16 +14,14 @@ pub(super) use view::ConsolePage;
 
 use axum::Router;
 use axum::routing::get;
-use secrecy::SecretString;
 
 use super::Answer;
 use super::caller::InEnvironment;
 use super::form::{Form, FormView};
-use super::secrets::{new_secret, shown_again};
+use super::secrets::{new_secret, new_value, shown_again};
 use crate::domain::role::Action;
 use crate::http::{HttpState, Problem};
 use crate::service::Error;
-use crate::service::secrets::SecretChange;
 use answer::Outcome;
 use draft::{Act, Draft};
 use picker::Picker;
@@ -118,7 +116,7 @@ async fn send(desk: &InEnvironment, draft: &Draft) -> Outcome {
 
 /// Gives a secret a new value.
 async fn save(desk: &InEnvironment, form: &Form, key: &str) -> Result<(), Error> {
-    let value = Some(SecretString::from(form.raw("value")));
-    let change = SecretChange { value, ..SecretChange::default() };
+    let view = desk.hub.get_secret(&desk.actor, key).await?;
+    let change = new_value(form, &view, desk.hub.now())?;
     desk.hub.update_secret(&desk.actor, key, change).await.map(drop)
 }

@@ -39,7 +39,7 @@ use list::{Rights, SecretRow};
 use panel::Panel;
 use query::SecretQuery;
 
-pub(super) use form::{new_secret, shown_again};
+pub(super) use form::{new_secret, new_value, shown_again};
 pub(super) use list::reference;
 pub(super) use words::{state_word, type_word};
 
@@ -185,7 +185,7 @@ async fn refuse(desk: &InEnvironment, headers: &HeaderMap, panel: Panel) -> Resu
 
 async fn edit_panel(desk: &InEnvironment, key: &str, form: Option<FormView>) -> Result<Panel, Problem> {
     let used = desk.hub.get_used_secret(&desk.actor, key).await?;
-    let form = form.unwrap_or_else(|| form::filled(&used.view));
+    let form = form.unwrap_or_else(|| form::filled(&used.view, desk.hub.now()));
     Ok(Panel::edit(&desk.environment, desk.environments(), &used, form, desk.hub.now()))
 }
 
@@ -204,7 +204,12 @@ async fn update_secret(
     form: Form,
 ) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
-    match desk.hub.update_secret(&desk.actor, &path.secret, form::change(&form)).await {
+    let view = desk.hub.get_secret(&desk.actor, &path.secret).await?;
+    let updated = match form::change(&form, &view, desk.hub.now()) {
+        Ok(change) => desk.hub.update_secret(&desk.actor, &path.secret, change).await,
+        Err(error) => Err(error),
+    };
+    match updated {
         Ok(_) => Ok(desk.done(Flash::SecretUpdated, &Url::Secrets(&desk.environment))),
         Err(error) => {
             let panel = edit_panel(&desk, &path.secret, Some(shown_again(&form, error)?)).await?;

@@ -47,7 +47,7 @@ struct Checked {
 }
 
 impl Hub {
-    /// Changes what was sent of a secret.
+    /// Changes what was sent of a secret and differs.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`], [`crate::service::Code::SecretExpired`],
@@ -72,16 +72,17 @@ impl Hub {
             secret.sealed = Some(self.seal_secret(&secret, value)?);
             fields.push("value");
         }
-        if let Some(environments) = &checked.environments {
-            match store::secret::set_environments(&tx, &secret, environments).await {
+        let covered = store::secret::environments_of(&tx, secret.workspace, &[secret.id]).await?;
+        let mut covered: Vec<_> = covered.into_iter().map(|covered| covered.environment_id).collect();
+        if let Some(environments) = checked.environments.filter(|wanted| !are_same(wanted, &covered)) {
+            match store::secret::set_environments(&tx, &secret, &environments).await {
                 Err(StoreError::Taken) => return Err(key_taken(key)),
                 other => other?,
             }
+            covered = environments;
             fields.push("environments");
         }
-        if let Some(end) = end {
-            let covered = store::secret::environments_of(&tx, secret.workspace, &[secret.id]).await?;
-            let covered: Vec<_> = covered.into_iter().map(|covered| covered.environment_id).collect();
+        if let Some(end) = end.filter(|end| *end != secret.expires_at) {
             let days = self.warning_days(&tx, &covered).await?;
             secret.set_end(end, now, &days);
             fields.push("expiresAt");
@@ -89,7 +90,8 @@ impl Hub {
         secret.updated_at = now;
         store::secret::update(&tx, &secret).await?;
         let target = Target::new("secret", secret.id);
-        self.record(&tx, actor, "secret.update", target, Some(fields.join(", "))).await?;
+        let what = Some(fields.join(", ")).filter(|fields| !fields.is_empty());
+        self.record(&tx, actor, "secret.update", target, what).await?;
         let view = self.secret_view(&tx, secret).await?;
         tx.commit().await?;
         if change.value.is_some() {
@@ -148,28 +150,35 @@ fn new_end(
     }
 }
 
-/// Applies what needs nothing else, and names it.
+/// Whether both are the same environments; neither has one twice.
+fn are_same(one: &[EnvironmentId], other: &[EnvironmentId]) -> bool {
+    one.len() == other.len() && one.iter().all(|id| other.contains(id))
+}
+
+/// Applies what needs nothing else, and names what differs by it.
 fn apply(secret: &mut Secret, change: &SecretChange, hosts: Option<Vec<HostPattern>>) -> Vec<&'static str> {
-    let mut fields = Vec::new();
+    let old = secret.clone();
     if let Some(name) = &change.name {
         name.trim().clone_into(&mut secret.name);
-        fields.push("name");
     }
     if let Some(description) = &change.description {
         secret.description.clone_from(description);
-        fields.push("description");
     }
     if let Some(scopes) = &change.scopes {
         secret.scopes.clone_from(scopes);
-        fields.push("scopes");
     }
     if let Some(scope) = &change.scope {
         secret.scope.clone_from(scope);
-        fields.push("scope");
     }
     if let Some(hosts) = hosts {
         secret.allowed_hosts = hosts;
-        fields.push("allowedHosts");
     }
-    fields
+    let differs = [
+        ("name", secret.name != old.name),
+        ("description", secret.description != old.description),
+        ("scopes", secret.scopes != old.scopes),
+        ("scope", secret.scope != old.scope),
+        ("allowedHosts", secret.allowed_hosts != old.allowed_hosts),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }

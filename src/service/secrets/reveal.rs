@@ -16,7 +16,7 @@ use crate::domain::secret::SecretEnd;
 use crate::ids::Ids;
 use crate::service::audit::Target;
 use crate::service::{Code, Error, Hub};
-use crate::store::{self, Tx};
+use crate::store::{self, Reads};
 
 const REVEAL: &str = "secret.reveal";
 /// A member looked at so many values in a short time that the owners should know.
@@ -26,14 +26,26 @@ impl Hub {
     /// Lets the actor go on who may be shown the value of this secret now. It is not shown yet.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::Restricted`], [`Code::StepUpRequired`].
+    /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::Restricted`], [`Code::SecretRevoked`],
+    /// [`Code::StepUpRequired`], [`Code::RateLimited`].
     pub async fn may_reveal_secret(&self, actor: &Actor, key: &str) -> Result<(), Error> {
         self.permit(actor, Action::RevealMaskedSecrets).await?;
         let found = store::secret::by_key(&self.store, actor.environment(), key).await?;
-        if found.ok_or(Error::NotFound)?.visibility == Visibility::Restricted {
+        let secret = found.ok_or(Error::NotFound)?;
+        if secret.visibility == Visibility::Restricted {
             return Err(restricted(key));
         }
-        self.proven(actor)
+        if secret.sealed.is_none() {
+            return Err(ended(&secret, SecretEnd::Revoked));
+        }
+        self.proven(actor)?;
+        let Author::Member(seat) = &actor.author else {
+            return Ok(());
+        };
+        match self.pace_of(&self.store, actor, seat.member).await? {
+            Pace::Usual | Pace::Alarming => Ok(()),
+            Pace::Over(seconds) => Err(too_often(seconds)),
+        }
     }
 
     /// The value of a masked secret. The audit row comes first: no row, no value. A member is shown [`MOST`] an hour.
@@ -57,6 +69,8 @@ impl Hub {
         let tx = self.store.begin().await?;
         let mut alarming = None;
         if let Author::Member(seat) = &actor.author {
+            // Two reveals at once are counted one after the other.
+            store::member::lock(&tx, actor.workspace(), seat.member).await?;
             match self.pace_of(&tx, actor, seat.member).await? {
                 Pace::Usual => {}
                 Pace::Alarming => {
@@ -90,15 +104,13 @@ impl Hub {
     }
 
     /// How often a member was shown values of late, in whichever environment. The audit log is what counts them.
-    async fn pace_of(&self, tx: &Tx, actor: &Actor, member: MemberId) -> Result<Pace, Error> {
-        // Two reveals at once are counted one after the other.
-        store::member::lock(tx, actor.workspace(), member).await?;
-        let environments = store::environment::of_workspace(tx, actor.workspace()).await?;
+    async fn pace_of(&self, db: &impl Reads, actor: &Actor, member: MemberId) -> Result<Pace, Error> {
+        let environments = store::environment::of_workspace(db, actor.workspace()).await?;
         let environments: Vec<_> = environments.into_iter().map(|(id, _)| id).collect();
         let now = self.now();
         let from = AuditEventId::new(Ids::earliest(now.0 - SPAN));
         let (author, most) = (member.to_string(), u64::try_from(MOST).unwrap_or(u64::MAX));
-        let earlier = store::audit::latest(tx, &environments, REVEAL, Some(&author), from, most).await?;
+        let earlier = store::audit::latest(db, &environments, REVEAL, Some(&author), from, most).await?;
         let earlier: Vec<_> = earlier.into_iter().map(|event| event.at).collect();
         Ok(pace(&earlier, now))
     }

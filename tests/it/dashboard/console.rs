@@ -109,11 +109,13 @@ async fn an_app_that_takes_too_long_leaves_the_call_where_it_is() {
 async fn a_secret_is_searched_for_and_put_into_a_field_alone() {
     let Some(app) = app_with_jo().await else { return };
     let owner = app.as_owner().await;
+    app.secret(&masked("GONE")).await;
+    app.as_key().act("/secrets/GONE/revoke").await.ok(200);
+    let none = owner.post(CONSOLE, &echo(&[("act", "pick:header-0")])).await;
+    none.page(200, "There is no secret in use in this environment.");
     for key in ["ALPHA", "BETA"] {
         app.secret(&with(masked(key), "allowedHosts", json!(["127.0.0.1"]))).await;
     }
-    app.secret(&masked("GONE")).await;
-    app.as_key().act("/secrets/GONE/revoke").await.ok(200);
     let open = owner.post(CONSOLE, &echo(&[("act", "pick:header-0")])).await;
     open.page(200, "Choose a secret");
     open.page(200, "choose:ALPHA");

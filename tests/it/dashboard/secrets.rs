@@ -5,6 +5,7 @@ mod end;
 mod list;
 mod reveal;
 
+use chrono::TimeDelta;
 use serde_json::json;
 use vouchsafe_entity::kind::WorkspaceState;
 
@@ -88,6 +89,23 @@ async fn each_mistake_stands_at_its_field_and_the_value_is_not_shown_again() {
     owner.post(&format!("{LIST}/new"), &sent).await.page(400, "f-environments-error");
     owner.post(&format!("{LIST}/new"), &form("K", &[])).await.leads_to(LIST);
     owner.post(&format!("{LIST}/new"), &form("K", &[])).await.page(400, "f-key-error");
+
+    // One in what is folded in opens it.
+    let long = "x".repeat(4_001);
+    for name in ["name", "issuer", "scopes", "description"] {
+        let shown = owner.post(&format!("{LIST}/new"), &form("L", &[(name, long.as_str())])).await;
+        shown.page(400, "more-fields\" open>");
+        shown.page(400, &format!("id=\"f-{name}-error\""));
+    }
+    // One of a field that the form does not have stands above it.
+    let mut there = form("K", &[("environments", "sandbox")]);
+    there.retain(|field| *field != ("environments", "production"));
+    owner.post("/dashboard/sandbox/secrets/new", &there).await.leads_to("/dashboard/sandbox/secrets");
+    let both = [("name", "K"), ("ends", "keep"), ("environments", "production"), ("environments", "sandbox")];
+    let refused = owner.post(&format!("{}/edit", one("K")), &both).await;
+    refused.page(400, "Edit K");
+    let above = refused.between("role=\"alert\">", "</div>");
+    assert!(above.contains("has a secret of the key"), "{above}");
 }
 
 #[tokio::test]
@@ -117,12 +135,60 @@ async fn key_visibility_type_and_issuer_are_fixed_and_the_rest_changes() {
     assert_eq!(changed["expiresAt"], "2030-03-01T12:34:56.000Z", "it stays to the second");
     assert_eq!(app.as_key().act("/secrets/K/reveal").await.ok(200)["value"], VALUE);
 
+    // The audit log names what differs, not all that the form has.
+    let last = async || {
+        let rows = app.as_key().get("/audit-events?action=secret.update").await.ok(200);
+        rows["data"][0]["reason"].clone()
+    };
+    assert_eq!(last().await, "name, description, allowedHosts");
+    let kept = [
+        ("description", "for the nightly import"),
+        ("environments", "production"),
+        ("allowedHosts", "api.acme.test"),
+        ("ends", "keep"),
+    ];
+    owner.post(&edit, &[&kept[..], &[("name", "Invoices")]].concat()).await.leads_to(LIST);
+    assert_eq!(last().await, "name");
+    let both = [("name", "Invoices"), ("environments", "sandbox")];
+    owner.post(&edit, &[&kept[..], &both].concat()).await.leads_to(LIST);
+    assert_eq!(last().await, "environments");
+
     let sent = [("name", "K"), ("environments", "production"), ("ends", "never"), ("value", "another")];
     owner.post(&edit, &sent).await.leads_to(LIST);
+    assert_eq!(last().await, "name, description, allowedHosts, value, environments, expiresAt");
     assert_eq!(app.as_key().get("/secrets/K").await.ok(200)["expiresAt"], json!(null));
     assert_eq!(app.as_key().act("/secrets/K/reveal").await.ok(200)["value"], "another");
     owner.post(&edit, &[("name", ""), ("environments", "production")]).await.page(400, "f-name-error");
     owner.get(&format!("{}/edit", one("NONE"))).await.page(404, "Not found");
+}
+
+#[tokio::test]
+async fn whoever_renews_what_has_expired_chooses_its_end() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&with(masked("OLD"), "period", json!("P1D"))).await;
+    app.clock.advance(TimeDelta::days(2));
+    owner.sign_in().await.leads_to("/dashboard");
+    let edit = format!("{}/edit", one("OLD"));
+    let shown = owner.get(&edit).await;
+    shown.page(200, "<option value=\"\" selected>Choose a new end</option>");
+    assert!(!shown.html.contains("value=\"keep\""), "{}", shown.html);
+    let form =
+        |ends, value| vec![("name", "OLD"), ("environments", "production"), ("value", value), ("ends", ends)];
+    // One that was open when the end came still says that it keeps it.
+    for ends in ["", "keep"] {
+        owner.post(&edit, &form(ends, "fresh")).await.page(400, "f-ends-error");
+    }
+    let call = [("picking", "header-0"), ("mode", "edit"), ("editing", "OLD"), ("act", "save")];
+    let in_a_call = [&call[..], &[("value", "fresh")]].concat();
+    owner.post("/dashboard/production/console", &in_a_call).await.page(400, "It has expired.");
+    assert_eq!(app.as_key().get("/secrets/OLD").await.ok(200)["expiresAt"], "2030-01-02T00:00:00.000Z");
+    // What needs no end changes without one.
+    owner.post(&edit, &form("", "")).await.leads_to(LIST);
+    owner.post(&edit, &form("P30D", "fresh")).await.leads_to(LIST);
+    let renewed = app.as_key().get("/secrets/OLD").await.ok(200);
+    let end = renewed["expiresAt"].as_str().unwrap();
+    assert!(end.starts_with("2030-02-02T00:0"), "{end}");
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
 //! The form of a secret: what it asks for, and what is shown again.
 
 use secrecy::SecretString;
+use vouchsafe_entity::millis::Millis;
 
-use crate::domain::secret::SecretScope;
+use crate::domain::secret::{SecretEnd, SecretScope};
 use crate::http::Problem;
 use crate::http::dashboard::form::{Form, FormView};
 use crate::service::secrets::{NewSecret, SecretChange, SecretView};
 use crate::service::{Error, Violation};
+
+/// Fields of which a form sends nothing where nothing is chosen.
+const CHOICES: [&str; 2] = ["environments", "visibility"];
 
 /// A form for a new secret.
 pub(super) fn blank(environment: &str) -> FormView {
@@ -17,9 +21,14 @@ pub(super) fn blank(environment: &str) -> FormView {
         .with_chosen("environments", &[environment])
 }
 
+fn has_expired(view: &SecretView, now: Millis) -> bool {
+    view.secret.end(now) == Some(SecretEnd::Expired)
+}
+
 /// A form with what a secret is now. Its value is not among it.
-pub(super) fn filled(view: &SecretView) -> FormView {
+pub(super) fn filled(view: &SecretView, now: Millis) -> FormView {
     let secret = &view.secret;
+    let ends = if has_expired(view, now) { "" } else { "keep" };
     let hosts: Vec<_> = secret.allowed_hosts.iter().map(ToString::to_string).collect();
     let environments: Vec<_> = view.environments.iter().map(String::as_str).collect();
     FormView::new()
@@ -29,7 +38,7 @@ pub(super) fn filled(view: &SecretView) -> FormView {
         .with("products", secret.scope.products.join("\n"))
         .with("apps", secret.scope.apps.join("\n"))
         .with("allowedHosts", hosts.join("\n"))
-        .with("ends", "keep")
+        .with("ends", ends)
         .with_chosen("environments", &environments)
 }
 
@@ -82,12 +91,18 @@ pub(in crate::http::dashboard) fn new_secret(form: &Form, prefix: &str) -> Resul
     })
 }
 
-/// The change that a form asks for. A value that is left empty stays.
-pub(super) fn change(form: &Form) -> SecretChange {
+/// The change of `view` that a form asks for. A value that is left empty stays.
+///
+/// # Errors
+/// A new value of one that has expired without a choice of its new end: without any it would never end again.
+pub(super) fn change(form: &Form, view: &SecretView, now: Millis) -> Result<SecretChange, Error> {
     let value = form.raw("value");
+    let ends = form.raw("ends");
+    if !value.is_empty() && has_expired(view, now) && ["", "keep"].contains(&ends) {
+        return Err(Error::invalid("/ends", "required", "It has expired: choose when the new value ends."));
+    }
     let (date, period) = end(form);
-    let never = form.raw("ends") == "never";
-    SecretChange {
+    Ok(SecretChange {
         value: (!value.is_empty()).then(|| SecretString::from(value)),
         name: Some(form.text("name")),
         description: Some(form.optional("description")),
@@ -95,12 +110,29 @@ pub(super) fn change(form: &Form) -> SecretChange {
         scope: Some(scope(form)),
         environments: Some(form.all("environments")),
         allowed_hosts: Some(words(form, "allowedHosts")),
-        expires_at: if never { Some(None) } else { date.map(Some) },
+        expires_at: if ends == "never" { Some(None) } else { date.map(Some) },
         period,
-    }
+    })
 }
 
-/// The form again with each mistake at its field.
+/// A new value for `view`, and nothing else of it.
+///
+/// # Errors
+/// It has expired, so that its end is to be chosen too.
+pub(in crate::http::dashboard) fn new_value(
+    form: &Form,
+    view: &SecretView,
+    now: Millis,
+) -> Result<SecretChange, Error> {
+    if has_expired(view, now) {
+        let message = "It has expired. Open it among the secrets, where you choose its new end as well.";
+        return Err(Error::invalid("/value", "expired", message));
+    }
+    let value = Some(SecretString::from(form.raw("value")));
+    Ok(SecretChange { value, ..SecretChange::default() })
+}
+
+/// The form again with each mistake at its field, or above it where it has no such field.
 ///
 /// # Errors
 /// What is not about what was typed.
@@ -108,11 +140,17 @@ pub(in crate::http::dashboard) fn shown_again(form: &Form, error: Error) -> Resu
     // The scope is two fields here, and the end is chosen in one.
     let at_its_field = |violation: Violation| {
         let pointer = violation.pointer.replacen("/scope/", "/", 1).replacen("/period", "/ends", 1);
-        Violation { pointer, ..violation }
+        let name = pointer.split('/').nth(1).unwrap_or_default();
+        let shown = form.has(name) || CHOICES.contains(&name);
+        Violation { pointer: if shown { pointer } else { String::new() }, ..violation }
     };
+    let placed = |violations: Vec<Violation>| violations.into_iter().map(at_its_field).collect::<Vec<_>>();
     let error = match error {
-        Error::Invalid(violations) => Error::Invalid(violations.into_iter().map(at_its_field).collect()),
-        other @ (Error::NotFound | Error::Refused { .. } | Error::Store(_) | Error::Internal(_)) => other,
+        Error::Invalid(violations) => Error::Invalid(placed(violations)),
+        Error::Refused { code, detail, violations, retry_after, app_status } => {
+            Error::Refused { code, detail, violations: placed(violations), retry_after, app_status }
+        }
+        other @ (Error::NotFound | Error::Store(_) | Error::Internal(_)) => other,
     };
     form.refused(error)
 }

@@ -6,7 +6,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::list::{Rights, reference};
 use super::words::{state_word, type_word, visibility_word};
-use crate::domain::secret::SecretState;
+use crate::domain::secret::{SecretEnd, SecretState};
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::url::Url;
@@ -76,8 +76,8 @@ struct Act {
     danger: bool,
 }
 
-/// The ends that a form offers.
-fn ends(keeps: Option<String>) -> Vec<(&'static str, String)> {
+/// The ends that a form offers, `first` before the usual ones.
+fn ends(first: Option<(&'static str, String)>) -> Vec<(&'static str, String)> {
     let usual = [
         ("never", "Never"),
         ("P30D", "In 30 days"),
@@ -86,8 +86,7 @@ fn ends(keeps: Option<String>) -> Vec<(&'static str, String)> {
         ("P1Y", "In a year"),
         ("date", "On the day below"),
     ];
-    let keeps = keeps.map(|keeps| ("keep", keeps));
-    keeps.into_iter().chain(usual.map(|(word, label)| (word, label.to_owned()))).collect()
+    first.into_iter().chain(usual.map(|(word, label)| (word, label.to_owned()))).collect()
 }
 
 /// A setting that refers to a secret, in words.
@@ -127,9 +126,11 @@ impl Panel {
         now: Millis,
     ) -> Self {
         let secret = &used.view.secret;
-        let keeps = match secret.expires_at {
-            None => "As it is: never".to_owned(),
-            Some(at) => format!("As it is: {}", Moment::new(at, now).into_said()),
+        let first = match (secret.end(now), secret.expires_at) {
+            // An end that has come can't stay with a new value.
+            (Some(SecretEnd::Expired), _) => ("", "Choose a new end".to_owned()),
+            (_, None) => ("keep", "As it is: never".to_owned()),
+            (_, Some(at)) => ("keep", format!("As it is: {}", Moment::new(at, now).into_said())),
         };
         Self::Form(Box::new(FormPanel {
             form,
@@ -142,7 +143,7 @@ impl Panel {
             action: Url::EditSecret(environment, &secret.key).to_string(),
             back: Url::Secret(environment, &secret.key).to_string(),
             kinds: Vec::new(),
-            ends: ends(Some(keeps)),
+            ends: ends(Some(first)),
             environments: environments.to_vec(),
         }))
     }
@@ -198,7 +199,7 @@ impl Panel {
         if !new {
             panel.key = Some("STRIPE_KEY".to_owned());
             panel.fixed = vec![("Visibility", "Restricted".to_owned()), ("Type", "API key".to_owned())];
-            panel.ends = ends(Some("As it is: in 40 days".to_owned()));
+            panel.ends = ends(Some(("keep", "As it is: in 40 days".to_owned())));
         }
         Self::Form(Box::new(panel))
     }

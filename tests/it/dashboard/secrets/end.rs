@@ -54,6 +54,7 @@ async fn what_has_ended_offers_no_way_back_that_there_is_not() {
     }
     let gone = owner.get(&one("GONE")).await.html;
     assert!(!gone.contains("secret/GONE/edit") && !gone.contains("secret/GONE/reveal"), "{gone}");
+    owner.get(&format!("{}/reveal", one("GONE"))).await.page(409, "was revoked");
     owner.post(&format!("{}/reveal", one("GONE")), &[]).await.page(409, "was revoked");
 }
 

@@ -89,6 +89,8 @@ async fn a_member_is_shown_twenty_values_an_hour_and_the_owners_hear_of_ten_in_a
         (&page["data"][0]["result"], &page["data"][0]["reason"]),
         (&json!("refused"), &json!("rate_limited"))
     );
+    // Nor are they asked whether they want to see it.
+    admin.get(&reveal).await.page(429, "which is the most");
     owner.post(&reveal, &[]).await.page(200, VALUE);
 
     app.clock.advance(TimeDelta::minutes(61));
