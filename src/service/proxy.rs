@@ -6,6 +6,7 @@
 
 mod allow;
 mod body;
+mod destination;
 mod headers;
 mod port;
 mod query;

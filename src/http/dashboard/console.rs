@@ -50,7 +50,10 @@ async fn page(desk: &InEnvironment, draft: Draft, extra: Extra) -> Result<Consol
     let picker = match &draft.picking {
         None => None,
         Some(picking) => {
-            let form = extra.form.unwrap_or_else(|| picker::blank(&draft));
+            let form = match extra.form {
+                Some(form) => form,
+                None => picker::blank(desk, &draft).await?,
+            };
             Some(Picker::of(desk, picking, form, manage, extra.said).await?)
         }
     };

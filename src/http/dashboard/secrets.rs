@@ -35,13 +35,14 @@ use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::http::extract::{InPath, Listing};
 use crate::http::{HttpState, Problem};
+use crate::service::secrets::SecretView;
 use list::{Rights, SecretRow};
 use panel::Panel;
 use query::SecretQuery;
 
 pub(super) use form::{new_secret, new_value, shown_again};
 pub(super) use list::reference;
-pub(super) use words::{state_word, type_word};
+pub(super) use words::{no_hosts_word, state_word, type_word};
 
 /// A secret in the path, by its key.
 #[derive(Deserialize)]
@@ -107,8 +108,11 @@ async fn page(
     let next = if rights.view {
         let found = desk.hub.list_secrets(&desk.actor, &query.filter()?, wanted).await?;
         let now = desk.hub.now();
-        page.secrets =
-            found.items.into_iter().map(|view| SecretRow::of(environment, view, rights, now)).collect();
+        let row = |view: SecretView| {
+            let issued = desk.hub.has_issuing_provider(&view.secret);
+            SecretRow::of(environment, view, issued, rights, now)
+        };
+        page.secrets = found.items.into_iter().map(row).collect();
         found.next_cursor
     } else {
         let found = desk.hub.list_secret_names(&desk.actor, query.search(), wanted).await?;
@@ -150,7 +154,8 @@ async fn choose_columns(desk: InEnvironment, form: Form) -> Answer {
 /// `GET /dashboard/{environment}/secret/{secret}`.
 async fn show_secret(desk: InEnvironment, headers: HeaderMap, InPath(path): InPath<SecretPath>) -> Answer {
     let used = desk.hub.get_used_secret(&desk.actor, &path.secret).await?;
-    let panel = Panel::secret(&desk.environment, used, rights(&desk), desk.hub.now());
+    let issued = desk.hub.has_issuing_provider(&used.view.secret);
+    let panel = Panel::secret(&desk.environment, used, issued, rights(&desk), desk.hub.now());
     Ok(desk.show(&beside(&desk, &headers, panel).await?))
 }
 

@@ -14,6 +14,11 @@ impl Definition {
         self.of(method).base_url.render(values)
     }
 
+    /// Host and port of [`base_url`](Self::base_url), whatever its path needs.
+    pub fn base_host(&self, method: Method, values: &Values) -> Result<Authority, RenderError> {
+        self.of(method).base_url.authority(values)
+    }
+
     /// The hosts that the proxy may call with this credential: that of the base URL first.
     pub fn allowed_hosts(&self, method: Method, values: &Values) -> Result<Vec<Authority>, RenderError> {
         let base = self.base_url(method, values)?;

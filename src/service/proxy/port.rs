@@ -9,7 +9,7 @@ use crate::service::{Error, Hub};
 use crate::store;
 
 /// The port that needs nobody to name it.
-const USUAL: u16 = 443;
+pub(super) const USUAL: u16 = 443;
 
 impl Hub {
     /// The port of `to`, where the secrets that `texts` refer to name it. That they may go there is known already.

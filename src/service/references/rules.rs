@@ -40,6 +40,12 @@ impl Usage<'_> {
 }
 
 impl Hub {
+    /// Whether the issuer of a secret is a provider. Calls may take one that lists no hosts to those of such an issuer,
+    /// and else nowhere.
+    pub fn has_issuing_provider(&self, secret: &Secret) -> bool {
+        !self.issuing_providers(secret).is_empty()
+    }
+
     /// Refuses a use that the secret is not for.
     pub(super) fn check_use(&self, secret: &Secret, usage: &Usage<'_>, now: Millis) -> Result<(), Error> {
         let key = &secret.key;

@@ -117,7 +117,6 @@ async fn a_call_is_put_together_with_a_secret_that_is_made_on_the_way() {
     chrome.shows("#panel-title", "Create a secret").await;
     chrome.fill("#f-key", "ALPHA").await;
     chrome.fill("#f-value", VALUE).await;
-    chrome.fill("#f-allowedHosts", "127.0.0.1").await;
     nothing_is_wrong(&chrome).await;
     chrome.click(".side-panel-foot [value=create]").await;
     let field = "return document.querySelector('[name=header-value]').value";

@@ -38,6 +38,11 @@ fn text(shown: &Shown) -> String {
     text.replace("&amp;", "&")
 }
 
+/// The field for hosts of the picker's form, as far as what is in it.
+fn offered_hosts(shown: &Shown) -> String {
+    shown.between("name=\"allowedHosts\"", "</textarea>")
+}
+
 async fn app_with_jo() -> Option<TestApp> {
     let app = TestApp::start().await?;
     app.user("jo").await;
@@ -192,11 +197,14 @@ async fn a_secret_is_made_and_changed_without_leaving_the_call() {
     let picking = [("picking", "parameter-0")];
     let new = owner.post(CONSOLE, &echo(&[&picking[..], &[("mode", "find"), ("act", "new")]].concat())).await;
     new.page(200, "Create a secret");
+    // It may go where the call goes, as the form stands.
+    let host = app.fake.base_url().replace("http://", "");
+    assert!(offered_hosts(&new).ends_with(&format!(">{host}")), "{}", new.html);
     let made = [
         ("mode", "new"),
         ("type", "api_key"),
         ("visibility", "restricted"),
-        ("allowedHosts", "127.0.0.1"),
+        ("allowedHosts", host.as_str()),
         ("environments", "production"),
         ("value", VALUE),
     ];
@@ -205,6 +213,9 @@ async fn a_secret_is_made_and_changed_without_leaving_the_call() {
     refused.page(400, "f-key-error");
     assert!(!refused.html.contains(VALUE));
     owner.post(CONSOLE, &echo(&create("FRESH"))).await.page(200, "value=\"two words$Secret{FRESH}\"");
+    let mut call = echo(&[("act", "send")]);
+    call[11] = ("parameter-value", "$Secret{FRESH}");
+    owner.post(CONSOLE, &call).await.page(200, "200 OK");
     assert_eq!(app.as_key().get("/secrets/FRESH").await.ok(200)["visibility"], "restricted");
 
     let edit = [&picking[..], &[("mode", "find"), ("act", "edit:FRESH")]].concat();
@@ -271,7 +282,52 @@ async fn an_address_is_called_with_secrets_alone() {
     let refused = owner.post(CONSOLE, &form("Bearer $Secret{K}")).await;
     refused.page(200, "secret_host_not_allowed");
     assert!(text(&refused).contains("-H 'Vouchsafe-Authorization: Bearer $Secret{K}'"), "{}", refused.html);
+    // One that lists the host with its port is taken there.
+    let host = app.fake.base_url().replace("http://", "");
+    app.secret(&with(masked("HERE"), "allowedHosts", json!([host]))).await;
+    let address = format!("{}/api/echo", app.fake.base_url());
+    let mut there = form("Bearer $Secret{HERE}");
+    there[1] = ("address", address.as_str());
+    let answered = owner.post(CONSOLE, &there).await;
+    answered.page(200, "200 OK");
+    let said = text(&answered);
+    assert!(said.contains(r#""path": "/api/echo""#) && said.contains("Bearer ••••••"), "{said}");
+    assert!(!said.contains(VALUE), "{said}");
+    there[5] = ("act", "new");
+    there.extend([("picking", "header-0"), ("mode", "find")]);
+    let new = owner.post(CONSOLE, &there).await;
+    assert!(offered_hosts(&new).ends_with(&format!(">{host}")), "{}", new.html);
+
     let mut on_a_credential = echo(&[("act", "send")]);
     on_a_credential[6] = ("header-name", "Authorization");
     owner.post(CONSOLE, &on_a_credential).await.page(200, "leave this header out");
+}
+
+#[tokio::test]
+async fn a_credential_is_called_with_by_its_id() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("jo").await;
+    let made = app.credential("jo").await;
+    let id = made["credentialId"].as_str().unwrap();
+    let owner = app.as_owner().await;
+    let call = |id| {
+        let mut form = echo(&[("credential", id), ("act", "send")]);
+        form[..3].copy_from_slice(&[("via", "credential"), ("connector", ""), ("user", "")]);
+        form
+    };
+    let shown = owner.post(CONSOLE, &call(id)).await;
+    shown.page(200, "200 OK");
+    let said = text(&shown);
+    assert!(said.contains("••••••") && !said.contains(VALID_KEY), "{said}");
+    assert!(said.contains(&format!("-H 'Vouchsafe-Credential: {id}'")), "{said}");
+    owner.post(CONSOLE, &call("cred_nonsense")).await.page(200, "There is no such user, credential");
+    // A secret that is made for it may go where it goes, or to the other host that is named.
+    let host = app.fake.base_url().replace("http://", "");
+    for (other, offered) in [("", host.as_str()), ("files.acme.test", "files.acme.test")] {
+        let mut picking = call(id);
+        picking.retain(|field| *field != ("act", "send"));
+        picking.extend([("host", other), ("picking", "header-0"), ("mode", "find"), ("act", "new")]);
+        let new = owner.post(CONSOLE, &picking).await;
+        assert!(offered_hosts(&new).ends_with(&format!(">{offered}")), "{}", new.html);
+    }
 }

@@ -219,11 +219,18 @@ impl Draft {
         }
     }
 
-    /// The host that the call goes to, where the draft says so.
-    pub(super) fn destination(&self) -> Option<String> {
-        let address = url::Url::parse(&self.address).ok().filter(|_| self.via == "address")?;
-        let host = address.host_str()?;
-        Some(address.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    /// Another host of the app, where one was typed.
+    pub(super) fn other_host(&self) -> Option<&str> {
+        Some(self.host.as_str()).filter(|host| !host.is_empty() && self.via != "address")
+    }
+
+    /// What the call goes with, as far as it was typed.
+    pub(super) fn via_typed(&self) -> Via {
+        match self.via.as_str() {
+            "credential" => Via::Credential(self.credential.clone()),
+            "address" => Via::Address(self.address.clone()),
+            _ => Via::User { connector: self.connector.clone(), user: self.user.clone() },
+        }
     }
 
     /// The call.
@@ -256,7 +263,7 @@ impl Draft {
             headers,
             body,
             via,
-            host: some(&self.host).filter(|_| !by_address),
+            host: self.other_host().map(str::to_owned),
             integration: some(&self.integration),
             authorization,
             resolve_body: self.resolves,
@@ -273,18 +280,16 @@ impl Draft {
     }
 
     fn target(&self) -> Result<Via, Error> {
-        let given = |pointer: &str, text: &str, message: &str| match text {
-            "" => Err(Error::invalid(pointer, "required", message)),
-            text => Ok(text.to_owned()),
+        let via = self.via_typed();
+        let (typed, pointer, message) = match &via {
+            Via::Credential(id) => (id, "/credential", "Name a credential."),
+            Via::Address(address) => (address, "/address", "Write the address to call."),
+            Via::User { connector, .. } if connector.is_empty() => {
+                (connector, "/connector", "Choose a connector.")
+            }
+            Via::User { user, .. } => (user, "/user", "Name the user whose credential is used."),
         };
-        match self.via.as_str() {
-            "credential" => given("/credential", &self.credential, "Name a credential.").map(Via::Credential),
-            "address" => given("/address", &self.address, "Write the address to call.").map(Via::Address),
-            _ => Ok(Via::User {
-                connector: given("/connector", &self.connector, "Choose a connector.")?,
-                user: given("/user", &self.user, "Name the user whose credential is used.")?,
-            }),
-        }
+        if typed.is_empty() { Err(Error::invalid(pointer, "required", message)) } else { Ok(via) }
     }
 
     fn header_map(&self) -> Result<HeaderMap, Error> {

@@ -8,7 +8,7 @@ use crate::domain::page::PageRequest;
 use crate::http::Problem;
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::form::FormView;
-use crate::http::dashboard::secrets::{reference, state_word, type_word};
+use crate::http::dashboard::secrets::{no_hosts_word, reference, state_word, type_word};
 use crate::service::secrets::SecretFilter;
 
 /// So many secrets are offered at once.
@@ -42,19 +42,21 @@ pub(super) struct Choice {
     pub(super) kind: &'static str,
     pub(super) mark: (&'static str, &'static str),
     pub(super) hosts: Vec<String>,
+    /// Where it goes without any.
+    pub(super) no_hosts: &'static str,
 }
 
 /// A form for a secret that may go where the call goes.
-pub(super) fn blank(draft: &Draft) -> FormView {
-    let key = match draft.picking.as_ref().map(|picking| &picking.mode) {
-        Some(Mode::Find(text)) => text.clone(),
-        Some(Mode::New | Mode::Edit(_)) | None => String::new(),
+pub(super) async fn blank(desk: &InEnvironment, draft: &Draft) -> Result<FormView, Problem> {
+    let form = FormView::new().with("type", "api_key").with("visibility", "masked");
+    if !draft.picking.as_ref().is_some_and(|picking| picking.mode == Mode::New) {
+        return Ok(form);
+    }
+    let host = match draft.other_host() {
+        Some(host) => Some(host.to_owned()),
+        None => desk.hub.host_of_call(&desk.actor, &draft.via_typed()).await?,
     };
-    FormView::new()
-        .with("key", key)
-        .with("type", "api_key")
-        .with("visibility", "masked")
-        .with("allowedHosts", draft.destination().unwrap_or_default())
+    Ok(form.with("allowedHosts", host.unwrap_or_default()))
 }
 
 /// The types that a secret may have.
@@ -116,6 +118,7 @@ impl Picker {
                 reference: reference(&view.secret.key),
                 kind: type_word(view.secret.kind),
                 mark: state_word(view.secret.state(now)),
+                no_hosts: no_hosts_word(desk.hub.has_issuing_provider(&view.secret)),
                 hosts: view.secret.allowed_hosts.iter().map(ToString::to_string).collect(),
                 key: view.secret.key,
             })

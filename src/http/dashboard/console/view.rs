@@ -9,7 +9,7 @@ use super::picker::{Choice, Picker, kinds};
 use crate::domain::secret::SecretState;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::page::{DashboardPage, Place};
-use crate::http::dashboard::secrets::{reference, state_word};
+use crate::http::dashboard::secrets::{no_hosts_word, reference, state_word};
 use crate::http::dashboard::url::Url;
 use crate::service::proxy::Tried;
 use crate::service::{Code, Error};
@@ -64,7 +64,8 @@ fn picker(mode: &'static str, manage: bool, form: FormView) -> Picker {
                 reference: reference(key),
                 kind: "API key",
                 mark: state_word(SecretState::Active),
-                hosts: vec!["metrics.example.com".to_owned()],
+                hosts: if key == "METRICS_KEY" { vec!["metrics.example.com".to_owned()] } else { Vec::new() },
+                no_hosts: no_hosts_word(false),
             })
             .collect(),
         more: true,

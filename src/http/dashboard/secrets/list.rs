@@ -9,7 +9,7 @@ use vouchsafe_entity::millis::Millis;
 use super::columns::{Column, usual};
 use super::panel::Panel;
 use super::query::{Filters, SecretQuery};
-use super::words::{state_word, type_word, visibility_word};
+use super::words::{no_hosts_word, state_word, type_word, visibility_word};
 use crate::domain::secret::SecretState;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
@@ -67,6 +67,8 @@ pub(super) struct SecretRow {
     products: Vec<String>,
     apps: Vec<String>,
     hosts: Vec<String>,
+    /// Where it goes without any.
+    no_hosts: &'static str,
     expires: Option<Moment>,
     used: Option<Moment>,
     created: Moment,
@@ -94,7 +96,8 @@ pub(in crate::http::dashboard) fn reference(key: &str) -> String {
 }
 
 impl SecretRow {
-    pub(super) fn of(environment: &str, view: SecretView, rights: Rights, now: Millis) -> Self {
+    /// `issued`: its issuer is a provider.
+    pub(super) fn of(environment: &str, view: SecretView, issued: bool, rights: Rights, now: Millis) -> Self {
         let SecretView { secret, environments } = view;
         let state = secret.state(now);
         let restricted = secret.visibility == Visibility::Restricted;
@@ -110,6 +113,7 @@ impl SecretRow {
             products: secret.scope.products,
             apps: secret.scope.apps,
             hosts: secret.allowed_hosts.iter().map(ToString::to_string).collect(),
+            no_hosts: no_hosts_word(issued),
             expires: secret.expires_at.map(|at| Moment::new(at, now)),
             used: secret.last_used_at.map(|at| Moment::new(at, now)),
             created: Moment::new(secret.created_at, now),
@@ -166,7 +170,12 @@ fn sample_row(key: &str, days: i64, state: SecretState, restricted: bool) -> Sec
         environments: vec!["production".to_owned(), "sandbox".to_owned()],
         products: if days > 30 { vec!["sync-orders".to_owned()] } else { Vec::new() },
         apps: if days > 2 { vec!["brightpay".to_owned(), "fernhill".to_owned()] } else { Vec::new() },
-        hosts: vec!["api.stripe.com".to_owned(), "*.stripe.com".to_owned()],
+        hosts: if days > 0 {
+            vec!["api.stripe.com".to_owned(), "*.stripe.com".to_owned()]
+        } else {
+            Vec::new()
+        },
+        no_hosts: no_hosts_word(false),
         expires: (days > 2).then(|| Moment::new(now.plus_seconds(days * 86_400), now)),
         used: (days > 0).then(|| Moment::new(now.plus_seconds(-days * 3_600), now)),
         created: Moment::new(now.plus_seconds(-days * 86_400), now),

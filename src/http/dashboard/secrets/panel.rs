@@ -5,7 +5,7 @@ use vouchsafe_entity::kind::{SecretType, Visibility};
 use vouchsafe_entity::millis::Millis;
 
 use super::list::{Rights, reference};
-use super::words::{state_word, type_word, visibility_word};
+use super::words::{no_hosts_word, state_word, type_word, visibility_word};
 use crate::domain::secret::{SecretEnd, SecretState};
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
@@ -51,6 +51,8 @@ pub(super) struct SecretPanel {
     products: Vec<String>,
     apps: Vec<String>,
     hosts: Vec<String>,
+    /// Where it goes without any.
+    no_hosts: &'static str,
     issued: Moment,
     created: Moment,
     updated: Moment,
@@ -148,8 +150,14 @@ impl Panel {
         }))
     }
 
-    /// One secret.
-    pub(super) fn secret(environment: &str, used: UsedSecret, rights: Rights, now: Millis) -> Self {
+    /// One secret; `issued`: its issuer is a provider.
+    pub(super) fn secret(
+        environment: &str,
+        used: UsedSecret,
+        issued: bool,
+        rights: Rights,
+        now: Millis,
+    ) -> Self {
         let UsedSecret { view, uses, more } = used;
         let secret = view.secret;
         let state = secret.state(now);
@@ -171,6 +179,7 @@ impl Panel {
             products: secret.scope.products,
             apps: secret.scope.apps,
             hosts: secret.allowed_hosts.iter().map(ToString::to_string).collect(),
+            no_hosts: no_hosts_word(issued),
             issued: at(secret.issued_at),
             created: at(secret.created_at),
             updated: at(secret.updated_at),
@@ -221,6 +230,7 @@ impl Panel {
             products: vec!["sync-orders".to_owned()],
             apps: Vec::new(),
             hosts: vec!["api.stripe.com".to_owned()],
+            no_hosts: no_hosts_word(true),
             issued: at(-40),
             created: at(-40),
             updated: at(-2),

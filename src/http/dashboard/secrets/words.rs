@@ -36,6 +36,11 @@ pub(in crate::http::dashboard) const fn state_word(state: SecretState) -> (&'sta
     }
 }
 
+/// Where a secret may go that lists no hosts; `issued`: its issuer is a provider.
+pub(in crate::http::dashboard) const fn no_hosts_word(issued: bool) -> &'static str {
+    if issued { "its issuer’s hosts alone" } else { "no hosts: calls can’t take it anywhere" }
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn listed(words: &[String]) -> String {
     match words {

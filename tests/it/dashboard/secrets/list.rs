@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use vouchsafe::demo::fake::QUILLPOST;
 
 use super::LIST;
 use crate::api::secrets::{masked, with};
@@ -64,12 +65,18 @@ async fn a_browser_remembers_its_columns() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
     app.secret(&with(masked("K"), "allowedHosts", json!(["api.acme.test"]))).await;
+    app.secret(&masked("LOOSE")).await;
+    app.secret(&with(masked("BOUND"), "issuer", json!(QUILLPOST))).await;
     let usual = owner.get(LIST).await.html;
     assert!(usual.contains("data-label=\"Type\"") && !usual.contains("data-label=\"Hosts\""));
     let form = [("columns", "hosts"), ("columns", "nonsense")];
     owner.post(&format!("{LIST}/columns"), &form).await.leads_to(LIST);
     let chosen = owner.get(LIST).await.html;
     assert!(!chosen.contains("data-label=\"Type\"") && chosen.contains("api.acme.test"));
+    // What lists no hosts goes to those of its issuer, where that is a provider, and else nowhere.
+    for text in ["its issuer’s hosts alone", "no hosts: calls can’t take it anywhere"] {
+        assert!(chosen.contains(text), "{text}: {chosen}");
+    }
     owner.post(&format!("{LIST}/columns"), &[]).await.leads_to(LIST);
     let none = owner.get(LIST).await.html;
     assert!(!none.contains("data-label=\"Hosts\"") && none.contains("data-label=\"State\""));
