@@ -3,10 +3,13 @@
 //! out who sign in.
 
 use chrono::TimeDelta;
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, PASSWORD, Shown};
 use crate::support::identity::Scene;
+use crate::support::statements;
+use crate::support::wait::eventually;
 
 /// Of each account, spread over an hour.
 const GUESSES: u32 = 500;
@@ -104,4 +107,39 @@ async fn who_signs_in_keeps_nobody_out_at_the_same_address_and_gains_no_guess() 
     stranger.post("/dashboard/sign-in", &form).await.page(400, "That was tried too often");
     // A browser that is known here is not counted among them.
     owner.sign_in().await.leads_to("/dashboard");
+}
+
+/// S7: how long that takes is measured in the comparison itself, and here it is shown that each sign-in comes to it.
+#[tokio::test]
+async fn an_account_that_is_not_there_makes_as_much_work() {
+    statements::listen();
+    let Some(scene) = Scene::start().await else { return };
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _measured = metrics::set_default_local_recorder(&recorder);
+    let compared = || -> u64 {
+        let text = handle.render();
+        let count = text.lines().find_map(|line| line.strip_prefix("vouchsafe_password_seconds_count "));
+        count.map_or(0, |count| count.parse().unwrap())
+    };
+    let owner = scene.app.as_owner().await;
+    let _without_a_password = scene.member(&owner, "editor").await;
+    let people = ["owner@acme.test", "jo@acme.test", "nobody@acme.test"];
+    // The first of each may make ready what the hub then keeps.
+    for round in 0..2 {
+        for email in people {
+            let before = compared();
+            let browser = Browser::new(&scene.app, email).header("x-request-id", &format!("{email}-{round}"));
+            let form = [("email", email), ("password", "not the password")];
+            let shown = browser.post("/dashboard/sign-in", &form).await;
+            shown.page(400, "Address or password are not right.");
+            assert_eq!(compared() - before, 1, "{email}");
+        }
+    }
+    eventually("the same statements for each", async || {
+        let taken = people.map(|email| statements::of_request(&format!("{email}-1")));
+        let written = taken[0].iter().any(|statement| statement.contains("audit_event"));
+        if written && taken[0] == taken[1] && taken[1] == taken[2] { Ok(()) } else { Err(taken) }
+    })
+    .await;
 }
