@@ -2,15 +2,19 @@
 
 use std::fmt::Write as _;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use vouchsafe_entity::kind::{SecretType, Visibility};
 
 use super::words::{state_word, type_word, visibility_word};
+use crate::domain::page::PageRequest;
 use crate::domain::secret::SecretState;
-use crate::http::Problem;
 use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::Form;
 use crate::http::dashboard::url::Url;
+use crate::http::extract::Listing;
+use crate::http::{HttpState, Problem};
 use crate::service::secrets::SecretFilter;
 
 /// The parameters, as a form sends them: what was left empty is there and empty.
@@ -122,12 +126,17 @@ impl SecretQuery {
 
     /// The address of the list with these parameters, and with `cursor`.
     pub(super) fn address(&self, environment: &str, cursor: Option<&str>) -> String {
+        self.carried_by(&Url::Secrets(environment), cursor)
+    }
+
+    /// The address of `page` with them.
+    fn carried_by(&self, page: &Url<'_>, cursor: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in self.set() {
             query.append_pair(name, value);
         }
         cursor.map(|cursor| query.append_pair("cursor", cursor));
-        let (mut address, query) = (Url::Secrets(environment).to_string(), query.finish());
+        let (mut address, query) = (page.to_string(), query.finish());
         if !query.is_empty() {
             let _ = write!(address, "?{query}");
         }
@@ -145,6 +154,34 @@ impl SecretQuery {
             states: SecretState::ALL.iter().map(|state| (state.as_str(), state_word(*state).1)).collect(),
             environments: others.map(|name| (name.clone(), name.clone())).collect(),
         }
+    }
+}
+
+/// The part of the list that one looks at. Whatever is opened from it carries it along and leads back to it.
+pub(super) struct Part {
+    pub(super) query: SecretQuery,
+    pub(super) page: PageRequest,
+}
+
+impl FromRequestParts<HttpState> for Part {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
+        let Listing { page, filter: query } =
+            Listing::<SecretQuery>::from_request_parts(parts, state).await?;
+        Ok(Self { query, page })
+    }
+}
+
+impl Part {
+    /// The address of `page`, from which one comes back to this part.
+    pub(super) fn at(&self, page: &Url<'_>) -> String {
+        self.query.carried_by(page, self.page.cursor().as_deref())
+    }
+
+    /// The beginning of the list, for samples.
+    pub(super) fn first(query: SecretQuery) -> Self {
+        Self { query, page: PageRequest { limit: 50, after: None } }
     }
 }
 
