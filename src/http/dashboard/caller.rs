@@ -1,5 +1,6 @@
 //! Who uses the dashboard: a member by the session of their browser, in their workspace or in one of its environments.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, Path};
@@ -11,7 +12,6 @@ use serde::Deserialize;
 
 use super::cookies;
 use super::page::{DashboardPage, Flash, Framed, Place, Shell, environment_of, kind_of, place_of};
-use super::url::Url;
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
 use crate::http::connect::visitor::origin;
@@ -160,7 +160,7 @@ impl InWorkspace {
     }
 
     /// On to `next`, where it is said what was done.
-    pub(in crate::http) fn done(&self, flash: Flash, next: &Url<'_>) -> Response {
+    pub(in crate::http) fn done(&self, flash: Flash, next: &impl Display) -> Response {
         let mut response = go_to(&next.to_string());
         response.headers_mut().extend(cookies::set_flash(&self.state, Some(flash)).map(|c| (SET_COOKIE, c)));
         response
@@ -189,7 +189,7 @@ impl InEnvironment {
     }
 
     /// On to `next`, where it is said what was done.
-    pub(in crate::http) fn done(&self, flash: Flash, next: &Url<'_>) -> Response {
+    pub(in crate::http) fn done(&self, flash: Flash, next: &impl Display) -> Response {
         self.desk.done(flash, next)
     }
 

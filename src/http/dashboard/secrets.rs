@@ -21,7 +21,6 @@ pub(super) use steps::ActingPage;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
-use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 
@@ -31,14 +30,13 @@ use super::cookies;
 use super::form::{Form, FormView};
 use super::page::Flash;
 use super::url::Url;
-use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
-use crate::http::extract::{InPath, Listing};
+use crate::http::extract::InPath;
 use crate::http::{HttpState, Problem};
 use crate::service::secrets::SecretView;
 use list::{Rights, SecretRow};
 use panel::Panel;
-use query::SecretQuery;
+use query::{Part, SecretQuery};
 
 pub(super) use form::{new_secret, new_value, shown_again};
 pub(super) use list::reference;
@@ -90,13 +88,9 @@ fn rights(desk: &InEnvironment) -> Rights {
     }
 }
 
-/// The list that `query` asks for.
-async fn page(
-    desk: &InEnvironment,
-    headers: &HeaderMap,
-    query: &SecretQuery,
-    wanted: &PageRequest,
-) -> Result<SecretsPage, Problem> {
+/// A part of the list.
+async fn page(desk: &InEnvironment, headers: &HeaderMap, part: &Part) -> Result<SecretsPage, Problem> {
+    let Part { query, page: wanted } = part;
     let (environment, rights) = (&desk.environment, rights(desk));
     let columns = columns::chosen(headers, desk.state());
     let filters = query.view(environment, wanted.own_limit(), desk.environments());
@@ -105,12 +99,14 @@ async fn page(
     page.first = wanted.after.is_none();
     let pages = query.on(environment, wanted.own_limit());
     page.here = pages.first_page();
+    page.part = part.at(&Url::Secrets(environment));
+    page.new = part.at(&Url::NewSecret(environment));
     let next = if rights.view {
         let found = desk.hub.list_secrets(&desk.actor, &query.filter()?, wanted).await?;
         let now = desk.hub.now();
         let row = |view: SecretView| {
             let issued = desk.hub.has_issuing_provider(&view.secret);
-            SecretRow::of(environment, view, issued, rights, now)
+            SecretRow::of(environment, view, issued, rights, part, now)
         };
         page.secrets = found.items.into_iter().map(row).collect();
         found.next_cursor
@@ -123,21 +119,26 @@ async fn page(
     Ok(page)
 }
 
-/// The first page of the list without filters, with `panel` beside it.
-async fn beside(desk: &InEnvironment, headers: &HeaderMap, panel: Panel) -> Result<SecretsPage, Problem> {
-    let first = PageRequest::parse(None, None).map_err(|_| Problem::internal())?;
-    let mut page = page(desk, headers, &SecretQuery::default(), &first).await?;
+/// A part of the list, with `panel` beside it.
+async fn beside(
+    desk: &InEnvironment,
+    headers: &HeaderMap,
+    part: &Part,
+    panel: Panel,
+) -> Result<SecretsPage, Problem> {
+    let mut page = page(desk, headers, part).await?;
     page.panel = Some(panel);
     Ok(page)
 }
 
 /// `GET /dashboard/{environment}/secrets`.
-async fn list_secrets(
-    desk: InEnvironment,
-    headers: HeaderMap,
-    Listing { page: wanted, filter }: Listing<SecretQuery>,
-) -> Answer {
-    Ok(desk.show(&page(&desk, &headers, &filter, &wanted).await?))
+async fn list_secrets(desk: InEnvironment, headers: HeaderMap, part: Part) -> Answer {
+    let page = page(&desk, &headers, &part).await?;
+    // The last of a page may have gone since one was there.
+    if page.is_empty() && !page.first {
+        return Ok(go_to(&page.here));
+    }
+    Ok(desk.show(&page))
 }
 
 /// `POST /dashboard/{environment}/secrets/columns`.
@@ -152,53 +153,66 @@ async fn choose_columns(desk: InEnvironment, form: Form) -> Answer {
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}`.
-async fn show_secret(desk: InEnvironment, headers: HeaderMap, InPath(path): InPath<SecretPath>) -> Answer {
+async fn show_secret(
+    desk: InEnvironment,
+    headers: HeaderMap,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
     let used = desk.hub.get_used_secret(&desk.actor, &path.secret).await?;
     let issued = desk.hub.has_issuing_provider(&used.view.secret);
-    let panel = Panel::secret(&desk.environment, used, issued, rights(&desk), desk.hub.now());
-    Ok(desk.show(&beside(&desk, &headers, panel).await?))
+    let panel = Panel::secret(&desk.environment, used, issued, rights(&desk), &part, desk.hub.now());
+    Ok(desk.show(&beside(&desk, &headers, &part, panel).await?))
 }
 
 /// `GET /dashboard/{environment}/secrets/new`.
-async fn show_new(desk: InEnvironment, headers: HeaderMap) -> Answer {
+async fn show_new(desk: InEnvironment, headers: HeaderMap, part: Part) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
     let form = form::blank(&desk.environment);
-    let panel = Panel::new_secret(&desk.environment, desk.environments(), form);
-    Ok(desk.show(&beside(&desk, &headers, panel).await?))
+    let panel = Panel::new_secret(&desk.environment, desk.environments(), form, &part);
+    Ok(desk.show(&beside(&desk, &headers, &part, panel).await?))
 }
 
 /// `POST /dashboard/{environment}/secrets/new`.
-async fn create_secret(desk: InEnvironment, headers: HeaderMap, form: Form) -> Answer {
+async fn create_secret(desk: InEnvironment, headers: HeaderMap, part: Part, form: Form) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
     let made = match new_secret(&form, "") {
         Ok(new) => desk.hub.create_secret(&desk.actor, new).await,
         Err(error) => Err(error),
     };
     match made {
+        // Filters might hide the new one.
         Ok(_) => Ok(desk.done(Flash::SecretCreated, &Url::Secrets(&desk.environment))),
         Err(error) => {
             let form = shown_again(&form, error)?;
-            let panel = Panel::new_secret(&desk.environment, desk.environments(), form);
-            refuse(&desk, &headers, panel).await
+            let panel = Panel::new_secret(&desk.environment, desk.environments(), form, &part);
+            Ok(desk.refuse(&beside(&desk, &headers, &part, panel).await?))
         }
     }
 }
 
-async fn refuse(desk: &InEnvironment, headers: &HeaderMap, panel: Panel) -> Result<Response, Problem> {
-    Ok(desk.refuse(&beside(desk, headers, panel).await?))
-}
-
-async fn edit_panel(desk: &InEnvironment, key: &str, form: Option<FormView>) -> Result<Panel, Problem> {
+async fn edit_panel(
+    desk: &InEnvironment,
+    key: &str,
+    part: &Part,
+    form: Option<FormView>,
+) -> Result<Panel, Problem> {
     let used = desk.hub.get_used_secret(&desk.actor, key).await?;
-    let form = form.unwrap_or_else(|| form::filled(&used.view, desk.hub.now()));
-    Ok(Panel::edit(&desk.environment, desk.environments(), &used, form, desk.hub.now()))
+    let now = desk.hub.now();
+    let form = form.unwrap_or_else(|| form::filled(&used.view, now));
+    Ok(Panel::edit(&desk.environment, desk.environments(), &used, form, part, now))
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}/edit`.
-async fn show_edit(desk: InEnvironment, headers: HeaderMap, InPath(path): InPath<SecretPath>) -> Answer {
+async fn show_edit(
+    desk: InEnvironment,
+    headers: HeaderMap,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
-    let panel = edit_panel(&desk, &path.secret, None).await?;
-    Ok(desk.show(&beside(&desk, &headers, panel).await?))
+    let panel = edit_panel(&desk, &path.secret, &part, None).await?;
+    Ok(desk.show(&beside(&desk, &headers, &part, panel).await?))
 }
 
 /// `POST /dashboard/{environment}/secret/{secret}/edit`.
@@ -206,6 +220,7 @@ async fn update_secret(
     desk: InEnvironment,
     headers: HeaderMap,
     InPath(path): InPath<SecretPath>,
+    part: Part,
     form: Form,
 ) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
@@ -215,10 +230,11 @@ async fn update_secret(
         Err(error) => Err(error),
     };
     match updated {
-        Ok(_) => Ok(desk.done(Flash::SecretUpdated, &Url::Secrets(&desk.environment))),
+        Ok(_) => Ok(desk.done(Flash::SecretUpdated, &part.at(&Url::Secrets(&desk.environment)))),
         Err(error) => {
-            let panel = edit_panel(&desk, &path.secret, Some(shown_again(&form, error)?)).await?;
-            refuse(&desk, &headers, panel).await
+            let shown = shown_again(&form, error)?;
+            let panel = edit_panel(&desk, &path.secret, &part, Some(shown)).await?;
+            Ok(desk.refuse(&beside(&desk, &headers, &part, panel).await?))
         }
     }
 }

@@ -53,6 +53,8 @@ async fn a_secret_is_made_revealed_for_a_moment_and_deleted() {
     // It counts where it is seen and not heard, can be copied, and goes when one has done with it.
     pace(&chrome, 60_000).await;
     chrome.script("navigator.clipboard.writeText = async (text) => (window.copied = text)").await;
+    chrome.click(".secrets-table [data-copy-text]").await;
+    chrome.script_gives("return window.copied", &json!("$Secret{STRIPE_KEY}")).await;
     chrome.click("[data-reveal]").await;
     chrome.shows(".secrets-table [data-dots]", VALUE).await;
     chrome.shows(".shown-left", "15 s").await;

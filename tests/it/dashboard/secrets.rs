@@ -226,16 +226,24 @@ async fn each_role_sees_what_it_may_and_is_offered_what_it_may() {
     assert!(editor.get("/dashboard/production/overview").await.html.contains("The secret K"));
 
     // Where the workspace lets editors reveal, they need the same proof.
-    owner
-        .post(
-            "/dashboard/members/settings",
-            &[("settings", "editorsMayReveal"), ("settings", "totpRequired")],
-        )
-        .await;
+    let reveal = format!("{}/reveal", one("K"));
+    let settings = "/dashboard/members/settings";
+    let open = [("settings", "editorsMayReveal"), ("settings", "totpRequired")];
+    owner.post(settings, &open).await.leads_to("/dashboard/members");
     let offered = editor.get(LIST).await;
     assert!(offered.html.contains("secret/K/reveal"), "{}", offered.html);
-    let shown = editor.post(&format!("{}/reveal", one("K")), &[]).await;
-    assert!(!shown.html.contains(VALUE), "{shown:?}");
+    let shown = editor.post(&reveal, &[]).await;
+    assert!(shown.status != 200 && !shown.html.contains(VALUE), "{shown:?}");
+    let authenticator = "/dashboard/account/authenticator";
+    editor.post(&format!("{authenticator}/new"), &[]).await.leads_to(authenticator);
+    editor.enrol().await.leads_to("/dashboard/account");
+    editor.post(&reveal, &[]).await.page(200, VALUE);
+    let closed = [("settings", "totpRequired")];
+    owner.post(settings, &closed).await.leads_to("/dashboard/members");
+    let refused = editor.post(&reveal, &[]).await;
+    refused.page(403, "may not do this");
+    assert!(!refused.html.contains(VALUE), "{refused:?}");
+    owner.post(settings, &open).await.leads_to("/dashboard/members");
     viewer.post(&format!("{}/reveal", one("K")), &[]).await.page(403, "may not do this");
 }
 

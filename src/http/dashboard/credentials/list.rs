@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::Status;
 
-use super::show::{CredentialPage, look_into};
+use super::show::{CredentialPage, glance_at};
 use super::words::{CredentialRow, STATUSES, mark};
 use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
@@ -140,8 +140,7 @@ async fn beside(desk: &InEnvironment, open: &str) -> Result<Option<CredentialPag
         return Ok(None);
     }
     let id: CredentialId = open.parse().map_err(|_| Problem::not_found())?;
-    let latest = PageRequest { limit: TOLD, after: None };
-    look_into(desk, id, &latest).await.map(Some)
+    glance_at(desk, id, TOLD).await.map(Some)
 }
 
 fn chips(filter: &Filter, chosen: &str) -> Vec<Chip> {

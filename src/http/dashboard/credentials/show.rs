@@ -120,6 +120,16 @@ pub(super) async fn show_credential(
     Ok(desk.show(&look_into(&desk, id, &page).await?))
 }
 
+/// A credential beside the list, with so much of what happened of late; its own page is as long as usual.
+pub(super) async fn glance_at(
+    desk: &InEnvironment,
+    id: CredentialId,
+    most: u64,
+) -> Result<CredentialPage, Problem> {
+    let page = look_into(desk, id, &PageRequest { limit: most, after: None }).await?;
+    Ok(CredentialPage { here: Url::Credential(&desk.environment, id).to_string(), ..page })
+}
+
 /// A credential with this page of its history.
 pub(super) async fn look_into(
     desk: &InEnvironment,

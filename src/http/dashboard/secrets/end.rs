@@ -8,6 +8,7 @@ use vouchsafe_entity::millis::Millis;
 use super::SecretPath;
 use super::list::reference;
 use super::panel::use_in_words;
+use super::query::Part;
 use super::steps::step;
 use super::words::listed;
 use crate::http::Problem;
@@ -97,7 +98,7 @@ fn uses(used: &UsedSecret, act: SecretAct, now: Millis) -> Vec<String> {
 }
 
 /// The question before an act on one secret.
-async fn ask(desk: &InEnvironment, key: &str, act: SecretAct) -> Answer {
+async fn ask(desk: &InEnvironment, key: &str, part: &Part, act: SecretAct) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
     let used = desk.hub.get_used_secret(&desk.actor, key).await?;
     let mut effects = uses(&used, act, desk.hub.now());
@@ -117,10 +118,12 @@ async fn ask(desk: &InEnvironment, key: &str, act: SecretAct) -> Answer {
     let title = format!("{} {key}?", verb(act));
     let mut page = ConfirmPage::danger(title, &effects, (button, &url), &Url::Secret(environment, key));
     page.danger = act != SecretAct::Reactivate;
+    page.action = part.at(&url);
+    page.back = part.at(&Url::Secret(environment, key));
     Ok(desk.show(&page))
 }
 
-async fn act(desk: &InEnvironment, key: &str, act: SecretAct) -> Answer {
+async fn act(desk: &InEnvironment, key: &str, part: &Part, act: SecretAct) -> Answer {
     desk.hub.act_on_secret(&desk.actor, key, act).await?;
     let flash = match act {
         SecretAct::Deactivate => Flash::SecretDeactivated,
@@ -128,47 +131,79 @@ async fn act(desk: &InEnvironment, key: &str, act: SecretAct) -> Answer {
         SecretAct::Revoke => Flash::SecretRevoked,
         SecretAct::Delete => Flash::SecretDeleted,
     };
-    Ok(desk.done(flash, &Url::Secrets(&desk.environment)))
+    Ok(desk.done(flash, &part.at(&Url::Secrets(&desk.environment))))
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}/deactivate`.
-pub(super) async fn ask_deactivation(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    ask(&desk, &path.secret, SecretAct::Deactivate).await
+pub(super) async fn ask_deactivation(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    ask(&desk, &path.secret, &part, SecretAct::Deactivate).await
 }
 
 /// `POST /dashboard/{environment}/secret/{secret}/deactivate`.
-pub(super) async fn deactivate_secret(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    act(&desk, &path.secret, SecretAct::Deactivate).await
+pub(super) async fn deactivate_secret(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    act(&desk, &path.secret, &part, SecretAct::Deactivate).await
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}/reactivate`.
-pub(super) async fn ask_reactivation(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    ask(&desk, &path.secret, SecretAct::Reactivate).await
+pub(super) async fn ask_reactivation(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    ask(&desk, &path.secret, &part, SecretAct::Reactivate).await
 }
 
 /// `POST /dashboard/{environment}/secret/{secret}/reactivate`.
-pub(super) async fn reactivate_secret(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    act(&desk, &path.secret, SecretAct::Reactivate).await
+pub(super) async fn reactivate_secret(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    act(&desk, &path.secret, &part, SecretAct::Reactivate).await
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}/revoke`.
-pub(super) async fn ask_revocation(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    ask(&desk, &path.secret, SecretAct::Revoke).await
+pub(super) async fn ask_revocation(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    ask(&desk, &path.secret, &part, SecretAct::Revoke).await
 }
 
 /// `POST /dashboard/{environment}/secret/{secret}/revoke`.
-pub(super) async fn revoke_secret(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    act(&desk, &path.secret, SecretAct::Revoke).await
+pub(super) async fn revoke_secret(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    act(&desk, &path.secret, &part, SecretAct::Revoke).await
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}/delete`.
-pub(super) async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    ask(&desk, &path.secret, SecretAct::Delete).await
+pub(super) async fn ask_deletion(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    ask(&desk, &path.secret, &part, SecretAct::Delete).await
 }
 
 /// `POST /dashboard/{environment}/secret/{secret}/delete`.
-pub(super) async fn delete_secret(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
-    act(&desk, &path.secret, SecretAct::Delete).await
+pub(super) async fn delete_secret(
+    desk: InEnvironment,
+    InPath(path): InPath<SecretPath>,
+    part: Part,
+) -> Answer {
+    act(&desk, &path.secret, &part, SecretAct::Delete).await
 }
 
 /// What became of a secret.

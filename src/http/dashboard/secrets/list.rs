@@ -8,7 +8,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::columns::{Column, usual};
 use super::panel::Panel;
-use super::query::{Filters, SecretQuery};
+use super::query::{Filters, Part, SecretQuery};
 use super::words::{no_hosts_word, state_word, type_word, visibility_word};
 use crate::domain::secret::SecretState;
 use crate::http::dashboard::form::FormView;
@@ -44,6 +44,8 @@ pub(in crate::http::dashboard) struct SecretsPage {
     pub(super) narrowed: bool,
     pub(super) first: bool,
     pub(super) here: String,
+    /// The same with this page of it.
+    pub(super) part: String,
     pub(super) next: Option<String>,
     pub(super) new: String,
     pub(super) bulk: String,
@@ -97,7 +99,14 @@ pub(in crate::http::dashboard) fn reference(key: &str) -> String {
 
 impl SecretRow {
     /// `issued`: its issuer is a provider.
-    pub(super) fn of(environment: &str, view: SecretView, issued: bool, rights: Rights, now: Millis) -> Self {
+    pub(super) fn of(
+        environment: &str,
+        view: SecretView,
+        issued: bool,
+        rights: Rights,
+        part: &Part,
+        now: Millis,
+    ) -> Self {
         let SecretView { secret, environments } = view;
         let state = secret.state(now);
         let restricted = secret.visibility == Visibility::Restricted;
@@ -117,8 +126,8 @@ impl SecretRow {
             expires: secret.expires_at.map(|at| Moment::new(at, now)),
             used: secret.last_used_at.map(|at| Moment::new(at, now)),
             created: Moment::new(secret.created_at, now),
-            url: Url::Secret(environment, &secret.key).to_string(),
-            reveal: reveals.then(|| Url::RevealSecret(environment, &secret.key).to_string()),
+            url: part.at(&Url::Secret(environment, &secret.key)),
+            reveal: reveals.then(|| part.at(&Url::RevealSecret(environment, &secret.key))),
             name: secret.name,
             key: secret.key,
         }
@@ -126,6 +135,11 @@ impl SecretRow {
 }
 
 impl SecretsPage {
+    /// Whether it has no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.names.is_empty()
+    }
+
     /// A page with nothing in it yet.
     pub(super) fn new(
         environment: &str,
@@ -145,6 +159,7 @@ impl SecretsPage {
             narrowed: false,
             first: true,
             here: Url::Secrets(environment).to_string(),
+            part: Url::Secrets(environment).to_string(),
             next: None,
             new: Url::NewSecret(environment).to_string(),
             bulk: Url::ActOnSecrets(environment).to_string(),

@@ -5,6 +5,7 @@ use vouchsafe_entity::kind::{SecretType, Visibility};
 use vouchsafe_entity::millis::Millis;
 
 use super::list::{Rights, reference};
+use super::query::{Part, SecretQuery};
 use super::words::{no_hosts_word, state_word, type_word, visibility_word};
 use crate::domain::secret::{SecretEnd, SecretState};
 use crate::http::dashboard::form::FormView;
@@ -100,13 +101,13 @@ pub(super) fn use_in_words(one: &SecretUse) -> String {
     format!("{what} of the connector {} in {}", one.connector, one.environment)
 }
 
-fn new_form(environment: &str, environments: &[String], form: FormView) -> FormPanel {
+fn new_form(environment: &str, environments: &[String], form: FormView, part: &Part) -> FormPanel {
     FormPanel {
         form,
         key: None,
         fixed: Vec::new(),
-        action: Url::NewSecret(environment).to_string(),
-        back: Url::Secrets(environment).to_string(),
+        action: part.at(&Url::NewSecret(environment)),
+        back: part.at(&Url::Secrets(environment)),
         kinds: SecretType::ALL.iter().map(|kind| (kind.as_str(), type_word(*kind))).collect(),
         ends: ends(None),
         environments: environments.to_vec(),
@@ -115,8 +116,13 @@ fn new_form(environment: &str, environments: &[String], form: FormView) -> FormP
 
 impl Panel {
     /// The form for a new secret.
-    pub(super) fn new_secret(environment: &str, environments: &[String], form: FormView) -> Self {
-        Self::Form(Box::new(new_form(environment, environments, form)))
+    pub(super) fn new_secret(
+        environment: &str,
+        environments: &[String],
+        form: FormView,
+        part: &Part,
+    ) -> Self {
+        Self::Form(Box::new(new_form(environment, environments, form, part)))
     }
 
     /// The form that changes one.
@@ -125,6 +131,7 @@ impl Panel {
         environments: &[String],
         used: &UsedSecret,
         form: FormView,
+        part: &Part,
         now: Millis,
     ) -> Self {
         let secret = &used.view.secret;
@@ -142,8 +149,8 @@ impl Panel {
                 ("Type", type_word(secret.kind).to_owned()),
                 ("Issuer", secret.issuer.clone().unwrap_or_else(|| "none".to_owned())),
             ],
-            action: Url::EditSecret(environment, &secret.key).to_string(),
-            back: Url::Secret(environment, &secret.key).to_string(),
+            action: part.at(&Url::EditSecret(environment, &secret.key)),
+            back: part.at(&Url::Secret(environment, &secret.key)),
             kinds: Vec::new(),
             ends: ends(Some(first)),
             environments: environments.to_vec(),
@@ -156,6 +163,7 @@ impl Panel {
         used: UsedSecret,
         issued: bool,
         rights: Rights,
+        part: &Part,
         now: Millis,
     ) -> Self {
         let UsedSecret { view, uses, more } = used;
@@ -190,11 +198,11 @@ impl Panel {
             uses: uses.iter().map(use_in_words).collect(),
             more,
             reveal: (rights.reveal && !restricted && !gone)
-                .then(|| Url::RevealSecret(environment, &secret.key).to_string()),
-            edit: (rights.manage && !gone).then(|| Url::EditSecret(environment, &secret.key).to_string()),
-            acts: if rights.manage { acts(environment, &secret.key, state) } else { Vec::new() },
+                .then(|| part.at(&Url::RevealSecret(environment, &secret.key))),
+            edit: (rights.manage && !gone).then(|| part.at(&Url::EditSecret(environment, &secret.key))),
+            acts: if rights.manage { acts(environment, &secret.key, state, part) } else { Vec::new() },
             rights,
-            back: Url::Secrets(environment).to_string(),
+            back: part.at(&Url::Secrets(environment)),
             name: secret.name,
             key: secret.key,
         }))
@@ -204,7 +212,7 @@ impl Panel {
     pub(super) fn sample_form(form: FormView, new: bool) -> Self {
         let all = ["production".to_owned(), "sandbox".to_owned()];
         let form = form.with_chosen("environments", &["production"]).with("ends", "never");
-        let mut panel = new_form("production", &all, form);
+        let mut panel = new_form("production", &all, form, &Part::first(SecretQuery::default()));
         if !new {
             panel.key = Some("STRIPE_KEY".to_owned());
             panel.fixed = vec![("Visibility", "Restricted".to_owned()), ("Type", "API key".to_owned())];
@@ -218,7 +226,8 @@ impl Panel {
         let now = Millis(1_893_456_000_000);
         let at = |days: i64| Moment::new(now.plus_seconds(days * 86_400), now);
         let key = "CUSTOMS_BROKERAGE_INTERNATIONAL_LIVE_WEBHOOK_SIGNING_KEY_2031";
-        let url = Url::RevealSecret("production", key).to_string();
+        let part = Part::first(SecretQuery::default());
+        let url = part.at(&Url::RevealSecret("production", key));
         Self::Secret(Box::new(SecretPanel {
             key: key.to_owned(),
             name: "Payments, live <production>".to_owned(),
@@ -242,15 +251,19 @@ impl Panel {
             more: true,
             reveal: rights.reveal.then(|| url.clone()),
             edit: rights.manage.then(|| url.clone()),
-            acts: if rights.manage { acts("production", key, SecretState::Active) } else { Vec::new() },
+            acts: if rights.manage {
+                acts("production", key, SecretState::Active, &part)
+            } else {
+                Vec::new()
+            },
             rights,
             back: Url::Secrets("production").to_string(),
         }))
     }
 }
 
-fn acts(environment: &str, key: &str, state: SecretState) -> Vec<Act> {
-    let act = |label, url: Url<'_>, danger| Act { label, url: url.to_string(), danger };
+fn acts(environment: &str, key: &str, state: SecretState, part: &Part) -> Vec<Act> {
+    let act = |label, url: Url<'_>, danger| Act { label, url: part.at(&url), danger };
     let mut acts = Vec::new();
     match state {
         SecretState::Active => acts.push(act("Switch off", Url::DeactivateSecret(environment, key), false)),

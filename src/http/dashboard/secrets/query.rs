@@ -1,14 +1,18 @@
 //! Which secrets the list shows: the parameters of its address, the chips that say so, and the addresses of its pages.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use vouchsafe_entity::kind::{SecretType, Visibility};
 
 use super::words::{state_word, type_word, visibility_word};
+use crate::domain::page::PageRequest;
 use crate::domain::secret::SecretState;
-use crate::http::Problem;
 use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::Form;
 use crate::http::dashboard::url::Url;
+use crate::http::extract::Listing;
+use crate::http::{HttpState, Problem};
 use crate::service::secrets::SecretFilter;
 
 /// The parameters, as a form sends them: what was left empty is there and empty.
@@ -122,7 +126,12 @@ impl SecretQuery {
 
     /// The filters of the list, of so many rows a page.
     pub(super) fn on(&self, environment: &str, limit: Option<u64>) -> Filter {
-        Filter::saying(&Url::Secrets(environment).to_string(), limit, &self.set(), "", said)
+        self.carried_by(&Url::Secrets(environment), limit)
+    }
+
+    /// The same, carried along by `page`.
+    fn carried_by(&self, page: &Url<'_>, limit: Option<u64>) -> Filter {
+        Filter::saying(&page.to_string(), limit, &self.set(), "", said)
     }
 
     /// The filters as the form shows them.
@@ -138,6 +147,35 @@ impl SecretQuery {
             states: SecretState::ALL.iter().map(|state| (state.as_str(), state_word(*state).1)).collect(),
             environments: others.map(|name| (name.clone(), name.clone())).collect(),
         }
+    }
+}
+
+/// The part of the list that one looks at. Whatever is opened from it carries it along and leads back to it.
+pub(super) struct Part {
+    pub(super) query: SecretQuery,
+    pub(super) page: PageRequest,
+}
+
+impl FromRequestParts<HttpState> for Part {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
+        let Listing { page, filter: query } =
+            Listing::<SecretQuery>::from_request_parts(parts, state).await?;
+        Ok(Self { query, page })
+    }
+}
+
+impl Part {
+    /// The address of `page`, from which one comes back to this part.
+    pub(super) fn at(&self, page: &Url<'_>) -> String {
+        let part = self.query.carried_by(page, self.page.own_limit());
+        part.next(self.page.cursor().as_deref()).unwrap_or_else(|| part.first_page())
+    }
+
+    /// The beginning of the list, for samples.
+    pub(super) fn first(query: SecretQuery) -> Self {
+        Self { query, page: PageRequest { limit: 50, after: None } }
     }
 }
 

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::SecretPath;
+use super::query::Part;
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
@@ -47,15 +48,17 @@ impl DashboardPage for SecretValuePage {
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}/reveal`.
-pub(super) async fn ask_reveal(desk: InEnvironment, InPath(path): InPath<SecretPath>) -> Answer {
+pub(super) async fn ask_reveal(desk: InEnvironment, InPath(path): InPath<SecretPath>, part: Part) -> Answer {
     desk.hub.may_reveal_secret(&desk.actor, &path.secret).await?;
     let effects =
         ["Its value is shown for 15 seconds, to you alone.", "That you saw it is written to the audit log."];
-    let action = ("Reveal value", &Url::RevealSecret(&desk.environment, &path.secret));
+    let url = Url::RevealSecret(&desk.environment, &path.secret);
     let title = format!("Reveal {}?", path.secret);
     let back = Url::Secret(&desk.environment, &path.secret);
-    let mut page = ConfirmPage::danger(title, &effects, action, &back);
+    let mut page = ConfirmPage::danger(title, &effects, ("Reveal value", &url), &back);
     page.danger = false;
+    page.action = part.at(&url);
+    page.back = part.at(&back);
     Ok(desk.show(&page))
 }
 
@@ -64,6 +67,7 @@ pub(super) async fn reveal_secret(
     desk: InEnvironment,
     headers: HeaderMap,
     InPath(path): InPath<SecretPath>,
+    part: Part,
 ) -> Answer {
     let value = desk.hub.reveal_secret(&desk.actor, &path.secret).await?;
     if headers.get(ACCEPT).is_some_and(|kind| kind == "application/json") {
@@ -71,7 +75,7 @@ pub(super) async fn reveal_secret(
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok(response);
     }
-    let back = Url::Secret(&desk.environment, &path.secret).to_string();
+    let back = part.at(&Url::Secret(&desk.environment, &path.secret));
     let leads_away = HeaderValue::from_str(&format!("{SECONDS}; url={back}"));
     let mut response = desk.show(&SecretValuePage {
         value: value.expose_secret().to_owned(),

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use vouchsafe::demo::fake::QUILLPOST;
 
-use super::LIST;
+use super::{LIST, one};
 use crate::api::secrets::{masked, with};
 use crate::support::app::TestApp;
 
@@ -40,7 +40,7 @@ async fn filters_narrow_the_list_and_say_so() {
         let shown = owner.get(&format!("{LIST}{query}")).await;
         assert_eq!(shown.status, 200, "{query}");
         for key in all {
-            let there = shown.html.contains(&format!("/secret/{key}\""));
+            let there = shown.html.contains(&format!("aria-label=\"Choose {key}\""));
             assert_eq!(there, wanted.contains(&key), "{key} with {query}");
         }
     }
@@ -57,7 +57,50 @@ async fn filters_narrow_the_list_and_say_so() {
     assert!(next.contains("type=api_key&cursor=") && next.ends_with("&limit=1"), "{next}");
     let second = owner.get(&next).await;
     second.page(200, "First page");
-    assert!(second.html.contains("/secret/OFF\""), "{}", second.html);
+    assert!(second.html.contains("aria-label=\"Choose OFF\""), "{}", second.html);
+}
+
+#[tokio::test]
+async fn what_is_opened_leads_back_to_the_part_of_the_list_that_one_was_in() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    for key in ["A", "B"] {
+        app.secret(&masked(key)).await;
+    }
+    app.secret(&with(masked("OTHER"), "type", json!("bearer_token"))).await;
+    let pages = owner.get(&format!("{LIST}?limit=1&type=api_key")).await;
+    let pages = pages.between("aria-label=\"Pages\">", "</nav>");
+    let part = pages.split_once("href=\"").unwrap().1.split('"').next().unwrap();
+    let query = part.strip_prefix(LIST).unwrap();
+    assert!(query.starts_with("?type=api_key&cursor="), "{query}");
+    let at = |path: &str| format!("{}{path}{query}", one("B"));
+
+    let rows = owner.get(part).await.between("<tbody>", "</tbody>");
+    for path in ["", "/reveal"] {
+        assert!(rows.contains(&format!("href=\"{}\"", at(path))), "{path}: {rows}");
+    }
+    let opened = owner.get(&at("")).await;
+    let rows = opened.between("<tbody>", "</tbody>");
+    assert!(rows.contains("Choose B") && !rows.contains("Choose A") && !rows.contains("OTHER"), "{rows}");
+    let panel = opened.between("class=\"scrim\"", "</section>");
+    assert_eq!(panel.matches(&format!("href=\"{part}\"")).count(), 2, "beside it and its cross: {panel}");
+    for path in ["/edit", "/reveal", "/deactivate", "/revoke", "/delete"] {
+        assert!(panel.contains(&format!("href=\"{}\"", at(path))), "{path}: {panel}");
+    }
+    for path in ["/edit", "/reveal", "/deactivate"] {
+        let asked = owner.get(&at(path)).await.between("<main", "</main>");
+        assert!(asked.contains(&format!("action=\"{}\"", at(path))), "{asked}");
+        assert!(asked.contains(&format!("href=\"{}\"", at(""))), "{asked}");
+    }
+    let shown = owner.post(&at("/reveal"), &[]).await;
+    assert_eq!(shown.headers["refresh"], format!("15; url={}", at("")));
+    let kept = [("name", "B"), ("environments", "production"), ("ends", "keep"), ("value", "")];
+    owner.post(&at("/edit"), &kept).await.leads_to(part);
+    for act in ["/deactivate", "/delete"] {
+        owner.post(&at(act), &[]).await.leads_to(part);
+    }
+    // That was the last of its page.
+    owner.get(part).await.leads_to(&format!("{LIST}?type=api_key"));
 }
 
 #[tokio::test]
