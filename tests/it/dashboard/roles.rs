@@ -1,6 +1,8 @@
-//! Every route of the dashboard × nobody and each role. A route that is not in the table fails.
+//! Every route of the dashboard × nobody and each role, and × what is another workspace's, another environment's or not
+//! there. A route that is not in the table fails.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use http::Method;
 
@@ -8,17 +10,23 @@ use crate::support::app::TestApp;
 use crate::support::browser::Browser;
 use crate::support::routes::{ROUTES, filled};
 
-/// What the dashboard and the modules right below it are written as.
+/// What the dashboard and the modules below it, however deep, are written as.
 fn sources() -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/dashboard");
     let mut sources = std::fs::read_to_string(format!("{folder}.rs")).unwrap();
+    add_sources(Path::new(folder), &mut sources);
+    sources
+}
+
+fn add_sources(folder: &Path, sources: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "rs") {
+        if path.is_dir() {
+            add_sources(&path, sources);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
             sources.push_str(&std::fs::read_to_string(path).unwrap());
         }
     }
-    sources
 }
 
 /// The routes as the router has them: method and path.
@@ -71,7 +79,13 @@ async fn no_environment_is_called_like_a_page_that_belongs_to_none() {
 
 /// What a form has to say before it is asked who may send it.
 fn form_of(path: &str) -> &'static [(&'static str, &'static str)] {
-    if path.ends_with("/bulk") { &[("action", "delete"), ("all", "1")] } else { &[] }
+    if path.ends_with("/bulk") {
+        &[("action", "delete"), ("all", "1")]
+    } else if path.ends_with("/{member}") {
+        &[("role", "viewer")]
+    } else {
+        &[]
+    }
 }
 
 #[tokio::test]
@@ -112,6 +126,81 @@ async fn each_role_gets_as_far_as_the_table_says() {
         // Whoever signs in then is shown something.
         let next = to.trim_start_matches("/dashboard/sign-in?next=").replace("%2F", "/");
         assert_ne!(owner.get(&next).await.status, 405, "{method} {path}: {next}");
+    }
+}
+
+/// What addresses name that belongs to a workspace or an environment.
+const NAMED: [&str; 13] = [
+    "{key}",
+    "{secret}",
+    "{user}",
+    "{credential}",
+    "{member}",
+    "{invitation}",
+    "{session}",
+    "{connector}",
+    "{field}",
+    "{slug}",
+    "{endpoint}",
+    "{event}",
+    "{delivery}",
+];
+
+/// The path of a route with these in the place of what it names.
+fn named(path: &str, environment: &str, names: &[String]) -> String {
+    let path = path.replace("{environment}", environment).replace("{provider}", "quillpost");
+    NAMED.iter().zip(names).fold(path, |path, (name, value)| path.replace(name, value))
+}
+
+/// A name of the same kind that nothing has.
+fn absent(name: &str) -> String {
+    match name.rsplit_once('_') {
+        Some((prefix, _)) => format!("{prefix}_01jz0000000000000000000000"),
+        None => format!("{name}9"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_elsewhere_or_nowhere_is_not_there_on_any_route() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let foreign = app.as_foreign_owner().await;
+    app.hub.create_environment("default", "staging").await.unwrap();
+    let there = filled(&app, &owner, &NAMED.join("/"), 1).await;
+    let there: Vec<String> = there.split('/').map(str::to_owned).collect();
+    assert_eq!(there.len(), NAMED.len(), "{there:?}");
+    let nowhere: Vec<String> = there.iter().map(|name| absent(name)).collect();
+    let mut seen = 0;
+    for (method, path, _) in ROUTES {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut calls = Vec::new();
+        if path.contains("{environment}") {
+            calls.push((&foreign, named(path, "staging", &there)));
+        }
+        if NAMED.iter().any(|name| path.contains(name)) {
+            calls.push((&foreign, named(path, "production", &there)));
+            calls.push((&owner, named(path, "production", &nowhere)));
+            if path.contains("{environment}") {
+                calls.push((&owner, named(path, "sandbox", &there)));
+            }
+        }
+        for (person, address) in calls {
+            seen += 1;
+            let answer = person.send(method.clone(), &address, form_of(path)).await;
+            let hidden = answer.html.contains("There is nothing here, or nothing that you can see.");
+            let shown = format!("{method} {address} as {}: {} {}", person.email, answer.status, answer.html);
+            assert!(answer.status == 404 && hidden, "{shown}");
+        }
+    }
+    assert!(seen > 300, "{seen}");
+    // All of it is where it was. A session of one's own is another story.
+    for (_, path, _) in
+        ROUTES.iter().filter(|(method, path, _)| *method == "GET" && !path.contains("{session}"))
+    {
+        if NAMED.iter().any(|name| path.contains(name)) {
+            let answer = owner.get(&named(path, "production", &there)).await;
+            assert_ne!(answer.status, 404, "{path}");
+        }
     }
 }
 
