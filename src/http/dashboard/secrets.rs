@@ -30,6 +30,7 @@ use super::cookies;
 use super::form::{Form, FormView};
 use super::page::Flash;
 use super::url::Url;
+use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::http::extract::InPath;
 use crate::http::{HttpState, Problem};

@@ -6,7 +6,6 @@ use vouchsafe_entity::kind::Status;
 
 use super::show::{CredentialPage, glance_at};
 use super::words::{CredentialRow, STATUSES, mark};
-use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
