@@ -176,6 +176,54 @@ async fn a_session_ends_by_sign_out_idleness_and_age() {
 }
 
 #[tokio::test]
+async fn what_is_refused_at_a_sign_in_or_a_proof_is_written_down() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let stranger = Browser::new(&app, "owner@acme.test").at("192.0.2.1");
+    for email in ["owner@acme.test", "nobody@acme.test"] {
+        let form = [("email", email), ("password", "not the password")];
+        stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right.");
+    }
+    let form = [("email", "owner@acme.test"), ("password", PASSWORD)];
+    stranger.post("/dashboard/sign-in", &form).await.leads_to("/dashboard/sign-in/code?next=%2Fdashboard");
+    stranger.post("/dashboard/sign-in/code", &[("code", "none")]).await.page(400, "That code isn");
+    let form = [("password", "not the password"), ("code", "none")];
+    owner.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+
+    app.hub.flush_audit().await.unwrap();
+    let sql = "SELECT action, actor_type, actor_id, target_type, target_id, reason, address, \
+               CASE WHEN workspace_id = (SELECT workspace_id FROM member) THEN 'ours' ELSE 'nowhere' END AS place \
+               FROM audit_event WHERE result = 'refused' ORDER BY id";
+    let columns =
+        ["action", "actor_type", "actor_id", "target_type", "target_id", "reason", "address", "place"];
+    let rows: Vec<[String; 8]> = app
+        .rows(sql)
+        .await
+        .iter()
+        .map(|row| columns.map(|name| row.try_get::<Option<String>>("", name).unwrap().unwrap_or_default()))
+        .collect();
+    let (member, session) = (rows[0][4].clone(), rows[3][4].clone());
+    assert!(member.starts_with("member_") && session.starts_with("msess_"), "{rows:?}");
+    let there = rows[3][6].as_str();
+    let expected = [
+        ["member.sign_in", "browser", "", "member", &member, "wrong password", "192.0.2.1", "ours"],
+        ["member.sign_in", "browser", "", "member", "", "wrong password", "192.0.2.1", "nowhere"],
+        ["member.sign_in", "browser", "", "member", &member, "wrong code", "192.0.2.1", "ours"],
+        [
+            "member.step_up",
+            "member",
+            &member,
+            "member_session",
+            &session,
+            "wrong password or code",
+            there,
+            "ours",
+        ],
+    ];
+    assert_eq!(rows, expected.map(|row| row.map(str::to_owned)));
+}
+
+#[tokio::test]
 async fn one_comes_to_where_one_wanted_and_nowhere_else() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
