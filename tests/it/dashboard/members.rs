@@ -123,6 +123,35 @@ async fn a_lowered_role_counts_at_once() {
 }
 
 #[tokio::test]
+async fn the_workspace_says_whether_its_admins_need_an_authenticator() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let form = [("email", "ada@acme.test"), ("role", "admin")];
+    let shown = owner.post("/dashboard/members/invite", &form).await;
+    let link = shown.between("aria-label=\"The invitation’s link\">", "</code>");
+    let admin = Browser::new(&app, "ada@acme.test");
+    admin.join(&link, "Ada").await.leads_to("/dashboard");
+    let (overview, set_up) = ("/dashboard/production/overview", "/dashboard/account/authenticator");
+    admin.get(overview).await.leads_to(set_up);
+    owner.post("/dashboard/members/settings", &[]).await.leads_to("/dashboard/members");
+    admin.get(overview).await.page(200, "Overview");
+    admin.get("/dashboard/members").await.page(200, "ada@acme.test");
+    // What is dear wants one all the same.
+    admin.get("/dashboard/production/api-keys/new").await.leads_to(set_up);
+    admin.enrol().await.leads_to("/dashboard/account");
+    admin.get("/dashboard/production/api-keys/new").await.page(200, "Make a key for production");
+    admin.post("/dashboard/account/authenticator/remove", &[]).await.leads_to("/dashboard/account");
+    admin.seed.replace(None);
+    admin.sign_in().await.leads_to("/dashboard");
+    admin.get(overview).await.page(200, "Overview");
+
+    owner.post("/dashboard/members/settings", &[("settings", "totpRequired")]).await;
+    admin.get(overview).await.leads_to(set_up);
+    admin.sign_in().await.leads_to("/dashboard");
+    admin.get(overview).await.leads_to(set_up);
+}
+
+#[tokio::test]
 async fn workspaces_do_not_see_each_other() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

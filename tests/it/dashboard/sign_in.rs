@@ -1,9 +1,10 @@
 //! Signing in: the first owner, password and code, guesses, sessions, forms of other sites.
 
 use chrono::TimeDelta;
+use url::Url;
 
 use crate::support::app::TestApp;
-use crate::support::browser::{Browser, PASSWORD};
+use crate::support::browser::{Browser, PASSWORD, Shown};
 
 #[tokio::test]
 async fn the_operators_link_makes_the_first_owner_once() {
@@ -176,6 +177,54 @@ async fn a_session_ends_by_sign_out_idleness_and_age() {
 }
 
 #[tokio::test]
+async fn what_is_refused_at_a_sign_in_or_a_proof_is_written_down() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let stranger = Browser::new(&app, "owner@acme.test").at("192.0.2.1");
+    for email in ["owner@acme.test", "nobody@acme.test"] {
+        let form = [("email", email), ("password", "not the password")];
+        stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right.");
+    }
+    let form = [("email", "owner@acme.test"), ("password", PASSWORD)];
+    stranger.post("/dashboard/sign-in", &form).await.leads_to("/dashboard/sign-in/code?next=%2Fdashboard");
+    stranger.post("/dashboard/sign-in/code", &[("code", "none")]).await.page(400, "That code isn");
+    let form = [("password", "not the password"), ("code", "none")];
+    owner.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+
+    app.hub.flush_audit().await.unwrap();
+    let sql = "SELECT action, actor_type, actor_id, target_type, target_id, reason, address, \
+               CASE WHEN workspace_id = (SELECT workspace_id FROM member) THEN 'ours' ELSE 'nowhere' END AS place \
+               FROM audit_event WHERE result = 'refused' ORDER BY id";
+    let columns =
+        ["action", "actor_type", "actor_id", "target_type", "target_id", "reason", "address", "place"];
+    let rows: Vec<[String; 8]> = app
+        .rows(sql)
+        .await
+        .iter()
+        .map(|row| columns.map(|name| row.try_get::<Option<String>>("", name).unwrap().unwrap_or_default()))
+        .collect();
+    let (member, session) = (rows[0][4].clone(), rows[3][4].clone());
+    assert!(member.starts_with("member_") && session.starts_with("msess_"), "{rows:?}");
+    let there = rows[3][6].as_str();
+    let expected = [
+        ["member.sign_in", "browser", "", "member", &member, "wrong password", "192.0.2.1", "ours"],
+        ["member.sign_in", "browser", "", "member", "", "wrong password", "192.0.2.1", "nowhere"],
+        ["member.sign_in", "browser", "", "member", &member, "wrong code", "192.0.2.1", "ours"],
+        [
+            "member.step_up",
+            "member",
+            &member,
+            "member_session",
+            &session,
+            "wrong password or code",
+            there,
+            "ours",
+        ],
+    ];
+    assert_eq!(rows, expected.map(|row| row.map(str::to_owned)));
+}
+
+#[tokio::test]
 async fn one_comes_to_where_one_wanted_and_nowhere_else() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
@@ -233,4 +282,39 @@ async fn pages_may_not_be_framed_kept_or_scripted() {
         assert_eq!(shown.headers["cross-origin-opener-policy"], "same-origin", "{path}");
     }
     owner.get("/dashboard/nothing/here").await.page(404, "Not found");
+}
+
+/// What the hub sets a cookie of this name to, and the rest of what it says of it.
+fn set_cookie(shown: &Shown, name: &str) -> (String, String) {
+    let all = shown.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let of_name: Vec<&str> = all.filter_map(|cookie| cookie.strip_prefix(&format!("{name}="))).collect();
+    assert_eq!(of_name.len(), 1, "{name}: {:?}", shown.headers);
+    let (value, rest) = of_name[0].split_once("; ").unwrap();
+    (value.to_owned(), rest.to_owned())
+}
+
+#[tokio::test]
+async fn a_session_is_kept_by_a_cookie_of_this_host_and_of_https_alone() {
+    let https = |parts: &mut vouchsafe::service::Parts| {
+        parts.public_url = Url::parse("https://hub.acme.test/").unwrap()
+    };
+    let Some(app) = TestApp::start_as(https, |_| ()).await else { return };
+    let link = app.hub.invite_owner("default").await.unwrap();
+    let (_, token) = link.as_str().split_once("invitation=").unwrap();
+    let owner = Browser::new(&app, "owner@acme.test");
+    let joined = owner.join(&format!("/dashboard/join?invitation={token}"), "Olive").await;
+    joined.leads_to("/dashboard");
+    // The session ends with the browser at the latest; the mark stays in it.
+    let (session, rest) = set_cookie(&joined, "__Host-vs_session");
+    assert_eq!(rest, "Path=/; HttpOnly; SameSite=Strict; Secure");
+    let (_, rest) = set_cookie(&joined, "__Host-vs_browser");
+    assert_eq!(rest, "Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000; Secure");
+    owner.get("/dashboard/account").await.page(200, "Your account");
+    // What another host of the domain or a network without https could set is not looked at.
+    let planted = Browser::new(&app, "owner@acme.test");
+    planted.set_cookie("vs_session", &session);
+    planted.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
+    let ended = owner.post("/dashboard/sign-out", &[]).await;
+    let (value, rest) = set_cookie(&ended, "__Host-vs_session");
+    assert_eq!((value.as_str(), rest.as_str()), ("", "Path=/; HttpOnly; SameSite=Strict; Max-Age=0; Secure"));
 }
