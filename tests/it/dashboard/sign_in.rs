@@ -296,7 +296,7 @@ fn set_cookie(shown: &Shown, name: &str) -> (String, String) {
 #[tokio::test]
 async fn a_session_is_kept_by_a_cookie_of_this_host_and_of_https_alone() {
     let https = |parts: &mut vouchsafe::service::Parts| {
-        parts.public_url = Url::parse("https://hub.acme.test/").unwrap()
+        parts.public_url = Url::parse("https://hub.acme.test/").unwrap();
     };
     let Some(app) = TestApp::start_as(https, |_| ()).await else { return };
     let link = app.hub.invite_owner("default").await.unwrap();
