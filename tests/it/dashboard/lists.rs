@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vouchsafe::demo::fake::{FERNHILL, REVOKED_KEY};
 
 use crate::api::secrets::masked;
@@ -52,6 +52,27 @@ async fn a_switch_of_environment_stays_on_the_same_kind_of_page_and_takes_nothin
     let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
     let hidden = viewer.get("/dashboard/production/audit").await;
     assert!(hidden.page(404, "Not found").contains("href=\"/dashboard/sandbox/overview\""));
+}
+
+/// The JSON that the command of a page sends.
+fn sent_by_the_command(shown: &Shown) -> Value {
+    let command = shown.between("id=\"curl\"", "</pre>");
+    let command = command.replace("&quot;", "\"").replace("&#39;", "'").replace("&#x27;", "'");
+    let (_, body) = command.split_once("-d '").unwrap();
+    serde_json::from_str(body.strip_suffix('\'').unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_command_of_every_page_without_sessions_makes_a_link() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    for page in ["overview", "credentials", "attempts"] {
+        let shown = owner.get(&format!("/dashboard/production/{page}")).await;
+        shown.page(200, "connectUrl");
+        let made = app.as_key().post("/connect/sessions", &sent_by_the_command(&shown)).await.ok(201);
+        let link = made["connectUrl"].as_str().unwrap_or_else(|| panic!("{page}: {made}"));
+        assert!(link.starts_with(&app.base_url), "{page}: {link}");
+    }
 }
 
 #[tokio::test]
