@@ -86,10 +86,10 @@ impl Definition {
             let (calls, tokens) = self.ways_of(part, name);
             let called = part.call_urls().filter(|_| calls);
             for url in called.chain(part.token_urls().filter(|_| tokens)) {
-                add(url.host(), part.is_chosen_by_connector(url), url.authority(values));
+                add(url.host(), part.is_chosen_by_connector(url, values), url.authority(values));
             }
             for host in part.allowed_hosts.iter().filter(|_| calls) {
-                let chosen = host.literal_suffix().is_empty() && part.names_of_connector(&host.host);
+                let chosen = host.literal_suffix().is_empty() && part.names_of_connector(&host.host, values);
                 add(&host.host, chosen, host.authority(values));
             }
         }
@@ -136,22 +136,23 @@ impl Definition {
 
     /// Whether the connector names the host of `url` by its variables, and no literal of the file pins it: whoever sets
     /// the connector decides where it is.
-    fn is_chosen_by_connector(&self, url: &UrlTemplate) -> bool {
+    fn is_chosen_by_connector(&self, url: &UrlTemplate, values: &Values) -> bool {
         match &url.origin {
-            Origin::Whole(template) => self.names_of_connector(template),
+            Origin::Whole(template) => self.names_of_connector(template, values),
             Origin::Parts { host, .. } => {
-                host.literal_suffix().is_empty() && self.names_of_connector(&host.host)
+                host.literal_suffix().is_empty() && self.names_of_connector(&host.host, values)
             }
             Origin::Discovered(_) => false,
         }
     }
 
-    /// Whether a template has a variable that the connector writes freely.
-    fn names_of_connector(&self, template: &Template) -> bool {
+    /// Whether a template has a variable that the connector writes freely, and has written: a default is the file's.
+    fn names_of_connector(&self, template: &Template, values: &Values) -> bool {
         template.names().any(|name| {
-            self.variable(name).is_some_and(|variable| {
-                variable.source == ValueSource::Connector && variable.options.is_empty()
-            })
+            values.get(name).is_some()
+                && self.variable(name).is_some_and(|variable| {
+                    variable.source == ValueSource::Connector && variable.options.is_empty()
+                })
         })
     }
 
@@ -251,6 +252,24 @@ mod tests {
         assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
         assert_eq!(definition.host_owner("anything.test", 443), HostOwner::Perhaps);
         assert!(definition.shows_variable("server"));
+    }
+
+    #[test]
+    fn a_host_that_the_connector_leaves_to_the_file_is_the_files() {
+        let text = format!(
+            "{HEAD}base_url = \"https://{{host}}/api\"\n[variables]\nhost = {{ from = \"connector\", label = \"Host\", default = \"git.acme.test\", pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+' }}\n{KEY}{REST}"
+        );
+        let definition = definition(&text);
+        for (values, host, named) in [
+            (Values::new(), "git.acme.test", false),
+            (Values::new().with("host", "git.example.test"), "git.example.test", true),
+        ] {
+            let host = Authority { host: host.to_owned(), port: 443 };
+            let named = if named { vec![host.clone()] } else { Vec::new() };
+            let wanted = SettingHosts { known: vec![host], named, open: false };
+            assert_eq!(definition.hosts_of_setting("key", &values), wanted);
+            assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
+        }
     }
 
     const SETTINGS: &str = r#"

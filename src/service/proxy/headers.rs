@@ -1,5 +1,5 @@
-//! Which headers and trailers go on and which end here, in both directions. `_` and `-` are one in names, since some servers take
-//! them for one.
+//! Which headers and trailers go on and which end here, in both directions. `_` and `-` are one in names, since some
+//! servers take them for one.
 
 use std::borrow::Cow;
 
