@@ -25,8 +25,6 @@ pub struct SettingHosts {
     /// Those of them that the connector names by its variables and that no literal of the file pins: whoever sets the
     /// connector decides where they are.
     pub named: Vec<Authority>,
-    /// Whether there may be others, which show once a user connects.
-    pub open: bool,
 }
 
 impl Definition {
@@ -52,13 +50,12 @@ impl Definition {
     /// Where the setting `name` of a connector goes with requests that have all of `values`. The client secret is the
     /// setting `client_secret`, and the others are variables.
     pub fn hosts_of_setting(&self, name: &str, values: &Values) -> SettingHosts {
-        let mut hosts = self.setting_hosts(name, values, |_| true);
         // What can't be made of these values is not sent.
-        hosts.open = false;
-        hosts
+        self.setting_hosts(name, values, |_| true)
     }
 
-    /// The same as far as the values of the connector alone say it: users may give more, and instead of defaults.
+    /// The same as far as the values of the connector alone say it: users may give more, and instead of defaults, and
+    /// where that leads shows once they do.
     pub fn known_hosts_of_setting(&self, name: &str, values: &Values) -> SettingHosts {
         self.setting_hosts(name, values, |host| host.slots().all(|slot| self.is_settled(slot, values)))
     }
@@ -72,7 +69,6 @@ impl Definition {
         let mut found = SettingHosts::default();
         let mut add = |host: &Template, chosen: bool, authority: Result<Authority, RenderError>| {
             let Some(authority) = authority.ok().filter(|_| is_settled(host)) else {
-                found.open = true;
                 return;
             };
             if chosen && !found.named.contains(&authority) {
@@ -247,7 +243,7 @@ mod tests {
         let definition = definition(&text);
         let values = Values::new().with("server", "https://git.example.test");
         let host = Authority { host: "git.example.test".to_owned(), port: 443 };
-        let wanted = SettingHosts { known: vec![host.clone()], named: vec![host], open: false };
+        let wanted = SettingHosts { known: vec![host.clone()], named: vec![host] };
         assert_eq!(definition.hosts_of_setting("key", &values), wanted);
         assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
         assert_eq!(definition.host_owner("anything.test", 443), HostOwner::Perhaps);
@@ -266,7 +262,7 @@ mod tests {
         ] {
             let host = Authority { host: host.to_owned(), port: 443 };
             let named = if named { vec![host.clone()] } else { Vec::new() };
-            let wanted = SettingHosts { known: vec![host], named, open: false };
+            let wanted = SettingHosts { known: vec![host], named };
             assert_eq!(definition.hosts_of_setting("key", &values), wanted);
             assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
         }
@@ -300,18 +296,18 @@ headers = { Authorization = "Bearer {access_token}", X-Found = "{found}" }
         let hosts = |found: SettingHosts| {
             assert!(found.named.is_empty());
             let hosts = found.known.into_iter().map(|one| format!("{}:{}", one.host, one.port));
-            (hosts.collect::<Vec<_>>(), found.open)
+            hosts.collect::<Vec<_>>()
         };
         let list = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>();
         let (none, us) = (Values::new(), Values::new().with("region", "us"));
         let of_calls = list(&["api.acme.test:443", "who.acme.test:443", "files.acme.test:8443"]);
-        assert_eq!(hosts(definition.known_hosts_of_setting("partner", &none)), (of_calls, false));
+        assert_eq!(hosts(definition.known_hosts_of_setting("partner", &none)), of_calls);
         for setting in ["client_secret", "device"] {
             let known = hosts(definition.known_hosts_of_setting(setting, &none));
-            assert_eq!(known, (list(&["end.acme.test:443"]), true), "a user may say more than the default");
+            assert_eq!(known, list(&["end.acme.test:443"]), "a user may say more than the default");
             let with = |values| hosts(definition.hosts_of_setting(setting, values));
-            assert_eq!(with(&us), (list(&["us.login.acme.test:443", "end.acme.test:443"]), false));
-            assert_eq!(with(&none), (list(&["eu.login.acme.test:443", "end.acme.test:443"]), false));
+            assert_eq!(with(&us), list(&["us.login.acme.test:443", "end.acme.test:443"]));
+            assert_eq!(with(&none), list(&["eu.login.acme.test:443", "end.acme.test:443"]));
         }
         assert!(definition.shows_variable("audience") && !definition.shows_variable("device"));
     }
