@@ -266,8 +266,7 @@ impl Hub {
             let detail = format!("This connector has credentials ({count}); ?force=true deletes them too.");
             return Err(Error::refused(Code::InUse, detail));
         }
-        let teller = self.last_teller(actor.tenant, &connector).await.ok().flatten();
-        let mut tellers = HashMap::from([(connector.id, teller)]);
+        let mut tellers = HashMap::new();
         self.delete_all_of(actor, Owner::Connector(connector.id), &mut tellers, async |tx| {
             store::connector::delete(tx, environment, connector.id).await?;
             self.record(tx, actor, "connector.delete", Target::new("connector", key), None).await

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use vouchsafe_entity::id::{CredentialId, SessionId};
 use vouchsafe_entity::sealed::Sealed;
 
-use super::references::{Beside, SecretUses, plain_variables};
+use super::references::{Beside, SecretUses};
 use super::refresh::hub_actor;
 use super::{Error, Hub};
 use crate::domain::connector::Connector;
@@ -233,24 +233,34 @@ impl Hub {
     }
 
     /// The values that a connector gives to a request, and over them `own`: its variables, with references to secrets
-    /// replaced, and its client. A secret that may not go wherever a request takes it with these values is refused; without
-    /// `own`, which makes values to be kept, also one that depends on what users give. The uses of secrets are noted once
-    /// the values are sent.
+    /// replaced, and its client. A secret that may not go wherever a request takes it with these values is refused. The
+    /// uses of secrets are noted once the values are sent.
     pub(super) async fn open_values(
         &self,
         tenant: Tenant,
         connector: &Connector,
-        own: Option<&Values>,
+        own: &Values,
     ) -> Result<(Values, SecretUses), Error> {
-        let secrets = self.open_connector(tenant, connector)?;
+        let settings = self.open_connector(tenant, connector)?;
+        self.fill_values(tenant, connector, &settings, own).await
+    }
+
+    /// The same where its sealed settings are open.
+    pub(super) async fn fill_values(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+        settings: &ConnectorSecrets,
+        own: &Values,
+    ) -> Result<(Values, SecretUses), Error> {
         let plain =
             connector.variables.iter().map(|(name, text)| (name.as_str(), SecretString::from(text.as_str())));
-        let sealed = secrets.variables.iter().map(|(name, text)| (name.as_str(), text.clone()));
+        let sealed = settings.variables.iter().map(|(name, text)| (name.as_str(), text.clone()));
         let places_secret = || self.definition_of(connector).is_ok_and(|one| one.places_client_secret());
-        let client_secret = secrets.client_secret.filter(|_| places_secret());
-        let settings = plain.chain(sealed).chain(client_secret.map(|text| ("client_secret", text)));
+        let client_secret = settings.client_secret.clone().filter(|_| places_secret());
+        let texts = plain.chain(sealed).chain(client_secret.map(|text| ("client_secret", text)));
         let (dynamic, literal): (Vec<(&str, SecretString)>, Vec<_>) =
-            settings.partition(|(_, text)| is_dynamic(text.expose_secret().as_bytes()));
+            texts.partition(|(_, text)| is_dynamic(text.expose_secret().as_bytes()));
         let mut values = Values::new();
         for (name, text) in literal {
             values.set(name, text);
@@ -258,18 +268,17 @@ impl Hub {
         if let Some(client_id) = &connector.client_id {
             values.set("client_id", client_id.as_str());
         }
-        if let Some(own) = own {
-            values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
-        }
+        values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
         let hub = hub_actor(tenant);
         let (mut looked_up, mut uses) = (Vec::with_capacity(dynamic.len()), SecretUses::default());
         for (name, text) in dynamic {
             // What is typed stands before what the connector says.
-            if own.is_some_and(|own| own.get(name).is_some()) {
+            if own.get(name).is_some() {
                 continue;
             }
-            let beside = if own.is_some() { Beside::All(&values) } else { Beside::Kept(&values) };
-            let (value, of_value) = self.resolve_setting(&hub, connector, (name, &text), beside).await?;
+            let setting = (name, &text);
+            let (value, of_value) =
+                self.resolve_setting(&hub, connector, setting, Beside::All(&values)).await?;
             looked_up.push((name.to_owned(), value));
             uses.extend(of_value);
         }
@@ -277,23 +286,34 @@ impl Hub {
         Ok((values, uses))
     }
 
-    /// The OAuth client of a connector, where it has one, for a request with `values`, or to be kept for one of which
-    /// nothing is known yet. The uses of secrets are noted once it is sent.
+    /// The OAuth client of a connector, where it has one, for a request with `values`. The uses of secrets are noted once
+    /// it is sent.
     pub(super) async fn open_client(
         &self,
         tenant: Tenant,
         connector: &Connector,
-        values: Option<&Values>,
+        values: &Values,
+    ) -> Result<Option<(ClientAuth, SecretUses)>, Error> {
+        let settings = self.open_connector(tenant, connector)?;
+        self.fill_client(tenant, connector, &settings, values).await
+    }
+
+    /// The same where its sealed settings are open.
+    pub(super) async fn fill_client(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+        settings: &ConnectorSecrets,
+        values: &Values,
     ) -> Result<Option<(ClientAuth, SecretUses)>, Error> {
         let Some(client_id) = connector.client_id.clone() else {
             return Ok(None);
         };
-        let plain = plain_variables(connector);
-        let beside = values.map_or(Beside::Kept(&plain), Beside::All);
-        let Some(text) = self.open_connector(tenant, connector)?.client_secret else {
+        let Some(text) = &settings.client_secret else {
             return Ok(Some((ClientAuth { client_id, client_secret: None }, SecretUses::default())));
         };
-        let setting = ("client_secret", &text);
+        let setting = ("client_secret", text);
+        let beside = Beside::All(values);
         let (secret, uses) = self.resolve_setting(&hub_actor(tenant), connector, setting, beside).await?;
         Ok(Some((ClientAuth { client_id, client_secret: Some(secret) }, uses)))
     }
@@ -305,7 +325,7 @@ impl Hub {
         connector: &Connector,
         values: &Values,
     ) -> Result<Option<ClientAuth>, Error> {
-        let opened = self.open_client(tenant, connector, Some(values)).await?;
+        let opened = self.open_client(tenant, connector, values).await?;
         Ok(opened.map(|(client, uses)| {
             self.note_secret_uses(&uses);
             client
@@ -320,7 +340,7 @@ impl Hub {
         connector: &Connector,
         material: &Material,
     ) -> Result<Values, Error> {
-        let (values, uses) = self.open_values(tenant, connector, Some(&material.values())).await?;
+        let (values, uses) = self.open_values(tenant, connector, &material.values()).await?;
         self.note_secret_uses(&uses);
         Ok(values)
     }

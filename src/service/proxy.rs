@@ -14,6 +14,7 @@ mod record;
 mod send;
 mod sign;
 mod target;
+mod trailers;
 mod tried;
 
 use std::sync::Arc;
@@ -145,7 +146,9 @@ impl Hub {
         }
         let caller_query = query::without(call.query.as_deref(), &allowed.injected_query());
         let query = query::joined(allowed.own_query.as_deref(), caller_query.as_deref());
-        let mut payload = Payload::of(call.body, &call.headers, call.resolve_body).await?;
+        let filter = headers::Filter::of_caller(&call.headers, &allowed.injected());
+        let body = trailers::filtered(call.body, filter);
+        let mut payload = Payload::of(body, &call.headers, call.resolve_body).await?;
         if allowed.signer.as_ref().is_some_and(|signer| signer.needs_body(&media_type(&call.headers))) {
             payload = payload.at_hand().await?;
         }

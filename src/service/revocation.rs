@@ -67,10 +67,12 @@ pub(super) enum First {
     Worker,
 }
 
-/// What a connector gives to each of its revocations, should it be gone by then. Values that refer to secrets are left
-/// out, unless they were looked up: the connector has them while it is there.
+/// What a connector gives to each of its revocations, should it be gone by then: its settings as they are written. What
+/// they refer to is looked up when the app is told, for a secret may have ended by then.
 pub(super) struct Teller {
     definition: Arc<Definition>,
+    /// The connector's key.
+    connector: String,
     client: ClientAuth,
     values: Values,
 }
@@ -78,6 +80,9 @@ pub(super) struct Teller {
 /// What a call needs, as it is written; made only while sealing.
 #[derive(Serialize)]
 struct WrittenOrder<'a> {
+    /// The connector's key, where its settings refer to secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connector: Option<&'a str>,
     client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<&'a str>,
@@ -115,35 +120,14 @@ impl Hub {
         let Some(client_id) = connector.client_id.clone() else {
             return Ok(None);
         };
-        let secrets = self.open_connector(tenant, connector)?;
-        let literal = |text: &str| !is_dynamic(text.as_bytes());
+        let settings = self.open_connector(tenant, connector)?;
         let mut values = Values::new();
-        for (name, value) in connector.variables.iter().filter(|(_, value)| literal(value)) {
-            values.set(name.as_str(), value.as_str());
+        for (name, text) in &connector.variables {
+            values.set(name.as_str(), text.as_str());
         }
-        for (name, value) in secrets.variables.iter().filter(|(_, value)| literal(value.expose_secret())) {
-            values.set(name.as_str(), value.clone());
-        }
-        let client_secret = secrets.client_secret.filter(|secret| literal(secret.expose_secret()));
-        Ok(Some(Teller { definition, client: ClientAuth { client_id, client_secret }, values }))
-    }
-
-    /// The same for a connector that is about to go: the secrets that its settings refer to are looked up once more.
-    pub(super) async fn last_teller(
-        &self,
-        tenant: Tenant,
-        connector: &Connector,
-    ) -> Result<Option<Teller>, Error> {
-        let Some(mut teller) = self.teller_of(tenant, connector)? else {
-            return Ok(None);
-        };
-        if let Ok(Some((client, _))) = self.open_client(tenant, connector, None).await {
-            teller.client = client;
-        }
-        if let Ok((values, _)) = self.open_values(tenant, connector, None).await {
-            teller.values = values;
-        }
-        Ok(Some(teller))
+        values.extend(settings.variables);
+        let client = ClientAuth { client_id, client_secret: settings.client_secret };
+        Ok(Some(Teller { definition, connector: connector.key.clone(), client, values }))
     }
 
     /// The job that tells the app of the end of `material`, to be stored in the transaction of that end.
@@ -161,7 +145,10 @@ impl Hub {
             return Ok(None);
         }
         let own = material.values();
+        let mut texts = teller.values.iter().map(|(_, text)| text).chain(&teller.client.client_secret);
+        let refers = texts.any(|text| is_dynamic(text.expose_secret().as_bytes()));
         let written = WrittenOrder {
+            connector: refers.then_some(teller.connector.as_str()),
             client_id: &teller.client.client_id,
             client_secret: teller.client.client_secret.as_ref().map(SecretString::expose_secret),
             refresh_token,

@@ -25,8 +25,6 @@ pub struct SettingHosts {
     /// Those of them that the connector names by its variables and that no literal of the file pins: whoever sets the
     /// connector decides where they are.
     pub named: Vec<Authority>,
-    /// Whether there may be others, which show once a user connects.
-    pub open: bool,
 }
 
 impl Definition {
@@ -52,13 +50,12 @@ impl Definition {
     /// Where the setting `name` of a connector goes with requests that have all of `values`. The client secret is the
     /// setting `client_secret`, and the others are variables.
     pub fn hosts_of_setting(&self, name: &str, values: &Values) -> SettingHosts {
-        let mut hosts = self.setting_hosts(name, values, |_| true);
         // What can't be made of these values is not sent.
-        hosts.open = false;
-        hosts
+        self.setting_hosts(name, values, |_| true)
     }
 
-    /// The same as far as the values of the connector alone say it: users may give more, and instead of defaults.
+    /// The same as far as the values of the connector alone say it: users may give more, and instead of defaults, and
+    /// where that leads shows once they do.
     pub fn known_hosts_of_setting(&self, name: &str, values: &Values) -> SettingHosts {
         self.setting_hosts(name, values, |host| host.slots().all(|slot| self.is_settled(slot, values)))
     }
@@ -72,7 +69,6 @@ impl Definition {
         let mut found = SettingHosts::default();
         let mut add = |host: &Template, chosen: bool, authority: Result<Authority, RenderError>| {
             let Some(authority) = authority.ok().filter(|_| is_settled(host)) else {
-                found.open = true;
                 return;
             };
             if chosen && !found.named.contains(&authority) {
@@ -86,10 +82,10 @@ impl Definition {
             let (calls, tokens) = self.ways_of(part, name);
             let called = part.call_urls().filter(|_| calls);
             for url in called.chain(part.token_urls().filter(|_| tokens)) {
-                add(url.host(), part.is_chosen_by_connector(url), url.authority(values));
+                add(url.host(), part.is_chosen_by_connector(url, values), url.authority(values));
             }
             for host in part.allowed_hosts.iter().filter(|_| calls) {
-                let chosen = host.literal_suffix().is_empty() && part.names_of_connector(&host.host);
+                let chosen = host.literal_suffix().is_empty() && part.names_of_connector(&host.host, values);
                 add(&host.host, chosen, host.authority(values));
             }
         }
@@ -136,22 +132,23 @@ impl Definition {
 
     /// Whether the connector names the host of `url` by its variables, and no literal of the file pins it: whoever sets
     /// the connector decides where it is.
-    fn is_chosen_by_connector(&self, url: &UrlTemplate) -> bool {
+    fn is_chosen_by_connector(&self, url: &UrlTemplate, values: &Values) -> bool {
         match &url.origin {
-            Origin::Whole(template) => self.names_of_connector(template),
+            Origin::Whole(template) => self.names_of_connector(template, values),
             Origin::Parts { host, .. } => {
-                host.literal_suffix().is_empty() && self.names_of_connector(&host.host)
+                host.literal_suffix().is_empty() && self.names_of_connector(&host.host, values)
             }
             Origin::Discovered(_) => false,
         }
     }
 
-    /// Whether a template has a variable that the connector writes freely.
-    fn names_of_connector(&self, template: &Template) -> bool {
+    /// Whether a template has a variable that the connector writes freely, and has written: a default is the file's.
+    fn names_of_connector(&self, template: &Template, values: &Values) -> bool {
         template.names().any(|name| {
-            self.variable(name).is_some_and(|variable| {
-                variable.source == ValueSource::Connector && variable.options.is_empty()
-            })
+            values.get(name).is_some()
+                && self.variable(name).is_some_and(|variable| {
+                    variable.source == ValueSource::Connector && variable.options.is_empty()
+                })
         })
     }
 
@@ -246,11 +243,29 @@ mod tests {
         let definition = definition(&text);
         let values = Values::new().with("server", "https://git.example.test");
         let host = Authority { host: "git.example.test".to_owned(), port: 443 };
-        let wanted = SettingHosts { known: vec![host.clone()], named: vec![host], open: false };
+        let wanted = SettingHosts { known: vec![host.clone()], named: vec![host] };
         assert_eq!(definition.hosts_of_setting("key", &values), wanted);
         assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
         assert_eq!(definition.host_owner("anything.test", 443), HostOwner::Perhaps);
         assert!(definition.shows_variable("server"));
+    }
+
+    #[test]
+    fn a_host_that_the_connector_leaves_to_the_file_is_the_files() {
+        let text = format!(
+            "{HEAD}base_url = \"https://{{host}}/api\"\n[variables]\nhost = {{ from = \"connector\", label = \"Host\", default = \"git.acme.test\", pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+' }}\n{KEY}{REST}"
+        );
+        let definition = definition(&text);
+        for (values, host, named) in [
+            (Values::new(), "git.acme.test", false),
+            (Values::new().with("host", "git.example.test"), "git.example.test", true),
+        ] {
+            let host = Authority { host: host.to_owned(), port: 443 };
+            let named = if named { vec![host.clone()] } else { Vec::new() };
+            let wanted = SettingHosts { known: vec![host], named };
+            assert_eq!(definition.hosts_of_setting("key", &values), wanted);
+            assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
+        }
     }
 
     const SETTINGS: &str = r#"
@@ -281,18 +296,18 @@ headers = { Authorization = "Bearer {access_token}", X-Found = "{found}" }
         let hosts = |found: SettingHosts| {
             assert!(found.named.is_empty());
             let hosts = found.known.into_iter().map(|one| format!("{}:{}", one.host, one.port));
-            (hosts.collect::<Vec<_>>(), found.open)
+            hosts.collect::<Vec<_>>()
         };
         let list = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>();
         let (none, us) = (Values::new(), Values::new().with("region", "us"));
         let of_calls = list(&["api.acme.test:443", "who.acme.test:443", "files.acme.test:8443"]);
-        assert_eq!(hosts(definition.known_hosts_of_setting("partner", &none)), (of_calls, false));
+        assert_eq!(hosts(definition.known_hosts_of_setting("partner", &none)), of_calls);
         for setting in ["client_secret", "device"] {
             let known = hosts(definition.known_hosts_of_setting(setting, &none));
-            assert_eq!(known, (list(&["end.acme.test:443"]), true), "a user may say more than the default");
+            assert_eq!(known, list(&["end.acme.test:443"]), "a user may say more than the default");
             let with = |values| hosts(definition.hosts_of_setting(setting, values));
-            assert_eq!(with(&us), (list(&["us.login.acme.test:443", "end.acme.test:443"]), false));
-            assert_eq!(with(&none), (list(&["eu.login.acme.test:443", "end.acme.test:443"]), false));
+            assert_eq!(with(&us), list(&["us.login.acme.test:443", "end.acme.test:443"]));
+            assert_eq!(with(&none), list(&["eu.login.acme.test:443", "end.acme.test:443"]));
         }
         assert!(definition.shows_variable("audience") && !definition.shows_variable("device"));
     }

@@ -86,7 +86,7 @@ impl Hub {
             return self.fail_flow(&flow, visit, Code::ProviderChanged.as_str(), None).await;
         }
         let mut typed = kept.values()?;
-        let (values, _) = self.open_values(visit.actor.tenant, &connector, Some(&typed)).await?;
+        let (values, _) = self.open_values(visit.actor.tenant, &connector, &typed).await?;
         let endpoint = definition.authorization_endpoint(&values).map_err(|_| cannot_start())?;
         let found = values.get(MCP_ISSUER).map(|issuer| issuer.expose_secret().to_owned());
         let announced = values.get(MCP_NAMES_ISSUER).is_some();

@@ -117,7 +117,7 @@ impl Hub {
         let (mut connector, definition, method) = self.oauth_connector(&visit, &ticket.connector).await?;
         let tenant = visit.actor.tenant;
         let mut typed = self.ticket_values(tenant, &ticket)?;
-        let (mut values, _) = self.open_values(tenant, &connector, Some(&typed)).await?;
+        let (mut values, _) = self.open_values(tenant, &connector, &typed).await?;
         let found = self.discovered(&visit, &mut connector, &definition, &values).await?;
         for (name, value) in found.iter() {
             values.set(name, value.clone());

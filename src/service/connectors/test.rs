@@ -73,9 +73,9 @@ impl Hub {
         let connector = self.connector_named(actor, key).await?.ok_or(Error::NotFound)?;
         let definition = self.definition_of(&connector)?;
         let mut steps = vec![settings(&connector, &definition)];
-        let opened = match self.open_values(actor.tenant, &connector, Some(&Values::new())).await {
+        let opened = match self.open_values(actor.tenant, &connector, &Values::new()).await {
             Ok((values, uses)) => {
-                let client = self.open_client(actor.tenant, &connector, Some(&values)).await;
+                let client = self.open_client(actor.tenant, &connector, &values).await;
                 client.map(|client| (values, uses, client))
             }
             Err(error) => Err(error),

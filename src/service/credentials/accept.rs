@@ -65,7 +65,7 @@ impl Hub {
         } else {
             Vec::new()
         };
-        let (values, _) = self.open_values(actor.tenant, connector, Some(&material.values())).await?;
+        let (values, _) = self.open_values(actor.tenant, connector, &material.values()).await?;
         let account = definition
             .account(method, &values)
             .map(|account| Account { id: account.id, label: account.label });

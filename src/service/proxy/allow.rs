@@ -93,7 +93,7 @@ impl Hub {
         host: Option<&str>,
     ) -> Result<Allowed, Error> {
         let Served { credential, connector, definition, material } = served;
-        let (values, settings) = self.open_values(actor.tenant, &connector, Some(&material.values())).await?;
+        let (values, settings) = self.open_values(actor.tenant, &connector, &material.values()).await?;
         let unfit = |_: RenderError| {
             let detail = format!(
                 "A call can't be made of what is stored for `{}`; check the connector `{}` and connect again.",

@@ -1,5 +1,5 @@
-//! Which headers go on and which end here, in both directions. `_` and `-` are one in names, since some servers take
-//! them for one.
+//! Which headers and trailers go on and which end here, in both directions. `_` and `-` are one in names, since some
+//! servers take them for one.
 
 use std::borrow::Cow;
 
@@ -64,25 +64,57 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// The headers of the caller that go on: none of one connection, none of the hub's, none that is `injected`.
-pub(super) fn forwarded(headers: &HeaderMap, injected: &[&HeaderName]) -> HeaderMap {
-    let named = named_by_connection(headers);
-    let injected: Vec<_> = injected.iter().map(|name| canonical(name)).collect();
-    let mut kept = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        let canonical = canonical(name);
-        let word = &*canonical;
-        let ends_here = HOP_BY_HOP.contains(&word)
-            || NOT_SENT.contains(&word)
-            || word.starts_with("vouchsafe-")
-            || word.starts_with("proxy-")
-            || word.starts_with("x-forwarded-")
-            || named.iter().any(|named| named == word)
-            || injected.contains(&canonical);
-        if !ends_here {
-            kept.append(name.clone(), value.clone());
-        }
+/// What ends here of one message, among its headers and in the trailers behind its body alike.
+pub(super) struct Filter {
+    /// What ends here in this message, as servers may read it.
+    own: Vec<String>,
+    /// What ends here in all of this direction.
+    always: fn(&str) -> bool,
+}
+
+impl Filter {
+    /// For what a caller sends with these headers: none of one connection, none of the hub's, none that is `injected`.
+    pub(super) fn of_caller(headers: &HeaderMap, injected: &[&HeaderName]) -> Self {
+        let mut own = named_by_connection(headers);
+        own.extend(injected.iter().map(|name| canonical(name).into_owned()));
+        let always = |word: &str| {
+            NOT_SENT.contains(&word)
+                || word.starts_with("vouchsafe-")
+                || word.starts_with("proxy-")
+                || word.starts_with("x-forwarded-")
+        };
+        Self { own, always }
     }
+
+    /// For what an app answers with these headers.
+    pub(super) fn of_app(headers: &HeaderMap) -> Self {
+        let always = |word: &str| {
+            NOT_ANSWERED.contains(&word)
+                || word.starts_with("vouchsafe-")
+                || word.starts_with("access-control-")
+        };
+        Self { own: named_by_connection(headers), always }
+    }
+
+    /// Those that go on.
+    pub(super) fn kept(&self, fields: &HeaderMap) -> HeaderMap {
+        let mut kept = HeaderMap::with_capacity(fields.len() + 2);
+        for (name, value) in fields {
+            let canonical = canonical(name);
+            let word = &*canonical;
+            let ends_here =
+                HOP_BY_HOP.contains(&word) || (self.always)(word) || self.own.iter().any(|own| own == word);
+            if !ends_here {
+                kept.append(name.clone(), value.clone());
+            }
+        }
+        kept
+    }
+}
+
+/// The headers of the caller that go on.
+pub(super) fn forwarded(headers: &HeaderMap, injected: &[&HeaderName]) -> HeaderMap {
+    let mut kept = Filter::of_caller(headers, injected).kept(headers);
     if takes_trailers(headers) {
         kept.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -100,20 +132,7 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
 
 /// The headers of the app that go on. Whatever it sends is shown to no browser as a page of the hub's.
 pub(super) fn answered(headers: &HeaderMap) -> HeaderMap {
-    let named = named_by_connection(headers);
-    let mut kept = HeaderMap::with_capacity(headers.len() + 2);
-    for (name, value) in headers {
-        let canonical = canonical(name);
-        let word = &*canonical;
-        let ends_here = HOP_BY_HOP.contains(&word)
-            || NOT_ANSWERED.contains(&word)
-            || word.starts_with("vouchsafe-")
-            || word.starts_with("access-control-")
-            || named.iter().any(|named| named == word);
-        if !ends_here {
-            kept.append(name.clone(), value.clone());
-        }
-    }
+    let mut kept = Filter::of_app(headers).kept(headers);
     kept.insert(http::header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     kept.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     kept

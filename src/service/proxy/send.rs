@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::allow::{Allowed, CalledApp};
 use super::record::Entry;
-use super::{Prepared, body, headers, query};
+use super::{Prepared, body, headers, query, trailers};
 use crate::domain::actor::Actor;
 use crate::egress::{NotSent, StreamBody, StreamError};
 use crate::service::limits::With;
@@ -48,6 +48,7 @@ impl Hub {
         self.note_wait(with, &prepared.allowed.to.host, &answer);
         let (parts, body) = answer.into_parts();
         let headers = headers::answered(&parts.headers);
+        let body = trailers::filtered(body, headers::Filter::of_app(&parts.headers));
         let mut response = Response::new(entry.until_end(parts.status, body));
         *response.status_mut() = parts.status;
         *response.headers_mut() = headers;

@@ -77,13 +77,7 @@ impl Hub {
             let what = format!("may not go to `{}`; see its allowedHosts", host.host);
             return refuse(Code::ReferenceHostNotAllowed, what);
         }
-        match usage.destination {
-            Destination::Setting(hosts) if hosts.open && !secret.allowed_hosts.is_empty() => {
-                let what = "may not be kept for a host that is not known; see its allowedHosts".to_owned();
-                refuse(Code::ReferenceHostNotAllowed, what)
-            }
-            Destination::Setting(_) | Destination::Call(_) => Ok(()),
-        }
+        Ok(())
     }
 
     /// The providers that the issuer of a secret names; none where it is free text.
@@ -101,17 +95,16 @@ fn is_app_of(issuer: &Definition, usage: &Usage<'_>) -> bool {
     }
 }
 
-/// Whether the secret may go to a host: one that it lists. Where it lists none, a call may take it to one of its issuer's,
-/// and a setting to those of the connector's provider, unless the connector itself names them.
+/// Whether the secret may go to a host: one that it lists. Where it lists none, a call may take it to one that the file of
+/// its issuer names, and a setting to those of the connector's provider, unless the connector itself names them. A host
+/// that somebody types is nobody's own, also where the credential of the call may go there.
 fn may_go(secret: &Secret, issuers: &[Arc<Definition>], usage: &Usage<'_>, to: &Authority) -> bool {
     if !secret.allowed_hosts.is_empty() {
         return is_listed(secret, to);
     }
-    match (usage.destination, usage.app) {
-        (Destination::Setting(hosts), _) => !hosts.named.contains(to),
-        // The call goes to one of the provider's allowed hosts, or it would not be made.
-        (Destination::Call(_), Some(_)) => !issuers.is_empty(),
-        (Destination::Call(_), None) => {
+    match usage.destination {
+        Destination::Setting(hosts) => !hosts.named.contains(to),
+        Destination::Call(_) => {
             issuers.iter().any(|issuer| issuer.host_owner(&to.host, to.port) == HostOwner::Provider)
         }
     }

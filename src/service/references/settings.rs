@@ -36,8 +36,6 @@ pub(in crate::service) enum Beside<'a> {
     All(&'a Values),
     /// What the connector has. Hosts that users decide about are asked after when a request is made.
     Connector(&'a Values),
-    /// The same where nobody asks later.
-    Kept(&'a Values),
 }
 
 /// The variables of a connector that refer to no secret: no other can stand in a host.
@@ -85,10 +83,7 @@ impl Hub {
         };
         match beside {
             Beside::All(values) => definition.hosts_of_setting(name, values),
-            Beside::Connector(values) => {
-                SettingHosts { open: false, ..definition.known_hosts_of_setting(name, values) }
-            }
-            Beside::Kept(values) => definition.known_hosts_of_setting(name, values),
+            Beside::Connector(values) => definition.known_hosts_of_setting(name, values),
         }
     }
 }

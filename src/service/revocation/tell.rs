@@ -10,12 +10,13 @@ use vouchsafe_entity::millis::Millis;
 
 use super::{LEASE_SECONDS, SEALED, Upstream, ends_grant};
 use crate::domain::actor::Actor;
+use crate::domain::connector::Connector;
 use crate::domain::revocation::RevocationJob;
 use crate::domain::workspace::Tenant;
 use crate::oauth::ClientAuth;
 use crate::oauth::revoke::{Revocable, Revocation, revoke};
 use crate::provider::Values;
-use crate::service::material::place;
+use crate::service::material::{ConnectorSecrets, place};
 use crate::service::references::SecretUses;
 use crate::service::refresh::hub_actor;
 use crate::service::throttle::{Patience, TURN_WAIT};
@@ -35,6 +36,8 @@ const AT_ONCE: usize = 8;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
+    #[serde(default)]
+    connector: Option<String>,
     client_id: String,
     #[serde(default)]
     client_secret: Option<SecretString>,
@@ -44,6 +47,19 @@ struct Order {
     access_token: Option<SecretString>,
     settings: BTreeMap<String, SecretString>,
     values: BTreeMap<String, SecretString>,
+}
+
+impl Order {
+    /// The connector as it was when the tokens ended, as far as a request needs it, and its settings.
+    fn connector_then(&mut self, job: &RevocationJob) -> (Connector, ConnectorSecrets) {
+        // Its key decides about secrets alone.
+        let key = self.connector.take().unwrap_or_default();
+        let mut connector = Connector::by_default(job.environment, &key);
+        connector.provider.clone_from(&job.provider);
+        connector.client_id = Some(std::mem::take(&mut self.client_id));
+        let variables = std::mem::take(&mut self.settings);
+        (connector, ConnectorSecrets { client_secret: self.client_secret.take(), variables })
+    }
 }
 
 impl Hub {
@@ -158,8 +174,8 @@ impl Hub {
         Ok(revoke(&self.egress, &definition, &values, &client, &token, self.clock.now()).await)
     }
 
-    /// The client that the tokens were given to and the connector's values, those that it has now or had when it went, and
-    /// over them those of the credential.
+    /// The client that the tokens were given to and the connector's values, of the settings that it has now or had when it
+    /// went, and over them those of the credential. A secret that may not be used any more is refused.
     async fn settings_now(
         &self,
         tenant: Tenant,
@@ -169,19 +185,19 @@ impl Hub {
         let found = store::connector::find(&self.store, job.environment, job.remains.connector).await?;
         let mut own = Values::new();
         own.extend(std::mem::take(&mut order.values));
-        if let Some(connector) = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id)) {
-            let (values, mut uses) = self.open_values(tenant, &connector, Some(&own)).await?;
-            if let Some((client, more)) = self.open_client(tenant, &connector, Some(&values)).await? {
-                uses.extend(more);
-                return Ok((client, values, uses));
+        let now = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id));
+        let (connector, settings) = match now {
+            Some(connector) => {
+                let settings = self.open_connector(tenant, &connector)?;
+                (connector, settings)
             }
-        }
-        let client_id = std::mem::take(&mut order.client_id);
-        let mut values = Values::new();
-        values.extend(std::mem::take(&mut order.settings));
-        values.extend(own.iter().map(|(name, value)| (name.to_owned(), value.clone())));
-        let client = ClientAuth { client_id, client_secret: order.client_secret.take() };
-        Ok((client, values, SecretUses::default()))
+            None => order.connector_then(job),
+        };
+        let (values, mut uses) = self.fill_values(tenant, &connector, &settings, &own).await?;
+        let client = self.fill_client(tenant, &connector, &settings, &values).await?;
+        let (client, more) = client.ok_or(Error::internal("a revocation without a client"))?;
+        uses.extend(more);
+        Ok((client, values, uses))
     }
 
     /// Writes down what the app said: the end of a job wipes its tokens.

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use http::Method;
 use serde_json::{Value, json};
+use vouchsafe::demo::fake::VALID_KEY;
 
 use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::TestApp;
@@ -232,6 +233,40 @@ async fn a_scope_and_an_issuer_that_fit_let_a_secret_through() {
     let elsewhere =
         app.as_key().header("Vouchsafe-Url", "https://api.acme.test/").header("X-Key", "$Secret{ISSUED}");
     elsewhere.get("/proxy/").await.assert_refused(400, "secret_wrong_issuer");
+}
+
+#[tokio::test]
+async fn a_host_that_somebody_types_is_not_taken_for_the_issuers() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.user("u").await;
+    let (_, port) = app.fake.base_url().rsplit_once(':').unwrap();
+    for (slug, key_of_secret, from) in
+        [("by-user", "ONE", ""), ("by-connector", "TWO", "from = \"connector\", ")]
+    {
+        let host = format!("host = {{ {from}label = \"Host\", pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+' }}");
+        let text = raw_definition(&format!("http://{{host}}:{port}/api"));
+        let text = text.replace("\"Raw\"", &format!("\"{slug}\""));
+        app.define(slug, &text.replace("[variables]", &format!("[variables]\n{host}")));
+        let mut data = json!({"key": VALID_KEY});
+        if from.is_empty() {
+            data["host"] = json!("127.0.0.1");
+        } else {
+            let connector = json!({"provider": slug, "variables": {"host": "127.0.0.1"}});
+            key.put(&format!("/connectors/{slug}"), &connector).await.ok(201);
+        }
+        let body = json!({"userId": "u", "connector": slug, "data": data, "verify": false});
+        let made = key.post("/credentials", &body).await.ok(201);
+        app.secret(&with(masked(key_of_secret), "issuer", json!(slug))).await;
+        let caller = app.calling(made["credentialId"].as_str().unwrap());
+        let caller = caller.header("X-Key", &format!("$Secret{{{key_of_secret}}}"));
+        let before = app.fake.counters().api_calls;
+        caller.get("/proxy/echo").await.assert_refused(400, "secret_host_not_allowed");
+        assert_eq!(app.fake.counters().api_calls, before, "nothing was sent");
+        let list = json!({"allowedHosts": ["127.0.0.1"]});
+        key.patch(&format!("/secrets/{key_of_secret}"), &list).await.ok(200);
+        assert_eq!(Echo::of(&caller.get("/proxy/echo").await).header("x-key"), [VALUE]);
+    }
 }
 
 #[tokio::test]

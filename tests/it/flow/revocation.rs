@@ -7,8 +7,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::{Endpoint, Fault, GrantEnd, Plan, RevokeScope, VALID_KEY, Wire};
+use vouchsafe::demo::fake::{
+    DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Endpoint, Fault, GrantEnd, Plan, RevokeScope, VALID_KEY, Wire,
+};
 
+use crate::api::secrets::{masked, with};
 use crate::support::app::TestApp;
 
 impl TestApp {
@@ -283,6 +286,31 @@ async fn a_grant_that_nobody_decided_about_is_given_back() {
     app.tell_apps().await;
     assert_eq!(app.ends(), [None, Some(GrantEnd::Revoked)]);
     app.token(&credential).await;
+}
+
+#[tokio::test]
+async fn what_a_connector_that_is_gone_referred_to_is_looked_up_when_its_app_is_told() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.put_fernhill().await;
+    app.secret(&with(masked("FERN"), "value", json!(DEMO_CLIENT_SECRET))).await;
+    let referring =
+        json!({"provider": "fernhill", "clientId": DEMO_CLIENT_ID, "clientSecret": "$Secret{FERN}"});
+    key.put("/connectors/fernhill", &referring).await.ok(200);
+    let credential = app.connect("u-17").await;
+    key.delete("/connectors/fernhill?force=true").await.ok(200);
+    // Switched off after the end, before the app was told: not sent, and said so.
+    key.act("/secrets/FERN/deactivate").await.ok(200);
+    app.tell_apps().await;
+    assert_eq!((app.ends(), app.fake.counters().revocations), (vec![None], 0));
+    assert_eq!(app.outcomes(&credential).await, [LATER]);
+    let uses = key.get("/audit-events?action=secret.use").await.ok(200);
+    assert_eq!(uses["data"][0]["reason"], "secret_inactive: FERN in the connector fernhill");
+    key.act("/secrets/FERN/reactivate").await.ok(200);
+    app.clock.advance(TimeDelta::seconds(6));
+    app.tell_apps().await;
+    assert_eq!(app.ends(), [Some(GrantEnd::Revoked)]);
+    assert_eq!(app.outcomes(&credential).await, [LATER, "revoked"]);
 }
 
 /// Puts 150 flows like `flow` beside it. What they hold can't be opened, as it is sealed for that one.

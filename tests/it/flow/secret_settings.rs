@@ -168,6 +168,12 @@ async fn a_secret_goes_to_a_host_that_the_connector_names_only_by_its_own_list()
     key.put("/connectors/fern-hosted", &elsewhere).await.assert_problem(400, "secret_host_not_allowed");
     let in_host = put("https://$Secret{T}", "x");
     key.put("/connectors/fern-hosted", &in_host).await.assert_invalid(&["/variables/server"]);
+    // Where the connector says nothing, the host is the one in the file.
+    app.secret(&masked("G")).await;
+    let put = |variables: Value| json!({"provider": "gitea", "clientId": "c", "clientSecret": "$Secret{G}", "variables": variables});
+    let own = put(json!({"host": "git.example.com"}));
+    key.put("/connectors/gitea", &own).await.assert_problem(400, "secret_host_not_allowed");
+    key.put("/connectors/gitea", &put(json!({}))).await.ok(201);
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ impl Hub {
 
     async fn account_of(&self, taken: &Taken, material: &Material) -> Result<Option<Account>, Error> {
         let (tenant, own) = (taken.visit.actor.tenant, material.values());
-        let (values, _) = self.open_values(tenant, &taken.connector, Some(&own)).await?;
+        let (values, _) = self.open_values(tenant, &taken.connector, &own).await?;
         let account = taken.definition.account(taken.method, &values);
         Ok(account.map(|account| Account { id: account.id, label: account.label }))
     }

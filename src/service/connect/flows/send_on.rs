@@ -194,7 +194,7 @@ impl Hub {
         kept: &Kept,
     ) -> Result<Values, Error> {
         let typed = kept.values()?;
-        Ok(self.open_values(visit.actor.tenant, connector, Some(&typed)).await?.0)
+        Ok(self.open_values(visit.actor.tenant, connector, &typed).await?.0)
     }
 }
 

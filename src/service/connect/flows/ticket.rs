@@ -60,7 +60,7 @@ impl Hub {
         let values = definition
             .validate_fields(method, data, FieldSource::User)
             .map_err(|errors| Error::fields("/data", errors))?;
-        let (all, _) = self.open_values(visit.actor.tenant, &connector, Some(&values)).await?;
+        let (all, _) = self.open_values(visit.actor.tenant, &connector, &values).await?;
         // Of a server that tells its addresses itself they are known when the flow begins.
         if definition.mcp().is_none() {
             definition.authorization_endpoint(&all).map_err(|_| cannot_start())?;
