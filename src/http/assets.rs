@@ -183,6 +183,30 @@ mod tests {
         assert_eq!(body, std::fs::read("templates/assets/app.css").unwrap());
     }
 
+    #[test]
+    fn sizes_corners_weights_and_colours_are_those_of_the_tokens() {
+        let token = |value: &str| value.starts_with("var(--vs-");
+        for name in ["app.css", "dashboard.css"] {
+            let sheet = files::read_text(&format!("{FOLDER}{name}")).unwrap();
+            let mut looked_at = 0;
+            for (number, line) in sheet.lines().enumerate() {
+                let Some((property, value)) = line.trim().split_once(": ") else { continue };
+                let value = value.trim_end_matches(';');
+                let corner = |one: &str| token(one) || ["0", "50%", "999px"].contains(&one);
+                let fits = match property {
+                    "font-size" => token(value) || value == "inherit",
+                    "font-weight" => ["400", "600"].contains(&value),
+                    "border-radius" => value.split(' ').all(corner),
+                    _ if property.starts_with("--vs-") => continue,
+                    _ => token(value) || !value.contains("rgb("),
+                };
+                assert!(fits, "{name}:{}: {line}", number + 1);
+                looked_at += 1;
+            }
+            assert!(looked_at > 100, "{looked_at} in {name}");
+        }
+    }
+
     #[tokio::test]
     async fn another_hash_or_a_path_is_not_found() {
         for path in ["/assets/app.css", "/assets/app.0000000000000000.css", "/assets/..%2fbase.html"] {

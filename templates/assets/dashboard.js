@@ -41,6 +41,15 @@ if (place) {
   addEventListener("resize", show);
 }
 
+// The head of a table stays in sight as the page moves, where no column has to be moved into sight.
+const roomy = new ResizeObserver((changed) => {
+  for (const { target } of changed) {
+    const frame = target.closest(".table-frame");
+    frame.classList.toggle("has-room", frame.querySelector("table").offsetWidth <= frame.clientWidth);
+  }
+});
+for (const part of document.querySelectorAll(".table-frame, .table-frame > table")) roomy.observe(part);
+
 // A menu closes where one clicks elsewhere or presses Escape.
 const menu = document.querySelector(".environment");
 if (menu) {

@@ -1,8 +1,8 @@
 //! Users, credentials and attempts of the dashboard in a real browser, and what users see of themselves by a hosted
 //! link.
 
-use serde_json::json;
-use vouchsafe::demo::fake::{QUILLPOST, VALID_KEY};
+use serde_json::{Value, json};
+use vouchsafe::demo::fake::{FERNHILL, QUILLPOST, VALID_KEY};
 
 use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::dashboard::{SIZES, enrol, join, nothing_is_wrong};
@@ -127,6 +127,11 @@ async fn many_are_deleted_with_progress() {
         .script_gives("return getComputedStyle(document.querySelector('.bulk-bar')).display", &json!("none"))
         .await;
     chrome.script_gives("return document.querySelector('.bulk-bar button').disabled", &json!(true)).await;
+    // However far down one is, the columns say what they are.
+    let head =
+        "scrollTo(0, 900); return Math.round(document.querySelector('thead th').getBoundingClientRect().top)";
+    chrome.script_gives(head, &json!(0)).await;
+    chrome.script("scrollTo(0, 0)").await;
     chrome.click("[data-pick-all]").await;
     chrome.shows(".bulk-count", "With 50 chosen").await;
     chrome.click("tbody tr [data-pick]").await;
@@ -178,11 +183,80 @@ async fn the_pages_are_accessible_at_every_size_in_light_and_dark() {
     chrome.close().await;
 }
 
+const SMALL: Look = Look { size: (390, 844), dark: false, reduced_motion: true };
+
+/// The user's own page as it is, at each size, light and dark.
+async fn own_page(chrome: &Chrome, name: &str) {
+    for dark in [false, true] {
+        for size in SIZES {
+            chrome.look(Look { size, dark, reduced_motion: true }).await;
+            nothing_is_wrong(chrome).await;
+            let shade = if dark { "dark" } else { "light" };
+            chrome.screenshot(&format!("{name}-{}-{shade}", size.0)).await;
+        }
+    }
+    chrome.look(SMALL).await;
+}
+
+/// Signs in at Fernhill from the page that is shown, until it is said what is connected.
+async fn sign_in_at_fernhill(stage: &Stage, chrome: &Chrome) {
+    chrome.on_page("sign-in").await;
+    chrome.find("[data-vs-action=submit][aria-disabled=false]").await;
+    chrome.act("submit").await;
+    chrome.on_page("interstitial").await;
+    chrome.act("continue").await;
+    stage.allow_as(chrome, "jo@fernhill.test").await;
+    chrome.on_page("done").await;
+    chrome.shows(".rows", "jo@fernhill.test").await;
+}
+
+/// What the user gave of Fernhill, and when it was last used: never, or not.
+async fn own_facts(chrome: &Chrome, used: bool) {
+    chrome.act("overview").await;
+    chrome.on_page("choose").await;
+    chrome.click(".row-own summary").await;
+    chrome.shows(".own-facts", "profile").await;
+    chrome.shows(".own-facts", "Last used").await;
+    assert_eq!(chrome.text(".own-facts").await.contains("never"), !used);
+    chrome
+        .script_gives(
+            "return document.querySelectorAll('.own-facts time').length",
+            &json!(1 + u8::from(used)),
+        )
+        .await;
+}
+
+/// A finished link tells what was given, and connects it anew. Gives the id of the credential.
+async fn connected_anew_by_its_link(stage: &Stage, chrome: &Chrome) -> Value {
+    let session =
+        stage.session(json!({ "connectors": [FERNHILL], "confirm": "browser", "returnUrl": null })).await;
+    let link = session.link.clone().unwrap();
+    chrome.open(&link).await;
+    sign_in_at_fernhill(stage, chrome).await;
+    own_facts(chrome, false).await;
+    let before = stage.api.only_credential("jo").await;
+    stage.api.token(&before).await;
+    stage.hub.hub.flush_uses().await.unwrap();
+    chrome.open("about:blank").await;
+    chrome.open(&link).await;
+    chrome.on_page("done").await;
+    own_facts(chrome, true).await;
+    own_page(chrome, "hosted-own").await;
+    chrome.act_on("connect", FERNHILL).await;
+    sign_in_at_fernhill(stage, chrome).await;
+    let after = stage.api.only_credential("jo").await;
+    assert_eq!(after["credentialId"], before["credentialId"]);
+    assert_eq!(after["status"], "active");
+    assert_eq!(stage.fake.grants().len(), 2, "it was granted anew");
+    after["credentialId"].clone()
+}
+
 #[tokio::test]
-async fn a_user_takes_back_what_they_connected_by_a_hosted_link() {
+async fn a_user_connects_anew_and_takes_back_what_they_connected_by_a_hosted_link() {
     let stage = Stage::start().await;
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
-    chrome.look(Look { size: (390, 844), dark: false, reduced_motion: true }).await;
+    chrome.look(SMALL).await;
+    let kept = connected_anew_by_its_link(&stage, &chrome).await;
     let session =
         stage.session(json!({ "connectors": [QUILLPOST], "confirm": "browser", "returnUrl": null })).await;
     let link = session.link.clone().unwrap();
@@ -200,16 +274,15 @@ async fn a_user_takes_back_what_they_connected_by_a_hosted_link() {
     chrome.on_page("choose").await;
     chrome.click(".row-own summary").await;
     chrome.shows(".own-facts", "Connected on").await;
+    chrome.shows(".own-facts", "everything that the app lets you do").await;
     nothing_is_wrong(&chrome).await;
-    chrome.screenshot("hosted-own").await;
     chrome.act_on("ask-disconnect", QUILLPOST).await;
     chrome.on_page("disconnect").await;
     chrome.shows("h1", "Disconnect Quillpost?").await;
-    nothing_is_wrong(&chrome).await;
-    chrome.screenshot("hosted-disconnect").await;
+    own_page(&chrome, "hosted-disconnect").await;
     chrome.act("disconnect").await;
     chrome.on_page("choose").await;
     chrome.shows(".rows", "Not connected yet").await;
-    assert!(stage.api.credentials("jo").await.is_empty());
+    assert_eq!(stage.api.only_credential("jo").await["credentialId"], kept);
     chrome.finish(&[]).await;
 }

@@ -3,9 +3,11 @@
 
 mod audit;
 mod first_owner;
+mod keyboard;
 mod overview;
 mod questions;
 mod roles;
+mod scriptless;
 mod secrets;
 mod single_sign_on;
 mod steps;
@@ -124,6 +126,7 @@ async fn the_first_owner_gets_from_the_link_to_a_key() {
     chrome.fill("#f-name", "billing service").await;
     chrome.click("button[type=submit].primary").await;
     chrome.shows("h1", "is made").await;
+    nothing_is_wrong(&chrome).await;
     let key = chrome.text("#value").await;
     app.with_key(&key).get("/users").await.ok(200);
     chrome.click(".row-actions a").await;

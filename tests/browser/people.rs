@@ -14,7 +14,7 @@ const NARROW: Look = Look { size: (320, 640), dark: true, reduced_motion: true }
 const SHADES: [(bool, &str); 2] = [(false, "light"), (true, "dark")];
 
 /// Presses Tab until `css` has the focus in the present frame, which must be seen.
-async fn tab_to(chrome: &Chrome, css: &str) {
+pub(crate) async fn tab_to(chrome: &Chrome, css: &str) {
     for _ in 0..20 {
         let script = "const one = document.activeElement;
                       const ring = (of) => getComputedStyle(of).outlineStyle !== 'none';
@@ -30,7 +30,7 @@ async fn tab_to(chrome: &Chrome, css: &str) {
     panic!("{css} can't be reached by keyboard; the focus is on {last}");
 }
 
-async fn enter(chrome: &Chrome) {
+pub(crate) async fn enter(chrome: &Chrome) {
     chrome.press(&[Key::Enter.into()]).await;
 }
 

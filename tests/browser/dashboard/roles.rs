@@ -3,19 +3,27 @@
 
 use serde_json::json;
 
-use super::{SIZES, nothing_is_wrong};
+use super::{SIZES, become_member, nothing_is_wrong};
 use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, PASSWORD};
 use crate::support::routes::{ROUTES, Who, filled};
 
 /// Roles by their places in the table of routes.
+const OWNER: usize = 0;
 const ADMIN: usize = 1;
 const EDITOR: usize = 2;
 const VIEWER: usize = 3;
 
 /// Asks before it is known whether the workspace lets it.
 const ASKS_ALL: &str = "/dashboard/account/authenticator/remove";
+
+/// These lead on to other pages.
+const LEAD_ON: [&str; 3] = ["/dashboard", "/dashboard/production", "/dashboard/step-up/single-sign-on"];
+
+/// What owners are shown otherwise than admins, beside what is theirs alone.
+const OWNERS_SEE_MORE: [&str; 3] =
+    ["/dashboard/members", "/dashboard/members/invite", "/dashboard/{environment}/settings"];
 
 /// What a page of production offers to admin, editor and viewer.
 const OFFERS: [(&str, &str, [bool; 3]); 9] = [
@@ -95,31 +103,63 @@ async fn member(app: &TestApp, chrome: &Chrome, owner: &Browser<'_>, name: &str,
     }
 }
 
-/// Every page that the table gives this role.
+/// Whether the walk of this role comes by. That of owners leaves out what admins are shown likewise.
+fn is_looked_at(method: &str, route: &str, who: Who, role: usize) -> bool {
+    let Some(statuses) = who.statuses().filter(|_| method == "GET") else { return false };
+    let differs = role != OWNER || statuses[ADMIN] != 0 || OWNERS_SEE_MORE.contains(&route);
+    statuses[role] == 0 && differs
+}
+
+/// Every page that the table gives this role. Gives how many there are.
+async fn walk(app: &TestApp, chrome: &Chrome, owner: &Browser<'_>, role: usize) -> usize {
+    let mut seen = 0;
+    for (number, (method, route, who)) in ROUTES.iter().enumerate() {
+        if !is_looked_at(method, route, *who, role) {
+            continue;
+        }
+        let path = filled(app, owner, route, number).await;
+        chrome.open(&format!("{}{path}", app.base_url)).await;
+        let there = chrome.client().current_url().await.unwrap();
+        let led = there.path() != path;
+        assert_eq!(led, LEAD_ON.contains(&path.as_str()), "{path} leads to {there} for role {role}");
+        assert!(!there.path().starts_with("/dashboard/sign-in"), "{path} leads to {there} for role {role}");
+        nothing_is_wrong(chrome).await;
+        nothing_more_is_offered(chrome, role, &path).await;
+        seen += 1;
+    }
+    seen
+}
+
+/// Signs in a member of this role and looks at every page.
 async fn every_page_is_sound(name: &str, role: usize) {
     let Some(app) = TestApp::start().await else { return };
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
     let owner = app.as_owner().await;
     member(&app, &chrome, &owner, name, role).await;
-    let mut seen = 0;
-    for (number, (method, route, who)) in ROUTES.iter().enumerate() {
-        if *method != "GET" || who.statuses().is_none_or(|statuses| statuses[role] != 0) {
-            continue;
-        }
-        let path = filled(&app, &owner, route, number).await;
-        chrome.open(&format!("{}{path}", app.base_url)).await;
-        let there = chrome.client().current_url().await.unwrap();
-        assert!(!there.path().starts_with("/dashboard/sign-in"), "{path} leads {name} to {there}");
-        nothing_is_wrong(&chrome).await;
-        nothing_more_is_offered(&chrome, role, &path).await;
-        seen += 1;
-    }
+    let seen = walk(&app, &chrome, &owner, role).await;
     assert!(seen > 20, "{seen} pages for {name}");
+    if role == ADMIN {
+        what_is_the_owners_is_sound(&app, &chrome, &owner).await;
+    }
     chrome.close().await;
 }
 
+/// The owner takes the admin's seat: the pages that admins don't have, and the link of an invitation.
+async fn what_is_the_owners_is_sound(app: &TestApp, chrome: &Chrome, owner: &Browser<'_>) {
+    chrome.client().delete_all_cookies().await.unwrap();
+    become_member(app, chrome, owner).await;
+    let seen = walk(app, chrome, owner, OWNER).await;
+    assert!(seen > OWNERS_SEE_MORE.len(), "{seen} pages for owners");
+    chrome.open(&format!("{}/dashboard/members/invite", app.base_url)).await;
+    chrome.fill("#f-email", "new@acme.test").await;
+    chrome.click("input[name=role][value=owner]").await;
+    chrome.click("main button.primary").await;
+    chrome.shows("h1", "Send this link").await;
+    nothing_is_wrong(chrome).await;
+}
+
 #[tokio::test]
-async fn every_page_of_an_admin_is_sound() {
+async fn every_page_of_an_admin_is_sound_and_what_is_an_owners_alone() {
     every_page_is_sound("admin", ADMIN).await;
 }
 

@@ -33,13 +33,15 @@ pub(crate) use look::Look;
 pub(crate) struct ChromeOptions {
     /// Lets sites set cookies inside frames of other sites, as a user can choose in the settings.
     pub(crate) third_party_cookies: bool,
+    /// Lets pages run scripts of their own; those of the test run all the same.
+    pub(crate) scripts: bool,
     /// Size of a new window in CSS pixels.
     pub(crate) window: (u32, u32),
 }
 
 impl Default for ChromeOptions {
     fn default() -> Self {
-        Self { third_party_cookies: false, window: (1280, 900) }
+        Self { third_party_cookies: false, scripts: true, window: (1280, 900) }
     }
 }
 
@@ -117,6 +119,9 @@ fn capabilities(options: ChromeOptions, binary: &str, profile: &TempDir) -> Capa
     let mut preferences = json!({});
     if options.third_party_cookies {
         preferences["profile.cookie_controls_mode"] = json!(0);
+    }
+    if !options.scripts {
+        preferences["profile.managed_default_content_settings.javascript"] = json!(2);
     }
     let wanted = json!({
         "browserName": "chrome",

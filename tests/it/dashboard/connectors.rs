@@ -149,6 +149,8 @@ async fn what_a_connector_lacks_is_its_state_with_the_step_that_mends_it() {
     told("Secret missing", "Create the secret FERN").await;
     // What is switched off on purpose needs nobody's attention.
     owner.post(&format!("{FERN}/disable"), &[]).await.leads_to(FERN);
+    let off = owner.get(FERN).await;
+    assert_eq!(off.page(200, "Switch on").matches("button primary").count(), 1);
     assert!(!owner.get(overview).await.html.contains("is not set up"));
     owner.get(CONNECTORS).await.page(200, "Switched off");
 }

@@ -74,14 +74,19 @@ async fn the_worst_stands_first_on_every_page_and_a_row_opens_its_history_beside
     };
     assert_eq!(users, ["u-revoked", "u-off", "u-newer", "u-older"]);
     let opened = owner.get(&last).await;
-    opened.page(200, &format!("class=\"scrim\" href=\"{}limit=1\"", page.replace('&', "&amp;")));
-    opened.page(200, "<h1 id=\"panel-title\"><bdi>Quillpost of u-older</bdi></h1>");
+    // One comes back to the row itself, and what is covered takes no focus.
+    let row = format!("id=\"{}\" class=\"cell-link\"", ids[2]);
+    opened.page(200, &row);
+    let page = page.replace('&', "&amp;");
+    opened.page(200, &format!("class=\"scrim\" href=\"{page}limit=1#{}\"", ids[2]));
+    opened.page(200, "<header class=\"side\" inert>");
+    opened.page(200, "tabindex=\"-1\" autofocus><bdi>Quillpost of u-older</bdi></h1>");
 
     let off = format!("{path}?status=inactive");
     let link = owner.get(&off).await.between("class=\"cell-link\" href=\"", "\"");
     assert_eq!(link, format!("{off}&open={}", ids[1]));
     let opened = owner.get(&link).await;
-    opened.page(200, &format!("class=\"scrim\" href=\"{off}\""));
+    opened.page(200, &format!("class=\"scrim\" href=\"{off}#{}\"", ids[1]));
     opened.page(200, "<strong>Switched off</strong>");
     opened.page(200, &format!("href=\"{path}/{}\">Open</a>", ids[1]));
     for missing in [format!("{path}?open=x"), format!("/dashboard/sandbox/credentials?open={}", ids[1])] {

@@ -100,6 +100,8 @@ async fn an_endpoint_is_switched_off_and_told_again_what_it_missed() {
     let page = page(&app).await;
     owner.get(&format!("{page}/disable")).await.page(200, "your product does not hear");
     owner.post(&format!("{page}/disable"), &[]).await.leads_to(&page);
+    let off = owner.get(&page).await;
+    assert_eq!(off.page(200, "Switch on").matches("button primary").count(), 1);
     owner.post(&format!("{page}/test"), &[]).await.page(409, "switched off");
     app.user("u").await;
     app.credential("u").await;

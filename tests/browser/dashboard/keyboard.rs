@@ -1,0 +1,83 @@
+//! The dashboard by keyboard alone: its menu and places, a row and what opens beside it, and a change of what is chosen.
+
+use fantoccini::key::Key;
+use serde_json::json;
+
+use super::{become_member, nothing_is_wrong};
+use crate::chrome::{Chrome, ChromeOptions};
+use crate::people::{enter, tab_to};
+use crate::support::app::TestApp;
+
+/// Past the navigation, to what the page is about.
+async fn skip_to_content(chrome: &Chrome) {
+    tab_to(chrome, ".skip").await;
+    enter(chrome).await;
+    chrome.script_gives("return document.activeElement.id", &json!("main")).await;
+}
+
+/// The menu opens, and Escape gives the focus back to it.
+async fn open_and_close_the_menu(chrome: &Chrome) {
+    tab_to(chrome, ".environment summary").await;
+    enter(chrome).await;
+    chrome.script_gives("return document.querySelector('.environment').open", &json!(true)).await;
+    tab_to(chrome, ".environment-list a").await;
+    chrome.press(&[Key::Escape.into()]).await;
+    chrome.script_gives("return document.querySelector('.environment').open", &json!(false)).await;
+    chrome.script_gives("return document.activeElement.tagName", &json!("SUMMARY")).await;
+}
+
+/// The history of the first row slides in with the focus, keeps it, and gives it back to the row.
+async fn look_beside_the_list(chrome: &Chrome) {
+    tab_to(chrome, "tbody .cell-link").await;
+    let row = chrome.script("return document.activeElement.id").await;
+    enter(chrome).await;
+    chrome.shows(".side-panel h1", "Quillpost of").await;
+    chrome.script_gives("return document.activeElement.id", &json!("panel-title")).await;
+    nothing_is_wrong(chrome).await;
+    // Nothing that is covered has its turn, however often one goes round.
+    for turn in 0..8 {
+        chrome.press(&[Key::Tab.into()]).await;
+        let inside = "return document.activeElement.closest('.side-panel') !== null";
+        let beneath = "return document.activeElement.closest('.side, .skip, .credentials') !== null";
+        assert_eq!(chrome.script(beneath).await, json!(false), "turn {turn}");
+        assert!(turn > 0 || chrome.script(inside).await == json!(true), "the panel comes first");
+    }
+    chrome.press(&[Key::Escape.into()]).await;
+    chrome.shows("h1", "Credentials").await;
+    chrome.script_gives("return document.activeElement.id", &row).await;
+}
+
+#[tokio::test]
+async fn a_member_needs_no_mouse() {
+    let Some(app) = TestApp::start().await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let owner = app.as_owner().await;
+    for user in ["u-1", "u-2"] {
+        app.user(user).await;
+        app.credential(user).await;
+    }
+    become_member(&app, &chrome, &owner).await;
+    chrome.open(&format!("{}/dashboard/production/overview", app.base_url)).await;
+    open_and_close_the_menu(&chrome).await;
+    tab_to(&chrome, ".nav a[href$='/credentials']").await;
+    enter(&chrome).await;
+    chrome.shows("h1", "Credentials").await;
+    skip_to_content(&chrome).await;
+    look_beside_the_list(&chrome).await;
+
+    // On from the row: the next one is chosen and deleted.
+    tab_to(&chrome, "tbody [data-pick]").await;
+    chrome.press(&[' ']).await;
+    chrome.shows(".bulk-count", "With 1 chosen").await;
+    tab_to(&chrome, ".bulk-bar button.danger").await;
+    enter(&chrome).await;
+    chrome.shows("h1", "Delete 1 credential").await;
+    skip_to_content(&chrome).await;
+    tab_to(&chrome, "button.danger-full").await;
+    enter(&chrome).await;
+    chrome.shows(".progress", "1 of 1 looked at, 1 changed").await;
+    nothing_is_wrong(&chrome).await;
+    let left = app.as_key().get("/credentials").await.ok(200);
+    assert_eq!(left["data"].as_array().map(Vec::len), Some(1), "{left}");
+    chrome.close().await;
+}
