@@ -124,6 +124,22 @@ pub async fn ending_soon(
     many(db, sql, query.values).await
 }
 
+/// The newest that were revoked at the app, at most `most`. Those that were revoked here somebody wanted so.
+pub async fn revoked_at_app(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    now: Millis,
+    most: u64,
+) -> Result<Vec<Credential>, StoreError> {
+    let filter = CredentialFilter { status: Some(Status::Revoked), ..CredentialFilter::default() };
+    let mut query = Conditions::fitting(environment, &filter, now);
+    query.add("t.broken_cause = 'revoked_upstream'");
+    let limit = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+    query.narrow(db, &filter, &limit);
+    let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
+    many(db, sql, query.values).await
+}
+
 /// The live credentials of some users, newest first; at most a thousand.
 pub async fn of_users(
     db: &impl Reads,
