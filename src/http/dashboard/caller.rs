@@ -1,5 +1,6 @@
 //! Who uses the dashboard: a member by the session of their browser, in their workspace or in one of its environments.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, Path};
@@ -160,7 +161,7 @@ impl InWorkspace {
     }
 
     /// On to `next`, where it is said what was done.
-    pub(in crate::http) fn done(&self, flash: Flash, next: &Url<'_>) -> Response {
+    pub(in crate::http) fn done(&self, flash: Flash, next: &impl Display) -> Response {
         let mut response = go_to(&next.to_string());
         response.headers_mut().extend(cookies::set_flash(&self.state, Some(flash)).map(|c| (SET_COOKIE, c)));
         response
@@ -189,7 +190,7 @@ impl InEnvironment {
     }
 
     /// On to `next`, where it is said what was done.
-    pub(in crate::http) fn done(&self, flash: Flash, next: &Url<'_>) -> Response {
+    pub(in crate::http) fn done(&self, flash: Flash, next: &impl Display) -> Response {
         self.desk.done(flash, next)
     }
 
