@@ -12,7 +12,6 @@ use serde::Deserialize;
 
 use super::cookies;
 use super::page::{DashboardPage, Flash, Framed, Place, Shell, environment_of, kind_of, place_of};
-use super::url::Url;
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
 use crate::http::connect::visitor::origin;
