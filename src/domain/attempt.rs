@@ -23,7 +23,7 @@ pub struct Attempt {
     pub provider: String,
     /// How.
     pub method: Method,
-    /// What was to be reconnected, or came of it.
+    /// What was to be reconnected, or came of it; of one that was read, only while that is there.
     pub credential: Option<CredentialId>,
     /// Whether it began at a hosted link.
     pub hosted: bool,

@@ -167,7 +167,7 @@ impl Hub {
         Ok(Some(filter))
     }
 
-    /// The live credentials of `users`, newest first; at most a thousand.
+    /// Up to `most` live credentials of each of `users`, newest first.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -175,9 +175,10 @@ impl Hub {
         &self,
         actor: &Actor,
         users: &[UserId],
+        most: u64,
     ) -> Result<Vec<Credential>, Error> {
         self.permit(actor, Action::ListCredentials).await?;
-        let found = store::credential::of_users(&self.store, actor.environment(), users).await?;
+        let found = store::credential::of_each_user(&self.store, actor.environment(), users, most).await?;
         Ok(found.into_iter().map(|credential| self.seen(credential)).collect())
     }
 

@@ -60,6 +60,8 @@ impl<T> Few<T> {
 pub struct Attention {
     /// Credentials that must be connected again.
     pub expired: Few<Credential>,
+    /// Credentials that were revoked at the app.
+    pub revoked: Few<Credential>,
     /// Credentials that can't be used just now.
     pub failing: Few<Credential>,
     /// Credentials whose end comes near.
@@ -70,8 +72,12 @@ pub struct Attention {
     pub ending_secrets: Few<Secret>,
     /// Connectors that lack something that users need to connect.
     pub connectors: Few<(Connector, Vec<Lack>)>,
+    /// Connectors whose client the app refuses.
+    pub refused: Few<Connector>,
     /// Webhook endpoints that the hub switched off.
     pub endpoints: Few<WebhookEndpoint>,
+    /// Webhook endpoints that are switched on and have taken nothing of late.
+    pub failing_endpoints: Few<WebhookEndpoint>,
     /// Members who were shown unusually many secrets within a day, for those who read the audit log.
     pub alarms: Few<Alarm>,
     /// Whether another deployment has the right to refresh what is here.
@@ -137,15 +143,21 @@ impl Hub {
         let with = |status| CredentialFilter { status: Some(status), ..CredentialFilter::default() };
         let ending = store::credential::ending_soon(&self.store, actor.environment(), week, ASKED).await?;
         let (ended_secrets, ending_secrets) = self.ending_secrets(actor, week).await?;
+        let revoked =
+            store::credential::revoked_at_app(&self.store, actor.environment(), week.0, ASKED).await?;
         let endpoints = store::webhook::switched_off(&self.store, actor.environment(), ASKED).await?;
+        let failing_endpoints = store::webhook::failing(&self.store, actor.environment(), ASKED).await?;
         Ok(Attention {
             expired: self.first_credentials(actor, &with(Status::Expired)).await?,
+            revoked: Few::of(revoked.into_iter().map(|credential| self.seen(credential)).collect()),
             failing: self.first_credentials(actor, &with(Status::Error)).await?,
             expiring: Few::of(ending.into_iter().map(|credential| self.seen(credential)).collect()),
             ended_secrets,
             ending_secrets,
             connectors: self.lacking(actor).await?,
+            refused: self.refused(actor).await?,
             endpoints: Few::of(endpoints),
+            failing_endpoints: Few::of(failing_endpoints),
             alarms: self.alarms(actor).await?,
             not_adopted: !self.may_refresh(),
             suspended: !actor.tenant.may_write(),
@@ -177,6 +189,13 @@ impl Hub {
         let (mut ended, ending): (Vec<_>, Vec<_>) = found.into_iter().partition(has_ended);
         ended.reverse();
         Ok((Few::of(ended), Few::of(ending)))
+    }
+
+    async fn refused(&self, actor: &Actor) -> Result<Few<Connector>, Error> {
+        if !is_let(actor, Action::ViewConnectors) {
+            return Ok(Few::none());
+        }
+        Ok(Few::of(store::connector::refused(&self.store, actor.environment(), ASKED).await?))
     }
 
     async fn lacking(&self, actor: &Actor) -> Result<Few<(Connector, Vec<Lack>)>, Error> {

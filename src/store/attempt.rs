@@ -109,6 +109,8 @@ struct Row {
     provider: String,
     method: Method,
     credential_id: Option<CredentialId>,
+    /// Whether that is still there.
+    is_live: bool,
     hosted: bool,
     outcome: AttemptOutcome,
     error: Option<String>,
@@ -127,7 +129,7 @@ impl From<Row> for Attempt {
             connector: row.connector,
             provider: row.provider,
             method: row.method,
-            credential: row.credential_id,
+            credential: row.credential_id.filter(|_| row.is_live),
             hosted: row.hosted,
             ending: Ending { outcome: row.outcome, error: row.error, detail: row.detail },
             started_at: row.started_at,
@@ -136,7 +138,7 @@ impl From<Row> for Attempt {
     }
 }
 
-/// The attempts in an environment, newest first.
+/// The attempts in an environment, newest first. A credential that was deleted is told no more.
 pub async fn list(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -163,7 +165,9 @@ pub async fn list(
     }
     let limit = sql.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
     let text = format!(
-        "SELECT a.*, u.username FROM connect_attempt a \
+        "SELECT a.*, u.username, EXISTS (SELECT 1 FROM credential_token t \
+           WHERE t.environment_id = a.environment_id AND t.credential_id = a.credential_id \
+           AND t.state <> 'deleted') AS is_live FROM connect_attempt a \
          JOIN \"user\" u ON u.environment_id = a.environment_id AND u.id = a.user_id \
          WHERE {} ORDER BY a.id DESC LIMIT {limit}",
         wanted.join(" AND ")

@@ -1,5 +1,9 @@
 //! Connectors.
 
+mod failing;
+
+pub use failing::{begin_failing, end_failing, probe_soon, refused, take_probe};
+
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Set, TryInsertResult, sea_query,
@@ -78,56 +82,6 @@ pub async fn by_provider(
     let of = Column::EnvironmentId.eq(environment).and(Column::Provider.eq(provider));
     let found = Entity::find().filter(of).order_by_asc(Column::CreatedAt).one(db.connection()).await?;
     found.map(connector).transpose()
-}
-
-/// The app refuses the connector's client since now; false where that was known.
-pub async fn begin_failing(
-    tx: &Tx,
-    environment: EnvironmentId,
-    id: ConnectorId,
-    failing: Failing,
-) -> Result<bool, StoreError> {
-    let row = ActiveModel {
-        failing_since: Set(Some(failing.since)),
-        probe_at: Set(Some(failing.probe_at)),
-        ..Default::default()
-    };
-    let of = Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::FailingSince.is_null());
-    Ok(Entity::update_many().set(row).filter(of).exec(tx.connection()).await?.rows_affected == 1)
-}
-
-/// Takes the one probe that is allowed at `now`, and sets when the next is; false where it is not yet time.
-pub async fn take_probe(
-    tx: &Tx,
-    environment: EnvironmentId,
-    id: ConnectorId,
-    now: Millis,
-    next: Millis,
-) -> Result<bool, StoreError> {
-    let row = ActiveModel { probe_at: Set(Some(next)), ..Default::default() };
-    let of = Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::ProbeAt.lte(now));
-    Ok(Entity::update_many().set(row).filter(of).exec(tx.connection()).await?.rows_affected == 1)
-}
-
-/// Lets a failing connector be tried at `now`: its client was changed.
-pub async fn probe_soon(
-    tx: &Tx,
-    environment: EnvironmentId,
-    id: ConnectorId,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let row = ActiveModel { probe_at: Set(Some(now)), ..Default::default() };
-    let of = Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::ProbeAt.is_not_null());
-    Entity::update_many().set(row).filter(of).exec(tx.connection()).await?;
-    Ok(())
-}
-
-/// The app takes the connector's client again; false where it never refused it.
-pub async fn end_failing(tx: &Tx, environment: EnvironmentId, id: ConnectorId) -> Result<bool, StoreError> {
-    let row = ActiveModel { failing_since: Set(None), probe_at: Set(None), ..Default::default() };
-    let of =
-        Column::EnvironmentId.eq(environment).and(Column::Id.eq(id)).and(Column::FailingSince.is_not_null());
-    Ok(Entity::update_many().set(row).filter(of).exec(tx.connection()).await?.rows_affected == 1)
 }
 
 /// One connector by key.

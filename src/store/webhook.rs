@@ -148,6 +148,23 @@ pub async fn switched_off(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The first few that are switched on and have taken nothing since a failure. An environment has few.
+pub async fn failing(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    most: u64,
+) -> Result<Vec<WebhookEndpoint>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::Enabled.eq(true))
+        .filter(Column::FailingSince.is_not_null())
+        .order_by_desc(Column::Id)
+        .limit(most)
+        .all(db.connection())
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// How many endpoints an environment has.
 pub async fn count(db: &impl Reads, environment: EnvironmentId) -> Result<u64, StoreError> {
     use sea_orm::PaginatorTrait as _;

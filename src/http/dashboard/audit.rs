@@ -15,7 +15,7 @@ use super::caller::InEnvironment;
 use super::url::{Url, filtered};
 use crate::http::extract::{Listing, Query};
 use crate::http::{HttpState, Problem};
-use crate::service::audit::{AuditFilter, ChainPlace};
+use crate::service::audit::AuditFilter;
 
 pub(super) use export::ExportPage;
 pub(super) use view::{AuditPage, CheckPage};
@@ -99,20 +99,15 @@ async fn list_audit(desk: InEnvironment, Listing { page, filter: wanted }: Listi
     Ok(desk.show(&AuditPage::of(&desk, &wanted, found, &names, &page)))
 }
 
-/// Where a check goes on.
+/// Where a check goes on, as the part before said it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Place {
-    batch: Option<String>,
-    events: Option<String>,
+    from: Option<String>,
 }
 
 /// `GET /dashboard/{environment}/audit/check`: the next part, and on by itself.
 async fn check_audit(desk: InEnvironment, Query(place): Query<Place>) -> Answer {
-    let from = ChainPlace {
-        batch: place.batch.and_then(|text| text.parse().ok()).unwrap_or(0),
-        events: place.events.and_then(|text| text.parse().ok()).unwrap_or(0),
-    };
-    let check = desk.hub.check_chain(&desk.actor, from).await?;
+    let check = desk.hub.check_chain(&desk.actor, place.from.as_deref()).await?;
     Ok(desk.show(&CheckPage::of(&desk.environment, &check)))
 }

@@ -11,6 +11,7 @@ use super::caller::{InEnvironment, InWorkspace, go_to};
 use super::chart::Chart;
 use super::page::{DashboardPage, Place};
 use super::url::Url;
+use crate::domain::role::Action;
 use crate::http::Problem;
 use crate::service::overview::{DAYS, Overview};
 use attention::{Item, items};
@@ -19,6 +20,8 @@ use attention::{Item, items};
 #[derive(Serialize)]
 pub(super) struct OverviewPage {
     attention: Vec<Item>,
+    /// Whether the reader sees all that could need attention.
+    sees_all: bool,
     charts: Vec<Chart>,
     /// Whether nothing has ever happened here.
     is_new: bool,
@@ -55,6 +58,7 @@ impl DashboardPage for OverviewPage {
                 if is_new { (wave(1), wave(1), wave(1)) } else { (wave(5), wave(23), wave(970)) };
             Self {
                 attention,
+                sees_all: true,
                 charts: charts(Millis(1_890_950_400_000), &few, (&some, &few), (&many, &few)),
                 is_new,
                 elsewhere: is_new.then(|| Elsewhere::new("sandbox".to_owned())),
@@ -74,6 +78,7 @@ impl DashboardPage for OverviewPage {
         ];
         vec![
             ("all-well", page(Vec::new(), false)),
+            ("viewer", Self { sees_all: false, ..page(Vec::new(), false) }),
             ("attention", page(attention, false)),
             ("new", page(Vec::new(), true)),
         ]
@@ -107,9 +112,10 @@ fn page(desk: &InEnvironment, overview: Overview) -> OverviewPage {
         (of(ActivityKind::Refresh), of(ActivityKind::RefreshFailure)),
         (of(ActivityKind::Call), of(ActivityKind::CallFailure)),
     );
-    let keys = desk.desk.who.may(crate::domain::role::Action::ManageApiKeys);
+    let keys = desk.desk.who.may(Action::ManageApiKeys);
     OverviewPage {
         charts,
+        sees_all: desk.desk.who.may(Action::ViewSecrets),
         is_new: overview.is_new,
         elsewhere: overview.elsewhere.map(Elsewhere::new),
         attention: items(desk, overview.attention, desk.hub.now()),

@@ -135,11 +135,16 @@ fn purpose_of(next: &str) -> &'static str {
 
 /// The page before that one, which asks for no proof.
 fn before(next: &str) -> String {
-    let path = next.split('?').next().unwrap_or_default();
+    let (path, query) = next.split_once('?').map_or((next, None), |(path, query)| (path, Some(query)));
     if let Some(secret) = path.strip_suffix("/reveal") {
         secret.to_owned()
     } else if let Some((environment, _)) = path.split_once("/api-keys/") {
         format!("{environment}/api-keys")
+    } else if let Some(log) = path.strip_suffix("/export") {
+        // What is exported has the filters of the log.
+        query.map_or_else(|| log.to_owned(), |query| format!("{log}?{query}"))
+    } else if let Some(settings) = path.strip_suffix("/delete") {
+        settings.to_owned()
     } else if path.starts_with("/dashboard/account/") {
         Url::Account.to_string()
     } else {

@@ -32,6 +32,8 @@ use crate::service::credentials::CredentialQuery;
 
 /// Attempts shown of one user.
 const ATTEMPTS: u64 = 10;
+/// The credentials of a user are counted so far.
+const COUNTED: u64 = 10_000;
 
 /// A user in the path.
 #[derive(Deserialize)]
@@ -73,7 +75,7 @@ async fn list_users(desk: InEnvironment, Listing { page, filter }: Listing<Wante
     let search = Some(filter.search.trim()).filter(|search| !search.is_empty());
     let found = desk.hub.list_users(&desk.actor, search, &page).await?;
     let ids: Vec<_> = found.items.iter().map(|user| user.id).collect();
-    let credentials = desk.hub.credentials_of_users(&desk.actor, &ids).await?;
+    let credentials = desk.hub.credentials_of_users(&desk.actor, &ids, view::SHOWN as u64 + 1).await?;
     Ok(desk.show(&UsersPage::of(&desk, found, &credentials, search, &page)))
 }
 
@@ -150,10 +152,13 @@ async fn make_link(desk: InEnvironment, InPath(path): InPath<UserPath>, form: Fo
 async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<UserPath>) -> Answer {
     desk.hub.may_delete_users(&desk.actor).await?;
     let user = found(&desk, path.user).await?;
-    let of_user = desk.hub.credentials_of_users(&desk.actor, &[user.id]).await?;
-    let lost = match of_user.len() {
+    let query = CredentialQuery { user: Some(user.id.to_string()), ..CredentialQuery::default() };
+    let lost = match desk.hub.count_credentials(&desk.actor, query, COUNTED).await? {
         0 => "Nothing is connected.".to_owned(),
         1 => "What they have connected is deleted too, and stops working.".to_owned(),
+        count if count > COUNTED => {
+            format!("All of their more than {COUNTED} credentials are deleted too, and stop working.")
+        }
         count => format!("The {count} credentials that they have given are deleted too, and stop working."),
     };
     let effects = [lost.as_str(), "The apps are told where they can be.", "It can’t be brought back."];

@@ -4,10 +4,13 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use subtle::ConstantTimeEq as _;
 use vouchsafe_entity::id::WorkspaceId;
+use vouchsafe_entity::millis::Millis;
 
 use super::verify::Fault;
 use crate::domain::actor::Actor;
+use crate::domain::data_key::KeyPurpose;
 use crate::domain::role::Action;
 use crate::service::{Error, Hub};
 use crate::store;
@@ -18,6 +21,10 @@ const PART: Duration = Duration::from_millis(1_500);
 /// Batches, and events in none, that are looked at together.
 const BATCHES: u64 = 10;
 const MEMBERS: u64 = 1_000;
+/// A check goes on for so many seconds after its last part: what was looked at may be changed later.
+const FRESH_SECONDS: i64 = 600;
+/// What the hub's MACs of places are told apart by.
+const PLACE: &[u8] = b"place of a chain check";
 
 /// How far a check is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,33 +46,52 @@ pub struct ChainCheck {
     pub done: bool,
     /// The first thing that is wrong, which ends the check.
     pub fault: Option<Fault>,
+    /// What the next part is asked for with.
+    pub next: String,
+}
+
+impl ChainCheck {
+    /// All was looked at, or up to `fault`.
+    fn end(&mut self, fault: Option<Fault>) {
+        self.done = true;
+        self.fault = fault;
+    }
 }
 
 impl Hub {
-    /// Checks the next part of the audit chain of the actor's workspace, after what was checked before.
+    /// Checks the next part of the audit chain of the actor's workspace. `from` is [`ChainCheck::next`] of the part
+    /// before; without one, or with one that is old or was not given here, the check begins with the first batch.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a place that is none.
-    pub async fn check_chain(&self, actor: &Actor, from: ChainPlace) -> Result<ChainCheck, Error> {
+    /// [`Error::Store`].
+    pub async fn check_chain(&self, actor: &Actor, from: Option<&str>) -> Result<ChainCheck, Error> {
         self.permit(actor, Action::ReadAudit).await?;
         let whose = actor.workspace();
         let last = workspace::last(&self.store, whose).await?;
-        let mut check = ChainCheck { at: from, last, done: false, fault: None };
+        let at = from.and_then(|place| self.noted_place(whose, place)).unwrap_or_default();
+        let mut check = ChainCheck { at, last, done: false, fault: None, next: String::new() };
+        self.check_part(whose, &mut check).await?;
+        check.next = self.note_place(whose, check.at)?;
+        Ok(check)
+    }
+
+    async fn check_part(&self, whose: WorkspaceId, check: &mut ChainCheck) -> Result<(), Error> {
         let mut ends = HashMap::new();
-        if from.batch > 0 {
-            let at = from.batch - 1;
-            let found = workspace::batches_after(&self.store, whose, at, 1).await?;
-            let batch = found.first().filter(|batch| batch.head.n == from.batch).ok_or(Error::NotFound)?;
-            ends.insert(Some(whose), (from.batch, batch.head.head));
+        let from = check.at.batch;
+        if from > 0 {
+            let found = workspace::batches_after(&self.store, whose, from - 1, 1).await?;
+            let Some(batch) = found.first().filter(|batch| batch.head.n == from) else {
+                check.end(Some(Fault::new(format!("batch {from} is gone"))));
+                return Ok(());
+            };
+            ends.insert(Some(whose), (from, batch.head.head));
         }
         let began = Instant::now();
         while began.elapsed() < PART {
-            let after = check.at.batch;
-            let batches = workspace::batches_after(&self.store, whose, after, BATCHES).await?;
+            let batches = workspace::batches_after(&self.store, whose, check.at.batch, BATCHES).await?;
             if batches.is_empty() {
-                check.fault = self.check_rest(whose).await?.err();
-                check.done = true;
-                return Ok(check);
+                check.end(self.check_rest(whose).await?.err());
+                return Ok(());
             }
             for batch in &batches {
                 let events = match self.check_head(&batch.head, &mut ends) {
@@ -74,12 +100,40 @@ impl Hub {
                 };
                 match events {
                     Ok(events) => check.at.events += events.unwrap_or(0),
-                    Err(fault) => return Ok(ChainCheck { fault: Some(fault), done: true, ..check }),
+                    Err(fault) => {
+                        check.end(Some(fault));
+                        return Ok(());
+                    }
                 }
                 check.at.batch = batch.head.n;
             }
         }
-        Ok(check)
+        Ok(())
+    }
+
+    /// A place as the next part takes it. Nobody but the hub can say that something was looked at.
+    fn note_place(&self, whose: WorkspaceId, place: ChainPlace) -> Result<String, Error> {
+        let text = format!("{}.{}.{}", place.batch, place.events, self.now().0);
+        let mac = self.place_mac(whose, &text)?;
+        Ok(format!("{text}.{mac}"))
+    }
+
+    /// The place that was noted so a short while ago.
+    fn noted_place(&self, whose: WorkspaceId, noted: &str) -> Option<ChainPlace> {
+        let (text, mac) = noted.rsplit_once('.')?;
+        let right = self.place_mac(whose, text).ok()?;
+        if !bool::from(right.as_bytes().ct_eq(mac.as_bytes())) {
+            return None;
+        }
+        let mut parts = text.split('.');
+        let place = ChainPlace { batch: parts.next()?.parse().ok()?, events: parts.next()?.parse().ok()? };
+        let at = Millis(parts.next()?.parse().ok()?);
+        (self.now() < at.plus_seconds(FRESH_SECONDS)).then_some(place)
+    }
+
+    fn place_mac(&self, whose: WorkspaceId, text: &str) -> Result<String, Error> {
+        let whose = whose.to_string();
+        Ok(self.vault.mac(KeyPurpose::Requests, &[PLACE, whose.as_bytes(), text.as_bytes()])?)
     }
 
     /// What is in no batch: the events that wait for one, each of which the hub wrote, and none beside.

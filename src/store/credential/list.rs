@@ -148,20 +148,50 @@ pub async fn ending_soon(
     many(db, sql, query.values).await
 }
 
-/// The live credentials of some users, newest first; at most a thousand.
-pub async fn of_users(
+/// The newest that were revoked at the app, at most `most`. Those that were revoked here somebody wanted so.
+pub async fn revoked_at_app(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    now: Millis,
+    most: u64,
+) -> Result<Vec<Credential>, StoreError> {
+    let filter = CredentialFilter { status: Some(Status::Revoked), ..CredentialFilter::default() };
+    let mut query = Conditions::fitting(environment, &filter, now);
+    query.add("t.broken_cause = 'revoked_upstream'");
+    let limit = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+    query.narrow(db, &filter, &limit);
+    let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
+    many(db, sql, query.values).await
+}
+
+/// Up to `most` live credentials of each of some users, newest first. Which of theirs an index says, so that one who has
+/// given very many takes no longer than the others.
+pub async fn of_each_user(
     db: &impl Reads,
     environment: EnvironmentId,
     users: &[UserId],
+    most: u64,
 ) -> Result<Vec<Credential>, StoreError> {
     if users.is_empty() {
         return Ok(Vec::new());
     }
+    let join = join_in_order(db.connection().get_database_backend());
     let mut query = Conditions::new(environment);
-    let list: Vec<_> = users.iter().map(|user| query.bind(*user)).collect();
-    query.add(format!("c.user_id IN ({})", list.join(", ")));
-    let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT 1000", query.sql);
-    many(db, sql, query.values).await
+    let most = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+    let each: Vec<_> = users
+        .iter()
+        .map(|user| {
+            let user = query.bind(*user);
+            format!(
+                "SELECT id FROM (SELECT c.id FROM credential c {join} credential_token t \
+                 ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+                 WHERE c.environment_id = $1 AND c.user_id = {user} AND t.state <> 'deleted' \
+                 ORDER BY c.connector_id LIMIT {most}) AS own"
+            )
+        })
+        .collect();
+    query.add(format!("c.id IN ({})", each.join(" UNION ALL ")));
+    many(db, format!("{SELECT} WHERE {} ORDER BY c.id DESC", query.sql), query.values).await
 }
 
 /// `WHERE` in the making: conditions joined by AND, with their values.

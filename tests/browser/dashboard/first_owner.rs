@@ -109,7 +109,7 @@ async fn a_first_time_owner_gets_from_the_first_start_to_a_credential_that_works
     connect(&chrome, &hosted).await;
 
     chrome.open(&format!("{}/dashboard", app.base_url)).await;
-    chrome.shows("#attention + .all-well", "All is well").await;
+    chrome.shows("#attention + .all-well", "Nothing needs attention").await;
     chrome.click(".nav a[href$='/credentials']").await;
     chrome.shows(".table", "jo@fernhill.test").await;
     chrome.shows(".table .state-good", "Active").await;

@@ -93,8 +93,15 @@ async fn what_is_dear_needs_a_fresh_proof() {
     asked.page(200, "Confirm that it is you");
     asked.page(200, "To make an API key, enter your password and a code from your authenticator.");
     asked.page(200, "href=\"/dashboard/production/api-keys\">Cancel</a>");
-    let reveal = "/dashboard/step-up?next=%2Fdashboard%2Fproduction%2Fsecret%2FK%2Freveal";
-    owner.get(reveal).await.page(200, "href=\"/dashboard/production/secret/K\">Cancel</a>");
+    for (next, back) in [
+        ("secret%2FK%2Freveal", "secret/K"),
+        ("settings%2Fdelete", "settings"),
+        ("audit%2Fexport", "audit"),
+        ("audit%2Fexport%3Faction%3Dx%26target%3Dy", "audit?action=x&amp;target=y"),
+    ] {
+        let asked = owner.get(&format!("/dashboard/step-up?next=%2Fdashboard%2Fproduction%2F{next}")).await;
+        asked.page(200, &format!("href=\"/dashboard/production/{back}\">Cancel</a>"));
+    }
     let form = [("password", "wrong"), ("code", "000000"), ("next", there)];
     owner.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
     let code = owner.code();

@@ -47,6 +47,17 @@ async fn each_attempt_is_told_with_the_apps_own_error() {
     let first = owner.get(&format!("{PAGE}?limit=1")).await;
     first.page(200, "Next page");
 
+    // The one that succeeded leads to what came of it, as long as that is there.
+    let credential = connected.between("href=\"/dashboard/production/credentials/", "\"");
+    owner.get(&format!("/dashboard/production/credentials/{credential}")).await.page(200, "Fernhill of u-17");
+    app.as_key().delete(&format!("/credentials/{credential}")).await.ok(200);
+    let user = connected.between("href=\"/dashboard/production/users/", "\"");
+    for page in [PAGE.to_owned(), format!("/dashboard/production/users/{user}")] {
+        let told = owner.get(&page).await;
+        told.page(200, "Connected");
+        assert!(!told.html.contains("/credentials/cred_"), "{page}: {}", told.html);
+    }
+
     app.clock.advance(TimeDelta::days(31));
     app.hub.sweep().await.unwrap();
     assert!(app.rows("SELECT 1 FROM connect_attempt").await.is_empty(), "kept for thirty days");

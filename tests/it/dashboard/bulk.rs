@@ -59,6 +59,15 @@ async fn those_chosen_are_switched_off_after_one_question() {
     let again = owner.post(BULK, &pairs(&fields(&asked))).await;
     again.page(200, "Was off already");
     again.page(200, "0 changed");
+    again.page(200, "<h1>Nothing was switched off</h1>");
+    // Those chosen in a list with filters lead back to it.
+    let chosen = [("action", "delete"), ("credential", &ids[2]), ("status", "active"), ("user", "u-02")];
+    let list = "href=\"/dashboard/production/credentials?status=active&amp;user=u-02\"";
+    let asked = owner.post(BULK, &chosen).await;
+    asked.page(200, list);
+    owner.post(BULK, &pairs(&fields(&asked))).await.page(200, list);
+    let gone = owner.post(BULK, &pairs(&fields(&asked))).await;
+    gone.page(200, "<h1>Nothing was deleted</h1>");
 }
 
 #[tokio::test]
@@ -71,11 +80,15 @@ async fn all_that_fit_are_deleted_step_by_step() {
     let asked = owner.post(BULK, &wanted).await;
     asked.page(200, "Delete 52 credentials of production?");
     asked.page(200, "and 44 more");
+    let list = "href=\"/dashboard/production/credentials?status=active\"";
+    asked.page(200, list);
     let first = owner.post(BULK, &pairs(&fields(&asked))).await;
+    first.page(200, list);
     first.page(200, "50 of 52 looked at, 50 changed");
     first.page(200, "data-continue");
     let second = owner.post(BULK, &pairs(&fields(&first))).await;
     second.page(200, "Credentials are deleted");
+    second.page(200, list);
     second.page(200, "52 of 52 looked at, 52 changed");
     assert!(!second.html.contains("data-continue"), "{}", second.html);
     let left = app.as_key().get("/credentials").await.ok(200);
@@ -180,7 +193,7 @@ async fn what_is_no_choice_is_refused_or_said() {
     owner.post(BULK, &[("action", "delete")]).await.leads_to("/dashboard/production/credentials");
     owner.get("/dashboard/production/credentials").await.page(200, "Nothing was chosen");
     let none = [("action", "delete"), ("all", "1"), ("status", "revoked")];
-    owner.post(BULK, &none).await.leads_to("/dashboard/production/credentials");
+    owner.post(BULK, &none).await.leads_to("/dashboard/production/credentials?status=revoked");
     for bad in [
         vec![("action", "burn"), ("credential", ids[0].as_str())],
         vec![("credential", ids[0].as_str())],

@@ -1,10 +1,13 @@
 //! The overview: what needs attention, and what happened.
 
 use chrono::TimeDelta;
+use http::StatusCode;
 use serde_json::json;
-use vouchsafe::demo::fake::RefreshKind;
+use vouchsafe::demo::fake::{Endpoint, FERNHILL, Fault, Plan, RefreshKind};
 
 use crate::support::app::{Setup, TestApp};
+use crate::support::receiver::{Receiver, Reply};
+use crate::support::refreshing::standing;
 
 #[tokio::test]
 async fn what_happened_is_counted_by_day_in_its_environment() {
@@ -14,7 +17,7 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
     new.page(200, "Begin here");
     new.page(200, "/dashboard/production/catalogue\"");
     new.page(200, "Nothing in the last 30 days");
-    assert!(!new.html.contains("All is well"), "{}", new.html);
+    assert!(!new.html.contains("Nothing needs attention"), "{}", new.html);
     for user in ["u-1", "u-2", "u-3"] {
         app.user(user).await;
     }
@@ -27,7 +30,7 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
     let shown = owner.get("/dashboard/production/overview").await;
     shown.page(200, "Connections in the last 30 days: 3 connected.");
     shown.page(200, "Calls in the last 30 days: 1 answered, 0 failed.");
-    shown.page(200, "All is well");
+    shown.page(200, "Nothing needs attention");
     assert!(!shown.html.contains("Begin here"));
     let other = owner.get("/dashboard/sandbox/overview").await;
     other.page(200, "Connections in the last 30 days: 0 connected.");
@@ -82,6 +85,75 @@ async fn an_end_that_is_moved_on_needs_attention_only_when_nothing_moves_it() {
     app.clock.advance(TimeDelta::days(2));
     owner.sign_in().await.leads_to("/dashboard");
     owner.get("/dashboard/production/overview").await.page(200, "of u-17 ends soon");
+}
+
+const PAGE: &str = "/dashboard/production/overview";
+const WELL: &str = "Nothing needs attention: what is switched on works";
+
+#[tokio::test]
+async fn what_an_endpoint_or_the_app_refuses_needs_attention() {
+    let mut setup = Setup::of(RefreshKind::Strict);
+    setup.definition = "\n[oauth2.error_map]\ntoken_revoked = \"revoked\"\n".to_owned();
+    let Some(app) = TestApp::start_set_up(setup).await else { return };
+    app.put_fernhill().await;
+    let owner = app.as_owner().await;
+    let receiver = Receiver::start().await;
+    receiver.usually(Reply::status(500));
+    app.endpoint(&receiver).await;
+    let credential = app.connect("u-17").await;
+    owner.get(PAGE).await.page(200, WELL);
+    app.deliver().await;
+    let shown = owner.get(PAGE).await;
+    shown.page(200, "takes nothing at present</a>");
+    assert!(!shown.html.contains(WELL), "{}", shown.html);
+    receiver.usually(Reply::status(200));
+    app.pass(10);
+    app.deliver().await;
+    owner.get(PAGE).await.page(200, WELL);
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    viewer.get(PAGE).await.page(200, "Nothing that you may see needs attention.");
+
+    let revoked = Fault::oauth_error(StatusCode::BAD_REQUEST, "token_revoked");
+    app.fake.program(Plan::next(Endpoint::Refresh, revoked).always());
+    app.clock.advance(TimeDelta::hours(2));
+    app.rounds(4, TimeDelta::minutes(1)).await;
+    assert_eq!(app.standing(&credential).await, standing("revoked", "revoked_upstream", "reconnect"));
+    owner.sign_in().await.leads_to("/dashboard");
+    let shown = owner.get(PAGE).await;
+    shown.page(200, "of u-17 was revoked at the app</a>");
+    assert!(!shown.html.contains(WELL), "{}", shown.html);
+    // What was ended here somebody wanted so.
+    app.fake.clear_faults();
+    app.as_key().delete(&format!("/credentials/{credential}")).await.ok(200);
+    let ended = app.connect("u-18").await;
+    app.as_key().act(&format!("/credentials/{ended}/revoke")).await.ok(200);
+    owner.get(PAGE).await.page(200, WELL);
+}
+
+#[tokio::test]
+async fn a_refused_client_is_told_as_such_and_the_worst_stands_first() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.put_fernhill().await;
+    let owner = app.as_owner().await;
+    app.connect("u-17").await;
+    app.as_key().put("/connectors/other", &json!({"provider": FERNHILL})).await.ok(201);
+    let secret = json!({"key": "K", "value": "v", "type": "api_key", "visibility": "masked",
+        "allowedHosts": ["a.test"], "expiresAt": "2030-01-01T01:00:00Z"});
+    app.as_key().post("/secrets", &secret).await.ok(201);
+    let refused = Fault::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client");
+    app.fake.program(Plan::next(Endpoint::Refresh, refused).always());
+    app.clock.advance(TimeDelta::hours(2));
+    app.round().await;
+    owner.sign_in().await.leads_to("/dashboard");
+    let shown = owner.get(PAGE).await;
+    shown.page(200, "/connectors/fernhill\">Fernhill refuses the connector’s client</a>");
+    shown.page(200, "The app refuses the connector’s client ID or secret. Put them right there.");
+    shown.page(200, "(other) is not set up</a>");
+    shown.page(200, "The secret K has ended</a>");
+    assert!(!shown.html.contains("keeps trying"), "{}", shown.html);
+    let levels = shown.html.split("class=\"line attention-").skip(1);
+    let levels: Vec<_> = levels.map(|line| line.split('"').next().unwrap()).collect();
+    assert_eq!(levels, ["danger", "danger", "danger", "warning"]);
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use url::Url;
-use vouchsafe::demo::fake::VALID_KEY;
+use vouchsafe::demo::fake::{RefreshKind, VALID_KEY};
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
+use crate::support::crowd::Copier;
 
 #[tokio::test]
 async fn users_are_found_with_what_they_have_connected() {
@@ -26,6 +27,24 @@ async fn users_are_found_with_what_they_have_connected() {
     owner.get("/dashboard/production/users?search=nobody").await.page(200, "Nobody is called like that");
     owner.get("/dashboard/production/users?limit=1").await.page(200, "Next page");
     owner.get("/dashboard/sandbox/users").await.page(200, "There are no users yet");
+}
+
+#[tokio::test]
+async fn one_who_has_given_very_many_hides_nothing_of_the_others() {
+    let Some((app, first)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let owner = app.as_owner().await;
+    app.user("sam").await;
+    app.credential("sam").await;
+    app.user("nobody").await;
+    Copier::of(&app, &first).await.here(1_001).await;
+    let shown = owner.get("/dashboard/production/users").await;
+    shown.page(200, "<bdi>Quillpost</bdi>");
+    assert_eq!(shown.html.matches("<bdi>Fernhill</bdi>").count(), 4, "{}", shown.html);
+    assert_eq!(shown.html.matches("and more</span>").count(), 1, "{}", shown.html);
+    assert_eq!(shown.html.matches(">nothing</span>").count(), 1, "{}", shown.html);
+    let user = app.as_key().get("/users/u-17").await.ok(200);
+    let question = format!("/dashboard/production/users/{}/delete", user["userId"].as_str().unwrap());
+    owner.get(&question).await.page(200, "The 1002 credentials that they have given are deleted too");
 }
 
 #[tokio::test]

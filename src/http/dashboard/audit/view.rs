@@ -142,7 +142,6 @@ pub(in crate::http::dashboard) struct CheckPage {
 impl CheckPage {
     pub(super) fn of(environment: &str, check: &ChainCheck) -> Self {
         let here = Url::CheckAudit(environment);
-        let (batch, events) = (check.at.batch.to_string(), check.at.events.to_string());
         Self {
             environment: environment.to_owned(),
             batches: check.at.batch,
@@ -150,7 +149,7 @@ impl CheckPage {
             events: check.at.events,
             done: check.done,
             fault: check.fault.as_ref().map(ToString::to_string),
-            next: filtered(&here, &[("batch", Some(&batch)), ("events", Some(&events))]),
+            next: filtered(&here, &[("from", Some(&check.next))]),
             again: here.to_string(),
             back: Url::Audit(environment).to_string(),
         }
@@ -213,7 +212,7 @@ impl DashboardPage for CheckPage {
             events: 40_231,
             done,
             fault: fault.map(str::to_owned),
-            next: "/dashboard/production/audit/check?batch=300&events=40231".to_owned(),
+            next: "/dashboard/production/audit/check?from=300.40231.1893456000000.x".to_owned(),
             again: Url::CheckAudit("production").to_string(),
             back: Url::Audit("production").to_string(),
         };

@@ -11,6 +11,7 @@ use crate::domain::page::PageRequest;
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::Form;
 use crate::http::dashboard::page::{DashboardPage, Flash, Place};
 use crate::http::dashboard::url::Url;
@@ -37,16 +38,27 @@ fn bulk(form: &Form) -> Result<Bulk, Problem> {
     }
 }
 
+/// The filters of the list from which it was chosen.
+fn wanted(form: &Form) -> Wanted {
+    Wanted {
+        status: form.text("status"),
+        connector: form.text("connector"),
+        user: form.text("user"),
+        integration: form.text("integration"),
+        ends: form.text("ends"),
+        ..Wanted::default()
+    }
+}
+
+/// That list, with its filters.
+fn back(desk: &InEnvironment, form: &Form) -> String {
+    let list = Url::Credentials(&desk.environment).to_string();
+    Filter::of(&list, None, &wanted(form).fields(), "").first_page()
+}
+
 fn which(form: &Form) -> Result<Which, Problem> {
     if form.has("all") {
-        return Ok(Which::Matching(Wanted {
-            status: form.text("status"),
-            connector: form.text("connector"),
-            user: form.text("user"),
-            integration: form.text("integration"),
-            ends: form.text("ends"),
-            ..Wanted::default()
-        }));
+        return Ok(Which::Matching(wanted(form)));
     }
     let ids = form.all("credential");
     let wrong = || Problem::invalid_at("/credential", "unknown", "One of these is no credential.");
@@ -64,12 +76,12 @@ pub(super) async fn change_credentials(desk: InEnvironment, form: Form) -> Answe
     if let Which::Chosen(ids) = &which
         && ids.is_empty()
     {
-        return Ok(desk.done(Flash::NothingChosen, &Url::Credentials(&desk.environment)));
+        return Ok(desk.done(Flash::NothingChosen, &back(&desk, &form)));
     }
     if form.has("sure") {
         return step(&desk, what, which, &form).await;
     }
-    ask(&desk, what, which).await
+    ask(&desk, what, which, &form).await
 }
 
 /// The question, with the form that answers it.
@@ -115,7 +127,7 @@ fn counted(count: u64) -> String {
     }
 }
 
-async fn ask(desk: &InEnvironment, what: Bulk, which: Which) -> Answer {
+async fn ask(desk: &InEnvironment, what: Bulk, which: Which, form: &Form) -> Answer {
     let (found, count) = match &which {
         Which::Chosen(ids) => {
             let found = desk.hub.some_credentials(&desk.actor, ids).await?;
@@ -130,11 +142,11 @@ async fn ask(desk: &InEnvironment, what: Bulk, which: Which) -> Answer {
         }
     };
     if count == 0 {
-        return Ok(desk.done(Flash::NothingChosen, &Url::Credentials(&desk.environment)));
+        return Ok(desk.done(Flash::NothingChosen, &back(desk, form)));
     }
     let names: Vec<_> = found.iter().take(NAMED).map(|credential| named(desk, credential)).collect();
     let said = counted(count);
-    let mut fields = hidden(what, &which);
+    let mut fields = hidden(what, &which, form);
     fields.push(("total", count.to_string()));
     Ok(desk.show(&BulkConfirmPage {
         title: format!("{} {said} of {}?", verb(what), desk.environment),
@@ -145,12 +157,12 @@ async fn ask(desk: &InEnvironment, what: Bulk, which: Which) -> Answer {
         effects: effects(what),
         action: Url::BulkCredentials(&desk.environment).to_string(),
         fields,
-        back: Url::Credentials(&desk.environment).to_string(),
+        back: back(desk, form),
     }))
 }
 
-/// The fields that say what is done, and to which.
-fn hidden(what: Bulk, which: &Which) -> Vec<(&'static str, String)> {
+/// The fields that say what is done, and to which of which list.
+fn hidden(what: Bulk, which: &Which, form: &Form) -> Vec<(&'static str, String)> {
     let word = match what {
         Bulk::Deactivate => "deactivate",
         Bulk::Delete => "delete",
@@ -158,11 +170,9 @@ fn hidden(what: Bulk, which: &Which) -> Vec<(&'static str, String)> {
     let mut fields = vec![("action", word.to_owned()), ("sure", "1".to_owned())];
     match which {
         Which::Chosen(ids) => fields.extend(ids.iter().map(|id| ("credential", id.to_string()))),
-        Which::Matching(wanted) => {
-            fields.push(("all", "1".to_owned()));
-            fields.extend(wanted.fields().into_iter().map(|(name, value)| (name, value.to_owned())));
-        }
+        Which::Matching(_) => fields.push(("all", "1".to_owned())),
     }
+    fields.extend(wanted(form).fields().into_iter().map(|(name, value)| (name, value.to_owned())));
     fields
 }
 
@@ -198,7 +208,7 @@ async fn step(desk: &InEnvironment, what: Bulk, which: Which, form: &Form) -> An
         Which::Chosen(mut ids) => {
             let later = ids.split_off(ids.len().min(STEP));
             let rows = desk.hub.bulk_credentials(&desk.actor, what, &ids).await?;
-            let rest = (!later.is_empty()).then(|| hidden(what, &Which::Chosen(later)));
+            let rest = (!later.is_empty()).then(|| hidden(what, &Which::Chosen(later), form));
             (rows, rest)
         }
         Which::Matching(wanted) => {
@@ -210,7 +220,7 @@ async fn step(desk: &InEnvironment, what: Bulk, which: Which, form: &Form) -> An
             let query = wanted.query(desk)?;
             let found = desk.hub.bulk_matching(&desk.actor, what, query, page.after).await?;
             let rest = found.next_cursor.map(|cursor| {
-                let mut fields = hidden(what, &Which::Matching(wanted));
+                let mut fields = hidden(what, &Which::Matching(wanted), form);
                 fields.push(("cursor", cursor));
                 fields
             });
@@ -226,11 +236,13 @@ async fn step(desk: &InEnvironment, what: Bulk, which: Which, form: &Form) -> An
         fields.extend(counts.map(|(name, count)| (name, count.to_string())));
         fields
     });
-    let title = match (what, fields.is_some()) {
-        (Bulk::Deactivate, true) => "Switching off credentials",
-        (Bulk::Delete, true) => "Deleting credentials",
-        (Bulk::Deactivate, false) => "Credentials are switched off",
-        (Bulk::Delete, false) => "Credentials are deleted",
+    let title = match (what, fields.is_some(), changed) {
+        (Bulk::Deactivate, true, _) => "Switching off credentials",
+        (Bulk::Delete, true, _) => "Deleting credentials",
+        (Bulk::Deactivate, false, 0) => "Nothing was switched off",
+        (Bulk::Delete, false, 0) => "Nothing was deleted",
+        (Bulk::Deactivate, false, _) => "Credentials are switched off",
+        (Bulk::Delete, false, _) => "Credentials are deleted",
     };
     Ok(desk.show(&BulkPage {
         title: title.to_owned(),
@@ -241,7 +253,7 @@ async fn step(desk: &InEnvironment, what: Bulk, which: Which, form: &Form) -> An
         rows: rows.into_iter().map(|row| result(desk, what, &row)).collect(),
         fields,
         action: Url::BulkCredentials(&desk.environment).to_string(),
-        back: Url::Credentials(&desk.environment).to_string(),
+        back: back(desk, form),
     }))
 }
 

@@ -40,7 +40,7 @@ pub(in crate::http::dashboard) fn app(hub: &Hub, connector: &str, provider: &str
 }
 
 /// Why a credential stands as it does, and what helps.
-pub(super) fn reason(word: &str) -> &'static str {
+pub(in crate::http::dashboard) fn reason(word: &str) -> &'static str {
     match word {
         "deactivated" => "Somebody switched it off. Switch it on to use it again.",
         "connector_disabled" => "Its connector is switched off. Switch that on to use it again.",

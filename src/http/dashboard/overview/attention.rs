@@ -4,12 +4,13 @@ use serde::Serialize;
 use vouchsafe_entity::millis::Millis;
 
 use crate::domain::connector::Connector;
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, KEY_UNAVAILABLE};
 use crate::domain::role::Action;
 use crate::domain::secret::Secret;
 use crate::domain::webhook::WebhookEndpoint;
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::connectors::{app_name, missing_word, step};
+use crate::http::dashboard::credentials::reason;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::url::{Url, filtered};
 use crate::service::connectors::Lack;
@@ -48,7 +49,7 @@ impl Item {
     }
 }
 
-/// What needs attention, in the order shown.
+/// What needs attention, in the order shown: the worst first, and of what is equally bad what concerns most.
 pub(super) fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> Vec<Item> {
     let reader = Reader { desk, now };
     let mut items = Vec::new();
@@ -61,13 +62,17 @@ pub(super) fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> 
         items.push(Item::new("danger", "Nothing is refreshed here", text));
     }
     items.extend(reader.alarms(attention.alarms));
+    items.extend(reader.refused(attention.refused));
     items.extend(reader.expired(attention.expired));
+    items.extend(reader.revoked(attention.revoked));
     items.extend(reader.connectors(attention.connectors));
     items.extend(reader.endpoints(attention.endpoints));
+    items.extend(reader.failing_endpoints(attention.failing_endpoints));
     items.extend(reader.failing(attention.failing));
     items.extend(reader.ended_secrets(attention.ended_secrets));
     items.extend(reader.ending_secrets(attention.ending_secrets));
     items.extend(reader.expiring(attention.expiring));
+    items.sort_by_key(|item| item.level != "danger");
     items
 }
 
@@ -118,19 +123,46 @@ impl Reader<'_> {
         })
     }
 
+    /// Credentials that ended at the app, which nobody here wanted.
+    fn revoked(&self, credentials: Few<Credential>) -> Vec<Item> {
+        let list = self.credentials(&[("status", Some("revoked"))]);
+        listed(credentials, Item::more("danger", "credentials were revoked at the app", list), |credential| {
+            let title = format!("{} was revoked at the app", name(&credential));
+            let text = "It can't be used any more. Send its user a link to reconnect.";
+            Item::new("danger", title, text).leading_to(self.credential(&credential))
+        })
+    }
+
+    /// What a connector is called: its app, and its key where that is another.
+    fn called(&self, connector: &Connector) -> String {
+        let name = app_name(self.desk, connector);
+        if connector.key == connector.provider { name } else { format!("{name} ({})", connector.key) }
+    }
+
+    fn connector(&self, connector: &Connector) -> String {
+        Url::Connector(&self.desk.environment, &connector.key).to_string()
+    }
+
+    /// Connectors whose client the app refuses.
+    fn refused(&self, connectors: Few<Connector>) -> Vec<Item> {
+        let list = Some(Url::Connectors(&self.desk.environment).to_string());
+        listed(connectors, Item::more("danger", "apps refuse the connector’s client", list), |connector| {
+            let title = format!("{} refuses the connector’s client", self.called(&connector));
+            let text = "Nothing is renewed until its client ID and secret are put right.";
+            let since = connector.failing.map(|failing| failing.since);
+            let item = Item::new("danger", title, text).at(since, self.now);
+            item.leading_to(Some(self.connector(&connector)))
+        })
+    }
+
     /// Connectors by which nobody can connect, each with the step that mends it.
     fn connectors(&self, connectors: Few<(Connector, Vec<Lack>)>) -> Vec<Item> {
         let list = Some(Url::Connectors(&self.desk.environment).to_string());
         listed(connectors, Item::more("warning", "connectors are not set up", list), |(connector, lacks)| {
             let name = app_name(self.desk, &connector);
-            let title = if connector.key == connector.provider {
-                format!("{name} is not set up")
-            } else {
-                format!("{name} ({}) is not set up", connector.key)
-            };
+            let title = format!("{} is not set up", self.called(&connector));
             let text = lacks.first().map(|lack| format!("{}. {}", missing_word(lack), step(lack, &name)));
-            let page = Url::Connector(&self.desk.environment, &connector.key).to_string();
-            Item::new("warning", title, text.unwrap_or_default()).leading_to(Some(page))
+            Item::new("warning", title, text.unwrap_or_default()).leading_to(Some(self.connector(&connector)))
         })
     }
 
@@ -144,13 +176,29 @@ impl Reader<'_> {
         })
     }
 
+    /// Endpoints that are still told, and take nothing.
+    fn failing_endpoints(&self, endpoints: Few<WebhookEndpoint>) -> Vec<Item> {
+        let may = self.desk.desk.who.may(Action::ViewDeliveries);
+        let list = may.then(|| Url::Webhooks(&self.desk.environment).to_string());
+        listed(endpoints, Item::more("warning", "endpoints take nothing at present", list), |endpoint| {
+            let title = format!("{} takes nothing at present", endpoint.url);
+            let text = "The hub keeps trying, and switches it off after five days.";
+            let page = may.then(|| Url::Webhook(&self.desk.environment, endpoint.id).to_string());
+            Item::new("warning", title, text).at(endpoint.failing_since, self.now).leading_to(page)
+        })
+    }
+
+    /// Credentials that can't be used just now, each with the reason. What no time mends is as bad as an end.
     fn failing(&self, credentials: Few<Credential>) -> Vec<Item> {
         let page = self.credentials(&[("status", Some("error"))]);
-        let last = Item::more("warning", "credentials can't be renewed at present", page);
+        let last = Item::more("warning", "credentials can't be used at present", page);
         listed(credentials, last, |credential| {
-            let title = format!("{} can't be renewed at present", name(&credential));
-            let text = "The hub keeps trying and says so when it works again.";
-            Item::new("warning", title, text).leading_to(self.credential(&credential))
+            let health = credential.health(self.now);
+            let stays = health.next_step.is_some() || health.reason == Some(KEY_UNAVAILABLE);
+            let level = if stays { "danger" } else { "warning" };
+            let title = format!("{} can't be used at present", name(&credential));
+            let text = health.reason.map_or("", reason);
+            Item::new(level, title, text).leading_to(self.credential(&credential))
         })
     }
 

@@ -20,7 +20,7 @@ use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::{Url, filtered};
 
 /// Apps shown of one user in the list.
-const SHOWN: usize = 4;
+pub(super) const SHOWN: usize = 4;
 
 /// The users of an environment.
 #[derive(Serialize)]
@@ -42,7 +42,8 @@ struct UserRow {
     /// Name and address, as far as they are known.
     known_as: Option<String>,
     apps: Vec<Badge>,
-    more: usize,
+    /// Whether there are more.
+    more: bool,
     created: Moment,
 }
 
@@ -81,7 +82,7 @@ impl UsersPage {
                 url: Url::User(&desk.environment, user.id).to_string(),
                 known_as: known_as(&user),
                 apps: own.iter().take(SHOWN).map(badge).collect(),
-                more: own.len().saturating_sub(SHOWN),
+                more: own.len() > SHOWN,
                 created: Moment::new(user.created_at, now),
                 username: user.username,
             }
@@ -209,9 +210,9 @@ impl DashboardPage for UsersPage {
         ];
         let long = "consolidated-freight-and-customs-brokerage <International> ag";
         let rows = vec![
-            row("u-17", Some("Jo Miller, jo@acme.test"), &many, 3),
-            row(long, None, &many[..1], 0),
-            row("u-3", Some("sam@acme.test"), &[], 0),
+            row("u-17", Some("Jo Miller, jo@acme.test"), &many, true),
+            row(long, None, &many[..1], false),
+            row("u-3", Some("sam@acme.test"), &[], false),
         ];
         vec![
             ("empty", page(Vec::new(), &[])),
