@@ -223,6 +223,9 @@ enum Providers {
         /// Warnings fail too
         #[arg(long)]
         deny_warnings: bool,
+        /// With --deny-warnings: facts that are marked as unverified do not fail
+        #[arg(long, requires = "deny_warnings")]
+        allow_unverified: bool,
     },
     /// Print the JSON Schema of the format, for editors
     Schema,
@@ -325,8 +328,9 @@ fn carry_out(arguments: Arguments, env: &BTreeMap<String, String>) -> Result<(),
         Command::Providers(Providers::List { word, search }) => {
             providers::list(&load()?, word.or(search).as_deref())
         }
-        Command::Providers(Providers::Check { paths, format, deny_warnings }) => {
-            providers::check(&load()?, &paths, &format, deny_warnings)
+        Command::Providers(Providers::Check { paths, format, deny_warnings, allow_unverified }) => {
+            let denied = deny_warnings.then_some(providers::Denied { unverified: !allow_unverified });
+            providers::check(&load()?, &paths, &format, denied.as_ref())
         }
         Command::Providers(Providers::Schema) => providers::print_schema(),
         Command::Check => block_on(commands::check(&quiet()?)),

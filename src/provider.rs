@@ -30,7 +30,7 @@ pub use self::definition::{
 };
 pub use self::path::Path;
 pub use self::registry::{Registry, Sources, check_paths};
-pub use self::report::{Problem, Report, Severity};
+pub use self::report::{Problem, Report, Severity, UNVERIFIED};
 pub use self::schema::schema;
 pub use self::template::{MAX_HEADER, RenderError, Template, TemplateError};
 pub use self::url_template::{Authority, HostTemplate, UrlTemplate, UrlTemplateError};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::{self, BuildError};
 use crate::config::Config;
-use crate::provider::{Registry, check_paths, schema};
+use crate::provider::{Problem, Registry, UNVERIFIED, check_paths, schema};
 
 use super::{CliError, say};
 
@@ -25,11 +25,24 @@ pub(super) fn list(config: &Config, search: Option<&str>) -> Result<(), CliError
     Ok(())
 }
 
+/// Warnings that fail as errors do.
+pub(super) struct Denied {
+    /// Whether a mark of what nobody has verified is among them.
+    pub(super) unverified: bool,
+}
+
+impl Denied {
+    fn fails(&self, problem: &Problem) -> bool {
+        self.unverified || problem.code != UNVERIFIED
+    }
+}
+
+/// Says what is wrong with definitions; fails over errors, and over warnings that are `denied`.
 pub(super) fn check(
     config: &Config,
     paths: &[PathBuf],
     format: &str,
-    deny_warnings: bool,
+    denied: Option<&Denied>,
 ) -> Result<(), CliError> {
     let report = check_paths(paths, &app::provider_sources(config));
     if format == "json" {
@@ -40,9 +53,7 @@ pub(super) fn check(
     } else {
         say(report.to_string().trim_end())?;
     }
-    if report.errors() > 0 || (deny_warnings && report.warnings() > 0) {
-        Err(CliError::Silent)
-    } else {
-        Ok(())
-    }
+    // An error is never a mark of what is unverified.
+    let fails = denied.is_some_and(|denied| report.problems().iter().any(|one| denied.fails(one)));
+    if report.errors() > 0 || fails { Err(CliError::Silent) } else { Ok(()) }
 }

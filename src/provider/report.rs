@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// The code of a warning that a fact is marked as one that nobody has verified.
+pub const UNVERIFIED: &str = "unverified";
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

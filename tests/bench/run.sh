@@ -8,17 +8,27 @@
 # Reads of `GET /credentials/{id}/token` (a key, and an OAuth token) at 1, 16 and 64 connections, in turn with a bare
 # axum handler that reads one row of the same file. Calls of `/proxy/…` to a server that answers 1 KiB, in turn with that
 # server itself, nginx as a plain reverse proxy before it, and an axum handler that passes on. Absolute numbers do not
-# travel between machines; the ratios do. After that the time of token reads, of the lists of the API and of the whole
-# pages of the dashboard's lists, at 1,000 rows and at all of them, in turn: at 1,000,000 the reads and the lists of the
-# API are to stay within 1.3 times those at 1,000. Then start time, memory at rest, size of the binary, and what it costs
-# to load 1,000 different provider files: not 100 ms, else the run ends with 1.
+# travel between machines; the ratios do. A read below 70 % of the bare handler, or a call below 60 % of nginx, is printed
+# as missed: a busy machine misses too, and a note says what a profile shows. After that the time of token reads, of the
+# lists of the API and of whole pages of the dashboard, at 1,000 rows and at all of them, in turn. Then start time, memory
+# at rest, size of the binary, and what it costs to load 1,000 different provider files.
+#
+# The run ends with 1, when all is printed, where
+#   - a page of the dashboard takes more than 100 ms at the median, at 1,000 rows or at all of them;
+#   - a read, a list or a page takes more than 1.3 times what it takes at 1,000 rows;
+#   - 1,000 definitions cost 100 ms or more.
 set -Eeuo pipefail
+# A command that fails in $(…) fails here too: its short time would count as a good one.
+shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 readonly ROWS=${BENCH_ROWS:-100000} SECONDS_EACH=${BENCH_SECONDS:-5} ROUNDS=${BENCH_ROUNDS:-3}
 readonly BIN=${CARGO_TARGET_DIR:-target}/release/vouchsafe HELPER=${CARGO_TARGET_DIR:-target}/release/examples/bench
 SCRATCH=$(mktemp -d)
-CHILDREN=()
+CHILDREN=() BROKEN=()
+# In microseconds. A difference below the floor is the machine's, whatever the ratio: a quick answer is quicker or slower
+# by a half from one second to the next. What looks at every row is far above it.
+readonly PAGE_LIMIT=100000 DEFINITIONS_LIMIT=100000 FLOOR=2000 READ_FLOOR=500
 
 main() {
   local tool
@@ -52,6 +62,20 @@ main() {
   growth "$hub" "$seeded"
   footprint
   definitions
+  verdict
+}
+
+# verdict: ends with 1 where a limit was broken
+verdict() {
+  [ ${#BROKEN[@]} -eq 0 ] && return
+  echo
+  printf 'NOT within its limit: %s\n' "${BROKEN[@]}" >&2
+  exit 1
+}
+
+# target WHAT RATIO LEAST: says that a target of throughput is missed
+target() {
+  if awk "BEGIN { exit !($2 < $3) }"; then echo "  missed: $1 is to be at least $3"; fi
 }
 
 # proxy HUB KEY CREDENTIAL: calls through the hub beside the ways around it
@@ -76,12 +100,13 @@ proxy() {
     printf '%-12s %18s %18s %18s %18s %9s %9s\n' "$connections" "$d ($(range "${direct[@]}"))" \
       "$n ($(range "${nginx[@]}"))" "$b ($(range "${bare[@]}"))" "$h ($(range "${hub[@]}"))" \
       "$(ratio "$h" "$n")" "$(ratio "$h" "$b")"
+    target hub/nginx "$(ratio "$h" "$n")" 0.60
   done
 }
 
 # growth HUB SEEDED: how long reads, lists and pages take, beside those of a small hub
 growth() {
-  local seeded small path
+  local seeded small hub=$1 path
   seeded=$("$HELPER" seed "$SCRATCH/small" 1000)
   start_hub "$SCRATCH/small/data" "$SCRATCH/small/providers"
   small=http://$(cat "$SCRATCH/small/data/address")
@@ -90,29 +115,50 @@ growth() {
   echo
   printf '%-42s %14s %14s %9s\n' "median of one caller's requests" '1,000 rows' "$ROWS rows" ratio
   for path in apiKey oauth; do
-    beside "token of $path" "$small/credentials/$(member $path "$seeded")/token" "${keys[0]}" \
-      "$1/credentials/$(member $path "$2")/token" "${keys[1]}"
+    beside read "token of $path" "$small/credentials/$(member $path "$seeded")/token" "${keys[0]}" \
+      "$hub/credentials/$(member $path "$2")/token" "${keys[1]}"
   done
-  for path in /credentials '/credentials?status=active' /secrets /users; do
-    beside "GET $path" "$small$path" "${keys[0]}" "$1$path" "${keys[1]}"
+  for path in /credentials '/credentials?status=active' '/credentials?userId=user-000000' /secrets /users \
+    /users/user-000000 /connectors /events; do
+    beside read "GET $path" "$small$path" "${keys[0]}" "$hub$path" "${keys[1]}"
   done
   for path in /overview /users /credentials '/credentials?status=active' '/credentials?connector=quillpost' \
-    /secrets '/secrets?state=active' /connectors /audit; do
-    beside "page $path" "$small/dashboard/production$path" "${visitors[0]}" "$1/dashboard/production$path" \
-      "${visitors[1]}"
+    '/credentials?user=user-000000' '/credentials?ends=90' /secrets '/secrets?state=active' /connectors \
+    /connectors/quillpost /attempts /events /audit; do
+    page page "$path" "$path"
+  done
+  page page 'of one user' "/users/$(member user "$seeded")" "/users/$(member user "$2")"
+  page page 'of one credential' "/credentials/$(member apiKey "$seeded")" "/credentials/$(member apiKey "$2")"
+  # One row of each fits. Words are looked for within others, which no index helps: the limit of a page alone holds.
+  for path in '/users?search=user-000000' '/secrets?search=key_000000'; do
+    page search "$path" "$path"
   done
   kill "$HUB"
 }
 
-# beside NAME URL HEADER URL HEADER: a line of both, in turn, with the ratio of the second to the first
+# page KIND NAME PATH [PATH]: a line of a page of the dashboard, at the second path in the large hub
+page() {
+  beside "$1" "page $2" "$small/dashboard/production$3" "${visitors[0]}" "$hub/dashboard/production${4:-$3}" \
+    "${visitors[1]}"
+}
+
+# beside KIND NAME URL HEADER URL HEADER: a line of both, in turn, with the ratio of the second to the first. KIND says
+# what holds it: read (the growth, with a floor that is lower), page (the growth and 100 ms), or search (100 ms).
 beside() {
-  local round small=() large=() s l
+  local round floor=$FLOOR small=() large=() s l
   for ((round = 0; round < ROUNDS; round++)); do
-    small+=("$(request_time "$2" "$3")")
-    large+=("$(request_time "$4" "$5")")
+    small+=("$(request_time "$3" "$4")")
+    large+=("$(request_time "$5" "$6")")
   done
   s=$(median "${small[@]}") l=$(median "${large[@]}")
-  printf '%-42s %14s %14s %9s\n' "$1" "$(in_ms "$s")" "$(in_ms "$l")" "$(ratio "$l" "$s")"
+  printf '%-42s %14s %14s %9s\n' "$2" "$(in_ms "$s")" "$(in_ms "$l")" "$(ratio "$l" "$s")"
+  [ "$1" != read ] || floor=$READ_FLOOR
+  if [ "$1" != search ] && ((l * 10 > s * 13 && l - s >= floor)); then
+    BROKEN+=("$2: $(in_ms "$l"), $(ratio "$l" "$s") times the $(in_ms "$s") at 1,000 rows")
+  fi
+  if [ "$1" != read ] && ((s > PAGE_LIMIT || l > PAGE_LIMIT)); then
+    BROKEN+=("$2: $(in_ms "$s") and $(in_ms "$l"), not below $(in_ms "$PAGE_LIMIT")")
+  fi
 }
 
 # request_time URL HEADER: the median of a second of requests, one after the other, in microseconds
@@ -191,6 +237,8 @@ compare() {
   b=$(median "${bare[@]}") k=$(median "${key[@]}") o=$(median "${oauth[@]}")
   printf '%-12s %18s %18s %18s %9s %9s\n' "$1" "$b ($(range "${bare[@]}"))" "$k ($(range "${key[@]}"))" \
     "$o ($(range "${oauth[@]}"))" "$(ratio "$k" "$b")" "$(ratio "$o" "$b")"
+  target key/bare "$(ratio "$k" "$b")" 0.70
+  target OAuth/bare "$(ratio "$o" "$b")" 0.70
 }
 
 # load CONNECTIONS URL BEARER SECONDS [HEADER]: requests a second; an answer that is no success ends the run
@@ -243,11 +291,9 @@ definitions() {
   echo
   echo "loading the built-in definitions: $(in_ms "$(median "${without[@]}")") ($(range "${without[@]}") µs)," \
     "with 1,000 more: $(in_ms "$(median "${with[@]}")") ($(range "${with[@]}") µs)"
-  if ((cost < 100000)); then
-    echo "1,000 definitions cost $(in_ms "$cost"): below 100 ms"
-  else
-    echo "1,000 definitions cost $(in_ms "$cost"): NOT below 100 ms"
-    exit 1
+  echo "1,000 definitions cost $(in_ms "$cost")"
+  if ((cost >= DEFINITIONS_LIMIT)); then
+    BROKEN+=("1,000 definitions: $(in_ms "$cost"), not below $(in_ms "$DEFINITIONS_LIMIT")")
   fi
 }
 

@@ -1,28 +1,64 @@
 //! A data directory with one credential of each kind that is read, made as an embedder would, and many more beside
-//! them, copied through the store: they weigh on the tables and are never opened. A secret for every tenth credential,
-//! and an owner who is signed in to the dashboard.
+//! them, copied through the store: they weigh on the tables and are never opened. Each copy came by an attempt and was
+//! told in an event. A user and a secret for every ten credentials, and an owner who is signed in to the dashboard.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use vouchsafe::app::{Deps, Running};
 use vouchsafe::clock::{Clock, SystemClock};
 use vouchsafe::config::Config;
 use vouchsafe::demo::fake::{self, Client, FakeConfig, FakeProvider, QUILLPOST};
+use vouchsafe::domain::attempt::{Attempt, Ending};
+use vouchsafe::domain::credential::Credential;
+use vouchsafe::domain::event::StoredEvent;
+use vouchsafe::domain::page::PageRequest;
+use vouchsafe::domain::user::User;
 use vouchsafe::ids::Ids;
 use vouchsafe::random::{Random, SystemRandom};
 use vouchsafe::secret::Seed;
 use vouchsafe::service::keys::NewApiKey;
+use vouchsafe::store::event::EventFilter;
 use vouchsafe::store::{self, Store};
-use vouchsafe_entity::id::{CredentialId, EnvironmentId, SecretId};
+use vouchsafe_entity::id::{AttemptId, CredentialId, EnvironmentId, EventId, SecretId, SessionId, UserId};
+use vouchsafe_entity::kind::AttemptOutcome;
+use vouchsafe_entity::millis::Millis;
 
 const OAUTH: &str = "fern-client";
 const SECRET: &str = "BENCH_KEY";
 const AUTHENTICATOR: &str = "/dashboard/account/authenticator";
+/// The username of those who hold the copies, before their number.
+const HOLDER: &str = "user";
 /// Rows of one transaction.
 const BATCH: usize = 5_000;
+/// More than a page of a list has.
+const MORE_THAN_A_PAGE: usize = 60;
+/// Days until the first date that is set: more than any warning of a new environment.
+const FIRST_END: i64 = 45;
+
+/// The clock of the machine a day ago.
+struct Yesterday;
+
+impl Clock for Yesterday {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() - TimeDelta::days(1)
+    }
+
+    fn uptime(&self) -> Duration {
+        SystemClock.uptime()
+    }
+}
+
+/// Where copies are written.
+struct Copies<'a> {
+    store: &'a Store,
+    environment: EnvironmentId,
+    ids: Ids,
+}
 
 /// Fills `folder` and prints what the bench needs to know as JSON.
 pub(crate) async fn seed(folder: &Path, count: usize) {
@@ -30,24 +66,7 @@ pub(crate) async fn seed(folder: &Path, count: usize) {
     // The tokens outlive the measurement, so that nothing is refreshed in it.
     provider.configure(|settings| settings.access_token_lifetime = 1_000_000);
     provider.register(Client::new("bench", "bench-client-secret"));
-    let own = folder.join("providers");
-    std::fs::create_dir_all(&own).unwrap();
-    let write = |slug: &str, text: String| std::fs::write(own.join(format!("{slug}.toml")), text).unwrap();
-    write(QUILLPOST, provider.api_key_definition_toml(QUILLPOST));
-    write(OAUTH, fake::client_credentials_definition_toml(OAUTH, provider.base_url()));
-
-    let text = |path: &Path| path.display().to_string();
-    let variables = BTreeMap::from(
-        [
-            ("VOUCHSAFE_LISTEN", "127.0.0.1:0".to_owned()),
-            ("VOUCHSAFE_DATA_DIR", text(&folder.join("data"))),
-            ("VOUCHSAFE_PROVIDERS_DIR", text(&own)),
-            ("VOUCHSAFE_EGRESS_ALLOW", "127.0.0.0/8".to_owned()),
-            ("VOUCHSAFE_EGRESS_HTTP", "true".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
-    let config = Config::from_variables(&variables).unwrap();
+    let config = configure(folder, &provider);
     let running = Running::start(&config, Deps::default(), None).await.unwrap();
     let actor = running.hub.operator_in("default", "production").await.unwrap();
     let new = NewApiKey {
@@ -70,6 +89,7 @@ pub(crate) async fn seed(folder: &Path, count: usize) {
         let made = post(&base, key.expose(), "/credentials", &body).await;
         ids.push(made["credentialId"].as_str().unwrap().to_owned());
     }
+    tell_a_page(&base, key.expose()).await;
     let secret = json!({"key": SECRET, "value": "bench-value", "type": "api_key", "visibility": "masked"});
     post(&base, key.expose(), "/secrets", &secret).await;
     let invitation = running.hub.invite_owner("default").await.unwrap();
@@ -77,39 +97,149 @@ pub(crate) async fn seed(folder: &Path, count: usize) {
     running.stop().await;
 
     let store = Store::open(&config.database.url).await.unwrap();
-    let fresh = Ids::new(Arc::new(SystemClock) as Arc<dyn Clock>, Arc::new(SystemRandom) as Arc<dyn Random>);
-    let environment = actor.tenant.environment;
-    copy_credential(&store, &fresh, environment, &ids[0], count.saturating_sub(ids.len())).await;
-    copy_secret(&store, &fresh, environment, count / 10).await;
+    let copies = Copies {
+        store: &store,
+        environment: actor.tenant.environment,
+        ids: Ids::new(Arc::new(Yesterday) as Arc<dyn Clock>, Arc::new(SystemRandom) as Arc<dyn Random>),
+    };
+    let holders = copies.users((count / 10).max(1)).await;
+    copies.credentials(&ids[0], &holders, count.saturating_sub(ids.len())).await;
+    copies.secrets(count / 10).await;
     store.close().await.unwrap();
-    let made = json!({"key": key.expose(), "apiKey": ids[0], "oauth": ids[1], "session": session});
+    let user = holders[0].to_string();
+    let made =
+        json!({"key": key.expose(), "apiKey": ids[0], "oauth": ids[1], "session": session, "user": user});
     println!("{made}");
 }
 
-async fn copy_credential(store: &Store, fresh: &Ids, environment: EnvironmentId, id: &str, count: usize) {
-    let id: CredentialId = id.parse().unwrap();
-    let mut credential = store::credential::find(store, environment, id).await.unwrap().unwrap();
-    for batch in batches(count) {
-        let tx = store.begin().await.unwrap();
-        for _ in batch {
-            credential.id = CredentialId::new(fresh.next());
-            store::credential::insert(&tx, environment, &credential).await.unwrap();
-        }
-        tx.commit().await.unwrap();
+/// The settings of a hub in `folder`, with the provider's definitions beside its data.
+fn configure(folder: &Path, provider: &FakeProvider) -> Config {
+    let own = folder.join("providers");
+    std::fs::create_dir_all(&own).unwrap();
+    let write = |slug: &str, text: String| std::fs::write(own.join(format!("{slug}.toml")), text).unwrap();
+    write(QUILLPOST, provider.api_key_definition_toml(QUILLPOST));
+    write(OAUTH, fake::client_credentials_definition_toml(OAUTH, provider.base_url()));
+
+    let text = |path: &Path| path.display().to_string();
+    let variables = BTreeMap::from(
+        [
+            ("VOUCHSAFE_LISTEN", "127.0.0.1:0".to_owned()),
+            ("VOUCHSAFE_DATA_DIR", text(&folder.join("data"))),
+            ("VOUCHSAFE_PROVIDERS_DIR", text(&own)),
+            ("VOUCHSAFE_EGRESS_ALLOW", "127.0.0.0/8".to_owned()),
+            ("VOUCHSAFE_EGRESS_HTTP", "true".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    Config::from_variables(&variables).unwrap()
+}
+
+/// Credentials of users of their own, so that the newest events, which a page shows, can be opened.
+async fn tell_a_page(base: &str, key: &str) {
+    for number in 0..MORE_THAN_A_PAGE {
+        let username = format!("told-{number}");
+        post(base, key, "/users", &json!({"username": username})).await;
+        let body = json!({"userId": username, "connector": QUILLPOST, "data": {"key": fake::VALID_KEY}});
+        post(base, key, "/credentials", &body).await;
     }
 }
 
-async fn copy_secret(store: &Store, fresh: &Ids, environment: EnvironmentId, count: usize) {
-    let mut secret = store::secret::by_key(store, environment, SECRET).await.unwrap().unwrap();
-    for batch in batches(count) {
-        let tx = store.begin().await.unwrap();
-        for number in batch {
-            secret.id = SecretId::new(fresh.next());
-            secret.key = format!("{SECRET}_{number}");
-            store::secret::insert(&tx, &secret, &[environment]).await.unwrap();
+impl Copies<'_> {
+    async fn users(&self, count: usize) -> Vec<UserId> {
+        let now = Millis::from(Yesterday.now());
+        let mut made = Vec::with_capacity(count);
+        for batch in batches(count) {
+            let user = |number: usize| User {
+                id: UserId::new(self.ids.next()),
+                // Of one length, so that a search for one finds no other.
+                username: format!("{HOLDER}-{number:06}"),
+                full_name: None,
+                email: Some(format!("{HOLDER}-{number:06}@acme.test")),
+                organization: None,
+                tags: Vec::new(),
+                created_at: now,
+                updated_at: now,
+            };
+            let users: Vec<User> = batch.map(user).collect();
+            let tx = self.store.begin().await.unwrap();
+            store::user::insert_many(&tx, self.environment, &users).await.unwrap();
+            tx.commit().await.unwrap();
+            made.extend(users.iter().map(|user| user.id));
         }
-        tx.commit().await.unwrap();
+        made
     }
+
+    /// `count` copies of a credential, in turn for each of `holders`; the first of each has a date.
+    async fn credentials(&self, id: &str, holders: &[UserId], count: usize) {
+        let id: CredentialId = id.parse().unwrap();
+        let found = store::credential::find(self.store, self.environment, id).await.unwrap();
+        let mut credential = found.unwrap();
+        let page = PageRequest { limit: 1, after: None };
+        let told = store::event::list(self.store, self.environment, EventFilter::default(), &page).await;
+        let told = told.unwrap().items.remove(0);
+        for batch in batches(count) {
+            let tx = self.store.begin().await.unwrap();
+            for number in batch {
+                credential.id = CredentialId::new(self.ids.next());
+                credential.user = holders[number % holders.len()];
+                credential.expires_at = (number < holders.len()).then(|| end(number));
+                store::credential::insert(&tx, self.environment, &credential).await.unwrap();
+                let event = self.event(&told, credential.id);
+                assert!(store::event::insert(&tx, self.environment, event).await.unwrap());
+                store::attempt::insert(&tx, self.environment, &self.attempt(&credential)).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
+    }
+
+    fn event(&self, like: &StoredEvent, credential: CredentialId) -> StoredEvent {
+        let id = EventId::new(self.ids.next());
+        StoredEvent {
+            id,
+            kind: like.kind,
+            credential: Some(credential),
+            unique_key: id.to_string(),
+            sealed: like.sealed.clone(),
+            created_at: Millis::from(Yesterday.now()),
+        }
+    }
+
+    fn attempt(&self, credential: &Credential) -> Attempt {
+        let at = Millis::from(Yesterday.now());
+        Attempt {
+            id: AttemptId::new(self.ids.next()),
+            session: SessionId::new(self.ids.next()),
+            user: credential.user,
+            username: credential.username.clone(),
+            connector: credential.connector.clone(),
+            provider: credential.provider.clone(),
+            method: credential.method,
+            credential: Some(credential.id),
+            hosted: false,
+            ending: Ending::of(AttemptOutcome::Connected),
+            started_at: at,
+            ended_at: Some(at),
+        }
+    }
+
+    async fn secrets(&self, count: usize) {
+        let mut secret = store::secret::by_key(self.store, self.environment, SECRET).await.unwrap().unwrap();
+        for batch in batches(count) {
+            let tx = self.store.begin().await.unwrap();
+            for number in batch {
+                secret.id = SecretId::new(self.ids.next());
+                secret.key = format!("{SECRET}_{number:06}");
+                store::secret::insert(&tx, &secret, &[self.environment]).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
+    }
+}
+
+/// The date of the credential of this number: the days of a month and a half, evenly.
+fn end(number: usize) -> Millis {
+    let days = i64::try_from(number % 45).unwrap() + FIRST_END;
+    Millis::from(SystemClock.now()).plus_seconds(days * 86_400)
 }
 
 /// The numbers up to `count`, those of a transaction at a time.

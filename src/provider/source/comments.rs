@@ -3,6 +3,7 @@
 use toml::de::DeTable;
 
 use super::{Flaw, Place, Source};
+use crate::provider::UNVERIFIED;
 
 const MARK: &str = "unverified:";
 
@@ -24,7 +25,7 @@ pub(in crate::provider) fn comment_flaws(source: &Source) -> Vec<Flaw> {
             let begin = offset + comment + at + MARK.len() + start;
             let place = Place::Bytes(begin..begin + key.len());
             if super::has(table, key) {
-                flaws.push(Flaw::warning(place, "unverified", format!("nobody has verified `{key}`")));
+                flaws.push(Flaw::warning(place, UNVERIFIED, format!("nobody has verified `{key}`")));
             } else if !source.takes_out(key) {
                 let message = format!("there is no `{key}` in this file");
                 flaws.push(Flaw::error(place, "unverified-path", message));

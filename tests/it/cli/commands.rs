@@ -269,6 +269,20 @@ fn the_check_of_definitions_says_where_and_fails() {
     let good = say(home.path(), &["providers", "check"]);
     assert!(good.out.contains("0 errors"), "{}", good.out);
     assert_eq!(good.code, 0);
+    let strict = ["providers", "check", "--deny-warnings"];
+    assert_eq!(say(home.path(), &strict).code, 1, "facts that nobody has verified");
+    let tidy = ["providers", "check", "--deny-warnings", "--allow-unverified"];
+    assert_eq!(say(home.path(), &tidy).code, 0, "and nothing else");
+    let unsorted = "documentation = \"https://acme.test\"\nname = \"Acme\"\nbase_url = \"https://acme.test\"\n\
+                    [variables]\nkey = { label = \"Key\", help = \"https://acme.test\", secret = true }\n\
+                    [api_key]\nheaders = { key = \"{key}\" }\n[check]\npath = \"/\"\n";
+    let folder = home.path().join("unsorted");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("acme.toml"), unsorted).unwrap();
+    assert_eq!(say(home.path(), &["providers", "check", "unsorted"]).code, 0);
+    let said = say(home.path(), &[&tidy[..], &["unsorted"]].concat());
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.out.contains("warning[key-order]"), "{}", said.out);
     let absent = say(home.path(), &["providers", "check", "absent.toml"]);
     assert_eq!(absent.code, 1, "{absent:?}");
 }

@@ -21,7 +21,10 @@ use Mistake::{Each, One};
 
 /// Every kind of mistake, by what is wrong. What no file states has none: `oauth1.realm`, `session.token_basic`,
 /// `oauth2.refresh.revoke_scope`, `limits`, and of `rename` and `authorization_response` what is not named. Nor has
-/// `oauth2.refresh.early`, which shows only in the background, nor what a form alone is made of (`default`, `optional`).
+/// `oauth2.refresh.early`, which shows only in the background, nor `optional`, which a form alone is made of.
+///
+/// The share says nothing of three more: a `default` goes out where a field is left empty, and a case fills each; the
+/// choices of a variable, and the words of a map, are wrong all at once, since a case plays one of them.
 const MISTAKES: &[(&str, Mistake)] = &[
     ("placement: name", Each(placing::name)),
     ("placement: form", Each(placing::form)),
