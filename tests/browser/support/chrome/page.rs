@@ -7,7 +7,7 @@ use fantoccini::wd::WindowHandle;
 use serde_json::Value;
 
 use super::Chrome;
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 impl Chrome {
     /// Opens `url` in the present window and waits until it is loaded.
@@ -64,12 +64,14 @@ impl Chrome {
         .await;
     }
 
-    /// Holds `keys` down in order and lets them go in reverse: `[Key::Shift, Key::Tab]` goes one field back.
+    /// Holds `keys` down in order and lets them go in reverse: `[Key::Shift, Key::Tab]` goes one field back. The driver
+    /// hears nothing of a key that is let go in a page that has gone.
     pub(crate) async fn press(&self, keys: &[char]) {
         let down = keys.iter().map(|&value| KeyAction::Down { value });
         let up = keys.iter().rev().map(|&value| KeyAction::Up { value });
         let actions = down.chain(up).fold(KeyActions::new("keyboard".to_owned()), KeyActions::then);
-        self.client.perform_actions(actions).await.unwrap();
+        let pressed = tokio::time::timeout(DEADLINE, self.client.perform_actions(actions)).await;
+        pressed.expect("the driver hears that the keys are let go").unwrap();
     }
 
     /// Goes into the frame that `css` names in the present frame.
