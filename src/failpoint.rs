@@ -40,6 +40,8 @@ mod armed {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
+    use nix::sys::signal::{Signal, raise};
+
     use super::Injected;
 
     /// Sets the places that `text` names, and no other: `name=kill|stop|error|delay(ms)`, each with `@n` for the n-th
@@ -70,8 +72,8 @@ mod armed {
                     turn.map_or_else(String::new, |turn| format!("{}*off->1*", turn.saturating_sub(1)));
                 return fail::cfg(name, &format!("{skipped}return")).ok();
             }
-            "kill" => Some(rustix::process::Signal::KILL),
-            "stop" => Some(rustix::process::Signal::STOP),
+            "kill" => Some(Signal::SIGKILL),
+            "stop" => Some(Signal::SIGSTOP),
             _ => None,
         };
         let delay = if signal.is_some() {
@@ -87,8 +89,8 @@ mod armed {
                 return;
             }
             match signal {
-                // To itself, so that nothing happens between the place and the end.
-                Some(signal) => drop(rustix::process::kill_process(rustix::process::getpid(), signal)),
+                // To this very thread: one to the process may reach another thread first, while this one goes on.
+                Some(signal) => drop(raise(signal)),
                 None => wait(delay),
             }
         })
