@@ -2,10 +2,12 @@
 //! from the file alone and refuses whatever deviates (`providers.md`, section 10). Adding a file adds its test.
 //!
 //! `TEST_PROVIDER=<slug>` plays one file. The judge (`raw`, `sample`, `case`, `judge`, `expect`) reads the files by
-//! itself and knows nothing of `vouchsafe::provider`.
+//! itself and knows nothing of `vouchsafe::provider`. What a case leaves open, such as the other choices of a
+//! field, `choices` holds against the file without an app.
 
 mod calls;
 mod case;
+mod choices;
 mod counts;
 mod drive;
 mod expect;

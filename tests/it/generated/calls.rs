@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use toml::Value;
 
 use super::case::Case;
@@ -12,7 +12,7 @@ use super::raw::{self, Address, Values, fill};
 use super::signature::{self, Signature};
 
 /// How a credential goes on a call: headers and query. What has no value yet is left out.
-fn placed(case: &Case, values: &Values) -> (BTreeMap<String, String>, Vec<(String, String)>) {
+pub(super) fn placed(case: &Case, values: &Values) -> (BTreeMap<String, String>, Vec<(String, String)>) {
     let mut headers = headers_of(&raw::table(&case.file, "headers"), values);
     let keys = ["headers", "query", "basic"];
     if case.has_tokens() && !keys.iter().any(|key| case.table.contains_key(*key)) {
@@ -34,6 +34,15 @@ fn with_token(case: &Case, n: u64) -> Values {
     with(case, if case.has_tokens() || case.method == "oauth1" { &own } else { &[] })
 }
 
+/// The apps whose API compresses every answer, whatever is asked for, as their own pages say. No key does, since the hub
+/// unpacks nothing: a check of theirs can't look into an answer.
+const COMPRESSING: [&str; 1] = ["stackexchange"];
+
+/// An answer to a request of the hub's own.
+fn answered(case: &Case, answer: &Json) -> Answer {
+    Answer { compressed: COMPRESSING.contains(&case.slug.as_str()), ..Answer::json(200, answer) }
+}
+
 /// What the hub asks for itself it wants as JSON, unless the file names something else.
 fn wants_json(headers: &mut BTreeMap<String, String>) {
     headers.entry("accept".to_owned()).or_insert_with(|| "application/json".to_owned());
@@ -50,7 +59,7 @@ pub(super) fn lookup(case: &Case, n: u64, (name, url, path): &(String, String, S
     put(&mut answer, path, case.word_for(name).into());
     let wanted =
         Wanted { step: "a look-up", method: "GET", address, headers, body: Body::Empty, signature: None };
-    (wanted, Answer::json(200, &answer))
+    (wanted, answered(case, &answer))
 }
 
 /// The check with the n-th token, and the answer to a good credential; none where the file has no check.
@@ -81,10 +90,7 @@ pub(super) fn check(case: &Case, n: u64) -> Option<(Wanted, Answer)> {
     }
     let signature = signature::of(case, &values, true);
     headers.extend(signature.iter().flat_map(Signature::headers));
-    Some((
-        Wanted { step: "the check", method, address, headers, body, signature },
-        Answer::json(200, &answer),
-    ))
+    Some((Wanted { step: "the check", method, address, headers, body, signature }, answered(case, &answer)))
 }
 
 /// How the app refuses a wrong key: by a status and, where the file looks into the answer, in one of 200.

@@ -156,6 +156,33 @@ impl Case {
         }
     }
 
+    /// The same with another choice of a variable: what is given for it, if anything is, and what it then is.
+    pub(super) fn choosing(&self, name: &str, given: Option<&str>, value: &str) -> Self {
+        let mut case = self.clone();
+        for inputs in [&mut case.typed, &mut case.set].into_iter().filter(|inputs| inputs.contains_key(name))
+        {
+            match given {
+                Some(text) => inputs.insert(name.to_owned(), text.into()),
+                None => inputs.remove(name),
+            };
+        }
+        if let Some(told) = case.told.remove(name).and(given) {
+            case.told.insert(name.to_owned(), told.to_owned());
+        }
+        case.known.insert(name.to_owned(), value.to_owned());
+        let of_this = format!("variables.{name}");
+        for (made, variable) in case.variables() {
+            if raw::text(&variable, "from") != Some(&of_this) {
+                continue;
+            }
+            match raw::table(&variable, "map").get(value).and_then(Value::as_str) {
+                Some(meaning) => case.known.insert(made, meaning.to_owned()),
+                None => case.known.remove(&made),
+            };
+        }
+        case
+    }
+
     /// The word of the API for the method.
     pub(super) fn word(&self) -> &'static str {
         if self.table.contains_key("basic") && !self.has_tokens() { "basic" } else { self.method }

@@ -4,8 +4,8 @@ use toml::{Table, Value};
 
 use super::raw::Raw;
 
-/// Keys that tell people something and no machine, and those of our own form: what it hides, may lack and has chosen.
-const WORDS: [&str; 11] = [
+/// Keys that tell people something and no machine, and those of our own form: what it hides and may lack.
+const WORDS: [&str; 10] = [
     "name",
     "documentation",
     "categories",
@@ -16,7 +16,6 @@ const WORDS: [&str; 11] = [
     "account_label",
     "secret",
     "optional",
-    "default",
 ];
 
 /// How many facts a file states, as it is written. What a choice stands for is one, and its label none.

@@ -67,17 +67,19 @@ pub(super) struct Answer {
     pub(super) body: String,
     /// The connection ends in the middle of the body.
     pub(super) broken_off: bool,
+    /// The body is sent as gzip, which nobody asked for.
+    pub(super) compressed: bool,
 }
 
 impl Answer {
     /// JSON.
     pub(super) fn json(status: u16, body: &Value) -> Self {
-        Self { status, kind: "application/json", body: body.to_string(), broken_off: false }
+        Self { kind: "application/json", ..Self::text(status, body.to_string()) }
     }
 
     /// Plain text.
     pub(super) fn text(status: u16, body: String) -> Self {
-        Self { status, kind: "text/plain", body, broken_off: false }
+        Self { status, kind: "text/plain", body, broken_off: false, compressed: false }
     }
 
     /// The same, of which only the first half arrives.

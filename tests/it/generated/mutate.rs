@@ -21,10 +21,8 @@ use Mistake::{Each, One};
 
 /// Every kind of mistake, by what is wrong. What no file states has none: `oauth1.realm`, `session.token_basic`,
 /// `oauth2.refresh.revoke_scope`, `limits`, and of `rename` and `authorization_response` what is not named. Nor has
-/// `oauth2.refresh.early`, which shows only in the background, nor `optional`, which a form alone is made of.
-///
-/// The share says nothing of three more: a `default` goes out where a field is left empty, and a case fills each; the
-/// choices of a variable, and the words of a map, are wrong all at once, since a case plays one of them.
+/// `oauth2.refresh.early`, which shows only in the background, nor `optional`, which a form alone is made of. What a
+/// case plays one of, or fills, has a list of its own: [`CHOICES`].
 const MISTAKES: &[(&str, Mistake)] = &[
     ("placement: name", Each(placing::name)),
     ("placement: form", Each(placing::form)),
@@ -90,8 +88,6 @@ const MISTAKES: &[(&str, Mistake)] = &[
     ("captured value: pattern", Each(telling::pattern)),
     ("look-up: path", Each(|file, method, place| telling::lookup(file, method, place, 0))),
     ("look-up: host", Each(|file, method, place| telling::lookup(file, method, place, 1))),
-    ("map", Each(telling::map)),
-    ("options", Each(telling::options)),
     ("account", One(|file, method| telling::account(file, method, "account"))),
     ("account label", One(|file, method| telling::account(file, method, "account_label"))),
     (
@@ -121,9 +117,29 @@ const MISTAKES: &[(&str, Mistake)] = &[
     ("signed: encoding of the key", One(signing::key_encoding)),
 ];
 
+/// The mistakes that show in what the hub writes, whichever choice is taken of each variable.
+const CHOICES: &[(&str, Mistake)] = &[
+    ("choice", Each(telling::choice)),
+    ("word of a map", Each(telling::word)),
+    ("default", Each(telling::default)),
+];
+
 /// The files with one mistake in what concerns `method`, each with what is wrong in it, and at which place.
 pub(super) fn mutants(raw: &Raw, method: &str) -> impl Iterator<Item = (String, Raw)> {
-    MISTAKES.iter().flat_map(move |(what, mistake)| {
+    made(MISTAKES, raw, method)
+}
+
+/// The same with one wrong choice, word of a map or default each.
+pub(super) fn wrong_choices(raw: &Raw, method: &str) -> impl Iterator<Item = (String, Raw)> {
+    made(CHOICES, raw, method)
+}
+
+fn made(
+    mistakes: &'static [(&'static str, Mistake)],
+    raw: &Raw,
+    method: &str,
+) -> impl Iterator<Item = (String, Raw)> {
+    mistakes.iter().flat_map(move |(what, mistake)| {
         (0..).map_while(move |place| {
             let mutant = mutated(raw, method, mistake, place)?;
             Some((format!("{what} ({})", place + 1), mutant))

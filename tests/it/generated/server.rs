@@ -2,7 +2,7 @@
 //! written down.
 
 use std::collections::{HashMap, VecDeque};
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -138,14 +138,17 @@ async fn respond(
         body: body.collect().await?.to_bytes().to_vec(),
     };
     let answer = lock(stage).answer(&seen);
-    let response = Response::builder().status(answer.status).header("content-type", answer.kind);
+    let mut response = Response::builder().status(answer.status).header("content-type", answer.kind);
+    if answer.compressed {
+        response = response.header("content-encoding", "gzip");
+    }
     Ok(response.body(body_of(answer)).unwrap())
 }
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 fn body_of(answer: Answer) -> Body {
-    let whole = Bytes::from(answer.body);
+    let whole = if answer.compressed { zipped(&answer.body) } else { Bytes::from(answer.body) };
     if !answer.broken_off {
         return Full::new(whole).map_err(|never| match never {}).boxed_unsync();
     }
@@ -156,6 +159,12 @@ fn body_of(answer: Answer) -> Body {
         Err::<Frame<Bytes>, _>(io::Error::other("broken off"))
     };
     StreamBody::new(half.chain(stream::once(end))).boxed_unsync()
+}
+
+fn zipped(text: &str) -> Bytes {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap().into()
 }
 
 /// Makes a certificate for each name that is asked for.

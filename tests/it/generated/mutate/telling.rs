@@ -4,6 +4,7 @@ use toml::{Table, Value};
 
 use super::super::case::Case;
 use super::super::raw::{self, Raw};
+use super::super::sample;
 use super::{misplaced, sharer, table};
 
 /// The right case of a method.
@@ -64,28 +65,54 @@ pub(super) fn lookup(file: &mut Table, method: &str, place: usize, part: usize) 
     misplaced(table(variable, "lookup")?, "url", part)
 }
 
-/// Every word of a map stands for something else.
-pub(super) fn map(file: &mut Table, method: &str, place: usize) -> Option<()> {
-    let variable = reached(file, method, place, |variable| variable.contains_key("map"), |_, _| true)?;
-    for (_, value) in table(variable, "map")? {
-        falsify(value);
+/// The entry at a place among those that the variables which the method reaches have in the table `key`: the name of its
+/// variable, and its own.
+fn entry(file: &Table, method: &str, key: &str, place: usize) -> Option<(String, String)> {
+    let shared = raw::table(file, "variables");
+    let stated: usize =
+        shared.values().filter_map(|variable| variable.get(key)?.as_table()).map(Table::len).sum();
+    (place < stated).then_some(())?;
+    let mut own = case_of(file, method)?.variables().into_iter().flat_map(|(name, variable)| {
+        let is_shared = shared.get(&name).and_then(Value::as_table) == Some(&variable);
+        let entries = if is_shared { raw::table(&variable, key) } else { Table::new() };
+        entries.into_iter().map(move |(entry, _)| (name.clone(), entry))
+    });
+    own.nth(place)
+}
+
+/// A word of a map stands for something else.
+pub(super) fn word(file: &mut Table, method: &str, place: usize) -> Option<()> {
+    let (name, word) = entry(file, method, "map", place)?;
+    falsify(table(file, &format!("variables.{name}.map"))?.get_mut(&word)?);
+    Some(())
+}
+
+/// A choice is another, and with it the default that it is.
+pub(super) fn choice(file: &mut Table, method: &str, place: usize) -> Option<()> {
+    let (name, label) = entry(file, method, "options", place)?;
+    let variable = table(file, &format!("variables.{name}"))?;
+    let chosen = table(variable, "options")?.get_mut(&label)?;
+    let right = chosen.clone();
+    falsify(chosen);
+    if let Some(default) = variable.get_mut("default").filter(|default| **default == right) {
+        falsify(default);
     }
     Some(())
 }
 
-/// Every choice but the default is another.
-pub(super) fn options(file: &mut Table, method: &str, place: usize) -> Option<()> {
-    let says = |variable: &Table| {
-        let default = variable.get("default");
-        raw::table(variable, "options").values().any(|value| Some(value) != default)
+/// What is taken where nothing is given is something else that may be given.
+pub(super) fn default(file: &mut Table, method: &str, place: usize) -> Option<()> {
+    let variable = reached(file, method, place, |variable| variable.contains_key("default"), |_, _| true)?;
+    let right = raw::text(variable, "default")?.to_owned();
+    let options = raw::table(variable, "options");
+    let wrong = if !options.is_empty() {
+        options.values().filter_map(Value::as_str).find(|choice| *choice != right)?.to_owned()
+    } else if let Some(pattern) = raw::text(variable, "pattern") {
+        (1..100).map(|seed| sample::of_pattern(pattern, seed)).find(|value| *value != right)?
+    } else {
+        format!("{right}wrong")
     };
-    let variable = reached(file, method, place, says, |_, _| true)?;
-    let default = variable.get("default").cloned();
-    for (_, value) in table(variable, "options")? {
-        if Some(&*value) != default.as_ref() {
-            falsify(value);
-        }
-    }
+    variable.insert("default".to_owned(), wrong.into());
     Some(())
 }
 
