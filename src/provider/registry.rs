@@ -14,7 +14,7 @@ use self::files::Files;
 use self::unread::Unread;
 use super::build::build;
 use super::definition::Definition;
-use super::lint::{Rules, lint};
+use super::lint::{Rules, lint, typed_host_flaws};
 use super::report::Report;
 use super::source::{Flaw, Place, Reading, Source, Trust, comment_flaws, help_flaws, order_flaws};
 
@@ -138,8 +138,9 @@ impl Files {
             report.files += 1;
             let mut flaws = match self.build(source, rules) {
                 Ok(definition) => {
+                    let found = if warnings { typed_host_flaws(&definition) } else { Vec::new() };
                     definitions.push(definition);
-                    Vec::new()
+                    found
                 }
                 Err(flaws) => flaws,
             };

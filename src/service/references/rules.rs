@@ -96,8 +96,8 @@ fn is_app_of(issuer: &Definition, usage: &Usage<'_>) -> bool {
 }
 
 /// Whether the secret may go to a host: one that it lists. Where it lists none, a call may take it to one that the file of
-/// its issuer names, and a setting to those of the connector's provider, unless the connector itself names them. A host
-/// that somebody types is nobody's own, also where the credential of the call may go there.
+/// its issuer names, and a setting to those that the file of the connector's provider names. A host that somebody types,
+/// in the connector or as a user, is nobody's own, also where the credential of the call may go there.
 fn may_go(secret: &Secret, issuers: &[Arc<Definition>], usage: &Usage<'_>, to: &Authority) -> bool {
     if !secret.allowed_hosts.is_empty() {
         return is_listed(secret, to);

@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, VALID_KEY};
 
-use crate::api::secrets::{masked, with};
+use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::{HOSTED, PARTNER, TestApp};
 use crate::support::http::assert_pointers;
-use crate::support::proxy::Echo;
+use crate::support::proxy::{Echo, raw_definition};
 
 fn client_secret(text: &str) -> Value {
     json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": text})
@@ -245,6 +245,34 @@ async fn a_host_that_a_user_decides_about_is_asked_after_when_it_is_known() {
     let of = |shop: &str| json!({"userId": "u", "connector": "shops", "data": {"key": "k", "shop": shop}, "verify": false});
     key.post("/credentials", &of("two")).await.assert_problem(400, "secret_host_not_allowed");
     key.post("/credentials", &of("one")).await.ok(201);
+}
+
+#[tokio::test]
+async fn a_host_that_a_user_types_has_a_setting_only_by_the_list_of_its_secret() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    let (_, port) = app.fake.base_url().rsplit_once(':').unwrap();
+    let host = "host = { label = \"Host\", pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+' }";
+    let tier = "tier = { from = \"connector\", label = \"Tier\" }";
+    let text = raw_definition(&format!("http://{{host}}:{port}/api"));
+    let text = text.replace("[variables]", &format!("[variables]\n{host}\n{tier}"));
+    app.define("typed", &text.replace("\"{key}\" }", "\"{key}\", X-Tier = \"{tier}\" }"));
+    let list = async |hosts: Value| key.patch("/secrets/T", &json!({"allowedHosts": hosts})).await.ok(200);
+    app.secret(&masked("T")).await;
+    let put = json!({"provider": "typed", "variables": {"tier": "$Secret{T}"}});
+    key.put("/connectors/typed", &put).await.ok(201);
+    app.user("u").await;
+    let data = json!({"key": VALID_KEY, "host": "127.0.0.1"});
+    let body = json!({"userId": "u", "connector": "typed", "data": data, "verify": false});
+    key.post("/credentials", &body).await.assert_problem(400, "secret_host_not_allowed");
+    list(json!(["127.0.0.1"])).await;
+    let made = key.post("/credentials", &body).await.ok(201);
+    let caller = app.calling(made["credentialId"].as_str().unwrap());
+    assert_eq!(Echo::of(&caller.get("/proxy/echo").await).header("x-tier"), [VALUE]);
+    list(json!([])).await;
+    let before = app.fake.counters().api_calls;
+    caller.get("/proxy/echo").await.assert_refused(400, "secret_host_not_allowed");
+    assert_eq!(app.fake.counters().api_calls, before, "nothing was sent");
 }
 
 const SHOPS: &str = r#"name = "Shops"
