@@ -233,6 +233,12 @@ impl Files {
     }
 }
 
+/// Whether people mean the app `name` by `words`, whatever the letter case, spaces and punctuation.
+pub fn is_called(name: &str, words: &str) -> bool {
+    let name = plain(name);
+    !name.is_empty() && name == plain(words)
+}
+
 /// A name as its letters, in lower case, and digits alone: the rest is written one way today and another tomorrow.
 fn plain(name: &str) -> String {
     name.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()

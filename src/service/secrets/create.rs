@@ -115,6 +115,7 @@ impl Hub {
             description: new.description.clone(),
             kind: new.kind,
             issuer: new.issuer.as_deref().map(|issuer| issuer.trim().to_owned()),
+            issuer_providers: self.slugs_of_issuer(new.issuer.as_deref()),
             visibility: new.visibility,
             scopes: new.scopes.clone(),
             scope: new.scope.clone(),
