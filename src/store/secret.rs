@@ -141,6 +141,17 @@ pub async fn by_keys(
     many(db, format!("{SELECT} WHERE e.environment_id = $1 AND e.key IN ({list})"), values).await
 }
 
+/// The same, held until the transaction ends so that nobody changes or removes them; who else only reads them may hold
+/// them too.
+pub async fn hold(tx: &Tx, environment: EnvironmentId, keys: &[&str]) -> Result<Vec<Secret>, StoreError> {
+    // SQLite needs no lock: a writing transaction is alone.
+    let lock = if tx.is_postgres() { " FOR SHARE OF s" } else { "" };
+    let mut values = vec![environment.into()];
+    let list = places(&mut values, keys.iter().map(|key| (*key).into()));
+    let sql = format!("{SELECT} WHERE e.environment_id = $1 AND e.key IN ({list}) ORDER BY s.id{lock}");
+    many(tx, sql, values).await
+}
+
 /// Whether some environment of the workspace has a secret of that key.
 pub async fn is_anywhere(db: &impl Reads, workspace: WorkspaceId, key: &str) -> Result<bool, StoreError> {
     let sql = "SELECT 1 AS one FROM secret s WHERE s.workspace_id = $1 AND s.key = $2 LIMIT 1";

@@ -292,6 +292,26 @@ path = "/me"
 "#;
 
 #[tokio::test]
+async fn a_secret_is_not_deleted_while_a_connector_comes_to_refer_to_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.put_fernhill().await;
+    for _ in 0..8 {
+        app.secret(&masked("FERN")).await;
+        let (body, path) = (client_secret("$Secret{FERN}"), "/connectors/fernhill");
+        let (put, deleted) = tokio::join!(key.put(path, &body), key.delete("/secrets/FERN"));
+        match (put.status, deleted.status) {
+            (200, 409) => {
+                key.put(path, &client_secret("typed")).await.ok(200);
+                key.delete("/secrets/FERN").await.ok(200);
+            }
+            (400, 200) => drop(put.assert_problem(400, "secret_missing")),
+            both => panic!("a reference to nothing was saved, or nothing was done: {both:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_secret_in_use_says_what_uses_it() {
     let Some(app) = TestApp::start().await else { return };
     let key = app.as_key();
