@@ -41,10 +41,11 @@ async fn a_client_secret_is_looked_up_each_time_it_is_used() {
 
     app.as_key().act("/secrets/FERN/deactivate").await.ok(200);
     app.clock.advance(TimeDelta::hours(2));
-    app.as_key()
-        .get(&format!("/credentials/{credential}/token"))
-        .await
-        .assert_problem(503, "refresh_pending");
+    let token = format!("/credentials/{credential}/token");
+    let problem = app.as_key().get(&token).await.assert_problem(503, "refresh_pending");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("secret_inactive") && detail.contains("`FERN` is switched off"), "{detail}");
+    assert!(!detail.contains("another-client-secret"), "{detail}");
     assert_eq!(app.fake.counters().refreshes, 1, "nothing was sent");
     let audit = app.as_key().get("/audit-events?action=secret.use").await.ok(200);
     assert_eq!(
@@ -195,7 +196,8 @@ async fn the_hosts_of_a_secret_hold_for_a_client_secret_too() {
     let before = app.fake.counters().token_requests;
     app.clock.advance(TimeDelta::hours(2));
     let token = format!("/credentials/{credential}/token");
-    key.get(&token).await.assert_problem(503, "refresh_pending");
+    let problem = key.get(&token).await.assert_problem(503, "refresh_pending");
+    assert!(problem["detail"].as_str().unwrap().contains("secret_host_not_allowed"), "{problem}");
     assert_eq!(app.fake.counters().token_requests, before, "nothing was sent");
     let audit = key.get("/audit-events?action=secret.use&limit=1").await.ok(200);
     assert!(audit["data"][0]["reason"].as_str().unwrap().starts_with("secret_host_not_allowed"), "{audit}");
