@@ -29,7 +29,7 @@ pub use self::definition::{
     TOKEN_SECRET, TokenRequest, TokenRequestFormat, TokenResponse,
 };
 pub use self::path::Path;
-pub use self::registry::{Registry, Sources, check_paths};
+pub use self::registry::{Registry, Sources, check_paths, is_called};
 pub use self::report::{Problem, Report, Severity, UNVERIFIED};
 pub use self::schema::schema;
 pub use self::template::{MAX_HEADER, RenderError, Template, TemplateError};

@@ -32,6 +32,9 @@ pub struct Model {
     pub issuer: Option<String>,
     /// The same in lower case.
     pub issuer_lower: Option<String>,
+    /// The slugs of the providers that the issuer named when that was last looked up; none = of no provider.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub issuer_providers: Option<Strings>,
     /// Whether it may ever be shown.
     pub visibility: Visibility,
     /// What the third party granted, in words.

@@ -28,6 +28,8 @@ pub struct Secret {
     pub kind: SecretType,
     /// The third party that issued it.
     pub issuer: Option<String>,
+    /// The slugs of the providers that the issuer named, also where their definitions are gone; empty = it named none.
+    pub issuer_providers: Vec<String>,
     /// Whether it may ever be shown; never changes.
     pub visibility: Visibility,
     /// What the third party granted, in words.
@@ -211,6 +213,7 @@ mod tests {
             description: None,
             kind: SecretType::ApiKey,
             issuer: None,
+            issuer_providers: Vec::new(),
             visibility: Visibility::Masked,
             scopes: None,
             scope: SecretScope::default(),

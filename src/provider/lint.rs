@@ -6,6 +6,7 @@ mod names;
 
 use vouchsafe_entity::kind::Method;
 
+pub(super) use self::hosts::typed_host_flaws;
 use super::build::{Draft, Owner, Part, Spot, Use};
 use super::definition::Definition;
 use super::source::{Flaw, Place};

@@ -14,7 +14,7 @@ use self::files::Files;
 use self::unread::Unread;
 use super::build::build;
 use super::definition::Definition;
-use super::lint::{Rules, lint};
+use super::lint::{Rules, lint, typed_host_flaws};
 use super::report::Report;
 use super::source::{Flaw, Place, Reading, Source, Trust, comment_flaws, help_flaws, order_flaws};
 
@@ -138,8 +138,9 @@ impl Files {
             report.files += 1;
             let mut flaws = match self.build(source, rules) {
                 Ok(definition) => {
+                    let found = if warnings { typed_host_flaws(&definition) } else { Vec::new() };
                     definitions.push(definition);
-                    Vec::new()
+                    found
                 }
                 Err(flaws) => flaws,
             };
@@ -230,6 +231,12 @@ impl Files {
         }
         Ok(parent)
     }
+}
+
+/// Whether people mean the app `name` by `words`, whatever the letter case, spaces and punctuation.
+pub fn is_called(name: &str, words: &str) -> bool {
+    let name = plain(name);
+    !name.is_empty() && name == plain(words)
 }
 
 /// A name as its letters, in lower case, and digits alone: the rest is written one way today and another tomorrow.

@@ -132,6 +132,16 @@ pub struct Variable {
     pub(super) places: Places,
 }
 
+impl Variable {
+    /// Whether its value is what the connector or a user writes, or whoever has the browser that comes back, and not
+    /// one of a list of the file's.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.source, ValueSource::User | ValueSource::Connector | ValueSource::Callback(_))
+            && self.options.is_empty()
+            && self.map.is_empty()
+    }
+}
+
 /// Where the values of a variable end up, over all methods; decides how an entered value is cleaned and checked, and
 /// whether it may be a reference to a secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

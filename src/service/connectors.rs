@@ -4,12 +4,13 @@ mod add;
 mod changed;
 mod lacks;
 mod put;
+mod refer;
 mod switch;
 mod test;
 
 pub use lacks::{Lack, Unusable};
 pub use put::NewConnector;
-pub(super) use put::ensure_placed;
+pub(super) use refer::ensure_placed;
 pub use test::{Finding, TestPart, TestStep};
 
 use std::collections::HashMap;

@@ -25,7 +25,9 @@ impl Hub {
         let providers = self.providers();
         let present: HashMap<&str, &str> =
             providers.all().map(|definition| (definition.slug(), definition.hash())).collect();
-        if changes(&store::definition::all(&self.store).await?, &present).is_empty() {
+        let last = store::definition::all(&self.store).await?;
+        self.keep_issuers(&last).await?;
+        if changes(&last, &present).is_empty() {
             return Ok(());
         }
         let tx = self.store.begin().await?;

@@ -180,7 +180,7 @@ codes! {
     ReferenceOutOfScope = "secret_out_of_scope",
     /// A reference to a secret of another environment.
     ReferenceWrongEnvironment = "secret_wrong_environment",
-    /// A reference to a secret that another app issued.
+    /// A reference to a secret that another app issued, or one whose definition is gone.
     ReferenceWrongIssuer = "secret_wrong_issuer",
     /// A reference to a secret that may not go to this host.
     ReferenceHostNotAllowed = "secret_host_not_allowed",

@@ -5,6 +5,7 @@ mod act;
 mod change;
 mod create;
 mod due;
+mod issuer;
 mod reveal;
 mod uses;
 

@@ -163,7 +163,12 @@ impl Hub {
         }
         let connector = self.connector_of_use(actor.environment(), credential.connector_id).await?;
         let definition = self.definition_of(&connector)?;
-        let (credential, material) = self.usable_material(actor, credential).await?;
+        let (credential, material) = match self.usable_material(actor, credential).await {
+            Err(error) if error.code() == Some(Code::RefreshPending) => {
+                return Err(self.with_barred_secret(actor.tenant, &connector, error).await);
+            }
+            usable => usable?,
+        };
         Ok(Served { credential: Arc::new(credential.into()), connector, definition, material })
     }
 

@@ -1,11 +1,13 @@
 //! Secrets and the environments that they cover.
 
 mod due;
+mod issuer;
 mod list;
 
 #[cfg(test)]
 pub(super) use due::ending_sql;
 pub use due::{ending, notice_again, noticeable, purgeable};
+pub use issuer::{issuers_of_none, keep_issuers};
 pub use list::{SecretFilter, SecretName, list, names};
 
 use sea_orm::{
@@ -34,6 +36,7 @@ fn secret(row: Model) -> Result<Secret, StoreError> {
         description: row.description,
         kind: row.kind,
         issuer: row.issuer,
+        issuer_providers: row.issuer_providers.map_or_else(Vec::new, |slugs| slugs.0),
         visibility: row.visibility,
         scopes: row.scopes,
         scope: SecretScope { products: row.products.0, apps: row.apps.0 },
@@ -63,6 +66,9 @@ fn row(secret: &Secret) -> ActiveModel {
         kind: Set(secret.kind),
         issuer: Set(secret.issuer.clone()),
         issuer_lower: Set(secret.issuer.as_deref().map(str::to_lowercase)),
+        issuer_providers: Set(Some(secret.issuer_providers.clone())
+            .filter(|all| !all.is_empty())
+            .map(Strings)),
         visibility: Set(secret.visibility),
         scopes: Set(secret.scopes.clone()),
         products: Set(Strings(secret.scope.products.clone())),
@@ -133,6 +139,17 @@ pub async fn by_keys(
     let mut values = vec![environment.into()];
     let list = places(&mut values, keys.iter().map(|key| (*key).into()));
     many(db, format!("{SELECT} WHERE e.environment_id = $1 AND e.key IN ({list})"), values).await
+}
+
+/// The same, held until the transaction ends so that nobody changes or removes them; who else only reads them may hold
+/// them too.
+pub async fn hold(tx: &Tx, environment: EnvironmentId, keys: &[&str]) -> Result<Vec<Secret>, StoreError> {
+    // SQLite needs no lock: a writing transaction is alone.
+    let lock = if tx.is_postgres() { " FOR SHARE OF s" } else { "" };
+    let mut values = vec![environment.into()];
+    let list = places(&mut values, keys.iter().map(|key| (*key).into()));
+    let sql = format!("{SELECT} WHERE e.environment_id = $1 AND e.key IN ({list}) ORDER BY s.id{lock}");
+    many(tx, sql, values).await
 }
 
 /// Whether some environment of the workspace has a secret of that key.

@@ -7,6 +7,7 @@ use vouchsafe::clock::Clock as _;
 use vouchsafe_migration::{Migrator, MigratorTrait as _};
 
 use crate::support::app::TestApp;
+use crate::support::proxy::raw_definition;
 
 /// Undoes the steps from `first` on and takes them again.
 async fn take_again(app: &TestApp, first: &str) {
@@ -78,4 +79,32 @@ async fn users_and_secrets_that_are_there_are_found_in_lower_case() {
     assert_eq!(lowered(&app).await, found_by);
     take_again(&app, "m20261122_000025_search_in_lower_case").await;
     assert_eq!(lowered(&app).await, found_by);
+}
+
+/// The keys of secrets beside which a provider is kept.
+async fn kept(app: &TestApp) -> Vec<String> {
+    let rows = app.rows("SELECT key FROM secret WHERE issuer_providers IS NOT NULL ORDER BY key").await;
+    rows.iter().map(|row| row.try_get("", "key").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn providers_of_issuers_are_kept_at_the_next_start() {
+    let Some(app) = TestApp::start().await else { return };
+    app.define("withdrawn", &raw_definition("https://api.withdrawn.example"));
+    for (key, issuer) in [("A", Some("With-Drawn")), ("B", Some("Ölbank")), ("C", None)] {
+        let secret =
+            json!({"key": key, "value": "v-1", "type": "api_key", "visibility": "masked", "issuer": issuer});
+        app.as_key().post("/secrets", &secret).await.ok(201);
+    }
+    assert_eq!(kept(&app).await, ["A"]);
+    app.hub.note_definitions().await.unwrap();
+    for gone in [false, true] {
+        take_again(&app, "m20261123_000027_keep_issuers").await;
+        assert!(kept(&app).await.is_empty());
+        if gone {
+            app.undefine("withdrawn");
+        }
+        app.hub.note_definitions().await.unwrap();
+        assert_eq!(kept(&app).await, ["A"], "also where the definition went with the same start");
+    }
 }

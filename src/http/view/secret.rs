@@ -70,7 +70,7 @@ pub(in crate::http) struct SecretIn {
     issued_at: Option<String>,
     /// Hosts that calls and settings of connectors may take it to, `host`, `host:port` or `*.host`: all hosts that a
     /// setting goes to must be listed. Empty = calls take it to none but those of its issuer that nobody types, settings
-    /// to those of the connector's provider that the connector does not name.
+    /// to those of the connector's provider that nobody types.
     #[schema(example = json!(["api.stripe.com"]))]
     allowed_hosts: Option<Vec<String>>,
     /// The end, as a date; neither date nor period = never.

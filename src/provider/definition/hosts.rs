@@ -1,10 +1,13 @@
 //! What a definition says about hosts before any credential is there: whose they are, and who names them.
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::{Definition, Target};
-use crate::provider::template::{Fallback, RenderError, Slot, Template};
+use crate::provider::pattern::pinned_suffix;
+use crate::provider::template::{Fallback, Part as Piece, RenderError, Slot, Template};
 use crate::provider::url_template::{Authority, HostTemplate, Origin, UrlTemplate};
 use crate::provider::values::Values;
-use crate::provider::variable::ValueSource;
+use crate::provider::variable::{Pattern, ValueSource, Variable};
 
 /// Whether a host belongs to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +25,8 @@ pub enum HostOwner {
 pub struct SettingHosts {
     /// The hosts that are known.
     pub known: Vec<Authority>,
-    /// Those of them that the connector names by its variables and that no literal of the file pins: whoever sets the
-    /// connector decides where they are.
+    /// Those of them that the connector or a user names by a variable that the file pins neither by a literal nor by a
+    /// pattern: whoever sets the connector, or types the host, decides where they are.
     pub named: Vec<Authority>,
 }
 
@@ -82,11 +85,10 @@ impl Definition {
             let (calls, tokens) = self.ways_of(part, name);
             let called = part.call_urls().filter(|_| calls);
             for url in called.chain(part.token_urls().filter(|_| tokens)) {
-                add(url.host(), part.is_chosen_by_connector(url, values), url.authority(values));
+                add(url.host(), part.is_chosen(url, values), url.authority(values));
             }
             for host in part.allowed_hosts.iter().filter(|_| calls) {
-                let chosen = host.literal_suffix().is_empty() && part.names_of_connector(&host.host, values);
-                add(&host.host, chosen, host.authority(values));
+                add(&host.host, is_typed(&part.free_in_host(host), values), host.authority(values));
             }
         }
         found
@@ -130,25 +132,66 @@ impl Definition {
             || authorization.is_some_and(|url| url.source().contains(&format!("{{{name}}}")))
     }
 
-    /// Whether the connector names the host of `url` by its variables, and no literal of the file pins it: whoever sets
-    /// the connector decides where it is.
-    fn is_chosen_by_connector(&self, url: &UrlTemplate, values: &Values) -> bool {
+    /// Whether somebody else than the author of the file says by `values` where `url` leads.
+    fn is_chosen(&self, url: &UrlTemplate, values: &Values) -> bool {
+        is_typed(&self.free_in(url), values)
+    }
+
+    /// The variables by which others than the author of the file say where `url` leads: none where that is pinned.
+    fn free_in<'a>(&'a self, url: &'a UrlTemplate) -> Vec<&'a Variable> {
         match &url.origin {
-            Origin::Whole(template) => self.names_of_connector(template, values),
-            Origin::Parts { host, .. } => {
-                host.literal_suffix().is_empty() && self.names_of_connector(&host.host, values)
+            Origin::Whole(template) => {
+                let pins = |variable: &Variable| {
+                    let facts = variable.pattern.as_ref().and_then(Pattern::origin);
+                    facts.is_some_and(|facts| facts.pins_whole)
+                };
+                self.free_of(template).filter(|variable| !pins(variable)).collect()
             }
-            Origin::Discovered(_) => false,
+            Origin::Parts { host, .. } => self.free_in_host(host),
+            Origin::Discovered(_) => Vec::new(),
         }
     }
 
-    /// Whether a template has a variable that the connector writes freely, and has written: a default is the file's.
-    fn names_of_connector(&self, template: &Template, values: &Values) -> bool {
-        template.names().any(|name| {
-            values.get(name).is_some()
-                && self.variable(name).is_some_and(|variable| {
-                    variable.source == ValueSource::Connector && variable.options.is_empty()
-                })
+    fn free_in_host<'a>(&'a self, host: &'a HostTemplate) -> Vec<&'a Variable> {
+        if self.is_pinned(host) { Vec::new() } else { self.free_of(&host.host).collect() }
+    }
+
+    fn free_of<'a>(&'a self, template: &'a Template) -> impl Iterator<Item = &'a Variable> {
+        template.names().filter_map(move |name| self.variable(name)).filter(|variable| variable.is_free())
+    }
+
+    /// Whether a host ends in a domain of the file's, by its literal or by the pattern of what stands there.
+    fn is_pinned(&self, host: &HostTemplate) -> bool {
+        if pinned_suffix(host.literal_suffix()) {
+            return true;
+        }
+        let Some(Piece::Slot(last)) = host.host.parts().last() else {
+            return false;
+        };
+        let whole = host.host.parts().len() == 1;
+        let pattern = self.variable(&last.name).and_then(|variable| variable.pattern.as_ref());
+        let facts = pattern.and_then(Pattern::host);
+        facts.is_some_and(|facts| if whole { facts.pins_whole } else { facts.pins_end })
+    }
+
+    /// A variable of the connector that goes to a host which a user types, and the variable of that host: a secret in
+    /// the one needs a list of hosts.
+    pub(in crate::provider) fn setting_to_typed_host(&self) -> Option<(&Variable, &Variable)> {
+        self.all().find_map(|part| {
+            let allowed = part.allowed_hosts.iter().flat_map(|host| part.free_in_host(host));
+            let mut called = part.call_urls().flat_map(|url| part.free_in(url)).chain(allowed);
+            let mut asked = part.token_urls().flat_map(|url| part.free_in(url));
+            let typed = |host: &&Variable| host.source != ValueSource::Connector;
+            let with = |host: &Variable, goes: fn(&Variable) -> bool| {
+                let mut settings = part.variables.iter().filter(|one| one.source == ValueSource::Connector);
+                settings.find(|one| goes(one) && one.name != host.name && !self.shows_variable(&one.name))
+            };
+            let of_calls = called.find(typed);
+            let of_calls = of_calls.and_then(|host| Some((with(host, |one| one.places.calls)?, host)));
+            of_calls.or_else(|| {
+                let host = asked.find(typed)?;
+                Some((with(host, |one| one.places.tokens)?, host))
+            })
         })
     }
 
@@ -181,6 +224,14 @@ impl Definition {
         ];
         oauth2.chain(others).flatten()
     }
+}
+
+/// Whether one of the variables has a value that somebody gave. A default is the file's, also where it was filled in.
+fn is_typed(free: &[&Variable], values: &Values) -> bool {
+    free.iter().any(|variable| {
+        let value = values.get(&variable.name).map(SecretString::expose_secret);
+        value.is_some_and(|value| variable.default.as_deref() != Some(value))
+    })
 }
 
 fn owner(template: &HostTemplate, own_port: u16, host: &str, port: u16) -> HostOwner {
@@ -267,6 +318,38 @@ mod tests {
             assert_eq!(definition.known_hosts_of_setting("key", &values), wanted);
         }
     }
+
+    #[test]
+    fn a_host_that_a_user_types_is_named_unless_the_file_pins_it() {
+        let free = "pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+'";
+        for (from, rest, host, named) in [
+            ("", free, "git.evil.test", true),
+            ("", &*format!("{free}, default = \"git.acme.test\""), "git.acme.test", false),
+            ("", &*format!("{free}, default = \"git.acme.test\""), "git.evil.test", true),
+            ("", "pattern = '[a-z0-9-]+\\.acme\\.test'", "git.acme.test", false),
+            ("from = \"connector\", ", "pattern = '[a-z0-9-]+\\.acme\\.test'", "git.acme.test", false),
+            ("", "options = { EU = \"eu.acme.test\" }", "eu.acme.test", false),
+            ("from = \"callback.host\", ", free, "git.evil.test", true),
+        ] {
+            let label = if from.contains("callback") { "" } else { "label = \"Host\", " };
+            let host_line = format!("host = {{ {from}{label}{rest} }}");
+            let text = format!(
+                "{HEAD}base_url = \"https://{{host}}/api\"\n[variables]\n{host_line}\n\
+                 tier = {{ from = \"connector\", label = \"Tier\" }}\n{CALLBACK}"
+            );
+            let found = definition(&text).hosts_of_setting("tier", &Values::new().with("host", host));
+            let wanted = Authority { host: host.to_owned(), port: 443 };
+            assert_eq!(found.known, [wanted.clone()], "{host_line}");
+            assert_eq!(found.named.contains(&wanted), named, "{host_line} as {host}");
+        }
+    }
+
+    const CALLBACK: &str = r#"
+[oauth2]
+authorization_endpoint = "https://acme.test/authorize"
+token_endpoint = "https://acme.test/token"
+headers = { Authorization = "Bearer {access_token}", X-Tier = "{tier}" }
+"#;
 
     const SETTINGS: &str = r#"
 base_url = "https://api.acme.test/{team}"

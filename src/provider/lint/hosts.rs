@@ -3,7 +3,7 @@
 use vouchsafe_entity::kind::Method;
 
 use super::super::build::{Draft, Owner, Part, Spot};
-use super::super::definition::{AuthMethod, Target};
+use super::super::definition::{AuthMethod, Definition, Target};
 use super::super::pattern::pinned_suffix;
 use super::super::source::{Flaw, Place, Trust};
 use super::super::template::{Part as Piece, Template};
@@ -61,6 +61,17 @@ pub(super) fn check(draft: &Draft, rules: Rules, flaws: &mut Vec<Flaw>) {
             flaws.push(flaw);
         }
     }
+}
+
+/// A warning where a variable of the connector that is no secret, but may refer to one, goes to a host that a user types.
+pub(in crate::provider) fn typed_host_flaws(definition: &Definition) -> Vec<Flaw> {
+    let Some((setting, host)) = definition.setting_to_typed_host() else {
+        return Vec::new();
+    };
+    let (setting, host) = (&setting.name, &host.name);
+    let message = format!("`{setting}` of the connector goes to a host that is typed as `{host}`");
+    let help = "a secret in it needs a list of hosts; end the host in a literal domain, and it needs none";
+    vec![Flaw::warning(super::variable_name(setting), "typed-host", message).help(help)]
 }
 
 fn template(host: Host<'_>) -> &Template {

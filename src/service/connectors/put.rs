@@ -2,6 +2,7 @@
 
 use super::ConnectorView;
 use super::changed::Sent;
+use super::refer::{are_unchanged, sent_keys};
 use crate::domain::actor::Actor;
 use crate::domain::connector::{Connector, connector_id, is_key};
 use crate::domain::role::Action;
@@ -9,7 +10,7 @@ use crate::domain::secret_reference::is_dynamic;
 use crate::provider::{Definition, FieldSource};
 use crate::service::audit::Target;
 use crate::service::material::ConnectorSecrets;
-use crate::service::references::{Beside, placed_references, plain_variables};
+use crate::service::references::placed_references;
 use crate::service::validate::Checker;
 use crate::service::{Error, Hub};
 use crate::store;
@@ -92,7 +93,8 @@ impl Hub {
         Ok((self.get_connector(actor, key, None).await?, fresh))
     }
 
-    /// True where it is new; none where somebody else put it meanwhile, since the secrets that stay are theirs.
+    /// True where it is new; none where somebody else put it meanwhile, since the secrets that stay are theirs, or changed
+    /// a secret that it refers to, since that was looked at before.
     async fn try_to_put(&self, actor: &Actor, key: &str, new: NewConnector) -> Result<Option<bool>, Error> {
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
         // What is asked of users is everyday work; where their credentials go is not.
@@ -102,6 +104,9 @@ impl Hub {
         self.gate(actor).await?;
         let settled = self.is_settled(actor, before.as_ref(), &new).await?;
         let definition = self.checked_definition(key, &new, settled)?;
+        let keys = sent_keys(&new);
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let seen = store::secret::by_keys(&self.store, actor.environment(), &keys).await?;
         self.check_references(actor, key, &new, &definition).await?;
         let sent = Sent::in_new(&new);
         let (connector, references) = self.built_connector(actor, key, new, before.as_ref(), &definition)?;
@@ -109,6 +114,10 @@ impl Hub {
         let tx = self.store.begin().await?;
         let there = store::connector::lock(&tx, actor.environment(), connector.id).await?;
         if there.map(|there| there.version) != before.as_ref().map(|before| before.version) {
+            return Ok(None);
+        }
+        let held = store::secret::hold(&tx, actor.environment(), &keys).await?;
+        if !are_unchanged(&seen, &held) {
             return Ok(None);
         }
         if before.is_some() {
@@ -244,87 +253,9 @@ impl Hub {
     }
 }
 
-impl Hub {
-    /// Refuses references that can't be used, so that they cannot fail first in a user's hands.
-    async fn check_references(
-        &self,
-        actor: &Actor,
-        key: &str,
-        new: &NewConnector,
-        definition: &Definition,
-    ) -> Result<(), Error> {
-        let sent = new.variables.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
-        let (dynamic, plain): (Vec<_>, Vec<_>) = sent.partition(|(_, text)| is_dynamic(text.as_bytes()));
-        let mut connector = Connector::by_default(actor.environment(), key);
-        connector.provider.clone_from(&new.provider);
-        connector.variables =
-            plain.into_iter().map(|(name, text)| (name.clone(), text.trim().to_owned())).collect();
-        if let Some(Some(secret)) = &new.client_secret {
-            let setting = ("client_secret", secret);
-            self.checked_reference(actor, &connector, "/clientSecret", setting).await?;
-        }
-        let mut checker = Checker::default();
-        for (name, text) in dynamic {
-            if note_misplaced(definition, name, &mut checker) {
-                continue;
-            }
-            let pointer = format!("/variables/{name}");
-            let text = SecretString::from(text);
-            let setting = (name.as_str(), &text);
-            let value = self.checked_reference(actor, &connector, &pointer, setting).await?;
-            if let Err(error) = definition.check_value(name, value.expose_secret()) {
-                checker.add(pointer, error.code, error.message);
-            }
-        }
-        checker.finish()
-    }
-
-    /// What a setting stands for; a refusal points at it.
-    async fn checked_reference(
-        &self,
-        actor: &Actor,
-        connector: &Connector,
-        pointer: &str,
-        setting: (&str, &SecretString),
-    ) -> Result<SecretString, Error> {
-        let plain = plain_variables(connector);
-        match self.resolve_setting(actor, connector, setting, Beside::Connector(&plain)).await {
-            Err(Error::Refused { code, detail, .. }) => Err(Error::refused_at(code, pointer, detail)),
-            // Nothing is sent, so it is no use of the secrets.
-            other => other.map(|(value, _)| value),
-        }
-    }
-}
-
 /// A client that registered itself stays where none is given.
 fn registered(before: Option<&Connector>, definition: &Definition) -> Option<String> {
     before.filter(|_| definition.mcp().is_some())?.client_id.clone()
-}
-
-/// Notes where the variable `name` can't have a reference to a secret; true where it was.
-fn note_misplaced(definition: &Definition, name: &str, checker: &mut Checker) -> bool {
-    let pointer = format!("/variables/{name}");
-    if !definition.connector_fields().iter().any(|field| field.name == *name) {
-        checker.add(pointer, "unknown_field", "This field is not asked for.");
-        return true;
-    }
-    if definition.shows_variable(name) {
-        let message = "This value is seen by others than the app, so it can be no secret.";
-        checker.add(pointer, "reference_not_allowed", message);
-        return true;
-    }
-    false
-}
-
-/// Refuses references where none can stand. Whether the secrets can be used now is not asked.
-pub(in crate::service) fn ensure_placed(new: &NewConnector, definition: &Definition) -> Result<(), Error> {
-    let mut checker = Checker::default();
-    for (name, value) in &new.variables {
-        if value.as_str().is_some_and(|text| is_dynamic(text.as_bytes())) {
-            note_misplaced(definition, name, &mut checker);
-        }
-    }
-    checker.finish()
 }
 
 /// Checks the variables of a connector and splits them into plain ones and secrets. Secret ones that were left out

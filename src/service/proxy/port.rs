@@ -1,5 +1,7 @@
 //! The port of an address of the caller's: another than the usual one is called where every secret in the call lists it
-//! together with the host, as that of an app is called where its definition writes it. It must not decide about hosts.
+//! together with the host, as that of an app is called where its definition writes it. An entry without a port, and a list
+//! that is empty, open none; inside the networks that the operator allows, the guard lets every port pass. It must not
+//! decide about hosts.
 
 use crate::domain::actor::Actor;
 use crate::domain::secret::Secret;

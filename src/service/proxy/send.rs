@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use vouchsafe_entity::id::{CredentialId, EnvironmentId};
+use vouchsafe_entity::millis::Millis;
 
 use super::allow::{Allowed, CalledApp};
 use super::record::Entry;
@@ -13,6 +15,7 @@ use super::{Prepared, body, headers, query, trailers};
 use crate::domain::actor::Actor;
 use crate::egress::{NotSent, StreamBody, StreamError};
 use crate::service::limits::With;
+use crate::service::references::SecretUses;
 use crate::service::tokens::Served;
 use crate::service::{Code, Error, Hub};
 use crate::signing::strict_query;
@@ -30,8 +33,7 @@ impl Hub {
             Ok(place) => entry.hold(place),
             Err(error) => return Err(entry.refused(error)),
         }
-        self.note_uses(actor, prepared);
-        let mut answer = match self.send_call(prepared, &entry).await {
+        let mut answer = match self.send_call(actor, prepared, &entry).await {
             Ok(answer) => answer,
             Err(error) => return Err(entry.failed(error)),
         };
@@ -55,16 +57,6 @@ impl Hub {
         Ok(response)
     }
 
-    /// Notes credential and secrets as used: the call goes out.
-    fn note_uses(&self, actor: &Actor, prepared: &Prepared) {
-        if let Some(app) = &prepared.allowed.app {
-            let credential = &app.credential;
-            self.uses.note((actor.environment(), credential.id), credential.last_used_at, self.now());
-            self.note_secret_uses(&app.settings);
-        }
-        self.note_secret_uses(prepared.secrets.uses());
-    }
-
     async fn send_again(
         &self,
         actor: &Actor,
@@ -78,13 +70,20 @@ impl Hub {
             return Ok(None);
         };
         prepared.allowed = allowed;
-        self.send_call(prepared, entry).await.map(Some)
+        self.send_call(actor, prepared, entry).await.map(Some)
     }
 
     /// Sends the call; where that fails before an answer, once more if sending it twice is as good as once.
-    async fn send_call(&self, prepared: &mut Prepared, entry: &Entry) -> Result<Response<StreamBody>, Error> {
-        let first = self.send_once(prepared, entry).await?;
-        let failure = match first {
+    async fn send_call(
+        &self,
+        actor: &Actor,
+        prepared: &mut Prepared,
+        entry: &Entry,
+    ) -> Result<Response<StreamBody>, Error> {
+        let mut uses = Uses::of(self, actor, prepared);
+        let first = self.send_once(prepared, entry).await;
+        uses.went_out = has_left(&first);
+        let failure = match first? {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
@@ -96,8 +95,13 @@ impl Hub {
             }
         };
         let again = passing && is_idempotent(&prepared.method) && prepared.payload.is_at_hand();
-        let second = if again { self.send_once(prepared, entry).await? } else { Err(failure) };
-        second.map_err(|failure| unanswered(&prepared.allowed, failure))
+        if !again {
+            return Err(unanswered(&prepared.allowed, failure));
+        }
+        let before = std::mem::replace(&mut uses.went_out, true);
+        let second = self.send_once(prepared, entry).await;
+        uses.went_out = before || has_left(&second);
+        second?.map_err(|failure| unanswered(&prepared.allowed, failure))
     }
 
     async fn send_once(
@@ -148,6 +152,48 @@ impl Hub {
             self.call_limits.pause(with, host, wait, self.now());
         }
     }
+}
+
+/// The credential and the secrets of a call. They are used once it goes out, also where its caller hangs up meanwhile,
+/// and not by one that the guard refuses.
+struct Uses<'h> {
+    hub: &'h Hub,
+    credential: Option<((EnvironmentId, CredentialId), Option<Millis>)>,
+    secrets: SecretUses,
+    went_out: bool,
+}
+
+impl<'h> Uses<'h> {
+    /// Those of a call that is under way from now on.
+    fn of(hub: &'h Hub, actor: &Actor, prepared: &Prepared) -> Self {
+        let mut secrets = prepared.secrets.uses().clone();
+        let app = prepared.allowed.app.as_ref();
+        if let Some(app) = app {
+            secrets.extend(app.settings.clone());
+        }
+        let credential = app.map(|app| {
+            let credential = &app.credential;
+            ((actor.environment(), credential.id), credential.last_used_at)
+        });
+        Self { hub, credential, secrets, went_out: true }
+    }
+}
+
+impl Drop for Uses<'_> {
+    fn drop(&mut self) {
+        if !self.went_out {
+            return;
+        }
+        if let Some((credential, last)) = self.credential {
+            self.hub.uses.note(credential, last, self.hub.now());
+        }
+        self.hub.note_secret_uses(&self.secrets);
+    }
+}
+
+/// Whether anything of a call may have left the hub.
+fn has_left<T>(sent: &Result<Result<T, StreamError>, Error>) -> bool {
+    !matches!(sent, Err(_) | Ok(Err(StreamError::NotSent(_))))
 }
 
 fn goes_with(actor: &Actor, allowed: &Allowed) -> With {

@@ -63,6 +63,11 @@ impl Hub {
             return refuse(Code::ReferenceOutOfScope, what);
         }
         let issuers = self.issuing_providers(secret);
+        if let Some(gone) = secret.issuer_providers.first().filter(|_| issuers.is_empty()) {
+            let what =
+                format!("was issued by `{gone}`, of which this hub has no definition, and goes nowhere else");
+            return refuse(Code::ReferenceWrongIssuer, what);
+        }
         if let Some(issuer) = issuers.first()
             && !issuers.iter().any(|issuer| is_app_of(issuer, usage))
         {
@@ -80,9 +85,17 @@ impl Hub {
         Ok(())
     }
 
-    /// The providers that the issuer of a secret names; none where it is free text.
+    /// The providers that the issuer of a secret names or has named, of those that there are; none where it is free text.
     fn issuing_providers(&self, secret: &Secret) -> Vec<Arc<Definition>> {
-        secret.issuer.as_deref().map_or_else(Vec::new, |issuer| self.providers().named(issuer).to_vec())
+        let providers = self.providers();
+        let kept = secret.issuer_providers.iter().filter_map(|slug| providers.get(slug));
+        let mut found: Vec<Arc<Definition>> = kept.collect();
+        for named in secret.issuer.iter().flat_map(|issuer| providers.named(issuer)) {
+            if !found.iter().any(|one| one.slug() == named.slug()) {
+                found.push(Arc::clone(named));
+            }
+        }
+        found
     }
 }
 
@@ -96,8 +109,8 @@ fn is_app_of(issuer: &Definition, usage: &Usage<'_>) -> bool {
 }
 
 /// Whether the secret may go to a host: one that it lists. Where it lists none, a call may take it to one that the file of
-/// its issuer names, and a setting to those of the connector's provider, unless the connector itself names them. A host
-/// that somebody types is nobody's own, also where the credential of the call may go there.
+/// its issuer names, and a setting to those that the file of the connector's provider names. A host that somebody types,
+/// in the connector or as a user, is nobody's own, also where the credential of the call may go there.
 fn may_go(secret: &Secret, issuers: &[Arc<Definition>], usage: &Usage<'_>, to: &Authority) -> bool {
     if !secret.allowed_hosts.is_empty() {
         return is_listed(secret, to);

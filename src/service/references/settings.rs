@@ -6,9 +6,11 @@ use super::{Destination, SecretUses, Usage};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::secret_reference as reference;
+use crate::domain::workspace::Tenant;
 use crate::provider::{SettingHosts, Values};
 use crate::service::material::ConnectorSecrets;
 use crate::service::{Error, Hub};
+use crate::store;
 
 /// The keys that the settings of a connector refer to, each with its place.
 pub(in crate::service) fn placed_references(
@@ -36,6 +38,15 @@ pub(in crate::service) enum Beside<'a> {
     All(&'a Values),
     /// What the connector has. Hosts that users decide about are asked after when a request is made.
     Connector(&'a Values),
+}
+
+/// The use of a secret in a setting of `connector` that goes to `hosts`.
+fn in_setting<'a>(connector: &'a Connector, hosts: &'a SettingHosts) -> Usage<'a> {
+    Usage {
+        product: None,
+        app: Some((&connector.key, &connector.provider)),
+        destination: Destination::Setting(hosts),
+    }
 }
 
 /// The variables of a connector that refer to no secret: no other can stand in a host.
@@ -67,13 +78,49 @@ impl Hub {
             return Ok((text.into(), SecretUses::default()));
         }
         let hosts = self.hosts_of_setting(connector, name, beside);
-        let usage = Usage {
-            product: None,
-            app: Some((&connector.key, &connector.provider)),
-            destination: Destination::Setting(&hosts),
-        };
-        let open = self.open_references(actor, [text], &usage).await?;
+        let open = self.open_references(actor, [text], &in_setting(connector, &hosts)).await?;
         Ok((SecretString::from(open.fill(text)?.as_str()), open.uses().clone()))
+    }
+
+    /// A refusal for now; where a secret in the settings of `connector` can't be used, that is what it tells, since trying
+    /// again mends nothing.
+    pub(in crate::service) async fn with_barred_secret(
+        &self,
+        tenant: Tenant,
+        connector: &Connector,
+        mut refusal: Error,
+    ) -> Error {
+        let barred = self.barred_secret(tenant, connector).await;
+        if let (Error::Refused { detail: told, .. }, Ok(Some(Error::Refused { code, detail, .. }))) =
+            (&mut refusal, barred)
+        {
+            let (key, code) = (&connector.key, code.as_str());
+            *told = format!("No new token: the connector `{key}` can't use a secret ({code}). {detail}");
+        }
+        refusal
+    }
+
+    /// Why the first secret that can't be used in the settings of `connector` can't be. Nothing is used, so nothing is
+    /// written down.
+    async fn barred_secret(&self, tenant: Tenant, connector: &Connector) -> Result<Option<Error>, Error> {
+        let placed = placed_references(connector, &self.open_connector(tenant, connector)?);
+        if placed.is_empty() {
+            return Ok(None);
+        }
+        let keys: Vec<&str> = placed.iter().map(|(key, _)| key.as_str()).collect();
+        let found = store::secret::by_keys(&self.store, tenant.environment, &keys).await?;
+        let plain = plain_variables(connector);
+        for (key, place) in &placed {
+            let Some(secret) = found.iter().find(|secret| secret.key == *key) else {
+                return Ok(Some(self.missing(tenant, key).await?));
+            };
+            let name = place.strip_prefix("variables/").unwrap_or("client_secret");
+            let hosts = self.hosts_of_setting(connector, name, Beside::Connector(&plain));
+            if let Err(error) = self.check_use(secret, &in_setting(connector, &hosts), self.now()) {
+                return Ok(Some(error));
+            }
+        }
+        Ok(None)
     }
 
     fn hosts_of_setting(&self, connector: &Connector, name: &str, beside: Beside<'_>) -> SettingHosts {

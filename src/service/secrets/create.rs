@@ -6,7 +6,7 @@ use vouchsafe_entity::kind::{SecretType, Visibility};
 use vouchsafe_entity::millis::Millis;
 
 use super::SecretView;
-use crate::domain::actor::{Actor, Author};
+use crate::domain::actor::Actor;
 use crate::domain::connector;
 use crate::domain::host_pattern::HostPattern;
 use crate::domain::role::Action;
@@ -16,8 +16,6 @@ use crate::service::validate::Checker;
 use crate::service::{Code, Error, Hub};
 use crate::store::{self, StoreError};
 
-/// The name of a secret that the hub itself made.
-const MADE_BY_THE_HUB: &str = "Automatically generated token";
 /// The longest value in bytes.
 const LONGEST_VALUE: usize = 64 * 1024;
 
@@ -102,11 +100,7 @@ impl Hub {
         let issued_at = checker.past("/issuedAt", new.issued_at.as_deref(), now);
         let end = checker.end(new.expires_at.as_deref(), new.period.as_deref(), now);
         checker.finish()?;
-        let name = match (&new.name, actor.author) {
-            (Some(name), _) => name.trim().to_owned(),
-            (None, Author::Hub) => MADE_BY_THE_HUB.to_owned(),
-            (None, _) => new.key.clone(),
-        };
+        let name = new.name.as_deref().map_or(new.key.as_str(), str::trim).to_owned();
         let secret = Secret {
             id: SecretId::new(self.ids.next()),
             workspace: actor.workspace(),
@@ -115,6 +109,7 @@ impl Hub {
             description: new.description.clone(),
             kind: new.kind,
             issuer: new.issuer.as_deref().map(|issuer| issuer.trim().to_owned()),
+            issuer_providers: self.slugs_of_issuer(new.issuer.as_deref()),
             visibility: new.visibility,
             scopes: new.scopes.clone(),
             scope: new.scope.clone(),

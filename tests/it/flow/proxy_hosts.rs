@@ -55,6 +55,17 @@ async fn another_host_of_the_provider_is_picked_by_name() {
 }
 
 #[tokio::test]
+async fn a_call_that_the_guard_refuses_is_no_use_of_its_secret() {
+    let Some(app) = TestApp::start().await else { return };
+    app.secret(&with(masked("INSIDE"), "allowedHosts", json!(["10.0.0.1"]))).await;
+    let caller =
+        app.as_key().header("Vouchsafe-Url", "https://10.0.0.1/x").header("X-Key", "$Secret{INSIDE}");
+    caller.get("/proxy/").await.assert_refused(502, "provider_unreachable");
+    app.hub.flush_secret_uses().await.unwrap();
+    assert_eq!(app.as_key().get("/secrets/INSIDE").await.ok(200)["lastUsedAt"], Value::Null);
+}
+
+#[tokio::test]
 async fn an_address_is_called_with_secrets_that_may_go_there_alone() {
     let Some(app) = TestApp::start().await else { return };
     let port = port(&app);

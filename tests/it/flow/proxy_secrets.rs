@@ -7,7 +7,7 @@ use vouchsafe::demo::fake::VALID_KEY;
 
 use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::TestApp;
-use crate::support::http::Persona;
+use crate::support::http::{Persona, assert_pointers};
 use crate::support::proxy::{Echo, raw_definition};
 
 const ODD: &str = "a\"b\\c &=+%é\n$Secret{K}";
@@ -233,6 +233,41 @@ async fn a_scope_and_an_issuer_that_fit_let_a_secret_through() {
     let elsewhere =
         app.as_key().header("Vouchsafe-Url", "https://api.acme.test/").header("X-Key", "$Secret{ISSUED}");
     elsewhere.get("/proxy/").await.assert_refused(400, "secret_wrong_issuer");
+}
+
+#[tokio::test]
+async fn a_secret_of_an_issuer_whose_definition_is_gone_goes_nowhere() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    let credential = quillpost(&app).await;
+    let text = raw_definition("https://api.withdrawn.example").replace("\"Raw\"", "\"With Drawn\"");
+    app.define("withdrawn", &text);
+    app.secret(&with(anywhere("GONE"), "issuer", json!("with drawn"))).await;
+    app.secret(&with(anywhere("TEXT"), "issuer", json!("Nobody's Bank"))).await;
+    app.undefine("withdrawn");
+    let calling = |name: &str| app.calling(&credential).header("X-Key", &format!("$Secret{{{name}}}"));
+    let before = app.fake.counters().api_calls;
+    let problem = calling("GONE").get("/proxy/echo").await.assert_refused(400, "secret_wrong_issuer");
+    assert!(problem["detail"].as_str().unwrap().contains("`withdrawn`"), "{problem}");
+    let url = format!("{}/api/echo", app.fake.base_url());
+    let address = app.as_key().header("Vouchsafe-Url", &url).header("X-Key", "$Secret{GONE}");
+    address.get("/proxy/").await.assert_refused(400, "secret_wrong_issuer");
+    let put = json!({"provider": "fern-partner", "variables": {"tier": "$Secret{GONE}"}});
+    let refused = key.put("/connectors/fern-partner", &put).await;
+    let problem = refused.assert_problem(400, "secret_wrong_issuer");
+    assert_pointers(&problem, &["/variables/tier"]);
+    assert_eq!(app.fake.counters().api_calls, before, "nothing was sent");
+    let echo = Echo::of(&calling("TEXT").get("/proxy/echo").await);
+    assert_eq!(echo.header("x-key"), [VALUE], "free text binds nothing");
+    // Changed otherwise, it is still its issuer's; and that comes back with its definition.
+    key.patch("/secrets/GONE", &json!({"name": "Another"})).await.ok(200);
+    calling("GONE").get("/proxy/echo").await.assert_refused(400, "secret_wrong_issuer");
+    let there = raw_definition(&format!("{}/api", app.fake.base_url()));
+    app.define("withdrawn", &there.replace("\"Raw\"", "\"Another Name\""));
+    let body = json!({"userId": "u", "connector": "withdrawn", "data": {"key": VALID_KEY}, "verify": false});
+    let made = key.post("/credentials", &body).await.ok(201);
+    let caller = app.calling(made["credentialId"].as_str().unwrap()).header("X-Key", "$Secret{GONE}");
+    assert_eq!(Echo::of(&caller.get("/proxy/echo").await).header("x-key"), [VALUE]);
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, VALID_KEY};
 
-use crate::api::secrets::{masked, with};
+use crate::api::secrets::{VALUE, masked, with};
 use crate::support::app::{HOSTED, PARTNER, TestApp};
 use crate::support::http::assert_pointers;
-use crate::support::proxy::Echo;
+use crate::support::proxy::{Echo, raw_definition};
 
 fn client_secret(text: &str) -> Value {
     json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": text})
@@ -41,10 +41,11 @@ async fn a_client_secret_is_looked_up_each_time_it_is_used() {
 
     app.as_key().act("/secrets/FERN/deactivate").await.ok(200);
     app.clock.advance(TimeDelta::hours(2));
-    app.as_key()
-        .get(&format!("/credentials/{credential}/token"))
-        .await
-        .assert_problem(503, "refresh_pending");
+    let token = format!("/credentials/{credential}/token");
+    let problem = app.as_key().get(&token).await.assert_problem(503, "refresh_pending");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("secret_inactive") && detail.contains("`FERN` is switched off"), "{detail}");
+    assert!(!detail.contains("another-client-secret"), "{detail}");
     assert_eq!(app.fake.counters().refreshes, 1, "nothing was sent");
     let audit = app.as_key().get("/audit-events?action=secret.use").await.ok(200);
     assert_eq!(
@@ -195,7 +196,8 @@ async fn the_hosts_of_a_secret_hold_for_a_client_secret_too() {
     let before = app.fake.counters().token_requests;
     app.clock.advance(TimeDelta::hours(2));
     let token = format!("/credentials/{credential}/token");
-    key.get(&token).await.assert_problem(503, "refresh_pending");
+    let problem = key.get(&token).await.assert_problem(503, "refresh_pending");
+    assert!(problem["detail"].as_str().unwrap().contains("secret_host_not_allowed"), "{problem}");
     assert_eq!(app.fake.counters().token_requests, before, "nothing was sent");
     let audit = key.get("/audit-events?action=secret.use&limit=1").await.ok(200);
     assert!(audit["data"][0]["reason"].as_str().unwrap().starts_with("secret_host_not_allowed"), "{audit}");
@@ -247,6 +249,34 @@ async fn a_host_that_a_user_decides_about_is_asked_after_when_it_is_known() {
     key.post("/credentials", &of("one")).await.ok(201);
 }
 
+#[tokio::test]
+async fn a_host_that_a_user_types_has_a_setting_only_by_the_list_of_its_secret() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    let (_, port) = app.fake.base_url().rsplit_once(':').unwrap();
+    let host = "host = { label = \"Host\", pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+' }";
+    let tier = "tier = { from = \"connector\", label = \"Tier\" }";
+    let text = raw_definition(&format!("http://{{host}}:{port}/api"));
+    let text = text.replace("[variables]", &format!("[variables]\n{host}\n{tier}"));
+    app.define("typed", &text.replace("\"{key}\" }", "\"{key}\", X-Tier = \"{tier}\" }"));
+    let list = async |hosts: Value| key.patch("/secrets/T", &json!({"allowedHosts": hosts})).await.ok(200);
+    app.secret(&masked("T")).await;
+    let put = json!({"provider": "typed", "variables": {"tier": "$Secret{T}"}});
+    key.put("/connectors/typed", &put).await.ok(201);
+    app.user("u").await;
+    let data = json!({"key": VALID_KEY, "host": "127.0.0.1"});
+    let body = json!({"userId": "u", "connector": "typed", "data": data, "verify": false});
+    key.post("/credentials", &body).await.assert_problem(400, "secret_host_not_allowed");
+    list(json!(["127.0.0.1"])).await;
+    let made = key.post("/credentials", &body).await.ok(201);
+    let caller = app.calling(made["credentialId"].as_str().unwrap());
+    assert_eq!(Echo::of(&caller.get("/proxy/echo").await).header("x-tier"), [VALUE]);
+    list(json!([])).await;
+    let before = app.fake.counters().api_calls;
+    caller.get("/proxy/echo").await.assert_refused(400, "secret_host_not_allowed");
+    assert_eq!(app.fake.counters().api_calls, before, "nothing was sent");
+}
+
 const SHOPS: &str = r#"name = "Shops"
 documentation = "https://shops.example/docs"
 base_url = "https://{shop}.shops.example/api"
@@ -262,6 +292,26 @@ headers = { X-Api-Key = "{key}", X-Token = "{token}" }
 [check]
 path = "/me"
 "#;
+
+#[tokio::test]
+async fn a_secret_is_not_deleted_while_a_connector_comes_to_refer_to_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.put_fernhill().await;
+    for _ in 0..8 {
+        app.secret(&masked("FERN")).await;
+        let (body, path) = (client_secret("$Secret{FERN}"), "/connectors/fernhill");
+        let (put, deleted) = tokio::join!(key.put(path, &body), key.delete("/secrets/FERN"));
+        match (put.status, deleted.status) {
+            (200, 409) => {
+                key.put(path, &client_secret("typed")).await.ok(200);
+                key.delete("/secrets/FERN").await.ok(200);
+            }
+            (400, 200) => drop(put.assert_problem(400, "secret_missing")),
+            both => panic!("a reference to nothing was saved, or nothing was done: {both:?}"),
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_secret_in_use_says_what_uses_it() {
