@@ -60,6 +60,8 @@ pub(super) struct WrittenSecret<'a> {
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    issuer_providers: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<&'a str>,
     scope: WrittenScope<'a>,
@@ -86,6 +88,7 @@ impl<'a> WrittenSecret<'a> {
             name: &secret.name,
             description: secret.description.as_deref(),
             issuer: secret.issuer.as_deref(),
+            issuer_providers: &secret.issuer_providers,
             scopes: secret.scopes.as_deref(),
             scope: WrittenScope { products: &secret.scope.products, apps: &secret.scope.apps },
             allowed_hosts: secret.allowed_hosts.iter().map(ToString::to_string).collect(),

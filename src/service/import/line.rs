@@ -63,6 +63,9 @@ pub(super) struct SecretLine {
     name: Option<String>,
     description: Option<String>,
     issuer: Option<String>,
+    /// The providers that the issuer has named, also those of which the importing hub has no definition.
+    #[serde(default)]
+    pub(super) issuer_providers: Vec<String>,
     scopes: Option<String>,
     #[serde(default)]
     scope: ScopeLine,

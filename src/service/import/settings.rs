@@ -37,7 +37,8 @@ impl Importing<'_> {
                 self.done.ended += 1;
                 continue;
             }
-            let (active, new) = (line.active, NewSecret::from(line));
+            let (active, mut issuers) = (line.active, line.issuer_providers.clone());
+            let new = NewSecret::from(line);
             let (mut secret, end) = match hub.checked_secret(self.actor, &new, now) {
                 Ok(checked) => checked,
                 Err(error) => {
@@ -47,6 +48,8 @@ impl Importing<'_> {
             };
             secret.set_end(end, now, &days);
             secret.active = active;
+            issuers.retain(|slug| !secret.issuer_providers.contains(slug));
+            secret.issuer_providers.extend(issuers);
             secret.sealed = Some(hub.seal_secret(&secret, &new.value)?);
             store::secret::insert(&self.tx, &secret, &[environment]).await?;
             let what = Some(format!("{}, {}, {}", secret.key, secret.kind, secret.visibility));
