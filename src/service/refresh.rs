@@ -6,6 +6,7 @@
 mod anew;
 mod attempt;
 mod burst;
+mod claim;
 mod commit;
 mod failed;
 mod kept;
@@ -13,7 +14,7 @@ mod put_off;
 mod single_flight;
 
 pub(super) use anew::{Anew, endpoint_anew};
-pub(super) use attempt::PROBE_EVERY;
+pub(super) use claim::PROBE_EVERY;
 pub(super) use single_flight::SingleFlight;
 
 use std::sync::Arc;
