@@ -150,7 +150,8 @@ impl Hub {
         }
     }
 
-    /// Does what is due: asks for renewals, ends what nothing renews, gives back what nobody confirmed.
+    /// Does what is due: asks for renewals, ends what nothing renews, gives back what nobody confirmed. It waits for no
+    /// row: one that somebody holds is looked at again the next time.
     ///
     /// # Errors
     /// The first; the other credentials had their turn unless the database is away.
@@ -172,7 +173,7 @@ impl Hub {
     async fn work_off(&self, due: DueCredential) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(due.environment_id).await?;
         if due.state == TokenState::Pending.as_str() {
-            let dropped = self.drop_credential(&hub_actor(tenant), due.credential_id).await;
+            let dropped = self.drop_pending_free(&hub_actor(tenant), due.credential_id).await;
             return self.or_left_alone(tenant, due.credential_id, dropped).await;
         }
         if !due.has_refresh_token && !due.method.parse::<Method>().is_ok_and(is_minted) {
