@@ -10,6 +10,7 @@ pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod failures;
+pub(crate) mod holder;
 pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod keys;
