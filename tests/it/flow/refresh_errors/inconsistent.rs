@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use vouchsafe::clock::Clock as _;
 use vouchsafe::demo::fake::{GrantView, RefreshKind, VALID_KEY};
 use vouchsafe::domain::page::PageRequest;
 use vouchsafe::service::credentials::CredentialQuery;
@@ -140,6 +141,21 @@ async fn a_hub_starts_beside_rows_that_fit_no_state_and_lands_an_answer_once_its
     app.hub.replay().await.unwrap();
     assert_eq!(alerts.count(TOLD), 2, "the answer in the journal, and the claim of an earlier run");
     set(&app, &credential, "state = 'unknown'").await;
+    app.hub.sweep().await.unwrap();
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let grant = app.fake.grants().remove(0);
+    assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
+}
+
+#[tokio::test]
+async fn an_answer_whose_row_was_broken_since_its_claim_lands_once_somebody_has_mended_it() {
+    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    app.hold_renewal().await;
+    break_row(&app, &credential).await;
+    app.fake.release();
+    app.settle().await;
+    let later = (app.clock.now() + TimeDelta::hours(1)).timestamp_millis();
+    set(&app, &credential, &format!("state = 'unknown', next_try_at = {later}")).await;
     app.hub.sweep().await.unwrap();
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
     let grant = app.fake.grants().remove(0);
