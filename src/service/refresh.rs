@@ -12,10 +12,12 @@ mod failed;
 mod kept;
 mod put_off;
 mod single_flight;
+mod unheard;
 
 pub(super) use anew::{Anew, endpoint_anew};
 pub(super) use claim::PROBE_EVERY;
 pub(super) use single_flight::SingleFlight;
+pub(super) use unheard::Unheard;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,6 +158,7 @@ impl Hub {
     /// # Errors
     /// The first; the other credentials had their turn unless the database is away.
     pub async fn work_off_due(&self) -> Result<(), Error> {
+        self.return_unheard().await?;
         let under_way = self.refreshes.under_way(LINE);
         let mut page = store::refresh::due(&self.store, self.now(), EACH, BATCH, &under_way).await?;
         // Replicas read the same page; begun at different ends, they seldom meet.

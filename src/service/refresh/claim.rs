@@ -152,7 +152,11 @@ impl Hub {
         {
             return Ok(Asked::Nothing);
         }
-        tx.commit().await?;
+        if let Err(error) = tx.commit().await {
+            // The database may have taken it all the same.
+            self.note_unheard(tenant, credential);
+            return Err(error.into());
+        }
         Ok(Asked::Claimed(Box::new(Claimed { credential, material, begun })))
     }
 

@@ -16,6 +16,7 @@ use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::Copier;
 use crate::support::database::is_postgres;
 use crate::support::holder::Holder;
+use crate::support::line::Line;
 use crate::support::process::Api;
 use crate::support::refreshing::standing;
 use crate::support::replicas::Replica;
@@ -193,6 +194,29 @@ async fn a_renewal_for_which_nobody_waits_ends_where_another_node_has_claimed_it
         }
     }
     assert_eq!(app.refreshes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_of_whose_commit_nobody_heard_is_given_back_and_its_token_is_spent_once() {
+    let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
+    let line = Line::to(app.database_url()).await;
+    let other = app.replica_over("node_1", line.url()).await;
+    app.clock.advance(TimeDelta::minutes(50));
+    line.lose_a_commit();
+    round(&other.hub).await;
+    let sql = format!("SELECT state FROM credential_token WHERE credential_id = '{credential}'");
+    let state: String = app.rows(&sql).await[0].try_get("", "state").unwrap();
+    assert_eq!((state.as_str(), line.is_to_lose(), app.refreshes()), ("refreshing", false, 0));
+    eventually("a round", async || other.hub.work_off_due().await).await;
+    eventually("the renewal", async || match app.refreshes() {
+        1 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    round(&other.hub).await;
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let grant = app.fake.grants().remove(0);
+    assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

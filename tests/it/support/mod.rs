@@ -14,6 +14,7 @@ pub(crate) mod holder;
 pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod keys;
+pub(crate) mod line;
 pub(crate) mod modal;
 pub(crate) mod outside;
 pub(crate) mod process;
