@@ -144,6 +144,7 @@ pub struct Hub {
     environments: Recent<EnvironmentId, (Environment, Tenant)>,
     connectors: Recent<(EnvironmentId, ConnectorId), Connector>,
     refreshes: refresh::SingleFlight,
+    unheard: refresh::Unheard,
     throttle: throttle::Throttle,
     journal: Option<Journal>,
     /// Entries of the journal that no definition could read.
@@ -196,6 +197,7 @@ impl Hub {
             environments: Recent::default(),
             connectors: Recent::default(),
             refreshes: refresh::SingleFlight::default(),
+            unheard: refresh::Unheard::default(),
             throttle: throttle::Throttle::new(parts.turn_wait),
             journal: parts.journal,
             held: Mutex::default(),

@@ -47,9 +47,11 @@ pub use open::DatabaseUrl;
 pub use schema::Schema;
 pub use taken::{OwnId, taken_ids};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
+use moka::sync::Cache;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
@@ -107,6 +109,10 @@ pub enum StoreError {
     Database(#[source] DbErr),
 }
 
+/// Rows of which the operator was told within the hour. Of one beyond the capacity they are told again too soon.
+static TOLD: LazyLock<Cache<(&'static str, String), ()>> =
+    LazyLock::new(|| Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build());
+
 impl From<OtherList> for StoreError {
     fn from(OtherList: OtherList) -> Self {
         Self::OtherList
@@ -114,10 +120,13 @@ impl From<OtherList> for StoreError {
 }
 
 impl StoreError {
-    /// Alerts the operator of a row that fits no state; false where it is something else. Whoever goes on without the row
-    /// asks this first.
+    /// Alerts the operator of a row that fits no state, once an hour; false where it is something else. Whoever goes on
+    /// without the row asks this first.
     pub fn tells_of_row(&self) -> bool {
         let Self::Inconsistent { table, id, what } = self else { return false };
+        if !TOLD.entry((*table, id.clone())).or_insert(()).is_fresh() {
+            return true;
+        }
         tracing::error!(
             table,
             row.id = id,

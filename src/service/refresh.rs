@@ -6,15 +6,18 @@
 mod anew;
 mod attempt;
 mod burst;
+mod claim;
 mod commit;
 mod failed;
 mod kept;
 mod put_off;
 mod single_flight;
+mod unheard;
 
 pub(super) use anew::{Anew, endpoint_anew};
-pub(super) use attempt::PROBE_EVERY;
+pub(super) use claim::PROBE_EVERY;
 pub(super) use single_flight::SingleFlight;
+pub(super) use unheard::Unheard;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,11 +152,13 @@ impl Hub {
         }
     }
 
-    /// Does what is due: asks for renewals, ends what nothing renews, gives back what nobody confirmed.
+    /// Does what is due: asks for renewals, ends what nothing renews, gives back what nobody confirmed. It waits for no
+    /// row: one that somebody holds is looked at again the next time.
     ///
     /// # Errors
     /// The first; the other credentials had their turn unless the database is away.
     pub async fn work_off_due(&self) -> Result<(), Error> {
+        self.return_unheard().await?;
         let under_way = self.refreshes.under_way(LINE);
         let mut page = store::refresh::due(&self.store, self.now(), EACH, BATCH, &under_way).await?;
         // Replicas read the same page; begun at different ends, they seldom meet.
@@ -171,7 +176,7 @@ impl Hub {
     async fn work_off(&self, due: DueCredential) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(due.environment_id).await?;
         if due.state == TokenState::Pending.as_str() {
-            let dropped = self.drop_credential(&hub_actor(tenant), due.credential_id).await;
+            let dropped = self.drop_pending_free(&hub_actor(tenant), due.credential_id).await;
             return self.or_left_alone(tenant, due.credential_id, dropped).await;
         }
         if !due.has_refresh_token && !due.method.parse::<Method>().is_ok_and(is_minted) {

@@ -123,7 +123,8 @@ fn due_row(row: &QueryResult) -> Option<DueCredential> {
     Some(due)
 }
 
-/// Puts off a credential that is due, whatever its state: nobody looks at it before `until`.
+/// Puts off a credential that is due, whatever its state: nobody looks at it before `until`. One that somebody holds stays
+/// due.
 pub async fn leave_alone(
     tx: &Tx,
     environment: EnvironmentId,
@@ -131,6 +132,15 @@ pub async fn leave_alone(
     until: Millis,
 ) -> Result<(), StoreError> {
     use credential_token::{ActiveModel, Column};
+    if tx.is_postgres() {
+        let sql = "SELECT credential_id FROM credential_token \
+            WHERE environment_id = $1 AND credential_id = $2 FOR UPDATE SKIP LOCKED";
+        let connection = tx.connection();
+        let free = statement(connection, sql, [environment.into(), id.into()]);
+        if connection.query_one_raw(free).await?.is_none() {
+            return Ok(());
+        }
+    }
     credential_token::Entity::update_many()
         .set(ActiveModel { due_at: Set(Some(until)), ..Default::default() })
         .filter(Column::EnvironmentId.eq(environment))

@@ -174,6 +174,17 @@ impl Token {
         }
     }
 
+    /// Whether `there` holds this very claim. Each claim seals anew what it holds, which tells it from any other, even from
+    /// one of the same run with the same number: the database may not have taken the one before it.
+    pub fn is_claim_in(&self, there: &Self) -> bool {
+        let claimed = matches!(self.machine, Machine::Refreshing { .. }) && self.sealed.is_some();
+        let number = |token: &Self| (token.epoch, token.version, token.lease_seq);
+        claimed
+            && self.machine == there.machine
+            && number(self) == number(there)
+            && self.sealed == there.sealed
+    }
+
     /// Gives a claim back: nothing was sent.
     #[must_use]
     pub fn given_back(mut self, now: Millis) -> Self {

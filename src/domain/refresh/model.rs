@@ -3,6 +3,7 @@
 //! keep; without its compare-and-set or its journal the same search finds what would be lost.
 
 mod number;
+mod process;
 mod provider;
 mod simulation;
 mod world;
@@ -27,6 +28,8 @@ pub(super) enum Without {
     LateAnswers,
     /// Answers are written down nowhere before they are committed.
     Journal,
+    /// A claim that nobody heard of is known by its owner and its number alone.
+    Seal,
 }
 
 /// How much may still happen.
@@ -38,6 +41,7 @@ pub(super) struct Left {
     pub(super) unsent: u8,
     pub(super) refusals: u8,
     pub(super) controls: u8,
+    pub(super) unheard: u8,
 }
 
 /// What happens next.
@@ -45,6 +49,8 @@ pub(super) struct Left {
 #[expect(dead_code, reason = "read by people, in the way to a fault")]
 enum Step {
     Claim(usize),
+    ClaimUnheard(usize),
+    ReturnUnheard(usize),
     Send(usize),
     NotSent(usize),
     Decide(usize),
@@ -76,6 +82,9 @@ impl World {
             nexts.push((Step::Reconnect, self.clone().renew(false)));
             nexts.push((Step::Delete, self.clone().renew(true)));
         }
+        for (at, (worker, _)) in self.unheard.iter().enumerate() {
+            nexts.push((Step::ReturnUnheard(*worker), self.clone().return_unheard(at)));
+        }
         nexts.extend(self.wait().map(|next| (Step::Wait, next)));
         nexts
     }
@@ -83,7 +92,11 @@ impl World {
     fn steps_of(&self, at: usize, worker: Worker, nexts: &mut Vec<(Step, Self)>) {
         let this = || self.clone();
         match worker {
-            Worker::Idle => nexts.extend(self.claim(at).map(|next| (Step::Claim(at), next))),
+            Worker::Idle => {
+                nexts.extend(self.claim(at).map(|next| (Step::Claim(at), next)));
+                let unheard = [true, false].into_iter().filter_map(|taken| self.claim_unheard(at, taken));
+                nexts.extend(unheard.map(|next| (Step::ClaimUnheard(at), next)));
+            }
             Worker::Claimed(spent) => {
                 nexts.push((Step::Send(at), this().send(at, spent)));
                 if self.left.unsent > 0 {
@@ -198,7 +211,8 @@ fn way_to(ways: &[(usize, Step)], mut place: usize) -> Vec<Step> {
 /// How much happens; more where `MODEL_SCALE` says so.
 fn scenarios(workers: usize) -> Vec<(&'static str, Left)> {
     let more = u8::from(std::env::var_os("MODEL_SCALE").is_some());
-    let none = Left { claims: 2 + more, crashes: 0, losses: 0, unsent: 0, refusals: 0, controls: 0 };
+    let none =
+        Left { claims: 2 + more, crashes: 0, losses: 0, unsent: 0, refusals: 0, controls: 0, unheard: 0 };
     let crashes = if workers > 2 { 1 } else { 2 };
     let mut scenarios = vec![
         ("crashes", Left { crashes: crashes + more, ..none }),
@@ -209,6 +223,8 @@ fn scenarios(workers: usize) -> Vec<(&'static str, Left)> {
     // More workers would find nothing else in it.
     if workers < 3 {
         scenarios.push(("unsent, then lost", Left { unsent: 1, losses: 1, claims: none.claims + 1, ..none }));
+        let unheard = Left { unheard: 1, controls: 1, claims: none.claims + 1, ..none };
+        scenarios.push(("a claim that nobody heard of", unheard));
     }
     scenarios
 }
@@ -273,5 +289,13 @@ fn r1_where_the_lease_decides_a_late_answer_is_lost() {
     let found = faults(Without::LateAnswers);
     for kind in [Kind::Reject, Kind::Strict] {
         assert!(found.contains(&(kind, "a grant was lost")), "{kind:?}: {found:?}");
+    }
+}
+
+#[test]
+fn r1_where_an_unheard_claim_is_known_by_its_number_another_is_given_back_for_it() {
+    let found = faults(Without::Seal);
+    for kind in [Kind::Reject, Kind::Strict] {
+        assert!(found.contains(&(kind, "a token was sent twice")), "{kind:?}: {found:?}");
     }
 }

@@ -73,6 +73,20 @@ impl Hub {
         }
     }
 
+    /// The same for one that still waits for its first confirmation and whose row nobody else holds.
+    pub(in crate::service) async fn drop_pending_free(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+    ) -> Result<(), Error> {
+        let tx = self.store.begin().await?;
+        let found = store::credential::lock_free(&tx, actor.environment(), id).await?;
+        if let Some(credential) = found.filter(|one| one.token.machine == Machine::Pending) {
+            self.end_held(tx, actor, credential, Ended::Deleted, First::Worker).await?;
+        }
+        Ok(())
+    }
+
     /// Revokes every credential of the actor's environment that holds something, and leaves it to the worker to tell the
     /// apps; how many. What somebody began and has not finished ends by itself.
     ///
@@ -108,9 +122,21 @@ impl Hub {
         how: Ended,
         first: First,
     ) -> Result<Farewell, Error> {
-        let environment = actor.environment();
         let tx = self.store.begin().await?;
-        let mut credential = store::credential::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
+        let found = store::credential::lock(&tx, actor.environment(), id).await?;
+        self.end_held(tx, actor, found.ok_or(Error::NotFound)?, how, first).await
+    }
+
+    /// The same for one that `tx` holds.
+    async fn end_held(
+        &self,
+        tx: Tx,
+        actor: &Actor,
+        mut credential: Credential,
+        how: Ended,
+        first: First,
+    ) -> Result<Farewell, Error> {
+        let (environment, id) = (actor.environment(), credential.id);
         let before = credential.clone();
         let guard = Guard { epoch: before.token.epoch, version: before.token.version };
         self.wipe(&mut credential, how);

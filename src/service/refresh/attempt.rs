@@ -8,55 +8,27 @@ use vouchsafe_entity::kind::{FailClass, TokenState};
 use vouchsafe_entity::millis::Millis;
 
 use super::anew::{Anew, endpoint_anew};
+use super::claim::{Asked, Claimed};
 use super::kept::{Kept, Spent};
 use crate::domain::connector::Connector;
-use crate::domain::credential::{Credential, Machine, Resting};
-use crate::domain::refresh::{Claim, NotClaimed, is_minted};
+use crate::domain::credential::Credential;
+use crate::domain::refresh::is_minted;
 use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
 use crate::oauth::TokenError;
 use crate::provider::{Definition, Values};
-use crate::service::material::{CURRENT, Material};
 use crate::service::throttle::Pass;
 use crate::service::{Error, Hub};
-use crate::store::credential::Guard;
-use crate::store::{self, Tx};
+use crate::store;
 
 /// A request goes out within so long of its claim, or not at all: a machine may have slept in between.
 const START_WITHIN: Duration = Duration::from_secs(10);
-/// A connector whose client is refused is tried so often.
-pub(in crate::service) const PROBE_EVERY: i64 = 300_000;
 /// A credential whose definition is gone is looked at so often, in milliseconds.
 const WITHOUT_DEFINITION: i64 = 900_000;
 /// How long an attempt of another node is waited for, and how often it is looked at.
 const ELSEWHERE: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_millis(200);
-
-/// What a claim gives to its holder.
-pub(super) struct Claimed {
-    pub(super) credential: Credential,
-    pub(super) material: Material,
-    begun: Begun,
-}
-
-/// When something was claimed.
-#[derive(Clone, Copy)]
-struct Begun {
-    /// The database's present moment.
-    at: Millis,
-    /// The same on a clock that never jumps.
-    uptime: Duration,
-}
-
-/// What comes of asking for a claim.
-enum Asked {
-    Claimed(Box<Claimed>),
-    /// Another node is at it.
-    Elsewhere,
-    /// Nothing is to be done now.
-    Nothing,
-}
 
 /// Where an attempt goes.
 pub(super) struct Course {
@@ -104,13 +76,10 @@ impl Hub {
         if self.refreshes.is_closed() {
             return Ok(());
         }
-        let claimed = match self.claim(tenant, id, version, forced).await? {
+        let claimed = match self.claim_or_leave(tenant, id, version, forced).await? {
             Asked::Claimed(claimed) => claimed,
-            Asked::Elsewhere => {
+            Asked::Elsewhere | Asked::PassedOver => {
                 drop(course);
-                if self.refreshes.leave_unless_awaited(id, version) {
-                    return Ok(());
-                }
                 return self.wait_elsewhere(tenant, id, version).await;
             }
             Asked::Nothing => return Ok(()),
@@ -185,108 +154,6 @@ impl Hub {
         Ok(Some(Course { connector: connector.into(), definition, pass }))
     }
 
-    /// Claims a version, in one short transaction that opens its sealed object and writes it back: key, disk and
-    /// database are proven before anything is spent.
-    async fn claim(
-        &self,
-        tenant: Tenant,
-        id: CredentialId,
-        version: i64,
-        forced: bool,
-    ) -> Result<Asked, Error> {
-        let tx = self.store.begin().await?;
-        // Where nobody waits for it here, whoever holds the row is left to it: replicas look at the same page.
-        let (found, otherwise) = if self.refreshes.is_awaited(id, version) {
-            (store::credential::lock(&tx, tenant.environment, id).await?, Asked::Nothing)
-        } else {
-            (store::credential::lock_free(&tx, tenant.environment, id).await?, Asked::Elsewhere)
-        };
-        let Some(mut credential) = found else {
-            return Ok(otherwise);
-        };
-        let now = self.database_now(&tx).await?;
-        let ended =
-            credential.broken_cause(now).is_some() && !matches!(credential.token.machine, Machine::Broken(_));
-        if !credential.is_renewable() || ended {
-            return Ok(Asked::Nothing);
-        }
-        let begun = Begun { at: now, uptime: self.clock.uptime() };
-        let owner = self.owner();
-        let claim = Claim {
-            version,
-            owner: &owner,
-            now,
-            times: self.times,
-            reuse: self.reuse_of(&credential),
-            forced,
-        };
-        let guard = Guard { epoch: credential.token.epoch, version };
-        credential.token = match credential.token.clone().claim(&claim) {
-            Ok(token) => token,
-            Err(NotClaimed::Held(_)) => return Ok(Asked::Elsewhere),
-            Err(NotClaimed::Quarantined(until)) => {
-                credential.token = credential.token.quarantined(until, now);
-                self.announce(&tx, tenant, &mut credential).await?;
-                self.put_off(tx, tenant, &credential, guard).await?;
-                return Ok(Asked::Nothing);
-            }
-            Err(NotClaimed::Moved | NotClaimed::NotBefore(_) | NotClaimed::Ended) => {
-                return Ok(Asked::Nothing);
-            }
-        };
-        Box::pin(self.prove_claim(tx, tenant, credential, guard, begun)).await
-    }
-
-    /// Writes a claim that the machine allows, unless its provider or its connector is to be left alone now, or its
-    /// sealed object doesn't open.
-    async fn prove_claim(
-        &self,
-        tx: Tx,
-        tenant: Tenant,
-        mut credential: Credential,
-        guard: Guard,
-        begun: Begun,
-    ) -> Result<Asked, Error> {
-        let (id, now) = (credential.id, begun.at);
-        if let Machine::Refreshing { from: Resting::Suspect { since }, .. } = credential.token.machine
-            && let Some(until) = self.paused_until(&tx, &credential.provider, now).await?
-        {
-            let next_try_at = until.plus(self.spread(60_000));
-            credential.token.machine = Machine::Suspect { since, next_try_at };
-            credential.token.attempt = None;
-            self.put_off(tx, tenant, &credential, guard).await?;
-            return Ok(Asked::Nothing);
-        }
-        let Ok(material) = self.open_material(tenant, &credential) else {
-            self.put_aside(tx, tenant, credential, guard).await?;
-            return Ok(Asked::Nothing);
-        };
-        let probes = credential.connector_failing && !self.brings_own_client(&credential);
-        if probes && !Self::takes_probe(&tx, tenant, &credential, now).await? {
-            return Ok(Asked::Nothing);
-        }
-        let at = (guard.epoch, guard.version);
-        credential.token.sealed = Some(self.seal_material(tenant, CURRENT, id, at, &material)?);
-        if !store::credential::save_token(&tx, tenant.environment, id, &credential.token, guard, None).await?
-        {
-            return Ok(Asked::Nothing);
-        }
-        tx.commit().await?;
-        Ok(Asked::Claimed(Box::new(Claimed { credential, material, begun })))
-    }
-
-    /// Whether it is this credential's turn to ask for all of its connector.
-    async fn takes_probe(
-        tx: &Tx,
-        tenant: Tenant,
-        credential: &Credential,
-        now: Millis,
-    ) -> Result<bool, Error> {
-        let next = now.plus(PROBE_EVERY);
-        let (environment, connector) = (tenant.environment, credential.connector_id);
-        Ok(store::connector::take_probe(tx, environment, connector, now, next).await?)
-    }
-
     /// Sends the request and writes its answer down, unread. None where it is too late to begin.
     async fn carry_out(
         &self,
@@ -351,13 +218,6 @@ impl Hub {
             () = self.refreshes.closed() => Ok(()),
             over = tokio::time::timeout(ELSEWHERE, over) => over.unwrap_or(Ok(())),
         }
-    }
-
-    /// The present moment on the database's clock, asked inside a claim.
-    pub(super) async fn database_now(&self, tx: &Tx) -> Result<Millis, Error> {
-        let there = store::refresh::database_now(tx).await?;
-        let ahead = there.map_or(0, |there| self.clock.behind(there.into()).num_milliseconds());
-        Ok(self.now().plus(ahead))
     }
 }
 

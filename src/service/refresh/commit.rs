@@ -30,7 +30,7 @@ const KEYS_READ: u8 = 3;
 /// the row says where they belong.
 const MOVED: &str = "a held credential has moved";
 /// So often at most, where the answer is in the journal and a sweep reads it again.
-const MOVES: u8 = 8;
+const MOVES: u8 = 6;
 const ORPHAN: (&str, &str) = ("orphan_token", "sealed");
 
 impl Hub {

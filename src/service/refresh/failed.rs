@@ -105,7 +105,7 @@ impl Hub {
     ) -> Result<(), Error> {
         use crate::domain::connector::Failing;
         let now = self.now();
-        let failing = Failing { since: now, probe_at: now.plus(super::attempt::PROBE_EVERY) };
+        let failing = Failing { since: now, probe_at: now.plus(super::claim::PROBE_EVERY) };
         row.connector_failing = true;
         if store::connector::begin_failing(tx, tenant.environment, row.connector_id, failing).await? {
             let reason = code.unwrap_or("invalid_client");

@@ -9,7 +9,9 @@ use vouchsafe::demo::fake::VALID_KEY;
 use vouchsafe::service::Code;
 
 use crate::support::app::TestApp;
+use crate::support::crowd::Copier;
 use crate::support::database::is_postgres;
+use crate::support::wait::DEADLINE;
 
 impl TestApp {
     async fn key_for_a_day(&self) -> String {
@@ -108,6 +110,21 @@ async fn r21_a_key_goes_as_long_after_its_end_as_the_environment_says() {
         let change = json!({"purgeAfterDays": days});
         app.as_key().patch("/environment", &change).await.assert_invalid(&["/purgeAfterDays"]);
     }
+}
+
+#[tokio::test]
+async fn a_purge_ends_beside_as_many_keys_as_it_takes_at_once_that_can_not_be_read() {
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let key = app.key_for_a_day().await;
+    Copier::of(&app, &key).await.here(200).await;
+    let half_an_attempt = "attempt_version = 1, attempt_state = NULL";
+    let sql = format!(
+        "UPDATE credential_token SET state = 'broken', broken_cause = 'expiry_date', state_since = 0, {half_an_attempt}"
+    );
+    app.rows(&sql).await;
+    tokio::time::timeout(DEADLINE, app.hub.purge()).await.expect("the end of the purge").unwrap();
+    assert_eq!(app.count("SELECT id FROM credential").await, 201, "they stay until somebody mends them");
 }
 
 #[tokio::test]

@@ -2,23 +2,26 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use http::StatusCode;
-use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
-use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
+use serde_json::json;
+use vouchsafe::clock::Clock as _;
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, QUILLPOST, RefreshKind, VALID_KEY};
 use vouchsafe::service::{Hub, Parts};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::crowd::Copier;
 use crate::support::database::is_postgres;
+use crate::support::holder::Holder;
+use crate::support::line::Line;
 use crate::support::process::Api;
 use crate::support::refreshing::standing;
 use crate::support::replicas::Replica;
 use crate::support::scale::count;
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 const CALLERS: usize = 500;
 const ROUNDS: u64 = 3;
@@ -130,25 +133,105 @@ async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_somebody_holds_is_left_to_them_unless_a_caller_waits_for_it() {
     let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
-    let database = Database::connect(app.database_url()).await.unwrap();
-    let holder = database.begin().await.unwrap();
-    let sql = format!("SELECT 1 FROM credential_token WHERE credential_id = '{credential}' FOR UPDATE");
-    holder.execute_unprepared(&sql).await.unwrap();
+    let holder = Holder::of(&app, &[&credential]).await;
     app.clock.advance(TimeDelta::minutes(50));
     round(&app.hub).await;
     assert_eq!(app.refreshes(), 0);
 
     app.clock.advance(TimeDelta::hours(1));
     let (answer, ()) = tokio::join!(app.read(&credential), async {
-        eventually("a caller who waits", async || match app.hub.refreshes_under_way() {
-            1 => Ok(()),
-            count => Err(count),
-        })
-        .await;
-        holder.rollback().await.unwrap();
+        holder.is_waited_for(&app).await;
+        holder.let_go().await;
     });
     answer.ok(200);
     assert_eq!(app.refreshes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_round_waits_for_rows_that_somebody_holds_whatever_is_due_there() {
+    let Some((app, broken, _)) = deployment(RefreshKind::Strict, 1).await else { return };
+    app.user("u").await;
+    let body = json!({
+        "userId": "u", "connector": QUILLPOST, "data": {"key": VALID_KEY}, "verify": false, "period": "P1D",
+    });
+    let made = app.as_key().post("/credentials", &body).await.ok(201);
+    let ends = made["credentialId"].as_str().unwrap();
+    // One is to be ended and one to be left alone, as it fits no state.
+    let sql = "UPDATE credential_token SET state = 'waiting', next_try_at = NULL WHERE credential_id";
+    app.rows(&format!("{sql} = '{broken}'")).await;
+    let holder = Holder::of(&app, &[&broken, ends]).await;
+    app.clock.advance(TimeDelta::hours(25));
+    tokio::time::timeout(DEADLINE, round(&app.hub)).await.expect("the end of a round");
+    assert_eq!(app.count_events(ends, "credential.expired").await, 0);
+    holder.let_go().await;
+    round(&app.hub).await;
+    assert_eq!(app.count_events(ends, "credential.expired").await, 1);
+}
+
+/// A caller waits for another node's attempt for 25 s.
+const LONG_BEFORE: Duration = Duration::from_secs(10);
+
+/// Writes past the hub that another node, or another run, has claimed a credential.
+fn claimed_by(owner: &str, credential: &str, until: i64) -> String {
+    format!(
+        "UPDATE credential_token SET state = 'refreshing', claimed_from = 'active', lease_owner = '{owner}', \
+         lease_until = {until} WHERE credential_id = '{credential}'"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_for_which_nobody_waits_ends_where_another_node_has_claimed_it() {
+    let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
+    app.clock.advance(TimeDelta::minutes(50));
+    app.rows(&claimed_by("node_9/boot", &credential, app.clock.now_ms() + 90_000)).await;
+    for held in [false, true] {
+        let holder = if held { Some(Holder::of(&app, &[&credential]).await) } else { None };
+        // It is served, and asks for a renewal without waiting for it.
+        app.read(&credential).await.ok(200);
+        tokio::time::timeout(LONG_BEFORE, app.settle()).await.expect("the end of the renewal");
+        if let Some(holder) = holder {
+            holder.let_go().await;
+        }
+    }
+    assert_eq!(app.refreshes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_of_whose_commit_nobody_heard_is_given_back_and_its_token_is_spent_once() {
+    let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
+    let line = Line::to(app.database_url()).await;
+    let other = app.replica_over("node_1", line.url()).await;
+    app.clock.advance(TimeDelta::minutes(50));
+    line.lose_a_commit();
+    round(&other.hub).await;
+    let sql = format!("SELECT state FROM credential_token WHERE credential_id = '{credential}'");
+    let state: String = app.rows(&sql).await[0].try_get("", "state").unwrap();
+    assert_eq!((state.as_str(), line.is_to_lose(), app.refreshes()), ("refreshing", false, 0));
+    eventually("a round", async || other.hub.work_off_due().await).await;
+    eventually("the renewal", async || match app.refreshes() {
+        1 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    round(&other.hub).await;
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let grant = app.fake.grants().remove(0);
+    assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_of_an_earlier_run_that_is_another_nodes_by_now_is_left_to_it() {
+    let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
+    app.rows(&claimed_by("node_test/earlier", &credential, 0)).await;
+    let holder = Holder::of(&app, &[&credential]).await;
+    let (replayed, ()) = tokio::join!(app.hub.replay(), async {
+        holder.is_waited_for(&app).await;
+        holder.write(&claimed_by("node_9/boot", &credential, app.clock.now_ms() + 90_000)).await;
+    });
+    replayed.unwrap();
+    let sql = format!("SELECT lease_owner FROM credential_token WHERE credential_id = '{credential}'");
+    let owner: Option<String> = app.rows(&sql).await[0].try_get("", "lease_owner").unwrap();
+    assert_eq!(owner.as_deref(), Some("node_9/boot"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

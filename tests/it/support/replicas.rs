@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 use vouchsafe::http::HttpState;
 use vouchsafe::http::render::Renderer;
 use vouchsafe::journal::Journal;
-use vouchsafe::service::Hub;
+use vouchsafe::service::{Hub, Parts};
+use vouchsafe::store::{DatabaseUrl, Store};
 
 use super::app::TestApp;
 use super::process::Api;
@@ -27,8 +28,18 @@ pub(crate) struct Replica {
 impl TestApp {
     /// Starts one more hub.
     pub(crate) async fn replica(&self, name: &str) -> Replica {
-        let folder = tempfile::tempdir().unwrap();
+        Self::replica_of(self.parts().await, name, self.key()).await
+    }
+
+    /// The same, which reaches the database at `url`.
+    pub(crate) async fn replica_over(&self, name: &str, url: &str) -> Replica {
         let mut parts = self.parts().await;
+        parts.store = Store::open(&DatabaseUrl::parse(url).unwrap()).await.unwrap();
+        Self::replica_of(parts, name, self.key()).await
+    }
+
+    async fn replica_of(mut parts: Parts, name: &str, key: &str) -> Replica {
+        let folder = tempfile::tempdir().unwrap();
         parts.journal = Some(Journal::open(&folder.path().join("journal"), || name.to_owned()).unwrap());
         let hub = Arc::new(Hub::new(parts));
         hub.bootstrap().await.unwrap();
@@ -40,7 +51,7 @@ impl TestApp {
             tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }),
             tokio::spawn(Arc::clone(&hub).run_refreshes()),
         ];
-        Replica { hub, api: Api::new(base_url, self.key()), tasks, _folder: folder }
+        Replica { hub, api: Api::new(base_url, key), tasks, _folder: folder }
     }
 }
 

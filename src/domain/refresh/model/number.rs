@@ -31,7 +31,14 @@ impl World {
             .map(|(at, worker)| {
                 let holds =
                     matches!(&self.row.machine, Machine::Refreshing { owner, .. } if *owner == name(at));
-                (holds, worker.mapped(shift))
+                let mut unheard: Vec<_> = self
+                    .unheard
+                    .iter()
+                    .filter(|(of, _)| *of == at)
+                    .map(|(_, claimed)| (claimed.lease_seq, claimed.is_claim_in(&self.row)))
+                    .collect();
+                unheard.sort_unstable();
+                (holds, unheard, worker.mapped(shift))
             })
             .collect();
         workers.sort_unstable();

@@ -1,6 +1,8 @@
 //! A credential, its provider and the workers around it: everything that the protocol can meet, in one value.
 //! Transitions of the token are the product's own; what surrounds them says in short what the service does.
 
+use vouchsafe_entity::sealed::Sealed;
+
 use super::provider::{Answer, Grant, Kind, Secret};
 use super::*;
 use crate::domain::credential::tests::{NOW, credential};
@@ -67,6 +69,8 @@ pub(super) struct World {
     /// Requests whose sender has gone, still on their way.
     pub(super) ghosts: Vec<Secret>,
     pub(super) sendings: Vec<Sending>,
+    /// Claims of whose commit their worker has not heard.
+    pub(super) unheard: Vec<(usize, Token)>,
     /// A loss that the protocol declares has happened: an answer was lost between the provider and the journal.
     pub(super) declared: bool,
     /// The one retry was refused falsely. That ends a credential (section 5, step 8): two faults, one upon the other.
@@ -93,6 +97,7 @@ impl World {
             workers: vec![Worker::Idle; workers],
             ghosts: Vec::new(),
             sendings: Vec::new(),
+            unheard: Vec::new(),
             declared: false,
             two_faults: false,
             deleted: false,
@@ -123,6 +128,8 @@ impl World {
                 let mut next = self.clone();
                 next.left.claims -= 1;
                 next.row = row;
+                // Each claim seals anew.
+                next.row.sealed = Some(Sealed::new(vec![next.left.claims]));
                 next.declared |= self.holder_overslept(&spent);
                 next.workers[worker] = Worker::Claimed(spent);
                 Some(next)
@@ -221,7 +228,7 @@ impl World {
         self.fail(worker, spent, FailClass::Ambiguous)
     }
 
-    fn give_up(&mut self, spent: &Spent) {
+    pub(super) fn give_up(&mut self, spent: &Spent) {
         for one in self.sendings.iter_mut().filter(|one| one.is_of(spent)) {
             one.given_up = true;
         }
@@ -263,7 +270,9 @@ impl World {
     pub(super) fn land(mut self, spent: Spent, secret: Secret, again: bool) -> Self {
         self.give_up(&spent);
         let landing = match self.without {
-            Without::Nothing | Without::Journal => self.row.landing(spent.epoch, spent.version),
+            Without::Nothing | Without::Journal | Without::Seal => {
+                self.row.landing(spent.epoch, spent.version)
+            }
             Without::CompareAndSet => Landing::Current,
             Without::LateAnswers => {
                 let holds = matches!(self.row.machine, Machine::Refreshing { until, .. } if self.now < until);
@@ -294,40 +303,6 @@ impl World {
     pub(super) fn commit(mut self, worker: usize, spent: Spent, secret: Secret) -> Self {
         self.workers[worker] = Worker::Idle;
         self.land(spent, secret, false)
-    }
-
-    pub(super) fn crash(mut self, worker: usize) -> Option<Self> {
-        self.left.crashes = self.left.crashes.checked_sub(1)?;
-        let mut journal = None;
-        match self.workers[worker] {
-            Worker::Idle | Worker::Down(_) => return None,
-            Worker::Claimed(_) => {}
-            Worker::Sent(spent) => {
-                self.give_up(&spent);
-                self.ghosts.push(spent.secret);
-            }
-            Worker::Answered(spent, answer) => {
-                self.give_up(&spent);
-                self.declared |= answer != Answer::Refused && self.kind != Kind::Static;
-            }
-            Worker::Kept(spent, _) if self.without == Without::Journal => self.give_up(&spent),
-            Worker::Kept(spent, secret) => journal = Some((spent, secret)),
-        }
-        self.workers[worker] = Worker::Down(journal);
-        Some(self)
-    }
-
-    /// A process comes back: its journal first, then what it had claimed.
-    pub(super) fn restart(mut self, worker: usize, journal: Option<(Spent, Secret)>) -> Self {
-        self.workers[worker] = Worker::Idle;
-        if let Some((spent, secret)) = journal {
-            self = self.land(spent, secret, true);
-        }
-        let own = name(worker);
-        if matches!(&self.row.machine, Machine::Refreshing { owner, .. } if *owner == own) {
-            self.row = self.row.abandoned(self.kind.reuse(), false, self.now, TIMES);
-        }
-        self
     }
 
     /// The user connects again, or the credential is deleted.

@@ -55,3 +55,16 @@ async fn tokens_that_a_row_does_not_take_are_written_once_it_does_and_given_back
         assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
     }
 }
+
+#[tokio::test]
+async fn tokens_that_a_row_goes_on_refusing_are_left_to_a_sweep() {
+    let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
+    take_tokens(&app, false).await;
+    app.round().await;
+    take_tokens(&app, true).await;
+    assert_eq!(app.standing(&credential).await, standing("active", "refreshing", ""));
+    app.hub.sweep().await.unwrap();
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let grant = app.fake.grants().remove(0);
+    assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
+}

@@ -1,0 +1,56 @@
+//! Somebody at a PostgreSQL server who holds rows of credentials, past every hub.
+
+use sea_orm::{
+    ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
+    TransactionTrait as _,
+};
+
+use super::app::TestApp;
+use super::wait::eventually;
+
+/// Holds rows until it lets go.
+pub(crate) struct Holder {
+    rows: DatabaseTransaction,
+    /// Its server process.
+    pid: i32,
+    _database: DatabaseConnection,
+}
+
+impl Holder {
+    /// Takes the tokens of these credentials.
+    pub(crate) async fn of(app: &TestApp, credentials: &[&str]) -> Self {
+        let database = Database::connect(app.database_url()).await.unwrap();
+        let rows = database.begin().await.unwrap();
+        let statement = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid() AS pid");
+        let pid = rows.query_one_raw(statement).await.unwrap().unwrap().try_get("", "pid").unwrap();
+        let list = credentials.join("', '");
+        let sql = format!("SELECT 1 FROM credential_token WHERE credential_id IN ('{list}') FOR UPDATE");
+        rows.execute_unprepared(&sql).await.unwrap();
+        Self { rows, pid, _database: database }
+    }
+
+    /// Waits until somebody waits for one of them.
+    pub(crate) async fn is_waited_for(&self, app: &TestApp) {
+        let sql = format!(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+             AND {} = ANY(pg_blocking_pids(pid))",
+            self.pid
+        );
+        eventually("somebody who waits for the row", async || match app.rows(&sql).await.len() {
+            0 => Err("nobody"),
+            _ => Ok(()),
+        })
+        .await;
+    }
+
+    /// Lets go, with all as it was.
+    pub(crate) async fn let_go(self) {
+        self.rows.rollback().await.unwrap();
+    }
+
+    /// Lets go once `sql` is done.
+    pub(crate) async fn write(self, sql: &str) {
+        self.rows.execute_unprepared(sql).await.unwrap();
+        self.rows.commit().await.unwrap();
+    }
+}
