@@ -37,6 +37,7 @@ mod connectors;
 mod console;
 mod cookies;
 mod credentials;
+mod deleting;
 mod environments;
 mod events;
 mod filter;

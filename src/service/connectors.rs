@@ -20,6 +20,7 @@ use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
 use vouchsafe_entity::kind::Method;
 
 use super::audit::Target;
+use super::credentials::DeletionStep;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
@@ -27,8 +28,8 @@ use crate::domain::credential::is_sign_in;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::provider::Definition;
-use crate::store;
 use crate::store::credential::Owner;
+use crate::store::{self, Tx};
 
 /// A connector with what a caller may want to know beside it.
 #[derive(Clone, Debug)]
@@ -269,12 +270,36 @@ impl Hub {
         }
         let mut tellers = HashMap::new();
         self.delete_all_of(actor, Owner::Connector(connector.id), &mut tellers, async |tx| {
-            store::connector::delete(tx, environment, connector.id).await?;
-            self.record(tx, actor, "connector.delete", Target::new("connector", key), None).await
+            self.remove_connector(tx, actor, &connector).await
         })
         .await?;
         self.connectors.forget(&(environment, connector.id));
         Ok(())
+    }
+
+    /// A step of the end of a connector with all its credentials; the last one removes the connector itself.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_connector_step(&self, actor: &Actor, key: &str) -> Result<DeletionStep, Error> {
+        self.permit(actor, Action::ConfigureConnectors).await?;
+        let environment = actor.environment();
+        let connector =
+            store::connector::by_key(&self.store, environment, key).await?.ok_or(Error::NotFound)?;
+        let owner = Owner::Connector(connector.id);
+        let step = self
+            .delete_next_of(actor, owner, async |tx| self.remove_connector(tx, actor, &connector).await)
+            .await?;
+        if step.gone {
+            self.connectors.forget(&(environment, connector.id));
+        }
+        Ok(step)
+    }
+
+    async fn remove_connector(&self, tx: &Tx, actor: &Actor, connector: &Connector) -> Result<(), Error> {
+        store::connector::delete(tx, actor.environment(), connector.id).await?;
+        let target = Target::new("connector", &connector.key);
+        self.record(tx, actor, "connector.delete", target, None).await
     }
 }
 

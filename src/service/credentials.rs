@@ -13,6 +13,7 @@ pub use super::revocation::Upstream;
 pub(super) use accept::{Accepted, capture};
 pub use bulk::{Bulk, BulkOutcome, BulkRow, STEP};
 pub use create::{NewCredential, Stored};
+pub use end::DeletionStep;
 pub(super) use fresh::{Fresh, Source};
 pub use history::History;
 pub use verify::Verification;

@@ -107,12 +107,14 @@ impl Hub {
         store::member::find(&self.store, who.workspace.id, id).await?.ok_or(Error::NotFound)
     }
 
-    /// Gives a member another role.
+    /// Gives a member another role. Who it is must just have been proven: a session that was left open or taken makes
+    /// nobody an owner.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::LastOwner`].
+    /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::StepUpRequired`], [`Code::LastOwner`].
     pub async fn set_member_role(&self, who: &SignedIn, id: MemberId, role: Role) -> Result<Member, Error> {
         self.permit_member(who, Action::ManageMembers).await?;
+        self.just_proven(&who.seat())?;
         let tx = self.store.begin().await?;
         let owners = store::member::lock_owners(&tx, who.workspace.id).await?;
         let found = store::member::lock(&tx, who.workspace.id, id).await?;
@@ -133,14 +135,15 @@ impl Hub {
         Ok(member)
     }
 
-    /// Removes a member, or oneself; their sessions end at once.
+    /// Removes a member, or oneself; their sessions end at once. Who it is must just have been proven.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::LastOwner`].
+    /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::StepUpRequired`], [`Code::LastOwner`].
     pub async fn remove_member(&self, who: &SignedIn, id: MemberId) -> Result<Member, Error> {
         if who.member.id != id {
             self.permit_member(who, Action::ManageMembers).await?;
         }
+        self.just_proven(&who.seat())?;
         let tx = self.store.begin().await?;
         let owners = store::member::lock_owners(&tx, who.workspace.id).await?;
         let member = store::member::lock(&tx, who.workspace.id, id).await?.ok_or(Error::NotFound)?;

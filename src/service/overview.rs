@@ -12,6 +12,7 @@ use crate::domain::activity::{Activity, day_of, days_after};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
+use crate::domain::data_key::KeyOwner;
 use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::domain::secret::Secret;
@@ -80,6 +81,9 @@ pub struct Attention {
     pub failing_endpoints: Few<WebhookEndpoint>,
     /// Members who were shown unusually many secrets within a day, for those who read the audit log.
     pub alarms: Few<Alarm>,
+    /// Since when something is left to be sealed under a new data key, for those who read the audit log; none where all
+    /// is.
+    pub resealing_since: Option<Millis>,
     /// Whether another deployment has the right to refresh what is here.
     pub not_adopted: bool,
     /// Whether the workspace's subscription has ended.
@@ -159,6 +163,7 @@ impl Hub {
             endpoints: Few::of(endpoints),
             failing_endpoints: Few::of(failing_endpoints),
             alarms: self.alarms(actor).await?,
+            resealing_since: self.resealing_since(actor).await?,
             not_adopted: !self.may_refresh(),
             suspended: !actor.tenant.may_write(),
         })
@@ -207,6 +212,14 @@ impl Hub {
         let mut lacks = self.lacks_of(actor, &all.iter().collect::<Vec<_>>()).await?;
         let lacking = |connector: Connector| lacks.remove(&connector.id).map(|lacks| (connector, lacks));
         Ok(Few::of(all.into_iter().filter_map(lacking).collect()))
+    }
+
+    async fn resealing_since(&self, actor: &Actor) -> Result<Option<Millis>, Error> {
+        if !is_let(actor, Action::ReadAudit) {
+            return Ok(None);
+        }
+        let owner = KeyOwner::Environment(actor.environment());
+        Ok(store::data_key::unfinished_since(&self.store, owner).await?)
     }
 
     async fn alarms(&self, actor: &Actor) -> Result<Few<Alarm>, Error> {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use vouchsafe_entity::id::UserId;
 
 use super::audit::Target;
+use super::credentials::DeletionStep;
 use super::validate::Checker;
 use super::{Code, Error, Hub, Violation};
 use crate::domain::actor::Actor;
@@ -12,7 +13,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::domain::user::User;
 use crate::store::credential::Owner;
-use crate::store::{self, StoreError};
+use crate::store::{self, StoreError, Tx};
 
 /// A user to be made.
 #[derive(Clone, Debug, Default)]
@@ -256,10 +257,23 @@ impl Hub {
         self.permit(actor, Action::DeleteUsers).await?;
         let user = self.get_user(actor, name).await?;
         self.delete_all_of(actor, Owner::User(user.id), &mut HashMap::new(), async |tx| {
-            self.drop_held_of(tx, actor.tenant, user.id).await?;
-            store::user::delete(tx, actor.environment(), user.id).await?;
-            self.record(tx, actor, "user.delete", Target::new("user", user.id), None).await
+            self.remove_user(tx, actor, user.id).await
         })
         .await
+    }
+
+    /// A step of the same; the last one removes the user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_user_step(&self, actor: &Actor, id: UserId) -> Result<DeletionStep, Error> {
+        self.permit(actor, Action::DeleteUsers).await?;
+        self.delete_next_of(actor, Owner::User(id), async |tx| self.remove_user(tx, actor, id).await).await
+    }
+
+    async fn remove_user(&self, tx: &Tx, actor: &Actor, id: UserId) -> Result<(), Error> {
+        self.drop_held_of(tx, actor.tenant, id).await?;
+        store::user::delete(tx, actor.environment(), id).await?;
+        self.record(tx, actor, "user.delete", Target::new("user", id), None).await
     }
 }

@@ -10,7 +10,7 @@ use vouchsafe_entity::id::DataKeyId;
 use vouchsafe_entity::millis::Millis;
 
 use super::{Reads, Sql, StoreError, Tx, statement};
-use crate::domain::data_key::{KeyOwner, KeyUse, WrappedKey};
+use crate::domain::data_key::{KeyOwner, KeyPurpose, KeyUse, WrappedKey};
 
 /// Rows of one statement.
 const AT_ONCE: usize = 500;
@@ -146,6 +146,17 @@ pub async fn uses(db: &impl Reads) -> Result<HashMap<DataKeyId, KeyUse>, StoreEr
     let rows = data_key_use::Entity::find().all(db.connection()).await?;
     let done = |row: &data_key_use::Model| KeyUse { sealings: row.sealings, emptied_at: row.emptied_at };
     Ok(rows.iter().map(|row| (row.id, done(row))).collect())
+}
+
+/// Since when something of `owner` is left under a data key that was replaced; none where all is sealed anew.
+pub async fn unfinished_since(db: &impl Reads, owner: KeyOwner) -> Result<Option<Millis>, StoreError> {
+    const SQL: &str = "SELECT MIN(k.retired_at) AS since FROM data_key k LEFT JOIN data_key_use u ON u.id = k.id \
+        WHERE k.owner = $1 AND k.purpose = $2 AND k.retired_at IS NOT NULL AND u.emptied_at IS NULL";
+    let connection = db.connection();
+    let values = [owner.to_string().into(), KeyPurpose::Records.as_str().into()];
+    let row = connection.query_one_raw(statement(connection, SQL, values)).await?;
+    let since: Option<Option<Millis>> = row.map(|row| row.try_get("", "since")).transpose()?;
+    Ok(since.flatten())
 }
 
 /// Counts `more` sealings for each of the data keys before they happen; how many each has now.

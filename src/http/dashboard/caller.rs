@@ -171,6 +171,11 @@ impl InWorkspace {
         Ok(self.hub.ensure_proven(&self.who)?)
     }
 
+    /// The same, where no authenticator is asked for that a member may be without.
+    pub(in crate::http) fn ensure_just_proven(&self) -> Result<(), Problem> {
+        Ok(self.hub.ensure_just_proven(&self.who)?)
+    }
+
     /// The environment to begin with.
     pub(super) fn first_environment(&self) -> Option<&str> {
         self.environment.as_deref()

@@ -16,6 +16,7 @@ use vouchsafe_entity::id::ConnectorId;
 use super::Answer;
 use super::caller::InEnvironment;
 use super::confirm::ConfirmPage;
+use super::deleting::Progress;
 use super::form::{Form, FormView};
 use super::page::Flash;
 use super::url::Url;
@@ -24,6 +25,7 @@ use crate::http::extract::{InPath, Listing, NoFilter, Segment};
 use crate::http::{HttpState, Problem};
 use crate::provider::Definition;
 use crate::service::connectors::{ConnectorView, Lack, TestStep};
+use crate::service::credentials::CredentialQuery;
 
 pub(super) use catalogue::{CataloguePage, ProviderPage};
 pub(super) use state::{app_name, missing_word, step};
@@ -201,7 +203,15 @@ async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) 
 }
 
 /// `POST /dashboard/{environment}/connectors/{connector}/delete`.
-async fn delete_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
-    desk.hub.delete_connector(&desk.actor, &path.connector.0, true).await?;
-    Ok(desk.done(Flash::ConnectorDeleted, &Url::Connectors(&desk.environment)))
+async fn delete_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>, form: Form) -> Answer {
+    desk.hub.may_configure_connectors(&desk.actor).await?;
+    let key = &path.connector.0;
+    let query = CredentialQuery { connector: Some(key.clone()), ..CredentialQuery::default() };
+    let progress = Progress::of(&desk, &form, query).await?;
+    let step = desk.hub.delete_connector_step(&desk.actor, key).await?;
+    if step.gone {
+        return Ok(desk.done(Flash::ConnectorDeleted, &Url::Connectors(&desk.environment)));
+    }
+    let action = Url::DeleteConnector(&desk.environment, key);
+    Ok(progress.show(&desk, format!("Deleting “{key}”"), &step.deleted, &action))
 }

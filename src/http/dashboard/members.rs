@@ -84,6 +84,7 @@ fn invite_page(desk: &InWorkspace, form: FormView, link: Option<String>) -> Invi
 /// `GET /dashboard/members/invite`.
 pub(super) async fn show_invite(desk: InWorkspace) -> Answer {
     desk.hub.may_manage_members(&desk.who).await?;
+    desk.ensure_just_proven()?;
     Ok(desk.show(&invite_page(&desk, FormView::new().with("role", "editor"), None)))
 }
 
@@ -133,6 +134,7 @@ fn member_page(desk: &InWorkspace, form: FormView, member: Member) -> MemberPage
 /// `GET /dashboard/members/{member}`.
 pub(super) async fn show_member(desk: InWorkspace, InPath(id): InPath<MemberId>) -> Answer {
     let member = desk.hub.get_member(&desk.who, id).await?;
+    desk.ensure_just_proven()?;
     let form = FormView::new().with("role", member.role.as_str());
     Ok(desk.show(&member_page(&desk, form, member)))
 }
@@ -158,6 +160,7 @@ pub(super) async fn set_member_role(desk: InWorkspace, InPath(id): InPath<Member
 /// `GET /dashboard/members/{member}/remove`.
 pub(super) async fn ask_removal(desk: InWorkspace, InPath(id): InPath<MemberId>) -> Answer {
     let member = desk.hub.get_member(&desk.who, id).await?;
+    desk.ensure_just_proven()?;
     let title = format!("Remove {} from {}?", member.name, desk.who.workspace.name);
     let effects = [
         "They are signed out everywhere at once and can't sign in again.",

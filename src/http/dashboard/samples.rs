@@ -9,6 +9,7 @@ use super::confirm::ConfirmPage;
 use super::connectors::{CataloguePage, ConnectorPage, ConnectorsPage, ProviderPage};
 use super::console::ConsolePage;
 use super::credentials::{BulkConfirmPage, BulkPage, CredentialPage, CredentialsPage, LinkPage};
+use super::deleting::DeletingPage;
 use super::environments::NewEnvironmentPage;
 use super::events::{EventPage, EventsPage};
 use super::guard::ProblemPage;
@@ -68,6 +69,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<LinkPage>(renderer, &mut all)?;
     framed::<BulkConfirmPage>(renderer, &mut all)?;
     framed::<BulkPage>(renderer, &mut all)?;
+    framed::<DeletingPage>(renderer, &mut all)?;
     framed::<AttemptsPage>(renderer, &mut all)?;
     framed::<ApiKeysPage>(renderer, &mut all)?;
     framed::<NewApiKeyPage>(renderer, &mut all)?;

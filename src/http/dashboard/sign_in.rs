@@ -128,6 +128,10 @@ fn purpose_of(next: &str) -> &'static str {
         "To make an API key"
     } else if path.ends_with("/authenticator") {
         "To set up an authenticator"
+    } else if path.ends_with("/members/invite") {
+        "To invite somebody"
+    } else if path.starts_with("/dashboard/members/") {
+        "To change a member"
     } else {
         "To go on"
     }
@@ -147,6 +151,8 @@ fn before(next: &str) -> String {
         settings.to_owned()
     } else if path.starts_with("/dashboard/account/") {
         Url::Account.to_string()
+    } else if path.starts_with("/dashboard/members/") {
+        Url::Members.to_string()
     } else {
         Url::Dashboard.to_string()
     }

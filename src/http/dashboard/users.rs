@@ -16,6 +16,7 @@ use super::attempts::AttemptRow;
 use super::caller::InEnvironment;
 use super::confirm::ConfirmPage;
 use super::credentials::{CredentialRow, LinkPage, breaks, named, said};
+use super::deleting::{COUNTED, Progress};
 use super::form::{Form, FormView};
 use super::moment::Moment;
 use super::page::Flash;
@@ -32,8 +33,6 @@ use crate::service::credentials::CredentialQuery;
 
 /// Attempts shown of one user.
 const ATTEMPTS: u64 = 10;
-/// The credentials of a user are counted so far.
-const COUNTED: u64 = 10_000;
 
 /// A user in the path.
 #[derive(Deserialize)]
@@ -152,7 +151,7 @@ async fn make_link(desk: InEnvironment, InPath(path): InPath<UserPath>, form: Fo
 async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<UserPath>) -> Answer {
     desk.hub.may_delete_users(&desk.actor).await?;
     let user = found(&desk, path.user).await?;
-    let query = CredentialQuery { user: Some(user.id.to_string()), ..CredentialQuery::default() };
+    let query = all_of(user.id);
     let lost = match desk.hub.count_credentials(&desk.actor, query, COUNTED).await? {
         0 => "Nothing is connected.".to_owned(),
         1 => "What they have connected is deleted too, and stops working.".to_owned(),
@@ -169,9 +168,21 @@ async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<UserPath>) -> An
 }
 
 /// `POST …/delete`.
-async fn delete_user(desk: InEnvironment, InPath(path): InPath<UserPath>) -> Answer {
-    desk.hub.delete_user(&desk.actor, &path.user.to_string()).await?;
-    Ok(desk.done(Flash::UserDeleted, &Url::Users(&desk.environment)))
+async fn delete_user(desk: InEnvironment, InPath(path): InPath<UserPath>, form: Form) -> Answer {
+    desk.hub.may_delete_users(&desk.actor).await?;
+    let user = found(&desk, path.user).await?;
+    let progress = Progress::of(&desk, &form, all_of(user.id)).await?;
+    let step = desk.hub.delete_user_step(&desk.actor, user.id).await?;
+    if step.gone {
+        return Ok(desk.done(Flash::UserDeleted, &Url::Users(&desk.environment)));
+    }
+    let action = Url::DeleteUser(&desk.environment, user.id);
+    Ok(progress.show(&desk, format!("Deleting {}", user.username), &step.deleted, &action))
+}
+
+/// Everything that a user has given.
+fn all_of(user: UserId) -> CredentialQuery {
+    CredentialQuery { user: Some(user.to_string()), ..CredentialQuery::default() }
 }
 
 /// The credential, where it is this user's.

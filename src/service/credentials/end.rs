@@ -14,6 +14,7 @@ use crate::domain::page::PageRequest;
 use crate::domain::revocation::Remains;
 use crate::domain::role::Action;
 use crate::service::audit::Target;
+use crate::service::credentials::STEP;
 use crate::service::revocation::{Farewell, First, Teller, Upstream};
 use crate::service::{Error, Hub};
 use crate::store::credential::{CredentialFilter, Guard, Owner};
@@ -24,6 +25,15 @@ const PAGE: u64 = 100;
 
 /// What tells the apps of connectors, as far as it is known; none for those that can't be told.
 pub(in crate::service) type Tellers = HashMap<ConnectorId, Option<Teller>>;
+
+/// A step in the end of somebody who owns credentials.
+#[derive(Debug)]
+pub struct DeletionStep {
+    /// The credentials that were deleted, as they were.
+    pub deleted: Vec<Credential>,
+    /// Whether the owner is gone too; else the next step goes on.
+    pub gone: bool,
+}
 
 /// How a credential ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,21 +217,56 @@ impl Hub {
     where
         F: AsyncFnOnce(&Tx) -> Result<(), Error>,
     {
-        let environment = actor.environment();
         loop {
             let tx = self.store.begin().await?;
-            // Nobody adds one while the owner is held.
-            if !store::credential::lock_owner(&tx, environment, owner).await? {
-                return Err(Error::NotFound);
-            }
-            let page = store::credential::lock_page(&tx, environment, owner, PAGE).await?;
-            if page.is_empty() {
+            if self.bury_next_of(&tx, actor, owner, PAGE, tellers).await?.is_empty() {
                 last(&tx).await?;
                 return Ok(tx.commit().await?);
             }
-            self.bury(&tx, actor, page, tellers, ("credential.delete", None)).await?;
             tx.commit().await?;
         }
+    }
+
+    /// A step of the same: deletes the next [`STEP`] credentials of `owner` and gives them as they were, and does what
+    /// `last` does once there are no more. Nothing is kept between the steps: each goes on where the last one ended.
+    pub(in crate::service) async fn delete_next_of<F>(
+        &self,
+        actor: &Actor,
+        owner: Owner,
+        last: F,
+    ) -> Result<DeletionStep, Error>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<(), Error>,
+    {
+        let tx = self.store.begin().await?;
+        let deleted = self.bury_next_of(&tx, actor, owner, STEP as u64, &mut HashMap::new()).await?;
+        let gone = deleted.len() < STEP;
+        if gone {
+            last(&tx).await?;
+        }
+        tx.commit().await?;
+        Ok(DeletionStep { deleted, gone })
+    }
+
+    /// Deletes the next of the credentials of `owner`, up to `most`, and holds the owner: nobody adds one until `tx`
+    /// ends. Those that were deleted, as they were.
+    async fn bury_next_of(
+        &self,
+        tx: &Tx,
+        actor: &Actor,
+        owner: Owner,
+        most: u64,
+        tellers: &mut Tellers,
+    ) -> Result<Vec<Credential>, Error> {
+        let environment = actor.environment();
+        if !store::credential::lock_owner(tx, environment, owner).await? {
+            return Err(Error::NotFound);
+        }
+        let page = store::credential::lock_page(tx, environment, owner, most).await?;
+        if !page.is_empty() {
+            self.bury(tx, actor, page.clone(), tellers, ("credential.delete", None)).await?;
+        }
+        Ok(page)
     }
 
     /// Deletes credentials that `tx` holds, with their events and audit rows, and leaves it to the worker to tell the

@@ -58,9 +58,10 @@ impl Hub {
     /// Invites somebody into the workspace; by mail too, where the operator names a mail server.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Code::Forbidden`], [`Code::MemberTaken`].
+    /// [`Error::Invalid`], [`Code::Forbidden`], [`Code::StepUpRequired`], [`Code::MemberTaken`].
     pub async fn invite(self: &Arc<Self>, who: &SignedIn, email: &str, role: Role) -> Result<Invited, Error> {
         self.permit_member(who, Action::ManageMembers).await?;
+        self.just_proven(&who.seat())?;
         let email = normal_email(email);
         let mut checker = Checker::default();
         checker.email("/email", Some(&email));

@@ -228,6 +228,14 @@ impl Hub {
     pub fn ensure_proven(&self, who: &SignedIn) -> Result<(), Error> {
         self.seat_proven(&who.seat())
     }
+
+    /// Whether somebody has just proven who they are, with an authenticator or still without.
+    ///
+    /// # Errors
+    /// [`Code::StepUpRequired`].
+    pub fn ensure_just_proven(&self, who: &SignedIn) -> Result<(), Error> {
+        self.just_proven(&who.seat())
+    }
 }
 
 pub(super) fn expired() -> Error {

@@ -26,6 +26,7 @@ async fn the_list_shows_what_fits_its_filters_and_says_the_next_step_where_nothi
     let all = owner.get("/dashboard/production/credentials").await;
     all.page(200, "u-off");
     all.page(200, "u-&lt;on&gt;");
+    all.page(200, "<option value=\"quillpost\"></option>");
     for (query, has, has_not) in [
         ("?status=inactive", "u-off", "u-&lt;on&gt;"),
         ("?status=active", "u-&lt;on&gt;", ">u-off<"),

@@ -80,6 +80,35 @@ async fn an_invitation_ends_after_a_week_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn a_session_without_a_fresh_proof_makes_nobody_a_member_or_an_owner() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.as_invited(&owner, "editor", "ed@acme.test").await;
+    let editor = member_path(&owner.get("/dashboard/members").await.html, "ed@acme.test");
+    app.clock.advance(TimeDelta::minutes(5));
+    let (invite, remove) = ("/dashboard/members/invite", format!("{editor}/remove"));
+    let invited = [("email", "mine@evil.test"), ("role", "owner")];
+    let proof = |path: &str| format!("/dashboard/step-up?next={}", path.replace('/', "%2F"));
+    let tries: [(&str, &[(&str, &str)]); 3] =
+        [(invite, &invited), (&editor, &[("role", "owner")]), (&remove, &[])];
+    for (path, form) in tries {
+        owner.get(path).await.leads_to(&proof(path));
+        owner.post(path, form).await.leads_to(&proof(path));
+        owner.get(&proof(path)).await.page(200, "href=\"/dashboard/members\">Cancel</a>");
+    }
+    let rows = app.rows("SELECT role FROM member ORDER BY role").await;
+    let roles: Vec<String> = rows.iter().map(|row| row.try_get("", "role").unwrap()).collect();
+    assert_eq!(roles, ["editor", "owner"]);
+    assert!(app.rows("SELECT 1 FROM invitation").await.is_empty());
+
+    owner.get(&proof(invite)).await.page(200, "To invite somebody");
+    let code = owner.code();
+    let form = [("password", PASSWORD), ("code", code.as_str()), ("next", editor.as_str())];
+    owner.post("/dashboard/step-up", &form).await.leads_to(&editor);
+    owner.post(&editor, &[("role", "admin")]).await.leads_to("/dashboard/members");
+}
+
+#[tokio::test]
 async fn nobody_gives_or_takes_a_role_above_their_own() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

@@ -4,8 +4,10 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::json;
 use vouchsafe::demo::fake::{Endpoint, FERNHILL, Fault, Plan, RefreshKind};
+use vouchsafe::service::data_key::Occasion;
 
 use crate::support::app::{Setup, TestApp};
+use crate::support::browser::Browser;
 use crate::support::receiver::{Receiver, Reply};
 use crate::support::refreshing::standing;
 
@@ -213,5 +215,27 @@ async fn more_than_a_few_of_a_kind_are_a_click_away() {
         for number in 1..=6 {
             all.page(200, &format!("u-{number}"));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_data_key_that_was_replaced_is_named_until_nothing_is_sealed_under_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    app.user("u").await;
+    app.credential("u").await;
+    let said = "Values are being sealed under a new data key";
+    let is_said = async |browser: &Browser<'_>| {
+        browser.get("/dashboard/production/overview").await.page(200, "Overview").contains(said)
+    };
+    let actor = app.hub.operator_in("default", "production").await.unwrap();
+    app.hub.begin_key_rotation(&actor, Occasion::Asked).await.unwrap();
+    assert!(!is_said(&owner).await, "the new one seals nothing yet");
+    for left in [true, false] {
+        app.clock.advance(TimeDelta::minutes(2));
+        app.hub.review_keys().await.unwrap();
+        app.hub.replace_keys().await.unwrap();
+        assert_eq!((is_said(&owner).await, is_said(&viewer).await), (left, false));
     }
 }

@@ -5,6 +5,7 @@ use url::Url;
 use vouchsafe::demo::fake::{RefreshKind, VALID_KEY};
 
 use crate::support::app::{Setup, TestApp};
+use crate::support::browser::Shown;
 use crate::support::crowd::Copier;
 
 #[tokio::test]
@@ -45,6 +46,43 @@ async fn one_who_has_given_very_many_hides_nothing_of_the_others() {
     let user = app.as_key().get("/users/u-17").await.ok(200);
     let question = format!("/dashboard/production/users/{}/delete", user["userId"].as_str().unwrap());
     owner.get(&question).await.page(200, "The 1002 credentials that they have given are deleted too");
+}
+
+/// What the page's form sends to go on.
+fn rest(shown: &Shown) -> [(&'static str, String); 2] {
+    ["done", "total"].map(|name| (name, shown.between(&format!("name=\"{name}\" value=\""), "\"")))
+}
+
+#[tokio::test]
+async fn one_who_has_given_many_goes_step_by_step_and_whoever_stops_learns_what_is_left() {
+    let Some((app, first)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let owner = app.as_owner().await;
+    Copier::of(&app, &first).await.here(60).await;
+    let user = app.as_key().get("/users/u-17").await.ok(200);
+    let delete = format!("/dashboard/production/users/{}/delete", user["userId"].as_str().unwrap());
+    owner.get(&delete).await.page(200, "The 61 credentials that they have given");
+    let step = owner.post(&delete, &[]).await;
+    step.page(200, "50 of 61 looked at, 50 changed");
+    step.page(200, &format!("href=\"{delete}\">Stop here</a>"));
+    step.page(200, "data-continue");
+    owner.get(&delete).await.page(200, "The 11 credentials that they have given");
+    let fields = rest(&step);
+    let fields = [(fields[0].0, fields[0].1.as_str()), (fields[1].0, fields[1].1.as_str())];
+    owner.post(&delete, &fields).await.leads_to("/dashboard/production/users");
+    owner.get("/dashboard/production/users").await.page(200, "The user is deleted.");
+    owner.post(&delete, &fields).await.page(404, "Not found");
+
+    // The same of a connector; one step that was left leaves the connector there.
+    let second = app.connect("u-18").await;
+    Copier::of(&app, &second).await.here(50).await;
+    let delete = "/dashboard/production/connectors/fernhill/delete";
+    let step = owner.post(delete, &[]).await;
+    step.page(200, "<h1>Deleting “fernhill”</h1>");
+    step.page(200, "50 of 51 looked at");
+    owner.get(delete).await.page(200, "1 credential is deleted with it for good");
+    app.as_key().get("/connectors/fernhill").await.ok(200);
+    owner.post(delete, &[]).await.leads_to("/dashboard/production/connectors");
+    owner.get("/dashboard/production/connectors").await.page(200, "The connector is deleted");
 }
 
 #[tokio::test]

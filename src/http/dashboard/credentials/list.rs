@@ -36,6 +36,8 @@ pub(super) struct Wanted {
     pub(super) open: String,
 }
 
+/// So many connectors are offered to filter by.
+const OFFERED: u64 = 200;
 /// So many changes of a credential are told beside the list.
 const TOLD: u64 = 20;
 /// The days to choose from.
@@ -87,6 +89,8 @@ pub(in crate::http::dashboard) struct CredentialsPage {
     /// The fields that filter, for the form that changes many.
     fields: Vec<(&'static str, String)>,
     ends: Vec<(&'static str, &'static str)>,
+    /// The keys of connectors to filter by.
+    connectors: Vec<String>,
     first: bool,
     next: Option<String>,
     /// Where many are changed; none where the reader may not.
@@ -116,12 +120,14 @@ pub(super) async fn list_credentials(
         CredentialRow { url: row.url.map(|_| place.with("open", &row.id)), ..row }
     });
     let may = desk.desk.who.may(Action::ManageCredentials);
+    let connectors = desk.hub.first_connectors(&desk.actor, OFFERED).await?;
     let shown = CredentialsPage {
         statuses: chips(&filter, &wanted.status),
         next: filter.next(found.next_cursor.as_deref()),
         rows: rows.collect(),
         fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
         ends: ENDS.to_vec(),
+        connectors: connectors.into_iter().map(|connector| connector.key).collect(),
         filter,
         first: page.after.is_none(),
         bulk: may.then(|| Url::BulkCredentials(&desk.environment).to_string()),
@@ -165,6 +171,7 @@ impl DashboardPage for CredentialsPage {
                 next: filter.next(Some("x").filter(|_| rows.len() > 2)),
                 fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
                 ends: ENDS.to_vec(),
+                connectors: vec!["hubspot".to_owned(), "books-<eu>".to_owned()],
                 filter,
                 rows,
                 first: true,

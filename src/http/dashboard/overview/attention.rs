@@ -72,6 +72,7 @@ pub(super) fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> 
     items.extend(reader.ended_secrets(attention.ended_secrets));
     items.extend(reader.ending_secrets(attention.ending_secrets));
     items.extend(reader.expiring(attention.expiring));
+    items.extend(attention.resealing_since.map(|since| reader.resealing(since)));
     items.sort_by_key(|item| item.level != "danger");
     items
 }
@@ -112,6 +113,15 @@ impl Reader<'_> {
             let item = Item::new("danger", title, text).at(Some(alarm.at), self.now);
             item.leading_to(events("secret.reveal"))
         })
+    }
+
+    /// A data key was replaced, and something is still sealed under it.
+    fn resealing(&self, since: Millis) -> Item {
+        let text = "The worker goes on with it, and nothing waits for it. If this stays for a day, the log says which \
+            values don’t open.";
+        let events = filtered(&Url::Audit(&self.desk.environment), &[("action", Some("data_key.rotate"))]);
+        let item = Item::new("info", "Values are being sealed under a new data key", text);
+        item.at(Some(since), self.now).leading_to(Some(events))
     }
 
     fn expired(&self, credentials: Few<Credential>) -> Vec<Item> {
