@@ -150,8 +150,17 @@ async function send(form, button) {
     return keep(form, why(answer, page));
   }
   const main = document.querySelector("main");
+  const picked = main.querySelector("[name=picking]")?.value;
   main.replaceChildren(...page.childNodes);
   prepare(main);
+  // What slid in takes the focus itself, and gives it back to what it was opened by.
+  const closed = picked && !main.querySelector("[name=picking]");
+  const act = closed ? `pick:${picked}` : button?.value;
+  const left = act && !main.querySelector("[autofocus]") && main.querySelector(`[name=act][value="${CSS.escape(act)}"]`);
+  if (left) {
+    left.closest("details")?.setAttribute("open", "");
+    left.focus({ preventScroll: true });
+  }
   if (button?.value === "send") main.querySelector(".answer-line, .notice")?.scrollIntoView({ block: "nearest" });
 }
 document.addEventListener("focusin", ({ target }) => {
