@@ -212,7 +212,8 @@ mod tests {
         let sheet = files::read_text(&format!("{FOLDER}app.css")).unwrap();
         let read = |selector: &str| {
             let block = sheet.split_once(selector).unwrap().1.split_once('}').unwrap().0.to_owned();
-            let tokens = block.lines().filter_map(|line| line.trim().strip_prefix("--vs-")?.split_once(": #"));
+            let tokens =
+                block.lines().filter_map(|line| line.trim().strip_prefix("--vs-")?.split_once(": #"));
             let read = |(name, value): (&str, &str)| (name.to_owned(), luminous(value.trim_end_matches(';')));
             tokens.map(read).collect::<BTreeMap<_, _>>()
         };
@@ -255,7 +256,9 @@ mod tests {
             for ground in GROUNDS {
                 // Edges of fields and buttons, dots of states; the ring around what has the focus.
                 stands_out("control", ground, 3.0);
-                for text in ["text", "muted", "accent", "accent-strong", "good", "warning", "danger", "information"] {
+                for text in
+                    ["text", "muted", "accent", "accent-strong", "good", "warning", "danger", "information"]
+                {
                     stands_out(text, ground, 4.5);
                 }
             }
