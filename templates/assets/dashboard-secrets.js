@@ -156,7 +156,8 @@ async function send(form, button) {
   // What slid in takes the focus itself, and gives it back to what it was opened by.
   const closed = picked && !main.querySelector("[name=picking]");
   const act = closed ? `pick:${picked}` : button?.value;
-  const left = act && !main.querySelector("[autofocus]") && main.querySelector(`[name=act][value="${CSS.escape(act)}"]`);
+  const same = `[name=act]:not([tabindex])[value="${CSS.escape(act ?? "")}"]`;
+  const left = main.querySelector("[autofocus]") ? null : main.querySelector(same);
   if (left) {
     left.closest("details")?.setAttribute("open", "");
     left.focus({ preventScroll: true });
