@@ -207,6 +207,69 @@ mod tests {
         }
     }
 
+    /// The colours of the tokens, `--vs-ground` as `ground`, in light and in dark.
+    fn colours() -> [BTreeMap<String, [f64; 3]>; 2] {
+        let sheet = files::read_text(&format!("{FOLDER}app.css")).unwrap();
+        let read = |selector: &str| {
+            let block = sheet.split_once(selector).unwrap().1.split_once('}').unwrap().0.to_owned();
+            let tokens =
+                block.lines().filter_map(|line| line.trim().strip_prefix("--vs-")?.split_once(": #"));
+            let read = |(name, value): (&str, &str)| (name.to_owned(), luminous(value.trim_end_matches(';')));
+            tokens.map(read).collect::<BTreeMap<_, _>>()
+        };
+        let light = read(":root {");
+        let mut dark = light.clone();
+        dark.extend(read(":root:not([data-theme=\"light\"]) {"));
+        assert_ne!(light, dark);
+        [light, dark]
+    }
+
+    /// Red, green and blue as light, of `fff` or `1d5793` (WCAG 2.2, relative luminance).
+    fn luminous(hex: &str) -> [f64; 3] {
+        let digit = |at: usize| hex.get(at..=at).unwrap();
+        [0, 1, 2].map(|part| {
+            let two = match hex.len() {
+                3 => digit(part).repeat(2),
+                6 => format!("{}{}", digit(2 * part), digit(2 * part + 1)),
+                _ => panic!("{hex} is no colour"),
+            };
+            let value = f64::from(u8::from_str_radix(&two, 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        })
+    }
+
+    fn contrast(one: &[f64; 3], other: &[f64; 3]) -> f64 {
+        let weigh = |[red, green, blue]: &[f64; 3]| 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        let (one, other) = (weigh(one) + 0.05, weigh(other) + 0.05);
+        if one > other { one / other } else { other / one }
+    }
+
+    #[test]
+    fn what_is_acted_on_and_what_has_a_meaning_stands_out_from_its_ground() {
+        const GROUNDS: [&str; 3] = ["surface", "ground", "subtle"];
+        assert!((contrast(&luminous("fff"), &luminous("000000")) - 21.0).abs() < 1e-9);
+        for (colours, shade) in colours().iter().zip(["light", "dark"]) {
+            let stands_out = |front: &str, back: &str, least: f64| {
+                let found = contrast(&colours[front], &colours[back]);
+                assert!(found >= least, "{front} on {back} in {shade}: {found:.2}, not {least}");
+            };
+            for ground in GROUNDS {
+                // Edges of fields and buttons, dots of states; the ring around what has the focus.
+                stands_out("control", ground, 3.0);
+                for text in
+                    ["text", "muted", "accent", "accent-strong", "good", "warning", "danger", "information"]
+                {
+                    stands_out(text, ground, 4.5);
+                }
+            }
+            for meaning in ["good", "warning", "danger", "information"] {
+                stands_out(meaning, &format!("{meaning}-back"), 4.5);
+            }
+            stands_out("on-accent", "accent", 4.5);
+            stands_out("on-accent", "accent-strong", 4.5);
+        }
+    }
+
     #[tokio::test]
     async fn another_hash_or_a_path_is_not_found() {
         for path in ["/assets/app.css", "/assets/app.0000000000000000.css", "/assets/..%2fbase.html"] {

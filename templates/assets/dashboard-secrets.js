@@ -150,8 +150,18 @@ async function send(form, button) {
     return keep(form, why(answer, page));
   }
   const main = document.querySelector("main");
+  const picked = main.querySelector("[name=picking]")?.value;
   main.replaceChildren(...page.childNodes);
   prepare(main);
+  // What slid in takes the focus itself, and gives it back to what it was opened by.
+  const closed = picked && !main.querySelector("[name=picking]");
+  const act = closed ? `pick:${picked}` : button?.value;
+  const same = `[name=act]:not([tabindex])[value="${CSS.escape(act ?? "")}"]`;
+  const left = main.querySelector("[autofocus]") ? null : main.querySelector(same);
+  if (left) {
+    left.closest("details")?.setAttribute("open", "");
+    left.focus({ preventScroll: true });
+  }
   if (button?.value === "send") main.querySelector(".answer-line, .notice")?.scrollIntoView({ block: "nearest" });
 }
 document.addEventListener("focusin", ({ target }) => {

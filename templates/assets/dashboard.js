@@ -190,6 +190,29 @@ document.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
 });
 
+// What is sent is sent once, and its button says that it is under way. What a script sends says so itself.
+const rest = () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("[aria-busy]")) {
+    button.removeAttribute("aria-busy");
+    button.removeAttribute("aria-disabled");
+    button.classList.remove("is-busy");
+  }
+};
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post" || form.matches("[data-in-place]")) return;
+  if (form.dataset.sent) return event.preventDefault();
+  form.dataset.sent = "yes";
+  const button = event.submitter ?? form.querySelector("[type=submit]");
+  button?.setAttribute("aria-busy", "true");
+  button?.setAttribute("aria-disabled", "true");
+  button?.classList.add("is-busy");
+  // Longer than the hub lets a page take: who stops the browser before can send again.
+  setTimeout(rest, 40_000);
+});
+addEventListener("pageshow", rest);
+
 // Long work goes on by itself; without a script there is a button.
 const next = document.querySelector("form[data-continue]");
 if (next) setTimeout(() => next.isConnected && next.requestSubmit(), 300);

@@ -7,6 +7,7 @@ mod keyboard;
 mod overview;
 mod questions;
 mod roles;
+mod samples;
 mod scriptless;
 mod secrets;
 mod single_sign_on;
@@ -84,6 +85,23 @@ pub(crate) async fn become_member(app: &TestApp, chrome: &Chrome, person: &Brows
     chrome.devtools("Network.setCookie", &session).await;
 }
 
+/// A form that is sent twice goes once, and its button is busy until the page is come back to.
+async fn is_sent_once(chrome: &Chrome) {
+    let twice = "const button = document.querySelector('main button.primary');
+        const [end, said] = [new AbortController(), []];
+        const busy = () => button.getAttribute('aria-busy');
+        addEventListener('submit', (event) => {
+            said.push(event.defaultPrevented ? 'kept' : 'sent');
+            event.preventDefault();
+        }, { signal: end.signal });
+        for (let time = 0; time < 2; time += 1) button.click();
+        said.push(busy());
+        end.abort();
+        dispatchEvent(new Event('pageshow'));
+        return [...said, busy()]";
+    assert_eq!(chrome.script(twice).await, json!(["sent", "kept", "true", null]));
+}
+
 #[tokio::test]
 async fn the_first_owner_gets_from_the_link_to_a_key() {
     let Some(app) = TestApp::start().await else { return };
@@ -124,6 +142,7 @@ async fn the_first_owner_gets_from_the_link_to_a_key() {
     chrome.shows(".environment-now", "sandbox").await;
     chrome.click(".head a.primary").await;
     chrome.fill("#f-name", "billing service").await;
+    is_sent_once(&chrome).await;
     chrome.click("button[type=submit].primary").await;
     chrome.shows("h1", "is made").await;
     nothing_is_wrong(&chrome).await;

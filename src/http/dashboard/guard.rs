@@ -62,7 +62,9 @@ impl Page for ProblemPage {
             request_id: "req_01jz0000000000000000000000".to_owned(),
         };
         let failed = StatusCode::INTERNAL_SERVER_ERROR;
+        let wrong = "`cursor` is none of this list. Begin at its first page.";
         vec![
+            ("bad-request", page(StatusCode::BAD_REQUEST, "invalid_request", wrong)),
             ("not-found", page(StatusCode::NOT_FOUND, "not_found", NOTHING)),
             ("forbidden", page(StatusCode::FORBIDDEN, "forbidden", "Your role (editor) may not do this.")),
             ("internal", page(failed, "internal_error", "Something went wrong in the hub.")),

@@ -93,6 +93,11 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     alone::<NotInPage>(renderer, &mut all)?;
     alone::<ProblemPage>(renderer, &mut all)?;
     alone::<PreviewPage>(renderer, &mut all)?;
+    for (sample, page) in InvitePage::samples() {
+        let shell = Shell::sample(InvitePage::PLACE).suspended();
+        let html = renderer.render(Locale::En, &Framed { shell, page: &page })?;
+        all.push((format!("suspended-invite-{sample}"), html));
+    }
     for flash in Flash::ALL {
         let samples = ConfirmPage::samples();
         for (_, page) in &samples {

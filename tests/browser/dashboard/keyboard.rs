@@ -47,6 +47,54 @@ async fn look_beside_the_list(chrome: &Chrome) {
     chrome.script_gives("return document.activeElement.id", &row).await;
 }
 
+/// What slides in beside a call takes the focus, and gives it back to the button that it was opened by.
+async fn choose_a_secret(chrome: &Chrome) {
+    let inside = "return document.activeElement.closest('[role=dialog][aria-modal=true]') !== null";
+    let focused = "return document.activeElement.value";
+    tab_to(chrome, "[value='pick:header-0']").await;
+    enter(chrome).await;
+    chrome.shows("#panel-title", "Choose a secret").await;
+    chrome.script_gives(inside, &json!(true)).await;
+    nothing_is_wrong(chrome).await;
+    chrome.press(&[Key::Escape.into()]).await;
+    chrome.script_gives(focused, &json!("pick:header-0")).await;
+    chrome.script_gives("return document.querySelector('.side-panel') === null", &json!(true)).await;
+}
+
+/// A secret opens beside the list, is read first, and leaves the focus with its row.
+async fn look_at_a_secret(chrome: &Chrome) {
+    tab_to(chrome, "#secret-STRIPE_KEY").await;
+    enter(chrome).await;
+    chrome.shows("#panel-title", "STRIPE_KEY").await;
+    let dialog = "return document.activeElement.closest('[role=dialog]') && document.activeElement.id";
+    chrome.script_gives(dialog, &json!("panel-title")).await;
+    chrome.press(&[Key::Escape.into()]).await;
+    chrome.shows("h1", "Secrets").await;
+    chrome.script_gives("return document.activeElement.id", &json!("secret-STRIPE_KEY")).await;
+}
+
+#[tokio::test]
+async fn what_slides_in_takes_the_focus_and_gives_it_back() {
+    let Some(app) = TestApp::start().await else { return };
+    let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
+    let owner = app.as_owner().await;
+    let secret = json!({"key": "STRIPE_KEY", "value": "v", "type": "api_key", "visibility": "masked",
+        "allowedHosts": ["api.stripe.com"]});
+    app.as_key().post("/secrets", &secret).await.ok(201);
+    become_member(&app, &chrome, &owner).await;
+    for (page, title) in [("console", "API call"), ("secrets", "Secrets")] {
+        chrome.open(&format!("{}/dashboard/production/{page}", app.base_url)).await;
+        chrome.shows("h1", title).await;
+        skip_to_content(&chrome).await;
+        if page == "console" {
+            choose_a_secret(&chrome).await;
+        } else {
+            look_at_a_secret(&chrome).await;
+        }
+    }
+    chrome.close().await;
+}
+
 #[tokio::test]
 async fn a_member_needs_no_mouse() {
     let Some(app) = TestApp::start().await else { return };

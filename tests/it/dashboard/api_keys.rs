@@ -19,6 +19,16 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     app.with_key(&value).get("/users").await.ok(200);
     app.with_key(&value).get("/credentials").await.assert_problem(403, "scope_missing");
 
+    let used = async || {
+        let list = owner.get("/dashboard/sandbox/api-keys").await;
+        let row = list.html.split_once("billing &lt;service&gt;").unwrap().1.to_owned();
+        let (_, used) = row.split_once("data-label=\"Last used\">").unwrap();
+        used.split_once("<span").unwrap().0.to_owned()
+    };
+    assert_eq!(used().await, "never");
+    app.hub.flush_key_uses().await.unwrap();
+    let used = used().await;
+    assert!(used.contains(" title=\"2030-01-01"), "the time itself stands on what is said of it: {used}");
     let list = owner.get("/dashboard/sandbox/api-keys").await;
     list.page(200, "billing &lt;service&gt;");
     assert!(!list.html.contains(&value) && list.html.contains("users:write"));

@@ -49,6 +49,29 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
 }
 
 #[tokio::test]
+async fn refreshes_that_came_off_and_that_failed_are_counted() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.put_fernhill().await;
+    let owner = app.as_owner().await;
+    let id = app.connect("u-17").await;
+    app.clock.advance(TimeDelta::minutes(2));
+    app.as_key().act(&format!("/credentials/{id}/refresh")).await.ok(200);
+    app.hub.flush_audit().await.unwrap();
+    app.hub.seal_audit().await.unwrap();
+    let counted = "Refreshes in the last 30 days: 1 refreshed, ";
+    owner.get("/dashboard/production/overview").await.page(200, &format!("{counted}0 failed."));
+    let refused = Fault::oauth_error(StatusCode::BAD_REQUEST, "invalid_grant");
+    app.fake.program(Plan::next(Endpoint::Refresh, refused).always());
+    app.clock.advance(TimeDelta::hours(2));
+    app.rounds(4, TimeDelta::minutes(1)).await;
+    app.hub.flush_audit().await.unwrap();
+    app.hub.seal_audit().await.unwrap();
+    owner.sign_in().await.leads_to("/dashboard");
+    let failed = owner.get("/dashboard/production/overview").await.between(counted, " failed.");
+    assert_ne!(failed, "0");
+}
+
+#[tokio::test]
 async fn what_ends_needs_attention_before_and_after() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

@@ -39,6 +39,13 @@ async fn settings_are_saved_for_this_environment_alone() {
         .get("/dashboard/production/settings")
         .await
         .page(200, "https://app.acme.test\nhttp://localhost:3000");
+    let mut form = FORM.to_vec();
+    form.retain(|(name, _)| *name != "purgeAfterDays");
+    form.push(("purgeAfterDays", "45"));
+    owner.post("/dashboard/production/settings", &form).await.leads_to("/dashboard/production/settings");
+    assert_eq!(app.as_key().get("/environment").await.ok(200)["purgeAfterDays"], 45);
+    let shown = owner.get("/dashboard/production/settings").await.between("id=\"f-purgeAfterDays\"", ">");
+    assert!(shown.contains("value=\"45\""), "{shown}");
 }
 
 #[tokio::test]

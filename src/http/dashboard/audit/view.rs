@@ -196,7 +196,11 @@ impl DashboardPage for AuditPage {
             row(long, "request.denied", "refused", Some("scope_missing")),
         ];
         let narrowed = [("action", "api_key.create"), ("member", "member_x")];
-        vec![("some", page(rows, &[])), ("none-fits", page(Vec::new(), &narrowed))]
+        vec![
+            ("some", page(rows, &[])),
+            ("none-fits", page(Vec::new(), &narrowed)),
+            ("empty", page(Vec::new(), &[])),
+        ]
     }
 }
 

@@ -213,6 +213,12 @@ impl Shell {
         self.flash = Some(flash.word());
         self
     }
+
+    /// The same in a workspace whose subscription has ended.
+    pub(in crate::http::dashboard) fn suspended(mut self) -> Self {
+        self.suspended = true;
+        self
+    }
 }
 
 #[cfg(test)]

@@ -83,7 +83,9 @@ async fn what_is_opened_leads_back_to_the_part_of_the_list_that_one_was_in() {
     let rows = opened.between("<tbody>", "</tbody>");
     assert!(rows.contains("Choose B") && !rows.contains("Choose A") && !rows.contains("OTHER"), "{rows}");
     let panel = opened.between("class=\"scrim\"", "</section>");
-    assert_eq!(panel.matches(&format!("href=\"{part}\"")).count(), 2, "beside it and its cross: {panel}");
+    let row = format!("href=\"{part}#secret-B\"");
+    assert_eq!(panel.matches(&row).count(), 2, "beside it and its cross, to its row: {panel}");
+    assert!(rows.contains("id=\"secret-B\"") && panel.contains("role=\"dialog\""), "{rows} {panel}");
     for path in ["/edit", "/reveal", "/deactivate", "/revoke", "/delete"] {
         assert!(panel.contains(&format!("href=\"{}\"", at(path))), "{path}: {panel}");
     }
