@@ -339,7 +339,7 @@ mod tests {
             );
             let found = definition(&text).hosts_of_setting("tier", &Values::new().with("host", host));
             let wanted = Authority { host: host.to_owned(), port: 443 };
-            assert_eq!(found.known, [wanted.clone()], "{host_line}");
+            assert_eq!(found.known, std::slice::from_ref(&wanted), "{host_line}");
             assert_eq!(found.named.contains(&wanted), named, "{host_line} as {host}");
         }
     }

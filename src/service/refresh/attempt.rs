@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::{FailClass, TokenState};
-use vouchsafe_entity::millis::Millis;
 
 use super::anew::{Anew, endpoint_anew};
 use super::claim::{Asked, Claimed};

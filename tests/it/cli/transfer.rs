@@ -294,6 +294,10 @@ async fn what_another_hub_has_is_taken_in_once_its_lines_are_right() {
     let right = plain(
         &home.path().join("right.jsonl"),
         &[
+            r#"{"secret": {"key": "OLD", "value": "v", "type": "api_key", "visibility": "masked", "issuer": "Old App",
+                "issuerProviders": ["old-app"]}}"#
+                .replace('\n', " ")
+                .as_str(),
             r#"{"user": {"username": "ann"}}"#,
             r#"{"connector": {"key": "fernhill", "provider": "fernhill", "clientId": "c", "clientSecret": "s"}}"#,
             r#"{"credential": {"username": "ann", "connector": "quillpost", "data": {"key": "fake_1"}}}"#,
@@ -317,6 +321,9 @@ async fn what_another_hub_has_is_taken_in_once_its_lines_are_right() {
     assert_eq!(api.done("GET", &token("quillpost"), None).await["fields"]["key"], "fake_1");
     let users = api.done("GET", "/users", None).await;
     assert_eq!(users["data"].as_array().unwrap().len(), 1, "what was refused left nothing: {users}");
+    let connector = json!({"provider": "fernhill", "clientId": "c", "clientSecret": "$Secret{OLD}"});
+    let (status, refused) = api.call("PUT", "/connectors/other", Some(&connector)).await;
+    assert_eq!((status, &refused["code"]), (400, &json!("secret_wrong_issuer")), "{refused}");
     running.stop().await;
 }
 
