@@ -33,12 +33,15 @@ pub(crate) async fn tab_to(chrome: &Chrome, css: &str) {
 /// Presses Enter. A form that it sends goes a moment after the key is let go: the driver waits for ever, now and then,
 /// for a key that is let go while the frame goes on to another page, and always in a window that is gone.
 pub(crate) async fn enter(chrome: &Chrome) {
-    let script = "addEventListener('submit', (event) => {
+    // An Enter before this one may have sent no form, on this same page.
+    let script = "window.lastEnter?.abort();
+                  const { signal } = window.lastEnter = new AbortController();
+                  addEventListener('submit', (event) => {
                       event.preventDefault();
                       event.stopImmediatePropagation();
                       const send = () => event.target.requestSubmit(event.submitter);
                       addEventListener('keyup', () => setTimeout(send, 250), { once: true });
-                  }, { capture: true, once: true })";
+                  }, { capture: true, once: true, signal })";
     chrome.script(script).await;
     chrome.press(&[Key::Enter.into()]).await;
 }
