@@ -36,6 +36,7 @@ mod references;
 pub mod refresh;
 mod revocation;
 pub mod secrets;
+mod seen;
 pub mod shape;
 mod steps;
 pub mod sweep;
@@ -49,6 +50,7 @@ mod warnings;
 pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
+pub use seen::Seen;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;

@@ -71,6 +71,11 @@ impl Connector {
         Availability { enabled: self.enabled, failing: self.failing.is_some() }
     }
 
+    /// When somebody last set it; none while it exists by default.
+    pub fn set_at(&self) -> Option<Millis> {
+        self.updated_at.filter(|_| self.explicit)
+    }
+
     /// The connector that exists without a PUT, for a provider that needs no client.
     pub fn by_default(environment: EnvironmentId, provider: &str) -> Self {
         Self {

@@ -35,6 +35,8 @@ pub struct Environment {
     pub settings: Settings,
     /// When it was made.
     pub created_at: Millis,
+    /// When its settings last changed.
+    pub updated_at: Millis,
 }
 
 impl Environment {

@@ -13,15 +13,17 @@
 //!    navigation (with `Elsewhere` that of its address), and `samples()`, which tests and pictures render; named in
 //!    `samples.rs`. A page of the navigation has a line in `page/shell.rs`.
 //! 4. `templates/dashboard/<name>.html` extends `dashboard/layout.html`; it is given `shell` and `page`. Components
-//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Value`, `Text`, `Area`, `Tick`, `Radio`; those of
-//!    what slides in beside a page and of typed values in `templates/components/secret.html`; those of every list in
-//!    `templates/components/list.html`: filters, chips, pages, rows that are chosen, and what it says when it is empty;
-//!    those of one thing, such as its history, in `templates/components/record.html`. A list has a
+//!    stand in `templates/components/dashboard.html`: `When`, `Mark`, `Value`, `Text`, `Area`, `Tick`, `Radio`, `Seen`;
+//!    those of what slides in beside a page and of typed values in `templates/components/secret.html`; those of every
+//!    list in `templates/components/list.html`: filters, chips, pages, rows that are chosen, and what it says when it is
+//!    empty; those of one thing, such as its history, in `templates/components/record.html`. A list has a
 //!    `filter::Filter`, of which it takes the addresses of its pages.
 //! 5. A form posts to the address that shows it. `form::Form` reads it, `form::FormView` puts each violation at its
-//!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. What can't be undone asks once, by
-//!    `confirm::ConfirmPage`, which names the thing and what breaks. What needs a fresh proof begins with
-//!    `desk.ensure_proven()?` where the form is shown.
+//!    field: `Err(error) => desk.refuse(&Page { form: form.refused(error)?, … })`. One that changes what more than one
+//!    person may change is made `seeing` what is there, gives `form.seen()` to the use case, and is shown again
+//!    `renewed` by `refuse_as` with its own `status`. What can't be undone asks once, by `confirm::ConfirmPage`, which
+//!    names the thing and what breaks. What needs a fresh proof begins with `desk.ensure_proven()?` where the form is
+//!    shown.
 //! 6. `tests/it/dashboard/<nouns>.rs`, and a line for each route in `tests/it/support/routes.rs`, without which
 //!    `tests/it/dashboard/roles.rs` fails.
 

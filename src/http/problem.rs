@@ -297,6 +297,7 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::MemberTaken
         | Code::LastOwner
         | Code::InUse
+        | Code::ChangedMeanwhile
         | Code::KeyTaken
         | Code::SecretExpired
         | Code::SecretRevoked

@@ -13,7 +13,7 @@ use vouchsafe_entity::kind::{Binding, WorkspaceState};
 
 use super::audit::Target;
 use super::validate::Checker;
-use super::{Error, Hub};
+use super::{Error, Hub, Seen};
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::data_key::{KeyOwner, KeyPurpose, WrappedKey};
 use crate::domain::origin::{origin_of, parse_origin};
@@ -56,14 +56,15 @@ impl Hub {
         found.map(|(environment, _)| environment).ok_or(Error::NotFound)
     }
 
-    /// Changes settings of the actor's environment.
+    /// Changes settings of the actor's environment, where they are as they were `seen`.
     ///
     /// # Errors
-    /// [`Error::Invalid`].
+    /// [`Error::Invalid`], [`super::Code::ChangedMeanwhile`].
     pub async fn update_environment(
         &self,
         actor: &Actor,
         change: SettingsChange,
+        seen: Option<Seen>,
     ) -> Result<Environment, Error> {
         let names = change.names();
         // How the modal looks is everyday work; who may frame it and where it leads is not.
@@ -73,7 +74,9 @@ impl Hub {
         let warns_anew = change.expiry_warning_days.is_some();
         let tx = self.store.begin().await?;
         let before = store::environment::lock_settings(&tx, actor.environment()).await?;
-        let settings = change.apply(before.ok_or(Error::NotFound)?)?;
+        let (before, changed) = before.ok_or(Error::NotFound)?;
+        Seen::ensure(seen, Some(changed))?;
+        let settings = change.apply(before)?;
         store::environment::save_settings(&tx, actor.environment(), settings, self.now()).await?;
         if warns_anew {
             store::secret::notice_again(&tx, actor.environment(), self.now()).await?;
@@ -163,13 +166,15 @@ impl Hub {
         workspace: &Workspace,
         name: &str,
     ) -> Result<EnvironmentId, Error> {
+        let now = self.now();
         let environment = Environment {
             id: EnvironmentId::new(self.ids.next()),
             workspace: workspace.id,
             workspace_name: workspace.name.clone(),
             name: name.to_owned(),
             settings: Settings::default(),
-            created_at: self.now(),
+            created_at: now,
+            updated_at: now,
         };
         match store::environment::insert(tx, &environment).await {
             Err(StoreError::Taken) => {

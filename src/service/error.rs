@@ -154,6 +154,8 @@ codes! {
     IdempotencyMismatch = "idempotency_mismatch",
     /// The first request with this `Idempotency-Key` is under way.
     IdempotencyInProgress = "idempotency_in_progress",
+    /// Somebody changed it since it was read.
+    ChangedMeanwhile = "changed_meanwhile",
     /// One of the environments has a secret of this key.
     KeyTaken = "key_taken",
     /// Another environment than the key's own.

@@ -7,7 +7,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::audit::Target;
 use super::validate::Checker;
-use super::{Error, Hub};
+use super::{Error, Hub, Seen};
 use crate::domain::actor::Actor;
 use crate::domain::connector::{Connector, is_key};
 use crate::domain::credential::Credential;
@@ -95,21 +95,22 @@ impl NewIntegration {
 }
 
 impl Hub {
-    /// Makes or replaces an integration; true where it is new.
+    /// Makes or replaces an integration, where it is as it was `seen`; true where it is new.
     ///
     /// # Errors
-    /// [`Error::Invalid`], with a pointer to each connector that isn't there.
+    /// [`Error::Invalid`], with a pointer to each connector that isn't there; [`super::Code::ChangedMeanwhile`].
     pub async fn put_integration(
         &self,
         actor: &Actor,
         slug: &str,
         new: NewIntegration,
+        seen: Option<Seen>,
     ) -> Result<(Integration, bool), Error> {
         self.permit(actor, Action::EditIntegrations).await?;
         let known = self.connectors_named(actor, &new.connector_keys()).await?;
         new.check(slug, &known, &self.providers())?;
         loop {
-            if let Some(put) = self.try_to_put_integration(actor, slug, new.clone()).await? {
+            if let Some(put) = self.try_to_put_integration(actor, slug, new.clone(), seen).await? {
                 return Ok(put);
             }
         }
@@ -121,11 +122,13 @@ impl Hub {
         actor: &Actor,
         slug: &str,
         new: NewIntegration,
+        seen: Option<Seen>,
     ) -> Result<Option<(Integration, bool)>, Error> {
         let environment = actor.environment();
         let now = self.now();
         let tx = self.store.begin().await?;
-        let before = store::integration::by_slug(&tx, environment, slug).await?;
+        let before = store::integration::lock(&tx, environment, slug).await?;
+        Seen::ensure(seen, before.as_ref().map(|before| before.updated_at))?;
         let mut integration = new.into_integration(IntegrationId::new(self.ids.next()), slug, now);
         if let Some(before) = &before {
             (integration.id, integration.created_at) = (before.id, before.created_at);
@@ -154,7 +157,7 @@ impl Hub {
             let message = "There is an integration of this slug. Choose another.";
             return Err(Error::invalid("/slug", "taken", message));
         }
-        Ok(self.put_integration(actor, slug, new).await?.0)
+        Ok(self.put_integration(actor, slug, new, None).await?.0)
     }
 
     /// Whether somebody may edit integrations, for a page that offers it.

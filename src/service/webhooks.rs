@@ -20,7 +20,7 @@ use vouchsafe_entity::sealed::Sealed;
 use super::audit::Target;
 use super::material::place;
 use super::validate::Checker;
-use super::{Code, Error, Hub};
+use super::{Code, Error, Hub, Seen};
 use crate::domain::actor::Actor;
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
@@ -156,15 +156,17 @@ impl Hub {
         store::webhook::find(&self.store, actor.environment(), id).await?.ok_or(Error::NotFound)
     }
 
-    /// Changes what was sent of an endpoint. What waits for one that is switched off is called off.
+    /// Changes what was sent of an endpoint, where it is as it was `seen`. What waits for one that is switched off is
+    /// called off.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Invalid`].
+    /// [`Error::NotFound`], [`Error::Invalid`], [`Code::ChangedMeanwhile`].
     pub async fn update_webhook_endpoint(
         &self,
         actor: &Actor,
         id: WebhookEndpointId,
         change: EndpointChange,
+        seen: Option<Seen>,
     ) -> Result<WebhookEndpoint, Error> {
         self.permit(actor, Action::ManageWebhooks).await?;
         self.get_webhook_endpoint(actor, id).await?;
@@ -182,6 +184,7 @@ impl Hub {
         let environment = actor.environment();
         let tx = self.store.begin().await?;
         let mut endpoint = store::webhook::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
+        Seen::ensure(seen, Some(endpoint.updated_at))?;
         endpoint.url = url.unwrap_or(endpoint.url);
         endpoint.events = events.unwrap_or(endpoint.events);
         endpoint.description = change.description.unwrap_or(endpoint.description);

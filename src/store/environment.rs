@@ -25,10 +25,12 @@ struct Found {
     name: String,
     settings: Settings,
     created_at: Millis,
+    updated_at: Millis,
 }
 
-const FIND: &str = "SELECT e.workspace_id, w.name AS workspace_name, w.state, e.name, e.settings, e.created_at \
-    FROM environment e JOIN workspace w ON w.id = e.workspace_id WHERE e.id = $1 AND e.deleted_at IS NULL";
+const FIND: &str = "SELECT e.workspace_id, w.name AS workspace_name, w.state, e.name, e.settings, e.created_at, \
+    e.updated_at FROM environment e JOIN workspace w ON w.id = e.workspace_id \
+    WHERE e.id = $1 AND e.deleted_at IS NULL";
 
 const BESIDE: &str = "SELECT e.name FROM environment e WHERE e.workspace_id = $1 AND e.id <> $2 \
     AND e.deleted_at IS NULL AND EXISTS (SELECT 1 FROM credential c WHERE c.environment_id = e.id) \
@@ -42,7 +44,7 @@ pub async fn insert(tx: &Tx, environment: &Environment) -> Result<(), StoreError
         name: Set(environment.name.clone()),
         settings: Set(environment.settings.clone()),
         created_at: Set(environment.created_at),
-        updated_at: Set(environment.created_at),
+        updated_at: Set(environment.updated_at),
         deleted_at: Set(None),
         emptied_at: Set(None),
     };
@@ -64,6 +66,7 @@ pub async fn find(db: &impl Reads, id: EnvironmentId) -> Result<Option<(Environm
             name: row.name,
             settings: row.settings,
             created_at: row.created_at,
+            updated_at: row.updated_at,
         };
         (environment, tenant)
     }))
@@ -119,10 +122,10 @@ pub async fn in_use_beside(
     Ok(found.map(|row| row.try_get("", "name")).transpose()?)
 }
 
-/// The settings of an environment, which nobody else changes until the transaction ends.
-pub async fn lock_settings(tx: &Tx, id: EnvironmentId) -> Result<Option<Settings>, StoreError> {
+/// The settings of an environment and when they last changed; nobody else changes them until the transaction ends.
+pub async fn lock_settings(tx: &Tx, id: EnvironmentId) -> Result<Option<(Settings, Millis)>, StoreError> {
     let row = held(Entity::find_by_id(id).filter(Column::DeletedAt.is_null()));
-    Ok(row.one(tx.connection()).await?.map(|row| row.settings))
+    Ok(row.one(tx.connection()).await?.map(|row| (row.settings, row.updated_at)))
 }
 
 /// Writes settings that `tx` holds.

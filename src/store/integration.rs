@@ -8,7 +8,7 @@ use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::integration::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::json::Needs;
 
-use super::{Reads, StoreError, Tx, statement};
+use super::{Reads, StoreError, Tx, held, statement};
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
 
@@ -40,6 +40,17 @@ pub async fn by_slug(
         .filter(Column::Slug.eq(slug))
         .one(db.connection())
         .await?;
+    Ok(found.map(Into::into))
+}
+
+/// The same, and nobody else changes it until the transaction ends.
+pub async fn lock(
+    tx: &Tx,
+    environment: EnvironmentId,
+    slug: &str,
+) -> Result<Option<Integration>, StoreError> {
+    let of = Column::EnvironmentId.eq(environment).and(Column::Slug.eq(slug));
+    let found = held(Entity::find().filter(of)).one(tx.connection()).await?;
     Ok(found.map(Into::into))
 }
 

@@ -8,6 +8,7 @@ mod bulk;
 mod connectors;
 mod console;
 mod credentials;
+mod editors;
 mod environments;
 mod events;
 mod guesses;

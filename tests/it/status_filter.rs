@@ -77,6 +77,7 @@ async fn lay_ground(store: &Store) -> Place {
         name: "sandbox".to_owned(),
         settings: Settings::default(),
         created_at: NOW,
+        updated_at: NOW,
     };
     let user = User {
         id: UserId::new(Uuid::from_u128(3)),

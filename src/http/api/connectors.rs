@@ -59,7 +59,7 @@ pub(in crate::http) async fn put_connector(
     _: NoQuery,
     JsonBody(connector): JsonBody<ConnectorIn>,
 ) -> Made<ConnectorOut> {
-    let (connector, fresh) = caller.hub.put_connector(&caller.actor, &key, connector.into()).await?;
+    let (connector, fresh) = caller.hub.put_connector(&caller.actor, &key, connector.into(), None).await?;
     Ok((made(fresh), Json(connector.into())))
 }
 

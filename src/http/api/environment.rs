@@ -29,5 +29,5 @@ pub(in crate::http) async fn update_environment(
     _: NoQuery,
     JsonBody(change): JsonBody<EnvironmentPatch>,
 ) -> Answer<EnvironmentOut> {
-    Ok(Json(caller.hub.update_environment(&caller.actor, change.into()).await?.into()))
+    Ok(Json(caller.hub.update_environment(&caller.actor, change.into(), None).await?.into()))
 }

@@ -54,7 +54,8 @@ pub(in crate::http) async fn put_integration(
     _: NoQuery,
     JsonBody(integration): JsonBody<IntegrationIn>,
 ) -> Made<IntegrationOut> {
-    let (integration, fresh) = caller.hub.put_integration(&caller.actor, &slug, integration.into()).await?;
+    let (integration, fresh) =
+        caller.hub.put_integration(&caller.actor, &slug, integration.into(), None).await?;
     Ok((made(fresh), Json(integration.into())))
 }
 

@@ -120,7 +120,7 @@ pub(in crate::http) async fn update_secret(
         let detail = format!("The {name} of a secret never changes; make another secret.");
         return Err(Error::refused_at(Code::ImmutableField, &format!("/{name}"), detail).into());
     }
-    Ok(Json(caller.hub.update_secret(&caller.actor, &key, change.into()).await?.into()))
+    Ok(Json(caller.hub.update_secret(&caller.actor, &key, change.into(), None).await?.into()))
 }
 
 /// How to delete.

@@ -77,7 +77,7 @@ pub(in crate::http) async fn update_webhook_endpoint(
     _: NoQuery,
     JsonBody(change): JsonBody<WebhookEndpointPatch>,
 ) -> Answer<WebhookEndpointOut> {
-    Ok(Json(caller.hub.update_webhook_endpoint(&caller.actor, id, change.into()).await?.into()))
+    Ok(Json(caller.hub.update_webhook_endpoint(&caller.actor, id, change.into(), None).await?.into()))
 }
 
 /// Removes an endpoint with the log of its deliveries.

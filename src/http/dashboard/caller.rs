@@ -190,7 +190,12 @@ impl InEnvironment {
 
     /// A page with a form that was refused.
     pub(in crate::http) fn refuse<P: DashboardPage>(&self, page: &P) -> Response {
-        self.remembered(self.desk.refuse(page))
+        self.refuse_as(StatusCode::BAD_REQUEST, page)
+    }
+
+    /// The same with the status that the form has.
+    pub(in crate::http) fn refuse_as<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
+        self.remembered(self.desk.answer(status, page))
     }
 
     /// On to `next`, where it is said what was done.

@@ -24,6 +24,7 @@ use crate::domain::integration::Integration;
 use crate::http::extract::{InPath, Listing, NoFilter, Segment};
 use crate::http::{HttpState, Problem};
 use crate::provider::Definition;
+use crate::service::Seen;
 use crate::service::connectors::{ConnectorView, Lack, TestStep};
 use crate::service::credentials::CredentialQuery;
 
@@ -119,12 +120,15 @@ fn page(desk: &InEnvironment, found: Found, form: FormView, steps: Option<Vec<Te
 async fn update_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>, form: Form) -> Answer {
     let found = found(&desk, &path.connector.0).await?;
     let new = form::read(&form, &found.view, found.definition.as_deref());
-    match desk.hub.put_connector(&desk.actor, &path.connector.0, new).await {
-        Ok(_) => Ok(desk.done(Flash::ConnectorSaved, &Url::Connector(&desk.environment, &path.connector.0))),
+    let here = Url::Connector(&desk.environment, &path.connector.0);
+    match desk.hub.put_connector(&desk.actor, &path.connector.0, new, form.seen()).await {
+        Ok(_) => Ok(desk.done(Flash::ConnectorSaved, &here)),
         Err(error) => {
             let error = form::placed(error, found.definition.as_deref());
             let form = form.refused_or_denied(error)?;
-            Ok(desk.refuse(&page(&desk, found, form, None)))
+            let found = self::found(&desk, &path.connector.0).await?;
+            let form = form.renewed(Seen(found.view.connector.set_at()), desk.hub.now(), &here);
+            Ok(desk.refuse_as(form.status(), &page(&desk, found, form, None)))
         }
     }
 }

@@ -121,5 +121,5 @@ async fn send(desk: &InEnvironment, draft: &Draft) -> Outcome {
 async fn save(desk: &InEnvironment, form: &Form, key: &str) -> Result<(), Error> {
     let view = desk.hub.get_secret(&desk.actor, key).await?;
     let change = new_value(form, &view, desk.hub.now())?;
-    desk.hub.update_secret(&desk.actor, key, change).await.map(drop)
+    desk.hub.update_secret(&desk.actor, key, change, None).await.map(drop)
 }

@@ -1,5 +1,7 @@
 //! Forms: what a browser sent, and what is shown again with each mistake at its field.
 
+mod seen;
+
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
@@ -10,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::http::{HttpState, Problem};
 use crate::service::{Code, Error};
+use seen::Changed;
 
 /// Fields that are never shown again.
 const UNSHOWN: [&str; 5] = ["password", "newPassword", "code", "value", "invitation"];
@@ -84,7 +87,11 @@ impl Form {
                 {
                     return Err(Error::Refused { code, detail, violations, retry_after, app_status }.into());
                 }
-                view.mark(violations, Some(detail));
+                if code == Code::ChangedMeanwhile {
+                    view.changed = Some(Changed::default());
+                } else {
+                    view.mark(violations, Some(detail));
+                }
             }
             other @ (Error::NotFound | Error::Store(_) | Error::Internal(_)) => return Err(other.into()),
         }
@@ -123,6 +130,7 @@ pub(in crate::http) struct FormView {
     chosen: BTreeMap<String, Vec<String>>,
     errors: BTreeMap<String, String>,
     problem: Option<String>,
+    changed: Option<Changed>,
     #[serde(skip)]
     fields: Vec<String>,
 }

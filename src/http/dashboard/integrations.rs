@@ -16,7 +16,7 @@ use super::page::Flash;
 use super::url::Url;
 use crate::http::HttpState;
 use crate::http::extract::{InPath, Listing, NoFilter, Segment};
-use crate::service::Error;
+use crate::service::{Error, Seen};
 
 use offer::Offer;
 pub(super) use view::{IntegrationPage, IntegrationsPage};
@@ -62,7 +62,7 @@ async fn create_integration(desk: InEnvironment, form: Form) -> Answer {
     let (new, places) = form::read(&form, &offer);
     let made = desk.hub.create_integration(&desk.actor, &slug, new).await;
     let saved = made.map(drop).map_err(|error| form::placed(error, &places));
-    ended(&desk, None, &form, &offer, saved)
+    ended(&desk, None, &form, &offer, saved).await
 }
 
 /// `GET /dashboard/{environment}/integrations/{slug}`.
@@ -88,13 +88,13 @@ async fn update_integration(
         return Ok(desk.show(&IntegrationPage::of(&desk, Some(slug), form.view(), rows, &offer)));
     }
     let (new, places) = form::read(&form, &offer);
-    let put = desk.hub.put_integration(&desk.actor, slug, new).await;
+    let put = desk.hub.put_integration(&desk.actor, slug, new, form.seen()).await;
     let saved = put.map(drop).map_err(|error| form::placed(error, &places));
-    ended(&desk, Some(slug), &form, &offer, saved)
+    ended(&desk, Some(slug), &form, &offer, saved).await
 }
 
 /// On to the list, or the form once more with each mistake at its row.
-fn ended(
+async fn ended(
     desk: &InEnvironment,
     slug: Option<&str>,
     form: &Form,
@@ -104,8 +104,13 @@ fn ended(
     match saved {
         Ok(()) => Ok(desk.done(Flash::IntegrationSaved, &Url::Integrations(&desk.environment))),
         Err(error) => {
-            let view = form.refused_or_denied(error)?;
-            Ok(desk.refuse(&IntegrationPage::of(desk, slug, view, form::rows(form), offer)))
+            let mut view = form.refused_or_denied(error)?;
+            if let Some(slug) = slug {
+                let there = desk.hub.get_integration(&desk.actor, slug).await?;
+                let open = Url::Integration(&desk.environment, slug);
+                view = view.renewed(Seen(Some(there.updated_at)), desk.hub.now(), &open);
+            }
+            Ok(desk.refuse_as(view.status(), &IntegrationPage::of(desk, slug, view, form::rows(form), offer)))
         }
     }
 }

@@ -34,6 +34,7 @@ use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::http::extract::InPath;
 use crate::http::{HttpState, Problem};
+use crate::service::Seen;
 use crate::service::secrets::SecretView;
 use list::{Rights, SecretRow};
 use panel::Panel;
@@ -200,7 +201,11 @@ async fn edit_panel(
 ) -> Result<Panel, Problem> {
     let used = desk.hub.get_used_secret(&desk.actor, key).await?;
     let now = desk.hub.now();
-    let form = form.unwrap_or_else(|| form::filled(&used.view, now));
+    let open = part.at(&Url::EditSecret(&desk.environment, key));
+    let form = match form {
+        Some(form) => form.renewed(Seen(Some(used.view.secret.updated_at)), now, &open),
+        None => form::filled(&used.view, now),
+    };
     Ok(Panel::edit(&desk.environment, desk.environments(), &used, form, part, now))
 }
 
@@ -227,15 +232,16 @@ async fn update_secret(
     desk.hub.may_manage_secrets(&desk.actor).await?;
     let view = desk.hub.get_secret(&desk.actor, &path.secret).await?;
     let updated = match form::change(&form, &view, desk.hub.now()) {
-        Ok(change) => desk.hub.update_secret(&desk.actor, &path.secret, change).await,
+        Ok(change) => desk.hub.update_secret(&desk.actor, &path.secret, change, form.seen()).await,
         Err(error) => Err(error),
     };
     match updated {
         Ok(_) => Ok(desk.done(Flash::SecretUpdated, &part.at(&Url::Secrets(&desk.environment)))),
         Err(error) => {
             let shown = shown_again(&form, error)?;
+            let status = shown.status();
             let panel = edit_panel(&desk, &path.secret, &part, Some(shown)).await?;
-            Ok(desk.refuse(&beside(&desk, &headers, &part, panel).await?))
+            Ok(desk.refuse_as(status, &beside(&desk, &headers, &part, panel).await?))
         }
     }
 }

@@ -15,8 +15,8 @@ use super::page::{DashboardPage, Flash, Place};
 use super::url::Url;
 use crate::domain::role::Action;
 use crate::domain::workspace::Environment;
-use crate::service::Error;
 use crate::service::environment::SettingsChange;
+use crate::service::{Code, Error, Seen};
 
 /// The settings.
 #[derive(Serialize)]
@@ -76,6 +76,7 @@ fn form_of(environment: &Environment) -> FormView {
         .with("mailTo", if mail("to").is_empty() { "nobody".to_owned() } else { mail("to") })
         .with("adminAddress", mail("adminAddress"))
         .with("locale", mail("locale"))
+        .seeing(Seen(Some(environment.updated_at)))
 }
 
 fn page(desk: &InEnvironment, form: FormView) -> SettingsPage {
@@ -131,19 +132,23 @@ fn change(form: &Form) -> Result<SettingsChange, Error> {
 /// `POST /dashboard/{environment}/settings`.
 pub(super) async fn update_settings(desk: InEnvironment, form: Form) -> Answer {
     let saved = match change(&form) {
-        Ok(change) => desk.hub.update_environment(&desk.actor, change).await.map(drop),
+        Ok(change) => desk.hub.update_environment(&desk.actor, change, form.seen()).await.map(drop),
         // Who may not change them is told that first.
-        Err(error) => {
-            desk.hub.update_environment(&desk.actor, SettingsChange::default()).await.and(Err(error))
-        }
+        Err(error) => desk.hub.may_configure_connectors(&desk.actor).await.and(Err(error)),
     };
     match saved {
         Ok(()) => Ok(desk.done(Flash::SettingsSaved, &Url::Settings(&desk.environment))),
         Err(Error::Refused { code, detail, violations, retry_after, app_status })
-            if violations.is_empty() =>
+            if violations.is_empty() && code != Code::ChangedMeanwhile =>
         {
             Err(Error::Refused { code, detail, violations, retry_after, app_status }.into())
         }
-        Err(error) => Ok(desk.refuse(&page(&desk, form.refused(error)?))),
+        Err(error) => {
+            let there = desk.hub.get_environment(&desk.actor).await?;
+            let form = form.refused(error)?;
+            let open = Url::Settings(&desk.environment);
+            let form = form.renewed(Seen(Some(there.updated_at)), desk.hub.now(), &open);
+            Ok(desk.refuse_as(form.status(), &page(&desk, form)))
+        }
     }
 }

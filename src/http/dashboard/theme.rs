@@ -209,7 +209,7 @@ async fn update_theme(desk: InEnvironment, form: Form) -> Answer {
     theme.retain(|name, _| !MEMBERS.contains(&name.as_str()));
     theme.extend(typed.clone());
     let change = SettingsChange { theme: Some(theme), ..SettingsChange::default() };
-    match desk.hub.update_environment(&desk.actor, change).await {
+    match desk.hub.update_environment(&desk.actor, change, None).await {
         Ok(_) => Ok(desk.done(Flash::ThemeSaved, &Url::Theme(&desk.environment))),
         Err(error) => {
             let form = form.refused_or_denied(placed(error))?;

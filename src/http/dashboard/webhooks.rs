@@ -20,6 +20,7 @@ use crate::domain::page::PageRequest;
 use crate::domain::webhook::WebhookEndpoint;
 use crate::http::extract::{InPath, Listing, NoFilter};
 use crate::http::{HttpState, Problem};
+use crate::service::Seen;
 use crate::service::webhooks::{EndpointChange, NewReplay};
 
 pub(super) use delivery::DeliveryPage;
@@ -120,13 +121,17 @@ async fn show_webhook(
 /// `POST /dashboard/{environment}/webhooks/{endpoint}`.
 async fn update_webhook(desk: InEnvironment, InPath(path): InPath<EndpointPath>, form: Form) -> Answer {
     let id = path.endpoint;
-    match desk.hub.update_webhook_endpoint(&desk.actor, id, form::change(&form)).await {
+    match desk.hub.update_webhook_endpoint(&desk.actor, id, form::change(&form), form.seen()).await {
         Ok(_) => Ok(desk.done(Flash::WebhookSaved, &Url::Webhook(&desk.environment, id))),
         Err(error) => {
             let form = form.refused_or_denied(error)?;
             let endpoint = desk.hub.get_webhook_endpoint(&desk.actor, id).await?;
             let (wanted, request) = newest();
-            Ok(desk.refuse(&page(&desk, endpoint, form, FormView::new(), (wanted, &request)).await?))
+            let open = Url::Webhook(&desk.environment, id);
+            let form = form.renewed(Seen(Some(endpoint.updated_at)), desk.hub.now(), &open);
+            let status = form.status();
+            Ok(desk
+                .refuse_as(status, &page(&desk, endpoint, form, FormView::new(), (wanted, &request)).await?))
         }
     }
 }
@@ -178,7 +183,7 @@ async fn replay_webhook(desk: InEnvironment, InPath(path): InPath<EndpointPath>,
 
 async fn switch(desk: &InEnvironment, id: WebhookEndpointId, on: bool) -> Result<(), Problem> {
     let change = EndpointChange { enabled: Some(on), ..EndpointChange::default() };
-    desk.hub.update_webhook_endpoint(&desk.actor, id, change).await?;
+    desk.hub.update_webhook_endpoint(&desk.actor, id, change, None).await?;
     Ok(())
 }
 

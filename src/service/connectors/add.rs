@@ -70,6 +70,6 @@ impl Hub {
             let message = "There is a connector of this key. Choose another.";
             return Err(Error::invalid("/key", "taken", message));
         }
-        Ok(self.put_connector(actor, key, NewConnector::of_provider(provider)).await?.0)
+        Ok(self.put_connector(actor, key, NewConnector::of_provider(provider), None).await?.0)
     }
 }

@@ -12,7 +12,7 @@ use crate::service::audit::Target;
 use crate::service::material::ConnectorSecrets;
 use crate::service::references::placed_references;
 use crate::service::validate::Checker;
-use crate::service::{Error, Hub};
+use crate::service::{Error, Hub, Seen};
 use crate::store;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -75,18 +75,20 @@ impl NewConnector {
 }
 
 impl Hub {
-    /// Makes or replaces a connector; true where it is new.
+    /// Makes or replaces a connector, where it is as it was `seen`; true where it is new.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`crate::service::Code::SubscriptionRequired`], and those of a reference that can't be used.
+    /// [`Error::Invalid`], [`crate::service::Code::SubscriptionRequired`], [`crate::service::Code::ChangedMeanwhile`],
+    /// and those of a reference that can't be used.
     pub async fn put_connector(
         &self,
         actor: &Actor,
         key: &str,
         new: NewConnector,
+        seen: Option<Seen>,
     ) -> Result<(ConnectorView, bool), Error> {
         let fresh = loop {
-            if let Some(fresh) = self.try_to_put(actor, key, new.clone()).await? {
+            if let Some(fresh) = self.try_to_put(actor, key, new.clone(), seen).await? {
                 break fresh;
             }
         };
@@ -95,7 +97,13 @@ impl Hub {
 
     /// True where it is new; none where somebody else put it meanwhile, since the secrets that stay are theirs, or changed
     /// a secret that it refers to, since that was looked at before.
-    async fn try_to_put(&self, actor: &Actor, key: &str, new: NewConnector) -> Result<Option<bool>, Error> {
+    async fn try_to_put(
+        &self,
+        actor: &Actor,
+        key: &str,
+        new: NewConnector,
+        seen: Option<Seen>,
+    ) -> Result<Option<bool>, Error> {
         let before = store::connector::by_key(&self.store, actor.environment(), key).await?;
         // What is asked of users is everyday work; where their credentials go is not.
         let everyday = before.as_ref().is_some_and(|before| new.changes_scopes_alone(before));
@@ -113,6 +121,7 @@ impl Hub {
 
         let tx = self.store.begin().await?;
         let there = store::connector::lock(&tx, actor.environment(), connector.id).await?;
+        Seen::ensure(seen, there.as_ref().and_then(Connector::set_at))?;
         if there.map(|there| there.version) != before.as_ref().map(|before| before.version) {
             return Ok(None);
         }

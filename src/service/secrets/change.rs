@@ -12,7 +12,7 @@ use crate::domain::role::Action;
 use crate::domain::secret::{Secret, SecretEnd, SecretScope};
 use crate::service::audit::Target;
 use crate::service::validate::Checker;
-use crate::service::{Error, Hub};
+use crate::service::{Error, Hub, Seen};
 use crate::store::{self, StoreError};
 
 /// Changes of a secret; what is none stays. The inner none clears.
@@ -47,23 +47,26 @@ struct Checked {
 }
 
 impl Hub {
-    /// Changes what was sent of a secret and differs.
+    /// Changes what was sent of a secret and differs, where it is as it was `seen`.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`], [`crate::service::Code::SecretExpired`],
     /// [`crate::service::Code::SecretRevoked`], [`crate::service::Code::KeyTaken`],
-    /// [`crate::service::Code::WrongEnvironment`], [`crate::service::Code::SubscriptionRequired`].
+    /// [`crate::service::Code::WrongEnvironment`], [`crate::service::Code::SubscriptionRequired`],
+    /// [`crate::service::Code::ChangedMeanwhile`].
     pub async fn update_secret(
         &self,
         actor: &Actor,
         key: &str,
         change: SecretChange,
+        seen: Option<Seen>,
     ) -> Result<SecretView, Error> {
         self.permit(actor, Action::ManageSecrets).await?;
         self.gate(actor).await?;
         let checked = self.checked_change(actor, &change).await?;
         let tx = self.store.begin().await?;
         let mut secret = store::secret::lock(&tx, actor.environment(), key).await?.ok_or(Error::NotFound)?;
+        Seen::ensure(seen, Some(secret.updated_at))?;
         let now = self.now();
         let end = new_end(&secret, &change, &checked, now)?;
         let mut fields = apply(&mut secret, &change, checked.hosts);

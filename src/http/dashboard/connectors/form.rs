@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::http::dashboard::form::{Form, FormView};
 use crate::provider::Definition;
 use crate::service::connectors::{ConnectorView, NewConnector};
-use crate::service::{Error, Violation};
+use crate::service::{Error, Seen, Violation};
 
 /// The name of the field of the client secret.
 pub(super) const CLIENT_SECRET: &str = "secret-client";
@@ -27,7 +27,8 @@ pub(super) fn of(view: &ConnectorView, definition: Option<&Definition>) -> FormV
         .with("clientId", connector.client_id.clone().unwrap_or_default())
         .with("scopes", connector.scopes.join("\n"))
         .with("authorizationParams", parameters.join("\n"))
-        .with_chosen("methods", &methods);
+        .with_chosen("methods", &methods)
+        .seeing(Seen(connector.set_at()));
     for field in definition.map(Definition::connector_fields).unwrap_or_default() {
         let kept = connector.variables.get(&field.name).filter(|_| !field.secret);
         form = form.with(&field_name(&field.name, field.secret), kept.cloned().unwrap_or_default());

@@ -73,6 +73,6 @@ pub(super) async fn remove_kept_secret(desk: InEnvironment, InPath(path): InPath
     desk.hub.may_configure_connectors(&desk.actor).await?;
     let key = &path.connector.0;
     let kept = kept_of(&found(&desk, key).await?, &path.field.0)?;
-    desk.hub.put_connector(&desk.actor, key, kept.without).await?;
+    desk.hub.put_connector(&desk.actor, key, kept.without, None).await?;
     Ok(desk.done(Flash::KeptSecretRemoved, &Url::Connector(&desk.environment, key)))
 }

@@ -6,7 +6,7 @@ use super::offer::Offer;
 use crate::domain::integration::Integration;
 use crate::http::dashboard::form::{Form, FormView};
 use crate::service::integrations::NewIntegration;
-use crate::service::{Error, Violation};
+use crate::service::{Error, Seen, Violation};
 
 /// Empty rows that are offered.
 pub(super) const SPARE_ROWS: usize = 2;
@@ -17,7 +17,8 @@ const MOST_ROWS: usize = 51;
 pub(super) fn of(integration: &Integration) -> FormView {
     let mut form = FormView::new()
         .with("name", integration.name.clone())
-        .with("description", integration.description.clone().unwrap_or_default());
+        .with("description", integration.description.clone().unwrap_or_default())
+        .seeing(Seen(Some(integration.updated_at)));
     for (at, need) in integration.connectors.iter().enumerate() {
         let optional: &[&str] = if need.optional { &["on"] } else { &[] };
         form = form

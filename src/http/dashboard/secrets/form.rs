@@ -7,7 +7,7 @@ use crate::domain::secret::{SecretEnd, SecretScope};
 use crate::http::Problem;
 use crate::http::dashboard::form::{Form, FormView};
 use crate::service::secrets::{NewSecret, SecretChange, SecretView};
-use crate::service::{Error, Violation};
+use crate::service::{Error, Seen, Violation};
 
 /// Fields of which a form sends nothing where nothing is chosen.
 const CHOICES: [&str; 2] = ["environments", "visibility"];
@@ -40,6 +40,7 @@ pub(super) fn filled(view: &SecretView, now: Millis) -> FormView {
         .with("allowedHosts", hosts.join("\n"))
         .with("ends", ends)
         .with_chosen("environments", &environments)
+        .seeing(Seen(Some(secret.updated_at)))
 }
 
 /// Words on lines of their own, or with commas between.

@@ -250,6 +250,7 @@ impl DashboardPage for SecretsPage {
             ("new", beside(Panel::sample_form(FormView::new().with("visibility", "masked"), true))),
             ("new-refused", beside(Panel::sample_form(refused, true))),
             ("edit", beside(Panel::sample_form(FormView::new().with("name", "Payments"), false))),
+            ("edit-overtaken", beside(Panel::sample_form(FormView::new().overtaken(), false))),
             ("one", beside(Panel::sample_secret(owner))),
             ("one-for-editors", Self { panel: Some(Panel::sample_secret(reader)), ..full(reader) }),
         ]

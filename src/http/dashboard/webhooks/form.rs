@@ -2,6 +2,7 @@
 
 use crate::domain::webhook::WebhookEndpoint;
 use crate::http::dashboard::form::{Form, FormView};
+use crate::service::Seen;
 use crate::service::webhooks::{EndpointChange, NewEndpoint};
 
 /// The form as it is first shown.
@@ -11,6 +12,7 @@ pub(super) fn of(endpoint: &WebhookEndpoint) -> FormView {
         .with("url", endpoint.url.clone())
         .with("description", endpoint.description.clone().unwrap_or_default())
         .with_chosen("events", &events)
+        .seeing(Seen(Some(endpoint.updated_at)))
 }
 
 fn events(form: &Form) -> Option<Vec<String>> {
