@@ -186,7 +186,10 @@ impl Hub {
         let usage = Usage {
             product: integration,
             app: allowed.app.as_ref().map(|app| (app.connector.as_str(), app.provider.as_str())),
-            destination: Destination::Call(&allowed.to),
+            destination: Destination::Call {
+                to: &allowed.to,
+                typed: allowed.app.as_ref().is_some_and(|app| app.is_typed),
+            },
         };
         self.open_references(actor, texts.iter().map(String::as_str), &usage).await
     }

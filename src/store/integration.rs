@@ -49,8 +49,8 @@ pub async fn lock(
     environment: EnvironmentId,
     slug: &str,
 ) -> Result<Option<Integration>, StoreError> {
-    let of = Column::EnvironmentId.eq(environment).and(Column::Slug.eq(slug));
-    let found = held(Entity::find().filter(of)).one(tx.connection()).await?;
+    let of = Entity::find().filter(Column::EnvironmentId.eq(environment)).filter(Column::Slug.eq(slug));
+    let found = held(of).one(tx.connection()).await?;
     Ok(found.map(Into::into))
 }
 

@@ -145,7 +145,7 @@ pub async fn by_keys(
 /// them too.
 pub async fn hold(tx: &Tx, environment: EnvironmentId, keys: &[&str]) -> Result<Vec<Secret>, StoreError> {
     // SQLite needs no lock: a writing transaction is alone.
-    let lock = if tx.is_postgres() { " FOR SHARE OF s" } else { "" };
+    let lock = if tx.is_postgres() { " FOR KEY SHARE OF s" } else { "" };
     let mut values = vec![environment.into()];
     let list = places(&mut values, keys.iter().map(|key| (*key).into()));
     let sql = format!("{SELECT} WHERE e.environment_id = $1 AND e.key IN ({list}) ORDER BY s.id{lock}");

@@ -8,7 +8,7 @@ use vouchsafe_entity::json::{Needs, Object, Strings};
 use vouchsafe_entity::kind::SessionStatus;
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx};
+use super::{Reads, StoreError, Tx, held};
 use crate::domain::session::{Confirmation, ConnectResult, Progress, Session};
 
 impl From<Model> for Session {
@@ -108,6 +108,18 @@ pub async fn results(
         .all(db.connection())
         .await?;
     rows.into_iter().map(result).collect()
+}
+
+/// What came of one connector, held until the transaction ends.
+pub async fn lock_result(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: SessionId,
+    connector: &str,
+) -> Result<Option<ConnectResult>, StoreError> {
+    let row = connect_result::Entity::find_by_id((id, connector.to_owned(), environment));
+    let found = held(row).one(tx.connection()).await?;
+    found.map(result).transpose()
 }
 
 fn result(row: connect_result::Model) -> Result<ConnectResult, StoreError> {

@@ -1,4 +1,5 @@
-//! R13: a definition finds no token in good answers, and is mended an hour later. The answers lay in the journal.
+//! R13: a definition finds no token in good answers, and is mended an hour later, or a hub starts without it meanwhile. The
+//! answers lay in the journal.
 
 use serde_json::{Value, json};
 use vouchsafe::demo::fake::RefreshKind;
@@ -13,8 +14,9 @@ const HOUR: i64 = 3_600;
 #[tokio::test(flavor = "multi_thread")]
 async fn r13_a_mended_definition_recovers_every_answer() {
     let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
-    let credentials = stage.connect("a", &[STRICT], times(10, 500)).await.remove(0);
-    let (by_signal, by_restart) = credentials.split_at(credentials.len() / 2);
+    let credentials = stage.connect("a", &[STRICT], times(9, 501)).await.remove(0);
+    let (by_signal, later) = credentials.split_at(credentials.len() / 3);
+    let (by_restart, by_return) = later.split_at(later.len() / 2);
     let mut replica = stage.start("a").await;
 
     break_definition(&stage);
@@ -35,6 +37,19 @@ async fn r13_a_mended_definition_recovers_every_answer() {
     stage.define(STRICT, RefreshKind::Strict, "");
     replica = stage.start("a").await;
     recovered(&stage, &replica, by_restart).await;
+
+    break_definition(&stage);
+    read_definitions(&replica).await;
+    held(&stage, &replica, by_return).await;
+    replica.hub.signal("KILL");
+    replica.killed().await;
+    stage.undefine(STRICT);
+    replica = stage.start("a").await;
+    stage.advance(HOUR).await;
+    replica.look().await;
+    stage.define(STRICT, RefreshKind::Strict, "");
+    read_definitions(&replica).await;
+    recovered(&stage, &replica, by_return).await;
     println!("R13: {} unread answers recovered from the journal, 0 lost", credentials.len());
     replica.hub.stop().await;
 }

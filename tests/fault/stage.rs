@@ -111,6 +111,11 @@ impl Stage {
         std::fs::write(path, format!("{text}{more}")).unwrap();
     }
 
+    /// Takes the definition of `slug` away.
+    pub(crate) fn undefine(&self, slug: &str) {
+        std::fs::remove_file(self.folder.path().join("providers").join(format!("{slug}.toml"))).unwrap();
+    }
+
     /// The client under which the provider knows the connector `slug`.
     fn client(slug: &str, redirect: &str) -> Client {
         let kind = KINDS.iter().find(|(known, _)| *known == slug).map(|(_, kind)| *kind).unwrap();

@@ -69,8 +69,8 @@ pub(in crate::http) struct SecretIn {
     #[schema(format = DateTime)]
     issued_at: Option<String>,
     /// Hosts that calls and settings of connectors may take it to, `host`, `host:port` or `*.host`: all hosts that a
-    /// setting goes to must be listed. Empty = calls take it to none but those of its issuer that nobody types, settings
-    /// to those of the connector's provider that nobody types.
+    /// setting goes to must be listed. Empty = calls take it to none but those of its issuer, settings to those of the
+    /// connector's provider, and neither to one that somebody types and whose domain the definition does not fix.
     #[schema(example = json!(["api.stripe.com"]))]
     allowed_hosts: Option<Vec<String>>,
     /// The end, as a date; neither date nor period = never.

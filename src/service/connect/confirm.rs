@@ -1,7 +1,7 @@
 //! Confirmation: the back end, inside its own user's session, shows the code that the finished browser was given.
 
 use secrecy::{ExposeSecret, SecretString};
-use vouchsafe_entity::id::{CredentialId, EnvironmentId, SessionId};
+use vouchsafe_entity::id::{EnvironmentId, SessionId};
 use vouchsafe_entity::kind::AttemptOutcome;
 
 use super::{SessionView, Visit};
@@ -152,20 +152,16 @@ impl Hub {
         }
         result.updated_at = self.now();
         let tx = self.store.begin().await?;
+        let now = store::session::lock_result(&tx, environment, session, &result.connector).await?;
+        if now.is_none_or(|now| now.progress != Progress::Waiting) {
+            // Confirmed at the last moment.
+            return Ok(());
+        }
         self.save_result(&tx, &visit, &result).await?;
         let ending = Ending::failed(Code::ConfirmationExpired.as_str(), None);
         self.end_waiting(&tx, &visit, &result.connector, &ending).await?;
         tx.commit().await?;
         self.signal(session);
-        Ok(())
-    }
-
-    /// Ends a credential that still waits for its first confirmation. One that works otherwise goes on.
-    async fn drop_pending(&self, actor: &Actor, id: CredentialId) -> Result<(), Error> {
-        let found = store::credential::find(&self.store, actor.environment(), id).await?;
-        if found.is_some_and(|credential| credential.token.machine == Machine::Pending) {
-            self.drop_credential(actor, id).await?;
-        }
         Ok(())
     }
 }

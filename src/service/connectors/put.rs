@@ -114,7 +114,7 @@ impl Hub {
         let definition = self.checked_definition(key, &new, settled)?;
         let keys = sent_keys(&new);
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let seen = store::secret::by_keys(&self.store, actor.environment(), &keys).await?;
+        let looked_at = store::secret::by_keys(&self.store, actor.environment(), &keys).await?;
         self.check_references(actor, key, &new, &definition).await?;
         let sent = Sent::in_new(&new);
         let (connector, references) = self.built_connector(actor, key, new, before.as_ref(), &definition)?;
@@ -126,7 +126,7 @@ impl Hub {
             return Ok(None);
         }
         let held = store::secret::hold(&tx, actor.environment(), &keys).await?;
-        if !are_unchanged(&seen, &held) {
+        if !are_unchanged(&looked_at, &held) {
             return Ok(None);
         }
         if before.is_some() {

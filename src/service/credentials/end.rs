@@ -71,19 +71,19 @@ impl Hub {
         }
     }
 
-    /// Removes a credential, if it is still there, and leaves it to the worker to tell the app.
-    pub(in crate::service) async fn drop_credential(
+    /// Removes a credential that still waits for its first confirmation, and leaves it to the worker to tell the app. One
+    /// that works meanwhile goes on.
+    pub(in crate::service) async fn drop_pending(
         &self,
         actor: &Actor,
         id: CredentialId,
     ) -> Result<(), Error> {
-        match self.end(actor, id, Ended::Deleted, First::Worker).await {
-            Ok(_) | Err(Error::NotFound) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let tx = self.store.begin().await?;
+        let found = store::credential::lock(&tx, actor.environment(), id).await?;
+        self.end_pending(tx, actor, found).await
     }
 
-    /// The same for one that still waits for its first confirmation and whose row nobody else holds.
+    /// The same where nobody else holds the row.
     pub(in crate::service) async fn drop_pending_free(
         &self,
         actor: &Actor,
@@ -91,7 +91,11 @@ impl Hub {
     ) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let found = store::credential::lock_free(&tx, actor.environment(), id).await?;
-        if let Some(credential) = found.filter(|one| one.token.machine == Machine::Pending) {
+        self.end_pending(tx, actor, found).await
+    }
+
+    async fn end_pending(&self, tx: Tx, actor: &Actor, held: Option<Credential>) -> Result<(), Error> {
+        if let Some(credential) = held.filter(|one| one.token.machine == Machine::Pending) {
             self.end_held(tx, actor, credential, Ended::Deleted, First::Worker).await?;
         }
         Ok(())

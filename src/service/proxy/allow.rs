@@ -43,6 +43,8 @@ pub(super) struct CalledApp {
     pub(super) settings: SecretUses,
     pub(super) connector_id: ConnectorId,
     pub(super) provider: String,
+    /// Whether somebody typed the host of the call, and the definition does not fix its domain.
+    pub(super) is_typed: bool,
     pub(super) credential: Arc<ServedCredential>,
 }
 
@@ -116,6 +118,7 @@ impl Hub {
         } else {
             (base.at(&to).ok_or(Error::internal("a host that is none"))?, None)
         };
+        let is_typed = definition.is_typed_host(&to, &values);
         let placement = definition.placement(credential.condition.method, &values).map_err(unfit)?;
         let signer = definition.signer(credential.condition.method, &values).map_err(unfit)?;
         Ok(Allowed {
@@ -132,6 +135,7 @@ impl Hub {
                 settings,
                 connector_id: connector.id,
                 provider: connector.provider.clone(),
+                is_typed,
                 credential,
             }),
         })

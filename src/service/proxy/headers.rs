@@ -49,6 +49,9 @@ const NOT_ANSWERED: &[&str] = &[
     "x-content-type-options",
 ];
 
+/// How a body is read is said before it, and nothing behind it says otherwise (RFC 9110, section 6.5.1).
+const BEFORE_BODIES: &[&str] = &["content-encoding", "content-length", "content-range", "content-type"];
+
 /// The name as servers may read it.
 fn canonical(name: &HeaderName) -> Cow<'_, str> {
     let name = name.as_str();
@@ -107,6 +110,15 @@ impl Filter {
             if !ends_here {
                 kept.append(name.clone(), value.clone());
             }
+        }
+        kept
+    }
+
+    /// The same of what stands behind a body.
+    pub(super) fn kept_behind(&self, trailers: &HeaderMap) -> HeaderMap {
+        let mut kept = self.kept(trailers);
+        for name in BEFORE_BODIES {
+            kept.remove(*name);
         }
         kept
     }

@@ -32,7 +32,7 @@ impl Body for Filtered {
         let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)?) else {
             return Poll::Ready(None);
         };
-        let kept = frame.trailers_ref().map(|trailers| self.filter.kept(trailers));
+        let kept = frame.trailers_ref().map(|trailers| self.filter.kept_behind(trailers));
         Poll::Ready(match kept {
             None => Some(Ok(frame)),
             // Nothing comes behind trailers.

@@ -22,8 +22,8 @@ pub(in crate::service) struct Usage<'a> {
 /// Where a value goes.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) enum Destination<'a> {
-    /// With a call to this host.
-    Call(&'a Authority),
+    /// With a call to this host; `typed`: somebody named it, and the definition does not fix its domain.
+    Call { to: &'a Authority, typed: bool },
     /// Into a setting of a connector, which goes to these.
     Setting(&'a SettingHosts),
 }
@@ -32,7 +32,7 @@ impl Usage<'_> {
     /// Where the secret was to go, in words.
     pub(super) fn place(&self) -> String {
         match (self.destination, self.app) {
-            (Destination::Call(to), _) => format!("a call to {}", to.host),
+            (Destination::Call { to, .. }, _) => format!("a call to {}", to.host),
             (Destination::Setting(_), Some((connector, _))) => format!("the connector {connector}"),
             (Destination::Setting(_), None) => "a connector".to_owned(),
         }
@@ -75,7 +75,7 @@ impl Hub {
             return refuse(Code::ReferenceWrongIssuer, what);
         }
         let hosts = match usage.destination {
-            Destination::Call(to) => std::slice::from_ref(to),
+            Destination::Call { to, .. } => std::slice::from_ref(to),
             Destination::Setting(hosts) => hosts.known.as_slice(),
         };
         if let Some(host) = hosts.iter().find(|host| !may_go(secret, &issuers, usage, host)) {
@@ -103,21 +103,23 @@ impl Hub {
 fn is_app_of(issuer: &Definition, usage: &Usage<'_>) -> bool {
     match (usage.app, usage.destination) {
         (Some((_, provider)), _) => provider == issuer.slug(),
-        (None, Destination::Call(to)) => issuer.host_owner(&to.host, to.port) != HostOwner::Another,
+        (None, Destination::Call { to, .. }) => issuer.host_owner(&to.host, to.port) != HostOwner::Another,
         (None, Destination::Setting(_)) => false,
     }
 }
 
-/// Whether the secret may go to a host: one that it lists. Where it lists none, a call may take it to one that the file of
-/// its issuer names, and a setting to those that the file of the connector's provider names. A host that somebody types,
-/// in the connector or as a user, is nobody's own, also where the credential of the call may go there.
+/// Whether the secret may go to a host: one that it lists. Where it lists none, a call may take it to those of its issuer,
+/// and a setting to those of the connector's provider. A host that somebody types, in the connector or as a user, is
+/// nobody's own unless the definition fixes its domain, also where the credential of the call may go there.
 fn may_go(secret: &Secret, issuers: &[Arc<Definition>], usage: &Usage<'_>, to: &Authority) -> bool {
     if !secret.allowed_hosts.is_empty() {
         return is_listed(secret, to);
     }
-    match usage.destination {
-        Destination::Setting(hosts) => !hosts.named.contains(to),
-        Destination::Call(_) => {
+    match (usage.destination, usage.app) {
+        (Destination::Setting(hosts), _) => !hosts.named.contains(to),
+        // The app is the issuer's, and the call goes to one of its hosts, or it would not be made.
+        (Destination::Call { typed, .. }, Some(_)) => !typed && !issuers.is_empty(),
+        (Destination::Call { .. }, None) => {
             issuers.iter().any(|issuer| issuer.host_owner(&to.host, to.port) == HostOwner::Provider)
         }
     }

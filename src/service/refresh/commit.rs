@@ -77,7 +77,11 @@ impl Hub {
                         "new tokens that no journal holds do not fit their row: mend it"
                     );
                 }
-                landed => break landed?,
+                Err(error) => {
+                    self.keep_unread(spent.number);
+                    return Err(error);
+                }
+                Ok(()) => break,
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);

@@ -193,7 +193,11 @@ impl Hub {
             }
             Err(Error::Store(error)) => Err(Error::Store(error)),
             Err(error) => {
-                // Left where it is: it may be the only live token, and a later version may read it.
+                // Left where it is: it may be the only live token, and a later version may read it. A key that is
+                // missing may come back before that.
+                if error.code().is_some() {
+                    self.keep_unread(Some(entry.number));
+                }
                 tracing::error!(
                     entry = entry.number,
                     error = &error as &dyn std::error::Error,
@@ -228,7 +232,9 @@ impl Hub {
         };
         let answer = self.opened(tenant, &spent, written)?;
         let connector = self.connector_of(tenant.environment, &credential).await?;
-        let definition = self.definition_of(&connector)?;
+        let Ok(definition) = self.definition_of(&connector) else {
+            return self.hold_unread(tenant, &spent).await;
+        };
         match answer.read_for(&definition, credential.method) {
             Ok(read) if self.has_landed(tenant, &credential, &spent, &read) => {
                 self.journal_done(spent.number);

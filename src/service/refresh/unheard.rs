@@ -9,6 +9,7 @@ use vouchsafe_entity::millis::Millis;
 
 use crate::domain::credential::{Credential, Token};
 use crate::domain::workspace::Tenant;
+use crate::service::steps::Steps;
 use crate::service::{Error, Hub};
 use crate::store;
 use crate::store::credential::Guard;
@@ -55,11 +56,15 @@ impl Hub {
     }
 
     /// Gives back the claims of whose commit nobody heard, and that the database holds.
-    pub(super) async fn return_unheard(&self) -> Result<(), Error> {
+    pub(super) async fn return_unheard(&self, steps: &mut Steps) -> Result<(), Error> {
         for (id, claim) in self.unheard.all() {
             let settled = match self.settle_unheard(id, &claim).await {
+                Ok(settled) => settled,
                 Err(Error::Store(error)) if error.tells_of_row() => true,
-                settled => settled?,
+                Err(error) => {
+                    steps.pass(Err(error))?;
+                    false
+                }
             };
             if settled || self.now().since(claim.at) > FORGOTTEN_AFTER {
                 self.unheard.forget(id, &claim);

@@ -185,7 +185,8 @@ impl Hub {
         let found = store::connector::find(&self.store, job.environment, job.remains.connector).await?;
         let mut own = Values::new();
         own.extend(std::mem::take(&mut order.values));
-        let now = found.filter(|now| now.client_id.as_ref() == Some(&order.client_id));
+        let now = found
+            .filter(|now| now.provider == job.provider && now.client_id.as_ref() == Some(&order.client_id));
         let (connector, settings) = match now {
             Some(connector) => {
                 let settings = self.open_connector(tenant, &connector)?;

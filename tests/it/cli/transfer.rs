@@ -83,7 +83,8 @@ async fn app(home: &Path) -> FakeProvider {
     std::fs::create_dir_all(&own).unwrap();
     std::fs::write(own.join("fernhill.toml"), fake.definition_toml(FERNHILL)).unwrap();
     let typed = fake.api_key_definition_toml(QUILLPOST);
-    std::fs::write(own.join(format!("{QUILLPOST}.toml")), typed).unwrap();
+    std::fs::write(own.join(format!("{QUILLPOST}.toml")), &typed).unwrap();
+    std::fs::write(own.join("withdrawn.toml"), typed).unwrap();
     fake
 }
 
@@ -95,8 +96,8 @@ async fn furnish(api: &Api) -> String {
         "metadata": {"plan": 7}});
     let made = api.done("POST", "/credentials", Some(&typed)).await;
     for visibility in ["restricted", "masked"] {
-        let secret =
-            json!({"key": visibility, "value": NEVER_SHOWN, "type": "api_key", "visibility": visibility});
+        let secret = json!({"key": visibility, "value": NEVER_SHOWN, "type": "api_key", "visibility": visibility,
+                "issuer": "withdrawn"});
         api.done("POST", "/secrets", Some(&secret)).await;
     }
     let integration = json!({"name": "Sync", "connectors": [{"connector": QUILLPOST}]});
@@ -153,6 +154,8 @@ async fn an_environment_goes_on_in_another_hub_with_another_master_key() {
         run(&mut old.command(&["export", "--environment", "production", "--to", file.to_str().unwrap()]));
     assert!(over.failed(1).contains("hub.export already"));
 
+    // The other hub knows less apps.
+    std::fs::remove_file(home.path().join("own/withdrawn.toml")).unwrap();
     let Some(new) = Deployment::new(home.path()).await else { return };
     let key = new.key();
     refuses_what_is_not_as_sealed(&new, home.path(), &bytes, &file_key, &other_key);
@@ -231,6 +234,10 @@ async fn is_all_there(api: &Api, typed: &str) {
     );
     let integration = api.done("GET", "/integrations/sync", None).await;
     assert_eq!(integration["connectors"][0]["connector"], QUILLPOST);
+    // Bound to an app of which this hub has no definition, a secret goes nowhere.
+    let bound = json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": "$Secret{masked}"});
+    let (status, refused) = api.call("PUT", "/connectors/other", Some(&bound)).await;
+    assert_eq!((status, &refused["code"]), (400, &json!("secret_wrong_issuer")), "{refused}");
     let secret = api.done("GET", "/secrets/restricted", None).await;
     assert_eq!((&secret["visibility"], &secret["value"]), (&json!("restricted"), &Value::Null));
     for (path, number) in

@@ -64,6 +64,9 @@ fn choices(case: &Case) -> Vec<(String, Choice)> {
     choices
 }
 
+/// The fact that is compared beside all that is written with it.
+const VALUE: &str = "the value";
+
 /// A case in which the app has told everything.
 fn case_of(raw: &Raw, method: &'static str) -> Case {
     let mut case = Case::of(raw, method, 1);
@@ -95,9 +98,11 @@ fn differs(definition: &Definition, case: &Case, name: &str, choice: &Choice) ->
     let mut wanted = wanted(&case);
     let mut found = found(definition, method, &values);
     let used = values.get(name).map(|value| value.expose_secret().to_owned());
-    found.insert("the value".to_owned(), json!(used.or_else(|| variable.default.clone())));
-    wanted.insert("the value".to_owned(), json!(case.known.get(name)));
-    for what in wanted.keys().chain(found.keys()) {
+    found.insert(VALUE.to_owned(), json!(used.or_else(|| variable.default.clone())));
+    wanted.insert(VALUE.to_owned(), json!(case.known.get(name)));
+    // The value itself comes last: whatever is written with it tells more.
+    let written = wanted.keys().chain(found.keys()).filter(|what| *what != VALUE);
+    for what in written.chain([&VALUE.to_owned()]) {
         let (found, wanted) = (found.get(what), wanted.get(what));
         if found != wanted {
             return Err(format!("{what} is {found:?}, not {wanted:?}"));
@@ -309,7 +314,7 @@ fn every_choice_and_every_default_leads_where_its_file_says() {
 /// commit: nothing is sent.
 #[test]
 fn a_wrong_fact_of_a_choice_or_a_default_is_noticed() {
-    let (files, mut refused, mut caught, mut uncaught) = (Raw::all(), 0, 0, Vec::new());
+    let (files, mut refused, mut caught, mut alone, mut uncaught) = (Raw::all(), 0, 0, 0, Vec::new());
     for (raw, method) in super::methods(&files) {
         let mut mutants = mutate::wrong_choices(raw, method).peekable();
         if mutants.peek().is_none() {
@@ -322,15 +327,20 @@ fn a_wrong_fact_of_a_choice_or_a_default_is_noticed() {
         for (what, mutant) in mutants {
             match read(&mutant) {
                 Err(_) => refused += 1,
-                Ok(wrong) if fault(&wrong, &case).is_some() => caught += 1,
-                Ok(_) => uncaught.push(format!("{}: {what}", case.name())),
+                Ok(wrong) => match fault(&wrong, &case) {
+                    Some(told) => {
+                        caught += 1;
+                        alone += usize::from(told.contains(&format!(": {VALUE} is ")));
+                    }
+                    None => uncaught.push(format!("{}: {what}", case.name())),
+                },
             }
         }
     }
     let tried = refused + caught + uncaught.len();
     eprintln!(
-        "{tried} wrong choices, words and defaults: {refused} refused when loaded, {caught} seen in what is written, \
-         {} not noticed",
+        "{tried} wrong choices, words and defaults: {refused} refused when loaded, {caught} noticed, {alone} of \
+         them by the value alone, {} not noticed",
         uncaught.len()
     );
     assert!(uncaught.is_empty(), "not noticed:\n{}", uncaught.join("\n"));

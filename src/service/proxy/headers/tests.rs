@@ -21,6 +21,15 @@ fn names(headers: &HeaderMap) -> Vec<&str> {
 }
 
 #[test]
+fn how_a_body_is_read_is_not_said_behind_it() {
+    let said = map(&[("content-length", "1"), ("content-type", "text/html"), ("x-sum", "7")]);
+    for filter in [Filter::of_caller(&said, &[]), Filter::of_app(&said)] {
+        assert_eq!(names(&filter.kept(&said)), ["content-length", "content-type", "x-sum"]);
+        assert_eq!(names(&filter.kept_behind(&said)), ["x-sum"]);
+    }
+}
+
+#[test]
 fn what_is_the_hubs_or_the_connections_ends_here() {
     let sent = map(&[
         ("authorization", "Bearer vs_x"),
