@@ -1,4 +1,4 @@
-//! The history of a credential, told from what was written down of it: what happened, and how often in a row.
+//! The history of a credential, or of all of one user, told from what was written down of it: what happened, and how often in a row.
 //!
 //! It must not know where events are kept, nor how they are shown.
 
@@ -8,7 +8,7 @@ use super::attempt::Attempt;
 use super::audit::AuditEvent;
 use super::event::EventType;
 
-/// What happened to a credential.
+/// What happened to a credential, or to a connect session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// It was given.
@@ -57,6 +57,14 @@ pub enum Happening {
     AppTold,
     /// Its tokens were removed.
     Wiped,
+    /// It was deleted.
+    Deleted,
+    /// A session was made.
+    SessionMade,
+    /// It was ended before its time.
+    SessionEnded,
+    /// A wrong confirmation was sent for it.
+    SessionNotConfirmed,
 }
 
 /// Something that happened, once or several times in a row.
@@ -86,7 +94,7 @@ pub struct By {
 }
 
 impl Happening {
-    /// What an audit event of a credential tells; none where another one tells the same.
+    /// What an audit event of a credential or a session tells; none where another one tells the same.
     pub fn of(event: &AuditEvent) -> Option<Self> {
         let switched = |word: &str| event.reason.as_deref().is_some_and(|reason| reason.contains(word));
         Some(match event.action.as_ref() {
@@ -108,6 +116,10 @@ impl Happening {
             "credential.revoke" => Self::Revoked,
             "credential.revoke_upstream" => Self::AppTold,
             "credential.purge" => Self::Wiped,
+            "credential.delete" => Self::Deleted,
+            "connect_session.create" => Self::SessionMade,
+            "connect_session.cancel" => Self::SessionEnded,
+            "connect_session.confirm" if event.result != "ok" => Self::SessionNotConfirmed,
             _ => return None,
         })
     }

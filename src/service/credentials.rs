@@ -1,6 +1,7 @@
 //! Credentials: typed in and tested, listed, changed, verified, revoked, deleted.
 
 mod accept;
+mod activity;
 mod bulk;
 mod create;
 mod end;
@@ -11,6 +12,7 @@ mod verify;
 
 pub use super::revocation::Upstream;
 pub(super) use accept::{Accepted, capture};
+pub use activity::Activity;
 pub use bulk::{Bulk, BulkOutcome, BulkRow, STEP};
 pub use create::{NewCredential, Stored};
 pub use end::DeletionStep;

@@ -1,6 +1,7 @@
 //! Audit events. Nothing here changes or removes one.
 
 pub mod chain;
+pub mod several;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -268,6 +269,9 @@ fn latest_sql(
     sql
 }
 
+/// What the index `idx_audit_event_changes` leaves out of the events of credentials: their uses.
+const CHANGES: &str = "action <> 'credential.token' AND action <> 'proxy.call' AND action <> 'proxy.begin'";
+
 /// Which audit events of a credential are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -302,8 +306,6 @@ fn about(
     limit: u64,
 ) -> Select<Entity> {
     const CREDENTIAL: &str = "target_type = 'credential'";
-    const CHANGES: &str =
-        "action <> 'credential.token' AND action <> 'proxy.call' AND action <> 'proxy.begin'";
     let mut query = Entity::find()
         .filter(Column::EnvironmentId.eq(environment))
         .filter(few(backend, Column::TargetId, target))

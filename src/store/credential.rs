@@ -10,7 +10,10 @@ mod worst_first;
 
 pub use ends::{Owner, bury, bury_all, lock_many, lock_owner, lock_page};
 pub use known::{Mark, marks};
-pub use list::{CredentialFilter, count, ending_soon, list, list_whole, of_each_user, revoked_at_app, some};
+pub use list::{
+    CredentialFilter, count, ending_soon, list, list_whole, newest_of_user, of_each_user, revoked_at_app,
+    some,
+};
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
 pub(super) use served::Kept;
 pub use served::served;

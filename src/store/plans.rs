@@ -51,7 +51,7 @@ async fn a_list_of_few_audit_events_does_not_go_through_all() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&DatabaseUrl::file(&folder.path().join("plans.db"))).await.unwrap();
     store.migrate().await.unwrap();
-    for (by, sql) in audit::statements() {
+    for (by, sql) in audit::statements().into_iter().chain(audit::several::statements()) {
         let plan = plan(&store, &sql).await;
         let searches: Vec<_> = plan.iter().filter(|step| step.contains(" audit_event ")).collect();
         assert!(!searches.is_empty(), "{sql}\n{plan:#?}");

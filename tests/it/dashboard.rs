@@ -23,5 +23,6 @@ mod settings;
 mod sign_in;
 mod single_sign_on;
 mod theme;
+mod undo;
 mod users;
 mod webhooks;

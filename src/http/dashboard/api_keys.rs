@@ -9,7 +9,7 @@ use super::Answer;
 use super::caller::InEnvironment;
 use super::confirm::ConfirmPage;
 use super::form::{Form, FormView};
-use super::page::Flash;
+use super::page::{Flash, SwitchedOff};
 use super::url::Url;
 use crate::domain::api_key::ApiKey;
 use crate::http::extract::{InPath, Listing, NoFilter};
@@ -100,7 +100,7 @@ pub(super) async fn ask_deactivation(desk: InEnvironment, InPath(path): InPath<K
 /// `POST /dashboard/{environment}/api-keys/{key}/deactivate`.
 pub(super) async fn deactivate_api_key(desk: InEnvironment, InPath(path): InPath<KeyPath>) -> Answer {
     desk.hub.update_api_key(&desk.actor, path.key, None, Some(false)).await?;
-    Ok(desk.done(Flash::ApiKeyDeactivated, &Url::ApiKeys(&desk.environment)))
+    Ok(desk.switched_off(SwitchedOff::ApiKey(path.key), &Url::ApiKeys(&desk.environment)))
 }
 
 /// `POST /dashboard/{environment}/api-keys/{key}/reactivate`.

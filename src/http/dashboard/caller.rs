@@ -11,7 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::cookies;
-use super::page::{DashboardPage, Flash, Framed, Place, Shell, environment_of, kind_of, place_of};
+use super::page::{
+    DashboardPage, Flash, Framed, Place, Said, Shell, SwitchedOff, Undo, environment_of, kind_of, place_of,
+};
 use crate::domain::actor::Actor;
 use crate::http::connect::answer::{ALONE, html};
 use crate::http::connect::visitor::origin;
@@ -30,7 +32,7 @@ pub(in crate::http) struct InWorkspace {
     /// Their browser.
     pub(in crate::http) browser: Browser,
     pub(super) state: HttpState,
-    flash: Option<Flash>,
+    said: Option<Said>,
     environments: Vec<String>,
     /// The environment that the path names, or the one last looked at.
     environment: Option<String>,
@@ -124,7 +126,7 @@ impl InWorkspace {
         let environment = named.or_else(last).or_else(|| environments.first().cloned());
         Ok(Self {
             hub: Arc::clone(&state.hub),
-            flash: cookies::flash(&parts.headers, state),
+            said: cookies::flash(&parts.headers, state),
             state: state.clone(),
             kind: kind_of(parts.uri.path(), &environments).map(str::to_owned),
             place: place_of(parts.uri.path()),
@@ -135,9 +137,9 @@ impl InWorkspace {
         })
     }
 
-    fn shell(&self, place: Place, flash: Option<Flash>) -> Shell {
+    fn shell(&self, place: Place, said: Option<&Said>) -> Shell {
         let (environment, kind) = (self.environment.as_deref(), self.kind.as_deref());
-        Shell::of(&self.who, &self.environments, environment, kind, place, flash)
+        Shell::of(&self.who, &self.environments, environment, kind, place, said)
     }
 
     /// A page for this member.
@@ -151,9 +153,9 @@ impl InWorkspace {
     }
 
     fn answer<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
-        let shell = self.shell(page.place(self.place), self.flash);
+        let shell = self.shell(page.place(self.place), self.said.as_ref());
         let mut response = page_of(&self.state, status, &Framed { shell, page });
-        if self.flash.is_some() {
+        if self.said.is_some() {
             response.headers_mut().extend(cookies::set_flash(&self.state, None).map(|c| (SET_COOKIE, c)));
         }
         response
@@ -161,8 +163,12 @@ impl InWorkspace {
 
     /// On to `next`, where it is said what was done.
     pub(in crate::http) fn done(&self, flash: Flash, next: &impl Display) -> Response {
+        self.saying(&flash.into(), next)
+    }
+
+    fn saying(&self, said: &Said, next: &impl Display) -> Response {
         let mut response = go_to(&next.to_string());
-        response.headers_mut().extend(cookies::set_flash(&self.state, Some(flash)).map(|c| (SET_COOKIE, c)));
+        response.headers_mut().extend(cookies::set_flash(&self.state, Some(said)).map(|c| (SET_COOKIE, c)));
         response
     }
 
@@ -201,6 +207,13 @@ impl InEnvironment {
     /// On to `next`, where it is said what was done.
     pub(in crate::http) fn done(&self, flash: Flash, next: &impl Display) -> Response {
         self.desk.done(flash, next)
+    }
+
+    /// The same of what was switched off here: there it can be switched on again at once.
+    pub(in crate::http) fn switched_off(&self, what: SwitchedOff, next: &impl Display) -> Response {
+        let flash = what.flash();
+        let undo = Undo { environment: self.environment.clone(), what };
+        self.desk.saying(&Said { flash, undo: Some(undo) }, next)
     }
 
     /// Leads to the step-up where the member has not just proven who they are.

@@ -18,7 +18,7 @@ use super::caller::InEnvironment;
 use super::confirm::ConfirmPage;
 use super::deleting::Progress;
 use super::form::{Form, FormView};
-use super::page::Flash;
+use super::page::{Flash, SwitchedOff};
 use super::url::Url;
 use crate::domain::integration::Integration;
 use crate::http::extract::{InPath, Listing, NoFilter, Segment};
@@ -183,7 +183,8 @@ async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>)
 /// `POST /dashboard/{environment}/connectors/{connector}/disable`.
 async fn disable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) -> Answer {
     desk.hub.switch_connector(&desk.actor, &path.connector.0, false).await?;
-    Ok(desk.done(Flash::ConnectorDisabled, &Url::Connector(&desk.environment, &path.connector.0)))
+    let next = Url::Connector(&desk.environment, &path.connector.0);
+    Ok(desk.switched_off(SwitchedOff::Connector(path.connector.0.clone()), &next))
 }
 
 /// `GET /dashboard/{environment}/connectors/{connector}/delete`.

@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderMap, HeaderValue};
 
-use super::page::Flash;
+use super::page::Said;
 use crate::http::HttpState;
 use crate::http::connect::visitor::cookies;
 use crate::service::members::Entry;
@@ -75,8 +75,8 @@ pub(super) fn mark(headers: &HeaderMap, state: &HttpState) -> Option<String> {
 }
 
 /// The message that waits for the next page.
-pub(super) fn flash(headers: &HeaderMap, state: &HttpState) -> Option<Flash> {
-    Flash::of(&value(headers, state, FLASH)?)
+pub(super) fn flash(headers: &HeaderMap, state: &HttpState) -> Option<Said> {
+    Said::read(&value(headers, state, FLASH)?)
 }
 
 /// The environment last looked at.
@@ -105,9 +105,9 @@ pub(super) fn end_session(state: &HttpState) -> Option<HeaderValue> {
 }
 
 /// Leaves a message for the next page, or takes it away.
-pub(super) fn set_flash(state: &HttpState, flash: Option<Flash>) -> Option<HeaderValue> {
-    match flash {
-        Some(flash) => set(state, FLASH, flash.word(), Some(FLASH_SECONDS)),
+pub(super) fn set_flash(state: &HttpState, said: Option<&Said>) -> Option<HeaderValue> {
+    match said {
+        Some(said) => set(state, FLASH, &said.to_string(), Some(FLASH_SECONDS)),
         None => set(state, FLASH, "", Some(0)),
     }
 }

@@ -10,7 +10,7 @@ pub(super) use acts::{LinkPage, breaks, named, said};
 pub(super) use bulk::{BulkConfirmPage, BulkPage};
 pub(super) use list::CredentialsPage;
 pub(super) use show::CredentialPage;
-pub(super) use words::{CredentialRow, Mark, app, mark, reason};
+pub(super) use words::{CredentialRow, HistoryRow, Mark, app, mark, reason};
 
 use axum::Router;
 use axum::routing::{get, post};

@@ -3,8 +3,10 @@
 //! It must not know what the pages show.
 
 mod shell;
+mod undo;
 
 pub(super) use shell::{Shell, environment_of, kind_of, place_of};
+pub use undo::{Said, SwitchedOff, Undo};
 
 use serde::Serialize;
 

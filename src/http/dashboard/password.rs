@@ -49,7 +49,7 @@ pub(super) async fn change_password(desk: InWorkspace, form: Form) -> Answer {
     match desk.hub.change_password(&desk.who, present, code, new, &desk.browser).await {
         Ok(entry) => {
             let mut response = entered(&desk.state, &entry, &Url::Account.to_string());
-            let said = cookies::set_flash(&desk.state, Some(Flash::PasswordChanged));
+            let said = cookies::set_flash(&desk.state, Some(&Flash::PasswordChanged.into()));
             if let Some(cookie) = said {
                 response.headers_mut().append(SET_COOKIE, cookie);
             }

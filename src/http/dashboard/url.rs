@@ -72,6 +72,7 @@ pub enum Url<'a> {
     BulkCredentials(&'a str),
     Credential(&'a str, CredentialId),
     DeactivateCredential(&'a str, CredentialId),
+    ReactivateCredential(&'a str, CredentialId),
     RevokeCredential(&'a str, CredentialId),
     DeleteCredential(&'a str, CredentialId),
     Users(&'a str),
@@ -171,6 +172,9 @@ impl fmt::Display for Url<'_> {
             Self::Credential(environment, id) => write!(f, "/{environment}/credentials/{id}"),
             Self::DeactivateCredential(environment, id) => {
                 write!(f, "/{environment}/credentials/{id}/deactivate")
+            }
+            Self::ReactivateCredential(environment, id) => {
+                write!(f, "/{environment}/credentials/{id}/reactivate")
             }
             Self::RevokeCredential(environment, id) => write!(f, "/{environment}/credentials/{id}/revoke"),
             Self::DeleteCredential(environment, id) => write!(f, "/{environment}/credentials/{id}/delete"),

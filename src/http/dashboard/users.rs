@@ -12,7 +12,6 @@ use serde::Deserialize;
 use vouchsafe_entity::id::{CredentialId, UserId};
 
 use super::Answer;
-use super::attempts::AttemptRow;
 use super::caller::InEnvironment;
 use super::confirm::ConfirmPage;
 use super::credentials::{CredentialRow, LinkPage, breaks, named, said};
@@ -28,11 +27,7 @@ use crate::domain::user::User;
 use crate::http::extract::{InPath, Listing, NoFilter};
 use crate::http::{HttpState, Problem};
 use crate::service::Error;
-use crate::service::connect::AttemptQuery;
 use crate::service::credentials::CredentialQuery;
-
-/// Attempts shown of one user.
-const ATTEMPTS: u64 = 10;
 
 /// A user in the path.
 #[derive(Deserialize)]
@@ -99,27 +94,20 @@ async fn page_of(
     page: &PageRequest,
     form: FormView,
 ) -> Result<UserPage, Problem> {
-    let (hub, actor, name) = (&desk.hub, &desk.actor, user.id.to_string());
-    let query = CredentialQuery { user: Some(name.clone()), ..CredentialQuery::default() };
-    let credentials = hub.list_credentials(actor, query, page).await?;
+    let (hub, actor) = (&desk.hub, &desk.actor);
+    let credentials = hub.list_credentials(actor, all_of(user.id), page).await?;
     let may = |action| desk.desk.who.may(action);
-    let attempts = if may(Action::ViewCredentials) {
-        let query = AttemptQuery { user: Some(name), ..AttemptQuery::default() };
-        let few = PageRequest { limit: ATTEMPTS, after: None };
-        hub.list_attempts(actor, query, &few).await?.items
-    } else {
-        Vec::new()
-    };
+    let activity =
+        if may(Action::ViewCredentials) { Some(hub.user_activity(actor, user.id).await?) } else { None };
     let integrations = if may(Action::MaintainCredentials) {
         let first = PageRequest { limit: 200, after: None };
         Some(hub.list_integrations(actor, &first).await?.items)
     } else {
         None
     };
-    let attempts = attempts.into_iter().map(|attempt| AttemptRow::of(desk, attempt)).collect();
     let next = credentials.next_cursor;
     let rows = credentials.items.into_iter().map(|one| CredentialRow::of(desk, one)).collect();
-    Ok(UserPage::of(desk, user, (rows, next, page), attempts, integrations, form))
+    Ok(UserPage::of(desk, user, (rows, next, page), activity, integrations, form))
 }
 
 /// `POST …/link`: a hosted link, shown this once.

@@ -88,12 +88,16 @@ impl Hub {
         told.extend(self.told_elsewhere(actor, id).await?.into_iter().filter(|(at, _)| span.has(*at)));
         told.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
         let entries = fold(told.into_iter().map(|(_, entry)| entry));
-        let names = self.names_of(actor, &entries).await?;
+        let names = self.names_of(actor, &entries.iter().collect::<Vec<_>>()).await?;
         Ok(History { entries, next_cursor: changes.next_cursor, names, uses_since })
     }
 
     /// What those are called who did something; of those who are gone nothing is known.
-    async fn names_of(&self, actor: &Actor, entries: &[Entry]) -> Result<HashMap<String, String>, Error> {
+    pub(super) async fn names_of(
+        &self,
+        actor: &Actor,
+        entries: &[&Entry],
+    ) -> Result<HashMap<String, String>, Error> {
         let ids: HashSet<&str> =
             entries.iter().filter_map(|entry| entry.by.as_ref()?.id.as_deref()).collect();
         let members: Vec<_> = ids.iter().filter_map(|id| id.parse().ok()).collect();

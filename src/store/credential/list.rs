@@ -194,6 +194,18 @@ pub async fn of_each_user(
     many(db, format!("{SELECT} WHERE {} ORDER BY c.id DESC", query.sql), query.values).await
 }
 
+/// The newest `most` credentials that a user has given, with those of them that were deleted lately.
+pub async fn newest_of_user(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    user: UserId,
+    most: u64,
+) -> Result<Vec<Credential>, StoreError> {
+    let sql = format!("{SELECT} WHERE c.environment_id = $1 AND c.user_id = $2 ORDER BY c.id DESC LIMIT $3");
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    many(db, sql, vec![environment.into(), user.into(), most.into()]).await
+}
+
 /// `WHERE` in the making: conditions joined by AND, with their values.
 struct Conditions {
     sql: String,

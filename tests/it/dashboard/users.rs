@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use url::Url;
-use vouchsafe::demo::fake::{RefreshKind, VALID_KEY};
+use vouchsafe::demo::fake::{REVOKED_KEY, RefreshKind, VALID_KEY};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::browser::Shown;
@@ -134,6 +134,43 @@ async fn a_user_is_disconnected_and_deleted_after_one_question_each() {
     owner.get("/dashboard/production/users").await.page(200, "The user is deleted.");
     owner.get(&page).await.page(404, "Not found");
     app.as_key().get("/users/u-17").await.assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_page_of_a_user_tells_what_happened_to_all_that_they_have_given() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let viewer = app.as_invited(&owner, "viewer", "vi@acme.test").await;
+    let user = app.user("u-17").await;
+    let page = format!("/dashboard/production/users/{user}");
+    owner.get(&page).await.page(200, "Nothing has happened to what they connected.");
+
+    let gone = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    app.as_key().delete(&format!("/credentials/{gone}")).await.ok(200);
+    let kept = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    owner.post(&format!("/dashboard/production/credentials/{kept}/deactivate"), &[]).await;
+    app.user("u-18").await;
+    let other = app.credential("u-18").await["credentialId"].as_str().unwrap().to_owned();
+    let session = json!({"userId": "u-17", "connectors": ["quillpost"]});
+    let modal = app.modal(&session).await;
+    modal.submit("quillpost", "api_key", json!({"key": REVOKED_KEY})).await;
+    app.hub.flush_audit().await.unwrap();
+
+    let told = owner.get(&page).await;
+    for (what, times) in
+        [("Connected", 2), ("Deleted", 1), ("Switched off", 1), ("Session to connect made", 1)]
+    {
+        let found = told.html.matches(&format!("<strong>{what}</strong>")).count();
+        assert_eq!(found, times, "{what}: {}", told.html);
+    }
+    let events = told.between("<ol class=\"timeline\">", "</ol>");
+    assert!(events.contains(&format!("/credentials/{kept}\"")), "{events}");
+    assert!(!events.contains(&gone), "what is no more is named, and no link: {events}");
+    assert!(!told.html.contains(&other), "{events}");
+    assert!(events.contains("<bdi>Quillpost"), "{events}");
+    for hidden in [">What happened<", "timeline"] {
+        assert!(!viewer.get(&page).await.page(200, "u-17").contains(hidden), "{hidden}");
+    }
 }
 
 #[tokio::test]

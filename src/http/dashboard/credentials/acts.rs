@@ -11,7 +11,7 @@ use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::confirm::ConfirmPage;
 use crate::http::dashboard::form::Form;
 use crate::http::dashboard::moment::Moment;
-use crate::http::dashboard::page::{DashboardPage, Flash, Place};
+use crate::http::dashboard::page::{DashboardPage, Flash, Place, SwitchedOff};
 use crate::http::dashboard::url::Url;
 use crate::http::extract::InPath;
 use crate::service::credentials::{CredentialChange, Upstream};
@@ -142,8 +142,11 @@ pub(super) async fn ask_deactivation(desk: InEnvironment, InPath(path): InPath<C
 async fn switch(desk: &InEnvironment, path: CredentialPath, active: bool) -> Answer {
     let change = CredentialChange { active: Some(active), ..CredentialChange::default() };
     desk.hub.update_credential(&desk.actor, path.credential, change).await?;
-    let flash = if active { Flash::CredentialReactivated } else { Flash::CredentialDeactivated };
-    Ok(desk.done(flash, &Url::Credential(&desk.environment, path.credential)))
+    let next = Url::Credential(&desk.environment, path.credential);
+    if active {
+        return Ok(desk.done(Flash::CredentialReactivated, &next));
+    }
+    Ok(desk.switched_off(SwitchedOff::Credential(path.credential), &next))
 }
 
 /// `POST …/deactivate`.

@@ -73,15 +73,25 @@ pub(in crate::http::dashboard) fn reason(word: &str) -> &'static str {
 
 /// An entry of a history as it is shown.
 #[derive(Serialize)]
-pub(super) struct HistoryRow {
+pub(in crate::http::dashboard) struct HistoryRow {
     kind: &'static str,
     icon: &'static str,
     title: String,
+    /// The credential that it happened to, where the history is of several things.
+    to: Option<Named>,
     at: Moment,
     /// Where it happened several times.
     since: Option<Moment>,
     detail: Option<String>,
     by: Option<String>,
+}
+
+/// A credential by its name.
+#[derive(Serialize)]
+struct Named {
+    name: String,
+    /// None where it is no more.
+    url: Option<String>,
 }
 
 /// Kind, icon and words of what happened.
@@ -111,12 +121,16 @@ const fn told(what: Happening) -> (&'static str, &'static str, &'static str) {
         H::Revoked => ("danger", "cross", "Revoked"),
         H::AppTold => ("neutral", "out", "The app was told of its end"),
         H::Wiped => ("neutral", "cross", "Its tokens were removed"),
+        H::Deleted => ("danger", "cross", "Deleted"),
+        H::SessionMade => ("neutral", "link", "Session to connect made"),
+        H::SessionEnded => ("neutral", "cross", "Session to connect ended"),
+        H::SessionNotConfirmed => ("danger", "alert", "A wrong confirmation was sent"),
     }
 }
 
 impl HistoryRow {
     /// `names` are those of members and API keys, by their ids.
-    pub(super) fn of(entry: Entry, names: &HashMap<String, String>, now: Millis) -> Self {
+    pub(in crate::http::dashboard) fn of(entry: Entry, names: &HashMap<String, String>, now: Millis) -> Self {
         let (kind, icon, words) = told(entry.what);
         let title = if entry.count > 1 { format!("{words} ×{}", entry.count) } else { words.to_owned() };
         let by = entry.by.and_then(|by| {
@@ -135,11 +149,18 @@ impl HistoryRow {
             kind,
             icon,
             title,
+            to: None,
             at: Moment::new(entry.at, now),
             since: (entry.count > 1).then(|| Moment::new(entry.since, now)),
             detail: entry.detail,
             by,
         }
+    }
+
+    /// The same, with the credential that it happened to and where that is.
+    pub(in crate::http::dashboard) fn happened_to(mut self, name: String, url: Option<String>) -> Self {
+        self.to = Some(Named { name, url });
+        self
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use vouchsafe_entity::kind::WorkspaceState;
 
-use super::{Flash, Place};
+use super::{Flash, Place, Said, Undo};
 use crate::domain::role::Action;
 use crate::http::dashboard::url::Url;
 use crate::service::members::SignedIn;
@@ -27,6 +27,8 @@ pub(in crate::http::dashboard) struct Shell {
     navigation: [Vec<Link>; 2],
     place: Place,
     flash: Option<&'static str>,
+    /// Where what was just switched off is switched on again.
+    undo: Option<String>,
     suspended: bool,
 }
 
@@ -134,7 +136,7 @@ impl Shell {
         environment: Option<&str>,
         kind: Option<&str>,
         place: Place,
-        flash: Option<Flash>,
+        said: Option<&Said>,
     ) -> Self {
         let links = |entries: &[Entry<'_>]| -> Vec<Link> {
             let seen = entries.iter().filter(|entry| who.may(entry.4));
@@ -153,6 +155,8 @@ impl Shell {
             name: name.clone(),
         };
         let environments: Vec<_> = environments.iter().map(shown).collect();
+        let undo = said.and_then(|said| said.undo.as_ref());
+        let undo = undo.filter(|undo| environments.iter().any(|one| one.name == undo.environment));
         let makes_more = who.may(Action::CreateEnvironment) && !who.must_enrol();
         let navigation = if who.must_enrol() {
             [Vec::new(), Vec::new()]
@@ -170,7 +174,8 @@ impl Shell {
             new_environment: makes_more.then(|| Url::NewEnvironment.to_string()),
             navigation,
             place,
-            flash: flash.map(Flash::word),
+            flash: said.map(|said| said.flash.word()),
+            undo: undo.map(Undo::action),
             suspended: who.workspace.state == WorkspaceState::Suspended,
         }
     }
@@ -204,6 +209,7 @@ impl Shell {
             navigation: [links(&in_environment(PRODUCTION)), links(&IN_WORKSPACE)],
             place,
             flash: None,
+            undo: None,
             suspended: false,
         }
     }
@@ -211,6 +217,8 @@ impl Shell {
     /// The same with a message.
     pub(in crate::http::dashboard) fn saying(mut self, flash: Flash) -> Self {
         self.flash = Some(flash.word());
+        let undone = flash == Flash::ConnectorDisabled;
+        self.undo = undone.then(|| Url::EnableConnector(PRODUCTION, "fernhill").to_string());
         self
     }
 

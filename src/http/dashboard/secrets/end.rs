@@ -17,7 +17,7 @@ use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::confirm::ConfirmPage;
 use crate::http::dashboard::form::Form;
 use crate::http::dashboard::moment::Moment;
-use crate::http::dashboard::page::{DashboardPage, Flash, Place};
+use crate::http::dashboard::page::{DashboardPage, Flash, Place, SwitchedOff};
 use crate::http::dashboard::url::Url;
 use crate::http::extract::InPath;
 use crate::service::secrets::{Acted, SecretAct, UsedSecret};
@@ -125,13 +125,14 @@ async fn ask(desk: &InEnvironment, key: &str, part: &Part, act: SecretAct) -> An
 
 async fn act(desk: &InEnvironment, key: &str, part: &Part, act: SecretAct) -> Answer {
     desk.hub.act_on_secret(&desk.actor, key, act).await?;
+    let next = part.at(&Url::Secrets(&desk.environment));
     let flash = match act {
-        SecretAct::Deactivate => Flash::SecretDeactivated,
+        SecretAct::Deactivate => return Ok(desk.switched_off(SwitchedOff::Secret(key.to_owned()), &next)),
         SecretAct::Reactivate => Flash::SecretReactivated,
         SecretAct::Revoke => Flash::SecretRevoked,
         SecretAct::Delete => Flash::SecretDeleted,
     };
-    Ok(desk.done(flash, &part.at(&Url::Secrets(&desk.environment))))
+    Ok(desk.done(flash, &next))
 }
 
 /// `GET /dashboard/{environment}/secret/{secret}/deactivate`.

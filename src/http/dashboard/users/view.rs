@@ -1,10 +1,14 @@
 //! The views of the users' pages.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
+use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::{AttemptOutcome, Status};
 use vouchsafe_entity::millis::Millis;
 
 use crate::domain::credential::Credential;
+use crate::domain::history::{By, Entry, Happening};
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
@@ -12,12 +16,15 @@ use crate::domain::user::User;
 use crate::http::connect::page::Connector;
 use crate::http::dashboard::attempts::AttemptRow;
 use crate::http::dashboard::caller::InEnvironment;
-use crate::http::dashboard::credentials::{CredentialRow, app, mark};
+use crate::http::dashboard::credentials::{CredentialRow, HistoryRow, app, mark};
 use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::{Url, filtered};
+use crate::provider::Definition;
+use crate::service::Hub;
+use crate::service::credentials::Activity;
 
 /// Apps shown of one user in the list.
 pub(super) const SHOWN: usize = 4;
@@ -116,6 +123,10 @@ pub(in crate::http::dashboard) struct UserPage {
     next: Option<String>,
     attempts: Vec<AttemptRow>,
     all_attempts: Option<String>,
+    /// Whether the reader may see what happened.
+    may_see: bool,
+    /// To their credentials and sessions.
+    history: Vec<HistoryRow>,
     /// Whether the reader may make a link.
     may_link: bool,
     /// Slug and name of what a link can be for.
@@ -127,12 +138,38 @@ pub(in crate::http::dashboard) struct UserPage {
     back: String,
 }
 
+/// A credential by the name of its app and its own, which mostly begins with that.
+fn called(hub: &Hub, credential: &Credential) -> String {
+    let known = hub.providers().get(&credential.provider);
+    let app = known.as_deref().map_or(credential.connector.as_str(), Definition::name);
+    let own = credential.name.as_str();
+    if own.starts_with(app) { own.to_owned() } else { format!("{app}, {own}") }
+}
+
+/// The attempts, and what happened besides, each with the credential that it happened to.
+fn told(desk: &InEnvironment, activity: Activity) -> (Vec<AttemptRow>, Vec<HistoryRow>) {
+    let (now, place) = (desk.hub.now(), desk.environment.as_str());
+    let row = |(to, entry): (Option<CredentialId>, Entry)| {
+        let row = HistoryRow::of(entry, &activity.names, now);
+        match to.and_then(|id| activity.credentials.get(&id)) {
+            Some(one) => {
+                let url = activity.has(one.id).then(|| Url::Credential(place, one.id).to_string());
+                row.happened_to(called(&desk.hub, one), url)
+            }
+            None => row,
+        }
+    };
+    let history = activity.entries.iter().cloned().map(row).collect();
+    let attempts = activity.attempts.into_iter().map(|attempt| AttemptRow::of(desk, attempt)).collect();
+    (attempts, history)
+}
+
 impl UserPage {
     pub(super) fn of(
         desk: &InEnvironment,
         user: User,
         (credentials, next, asked): (Vec<CredentialRow>, Option<String>, &PageRequest),
-        attempts: Vec<AttemptRow>,
+        activity: Option<Activity>,
         integrations: Option<Vec<Integration>>,
         form: FormView,
     ) -> Self {
@@ -140,6 +177,8 @@ impl UserPage {
         let pages = Filter::none(&Url::User(place, user.id), asked.own_limit());
         let id = user.id.to_string();
         let all = filtered(&Url::Attempts(place), &[("user", Some(&id))]);
+        let may_see = activity.is_some();
+        let (attempts, history) = activity.map(|activity| told(desk, activity)).unwrap_or_default();
         let slugs = |all: Vec<Integration>| all.into_iter().map(|one| (one.slug, one.name)).collect();
         Self {
             environment: place.to_owned(),
@@ -150,6 +189,8 @@ impl UserPage {
             next: pages.next(next.as_deref()),
             all_attempts: Some(all).filter(|_| !attempts.is_empty()),
             attempts,
+            may_see,
+            history,
             may_link: integrations.is_some(),
             integrations: integrations.map_or_else(Vec::new, slugs),
             form,
@@ -222,6 +263,20 @@ impl DashboardPage for UsersPage {
     }
 }
 
+fn sample_history() -> Vec<HistoryRow> {
+    let now = Millis(1_893_456_000_000);
+    let row = |what, count, by: &str| {
+        let by = Some(By { kind: by.to_owned(), id: None });
+        HistoryRow::of(Entry { count, by, ..Entry::once(what, now) }, &HashMap::new(), now)
+    };
+    let (of, url) = ("Stripe <of> Jo", "/dashboard/production/credentials/x");
+    vec![
+        row(Happening::Refreshed, 12, "hub").happened_to(of.to_owned(), Some(url.to_owned())),
+        row(Happening::Deleted, 1, "user").happened_to(of.to_owned(), None),
+        row(Happening::SessionMade, 1, "api_key"),
+    ]
+}
+
 impl DashboardPage for UserPage {
     const TEMPLATE: &'static str = "dashboard/user.html";
     const PLACE: Place = Place::Users;
@@ -245,6 +300,8 @@ impl DashboardPage for UserPage {
                 next: None,
                 all_attempts: (!attempts.is_empty())
                     .then(|| "/dashboard/production/attempts?user=x".to_owned()),
+                may_see: may,
+                history: if attempts.is_empty() { Vec::new() } else { sample_history() },
                 attempts,
                 may_link: may,
                 integrations,
