@@ -105,6 +105,7 @@ pub enum Url<'a> {
 }
 
 impl fmt::Display for Url<'_> {
+    #[expect(clippy::too_many_lines, reason = "a table: one line for each address")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("/dashboard")?;
         match self {

@@ -128,7 +128,7 @@ async fn while_it_is_renewed(deed: Deed) {
         })
         .await;
         app.assert_after(deed, &credential, scope).await;
-        app.hub.sweep().await.unwrap();
+        Box::pin(app.hub.sweep()).await.unwrap();
         assert_eq!(app.rows("SELECT id FROM revocation_job").await.len(), 0, "{deed:?}: all was told");
         assert_eq!(app.rows("SELECT id FROM orphan_token").await.len(), 0, "{deed:?}");
     }
