@@ -305,6 +305,24 @@ async fn a_host_that_somebody_types_is_not_taken_for_the_issuers() {
 }
 
 #[tokio::test]
+async fn a_host_out_of_the_list_of_the_file_is_the_issuers() {
+    let Some(app) = TestApp::start().await else { return };
+    let key = app.as_key();
+    app.user("u").await;
+    let (_, port) = app.fake.base_url().rsplit_once(':').unwrap();
+    let text = raw_definition(&format!("http://{{host}}:{port}/api")).replace("\"Raw\"", "\"By choice\"");
+    let host =
+        "[variables]\nhost = { label = \"Host\", options = { Here = \"127.0.0.1\", There = \"127.0.0.2\" } }";
+    app.define("by-choice", &text.replace("[variables]", host));
+    let data = json!({"key": VALID_KEY, "host": "127.0.0.1"});
+    let body = json!({"userId": "u", "connector": "by-choice", "data": data, "verify": false});
+    let made = key.post("/credentials", &body).await.ok(201);
+    app.secret(&with(masked("ONE"), "issuer", json!("By choice"))).await;
+    let caller = app.calling(made["credentialId"].as_str().unwrap()).header("X-Key", "$Secret{ONE}");
+    assert_eq!(Echo::of(&caller.get("/proxy/echo").await).header("x-key"), [VALUE]);
+}
+
+#[tokio::test]
 async fn connector_variables_with_references_are_put_into_calls() {
     let Some(app) = TestApp::start().await else { return };
     app.secret(&with(masked("PT"), "value", json!("pt-from-a-secret"))).await;

@@ -87,10 +87,12 @@ fn a_host_that_a_user_types_is_named_unless_the_file_pins_it() {
             "{HEAD}base_url = \"https://{{host}}/api\"\n[variables]\n{host_line}\n\
                  tier = {{ from = \"connector\", label = \"Tier\" }}\n{CALLBACK}"
         );
-        let found = definition(&text).hosts_of_setting("tier", &Values::new().with("host", host));
+        let (definition, values) = (definition(&text), Values::new().with("host", host));
+        let found = definition.hosts_of_setting("tier", &values);
         let wanted = Authority { host: host.to_owned(), port: 443 };
         assert_eq!(found.known, std::slice::from_ref(&wanted), "{host_line}");
         assert_eq!(found.named.contains(&wanted), named, "{host_line} as {host}");
+        assert_eq!(definition.is_typed_host(&wanted, &values), named, "{host_line} as {host}");
     }
 }
 
