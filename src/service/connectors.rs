@@ -11,6 +11,7 @@ mod test;
 pub use lacks::{Lack, Unusable};
 pub use put::NewConnector;
 pub(super) use refer::ensure_placed;
+pub use switch::Needing;
 pub use test::{Finding, TestPart, TestStep};
 
 use std::collections::HashMap;

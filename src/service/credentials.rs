@@ -327,11 +327,9 @@ impl Hub {
         guard: Guard,
     ) -> Result<(), Error> {
         store::credential::update(tx, environment, credential).await?;
-        let id = credential.id;
-        if store::credential::save_token(tx, environment, id, &credential.token, guard, None).await? {
-            return Ok(());
-        }
-        Err(Error::internal("a held credential has moved"))
+        let (id, token) = (credential.id, &credential.token);
+        let saved = store::credential::save_token(tx, environment, id, token, guard, None).await?;
+        if saved { Ok(()) } else { Err(Error::internal("a held credential has moved")) }
     }
 
     /// Writes down what time has made of a credential whose row nobody else holds.

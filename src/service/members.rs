@@ -107,7 +107,7 @@ impl Hub {
         store::member::find(&self.store, who.workspace.id, id).await?.ok_or(Error::NotFound)
     }
 
-    /// Gives a member another role. Who it is must just have been proven: a session that was left open or taken makes
+    /// Gives a member another role; their invitations to what is above it end. Who it is must just have been proven: a session that was left open or taken makes
     /// nobody an owner.
     ///
     /// # Errors
@@ -130,12 +130,14 @@ impl Hub {
         member.role = role;
         member.updated_at = self.now();
         store::member::update(&tx, &member).await?;
+        let above = Role::ALL.iter().copied().filter(|other| !may_grant(role, *other));
+        store::invitation::withdraw_of(&tx, who.workspace.id, id, above.collect()).await?;
         self.record_member(&tx, who, "member.set_role", Target::new("member", id), Some(change)).await?;
         tx.commit().await?;
         Ok(member)
     }
 
-    /// Removes a member, or oneself; their sessions end at once. Who it is must just have been proven.
+    /// Removes a member, or oneself; their sessions end at once, and their invitations. Who it is must just have been proven.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::StepUpRequired`], [`Code::LastOwner`].
@@ -153,6 +155,7 @@ impl Hub {
         if owners == [id] {
             return Err(last_owner());
         }
+        store::invitation::withdraw_of(&tx, who.workspace.id, id, Role::ALL.to_vec()).await?;
         store::member::delete(&tx, who.workspace.id, id).await?;
         let target = Target::new("member", id);
         self.record_member(&tx, who, "member.remove", target, Some(member.email.clone())).await?;

@@ -1,7 +1,7 @@
 //! Invitations to become a member.
 
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
-use vouchsafe_entity::id::{InvitationId, WorkspaceId};
+use vouchsafe_entity::id::{InvitationId, MemberId, WorkspaceId};
 use vouchsafe_entity::invitation::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::kind::Role;
 use vouchsafe_entity::millis::Millis;
@@ -82,6 +82,18 @@ pub async fn replace(tx: &Tx, workspace: WorkspaceId, email: Option<&str>) -> Re
     let whose = email.map_or_else(|| Column::Email.is_null(), |email| Column::Email.eq(email));
     let older = Condition::all().add(Column::WorkspaceId.eq(workspace)).add(whose);
     Entity::delete_many().filter(older).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Takes back those that a member made, of these roles.
+pub async fn withdraw_of(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    member: MemberId,
+    roles: Vec<Role>,
+) -> Result<(), StoreError> {
+    let theirs = Condition::all().add(Column::WorkspaceId.eq(workspace)).add(Column::InvitedBy.eq(member));
+    Entity::delete_many().filter(theirs.add(Column::Role.is_in(roles))).exec(tx.connection()).await?;
     Ok(())
 }
 

@@ -171,7 +171,10 @@ document.addEventListener("submit", (event) => {
   const form = event.target.closest("[data-in-place]");
   if (!form) return;
   event.preventDefault();
-  send(form, event.submitter);
+  // What is under way is not sent again: a second press would be a second call.
+  if (form.dataset.sending) return;
+  form.dataset.sending = "yes";
+  send(form, event.submitter).finally(() => delete form.dataset.sending);
 });
 
 prepare(document);

@@ -20,12 +20,11 @@ use super::deleting::Progress;
 use super::form::{Form, FormView};
 use super::page::{Flash, SwitchedOff};
 use super::url::Url;
-use crate::domain::integration::Integration;
 use crate::http::extract::{InPath, Listing, NoFilter, Segment};
 use crate::http::{HttpState, Problem};
 use crate::provider::Definition;
 use crate::service::Seen;
-use crate::service::connectors::{ConnectorView, Lack, TestStep};
+use crate::service::connectors::{ConnectorView, Lack, Needing, TestStep};
 use crate::service::credentials::CredentialQuery;
 
 pub(super) use catalogue::{CataloguePage, ProviderPage};
@@ -83,7 +82,7 @@ struct Found {
     view: ConnectorView,
     /// None where it is not loaded any more.
     definition: Option<std::sync::Arc<Definition>>,
-    integrations: Vec<Integration>,
+    needing: Needing,
     lacks: Vec<Lack>,
 }
 
@@ -98,11 +97,11 @@ async fn found_counted(desk: &InEnvironment, key: &str) -> Result<Found, Problem
 
 async fn found_with(desk: &InEnvironment, key: &str, most: Option<u32>) -> Result<Found, Problem> {
     let view = desk.hub.get_connector(&desk.actor, key, most).await?;
-    let integrations = desk.hub.integrations_with(&desk.actor, key).await?;
+    let needing = desk.hub.integrations_with(&desk.actor, key).await?;
     let definition = desk.hub.get_provider(&view.connector.provider).ok();
     let mut lacks = desk.hub.lacks_of(&desk.actor, &[&view.connector]).await?;
     let lacks = lacks.remove(&view.connector.id).unwrap_or_default();
-    Ok(Found { view, definition, integrations, lacks })
+    Ok(Found { view, definition, needing, lacks })
 }
 
 /// `GET /dashboard/{environment}/connectors/{connector}`.
@@ -152,10 +151,11 @@ fn credentials(count: i64) -> String {
 }
 
 /// The sentence that names the integrations which need a connector; none where none does.
-fn needed_by(integrations: &[Integration]) -> Option<String> {
+fn needed_by(Needing { integrations, more }: &Needing) -> Option<String> {
     let names: Vec<_> = integrations.iter().map(|one| format!("“{}”", one.name)).collect();
-    (!names.is_empty())
-        .then(|| format!("Needed by {}: users can't finish connecting there.", names.join(", ")))
+    let more = if *more { " and more" } else { "" };
+    let said = || format!("Needed by {}{more}: users can't finish connecting there.", names.join(", "));
+    (!names.is_empty()).then(said)
 }
 
 /// `GET /dashboard/{environment}/connectors/{connector}/disable`.
@@ -173,7 +173,7 @@ async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>)
         ),
     };
     let mut effects = vec!["Nobody can connect it any more.", kept.as_str()];
-    let needed = needed_by(&found.integrations);
+    let needed = needed_by(&found.needing);
     effects.extend(needed.as_deref());
     let action = ("Switch off", &Url::DisableConnector(environment, key));
     let title = format!("Switch off “{key}” of {environment}?");
@@ -200,7 +200,7 @@ async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) 
         }
     };
     let mut effects = vec![lost.as_str(), "Its client ID and secret are forgotten."];
-    let needed = needed_by(&found.integrations);
+    let needed = needed_by(&found.needing);
     effects.extend(needed.as_deref());
     let action = ("Delete connector", &Url::DeleteConnector(environment, key));
     let title = format!("Delete “{key}” of {environment}?");

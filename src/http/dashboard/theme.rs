@@ -26,6 +26,7 @@ use crate::http::connect::page::{
 use crate::http::extract::Query;
 use crate::http::render::Page;
 use crate::http::strings::Locale;
+use crate::service::Seen;
 use crate::service::environment::SettingsChange;
 
 /// What a form says of a theme, in the order of the page.
@@ -192,6 +193,7 @@ async fn show_theme(desk: InEnvironment, Query(chosen): Query<Chosen>) -> Answer
     let theme = &environment.settings.theme;
     let known = PAGES.iter().find(|(word, _)| chosen.page.as_deref() == Some(*word));
     let form = form_of(theme, known.map_or(PAGES[0].0, |(word, _)| *word));
+    let form = form.seeing(Seen(Some(environment.updated_at)));
     Ok(framing(desk.show(&page(&desk, &environment, form, theme))))
 }
 
@@ -209,11 +211,13 @@ async fn update_theme(desk: InEnvironment, form: Form) -> Answer {
     theme.retain(|name, _| !MEMBERS.contains(&name.as_str()));
     theme.extend(typed.clone());
     let change = SettingsChange { theme: Some(theme), ..SettingsChange::default() };
-    match desk.hub.update_environment(&desk.actor, change, None).await {
+    match desk.hub.update_environment(&desk.actor, change, form.seen()).await {
         Ok(_) => Ok(desk.done(Flash::ThemeSaved, &Url::Theme(&desk.environment))),
         Err(error) => {
             let form = form.refused_or_denied(placed(error))?;
-            Ok(framing(desk.refuse(&page(&desk, &environment, form, &typed))))
+            let present = Seen(Some(environment.updated_at));
+            let form = form.renewed(present, desk.hub.now(), &Url::Theme(&desk.environment));
+            Ok(framing(desk.refuse_as(form.status(), &page(&desk, &environment, form, &typed))))
         }
     }
 }

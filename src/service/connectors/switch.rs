@@ -8,7 +8,16 @@ use crate::service::{Error, Hub};
 use crate::store;
 
 /// So many of the integrations that need a connector are named.
-const NAMED: u64 = 10;
+const NAMED: usize = 10;
+
+/// The integrations that need a connector, as far as they are named.
+#[derive(Debug)]
+pub struct Needing {
+    /// The first ten by slug.
+    pub integrations: Vec<Integration>,
+    /// Whether there are others.
+    pub more: bool,
+}
 
 impl Hub {
     /// Switches a connector on or off. Off, its credentials stay and can't be used; that works with an ended
@@ -37,13 +46,18 @@ impl Hub {
         Ok(())
     }
 
-    /// The first few integrations that need a connector, by slug.
+    /// The integrations that need a connector.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn integrations_with(&self, actor: &Actor, key: &str) -> Result<Vec<Integration>, Error> {
+    pub async fn integrations_with(&self, actor: &Actor, key: &str) -> Result<Needing, Error> {
         self.permit(actor, Action::ViewConnectors).await?;
-        Ok(store::integration::with_connector(&self.store, actor.environment(), key, NAMED).await?)
+        let (environment, most) = (actor.environment(), NAMED as u64 + 1);
+        let mut integrations =
+            store::integration::with_connector(&self.store, environment, key, most).await?;
+        let more = integrations.len() > NAMED;
+        integrations.truncate(NAMED);
+        Ok(Needing { integrations, more })
     }
 }
 

@@ -10,8 +10,7 @@ use vouchsafe_entity::millis::Millis;
 
 use crate::domain::actor::Actor;
 use crate::domain::history::{Entry, Happening, fold};
-use crate::domain::integration::Integration;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::service::{Error, Hub};
 use crate::store::attempt::AttemptFilter;
@@ -129,21 +128,6 @@ impl Hub {
             Some(((event.created_at, event.id.uuid()), Entry::once(what, event.created_at)))
         });
         Ok(attempts.chain(events).collect())
-    }
-
-    /// The integrations of the actor's environment that need `connector`, the first by slug.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn integrations_using(
-        &self,
-        actor: &Actor,
-        connector: &str,
-    ) -> Result<Vec<Integration>, Error> {
-        let page = PageRequest { limit: 200, after: None };
-        let Page { mut items, .. } = self.list_integrations(actor, &page).await?;
-        items.retain(|integration| integration.connectors.iter().any(|need| need.connector == connector));
-        Ok(items)
     }
 }
 

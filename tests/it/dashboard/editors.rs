@@ -103,10 +103,11 @@ async fn whatever_else_is_saved_second_is_told_too() {
     let needs = |name: &str| json!({"name": name, "connectors": [{"connector": QUILLPOST}]});
     key.put("/integrations/ask", &needs("Ask")).await.ok(201);
 
-    let cases: [(&str, &str, Fields<'_>); 4] = [
+    let cases: [(&str, &str, Fields<'_>); 5] = [
         ("integrations/ask", "/integrations/ask", vec![("name", "Mine"), ("connector-0", QUILLPOST)]),
         (webhook.as_str(), endpoint.as_str(), vec![("url", receiver.url.as_str()), ("description", "mine")]),
         ("settings", "/environment", vec![("minimumBinding", "opener"), ("mailTo", "nobody")]),
+        ("theme", "/environment", vec![("appName", "Mine"), ("font", "system")]),
         // It exists by default and has no row yet when its form is opened.
         ("connectors/quillpost", "/connectors/quillpost", vec![("settings", "all")]),
     ];

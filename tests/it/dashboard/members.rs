@@ -146,9 +146,24 @@ async fn a_lowered_role_counts_at_once() {
     let owner = app.as_owner().await;
     let admin = app.as_invited(&owner, "admin", "ada@acme.test").await;
     admin.get("/dashboard/production/api-keys").await.page(200, "API keys");
+    let invite = async |role: &str| {
+        let form = [("email", &*format!("{role}@acme.test")), ("role", role)];
+        let shown = admin.post("/dashboard/members/invite", &form).await;
+        shown.between("aria-label=\"The invitation’s link\">", "</code>")
+    };
+    let (above, below) = (invite("admin").await, invite("viewer").await);
     let page = owner.get("/dashboard/members").await;
-    owner.post(&member_path(&page.html, "ada@acme.test"), &[("role", "viewer")]).await;
+    let path = member_path(&page.html, "ada@acme.test");
+    owner.post(&path, &[("role", "editor")]).await;
     admin.get("/dashboard/production/api-keys").await.page(404, "Not found");
+    // Whoever may invite nobody any more comes back by no link of their own.
+    for link in [above, below] {
+        Browser::new(&app, "x@acme.test").get(&link).await.page(400, "This link is over");
+    }
+    owner.post(&path, &[("role", "admin")]).await;
+    let later = invite("viewer").await;
+    owner.post(&format!("{path}/remove"), &[]).await;
+    Browser::new(&app, "x@acme.test").get(&later).await.page(400, "This link is over");
 }
 
 #[tokio::test]

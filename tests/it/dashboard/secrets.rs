@@ -85,6 +85,8 @@ async fn each_mistake_stands_at_its_field_and_the_value_is_not_shown_again() {
         assert!(shown.html.contains(&format!("id=\"{id}\"")), "{id}: {}", shown.html);
     }
     assert!(!shown.html.contains(VALUE));
+    let day = form("K", &[("expiresAt", "2099-01-01")]);
+    owner.post(&format!("{LIST}/new"), &day).await.page(400, "Choose “On the day below”");
     let sent: Vec<_> = form("K", &[]).into_iter().filter(|(name, _)| *name != "environments").collect();
     owner.post(&format!("{LIST}/new"), &sent).await.page(400, "f-environments-error");
     owner.post(&format!("{LIST}/new"), &form("K", &[])).await.leads_to(LIST);

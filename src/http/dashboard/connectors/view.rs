@@ -17,7 +17,7 @@ use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::Url;
 use crate::provider::Definition;
-use crate::service::connectors::{ConnectorView, Finding, TestPart, TestStep};
+use crate::service::connectors::{ConnectorView, Finding, Needing, TestPart, TestStep};
 
 /// The connectors of an environment.
 #[derive(Serialize)]
@@ -69,6 +69,7 @@ pub(in crate::http::dashboard) struct ConnectorPage {
     steps: Option<Vec<Step>>,
     /// Those that need it: name and address.
     integrations: Vec<(String, String)>,
+    more_integrations: bool,
     may_configure: bool,
     may_edit: bool,
     enabled: bool,
@@ -214,7 +215,7 @@ impl ConnectorPage {
         form: FormView,
         steps: Option<Vec<TestStep>>,
     ) -> Self {
-        let Found { view, definition, integrations, lacks } = found;
+        let Found { view, definition, needing: Needing { integrations, more }, lacks } = found;
         let app = app(desk, &view);
         let (environment, key) = (desk.environment.as_str(), view.connector.key.as_str());
         let methods = definition.iter().flat_map(|one| one.methods().iter().copied());
@@ -236,6 +237,7 @@ impl ConnectorPage {
             has_client_secret: view.connector.has_client_secret,
             steps: steps.map(|steps| steps.into_iter().map(step).collect()),
             integrations: linked.collect(),
+            more_integrations: more,
             may_configure: desk.desk.who.may(Action::ConfigureConnectors),
             may_edit: desk.desk.who.may(Action::EditIntegrations) && view.connector.explicit,
             enabled: view.connector.enabled,
@@ -355,6 +357,7 @@ impl DashboardPage for ConnectorPage {
             has_client_secret: true,
             steps: None,
             integrations: vec![(long.to_owned(), "/dashboard/production/integrations/x".to_owned())],
+            more_integrations: true,
             may_configure: role > 1,
             may_edit: role > 0,
             enabled: mark != ("neutral", "Switched off"),
@@ -381,6 +384,7 @@ impl DashboardPage for ConnectorPage {
             methods: Vec::new(),
             fields: Vec::new(),
             integrations: Vec::new(),
+            more_integrations: false,
             ..page(("warning", "Definition missing"), 2)
         };
         let lacking = Self { missing: sample_lacks(), ..page(("warning", "Client secret missing"), 2) };

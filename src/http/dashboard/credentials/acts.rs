@@ -14,6 +14,7 @@ use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Flash, Place, SwitchedOff};
 use crate::http::dashboard::url::Url;
 use crate::http::extract::InPath;
+use crate::service::connectors::Needing;
 use crate::service::credentials::{CredentialChange, Upstream};
 use vouchsafe_entity::millis::Millis;
 
@@ -42,10 +43,11 @@ pub(in crate::http::dashboard) async fn breaks(
         Some(at) => format!("It was last used {}.", Moment::new(at, now).into_said()),
         None => "It was never used.".to_owned(),
     }];
-    let using = desk.hub.integrations_using(&desk.actor, &credential.connector).await?;
-    if !using.is_empty() {
-        let names: Vec<_> = using.iter().take(5).map(|integration| integration.name.as_str()).collect();
-        let more = if using.len() > 5 { format!(" and {} more", using.len() - 5) } else { String::new() };
+    let Needing { integrations, more } =
+        desk.hub.integrations_with(&desk.actor, &credential.connector).await?;
+    if !integrations.is_empty() {
+        let names: Vec<_> = integrations.iter().map(|integration| integration.name.as_str()).collect();
+        let more = if more { " and more" } else { "" };
         breaks.push(format!("Stops working for this user: {}{more}.", names.join(", ")));
     }
     Ok(breaks)

@@ -171,7 +171,7 @@ impl DashboardPage for CredentialsPage {
                 next: filter.next(Some("x").filter(|_| rows.len() > 2)),
                 fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
                 ends: ENDS.to_vec(),
-                connectors: vec!["hubspot".to_owned(), "books-<eu>".to_owned()],
+                connectors: vec!["books".to_owned(), "books-<eu>".to_owned()],
                 filter,
                 rows,
                 first: true,

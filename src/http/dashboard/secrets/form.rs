@@ -55,13 +55,18 @@ fn scope(form: &Form) -> SecretScope {
 }
 
 /// The end that was chosen: a date or a period; neither = never.
-fn end(form: &Form) -> (Option<String>, Option<String>) {
-    match form.raw("ends") {
+fn end(form: &Form) -> Result<(Option<String>, Option<String>), Error> {
+    let (ends, day) = (form.raw("ends"), form.text("expiresAt"));
+    if ends == "date" {
         // A day begins at midnight of UTC.
-        "date" => (Some(format!("{}T00:00:00Z", form.text("expiresAt"))), None),
-        "" | "never" | "keep" => (None, None),
-        period => (None, Some(period.to_owned())),
+        return Ok((Some(format!("{day}T00:00:00Z")), None));
     }
+    if !day.is_empty() {
+        let message = "Choose “On the day below” for this day to count, or leave it empty.";
+        return Err(Error::invalid("/expiresAt", "conflict", message));
+    }
+    let period = Some(ends).filter(|ends| !["", "never", "keep"].contains(ends));
+    Ok((None, period.map(str::to_owned)))
 }
 
 /// The secret that a form asks for, whose fields for key and value have names that begin with `prefix`.
@@ -72,7 +77,7 @@ pub(in crate::http::dashboard) fn new_secret(form: &Form, prefix: &str) -> Resul
     let unknown = |pointer| Error::invalid(pointer, "unknown", "Choose one of these.");
     let kind = form.raw("type").parse().map_err(|_| unknown("/type"))?;
     let visibility = form.raw("visibility").parse().map_err(|_| unknown("/visibility"))?;
-    let (expires_at, period) = end(form);
+    let (expires_at, period) = end(form)?;
     let environments = form.all("environments");
     Ok(NewSecret {
         key: form.text(&format!("{prefix}key")),
@@ -102,7 +107,7 @@ pub(super) fn change(form: &Form, view: &SecretView, now: Millis) -> Result<Secr
     if !value.is_empty() && has_expired(view, now) && ["", "keep"].contains(&ends) {
         return Err(Error::invalid("/ends", "required", "It has expired: choose when the new value ends."));
     }
-    let (date, period) = end(form);
+    let (date, period) = end(form)?;
     Ok(SecretChange {
         value: (!value.is_empty()).then(|| SecretString::from(value)),
         name: Some(form.text("name")),
