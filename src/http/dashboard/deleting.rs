@@ -98,7 +98,7 @@ impl DashboardPage for DeletingPage {
 
     fn samples() -> Vec<(&'static str, Self)> {
         let names = vec!["HubSpot of u-17".to_owned(), "Stripe of <International>".to_owned()];
-        let action = Url::DeleteConnector("production", "hubspot");
-        vec![("connector", Self::of("Deleting “hubspot”".to_owned(), (50, 1_240), names, &action))]
+        let action = Url::DeleteConnector("production", "books");
+        vec![("connector", Self::of("Deleting “books”".to_owned(), (50, 1_240), names, &action))]
     }
 }

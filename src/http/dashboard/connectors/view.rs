@@ -67,9 +67,8 @@ pub(in crate::http::dashboard) struct ConnectorPage {
     fields: Vec<Field>,
     has_client_secret: bool,
     steps: Option<Vec<Step>>,
-    /// Those that need it: name and address.
+    /// Those that need it: name and address; none of what stands for more.
     integrations: Vec<(String, String)>,
-    more_integrations: bool,
     may_configure: bool,
     may_edit: bool,
     enabled: bool,
@@ -236,8 +235,7 @@ impl ConnectorPage {
             fields: definition.as_ref().map(|one| fields(&view, one)).unwrap_or_default(),
             has_client_secret: view.connector.has_client_secret,
             steps: steps.map(|steps| steps.into_iter().map(step).collect()),
-            integrations: linked.collect(),
-            more_integrations: more,
+            integrations: linked.chain(more.then(|| ("and more".to_owned(), String::new()))).collect(),
             may_configure: desk.desk.who.may(Action::ConfigureConnectors),
             may_edit: desk.desk.who.may(Action::EditIntegrations) && view.connector.explicit,
             enabled: view.connector.enabled,
@@ -356,8 +354,9 @@ impl DashboardPage for ConnectorPage {
             ],
             has_client_secret: true,
             steps: None,
-            integrations: vec![(long.to_owned(), "/dashboard/production/integrations/x".to_owned())],
-            more_integrations: true,
+            integrations: [(long, "/dashboard/production/integrations/x"), ("and more", "")]
+                .map(|(name, url)| (name.to_owned(), url.to_owned()))
+                .into(),
             may_configure: role > 1,
             may_edit: role > 0,
             enabled: mark != ("neutral", "Switched off"),
@@ -370,7 +369,6 @@ impl DashboardPage for ConnectorPage {
             back: Url::Connectors("production").to_string(),
         };
         let refused = FormView::new()
-            .with("clientId", "x")
             .with_error("secret-client", "There is no secret of this key.")
             .with_error("var-Tenant", "Tenant is required.")
             .saying("The connector could not be saved.");
@@ -384,7 +382,6 @@ impl DashboardPage for ConnectorPage {
             methods: Vec::new(),
             fields: Vec::new(),
             integrations: Vec::new(),
-            more_integrations: false,
             ..page(("warning", "Definition missing"), 2)
         };
         let lacking = Self { missing: sample_lacks(), ..page(("warning", "Client secret missing"), 2) };
