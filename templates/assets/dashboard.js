@@ -74,7 +74,8 @@ if (look) {
   const previews = document.querySelectorAll("iframe.preview");
   const show = () => {
     const query = new URLSearchParams();
-    for (const [name, value] of new FormData(look)) if (value !== "") query.append(name, value);
+    // What the form was made from is nothing of the look.
+    for (const [name, value] of new FormData(look)) if (value !== "" && name !== "seen") query.append(name, value);
     for (const preview of previews) preview.contentWindow.location.replace(`${look.dataset.themeForm}?${query}`);
   };
   let waiting;
