@@ -83,7 +83,9 @@ impl World {
             nexts.push((Step::Delete, self.clone().renew(true)));
         }
         for (at, (worker, _)) in self.unheard.iter().enumerate() {
-            nexts.push((Step::ReturnUnheard(*worker), self.clone().return_unheard(at)));
+            let returned =
+                [true, false].into_iter().filter_map(|heard| self.clone().return_unheard(at, heard));
+            nexts.extend(returned.map(|next| (Step::ReturnUnheard(*worker), next)));
         }
         nexts.extend(self.wait().map(|next| (Step::Wait, next)));
         nexts
