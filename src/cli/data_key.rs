@@ -47,11 +47,19 @@ async fn rotate_in(hub: &Hub, place: &Place, revoke: bool) -> Result<(), CliErro
     hub.switch_data_key(&actor).await.map_err(failed)?;
     say(format!("{} seals from now on", begun.key))?;
     if revoke {
-        let revoked = hub.revoke_all(&actor).await.map_err(failed)?;
+        let all = hub.revoke_all(&actor).await.map_err(failed)?;
         say(format!(
-            "{revoked} credentials are revoked, which a running hub tells their apps; replace client secrets and rotate \
-             webhook secrets of {environment} yourself"
+            "{} credentials are revoked, which a running hub tells their apps; replace client secrets and rotate webhook \
+             secrets of {environment} yourself",
+            all.revoked
         ))?;
+        if !all.unread.is_empty() {
+            return Err(CliError::Said(format!(
+                "{} credentials are NOT revoked, as their rows can't be read: {}; mend them and run this again",
+                all.unread.len(),
+                all.unread.join(", ")
+            )));
+        }
     }
     // Progress alone: where nobody reads it, the work goes on.
     let told = |values: u64| {

@@ -15,7 +15,7 @@ pub(super) use accept::{Accepted, capture};
 pub use activity::Activity;
 pub use bulk::{Bulk, BulkOutcome, BulkRow, STEP};
 pub use create::{NewCredential, Stored};
-pub use end::DeletionStep;
+pub use end::{AllRevoked, DeletionStep};
 pub(super) use fresh::{Fresh, Source};
 pub use history::History;
 pub use verify::Verification;

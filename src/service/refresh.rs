@@ -158,8 +158,7 @@ impl Hub {
     /// # Errors
     /// The first; the other credentials had their turn unless the database is away.
     pub async fn work_off_due(&self) -> Result<(), Error> {
-        let mut steps = Steps::default();
-        self.return_unheard(&mut steps).await?;
+        self.return_unheard().await;
         let under_way = self.refreshes.under_way(LINE);
         let mut page = store::refresh::due(&self.store, self.now(), EACH, BATCH, &under_way).await?;
         // Replicas read the same page; begun at different ends, they seldom meet.
@@ -167,6 +166,7 @@ impl Hub {
             let turn = usize::from(self.random.bytes::<1>()[0]) % page.len();
             page.rotate_left(turn);
         }
+        let mut steps = Steps::default();
         for due in page {
             steps.pass(self.work_off(due).await)?;
         }

@@ -11,8 +11,8 @@ mod worst_first;
 pub use ends::{Owner, bury, bury_all, lock_many, lock_owner, lock_page};
 pub use known::{Mark, marks};
 pub use list::{
-    CredentialFilter, count, ending_soon, list, list_whole, newest_of_user, of_each_user, revoked_at_app,
-    some,
+    CredentialFilter, count, ending_soon, list, list_found, list_whole, newest_of_user, of_each_user,
+    revoked_at_app, some,
 };
 pub use purge::{drop_orphans, drop_tombstones, expired_keys, forget_orphans, wipe_ended};
 pub(super) use served::Kept;
@@ -98,11 +98,13 @@ async fn one(
     row.as_ref().map(read).transpose()
 }
 
-/// A row that was found: none where it fits no credential, of which the operator has been told.
-struct Found {
+/// A row that was found.
+#[derive(Debug)]
+pub struct Found {
     /// As it is stored.
-    id: String,
-    credential: Option<Credential>,
+    pub id: String,
+    /// None where the row fits no credential, of which the operator has been told.
+    pub credential: Option<Credential>,
 }
 
 async fn found(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<Found>, StoreError> {

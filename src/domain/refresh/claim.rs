@@ -174,15 +174,27 @@ impl Token {
         }
     }
 
-    /// Whether `there` holds this very claim. Each claim seals anew what it holds, which tells it from any other, even from
-    /// one of the same run with the same number: the database may not have taken the one before it.
+    /// Whether `there` holds this very claim, also where somebody took its holder for silent since. Each claim seals anew
+    /// what it holds, which tells it from any other, even from one of the same run with the same number: the database may
+    /// not have taken the one before it.
     pub fn is_claim_in(&self, there: &Self) -> bool {
-        let claimed = matches!(self.machine, Machine::Refreshing { .. }) && self.sealed.is_some();
+        let Machine::Refreshing { from, .. } = self.machine else { return false };
+        let unresolved =
+            || self.attempt.map(|attempt| Attempt { state: AttemptState::Unresolved, ..attempt });
+        let stands = match there.machine {
+            // What was unknown before the claim is unknown after it, and waits no longer as it is.
+            Machine::Unknown { .. } => from != Resting::Unknown && there.attempt == unresolved(),
+            _ => self.machine == there.machine,
+        };
         let number = |token: &Self| (token.epoch, token.version, token.lease_seq);
-        claimed
-            && self.machine == there.machine
-            && number(self) == number(there)
-            && self.sealed == there.sealed
+        stands && number(self) == number(there) && self.sealed.is_some() && self.sealed == there.sealed
+    }
+
+    /// Gives back `claim`, which [`Self::is_claim_in`] finds here: nothing was sent under it.
+    #[must_use]
+    pub fn without_claim(self, claim: &Self, now: Millis) -> Self {
+        let (machine, state_since, due_at) = (claim.machine.clone(), claim.state_since, claim.due_at);
+        Self { machine, state_since, due_at, ..self }.given_back(now)
     }
 
     /// Gives a claim back: nothing was sent.

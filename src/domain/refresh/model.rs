@@ -83,7 +83,9 @@ impl World {
             nexts.push((Step::Delete, self.clone().renew(true)));
         }
         for (at, (worker, _)) in self.unheard.iter().enumerate() {
-            nexts.push((Step::ReturnUnheard(*worker), self.clone().return_unheard(at)));
+            let returned =
+                [true, false].into_iter().filter_map(|heard| self.clone().return_unheard(at, heard));
+            nexts.extend(returned.map(|next| (Step::ReturnUnheard(*worker), next)));
         }
         nexts.extend(self.wait().map(|next| (Step::Wait, next)));
         nexts
@@ -208,9 +210,14 @@ fn way_to(ways: &[(usize, Step)], mut place: usize) -> Vec<Step> {
     way
 }
 
-/// How much happens; more where `MODEL_SCALE` says so.
+/// Whether this run has a night.
+fn is_nightly() -> bool {
+    matches!(std::env::var("TEST_SCALE").as_deref(), Ok("nightly" | "release"))
+}
+
+/// How much happens; more in a night, but for the most workers, who are enough by themselves.
 fn scenarios(workers: usize) -> Vec<(&'static str, Left)> {
-    let more = u8::from(std::env::var_os("MODEL_SCALE").is_some());
+    let more = u8::from(is_nightly() && workers < 4);
     let none =
         Left { claims: 2 + more, crashes: 0, losses: 0, unsent: 0, refusals: 0, controls: 0, unheard: 0 };
     let crashes = if workers > 2 { 1 } else { 2 };
@@ -251,6 +258,13 @@ fn r1_two_workers_lose_and_break_nothing() {
 #[test]
 fn r1_three_workers_lose_and_break_nothing() {
     assert_safe(3);
+}
+
+#[test]
+fn r1_four_workers_lose_and_break_nothing() {
+    if is_nightly() {
+        assert_safe(4);
+    }
 }
 
 /// What the search finds where something is missing.

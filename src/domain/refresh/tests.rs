@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use vouchsafe_entity::kind::{AttemptState, BrokenCause, FailClass};
+use vouchsafe_entity::sealed::Sealed;
 
 use super::*;
 use crate::domain::credential::tests::{NOW, credential};
@@ -326,7 +327,13 @@ fn an_answer_lands_by_the_version_that_it_was_bought_with() {
 fn a_claim_is_given_back_as_it_was_found() {
     let found = credential().token;
     let back = claimed(found.clone()).given_back(NOW);
-    assert_eq!((back.machine, back.attempt), (found.machine, None));
+    assert_eq!((&back.machine, back.attempt), (&found.machine, None));
+    // Also once somebody took its holder for silent.
+    let sealed = Some(Sealed::new(vec![1]));
+    let held = Token { sealed, ..claimed(found.clone()) };
+    let quarantined = held.clone().quarantined(NOW.plus(MINUTE), NOW);
+    assert!(held.is_claim_in(&quarantined));
+    assert_eq!(quarantined.without_claim(&held, NOW).machine, found.machine);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::service::audit::Target;
 use crate::service::credentials::STEP;
 use crate::service::revocation::{Farewell, First, Teller, Upstream};
 use crate::service::{Error, Hub};
-use crate::store::credential::{CredentialFilter, Guard, Owner};
+use crate::store::credential::{CredentialFilter, Found, Guard, Owner};
 use crate::store::{self, Tx};
 
 /// Credentials that end in one transaction.
@@ -33,6 +33,15 @@ pub struct DeletionStep {
     pub deleted: Vec<Credential>,
     /// Whether the owner is gone too; else the next step goes on.
     pub gone: bool,
+}
+
+/// What became of the credentials of an environment that were all to be revoked.
+#[derive(Debug, Default)]
+pub struct AllRevoked {
+    /// So many are.
+    pub revoked: u64,
+    /// The ids of those whose rows can't be read: they are not, until somebody has mended them.
+    pub unread: Vec<String>,
 }
 
 /// How a credential ends.
@@ -102,31 +111,44 @@ impl Hub {
     }
 
     /// Revokes every credential of the actor's environment that holds something, and leaves it to the worker to tell the
-    /// apps; how many. What somebody began and has not finished ends by itself.
+    /// apps. What somebody began and has not finished ends by itself.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn revoke_all(&self, actor: &Actor) -> Result<u64, Error> {
+    pub async fn revoke_all(&self, actor: &Actor) -> Result<AllRevoked, Error> {
         self.permit(actor, Action::ManageCredentials).await?;
         let mut page = PageRequest { limit: PAGE, after: None };
-        let mut revoked = 0;
+        let mut all = AllRevoked::default();
         loop {
-            let (environment, all) = (actor.environment(), CredentialFilter::default());
+            let (environment, any) = (actor.environment(), CredentialFilter::default());
             let found =
-                store::credential::list_whole(&self.store, environment, &all, self.now(), &page).await?;
-            for credential in found.items.iter().filter(|one| one.token.sealed.is_some()) {
-                // Each by itself: none waits for another, and those that are done stay so.
-                match self.end(actor, credential.id, Ended::Revoked, First::Worker).await {
-                    Ok(_) => revoked += 1,
-                    Err(Error::NotFound) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+                store::credential::list_found(&self.store, environment, &any, self.now(), &page).await?;
             page.after = found.next_after();
+            for row in found.items {
+                self.revoke_found(actor, row, &mut all).await?;
+            }
             if page.after.is_none() {
-                return Ok(revoked);
+                return Ok(all);
             }
         }
+    }
+
+    /// Each by itself: none waits for another, and those that are done stay so.
+    async fn revoke_found(&self, actor: &Actor, row: Found, all: &mut AllRevoked) -> Result<(), Error> {
+        let Some(credential) = row.credential else {
+            all.unread.push(row.id);
+            return Ok(());
+        };
+        if credential.token.sealed.is_none() {
+            return Ok(());
+        }
+        match self.end(actor, credential.id, Ended::Revoked, First::Worker).await {
+            Ok(_) => all.revoked += 1,
+            Err(Error::NotFound) => {}
+            Err(Error::Store(error)) if error.tells_of_row() => all.unread.push(row.id),
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     async fn end(

@@ -55,7 +55,7 @@ impl Hub {
         if self.may_refresh() && !self.has_key(tenant, &credential).await {
             // Nothing will be sent, so it takes nobody's place among the calls.
             if let Asked::Claimed(claimed) = self.claim(tenant, id, version, forced).await? {
-                self.return_claim(tenant, &claimed.credential).await?;
+                self.return_claim(tenant, claimed.credential).await?;
             }
             return Ok(None);
         }
@@ -88,12 +88,16 @@ impl Hub {
             Ok(Some(kept)) => kept,
             Ok(None) => {
                 drop(course);
-                return self.return_claim(tenant, &claimed.credential).await;
+                return self.return_claim(tenant, claimed.credential).await;
             }
             Err(error) => {
                 course.pass.report(Some(error.class), self.now());
                 drop(course);
-                return self.commit_failure(tenant, &claimed.credential, &error).await;
+                let written = self.commit_failure(tenant, &claimed.credential, &error).await;
+                if written.is_err() && error.class == FailClass::NotSent {
+                    self.note_unheard(tenant, claimed.credential);
+                }
+                return written;
             }
         };
         let read = kept.answer.read_for(&course.definition, claimed.credential.method);

@@ -78,7 +78,9 @@ impl Hub {
                     );
                 }
                 Err(error) => {
-                    self.keep_unread(spent.number);
+                    if spent.number.is_some() {
+                        self.hold_unread(tenant, spent).await?;
+                    }
                     return Err(error);
                 }
                 Ok(()) => break,

@@ -23,7 +23,7 @@ use crate::domain::workspace::Tenant;
 use crate::journal::Entry;
 use crate::oauth::{Received, TokenAnswer, TokenError};
 use crate::service::material::place;
-use crate::service::{Error, Hub};
+use crate::service::{Code, Error, Hub};
 use crate::store;
 use crate::store::credential::Guard;
 
@@ -230,7 +230,14 @@ impl Hub {
             self.journal_done(spent.number);
             return Ok(());
         };
-        let answer = self.opened(tenant, &spent, written)?;
+        let answer = match self.opened(tenant, &spent, written) {
+            // Its key may come back; what it was got with is spent until then too.
+            Err(error) if error.code() == Some(Code::KeyUnavailable) => {
+                self.hold_unread(tenant, &spent).await?;
+                return Err(error);
+            }
+            opened => opened?,
+        };
         let connector = self.connector_of(tenant.environment, &credential).await?;
         let Ok(definition) = self.definition_of(&connector) else {
             return self.hold_unread(tenant, &spent).await;
@@ -313,7 +320,7 @@ impl Hub {
         }
     }
 
-    /// Notes that an answer lies unread: it is not asked for again for a day.
+    /// Notes that an answer lies unread, or can't be landed: it is not asked for again for a day.
     pub(super) async fn hold_unread(&self, tenant: Tenant, spent: &Spent) -> Result<(), Error> {
         self.keep_unread(spent.number);
         let tx = self.store.begin().await?;
@@ -327,7 +334,7 @@ impl Hub {
             return Ok(());
         }
         row.token = row.token.held(self.now());
-        self.announce(&tx, tenant, &mut row).await?;
+        self.announce_if_sealed(&tx, tenant, &mut row).await?;
         let guard = Guard { epoch: spent.epoch, version: spent.version };
         store::credential::save_token(&tx, tenant.environment, row.id, &row.token, guard, None).await?;
         Ok(tx.commit().await?)

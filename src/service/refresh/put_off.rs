@@ -115,18 +115,4 @@ impl Hub {
         }
         known()
     }
-
-    /// Gives a claim back: nothing was sent.
-    pub(super) async fn return_claim(&self, tenant: Tenant, claimed: &Credential) -> Result<(), Error> {
-        let tx = self.store.begin().await?;
-        let Some(mut row) = store::credential::lock(&tx, tenant.environment, claimed.id).await? else {
-            return Ok(());
-        };
-        if row.token.lease_seq != claimed.token.lease_seq {
-            return Ok(());
-        }
-        let guard = Guard { epoch: row.token.epoch, version: row.token.version };
-        row.token = row.token.given_back(self.now());
-        self.put_off(tx, tenant, &row, guard).await
-    }
 }

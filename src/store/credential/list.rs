@@ -1,6 +1,6 @@
 //! Finding credentials by what a caller asks for: a page of those that fit.
 
-use super::{every, found, many};
+use super::{Found, every, found, many};
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::SELECT;
@@ -40,12 +40,23 @@ pub async fn list(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
-    let (sql, values) = page_of(db, environment, filter, now, page)?;
-    let rows = found(db, sql, values).await?;
     // One that is left out has its place all the same: more may follow.
-    let page = Page::of(LIST, rows, page.limit, |row| row.id.clone());
+    let page = list_found(db, environment, filter, now, page).await?;
     let items = page.items.into_iter().filter_map(|row| row.credential).collect();
     Ok(Page { items, next_cursor: page.next_cursor })
+}
+
+/// As [`list`], with the rows that can't be read in their places.
+pub async fn list_found(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    filter: &CredentialFilter,
+    now: Millis,
+    page: &PageRequest,
+) -> Result<Page<Found>, StoreError> {
+    let (sql, values) = page_of(db, environment, filter, now, page)?;
+    let rows = found(db, sql, values).await?;
+    Ok(Page::of(LIST, rows, page.limit, |row| row.id.clone()))
 }
 
 /// As [`list`], for whoever may leave none out: a row that can't be read is an error.

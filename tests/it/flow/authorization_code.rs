@@ -7,6 +7,8 @@ use url::Url;
 use vouchsafe::demo::fake::VALID_KEY;
 
 use crate::support::app::TestApp;
+use crate::support::database::is_postgres;
+use crate::support::holder::Holder;
 
 #[tokio::test]
 async fn a_user_signs_in_and_the_product_gets_a_token_that_the_app_takes() {
@@ -301,6 +303,42 @@ async fn what_nobody_confirms_is_given_back() {
     app.hub.work_off_revocations().await.unwrap();
     assert_eq!(app.fake.counters().grants_revoked, 1, "the app was told");
     assert_eq!(modal.result("fernhill").await["error"], "confirmation_expired");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_confirmation_at_the_last_moment_is_not_undone() {
+    // SQLite does one after the other.
+    if !is_postgres() {
+        return;
+    }
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let body = json!({
+        "userId": "u-17", "connectors": ["fernhill"], "confirm": "backend",
+        "allowedOrigins": ["https://app.acme.test"], "returnUrl": "https://app.acme.test/apps?tab=1",
+    });
+    let modal = app.modal(&body).await;
+    let page = modal.popup_alone("fernhill", "&mode=redirect").await.allow(&app, "jo@acme.test").await;
+    let query = return_query(&page);
+    let credential = &query["credentialId"];
+    let confirm = format!("/connect/sessions/{}/confirm", modal.session);
+    let body = json!({"userId": "u-17", "confirmationCode": query["confirmationCode"]});
+    let caller = app.as_key();
+    let holder = Holder::of(&app, &[credential]).await;
+    let (confirmed, swept) = tokio::join!(caller.post(&confirm, &body), async {
+        holder.is_waited_for(&app).await;
+        app.clock.advance(chrono::TimeDelta::minutes(10));
+        let (swept, ()) = tokio::join!(app.hub.sweep(), async {
+            holder.is_waited_for_by(2, &app).await;
+            holder.let_go().await;
+        });
+        swept
+    });
+    swept.unwrap();
+    assert_eq!(confirmed.ok(200)["status"], "completed");
+    let result = modal.result("fernhill").await;
+    assert_eq!((&result["status"], &result["credentialId"]), (&json!("completed"), &json!(credential)));
+    app.token(credential).await;
 }
 
 #[tokio::test]

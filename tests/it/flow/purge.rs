@@ -1,4 +1,4 @@
-//! What is kept for a while after its end, and what is left in the files afterwards.
+//! What is kept for a while after its end, and what is left in the files, or in the rows of a server, afterwards.
 
 use std::path::Path;
 
@@ -35,10 +35,28 @@ impl TestApp {
     async fn count(&self, sql: &str) -> usize {
         self.rows(sql).await.len()
     }
+
+    /// All that the database keeps where the hub can end it: the files of SQLite. Those of a server are its own, and keep
+    /// dead rows until it has vacuumed them; there it is every value that may be sealed, of every table.
+    async fn kept(&self) -> Vec<u8> {
+        if !is_postgres() {
+            return in_files(self.folder());
+        }
+        let sql = "SELECT string_agg(format('SELECT %1$I AS s FROM %2$I WHERE %1$I IS NOT NULL', \
+                   column_name::text, table_name::text), ' UNION ALL ') AS s \
+                   FROM information_schema.columns WHERE table_schema = current_schema() AND data_type = 'bytea'";
+        let every: String = self.rows(sql).await[0].try_get("", "s").unwrap();
+        let values = self.rows(&every).await;
+        values.iter().flat_map(|row| row.try_get::<Vec<u8>>("", "s").unwrap()).collect()
+    }
+
+    /// How many of `needles` it keeps, by any 32 bytes of their ciphertext.
+    async fn found(&self, needles: &[Vec<u8>]) -> usize {
+        found_in(&self.kept().await, needles)
+    }
 }
 
-/// How many of `needles` stand in a file below `folder`, by any 32 bytes of their ciphertext.
-fn found_in_files(folder: &Path, needles: &[Vec<u8>]) -> usize {
+fn in_files(folder: &Path) -> Vec<u8> {
     let mut text = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -46,6 +64,10 @@ fn found_in_files(folder: &Path, needles: &[Vec<u8>]) -> usize {
             text.extend(std::fs::read(path).unwrap());
         }
     }
+    text
+}
+
+fn found_in(text: &[u8], needles: &[Vec<u8>]) -> usize {
     let pieces = |needle: &Vec<u8>| needle[30..].chunks_exact(32).map(<[u8]>::to_vec).collect::<Vec<_>>();
     // Few windows begin as a piece does, and only those are looked up.
     let begins = |window: &[u8]| usize::from(u16::from_be_bytes([window[0], window[1]]));
@@ -182,10 +204,7 @@ async fn r21_a_refused_grant_loses_its_tokens_thirty_days_after_its_end_however_
 }
 
 #[tokio::test]
-async fn s2_of_what_was_deleted_or_purged_no_file_keeps_the_ciphertext() {
-    if is_postgres() {
-        return;
-    }
+async fn s2_of_what_was_deleted_or_purged_nothing_keeps_the_ciphertext() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     app.put_fernhill().await;
@@ -207,7 +226,7 @@ async fn s2_of_what_was_deleted_or_purged_no_file_keeps_the_ciphertext() {
     let kept = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
     let before = app.sealed().await;
     assert!(before.len() >= 20, "{} rows", before.len());
-    assert_eq!(found_in_files(app.folder(), &before), before.len(), "they are there before");
+    assert_eq!(app.found(&before).await, before.len(), "they are there before");
 
     for (number, credential) in ended.iter().enumerate() {
         let path = format!("/credentials/{credential}");
@@ -227,17 +246,14 @@ async fn s2_of_what_was_deleted_or_purged_no_file_keeps_the_ciphertext() {
     assert_eq!(left.len(), 1, "one was not ended");
     let gone: Vec<Vec<u8>> = before.iter().filter(|sealed| !left.contains(sealed)).cloned().collect();
     assert!(gone.len() >= 20);
-    assert_eq!(found_in_files(app.folder(), &gone), 0, "of {} ciphertexts", gone.len());
-    assert_eq!(found_in_files(app.folder(), &left), 1, "the search finds what is there");
+    assert_eq!(app.found(&gone).await, 0, "of {} ciphertexts", gone.len());
+    assert_eq!(app.found(&left).await, 1, "the search finds what is there");
     let read: Value = app.as_key().get(&format!("/credentials/{kept}/token")).await.ok(200);
     assert_eq!(read["fields"]["key"], VALID_KEY);
 }
 
 #[tokio::test]
-async fn s2_of_an_environment_that_was_deleted_no_file_keeps_the_ciphertext_or_its_key() {
-    if is_postgres() {
-        return;
-    }
+async fn s2_of_an_environment_that_was_deleted_nothing_keeps_the_ciphertext_or_its_key() {
     let Some(app) = TestApp::start().await else { return };
     app.user("u").await;
     for _ in 0..3 {
@@ -247,10 +263,10 @@ async fn s2_of_an_environment_that_was_deleted_no_file_keeps_the_ciphertext_or_i
     let key = format!("SELECT wrapped AS s FROM data_key WHERE owner = '{}'", production.tenant.environment);
     let key: Vec<Vec<u8>> = app.rows(&key).await.iter().map(|row| row.try_get("", "s").unwrap()).collect();
     let gone = [app.sealed().await, key].concat();
-    assert_eq!((gone.len(), found_in_files(app.folder(), &gone)), (4, 4), "they are there before");
+    assert_eq!((gone.len(), app.found(&gone).await), (4, 4), "they are there before");
     let refused = app.hub.delete_environment(&production, false).await.unwrap_err();
     assert_eq!(refused.code(), Some(Code::InUse));
     app.hub.delete_environment(&production, true).await.unwrap();
     app.hub.sweep().await.unwrap();
-    assert_eq!(found_in_files(app.folder(), &gone), 0);
+    assert_eq!(app.found(&gone).await, 0);
 }

@@ -148,6 +148,25 @@ async fn a_row_that_somebody_holds_is_left_to_them_unless_a_caller_waits_for_it(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_joins_a_renewal_that_passes_its_row_over_has_the_row_waited_for() {
+    let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
+    let holder = Holder::of(&app, &[&credential]).await;
+    holder.close_table().await;
+    app.clock.advance(TimeDelta::hours(2));
+    app.hub.work_off_due().await.unwrap();
+    holder.is_waited_for(&app).await;
+    let (answer, ()) = tokio::join!(app.read(&credential), async {
+        // Time to join it. Whoever is slower begins another, for which the row is waited for all the same.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        holder.open_table().await;
+        holder.is_waited_for(&app).await;
+        holder.let_go().await;
+    });
+    answer.ok(200);
+    assert_eq!(app.refreshes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_round_waits_for_rows_that_somebody_holds_whatever_is_due_there() {
     let Some((app, broken, _)) = deployment(RefreshKind::Strict, 1).await else { return };
     app.user("u").await;
@@ -156,16 +175,21 @@ async fn no_round_waits_for_rows_that_somebody_holds_whatever_is_due_there() {
     });
     let made = app.as_key().post("/credentials", &body).await.ok(201);
     let ends = made["credentialId"].as_str().unwrap();
-    // One is to be ended and one to be left alone, as it fits no state.
+    let modal = app.modal(&json!({"userId": "u-18", "connectors": ["fernhill"], "confirm": "backend"})).await;
+    modal.popup("fernhill").await.allow(&app, "kim@acme.test").await;
+    let pending = modal.result("fernhill").await["credentialId"].as_str().unwrap().to_owned();
+    // One is to be ended, one to be given back, and one to be left alone, as it fits no state.
     let sql = "UPDATE credential_token SET state = 'waiting', next_try_at = NULL WHERE credential_id";
     app.rows(&format!("{sql} = '{broken}'")).await;
-    let holder = Holder::of(&app, &[&broken, ends]).await;
+    let holder = Holder::of(&app, &[&broken, ends, &pending]).await;
     app.clock.advance(TimeDelta::hours(25));
     tokio::time::timeout(DEADLINE, round(&app.hub)).await.expect("the end of a round");
     assert_eq!(app.count_events(ends, "credential.expired").await, 0);
+    assert_eq!(app.shown(&pending).await["status"], "pending");
     holder.let_go().await;
     round(&app.hub).await;
     assert_eq!(app.count_events(ends, "credential.expired").await, 1);
+    app.read(&pending).await.assert_problem(404, "not_found");
 }
 
 /// A caller waits for another node's attempt for 25 s.
@@ -201,22 +225,37 @@ async fn a_claim_of_whose_commit_nobody_heard_is_given_back_and_its_token_is_spe
     let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
     let line = Line::to(app.database_url()).await;
     let other = app.replica_over("node_1", line.url()).await;
-    app.clock.advance(TimeDelta::minutes(50));
-    line.lose_a_commit();
-    round(&other.hub).await;
     let sql = format!("SELECT state FROM credential_token WHERE credential_id = '{credential}'");
-    let state: String = app.rows(&sql).await[0].try_get("", "state").unwrap();
-    assert_eq!((state.as_str(), line.is_to_lose(), app.refreshes()), ("refreshing", false, 0));
-    eventually("a round", async || other.hub.work_off_due().await).await;
-    eventually("the renewal", async || match app.refreshes() {
-        1 => Ok(()),
-        count => Err(count),
-    })
-    .await;
-    round(&other.hub).await;
-    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let state = async || -> String { app.rows(&sql).await[0].try_get("", "state").unwrap() };
+    // The second time another hub takes the one that claimed for silent before that can give it back.
+    for (number, is_silent) in [(1, false), (2, true)] {
+        app.clock.advance(TimeDelta::minutes(50));
+        line.lose_a_commit();
+        round(&other.hub).await;
+        assert_eq!((state().await.as_str(), line.is_to_lose()), ("refreshing", false));
+        assert_eq!(app.refreshes(), number - 1);
+        // Its commit may still be under way, and holds the row: it is not forgotten for that.
+        let holder = Holder::of(&app, &[&credential]).await;
+        for _ in 0..2 {
+            eventually("a round", async || other.hub.work_off_due().await).await;
+        }
+        holder.let_go().await;
+        if is_silent {
+            app.clock.advance(TimeDelta::seconds(100));
+            round(&app.hub).await;
+            assert_eq!((state().await.as_str(), app.refreshes()), ("unknown", number - 1));
+        }
+        eventually("the renewal", async || match (other.hub.work_off_due().await, app.refreshes()) {
+            (Ok(()), count) if count == number => Ok(()),
+            found => Err(found),
+        })
+        .await;
+        round(&other.hub).await;
+        assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    }
     let grant = app.fake.grants().remove(0);
-    assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
+    let requests = [1, 2].map(|version| grant.at(version).requests);
+    assert_eq!((grant.alive, grant.version, requests), (true, 3, [1, 1]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,16 +31,35 @@ impl Holder {
 
     /// Waits until somebody waits for one of them.
     pub(crate) async fn is_waited_for(&self, app: &TestApp) {
+        self.is_waited_for_by(1, app).await;
+    }
+
+    /// Waits until so many do, one behind the other.
+    pub(crate) async fn is_waited_for_by(&self, count: usize, app: &TestApp) {
         let sql = format!(
-            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
-             AND {} = ANY(pg_blocking_pids(pid))",
+            "WITH RECURSIVE line AS (SELECT {} AS pid UNION \
+             SELECT waits.pid FROM line, pg_stat_activity waits \
+             WHERE waits.wait_event_type = 'Lock' AND line.pid = ANY(pg_blocking_pids(waits.pid))) \
+             SELECT pid FROM line",
             self.pid
         );
-        eventually("somebody who waits for the row", async || match app.rows(&sql).await.len() {
-            0 => Err("nobody"),
-            _ => Ok(()),
+        // The holder stands at its head.
+        eventually("those who wait for the row", async || match app.rows(&sql).await.len() - 1 {
+            found if found >= count => Ok(()),
+            found => Err(found),
         })
         .await;
+    }
+
+    /// Keeps everybody from even looking for a row to hold, until [`Self::open_table`]; whoever only reads, may.
+    pub(crate) async fn close_table(&self) {
+        let sql = "SAVEPOINT before; LOCK TABLE credential_token IN EXCLUSIVE MODE";
+        self.rows.execute_unprepared(sql).await.unwrap();
+    }
+
+    /// Ends that, and holds the rows.
+    pub(crate) async fn open_table(&self) {
+        self.rows.execute_unprepared("ROLLBACK TO SAVEPOINT before").await.unwrap();
     }
 
     /// Lets go, with all as it was.

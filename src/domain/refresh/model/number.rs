@@ -23,6 +23,12 @@ impl World {
             Machine::Deleted => (5, None),
             Machine::Broken(cause) => (6 + i64::from(*cause == BrokenCause::GrantLost), None),
         };
+        // A claim that is given back makes the row what it was.
+        let taken_from = |claimed: &Token| match claimed.machine {
+            Machine::Refreshing { from: Resting::Suspect { since }, .. } => 100 + self.now.since(since),
+            Machine::Refreshing { from, .. } => resting(from),
+            _ => -1,
+        };
         let shift = |spent: &Spent| Spent { claimed_at: spent.claimed_at - self.now.0, ..*spent };
         let mut workers: Vec<_> = self
             .workers
@@ -35,7 +41,9 @@ impl World {
                     .unheard
                     .iter()
                     .filter(|(of, _)| *of == at)
-                    .map(|(_, claimed)| (claimed.lease_seq, claimed.is_claim_in(&self.row)))
+                    .map(|(_, claimed)| {
+                        (claimed.lease_seq, claimed.is_claim_in(&self.row), taken_from(claimed))
+                    })
                     .collect();
                 unheard.sort_unstable();
                 (holds, unheard, worker.mapped(shift))

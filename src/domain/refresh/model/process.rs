@@ -57,9 +57,12 @@ impl World {
         Some(next)
     }
 
-    /// Gives a claim back that nobody heard of, if it is there.
-    pub(super) fn return_unheard(mut self, at: usize) -> Self {
-        let (worker, claimed) = self.unheard.remove(at);
+    /// Gives a claim back that nobody heard of, if it is there. Where nobody hears of that either, it is tried again.
+    pub(super) fn return_unheard(mut self, at: usize, heard: bool) -> Option<Self> {
+        let (worker, claimed) = self.unheard[at].clone();
+        if heard {
+            self.unheard.remove(at);
+        }
         let own = name(worker);
         let there = if self.without == Without::Seal {
             let owned = matches!(&self.row.machine, Machine::Refreshing { owner, .. } if *owner == own);
@@ -68,8 +71,8 @@ impl World {
             claimed.is_claim_in(&self.row)
         };
         if there {
-            self.row = self.row.given_back(self.now);
+            self.row = self.row.without_claim(&claimed, self.now);
         }
-        self
+        (heard || there).then_some(self)
     }
 }

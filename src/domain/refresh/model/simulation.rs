@@ -68,10 +68,7 @@ impl Step {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    match std::env::var("TEST_SCALE").as_deref() {
-        Ok("nightly" | "release") => 0..10_000,
-        _ => 0..200,
-    }
+    if is_nightly() { 0..10_000 } else { 0..200 }
 }
 
 #[test]

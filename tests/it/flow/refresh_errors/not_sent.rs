@@ -44,6 +44,21 @@ async fn a_request_that_could_not_be_sent_costs_nothing_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_was_not_sent_waits_for_no_quarantine_where_that_could_not_be_written_down() {
+    let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
+    app.ask_for_tokens_at(&deaf());
+    app.rows("ALTER TABLE event RENAME TO elsewhere").await;
+    app.round().await;
+    app.rows("ALTER TABLE elsewhere RENAME TO event").await;
+    app.redefine(|text| text);
+    let sql = "SELECT credential_id FROM credential_token WHERE state = 'refreshing'";
+    assert_eq!((app.rows(sql).await.len(), app.refreshes()), (1, 0), "the claim stands");
+    app.round().await;
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    assert_eq!(app.fake.grants()[0].at(1).requests, 1);
+}
+
+#[tokio::test]
 async fn tries_come_further_and_further_apart_up_to_a_quarter_of_an_hour() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
     app.ask_for_tokens_at(&deaf());

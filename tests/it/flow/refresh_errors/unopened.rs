@@ -68,3 +68,19 @@ async fn a_key_that_was_sealed_elsewhere_says_so_before_anybody_wants_it() {
     );
     assert!(alerts.count(why) > 0, "and says why");
 }
+
+#[tokio::test]
+async fn an_answer_whose_row_does_not_open_lands_once_it_does_and_nothing_is_sent_before() {
+    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    app.hold_renewal().await;
+    turn(&app, &credential, CIPHERTEXT).await;
+    app.fake.release();
+    app.settle().await;
+    turn(&app, &credential, CIPHERTEXT).await;
+    app.rounds(1, TimeDelta::minutes(30)).await;
+    assert_eq!(app.refreshes(), 1);
+    app.hub.sweep().await.unwrap();
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let grant = app.fake.grants().remove(0);
+    assert_eq!((grant.alive, grant.version, grant.at(1).requests), (true, 2, 1));
+}

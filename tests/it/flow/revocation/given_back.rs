@@ -79,6 +79,22 @@ async fn what_may_be_of_the_account_of_a_live_credential_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_may_be_of_the_account_of_one_that_can_not_be_read_is_left_alone() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let modal = app.modal(&json!({"userId": "u-17", "connectors": ["fernhill"]})).await;
+    let popup = modal.popup("fernhill").await;
+    app.connect("u-17").await;
+    app.fake.program(Plan::next(Endpoint::Api, Fault::status(StatusCode::UNAUTHORIZED)).always());
+    let back = popup.decide(&app, "allow", "jo@acme.test").await;
+    app.rows("UPDATE credential_token SET state = 'waiting', next_try_at = NULL").await;
+    assert_eq!(app.callback(&back, &popup.cookie).await.0, 500);
+    app.fake.clear_faults();
+    app.tell_apps().await;
+    assert_eq!(app.ends(), [None, None], "the end of one might be the end of the other");
+}
+
+#[tokio::test]
 async fn what_comes_for_a_credential_that_is_gone_is_given_back() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
