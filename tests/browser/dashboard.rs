@@ -186,6 +186,7 @@ async fn every_page_is_accessible_at_every_size_in_light_and_dark() {
         ("settings", "/dashboard/production/settings"),
         ("members", "/dashboard/members"),
         ("invite", "/dashboard/members/invite"),
+        ("rules", "/dashboard/members/settings"),
         ("account", "/dashboard/account"),
         ("password", "/dashboard/account/password"),
         ("step-up", "/dashboard/step-up"),

@@ -130,6 +130,8 @@ fn purpose_of(next: &str) -> &'static str {
         "To set up an authenticator"
     } else if path.ends_with("/members/invite") {
         "To invite somebody"
+    } else if path.ends_with("/members/settings") {
+        "To change the rules of the workspace"
     } else if path.starts_with("/dashboard/members/") {
         "To change a member"
     } else {
