@@ -140,12 +140,14 @@ impl Hub {
         name: &str,
         state: WorkspaceState,
     ) -> Result<Workspace, Error> {
+        let now = self.now();
         let workspace = Workspace {
             id: WorkspaceId::new(self.ids.next()),
             name: name.to_owned(),
             state,
             settings: WorkspaceSettings::default(),
-            created_at: self.now(),
+            created_at: now,
+            updated_at: now,
         };
         match store::workspace::insert(tx, &workspace).await {
             Err(StoreError::Taken) => {

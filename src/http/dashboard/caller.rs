@@ -149,7 +149,12 @@ impl InWorkspace {
 
     /// A page with a form that was refused.
     pub(in crate::http) fn refuse<P: DashboardPage>(&self, page: &P) -> Response {
-        self.answer(StatusCode::BAD_REQUEST, page)
+        self.refuse_as(StatusCode::BAD_REQUEST, page)
+    }
+
+    /// The same with the status that the form has.
+    pub(in crate::http) fn refuse_as<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
+        self.answer(status, page)
     }
 
     fn answer<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
@@ -201,7 +206,7 @@ impl InEnvironment {
 
     /// The same with the status that the form has.
     pub(in crate::http) fn refuse_as<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
-        self.remembered(self.desk.answer(status, page))
+        self.remembered(self.desk.refuse_as(status, page))
     }
 
     /// On to `next`, where it is said what was done.

@@ -15,7 +15,7 @@ use super::url::Url;
 use crate::domain::member::{Invitation, Member};
 use crate::domain::role::may_grant;
 use crate::http::extract::{InPath, Listing, NoFilter};
-use crate::service::Error;
+use crate::service::{Error, Seen};
 
 mod view;
 
@@ -170,6 +170,11 @@ pub(super) async fn remove_member(desk: InWorkspace, InPath(id): InPath<MemberId
     Ok(desk.done(Flash::MemberRemoved, &Url::Members))
 }
 
+/// The rules of the workspace as they are.
+fn rules_seen(desk: &InWorkspace) -> Seen {
+    Seen(Some(desk.who.workspace.updated_at))
+}
+
 /// `GET /dashboard/members/settings`.
 pub(super) async fn show_workspace_settings(desk: InWorkspace) -> Answer {
     desk.hub.may_manage_members(&desk.who).await?;
@@ -177,7 +182,8 @@ pub(super) async fn show_workspace_settings(desk: InWorkspace) -> Answer {
     let settings = desk.who.workspace.settings;
     let ticks = [("totpRequired", settings.totp_required), ("editorsMayReveal", settings.editors_may_reveal)];
     let chosen: Vec<_> = ticks.into_iter().filter(|(_, ticked)| *ticked).map(|(name, _)| name).collect();
-    Ok(desk.show(&RulesPage::of(FormView::new().with_chosen("settings", &chosen))))
+    let form = FormView::new().with_chosen("settings", &chosen).seeing(rules_seen(&desk));
+    Ok(desk.show(&RulesPage::of(form)))
 }
 
 /// `POST /dashboard/members/settings`.
@@ -186,6 +192,12 @@ pub(super) async fn set_workspace_settings(desk: InWorkspace, form: Form) -> Ans
     let has = |name: &str| chosen.iter().any(|one| one == name);
     let settings =
         WorkspaceSettings { editors_may_reveal: has("editorsMayReveal"), totp_required: has("totpRequired") };
-    desk.hub.set_workspace_settings(&desk.who, settings).await?;
-    Ok(desk.done(Flash::SettingsSaved, &Url::Members))
+    match desk.hub.set_workspace_settings(&desk.who, settings, form.seen()).await {
+        Ok(()) => Ok(desk.done(Flash::SettingsSaved, &Url::Members)),
+        Err(error) => {
+            let form = form.refused_or_denied(error)?;
+            let form = form.renewed(rules_seen(&desk), desk.hub.now(), &Url::WorkspaceSettings);
+            Ok(desk.refuse_as(form.status(), &RulesPage::of(form)))
+        }
+    }
 }

@@ -25,6 +25,28 @@ fn is_told(shown: &Shown, open: &str) {
     }
 }
 
+#[tokio::test]
+async fn the_second_of_two_owners_who_set_the_rules_of_the_workspace_is_told() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let second = app.as_invited(&owner, "owner", "second@acme.test").await;
+    let page = "/dashboard/members/settings";
+    let opened = seen(&second.get(page).await);
+    app.pass(120);
+    let theirs = [("settings", "totpRequired"), ("settings", "editorsMayReveal"), ("seen", opened.as_str())];
+    owner.post(page, &theirs).await.leads_to("/dashboard/members");
+    app.pass(120);
+    let told = second.post(page, &[("settings", "totpRequired"), ("seen", opened.as_str())]).await;
+    is_told(&told, page);
+    told.page(409, "value=\"totpRequired\" checked>");
+    let kept = "Editors may reveal masked secrets.";
+    owner.get("/dashboard/members").await.page(200, kept);
+    let now = seen(&told);
+    let mine = [("settings", "totpRequired"), ("seen", now.as_str())];
+    second.post(page, &mine).await.leads_to("/dashboard/members");
+    owner.get("/dashboard/members").await.page(200, "Editors may not reveal masked secrets.");
+}
+
 /// The form of a secret.
 fn secret<'a>(name: &'a str, value: &'a str, seen: &'a str) -> Fields<'a> {
     vec![("name", name), ("value", value), ("seen", seen), ("environments", "production"), ("ends", "never")]

@@ -215,6 +215,7 @@ impl DashboardPage for RulesPage {
     const PLACE: Place = Place::Members;
 
     fn samples() -> Vec<(&'static str, Self)> {
-        vec![("as-they-are", Self::of(FormView::new().with_chosen("settings", &["totpRequired"])))]
+        let form = || FormView::new().with_chosen("settings", &["totpRequired"]);
+        vec![("as-they-are", Self::of(form())), ("overtaken", Self::of(form().overtaken()))]
     }
 }
