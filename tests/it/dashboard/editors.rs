@@ -154,3 +154,32 @@ async fn whatever_else_is_saved_second_is_told_too() {
         assert_eq!(saved.status, 303, "{path}: {}", saved.html);
     }
 }
+
+#[tokio::test]
+async fn who_gives_a_value_from_the_console_is_told_too() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&masked("K")).await;
+    let console = "/dashboard/production/console";
+    let value = async || app.as_key().act("/secrets/K/reveal").await.ok(200)["value"].clone();
+    let edit = [("picking", "header-0"), ("mode", "find"), ("act", "edit:K")];
+    let opened = seen(&owner.post(console, &edit).await);
+    app.pass(120);
+    app.as_key().patch("/secrets/K", &json!({"value": "the-value-of-theirs"})).await.ok(200);
+    app.pass(120);
+    let mut form = vec![
+        ("picking", "header-0"),
+        ("mode", "edit"),
+        ("editing", "K"),
+        ("value", "the-value-of-mine"),
+        ("act", "save"),
+    ];
+    let told = owner.post(console, &[&form[..], &[("seen", opened.as_str())]].concat()).await;
+    is_told(&told, "/dashboard/production/secret/K");
+    assert!(!told.html.contains("the-value-of"), "{}", told.html);
+    assert_eq!(value().await, "the-value-of-theirs");
+    let now = seen(&told);
+    form.push(("seen", now.as_str()));
+    owner.post(console, &form).await.page(200, "K has its new value.");
+    assert_eq!(value().await, "the-value-of-mine");
+}
