@@ -105,7 +105,7 @@ impl Said {
     /// The same on the page at `here`.
     pub fn shown_at(mut self, here: &Uri) -> Self {
         if let Some(undo) = &mut self.undo {
-            // Of the others none is acted on in its list.
+            // The others lead to a page of their own, or to a list without filters.
             let list = matches!(undo.what, SwitchedOff::Secret(_))
                 && here.path() == Url::Secrets(&undo.environment).to_string();
             undo.part = here.query().filter(|_| list).map(str::to_owned);
