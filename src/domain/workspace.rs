@@ -18,6 +18,8 @@ pub struct Workspace {
     pub settings: WorkspaceSettings,
     /// When it was made.
     pub created_at: Millis,
+    /// When its settings or its subscription last changed.
+    pub updated_at: Millis,
 }
 
 /// An environment.

@@ -106,7 +106,10 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
         .route("/dashboard/account/sessions/{session}/end", get(account::ask_end).post(account::end_session))
         .route("/dashboard/members", get(members::list_members))
         .route("/dashboard/members/invite", get(members::show_invite).post(members::invite_member))
-        .route("/dashboard/members/settings", post(members::set_workspace_settings))
+        .route(
+            "/dashboard/members/settings",
+            get(members::show_workspace_settings).post(members::set_workspace_settings),
+        )
         .route("/dashboard/members/{member}", get(members::show_member).post(members::set_member_role))
         .route("/dashboard/members/{member}/remove", get(members::ask_removal).post(members::remove_member))
         .route(

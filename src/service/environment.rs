@@ -23,7 +23,7 @@ use crate::domain::workspace::{Environment, Tenant, Workspace, is_name};
 use crate::store::{self, StoreError, Tx};
 
 /// Changes of settings; what is none stays. The inner none clears.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SettingsChange {
     /// Exact origins that may frame the modal.
     pub allowed_origins: Option<Vec<String>>,
@@ -66,9 +66,8 @@ impl Hub {
         change: SettingsChange,
         seen: Option<Seen>,
     ) -> Result<Environment, Error> {
-        let names = change.names();
         // How the modal looks is everyday work; who may frame it and where it leads is not.
-        let looks_alone = names == "theme";
+        let looks_alone = change.looks_alone();
         let action = if looks_alone { Action::EditIntegrations } else { Action::ConfigureConnectors };
         self.permit(actor, action).await?;
         let warns_anew = change.expiry_warning_days.is_some();
@@ -76,13 +75,14 @@ impl Hub {
         let before = store::environment::lock_settings(&tx, actor.environment()).await?;
         let (before, changed) = before.ok_or(Error::NotFound)?;
         Seen::ensure(seen, Some(changed))?;
-        let settings = change.apply(before)?;
+        let settings = change.apply(before.clone())?;
+        let what = differing(&before, &settings);
         store::environment::save_settings(&tx, actor.environment(), settings, self.now()).await?;
         if warns_anew {
             store::secret::notice_again(&tx, actor.environment(), self.now()).await?;
         }
         let target = Target::new("environment", actor.environment());
-        self.record(&tx, actor, "environment.update", target, Some(names)).await?;
+        self.record(&tx, actor, "environment.update", target, what).await?;
         tx.commit().await?;
         self.environments.forget(&actor.environment());
         self.get_environment(actor).await
@@ -140,12 +140,14 @@ impl Hub {
         name: &str,
         state: WorkspaceState,
     ) -> Result<Workspace, Error> {
+        let now = self.now();
         let workspace = Workspace {
             id: WorkspaceId::new(self.ids.next()),
             name: name.to_owned(),
             state,
             settings: WorkspaceSettings::default(),
-            created_at: self.now(),
+            created_at: now,
+            updated_at: now,
         };
         match store::workspace::insert(tx, &workspace).await {
             Err(StoreError::Taken) => {
@@ -228,21 +230,28 @@ fn ensure_name(name: &str) -> Result<(), Error> {
     Err(Error::invalid("/name", "invalid_format", "A name has 1 to 32 of a-z, 0-9 and -."))
 }
 
+/// What of them differs, by the names that the API has for it; none where nothing does.
+fn differing(old: &Settings, new: &Settings) -> Option<String> {
+    let differs = [
+        ("allowedOrigins", old.allowed_origins != new.allowed_origins),
+        ("defaultReturnUrl", old.default_return_url != new.default_return_url),
+        ("reconnectUrl", old.reconnect_url != new.reconnect_url),
+        ("theme", old.theme != new.theme),
+        ("minimumBinding", old.minimum_binding != new.minimum_binding),
+        ("confirmHostedLinks", old.confirm_hosted_links != new.confirm_hosted_links),
+        ("purgeAfterDays", old.purge_after_days != new.purge_after_days),
+        ("expiryWarningDays", old.expiry_warning_days != new.expiry_warning_days),
+        ("mail", old.mail != new.mail),
+    ];
+    let names: Vec<_> = differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 impl SettingsChange {
-    fn names(&self) -> String {
-        let set = [
-            ("allowedOrigins", self.allowed_origins.is_some()),
-            ("defaultReturnUrl", self.default_return_url.is_some()),
-            ("reconnectUrl", self.reconnect_url.is_some()),
-            ("theme", self.theme.is_some()),
-            ("minimumBinding", self.minimum_binding.is_some()),
-            ("confirmHostedLinks", self.confirm_hosted_links.is_some()),
-            ("purgeAfterDays", self.purge_after_days.is_some()),
-            ("expiryWarningDays", self.expiry_warning_days.is_some()),
-            ("mail", self.mail.is_some()),
-        ];
-        let names: Vec<_> = set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect();
-        names.join(", ")
+    /// Whether it is about how the modal looks, and nothing else.
+    fn looks_alone(&self) -> bool {
+        let others = Self { theme: None, ..self.clone() };
+        self.theme.is_some() && others == Self::default()
     }
 
     fn apply(self, mut settings: Settings) -> Result<Settings, Error> {

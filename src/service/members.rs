@@ -25,7 +25,7 @@ use vouchsafe_entity::kind::Role;
 
 use super::audit::Target;
 use super::permit::{Verdict, judge};
-use super::{Code, Error, Hub};
+use super::{Code, Error, Hub, Seen};
 use crate::domain::audit::AuditEvent;
 use crate::domain::member::Member;
 use crate::domain::page::{Page, PageRequest};
@@ -107,8 +107,8 @@ impl Hub {
         store::member::find(&self.store, who.workspace.id, id).await?.ok_or(Error::NotFound)
     }
 
-    /// Gives a member another role; their invitations to what is above it end. Who it is must just have been proven: a session that was left open or taken makes
-    /// nobody an owner.
+    /// Gives a member another role; their invitations to what is above it end. Who it is must just have been proven: a
+    /// session that was left open or taken makes nobody an owner.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::StepUpRequired`], [`Code::LastOwner`].
@@ -137,7 +137,8 @@ impl Hub {
         Ok(member)
     }
 
-    /// Removes a member, or oneself; their sessions end at once, and their invitations. Who it is must just have been proven.
+    /// Removes a member, or oneself; their sessions end at once, and their invitations. Who it is must just have been
+    /// proven.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::StepUpRequired`], [`Code::LastOwner`].
@@ -163,18 +164,22 @@ impl Hub {
         Ok(member)
     }
 
-    /// Sets what the workspace decides about its members.
+    /// Sets what the workspace decides about its members, where that is as it was `seen`.
     ///
     /// # Errors
-    /// [`Code::Forbidden`], [`Error::NotFound`].
+    /// [`Code::Forbidden`], [`Error::NotFound`], [`Code::AuthenticatorRequired`], [`Code::StepUpRequired`],
+    /// [`Code::ChangedMeanwhile`].
     pub async fn set_workspace_settings(
         &self,
         who: &SignedIn,
         settings: WorkspaceSettings,
+        seen: Option<Seen>,
     ) -> Result<(), Error> {
         self.permit_member(who, Action::ManageMembers).await?;
         self.seat_proven(&who.seat())?;
         let tx = self.store.begin().await?;
+        let before = store::workspace::lock(&tx, &who.workspace.name).await?.ok_or(Error::NotFound)?;
+        Seen::ensure(seen, Some(before.updated_at))?;
         store::workspace::save_settings(&tx, who.workspace.id, settings, self.now()).await?;
         let change = format!(
             "editorsMayReveal {}, totpRequired {}",

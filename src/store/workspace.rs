@@ -18,6 +18,7 @@ impl From<Model> for Workspace {
             state: row.state,
             settings: row.settings,
             created_at: row.created_at,
+            updated_at: row.updated_at,
         }
     }
 }
@@ -30,7 +31,7 @@ pub async fn insert(tx: &Tx, workspace: &Workspace) -> Result<(), StoreError> {
         state: Set(workspace.state),
         settings: Set(workspace.settings),
         created_at: Set(workspace.created_at),
-        updated_at: Set(workspace.created_at),
+        updated_at: Set(workspace.updated_at),
     };
     Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The dashboard in a real browser: the first owner's way from the printed link to the overview, and every page by its
+//! The dashboard in a real browser: the first owner's way from their link to the overview, and every page by its
 //! accessibility rules on a desk, a tablet and a phone, light and dark.
 
 mod audit;
@@ -33,9 +33,14 @@ pub(crate) async fn join(chrome: &Chrome, name: &str) {
 
 /// Sets up the authenticator that the page offers.
 pub(crate) async fn enrol(chrome: &Chrome, app: &TestApp) {
+    enrol_at(chrome, app.clock.now().timestamp()).await;
+}
+
+/// The same at a hub for which it is so many seconds since 1970.
+pub(crate) async fn enrol_at(chrome: &Chrome, seconds: i64) {
     chrome.shows("h1", "Set up an authenticator").await;
     let typed = chrome.text(".seed").await.replace(' ', "");
-    let code = Seed::sealed(typed.into()).code(app.clock.now().timestamp()).unwrap();
+    let code = Seed::sealed(typed.into()).code(seconds).unwrap();
     chrome.fill("#f-code", &code).await;
     chrome.click("form[action$=authenticator] button[type=submit]").await;
     chrome.shows("h1", "Overview").await;
@@ -186,6 +191,7 @@ async fn every_page_is_accessible_at_every_size_in_light_and_dark() {
         ("settings", "/dashboard/production/settings"),
         ("members", "/dashboard/members"),
         ("invite", "/dashboard/members/invite"),
+        ("rules", "/dashboard/members/settings"),
         ("account", "/dashboard/account"),
         ("password", "/dashboard/account/password"),
         ("step-up", "/dashboard/step-up"),

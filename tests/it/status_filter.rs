@@ -69,6 +69,7 @@ async fn lay_ground(store: &Store) -> Place {
         state: WorkspaceState::Active,
         settings: vouchsafe_entity::json::WorkspaceSettings::default(),
         created_at: NOW,
+        updated_at: NOW,
     };
     let environment = Environment {
         id: EnvironmentId::new(Uuid::from_u128(2)),

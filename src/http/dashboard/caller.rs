@@ -126,7 +126,7 @@ impl InWorkspace {
         let environment = named.or_else(last).or_else(|| environments.first().cloned());
         Ok(Self {
             hub: Arc::clone(&state.hub),
-            said: cookies::flash(&parts.headers, state),
+            said: cookies::flash(&parts.headers, state).map(|said| said.shown_at(&parts.uri)),
             state: state.clone(),
             kind: kind_of(parts.uri.path(), &environments).map(str::to_owned),
             place: place_of(parts.uri.path()),
@@ -149,7 +149,12 @@ impl InWorkspace {
 
     /// A page with a form that was refused.
     pub(in crate::http) fn refuse<P: DashboardPage>(&self, page: &P) -> Response {
-        self.answer(StatusCode::BAD_REQUEST, page)
+        self.refuse_as(StatusCode::BAD_REQUEST, page)
+    }
+
+    /// The same with the status that the form has.
+    pub(in crate::http) fn refuse_as<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
+        self.answer(status, page)
     }
 
     fn answer<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
@@ -201,7 +206,7 @@ impl InEnvironment {
 
     /// The same with the status that the form has.
     pub(in crate::http) fn refuse_as<P: DashboardPage>(&self, status: StatusCode, page: &P) -> Response {
-        self.remembered(self.desk.answer(status, page))
+        self.remembered(self.desk.refuse_as(status, page))
     }
 
     /// On to `next`, where it is said what was done.
@@ -212,7 +217,7 @@ impl InEnvironment {
     /// The same of what was switched off here: there it can be switched on again at once.
     pub(in crate::http) fn switched_off(&self, what: SwitchedOff, next: &impl Display) -> Response {
         let flash = what.flash();
-        let undo = Undo { environment: self.environment.clone(), what };
+        let undo = Undo { environment: self.environment.clone(), what, part: None };
         self.desk.saying(&Said { flash, undo: Some(undo) }, next)
     }
 

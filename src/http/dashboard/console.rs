@@ -52,7 +52,7 @@ async fn page(desk: &InEnvironment, draft: Draft, extra: Extra) -> Result<Consol
         Some(picking) => {
             let form = match extra.form {
                 Some(form) => form,
-                None => picker::blank(desk, &draft).await?,
+                None => picker::blank(desk, &draft, manage).await?,
             };
             Some(Picker::of(desk, picking, form, manage, extra.said).await?)
         }
@@ -93,13 +93,15 @@ async fn use_console(desk: InEnvironment, form: Form) -> Answer {
                     draft.find();
                     extra.said = Some(format!("{key} has its new value."));
                 }
-                Err(error) => extra.form = Some(shown_again(&form, error)?),
+                Err(error) => {
+                    extra.form = Some(picker::renewed(&desk, &key, shown_again(&form, error)?).await?);
+                }
             }
         }
     }
-    let refused = extra.form.is_some();
+    let refused = extra.form.as_ref().map(FormView::status);
     let page = page(&desk, draft, extra).await?;
-    Ok(if refused { desk.refuse(&page) } else { desk.show(&page) })
+    Ok(refused.map_or_else(|| desk.show(&page), |status| desk.refuse_as(status, &page)))
 }
 
 /// Makes the call.
@@ -117,9 +119,9 @@ async fn send(desk: &InEnvironment, draft: &Draft) -> Outcome {
     }
 }
 
-/// Gives a secret a new value.
+/// Gives a secret a new value, where it is as the form was made from.
 async fn save(desk: &InEnvironment, form: &Form, key: &str) -> Result<(), Error> {
     let view = desk.hub.get_secret(&desk.actor, key).await?;
     let change = new_value(form, &view, desk.hub.now())?;
-    desk.hub.update_secret(&desk.actor, key, change, None).await.map(drop)
+    desk.hub.update_secret(&desk.actor, key, change, form.seen()).await.map(drop)
 }

@@ -158,9 +158,8 @@ fn problem_page(
 }
 
 /// The addresses that take a form and show nothing.
-const FORM_ALONE: [&str; 17] = [
+const FORM_ALONE: [&str; 16] = [
     "/dashboard/account/authenticator/new",
-    "/dashboard/members/settings",
     "/dashboard/{environment}/connectors/{connector}/test",
     "/dashboard/{environment}/connectors/{connector}/enable",
     "/dashboard/{environment}/webhooks/{endpoint}/test",

@@ -15,12 +15,12 @@ use super::url::Url;
 use crate::domain::member::{Invitation, Member};
 use crate::domain::role::may_grant;
 use crate::http::extract::{InPath, Listing, NoFilter};
-use crate::service::Error;
+use crate::service::{Error, Seen};
 
 mod view;
 
 use view::{InvitationRow, MemberRow, RoleChoice};
-pub(super) use view::{InvitePage, MemberPage, MembersPage};
+pub(super) use view::{InvitePage, MemberPage, MembersPage, RulesPage};
 
 fn row(desk: &InWorkspace, member: Member) -> MemberRow {
     let now = desk.hub.now();
@@ -56,13 +56,6 @@ pub(super) async fn list_members(desk: InWorkspace, Listing { page, .. }: Listin
     let members = desk.hub.list_members(&desk.who, &page).await?;
     let invitations = desk.hub.list_invitations(&desk.who).await?;
     let settings = desk.who.workspace.settings;
-    let mut chosen = Vec::new();
-    if settings.totp_required {
-        chosen.push("totpRequired");
-    }
-    if settings.editors_may_reveal {
-        chosen.push("editorsMayReveal");
-    }
     let pages = Filter::none(&Url::Members, page.own_limit());
     Ok(desk.show(&MembersPage {
         workspace: desk.who.workspace.name.clone(),
@@ -72,8 +65,9 @@ pub(super) async fn list_members(desk: InWorkspace, Listing { page, .. }: Listin
         members: members.items.into_iter().map(|member| row(&desk, member)).collect(),
         invitations: invitations.into_iter().map(|open| invitation_row(&desk, open)).collect(),
         invite: Url::Invite.to_string(),
-        settings: FormView::new().with_chosen("settings", &chosen),
-        save: Url::WorkspaceSettings.to_string(),
+        totp_required: settings.totp_required,
+        editors_may_reveal: settings.editors_may_reveal,
+        rules: Url::WorkspaceSettings.to_string(),
     }))
 }
 
@@ -176,12 +170,34 @@ pub(super) async fn remove_member(desk: InWorkspace, InPath(id): InPath<MemberId
     Ok(desk.done(Flash::MemberRemoved, &Url::Members))
 }
 
+/// The rules of the workspace as they are.
+fn rules_seen(desk: &InWorkspace) -> Seen {
+    Seen(Some(desk.who.workspace.updated_at))
+}
+
+/// `GET /dashboard/members/settings`.
+pub(super) async fn show_workspace_settings(desk: InWorkspace) -> Answer {
+    desk.hub.may_manage_members(&desk.who).await?;
+    desk.ensure_proven()?;
+    let settings = desk.who.workspace.settings;
+    let ticks = [("totpRequired", settings.totp_required), ("editorsMayReveal", settings.editors_may_reveal)];
+    let chosen: Vec<_> = ticks.into_iter().filter(|(_, ticked)| *ticked).map(|(name, _)| name).collect();
+    let form = FormView::new().with_chosen("settings", &chosen).seeing(rules_seen(&desk));
+    Ok(desk.show(&RulesPage::of(form)))
+}
+
 /// `POST /dashboard/members/settings`.
 pub(super) async fn set_workspace_settings(desk: InWorkspace, form: Form) -> Answer {
     let chosen = form.all("settings");
     let has = |name: &str| chosen.iter().any(|one| one == name);
     let settings =
         WorkspaceSettings { editors_may_reveal: has("editorsMayReveal"), totp_required: has("totpRequired") };
-    desk.hub.set_workspace_settings(&desk.who, settings).await?;
-    Ok(desk.done(Flash::SettingsSaved, &Url::Members))
+    match desk.hub.set_workspace_settings(&desk.who, settings, form.seen()).await {
+        Ok(()) => Ok(desk.done(Flash::SettingsSaved, &Url::Members)),
+        Err(error) => {
+            let form = form.refused_or_denied(error)?;
+            let form = form.renewed(rules_seen(&desk), desk.hub.now(), &Url::WorkspaceSettings);
+            Ok(desk.refuse_as(form.status(), &RulesPage::of(form)))
+        }
+    }
 }

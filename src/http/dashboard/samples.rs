@@ -15,7 +15,7 @@ use super::events::{EventPage, EventsPage};
 use super::guard::ProblemPage;
 use super::integrations::{IntegrationPage, IntegrationsPage};
 use super::join::JoinPage;
-use super::members::{InvitePage, MemberPage, MembersPage};
+use super::members::{InvitePage, MemberPage, MembersPage, RulesPage};
 use super::overview::OverviewPage;
 use super::page::{DashboardPage, Flash, Framed, Shell};
 use super::password::PasswordPage;
@@ -80,6 +80,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<MembersPage>(renderer, &mut all)?;
     framed::<InvitePage>(renderer, &mut all)?;
     framed::<MemberPage>(renderer, &mut all)?;
+    framed::<RulesPage>(renderer, &mut all)?;
     framed::<AccountPage>(renderer, &mut all)?;
     framed::<PasswordPage>(renderer, &mut all)?;
     framed::<AuthenticatorPage>(renderer, &mut all)?;

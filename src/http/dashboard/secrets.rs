@@ -103,6 +103,7 @@ async fn page(desk: &InEnvironment, headers: &HeaderMap, part: &Part) -> Result<
     page.here = pages.first_page();
     page.part = part.at(&Url::Secrets(environment));
     page.new = part.at(&Url::NewSecret(environment));
+    page.bulk = part.at(&Url::ActOnSecrets(environment));
     let next = if rights.view {
         let found = desk.hub.list_secrets(&desk.actor, &query.filter()?, wanted).await?;
         let now = desk.hub.now();

@@ -109,8 +109,9 @@ fn change(form: &Form) -> Result<SettingsChange, Error> {
     let binding =
         binding.map_err(|_| Error::invalid("/minimumBinding", "unknown", "Choose one of these."))?;
     let mut mail = Map::new();
+    // Nobody is told where nothing is said.
     for (name, value) in [
-        ("to", Some(form.text("mailTo")).filter(|to| !to.is_empty())),
+        ("to", form.optional("mailTo").filter(|to| to != "nobody")),
         ("adminAddress", form.optional("adminAddress")),
         ("locale", form.optional("locale")),
     ] {

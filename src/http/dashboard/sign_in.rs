@@ -130,6 +130,8 @@ fn purpose_of(next: &str) -> &'static str {
         "To set up an authenticator"
     } else if path.ends_with("/members/invite") {
         "To invite somebody"
+    } else if path.ends_with("/members/settings") {
+        "To change the rules of the workspace"
     } else if path.starts_with("/dashboard/members/") {
         "To change a member"
     } else {
@@ -140,13 +142,11 @@ fn purpose_of(next: &str) -> &'static str {
 /// The page before that one, which asks for no proof.
 fn before(next: &str) -> String {
     let (path, query) = next.split_once('?').map_or((next, None), |(path, query)| (path, Some(query)));
-    if let Some(secret) = path.strip_suffix("/reveal") {
-        secret.to_owned()
+    // A secret has the part of the list that one was in, an export the filters of the log.
+    if let Some(shown) = path.strip_suffix("/reveal").or_else(|| path.strip_suffix("/export")) {
+        query.map_or_else(|| shown.to_owned(), |query| format!("{shown}?{query}"))
     } else if let Some((environment, _)) = path.split_once("/api-keys/") {
         format!("{environment}/api-keys")
-    } else if let Some(log) = path.strip_suffix("/export") {
-        // What is exported has the filters of the log.
-        query.map_or_else(|| log.to_owned(), |query| format!("{log}?{query}"))
     } else if let Some(settings) = path.strip_suffix("/delete") {
         settings.to_owned()
     } else if path.starts_with("/dashboard/account/") {

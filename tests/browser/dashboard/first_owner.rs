@@ -1,15 +1,42 @@
 //! A first-time owner gets from the link that the first start prints to a credential that works, with nothing but the
 //! dashboard and the invented app.
 
-use serde_json::json;
-use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL};
+use std::path::Path;
 
-use super::{enrol, join, nothing_is_wrong};
+use serde_json::json;
+use vouchsafe::clock::{Clock as _, SystemClock};
+use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, FakeConfig, FakeProvider};
+
+use super::{enrol_at, join, nothing_is_wrong};
 use crate::chrome::{Chrome, ChromeOptions};
-use crate::support::app::TestApp;
+use crate::support::process::{RunningHub, say, vouchsafe};
+use crate::support::wait::eventually;
+
+/// The product's own binary, started for the first time with a definition of the invented app.
+async fn first_start(home: &Path, fake: &FakeProvider) -> RunningHub {
+    let own = home.join("own");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join(format!("{FERNHILL}.toml")), fake.definition_toml(FERNHILL)).unwrap();
+    let command = &mut vouchsafe(home, &["serve"]);
+    command
+        .env("VOUCHSAFE_PROVIDERS_DIR", &own)
+        .env("VOUCHSAFE_EGRESS_ALLOW", "127.0.0.0/8")
+        .env("VOUCHSAFE_EGRESS_HTTP", "true");
+    RunningHub::start_with(home, command).await
+}
+
+/// The link for the owner, as the first start prints it.
+async fn printed_link(hub: &RunningHub) -> String {
+    eventually("the link for the owner", async || {
+        let out = hub.out();
+        let rest = out.split_once("once, at ").and_then(|(_, rest)| rest.split_once('\n'));
+        rest.map(|(link, _)| link.to_owned()).ok_or_else(|| out.clone())
+    })
+    .await
+}
 
 /// Adds Fernhill from the catalogue and tells it and the hub about each other.
-async fn add_the_app(app: &TestApp, chrome: &Chrome) {
+async fn add_the_app(fake: &FakeProvider, chrome: &Chrome) {
     chrome.click(".nav a[href$='/connectors']").await;
     chrome.click(".nothing a.primary").await;
     chrome.shows("h1", "Catalogue").await;
@@ -20,7 +47,7 @@ async fn add_the_app(app: &TestApp, chrome: &Chrome) {
     chrome.click("button[type=submit].primary").await;
     chrome.shows(".flash", "The connector is there").await;
     // What an owner does at the app's own console.
-    app.fake.register(Client::demo(chrome.text("#value").await));
+    fake.register(Client::demo(chrome.text("#value").await));
     chrome.fill("#f-clientId", DEMO_CLIENT_ID).await;
     chrome.fill("#f-secret-client", DEMO_CLIENT_SECRET).await;
     chrome.click("form.settings > .row-actions button.primary").await;
@@ -93,22 +120,23 @@ async fn connect(chrome: &Chrome, link: &str) {
 
 #[tokio::test]
 async fn a_first_time_owner_gets_from_the_first_start_to_a_credential_that_works() {
-    let Some(app) = TestApp::start().await else { return };
     let Some(chrome) = Chrome::start(ChromeOptions::default()).await else { return };
-    let link = app.hub.invite_owner("default").await.unwrap();
-    chrome.open(link.as_str()).await;
+    let fake = FakeProvider::start(FakeConfig::on_loopback().await.unwrap()).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let hub = first_start(home.path(), &fake).await;
+    chrome.open(&printed_link(&hub).await).await;
     chrome.shows("h1", "Set up your account").await;
     join(&chrome, "Olive").await;
-    enrol(&chrome, &app).await;
+    enrol_at(&chrome, SystemClock.now().timestamp()).await;
     chrome.shows("#begin", "Begin here").await;
 
-    add_the_app(&app, &chrome).await;
+    add_the_app(&fake, &chrome).await;
     make_an_integration(&chrome).await;
     add_a_user(&chrome).await;
     let hosted = make_a_link(&chrome).await;
     connect(&chrome, &hosted).await;
 
-    chrome.open(&format!("{}/dashboard", app.base_url)).await;
+    chrome.open(&format!("{}/dashboard", hub.base_url)).await;
     chrome.shows("#attention + .all-well", "Nothing needs attention").await;
     chrome.click(".nav a[href$='/credentials']").await;
     chrome.shows(".table", "jo@fernhill.test").await;
@@ -129,7 +157,9 @@ async fn a_first_time_owner_gets_from_the_first_start_to_a_credential_that_works
     chrome.shows(".answer-line", "200 OK").await;
     chrome.shows(".answer-body", "jo@fernhill.test").await;
     nothing_is_wrong(&chrome).await;
-    let there = app.as_key().get("/users/u-17/credentials").await.ok(200);
+    let key = say(home.path(), &["keys", "create", "--environment", "production", "--scope=*"]).ok();
+    let there = hub.api(key.trim()).done("GET", "/users/u-17/credentials", None).await;
     assert_eq!(there["data"][0]["status"], json!("active"), "{there}");
     chrome.close().await;
+    hub.stop().await;
 }

@@ -128,6 +128,20 @@ async fn a_call_is_put_together_with_a_secret_that_is_made_on_the_way() {
     chrome.shows(".answer-body", "Bearer ••••••").await;
     nothing_is_wrong(&chrome).await;
     assert!(!chrome.text("body").await.contains(VALUE));
+    // Pressed twice it is one call: the second would be another charge at the app.
+    let before = app.fake.counters().api_calls;
+    let twice = "const form = document.querySelector('form[data-in-place]');
+                 const [button, fetch] = [form.querySelector('[value=send]'), window.fetch];
+                 window.sent = 0;
+                 window.fetch = (...all) => { window.sent += 1; return fetch(...all); };
+                 document.querySelector('.answer-line').textContent = '';
+                 form.requestSubmit(button);
+                 form.requestSubmit(button);
+                 window.fetch = fetch";
+    chrome.script(twice).await;
+    chrome.shows(".answer-line", "200 OK").await;
+    chrome.script_gives("return window.sent", &json!(1)).await;
+    assert_eq!(app.fake.counters().api_calls, before + 1);
     // The body takes one where its caret is, and is looked through from then on.
     chrome.script("document.querySelector('.console-more').open = true").await;
     chrome.fill("#f-body", "{\"k\": \"\"}").await;

@@ -130,6 +130,7 @@ async fn what_a_hub_commits_is_on_disk_whatever_the_database_is_set_to() {
         state: WorkspaceState::Active,
         settings: WorkspaceSettings::default(),
         created_at: Millis(1_893_456_000_000),
+        updated_at: Millis(1_893_456_000_000),
     };
     let tx = store.begin().await.unwrap();
     store::workspace::insert(&tx, &workspace).await.unwrap();

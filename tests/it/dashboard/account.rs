@@ -95,6 +95,7 @@ async fn what_is_dear_needs_a_fresh_proof() {
     asked.page(200, "href=\"/dashboard/production/api-keys\">Cancel</a>");
     for (next, back) in [
         ("secret%2FK%2Freveal", "secret/K"),
+        ("secret%2FK%2Freveal%3Ftype%3Dapi_key%26limit%3D7", "secret/K?type=api_key&amp;limit=7"),
         ("settings%2Fdelete", "settings"),
         ("audit%2Fexport", "audit"),
         ("audit%2Fexport%3Faction%3Dx%26target%3Dy", "audit?action=x&amp;target=y"),

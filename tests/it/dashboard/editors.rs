@@ -25,6 +25,28 @@ fn is_told(shown: &Shown, open: &str) {
     }
 }
 
+#[tokio::test]
+async fn the_second_of_two_owners_who_set_the_rules_of_the_workspace_is_told() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let second = app.as_invited(&owner, "owner", "second@acme.test").await;
+    let page = "/dashboard/members/settings";
+    let opened = seen(&second.get(page).await);
+    app.pass(120);
+    let theirs = [("settings", "totpRequired"), ("settings", "editorsMayReveal"), ("seen", opened.as_str())];
+    owner.post(page, &theirs).await.leads_to("/dashboard/members");
+    app.pass(120);
+    let told = second.post(page, &[("settings", "totpRequired"), ("seen", opened.as_str())]).await;
+    is_told(&told, page);
+    told.page(409, "value=\"totpRequired\" checked>");
+    let kept = "Editors may reveal masked secrets.";
+    owner.get("/dashboard/members").await.page(200, kept);
+    let now = seen(&told);
+    let mine = [("settings", "totpRequired"), ("seen", now.as_str())];
+    second.post(page, &mine).await.leads_to("/dashboard/members");
+    owner.get("/dashboard/members").await.page(200, "Editors may not reveal masked secrets.");
+}
+
 /// The form of a secret.
 fn secret<'a>(name: &'a str, value: &'a str, seen: &'a str) -> Fields<'a> {
     vec![("name", name), ("value", value), ("seen", seen), ("environments", "production"), ("ends", "never")]
@@ -131,4 +153,33 @@ async fn whatever_else_is_saved_second_is_told_too() {
         let saved = owner.post(&page, &[&form[..], &[("seen", now.as_str())]].concat()).await;
         assert_eq!(saved.status, 303, "{path}: {}", saved.html);
     }
+}
+
+#[tokio::test]
+async fn who_gives_a_value_from_the_console_is_told_too() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.secret(&masked("K")).await;
+    let console = "/dashboard/production/console";
+    let value = async || app.as_key().act("/secrets/K/reveal").await.ok(200)["value"].clone();
+    let edit = [("picking", "header-0"), ("mode", "find"), ("act", "edit:K")];
+    let opened = seen(&owner.post(console, &edit).await);
+    app.pass(120);
+    app.as_key().patch("/secrets/K", &json!({"value": "the-value-of-theirs"})).await.ok(200);
+    app.pass(120);
+    let mut form = vec![
+        ("picking", "header-0"),
+        ("mode", "edit"),
+        ("editing", "K"),
+        ("value", "the-value-of-mine"),
+        ("act", "save"),
+    ];
+    let told = owner.post(console, &[&form[..], &[("seen", opened.as_str())]].concat()).await;
+    is_told(&told, "/dashboard/production/secret/K");
+    assert!(!told.html.contains("the-value-of"), "{}", told.html);
+    assert_eq!(value().await, "the-value-of-theirs");
+    let now = seen(&told);
+    form.push(("seen", now.as_str()));
+    owner.post(console, &form).await.page(200, "K has its new value.");
+    assert_eq!(value().await, "the-value-of-mine");
 }

@@ -160,6 +160,15 @@ fn absent(name: &str) -> String {
     }
 }
 
+/// What a route is asked for is answered like what nobody ever made.
+async fn is_not_there(person: &Browser<'_>, method: &str, path: &str, address: &str) {
+    let sent = Method::from_bytes(method.as_bytes()).unwrap();
+    let answer = person.send(sent, address, form_of(path)).await;
+    let hidden = answer.html.contains("There is nothing here, or nothing that you can see.");
+    let shown = format!("{method} {address} as {}: {} {}", person.email, answer.status, answer.html);
+    assert!(answer.status == 404 && hidden, "{shown}");
+}
+
 #[tokio::test]
 async fn what_is_elsewhere_or_nowhere_is_not_there_on_any_route() {
     let Some(app) = TestApp::start().await else { return };
@@ -172,7 +181,6 @@ async fn what_is_elsewhere_or_nowhere_is_not_there_on_any_route() {
     let nowhere: Vec<String> = there.iter().map(|name| absent(name)).collect();
     let mut seen = 0;
     for (method, path, _) in ROUTES {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut calls = Vec::new();
         if path.contains("{environment}") {
             calls.push((&foreign, named(path, "staging", &there)));
@@ -186,10 +194,7 @@ async fn what_is_elsewhere_or_nowhere_is_not_there_on_any_route() {
         }
         for (person, address) in calls {
             seen += 1;
-            let answer = person.send(method.clone(), &address, form_of(path)).await;
-            let hidden = answer.html.contains("There is nothing here, or nothing that you can see.");
-            let shown = format!("{method} {address} as {}: {} {}", person.email, answer.status, answer.html);
-            assert!(answer.status == 404 && hidden, "{shown}");
+            is_not_there(person, method, path, &address).await;
         }
     }
     assert!(seen > 300, "{seen}");
@@ -202,6 +207,44 @@ async fn what_is_elsewhere_or_nowhere_is_not_there_on_any_route() {
             assert_ne!(answer.status, 404, "{path}");
         }
     }
+}
+
+/// What of it can be deleted. Keys are revoked and stay in their list; events and sessions end by themselves.
+const DELETED: [&str; 8] =
+    ["{secret}", "{user}", "{credential}", "{member}", "{invitation}", "{connector}", "{slug}", "{endpoint}"];
+
+#[tokio::test]
+async fn what_was_deleted_is_not_there_on_any_route() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let there = filled(&app, &owner, &NAMED.join("/"), 1).await;
+    let there: Vec<String> = there.split('/').map(str::to_owned).collect();
+    let of = |wanted: &str| there[NAMED.iter().position(|name| *name == wanted).unwrap()].clone();
+    for (kind, name) in [
+        ("secrets", "{secret}"),
+        // The user's own would go with them.
+        ("credentials", "{credential}"),
+        ("users", "{user}"),
+        ("connectors", "{connector}"),
+        ("integrations", "{slug}"),
+        ("webhook-endpoints", "{endpoint}"),
+    ] {
+        let gone = app.as_key().delete(&format!("/{kind}/{}", of(name))).await;
+        assert!(gone.status < 300, "{name}: {}", gone.status);
+    }
+    for (kind, name, act) in [("members", "{member}", "remove"), ("invitations", "{invitation}", "withdraw")]
+    {
+        let path = format!("/dashboard/{kind}/{}/{act}", of(name));
+        owner.post(&path, &[]).await.leads_to("/dashboard/members");
+    }
+    let mut seen = 0;
+    for (method, path, _) in ROUTES {
+        if DELETED.iter().any(|name| path.contains(name)) {
+            seen += 1;
+            is_not_there(&owner, method, path, &named(path, "production", &there)).await;
+        }
+    }
+    assert!(seen > 50, "{seen}");
 }
 
 #[tokio::test]

@@ -49,6 +49,42 @@ async fn settings_are_saved_for_this_environment_alone() {
 }
 
 #[tokio::test]
+async fn the_audit_log_names_the_settings_that_differ_and_no_others() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let page = "/dashboard/production/settings";
+    let reason = async || {
+        let rows = app.as_key().get("/audit-events?action=environment.update").await.ok(200);
+        rows["data"][0]["reason"].clone()
+    };
+    // The form sends all of them each time.
+    let mut form = vec![
+        ("allowedOrigins", "https://app.acme.test"),
+        ("minimumBinding", "interstitial"),
+        ("confirmHostedLinks", "on"),
+        ("expiryWarningDays", "7, 1"),
+        ("purgeAfterDays", "30"),
+        ("mailTo", "nobody"),
+    ];
+    owner.post(page, &form).await.leads_to(page);
+    assert_eq!(reason().await, "allowedOrigins");
+    app.pass(1);
+    form[2].0 = "nothing";
+    form[5].1 = "user";
+    owner.post(page, &form).await.leads_to(page);
+    assert_eq!(reason().await, "confirmHostedLinks, mail");
+    app.pass(1);
+    owner.post(page, &form).await.leads_to(page);
+    assert_eq!(reason().await, json!(null));
+    app.pass(1);
+    app.as_key()
+        .patch("/environment", &json!({"theme": {"accent": "#123456"}, "purgeAfterDays": 30}))
+        .await
+        .ok(200);
+    assert_eq!(reason().await, "theme");
+}
+
+#[tokio::test]
 async fn a_mistake_stands_at_its_field_and_nothing_is_saved() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

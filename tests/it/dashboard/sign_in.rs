@@ -79,9 +79,9 @@ async fn a_form_that_was_sent_too_late_leads_to_a_page() {
         ("production/credentials/bulk", "production%2Fcredentials"),
         ("production/api-keys/key_1/reactivate?a=1", "production%2Fapi-keys"),
         ("sandbox/connectors/fernhill/enable", "sandbox%2Fconnectors"),
-        ("members/settings", "members"),
         ("account/authenticator/new", "account"),
         // What shows its form keeps its address.
+        ("members/settings", "members%2Fsettings"),
         ("production/api-keys/new", "production%2Fapi-keys%2Fnew"),
         ("production/connectors/fernhill/disable", "production%2Fconnectors%2Ffernhill%2Fdisable"),
     ] {

@@ -47,6 +47,15 @@ async fn what_was_switched_off_is_on_again_by_one_press() {
         assert_eq!(offered(&shown), None, "{page}");
     }
     assert_eq!(app.shown(&id).await["status"], "active");
+    // From a part of a list one comes back to it; another page has nothing of that.
+    let off = format!("{secret}/deactivate?type=api_key");
+    let part = format!("{SECRETS}?type=api_key");
+    owner.post(&off, &[]).await.leads_to(&part);
+    let again = offered(&owner.get(&part).await).unwrap();
+    owner.post(&again, &[]).await.leads_to(&part);
+    owner.post(&off, &[]).await.leads_to(&part);
+    let elsewhere = owner.get("/dashboard/production/api-keys?limit=7").await;
+    assert_eq!(offered(&elsewhere), Some(format!("{secret}/reactivate")));
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ pub(crate) const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/dashboard/members", HIDDEN),
     ("GET", "/dashboard/members/invite", HIDDEN),
     ("POST", "/dashboard/members/invite", HIDDEN),
+    ("GET", "/dashboard/members/settings", HIDDEN),
     ("POST", "/dashboard/members/settings", HIDDEN),
     ("GET", "/dashboard/members/{member}", HIDDEN),
     ("POST", "/dashboard/members/{member}", HIDDEN),

@@ -9,6 +9,8 @@ use crate::http::Problem;
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::secrets::{no_hosts_word, reference, state_word, type_word};
+use crate::http::dashboard::url::Url;
+use crate::service::Seen;
 use crate::service::secrets::SecretFilter;
 
 /// So many secrets are offered at once.
@@ -46,11 +48,25 @@ pub(super) struct Choice {
     pub(super) no_hosts: &'static str,
 }
 
-/// A form for a secret that may go where the call goes.
-pub(super) async fn blank(desk: &InEnvironment, draft: &Draft) -> Result<FormView, Problem> {
+/// What a secret is now.
+async fn there(desk: &InEnvironment, key: &str) -> Result<Seen, Problem> {
+    let view = desk.hub.get_secret(&desk.actor, key).await?;
+    Ok(Seen(Some(view.secret.updated_at)))
+}
+
+/// The form for a new value of a secret after it was refused: made from what that is now, where somebody changed it.
+pub(super) async fn renewed(desk: &InEnvironment, key: &str, form: FormView) -> Result<FormView, Problem> {
+    let there = there(desk, key).await?;
+    Ok(form.renewed(there, desk.hub.now(), &Url::Secret(&desk.environment, key)))
+}
+
+/// A form for a secret that may go where the call goes, or for a new value of one, by whoever may.
+pub(super) async fn blank(desk: &InEnvironment, draft: &Draft, manage: bool) -> Result<FormView, Problem> {
     let form = FormView::new().with("type", "api_key").with("visibility", "masked");
-    if !draft.picking.as_ref().is_some_and(|picking| picking.mode == Mode::New) {
-        return Ok(form);
+    match draft.picking.as_ref().map(|picking| &picking.mode) {
+        Some(Mode::Edit(key)) if manage => return Ok(form.seeing(there(desk, key).await?)),
+        Some(Mode::New) => {}
+        _ => return Ok(form),
     }
     let host = match draft.other_host() {
         Some(host) => Some(host.to_owned()),

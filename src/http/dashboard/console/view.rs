@@ -122,6 +122,7 @@ impl DashboardPage for ConsolePage {
             ("picking-none", page(by_address(), Some(none), None)),
             ("making", page(by_address(), Some(picker("new", true, refused)), None)),
             ("changing", page(by_address(), Some(picker("edit", true, FormView::new())), None)),
+            ("overtaken", page(by_address(), Some(picker("edit", true, FormView::new().overtaken())), None)),
         ]
     }
 }

@@ -65,8 +65,24 @@ pub(in crate::http::dashboard) struct MembersPage {
     pub(super) next: Option<String>,
     pub(super) invitations: Vec<InvitationRow>,
     pub(super) invite: String,
-    pub(super) settings: FormView,
-    pub(super) save: String,
+    pub(super) totp_required: bool,
+    pub(super) editors_may_reveal: bool,
+    /// Where these rules are changed.
+    pub(super) rules: String,
+}
+
+/// What the workspace decides about its members.
+#[derive(Serialize)]
+pub(in crate::http::dashboard) struct RulesPage {
+    form: FormView,
+    action: String,
+    back: String,
+}
+
+impl RulesPage {
+    pub(super) fn of(form: FormView) -> Self {
+        Self { form, action: Url::WorkspaceSettings.to_string(), back: Url::Members.to_string() }
+    }
 }
 
 /// The form that invites, then the link.
@@ -124,8 +140,9 @@ impl DashboardPage for MembersPage {
             next: None,
             invitations,
             invite: Url::Invite.to_string(),
-            settings: FormView::new().with_chosen("settings", &["totpRequired"]),
-            save: Url::WorkspaceSettings.to_string(),
+            totp_required: true,
+            editors_may_reveal: false,
+            rules: Url::WorkspaceSettings.to_string(),
         };
         let jo = || sample("Jo Miller", "jo@acme.test", Role::Owner, true);
         let long = "Maximiliane Alexandra Freifrau von und zu Hohenlohe-Waldenburg";
@@ -190,5 +207,15 @@ impl DashboardPage for MemberPage {
             back: Url::Members.to_string(),
         };
         vec![("may-change", page(true)), ("may-not", page(false))]
+    }
+}
+
+impl DashboardPage for RulesPage {
+    const TEMPLATE: &'static str = "dashboard/rules.html";
+    const PLACE: Place = Place::Members;
+
+    fn samples() -> Vec<(&'static str, Self)> {
+        let form = || FormView::new().with_chosen("settings", &["totpRequired"]);
+        vec![("as-they-are", Self::of(form())), ("overtaken", Self::of(form().overtaken()))]
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use axum::http::Uri;
 use vouchsafe_entity::id::{ApiKeyId, CredentialId};
 
 use super::Flash;
@@ -53,6 +54,8 @@ pub struct Undo {
     pub environment: String,
     /// What.
     pub what: SwitchedOff,
+    /// The part of the list of its kind that is shown, to come back to: a query. A cookie does not have it.
+    pub part: Option<String>,
 }
 
 impl Undo {
@@ -65,7 +68,7 @@ impl Undo {
             SwitchedOff::Credential(id) => Url::ReactivateCredential(environment, *id),
             SwitchedOff::Secret(key) => Url::ReactivateSecret(environment, key),
         };
-        url.to_string()
+        self.part.as_ref().map_or_else(|| url.to_string(), |part| format!("{url}?{part}"))
     }
 }
 
@@ -92,11 +95,22 @@ impl Said {
         let undo = match (parts.next(), parts.next()) {
             (Some(environment), Some(name)) if workspace::is_name(environment) => {
                 let what = SwitchedOff::named(flash, name);
-                what.map(|what| Undo { environment: environment.to_owned(), what })
+                what.map(|what| Undo { environment: environment.to_owned(), what, part: None })
             }
             _ => None,
         };
         Some(Self { flash, undo })
+    }
+
+    /// The same on the page at `here`.
+    pub fn shown_at(mut self, here: &Uri) -> Self {
+        if let Some(undo) = &mut self.undo {
+            // The others lead to a page of their own, or to a list without filters.
+            let list = matches!(undo.what, SwitchedOff::Secret(_))
+                && here.path() == Url::Secrets(&undo.environment).to_string();
+            undo.part = here.query().filter(|_| list).map(str::to_owned);
+        }
+        self
     }
 }
 
@@ -104,7 +118,7 @@ impl Said {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.flash.word())?;
-        let Some(Undo { environment, what }) = &self.undo else { return Ok(()) };
+        let Some(Undo { environment, what, .. }) = &self.undo else { return Ok(()) };
         match what {
             SwitchedOff::ApiKey(id) => write!(f, ":{environment}:{id}"),
             SwitchedOff::Credential(id) => write!(f, ":{environment}:{id}"),
@@ -127,7 +141,7 @@ mod tests {
             SwitchedOff::Credential(CredentialId::new(Uuid::nil())),
             SwitchedOff::Secret("STRIPE_KEY.eu".to_owned()),
         ] {
-            let undo = Some(Undo { environment: "sandbox".to_owned(), what: what.clone() });
+            let undo = Some(Undo { environment: "sandbox".to_owned(), what: what.clone(), part: None });
             let said = Said { flash: what.flash(), undo };
             assert_eq!(Said::read(&said.to_string()), Some(said));
         }

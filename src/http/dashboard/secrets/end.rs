@@ -8,7 +8,7 @@ use vouchsafe_entity::millis::Millis;
 use super::SecretPath;
 use super::list::reference;
 use super::panel::use_in_words;
-use super::query::Part;
+use super::query::{Part, SecretQuery};
 use super::steps::step;
 use super::words::listed;
 use crate::http::Problem;
@@ -252,7 +252,7 @@ fn counted(count: usize) -> String {
 }
 
 impl ManySecretsPage {
-    fn ask(environment: &str, act: SecretAct, found: &[UsedSecret], now: Millis) -> Self {
+    fn ask(environment: &str, part: &Part, act: SecretAct, found: &[UsedSecret], now: Millis) -> Self {
         let item = |used: &UsedSecret| Item {
             key: used.view.secret.key.clone(),
             reference: reference(&used.view.secret.key),
@@ -267,13 +267,19 @@ impl ManySecretsPage {
             button: format!("{} {}", verb(act), counted(found.len())),
             danger: act != SecretAct::Reactivate,
             done: false,
-            action: Url::ActOnSecrets(environment).to_string(),
-            back: Url::Secrets(environment).to_string(),
+            action: part.at(&Url::ActOnSecrets(environment)),
+            back: part.at(&Url::Secrets(environment)),
         }
     }
 
     /// What became of them; `before` is how many were done in steps that are not listed.
-    pub(super) fn result(environment: &str, act: SecretAct, before: usize, outcomes: Vec<Outcome>) -> Self {
+    pub(super) fn result(
+        environment: &str,
+        part: &Part,
+        act: SecretAct,
+        before: usize,
+        outcomes: Vec<Outcome>,
+    ) -> Self {
         let done = before + outcomes.iter().filter(|one| one.why.is_none()).count();
         let total = before + outcomes.len();
         let item = |one: Outcome| Item {
@@ -291,7 +297,7 @@ impl ManySecretsPage {
             danger: false,
             done: true,
             action: String::new(),
-            back: Url::Secrets(environment).to_string(),
+            back: part.at(&Url::Secrets(environment)),
         }
     }
 }
@@ -314,6 +320,7 @@ impl DashboardPage for ManySecretsPage {
             lines: vec![line.to_owned()],
             refused,
         };
+        let part = Part::first(SecretQuery::default());
         let ask = Self {
             title: "Delete 2 secrets?".to_owned(),
             button: "Delete 2 secrets".to_owned(),
@@ -325,7 +332,7 @@ impl DashboardPage for ManySecretsPage {
                 ),
                 item("metrics", "No setting of a connector refers to it.", false),
             ],
-            ..Self::ask("production", SecretAct::Delete, &[], Millis(0))
+            ..Self::ask("production", &part, SecretAct::Delete, &[], Millis(0))
         };
         let refusal = Error::refused(Code::SecretRevoked, "`OLD` was revoked: its value is gone.");
         let acted = vec![
@@ -333,12 +340,13 @@ impl DashboardPage for ManySecretsPage {
             Acted { key: "OLD".to_owned(), refused: Some(refusal) },
         ];
         let outcomes = acted.into_iter().map(Outcome::from).collect();
-        vec![("ask", ask), ("result", Self::result("production", SecretAct::Reactivate, 0, outcomes))]
+        let result = Self::result("production", &part, SecretAct::Reactivate, 0, outcomes);
+        vec![("ask", ask), ("result", result)]
     }
 }
 
 /// `POST /dashboard/{environment}/secrets/act`: the question, and once it is answered a step of the deed.
-pub(super) async fn act_on_secrets(desk: InEnvironment, form: Form) -> Answer {
+pub(super) async fn act_on_secrets(desk: InEnvironment, part: Part, form: Form) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
     let (environment, keys) = (&desk.environment, form.all("secrets"));
     let act = SecretAct::of(form.raw("act"))
@@ -348,7 +356,7 @@ pub(super) async fn act_on_secrets(desk: InEnvironment, form: Form) -> Answer {
         if found.is_empty() {
             return Err(Problem::invalid_at("/secrets", "required", "Choose at least one secret first."));
         }
-        return Ok(desk.show(&ManySecretsPage::ask(environment, act, &found, desk.hub.now())));
+        return Ok(desk.show(&ManySecretsPage::ask(environment, &part, act, &found, desk.hub.now())));
     }
-    step(&desk, act, keys, &form).await
+    step(&desk, &part, act, keys, &form).await
 }

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::end::{ManySecretsPage, Outcome};
+use super::query::Part;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::form::Form;
@@ -77,7 +78,13 @@ fn row(outcome: &Outcome) -> ActedRow {
 }
 
 /// Acts on the first of `keys`, and shows the way on; after the last, what became of all.
-pub(super) async fn step(desk: &InEnvironment, act: SecretAct, mut keys: Vec<String>, form: &Form) -> Answer {
+pub(super) async fn step(
+    desk: &InEnvironment,
+    part: &Part,
+    act: SecretAct,
+    mut keys: Vec<String>,
+    form: &Form,
+) -> Answer {
     let environment = &desk.environment;
     let later = keys.split_off(keys.len().min(STEP));
     let acted = desk.hub.act_on_secrets(&desk.actor, &keys, act).await?;
@@ -87,9 +94,9 @@ pub(super) async fn step(desk: &InEnvironment, act: SecretAct, mut keys: Vec<Str
     if later.is_empty() {
         refused.extend(outcomes);
         if refused.iter().all(|one| one.why.is_none()) {
-            return Ok(desk.done(Flash::SecretsChanged, &Url::Secrets(environment)));
+            return Ok(desk.done(Flash::SecretsChanged, &part.at(&Url::Secrets(environment))));
         }
-        return Ok(desk.show(&ManySecretsPage::result(environment, act, before, refused)));
+        return Ok(desk.show(&ManySecretsPage::result(environment, part, act, before, refused)));
     }
     let rows: Vec<_> = outcomes.iter().map(row).collect();
     let (worked, failed): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|one| one.why.is_none());
@@ -104,8 +111,8 @@ pub(super) async fn step(desk: &InEnvironment, act: SecretAct, mut keys: Vec<Str
         changed,
         rows,
         fields: going_on(act, later, changed, refused),
-        action: Url::ActOnSecrets(environment).to_string(),
-        back: Url::Secrets(environment).to_string(),
+        action: part.at(&Url::ActOnSecrets(environment)),
+        back: part.at(&Url::Secrets(environment)),
     }))
 }
 

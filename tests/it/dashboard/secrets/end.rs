@@ -85,6 +85,18 @@ async fn many_are_ended_at_once_and_each_that_can_not_be_says_why() {
     some.page(200, "was revoked");
     some.page(200, "It is not there any more.");
     assert_eq!(app.as_key().get("/secrets/A").await.ok(200)["active"], true);
+    // From a part of the list the question, the deed and what came of it lead back to that.
+    let at = |path: &str| format!("{LIST}{path}?type=api_key&limit=7");
+    let (part, act_there) = (at(""), at("/act"));
+    let form = owner.get(&part).await.between("class=\"bulk\"", ">");
+    assert!(form.contains(&format!("action=\"{act_there}\"")), "{form}");
+    let asked = owner.post(&act_there, &chosen("reactivate", &["A"], false)).await;
+    let some = owner.post(&act_there, &chosen("reactivate", &["A", "NONE"], true)).await;
+    for page in [asked.between("<main", "</main>"), some.between("<main", "</main>")] {
+        assert!(page.contains(&format!("href=\"{part}\"")), "{page}");
+    }
+    assert!(asked.between("<main", "</main>").contains(&format!("action=\"{act_there}\"")));
+    owner.post(&act_there, &chosen("reactivate", &["A"], true)).await.leads_to(&part);
     owner.post(&act, &chosen("delete", &["A", "B", "C"], true)).await.leads_to(LIST);
     app.as_key().get("/secrets/A").await.assert_problem(404, "not_found");
     owner.post(&act, &chosen("delete", &[], false)).await.page(400, "Choose at least one secret first");
@@ -95,7 +107,7 @@ async fn many_are_ended_at_once_and_each_that_can_not_be_says_why() {
 async fn more_than_a_step_of_them_shows_how_far_it_is_and_forgets_no_refusal() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
-    let act = format!("{LIST}/act");
+    let (act, part) = (format!("{LIST}/act?type=api_key"), format!("href=\"{LIST}?type=api_key\""));
     let mut keys = vec!["NONE".to_owned()];
     for number in 0..52 {
         let key = format!("K{number:02}");
@@ -107,7 +119,8 @@ async fn more_than_a_step_of_them_shows_how_far_it_is_and_forgets_no_refusal() {
     let first = owner.post(&act, &form).await;
     first.page(200, "Deleting secrets");
     first.page(200, "50 of 53 looked at, 49 changed");
-    first.page(200, "data-continue");
+    first.page(200, &format!("action=\"{act}\" data-continue"));
+    first.page(200, &part);
     assert_eq!(app.as_key().get("/secrets").await.ok(200)["data"].as_array().unwrap().len(), 3);
 
     let rest = first.between("data-continue>", "</form>");
@@ -119,6 +132,7 @@ async fn more_than_a_step_of_them_shows_how_far_it_is_and_forgets_no_refusal() {
     let form: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let last = owner.post(&act, &form).await;
     last.page(200, "52 of 53 secrets done");
+    last.page(200, &part);
     last.page(200, "<strong>NONE</strong>");
     last.page(200, "It is not there any more.");
     assert!(app.as_key().get("/secrets").await.ok(200)["data"].as_array().unwrap().is_empty());
