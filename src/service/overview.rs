@@ -147,8 +147,7 @@ impl Hub {
         let with = |status| CredentialFilter { status: Some(status), ..CredentialFilter::default() };
         let ending = store::credential::ending_soon(&self.store, actor.environment(), week, ASKED).await?;
         let (ended_secrets, ending_secrets) = self.ending_secrets(actor, week).await?;
-        let revoked =
-            store::credential::revoked_at_app(&self.store, actor.environment(), week.0, ASKED).await?;
+        let revoked = store::credential::revoked_at_app(&self.store, actor.environment(), ASKED).await?;
         let endpoints = store::webhook::switched_off(&self.store, actor.environment(), ASKED).await?;
         let failing_endpoints = store::webhook::failing(&self.store, actor.environment(), ASKED).await?;
         Ok(Attention {
