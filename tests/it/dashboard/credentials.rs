@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::support::app::TestApp;
+use crate::support::wait::eventually;
 
 async fn owned(app: &TestApp, user: &str) -> String {
     app.user(user).await;
@@ -114,6 +115,14 @@ async fn the_history_tells_what_happened_in_the_apps_own_words() {
     for _ in 0..2 {
         app.token(&id).await;
     }
+    app.pass(1);
+    app.calling(&id).get("/proxy/me").await.ok(200);
+    // It is written down when the last of the answer has gone.
+    eventually("the call in the log", async || match app.calls().await.len() {
+        1 => Ok(()),
+        count => Err(count),
+    })
+    .await;
     let modal = app.modal(&json!({"userId": "u-17", "credentialId": id})).await;
     let popup = modal.popup("fernhill").await;
     let back = popup.decide(&app, "deny", "jo@acme.test").await;
@@ -128,6 +137,7 @@ async fn the_history_tells_what_happened_in_the_apps_own_words() {
         "Reconnected",
         "Connecting it failed",
         "access_denied",
+        "<strong>Used</strong>",
         "Token read ×5",
         "Refreshed ×3",
         "Connected",

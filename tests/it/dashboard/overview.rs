@@ -29,11 +29,12 @@ async fn what_happened_is_counted_by_day_in_its_environment() {
     app.credential("u-2").await;
     let id = app.credential("u-3").await["credentialId"].as_str().unwrap().to_owned();
     app.as_key().get(&format!("/credentials/{id}/token")).await.ok(200);
+    app.calling(&id).header("Vouchsafe-Host", "evil.test").get("/proxy/me").await;
     app.hub.flush_audit().await.unwrap();
     app.hub.seal_audit().await.unwrap();
     let shown = owner.get("/dashboard/production/overview").await;
     shown.page(200, "Connections in the last 30 days: 3 connected.");
-    shown.page(200, "Calls in the last 30 days: 1 answered, 0 failed.");
+    shown.page(200, "Calls in the last 30 days: 1 answered, 1 failed.");
     shown.page(200, "Nothing needs attention");
     assert!(!shown.html.contains("Begin here"));
     let other = owner.get("/dashboard/sandbox/overview").await;
