@@ -199,6 +199,7 @@ async fn it_is_verified_switched_and_ended_with_one_question_each() {
     let owner = app.as_owner().await;
     let id = owned(&app, "u-17").await;
     let page = format!("/dashboard/production/credentials/{id}");
+    owner.get(&page).await.page(200, "ends where the app refuses it twice");
     owner.post(&format!("{page}/verify"), &[]).await.leads_to(&page);
     owner.get(&page).await.page(200, "The app was asked: it works.");
     owner.post(&format!("{page}/refresh"), &[]).await.page(400, "nothing to refresh");
