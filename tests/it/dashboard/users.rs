@@ -144,6 +144,8 @@ async fn the_page_of_a_user_tells_what_happened_to_all_that_they_have_given() {
     let user = app.user("u-17").await;
     let page = format!("/dashboard/production/users/{user}");
     owner.get(&page).await.page(200, "Nothing has happened to what they connected.");
+    owner.get(&page).await.page(200, "Send them a link, and they can connect an app.");
+    viewer.get(&page).await.page(200, "It shows up here once they connect an app.");
 
     let gone = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
     app.as_key().delete(&format!("/credentials/{gone}")).await.ok(200);
