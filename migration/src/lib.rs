@@ -28,6 +28,7 @@ mod m20261122_000024_mark_turned_connectors;
 mod m20261122_000025_search_in_lower_case;
 mod m20261122_000026_delete_environments;
 mod m20261123_000027_keep_issuers;
+mod m20261123_000028_index_revoked_at_app;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000025_search_in_lower_case::Migration),
             Box::new(m20261122_000026_delete_environments::Migration),
             Box::new(m20261123_000027_keep_issuers::Migration),
+            Box::new(m20261123_000028_index_revoked_at_app::Migration),
         ]
     }
 }

@@ -81,8 +81,8 @@ pub struct Attention {
     pub failing_endpoints: Few<WebhookEndpoint>,
     /// Members who were shown unusually many secrets within a day, for those who read the audit log.
     pub alarms: Few<Alarm>,
-    /// Since when something is left to be sealed under a new data key, for those who read the audit log; none where all
-    /// is.
+    /// Since when something of the environment or the workspace is left to be sealed under a new data key, for those who
+    /// read the audit log; none where all is.
     pub resealing_since: Option<Millis>,
     /// Whether another deployment has the right to refresh what is here.
     pub not_adopted: bool,
@@ -147,8 +147,7 @@ impl Hub {
         let with = |status| CredentialFilter { status: Some(status), ..CredentialFilter::default() };
         let ending = store::credential::ending_soon(&self.store, actor.environment(), week, ASKED).await?;
         let (ended_secrets, ending_secrets) = self.ending_secrets(actor, week).await?;
-        let revoked =
-            store::credential::revoked_at_app(&self.store, actor.environment(), week.0, ASKED).await?;
+        let revoked = store::credential::revoked_at_app(&self.store, actor.environment(), ASKED).await?;
         let endpoints = store::webhook::switched_off(&self.store, actor.environment(), ASKED).await?;
         let failing_endpoints = store::webhook::failing(&self.store, actor.environment(), ASKED).await?;
         Ok(Attention {
@@ -218,8 +217,8 @@ impl Hub {
         if !is_let(actor, Action::ReadAudit) {
             return Ok(None);
         }
-        let owner = KeyOwner::Environment(actor.environment());
-        Ok(store::data_key::unfinished_since(&self.store, owner).await?)
+        let owners = [KeyOwner::Environment(actor.environment()), KeyOwner::Workspace(actor.workspace())];
+        Ok(store::data_key::unfinished_since(&self.store, owners).await?)
     }
 
     async fn alarms(&self, actor: &Actor) -> Result<Few<Alarm>, Error> {

@@ -148,12 +148,13 @@ pub async fn uses(db: &impl Reads) -> Result<HashMap<DataKeyId, KeyUse>, StoreEr
     Ok(rows.iter().map(|row| (row.id, done(row))).collect())
 }
 
-/// Since when something of `owner` is left under a data key that was replaced; none where all is sealed anew.
-pub async fn unfinished_since(db: &impl Reads, owner: KeyOwner) -> Result<Option<Millis>, StoreError> {
+/// Since when something of one of `owners` is left under a data key that was replaced; none where all is sealed anew.
+pub async fn unfinished_since(db: &impl Reads, owners: [KeyOwner; 2]) -> Result<Option<Millis>, StoreError> {
     const SQL: &str = "SELECT MIN(k.retired_at) AS since FROM data_key k LEFT JOIN data_key_use u ON u.id = k.id \
-        WHERE k.owner = $1 AND k.purpose = $2 AND k.retired_at IS NOT NULL AND u.emptied_at IS NULL";
+        WHERE k.owner IN ($1, $2) AND k.purpose = $3 AND k.retired_at IS NOT NULL AND u.emptied_at IS NULL";
     let connection = db.connection();
-    let values = [owner.to_string().into(), KeyPurpose::Records.as_str().into()];
+    let [one, other] = owners.map(|owner| owner.to_string().into());
+    let values = [one, other, KeyPurpose::Records.as_str().into()];
     let row = connection.query_one_raw(statement(connection, SQL, values)).await?;
     let since: Option<Option<Millis>> = row.map(|row| row.try_get("", "since")).transpose()?;
     Ok(since.flatten())

@@ -1,6 +1,7 @@
 //! A data directory with one credential of each kind that is read, made as an embedder would, and many more beside
 //! them, copied through the store: they weigh on the tables and are never opened. Each copy came by an attempt and was
-//! told in an event. A user and a secret for every ten credentials, and an owner who is signed in to the dashboard.
+//! told in an event, and one of a hundred was revoked. A user and a secret for every ten credentials, and an owner who
+//! is signed in to the dashboard.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +15,7 @@ use vouchsafe::clock::{Clock, SystemClock};
 use vouchsafe::config::Config;
 use vouchsafe::demo::fake::{self, Client, FakeConfig, FakeProvider, QUILLPOST};
 use vouchsafe::domain::attempt::{Attempt, Ending};
-use vouchsafe::domain::credential::Credential;
+use vouchsafe::domain::credential::{Credential, Machine, Token};
 use vouchsafe::domain::event::StoredEvent;
 use vouchsafe::domain::page::PageRequest;
 use vouchsafe::domain::user::User;
@@ -25,7 +26,7 @@ use vouchsafe::service::keys::NewApiKey;
 use vouchsafe::store::event::EventFilter;
 use vouchsafe::store::{self, Store};
 use vouchsafe_entity::id::{AttemptId, CredentialId, EnvironmentId, EventId, SecretId, SessionId, UserId};
-use vouchsafe_entity::kind::AttemptOutcome;
+use vouchsafe_entity::kind::{AttemptOutcome, BrokenCause, Status};
 use vouchsafe_entity::millis::Millis;
 
 const OAUTH: &str = "fern-client";
@@ -39,6 +40,8 @@ const BATCH: usize = 5_000;
 const MORE_THAN_A_PAGE: usize = 60;
 /// Days until the first date that is set: more than any warning of a new environment.
 const FIRST_END: i64 = 45;
+/// Of so many copies one was revoked here: the worst stand first in a list, and the overview tells none of them.
+const ONE_REVOKED_OF: usize = 100;
 
 /// The clock of the machine a day ago.
 struct Yesterday;
@@ -174,6 +177,7 @@ impl Copies<'_> {
         let id: CredentialId = id.parse().unwrap();
         let found = store::credential::find(self.store, self.environment, id).await.unwrap();
         let mut credential = found.unwrap();
+        let whole = credential.token.clone();
         let page = PageRequest { limit: 1, after: None };
         let told = store::event::list(self.store, self.environment, EventFilter::default(), &page).await;
         let told = told.unwrap().items.remove(0);
@@ -183,6 +187,8 @@ impl Copies<'_> {
                 credential.id = CredentialId::new(self.ids.next());
                 credential.user = holders[number % holders.len()];
                 credential.expires_at = (number < holders.len()).then(|| end(number));
+                let is_revoked = number % ONE_REVOKED_OF == ONE_REVOKED_OF - 1;
+                credential.token = if is_revoked { revoked(&whole) } else { whole.clone() };
                 store::credential::insert(&tx, self.environment, &credential).await.unwrap();
                 let event = self.event(&told, credential.id);
                 assert!(store::event::insert(&tx, self.environment, event).await.unwrap());
@@ -233,6 +239,17 @@ impl Copies<'_> {
             }
             tx.commit().await.unwrap();
         }
+    }
+}
+
+/// What is left of a token that was revoked here.
+fn revoked(whole: &Token) -> Token {
+    Token {
+        machine: Machine::Broken(BrokenCause::RevokedByRequest),
+        sealed: None,
+        due_at: None,
+        announced: Some(Status::Revoked),
+        ..whole.clone()
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) struct EventsPage {
 #[derive(Serialize)]
 struct Row {
     kind: String,
-    level: &'static str,
+    mark: (&'static str, &'static str),
     about: String,
     whose: Option<String>,
     reason: Option<String>,
@@ -75,7 +75,6 @@ pub(super) struct EventPage {
     environment: String,
     id: String,
     kind: String,
-    level: &'static str,
     about: String,
     at: Option<Moment>,
     body: String,
@@ -99,13 +98,13 @@ struct DeliveryRow {
     endpoint: String,
 }
 
-/// How bad it is.
-fn level(kind: &str) -> &'static str {
+/// How bad it is, and the word for that.
+fn mark(kind: &str) -> (&'static str, &'static str) {
     match kind.rsplit('.').next() {
-        Some("expired" | "revoked" | "deleted") => "danger",
-        Some("failing" | "expiring" | "deactivated") => "warning",
-        Some("created" | "reconnected" | "recovered") => "good",
-        _ => "neutral",
+        Some("expired" | "revoked" | "deleted") => ("danger", "Ended"),
+        Some("failing" | "expiring" | "deactivated") => ("warning", "Warning"),
+        Some("created" | "reconnected" | "recovered") => ("good", "In order"),
+        _ => ("neutral", "Note"),
     }
 }
 
@@ -152,7 +151,7 @@ fn row(environment: &str, body: &EventBody, now: Millis) -> Row {
         .parse()
         .map_or_else(|_| Url::Events(environment).to_string(), |id| Url::Event(environment, id).to_string());
     Row {
-        level: level(&body.kind),
+        mark: mark(&body.kind),
         about: about(body),
         whose: body.user_email.clone().or_else(|| body.user_id.clone()),
         reason: body.reason.clone(),
@@ -223,7 +222,6 @@ async fn show_event(
     let may_redeliver = who.may(Action::RedeliverEvents);
     Ok(desk.show(&EventPage {
         id: body.id.clone(),
-        level: level(&body.kind),
         about: about(&body),
         at: at(&body, now),
         body: shown_body(&body),

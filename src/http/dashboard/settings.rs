@@ -54,6 +54,7 @@ impl DashboardPage for SettingsPage {
         vec![
             ("owner", page(form(), true)),
             ("refused", page(form().with_error("allowedOrigins", wrong), true)),
+            ("overtaken", page(form().overtaken(), true)),
             ("viewer", page(form(), false)),
         ]
     }

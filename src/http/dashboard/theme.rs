@@ -382,6 +382,7 @@ impl DashboardPage for ThemePage {
         vec![
             ("editor", page(filled(), true)),
             ("refused", page(refused, true)),
+            ("overtaken", page(filled().overtaken(), true)),
             ("viewer", page(filled(), false)),
         ]
     }

@@ -8,6 +8,7 @@ use vouchsafe_entity::id::{CredentialId, SessionId, UserId};
 
 use crate::domain::actor::Actor;
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditEvent;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::history::{Entry, fold};
 use crate::domain::page::PageRequest;
@@ -19,9 +20,11 @@ use crate::store::attempt::AttemptFilter;
 /// The newest attempts that are told, whose sessions are told too.
 const ATTEMPTS: u64 = 10;
 /// So many of a user's newest credentials are looked at.
-const CREDENTIALS: u64 = 50;
-/// At most so many audit events of each credential and session, and of all: renewals in a row are told as one.
-const EVENTS: (u64, u64) = (25, 200);
+const CREDENTIALS: usize = 50;
+/// At most so many audit events of each credential and session: renewals in a row are told as one.
+const EVENTS_OF_EACH: usize = 25;
+/// At most so many of all.
+const EVENTS: usize = 200;
 /// At most so many entries are told.
 const ENTRIES: usize = 25;
 
@@ -32,6 +35,8 @@ pub struct Activity {
     pub attempts: Vec<Attempt>,
     /// What happened to their credentials and sessions, newest first. None = to a session.
     pub entries: Vec<(Option<CredentialId>, Entry)>,
+    /// Whether older things are left out of `entries`.
+    pub more: bool,
     /// The credentials that `entries` tell of, deleted ones too.
     pub credentials: HashMap<CredentialId, Credential>,
     /// What members and API keys are called, by their ids.
@@ -59,10 +64,16 @@ impl Hub {
         let attempts = store::attempt::list(&self.store, environment, &filter, &newest).await?.items;
         let sessions: BTreeSet<SessionId> = attempts.iter().map(|attempt| attempt.session).collect();
         let sessions: Vec<_> = sessions.into_iter().collect();
-        let given = store::credential::newest_of_user(&self.store, environment, user, CREDENTIALS).await?;
+        // One more than is told of each, to know whether there is more.
+        let asked = CREDENTIALS as u64 + 1;
+        let mut given = store::credential::newest_of_user(&self.store, environment, user, asked).await?;
+        let mut more = given.len() > CREDENTIALS;
+        given.truncate(CREDENTIALS);
         let ids: Vec<_> = given.iter().map(|credential| credential.id).collect();
-        let events =
-            store::audit::several::of_several(&self.store, environment, &ids, &sessions, EVENTS).await?;
+        let asked = (EVENTS_OF_EACH as u64 + 1, EVENTS as u64 + 1);
+        let mut events =
+            store::audit::several::of_several(&self.store, environment, &ids, &sessions, asked).await?;
+        more |= leave_out(&mut events);
 
         let mut told: BTreeMap<Option<CredentialId>, Vec<Entry>> = BTreeMap::new();
         for event in &events {
@@ -74,9 +85,24 @@ impl Hub {
         };
         let mut entries: Vec<_> = told.into_iter().flat_map(folded).collect();
         entries.sort_by_key(|(_, entry)| Reverse(entry.at));
+        more |= entries.len() > ENTRIES;
         entries.truncate(ENTRIES);
         let names = self.names_of(actor, &entries.iter().map(|(_, entry)| entry).collect::<Vec<_>>()).await?;
         let credentials = given.into_iter().map(|credential| (credential.id, credential)).collect();
-        Ok(Activity { attempts, entries, credentials, names })
+        Ok(Activity { attempts, entries, more, credentials, names })
     }
+}
+
+/// Leaves out of `events`, which are newest first, what is more than is told of one thing and of all; whether that was
+/// anything.
+fn leave_out(events: &mut Vec<AuditEvent>) -> bool {
+    let found = events.len();
+    let mut of_each: HashMap<Option<String>, usize> = HashMap::new();
+    events.retain(|event| {
+        let count = of_each.entry(event.target_id.clone()).or_default();
+        *count += 1;
+        *count <= EVENTS_OF_EACH
+    });
+    events.truncate(EVENTS);
+    events.len() < found
 }

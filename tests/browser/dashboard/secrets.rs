@@ -27,6 +27,10 @@ async fn pace(chrome: &Chrome, second: u32) {
     chrome.script(&script).await;
 }
 
+/// Keeps what the first button that copies says of itself then, which it says for two seconds, as `window.said`.
+const SAYS: &str = "new MutationObserver(([{ target }]) => (window.said ??= target.ariaLabel))
+    .observe(document.querySelector('.secrets-table [data-copy-text]'), { attributeFilter: ['aria-label'] })";
+
 #[tokio::test]
 async fn a_secret_is_made_revealed_for_a_moment_and_deleted() {
     let Some(app) = TestApp::start().await else { return };
@@ -53,8 +57,10 @@ async fn a_secret_is_made_revealed_for_a_moment_and_deleted() {
     // It counts where it is seen and not heard, can be copied, and goes when one has done with it.
     pace(&chrome, 60_000).await;
     chrome.script("navigator.clipboard.writeText = async (text) => (window.copied = text)").await;
+    chrome.script(SAYS).await;
     chrome.click(".secrets-table [data-copy-text]").await;
     chrome.script_gives("return window.copied", &json!("$Secret{STRIPE_KEY}")).await;
+    chrome.script_gives("return window.said", &json!("Copied")).await;
     chrome.click("[data-reveal]").await;
     chrome.shows(".secrets-table [data-dots]", VALUE).await;
     chrome.shows(".shown-left", "15 s").await;

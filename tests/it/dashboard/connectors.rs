@@ -288,6 +288,39 @@ async fn a_connector_is_switched_off_and_on_after_it_was_said_what_breaks() {
 }
 
 #[tokio::test]
+async fn who_needs_a_connector_is_named_as_far_as_there_is_room_and_that_is_said() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.user("u").await;
+    let id = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    let connector = format!("{CONNECTORS}/{QUILLPOST}");
+    let credential = format!("/dashboard/production/credentials/{id}");
+    let needs = async |number: usize| {
+        let body = json!({"name": format!("Needs {number:02}"), "connectors": [{"connector": QUILLPOST}]});
+        app.as_key().put(&format!("/integrations/needs-{number:02}"), &body).await.ok(201);
+    };
+    for number in 1..=10 {
+        needs(number).await;
+    }
+    for more in [false, true] {
+        if more {
+            needs(11).await;
+        }
+        for (page, acts) in [
+            (&connector, &["", "/disable", "/delete"][..]),
+            (&credential, &["", "/deactivate", "/revoke", "/delete"][..]),
+        ] {
+            for act in acts {
+                let shown = owner.get(&format!("{page}{act}")).await;
+                shown.page(200, "Needs 10");
+                assert!(!shown.html.contains("Needs 11"), "{act}: {}", shown.html);
+                assert_eq!(shown.html.contains("and more"), more, "{act}: {}", shown.html);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn switching_a_connector_off_undoes_nothing_that_is_set_at_once() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::support::app::TestApp;
+use crate::support::wait::eventually;
 
 async fn owned(app: &TestApp, user: &str) -> String {
     app.user(user).await;
@@ -114,6 +115,14 @@ async fn the_history_tells_what_happened_in_the_apps_own_words() {
     for _ in 0..2 {
         app.token(&id).await;
     }
+    app.pass(1);
+    app.calling(&id).get("/proxy/me").await.ok(200);
+    // It is written down when the last of the answer has gone.
+    eventually("the call in the log", async || match app.calls().await.len() {
+        1 => Ok(()),
+        count => Err(count),
+    })
+    .await;
     let modal = app.modal(&json!({"userId": "u-17", "credentialId": id})).await;
     let popup = modal.popup("fernhill").await;
     let back = popup.decide(&app, "deny", "jo@acme.test").await;
@@ -128,6 +137,7 @@ async fn the_history_tells_what_happened_in_the_apps_own_words() {
         "Reconnected",
         "Connecting it failed",
         "access_denied",
+        "<strong>Used</strong>",
         "Token read ×5",
         "Refreshed ×3",
         "Connected",
@@ -189,6 +199,7 @@ async fn it_is_verified_switched_and_ended_with_one_question_each() {
     let owner = app.as_owner().await;
     let id = owned(&app, "u-17").await;
     let page = format!("/dashboard/production/credentials/{id}");
+    owner.get(&page).await.page(200, "ends where the app refuses it twice");
     owner.post(&format!("{page}/verify"), &[]).await.leads_to(&page);
     owner.get(&page).await.page(200, "The app was asked: it works.");
     owner.post(&format!("{page}/refresh"), &[]).await.page(400, "nothing to refresh");

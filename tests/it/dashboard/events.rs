@@ -26,6 +26,8 @@ async fn events_are_filtered_and_sent_again() {
     receiver.take();
     let all = viewer.get(LIST).await;
     assert_eq!(all.page(200, "credential.deactivated").matches("<tr>").count(), 4);
+    // Its colour has a word beside it.
+    all.page(200, "<span class=\"state state-warning\">Warning</span>");
     let some = viewer.get(&format!("{LIST}?type=credential.created")).await;
     assert_eq!(some.html.matches("<tr>").count(), 3, "{}", some.html);
     let one = viewer.get(&format!("{LIST}?type=credential.created&credentialId={id}")).await;

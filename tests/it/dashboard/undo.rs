@@ -26,6 +26,10 @@ async fn what_was_switched_off_is_on_again_by_one_press() {
     let fernhill = "/dashboard/production/connectors/fernhill";
     let credential = format!("/dashboard/production/credentials/{id}");
     let secret = "/dashboard/production/secret/STRIPE_KEY.eu";
+    let keys = "/dashboard/production/api-keys";
+    let listed = owner.get(keys).await;
+    let (before, _) = listed.html.split_once("/deactivate\"").unwrap();
+    let api_key = before.rsplit_once("href=\"").unwrap().1;
     for (page, (off, on), next, said) in [
         (fernhill, ("disable", "enable"), fernhill, "The connector is switched on."),
         (
@@ -35,6 +39,7 @@ async fn what_was_switched_off_is_on_again_by_one_press() {
             "The credential works again.",
         ),
         (secret, ("deactivate", "reactivate"), SECRETS, "The secret works again."),
+        (api_key, ("deactivate", "reactivate"), keys, "The key works again."),
     ] {
         owner.post(&format!("{page}/{off}"), &[]).await.leads_to(next);
         let shown = owner.get(next).await;

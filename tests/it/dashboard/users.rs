@@ -144,6 +144,8 @@ async fn the_page_of_a_user_tells_what_happened_to_all_that_they_have_given() {
     let user = app.user("u-17").await;
     let page = format!("/dashboard/production/users/{user}");
     owner.get(&page).await.page(200, "Nothing has happened to what they connected.");
+    owner.get(&page).await.page(200, "Send them a link, and they can connect an app.");
+    viewer.get(&page).await.page(200, "It shows up here once they connect an app.");
 
     let gone = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
     app.as_key().delete(&format!("/credentials/{gone}")).await.ok(200);
@@ -171,6 +173,46 @@ async fn the_page_of_a_user_tells_what_happened_to_all_that_they_have_given() {
     for hidden in [">What happened<", "timeline"] {
         assert!(!viewer.get(&page).await.page(200, "u-17").contains(hidden), "{hidden}");
     }
+}
+
+#[tokio::test]
+async fn what_happened_to_a_user_is_told_newest_first_and_where_it_is_cut_that_is_said() {
+    let Some((app, renewed)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let owner = app.as_owner().await;
+    let user = app.as_key().get("/users/u-17").await.ok(200);
+    let page = format!("/dashboard/production/users/{}", user["userId"].as_str().unwrap());
+    for _ in 0..2 {
+        app.pass(120);
+        app.as_key().act(&format!("/credentials/{renewed}/refresh")).await.ok(200);
+    }
+    app.pass(1);
+    let changed = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    let change = async |number: usize| {
+        let name = json!({"name": format!("Shop {number}")});
+        app.as_key().patch(&format!("/credentials/{changed}"), &name).await.ok(200);
+    };
+    app.pass(1);
+    change(1).await;
+    app.hub.flush_audit().await.unwrap();
+    let shown = owner.get(&page).await;
+    let mut rest = shown.page(200, "<ol class=\"timeline\">");
+    for what in ["Changed", "Connected", "Refreshed ×2", "Connected"] {
+        let title = format!("<strong>{what}</strong>");
+        rest = rest.split_once(&title).unwrap_or_else(|| panic!("no {what:?} after that in {rest}")).1;
+    }
+    let older = "Older things are left out here.";
+    assert!(!shown.html.contains(older), "{}", shown.html);
+
+    // As many changes as are told of one thing, beside its beginning.
+    for number in 2..=25 {
+        app.pass(1);
+        change(number).await;
+    }
+    app.hub.flush_audit().await.unwrap();
+    let shown = owner.get(&page).await;
+    shown.page(200, older);
+    assert_eq!(shown.html.matches("<strong>Changed</strong>").count(), 25, "{}", shown.html);
+    assert!(!shown.html.contains("<strong>Connected</strong>"), "{}", shown.html);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use vouchsafe_entity::millis::Millis;
 
-use super::{DeliveryRow, EventPage, EventsPage, Row, chips, filter_of, level};
+use super::{DeliveryRow, EventPage, EventsPage, Row, chips, filter_of, mark};
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::Url;
@@ -17,7 +17,7 @@ impl DashboardPage for EventsPage {
     fn samples() -> Vec<(&'static str, Self)> {
         let row = |kind: &str, about: &str, reason: Option<&str>| Row {
             kind: kind.to_owned(),
-            level: level(kind),
+            mark: mark(kind),
             about: about.to_owned(),
             whose: Some("jo@acme.test".to_owned()),
             reason: reason.map(str::to_owned),
@@ -58,7 +58,6 @@ impl DashboardPage for EventPage {
             environment: "production".to_owned(),
             id: "evt_01h455vb4pex5vsknk084sn02q".to_owned(),
             kind: "credential.expired".to_owned(),
-            level: "danger",
             about: LONG.to_owned(),
             at: Some(Moment::new(NOW.plus_seconds(-600), NOW)),
             body: "{\n  \"type\": \"credential.expired\",\n  \"credentialName\": \"<International>\"\n}"

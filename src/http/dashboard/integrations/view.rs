@@ -219,6 +219,7 @@ impl DashboardPage for IntegrationPage {
         vec![
             ("new", page(None, FormView::new(), true)),
             ("refused", page(None, refused, true)),
+            ("overtaken", page(Some("ask"), filled().overtaken(), true)),
             ("editor", page(Some("ask"), filled(), true)),
             ("viewer", page(Some("ask"), filled(), false)),
         ]

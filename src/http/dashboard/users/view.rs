@@ -127,6 +127,8 @@ pub(in crate::http::dashboard) struct UserPage {
     may_see: bool,
     /// To their credentials and sessions.
     history: Vec<HistoryRow>,
+    /// Whether older things are left out of it.
+    more_history: bool,
     /// Whether the reader may make a link.
     may_link: bool,
     /// Slug and name of what a link can be for.
@@ -178,6 +180,7 @@ impl UserPage {
         let id = user.id.to_string();
         let all = filtered(&Url::Attempts(place), &[("user", Some(&id))]);
         let may_see = activity.is_some();
+        let more_history = activity.as_ref().is_some_and(|activity| activity.more);
         let (attempts, history) = activity.map(|activity| told(desk, activity)).unwrap_or_default();
         let slugs = |all: Vec<Integration>| all.into_iter().map(|one| (one.slug, one.name)).collect();
         Self {
@@ -191,6 +194,7 @@ impl UserPage {
             attempts,
             may_see,
             history,
+            more_history,
             may_link: integrations.is_some(),
             integrations: integrations.map_or_else(Vec::new, slugs),
             form,
@@ -302,6 +306,7 @@ impl DashboardPage for UserPage {
                     .then(|| "/dashboard/production/attempts?user=x".to_owned()),
                 may_see: may,
                 history: if attempts.is_empty() { Vec::new() } else { sample_history() },
+                more_history: !attempts.is_empty(),
                 attempts,
                 may_link: may,
                 integrations,

@@ -108,6 +108,8 @@ impl DashboardPage for WebhookPage {
         let mut refused = page(("good", "On"), Vec::new(), true);
         refused.form = FormView::new().with("url", "x").with_error("url", "Write an https address.");
         refused.replay = FormView::new().with_error("since", "The beginning must lie before the end.");
+        let mut overtaken = page(("good", "On"), Vec::new(), true);
+        overtaken.form = overtaken.form.overtaken();
         let mut none_failed = page(("good", "On"), Vec::new(), true);
         none_failed.filtered = true;
         vec![
@@ -115,6 +117,7 @@ impl DashboardPage for WebhookPage {
             ("failing", page(("warning", "Failing"), rows(), true)),
             ("off", page(("danger", "Switched off by the hub"), Vec::new(), true)),
             ("refused", refused),
+            ("overtaken", overtaken),
             ("filtered", none_failed),
             ("editor", page(("good", "On"), rows(), false)),
         ]
