@@ -103,6 +103,7 @@ impl Said {
     }
 
     /// The same on the page at `here`.
+    #[must_use]
     pub fn shown_at(mut self, here: &Uri) -> Self {
         if let Some(undo) = &mut self.undo {
             // The others lead to a page of their own, or to a list without filters.

@@ -108,6 +108,7 @@ impl UsersPage {
 
 /// One user.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(in crate::http::dashboard) struct UserPage {
     environment: String,
     id: String,
