@@ -89,12 +89,12 @@ async fn a_session_without_a_fresh_proof_makes_nobody_a_member_or_an_owner() {
     let (invite, remove) = ("/dashboard/members/invite", format!("{editor}/remove"));
     let invited = [("email", "mine@evil.test"), ("role", "owner")];
     let proof = |path: &str| format!("/dashboard/step-up?next={}", path.replace('/', "%2F"));
-    let rules = "/dashboard/members/settings";
+    let page = "/dashboard/members/settings";
     let tries: [(&str, &[(&str, &str)]); 4] = [
         (invite, &invited),
         (&editor, &[("role", "owner")]),
         (&remove, &[]),
-        (rules, &[("settings", "editorsMayReveal")]),
+        (page, &[("settings", "editorsMayReveal")]),
     ];
     for (path, form) in tries {
         owner.get(path).await.leads_to(&proof(path));
@@ -108,13 +108,13 @@ async fn a_session_without_a_fresh_proof_makes_nobody_a_member_or_an_owner() {
     owner.get("/dashboard/members").await.page(200, "Editors may not reveal masked secrets.");
 
     owner.get(&proof(invite)).await.page(200, "To invite somebody");
-    owner.get(&proof(rules)).await.page(200, "To change the rules of the workspace");
+    owner.get(&proof(page)).await.page(200, "To change the rules of the workspace");
     let code = owner.code();
     let form = [("password", PASSWORD), ("code", code.as_str()), ("next", editor.as_str())];
     owner.post("/dashboard/step-up", &form).await.leads_to(&editor);
     owner.post(&editor, &[("role", "admin")]).await.leads_to("/dashboard/members");
     // The proof comes before the ticks.
-    let form = owner.get(rules).await;
+    let form = owner.get(page).await;
     form.page(200, "value=\"totpRequired\" checked>");
     form.page(200, "value=\"editorsMayReveal\">");
 }
