@@ -1,5 +1,5 @@
-//! An index of the credentials that were revoked at the app alone: of many that were revoked here the overview looks at
-//! none.
+//! Indexes of the credentials that were revoked at the app alone, since the overview looks at none that were revoked here,
+//! and of those of a user by age: without it a list of their few goes through all of the environment.
 
 use sea_orm_migration::prelude::*;
 
@@ -7,17 +7,28 @@ use sea_orm_migration::prelude::*;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
+/// Name, and what follows it.
+const INDEXES: [(&str, &str); 2] = [
+    (
+        "idx_credential_token_revoked_at_app",
+        "credential_token (environment_id, credential_id) WHERE broken_cause = 'revoked_upstream'",
+    ),
+    ("idx_credential_user", "credential (environment_id, user_id, id)"),
+];
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let index = "CREATE INDEX idx_credential_token_revoked_at_app \
-            ON credential_token (environment_id, credential_id) WHERE broken_cause = 'revoked_upstream'";
-        manager.get_connection().execute_unprepared(index).await?;
+        for (name, on) in INDEXES {
+            manager.get_connection().execute_unprepared(&format!("CREATE INDEX {name} ON {on}")).await?;
+        }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared("DROP INDEX idx_credential_token_revoked_at_app").await?;
+        for (name, _) in INDEXES {
+            manager.get_connection().execute_unprepared(&format!("DROP INDEX {name}")).await?;
+        }
         Ok(())
     }
 }

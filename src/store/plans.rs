@@ -7,12 +7,13 @@ use super::{DatabaseUrl, Store, audit, connector, credential, expiry, refresh, s
 
 /// What a plan says where it goes through all credentials, tokens or secrets, all tokens of an environment, or those
 /// whose end is null.
-const BAD: [&str; 8] = [
+const BAD: [&str; 9] = [
     "SCAN t",
     "SCAN c",
     "SCAN d",
     "SCAN s",
     "SEARCH t USING INDEX sqlite_autoindex_credential_token_1 (environment_id=?)",
+    "SEARCH c USING INDEX sqlite_autoindex_credential_1 (environment_id=?)",
     "(expires_at=?)",
     "(refresh_expires_at=?)",
     "(access_expires_at=?)",

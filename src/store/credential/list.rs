@@ -371,7 +371,8 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
     }
 }
 
-/// What a list by status asks SQLite, and the overview of what was revoked at the app, for the test of their plans.
+/// What a list by status or of a user asks SQLite, and the overview of what was revoked at the app, for the test of their
+/// plans.
 #[cfg(test)]
 pub(in crate::store) fn status_statements() -> Vec<String> {
     let statement = |status: &Status| {
@@ -379,5 +380,9 @@ pub(in crate::store) fn status_statements() -> Vec<String> {
         let query = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &filter, Millis(0));
         of_status(DbBackend::Sqlite, *status, &query.sql, &query.now, "$3")
     };
-    Status::ALL.iter().map(statement).chain([revoked_at_app_sql()]).collect()
+    let of_user =
+        CredentialFilter { user: Some(UserId::new(uuid::Uuid::nil())), ..CredentialFilter::default() };
+    let of_user = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &of_user, Millis(0));
+    let of_user = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT 51", of_user.sql);
+    Status::ALL.iter().map(statement).chain([revoked_at_app_sql(), of_user]).collect()
 }
