@@ -164,7 +164,9 @@ impl Definition {
     }
 
     fn free_in_host<'a>(&'a self, host: &'a HostTemplate) -> Vec<&'a Variable> {
-        if self.is_pinned(host) { Vec::new() } else { self.free_of(&host.host).collect() }
+        let free: Vec<_> = self.free_of(&host.host).collect();
+        // Most hosts have none, and then nothing is looked up: each call asks this.
+        if free.is_empty() || self.is_pinned(host) { Vec::new() } else { free }
     }
 
     fn free_of<'a>(&'a self, template: &'a Template) -> impl Iterator<Item = &'a Variable> {
