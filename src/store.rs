@@ -299,6 +299,17 @@ const fn join_in_order(backend: DbBackend) -> &'static str {
     }
 }
 
+/// What SQLite is told of a condition in brackets that few rows meet. It has no statistics and takes an environment for a
+/// few rows: it would go through all of them sooner than look into another index.
+const fn few(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "",
+        _ => UNLIKELY,
+    }
+}
+
+const UNLIKELY: &str = "unlikely";
+
 /// A condition, begun with AND, that `column` names none of these environments, which are bound after `values`; nothing
 /// where there are none.
 fn outside(column: &str, environments: &[EnvironmentId], values: &mut Vec<Value>) -> String {

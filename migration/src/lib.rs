@@ -29,6 +29,7 @@ mod m20261122_000025_search_in_lower_case;
 mod m20261122_000026_delete_environments;
 mod m20261123_000027_keep_issuers;
 mod m20261123_000028_index_revoked_at_app;
+mod m20261123_000029_order_lists;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000026_delete_environments::Migration),
             Box::new(m20261123_000027_keep_issuers::Migration),
             Box::new(m20261123_000028_index_revoked_at_app::Migration),
+            Box::new(m20261123_000029_order_lists::Migration),
         ]
     }
 }

@@ -2,12 +2,14 @@
 
 mod add;
 mod changed;
+mod counts;
 mod lacks;
 mod put;
 mod refer;
 mod switch;
 mod test;
 
+pub(super) use counts::Counts;
 pub use lacks::{Lack, Unusable};
 pub use put::NewConnector;
 pub(super) use refer::ensure_placed;
@@ -192,7 +194,7 @@ impl Hub {
         }
     }
 
-    /// One connector, with its credentials counted up to `most`, or all of them.
+    /// One connector, with its credentials counted up to `most`, or all of them; above 1,000 that may be a minute old.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -210,7 +212,7 @@ impl Hub {
     }
 
     /// The connectors that were PUT or have credentials, by key. The credentials of each are counted up to `most`, or
-    /// all of them, which takes the longer the more there are.
+    /// all of them; above 1,000 that may be a minute old.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -240,20 +242,6 @@ impl Hub {
         Ok(store::connector::list(&self.store, actor.environment(), &page).await?.items)
     }
 
-    async fn count_of_each(
-        &self,
-        actor: &Actor,
-        ids: Vec<ConnectorId>,
-        most: Option<u32>,
-    ) -> Result<HashMap<ConnectorId, i64>, Error> {
-        let here = actor.environment();
-        let counts = match most {
-            Some(most) => store::connector::count_credentials_up_to(&self.store, here, ids, most).await?,
-            None => store::connector::count_credentials(&self.store, here, ids).await?,
-        };
-        Ok(counts.into_iter().collect())
-    }
-
     /// Removes a connector. With credentials it is refused, unless `force` deletes those too.
     ///
     /// # Errors
@@ -275,6 +263,7 @@ impl Hub {
         })
         .await?;
         self.connectors.forget(&(environment, connector.id));
+        self.counts.forget(environment, connector.id);
         Ok(())
     }
 
@@ -293,6 +282,7 @@ impl Hub {
             .await?;
         if step.gone {
             self.connectors.forget(&(environment, connector.id));
+            self.counts.forget(environment, connector.id);
         }
         Ok(step)
     }

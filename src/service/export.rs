@@ -23,7 +23,6 @@ use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::failpoint::failpoint;
 use crate::store;
-use crate::store::credential::CredentialFilter;
 use crate::store::secret::SecretFilter;
 use line::{Header, Written, WrittenConnector, WrittenCredential, WrittenSecret};
 
@@ -231,10 +230,10 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Exporting<'_, W> {
     /// Those made until `began`, by the highest id first. An id says nothing of that: those of another hub were taken over.
     async fn credentials(&mut self, began: Millis) -> Result<(), ExportError> {
         let (store, environment) = (&self.hub.store, self.actor.environment());
-        let (all, now) = (CredentialFilter::default(), self.hub.now());
+        let now = self.hub.now();
         let mut page = PageRequest { limit: PAGE, after: None };
         loop {
-            let found = store::credential::list_whole(store, environment, &all, now, &page).await?;
+            let found = store::credential::list_whole(store, environment, now, &page).await?;
             page.after = found.next_after();
             for credential in &found.items {
                 if credential.created_at > began {

@@ -6,7 +6,7 @@ use vouchsafe_entity::id::{AttemptId, CredentialId, EnvironmentId, SessionId, Us
 use vouchsafe_entity::kind::{AttemptOutcome, Method};
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, Sql, StoreError, Tx, statement};
+use super::{Reads, Sql, StoreError, Tx, few, statement};
 use crate::domain::attempt::{Attempt, Ending};
 use crate::domain::page::{Page, PageRequest};
 
@@ -148,14 +148,16 @@ pub async fn list(
     let mut sql = Sql::default();
     let place = sql.bind(environment);
     let mut wanted = vec![format!("a.environment_id = {place}")];
+    // Those of one user or credential are few, however many went as they did.
+    let few = few(db.connection().get_database_backend());
     if let Some(user) = filter.user {
-        wanted.push(format!("a.user_id = {}", sql.bind(user)));
+        wanted.push(format!("{few}(a.user_id = {})", sql.bind(user)));
     }
     if let Some(connector) = &filter.connector {
         wanted.push(format!("a.connector = {}", sql.bind(connector.as_str())));
     }
     if let Some(credential) = filter.credential {
-        wanted.push(format!("a.credential_id = {}", sql.bind(credential)));
+        wanted.push(format!("{few}(a.credential_id = {})", sql.bind(credential)));
     }
     if let Some(outcome) = filter.outcome {
         wanted.push(format!("a.outcome = {}", sql.bind(outcome.as_str())));

@@ -15,7 +15,7 @@ use vouchsafe_entity::audit_event::{Column, Entity, Model};
 use vouchsafe_entity::id::{AuditEventId, EnvironmentId, MemberId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, Sql, StoreError, Tx, statement};
+use super::{Reads, Sql, StoreError, Tx, UNLIKELY, statement};
 use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
 use crate::domain::page::{Page, PageRequest};
 
@@ -202,10 +202,6 @@ fn beside(workspace: Option<WorkspaceId>) -> Condition {
     Condition::all().add(Column::EnvironmentId.eq(HUB)).add(whose)
 }
 
-/// What SQLite is told of a condition that few events meet. It has no statistics and takes an environment for a few
-/// rows: it would go through all of them sooner than look into another index.
-const UNLIKELY: &str = "unlikely";
-
 /// Those where `column` is `value`, which are few.
 fn few(backend: DbBackend, column: Column, value: impl Into<Value>) -> Expr {
     let meets = column.eq(value);
@@ -254,7 +250,7 @@ fn latest_sql(
     let (action, from) = (sql.bind(action), sql.bind(from));
     let most = sql.bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let author = author.map(|author| format!("AND actor_id = {}", sql.bind(author))).unwrap_or_default();
-    let few = if backend == DbBackend::Postgres { "" } else { UNLIKELY };
+    let few = super::few(backend);
     let parts: Vec<String> = environments
         .iter()
         .map(|environment| {

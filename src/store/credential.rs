@@ -1,5 +1,6 @@
 //! Credentials and their tokens.
 
+mod by_end;
 mod ends;
 mod known;
 mod list;
@@ -103,6 +104,8 @@ async fn one(
 pub struct Found {
     /// As it is stored.
     pub id: String,
+    /// When somebody must act.
+    acts_by: Option<Millis>,
     /// None where the row fits no credential, of which the operator has been told.
     pub credential: Option<Credential>,
 }
@@ -115,7 +118,7 @@ async fn found(db: &impl Reads, sql: String, values: Vec<Value>) -> Result<Vec<F
             Err(error) if error.tells_of_row() => None,
             whole => Some(whole?),
         };
-        Ok(Found { id: row.try_get("", "id")?, credential })
+        Ok(Found { id: row.try_get("", "id")?, acts_by: row.try_get("", "acts_by")?, credential })
     });
     found.collect()
 }

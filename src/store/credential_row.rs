@@ -10,8 +10,21 @@ use vouchsafe_entity::sealed::Sealed;
 use super::StoreError;
 use crate::domain::credential::{Account, Attempt, Credential, Machine, Resting, Token};
 
+macro_rules! acts_by {
+    () => {
+        "COALESCE(c.expires_at, t.refresh_expires_at, \
+         CASE WHEN c.method IN ('oauth2', 'api_key', 'basic') AND NOT t.has_refresh_token THEN t.access_expires_at END)"
+    };
+}
+
+/// [`Credential::acts_by`] in SQL.
+pub(super) const ACTS_BY: &str = acts_by!();
+
 /// The four tables, joined by their keys.
-pub(super) const SELECT: &str = r#"SELECT c.id, c.user_id, u.username, u.email AS user_email, c.connector_id,
+pub(super) const SELECT: &str = concat!(
+    "SELECT ",
+    acts_by!(),
+    r#" AS acts_by, c.id, c.user_id, u.username, u.email AS user_email, c.connector_id,
  k.key AS connector, k.enabled AS connector_enabled,
  k.failing_since IS NOT NULL AS connector_failing, c.provider, c.method, c.name, c.account_id, c.account_label,
  c.variables, c.scopes, c.metadata, c.deactivated_at, c.expires_at, c.issued_at, c.last_used_at,
@@ -24,7 +37,8 @@ pub(super) const SELECT: &str = r#"SELECT c.id, c.user_id, u.username, u.email A
  FROM credential c
  JOIN credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id
  JOIN connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id
- JOIN "user" u ON u.environment_id = c.environment_id AND u.id = c.user_id"#;
+ JOIN "user" u ON u.environment_id = c.environment_id AND u.id = c.user_id"#
+);
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 #[derive(FromQueryResult)]

@@ -88,7 +88,7 @@ pub(super) fn ending_sql(backend: DbBackend, outside: &str) -> String {
              AND t.refresh_expires_at > $1 AND t.refresh_expires_at <= $2 AND +c.expires_at IS NULL \
            UNION ALL \
            SELECT c.environment_id, c.id, t.access_expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
-             AND t.due_at > $1 AND t.due_at <= $2 AND t.access_expires_at = t.due_at AND c.method = 'oauth2' \
+             AND t.due_at > $1 AND t.due_at <= $2 AND t.access_expires_at = t.due_at AND c.method IN ('oauth2', 'api_key', 'basic') \
              AND NOT t.has_refresh_token AND +c.expires_at IS NULL AND +t.refresh_expires_at IS NULL \
          ) AS e JOIN environment n ON n.id = e.environment_id \
          WHERE e.end_at - e.since >= 2 * $4 AND {asked_for} {outside} AND NOT EXISTS ( \

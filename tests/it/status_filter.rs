@@ -233,8 +233,8 @@ impl Told {
     }
 }
 
-/// A database of every credential that there can be, with what was told of each; it lives as long as its folder.
-async fn filled(told: Told) -> (TempDir, Store, Place, Vec<Credential>) {
+/// A database of every credential that there can be, each after `change`; it lives as long as its folder.
+async fn filled(change: impl Fn(&mut Credential)) -> (TempDir, Store, Place, Vec<Credential>) {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(&DatabaseUrl::file(&directory.path().join("hub.db"))).await.unwrap();
     store.migrate().await.unwrap();
@@ -242,20 +242,19 @@ async fn filled(told: Told) -> (TempDir, Store, Place, Vec<Credential>) {
     let mut all = all_credentials(&place);
     let tx = store.begin().await.unwrap();
     for credential in &mut all {
-        told.note(credential);
+        change(credential);
         store::credential::insert(&tx, place.environment, credential).await.unwrap();
     }
     tx.commit().await.unwrap();
     (directory, store, place, all)
 }
 
-async fn listed(store: &Store, place: &Place, status: Status) -> Vec<String> {
+async fn listed(store: &Store, place: &Place, filter: &CredentialFilter) -> Vec<String> {
     let mut listed = Vec::new();
     let mut after = None;
     loop {
-        let filter = CredentialFilter { status: Some(status), ..CredentialFilter::default() };
         let page = PageRequest { limit: 200, after };
-        let page = store::credential::list(store, place.environment, &filter, NOW, &page).await.unwrap();
+        let page = store::credential::list(store, place.environment, filter, NOW, &page).await.unwrap();
         listed.extend(page.items.iter().map(|c| c.id.to_string()));
         if page.next_cursor.is_none() {
             return listed;
@@ -292,14 +291,15 @@ async fn are_listed_worst_first(store: &Store, place: &Place, all: &[Credential]
 #[tokio::test]
 async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
     for told in [Told::Nothing, Told::Earlier, Told::EarlierWhenOn, Told::EarlierWhenOff] {
-        let (_directory, store, place, all) = filled(told).await;
+        let (_directory, store, place, all) = filled(|credential| told.note(credential)).await;
         let mut found = 0;
         for status in Status::ALL {
             let mut expected: Vec<String> =
                 all.iter().filter(|c| c.health(NOW).status == *status).map(|c| c.id.to_string()).collect();
             expected.sort();
             expected.reverse();
-            let listed = listed(&store, &place, *status).await;
+            let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
+            let listed = listed(&store, &place, &filter).await;
             found += listed.len();
             let differing: Vec<_> = all
                 .iter()
@@ -308,7 +308,6 @@ async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
                 .collect();
             assert!(differing.is_empty(), "{told:?} {status}: {differing:#?}");
             assert_eq!(listed, expected, "{told:?} {status}: the newest first, each once");
-            let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
             let count = store::credential::count(&store, place.environment, &filter, NOW, 10_000).await;
             assert_eq!(count.unwrap(), listed.len() as u64, "{told:?} {status}");
         }
@@ -317,11 +316,41 @@ async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
     }
 }
 
+/// The end may be in one of three columns, of which the first counts; many end at one moment.
+#[tokio::test]
+async fn those_that_end_before_a_moment_are_listed_the_soonest_first() {
+    let (_directory, store, place, all) = filled(|credential| {
+        let number = credential.id.uuid().as_u128();
+        credential.token.refresh_expires_at =
+            [None, Some(NOW.plus(2)), Some(NOW.plus(40_000)), None][(number / 16 % 4) as usize];
+        credential.expires_at = credential.expires_at.filter(|_| (number / 8).is_multiple_of(2));
+    })
+    .await;
+    let everybody = [None, Some(place.user)];
+    for before in [NOW, NOW.plus(1), NOW.plus(30_000), NOW.plus(3_600_001)] {
+        for status in Status::ALL.iter().map(|status| Some(*status)).chain([None]) {
+            let fits = |c: &&Credential| status.is_none_or(|status| c.health(NOW).status == status);
+            let ends = all.iter().filter(fits).filter_map(|c| Some((c.acts_by()?, c.id.to_string())));
+            let mut expected: Vec<_> = ends.filter(|(end, _)| *end < before).collect();
+            expected.sort();
+            let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
+            for user in everybody {
+                let filter =
+                    CredentialFilter { user, status, expires_before: Some(before), ..Default::default() };
+                let listed = listed(&store, &place, &filter).await;
+                assert!(listed == expected, "{filter:?}: {} of {}", listed.len(), expected.len());
+                let count = store::credential::count(&store, place.environment, &filter, NOW, 10_000).await;
+                assert_eq!(count.unwrap(), expected.len() as u64, "{filter:?}");
+            }
+        }
+    }
+}
+
 /// What time or a switched connector changes is found without looking at everything; the two must agree here as well.
 #[tokio::test]
 async fn a_sweep_finds_exactly_what_has_changed_by_itself() {
     for told in [Told::Earlier, Told::EarlierWhenOn, Told::EarlierWhenOff] {
-        let (_directory, store, _, all) = filled(told).await;
+        let (_directory, store, _, all) = filled(|credential| told.note(credential)).await;
         let found = found_by_sweep(&store).await;
         let changed = |c: &&Credential| {
             // A date is set on keys alone, and a pending credential is given back instead.

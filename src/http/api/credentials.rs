@@ -36,7 +36,7 @@ pub(in crate::http) struct CredentialFilter {
     /// Shown with this status.
     #[param(value_type = Option<StatusWord>)]
     status: Option<Status>,
-    /// Somebody must act before this time.
+    /// Somebody must act before this time; the soonest comes first.
     #[param(format = DateTime)]
     expires_before: Option<String>,
 }
@@ -53,7 +53,7 @@ pub(in crate::http) struct CredentialFilterOfUser {
     /// Shown with this status.
     #[param(value_type = Option<StatusWord>)]
     status: Option<Status>,
-    /// Somebody must act before this time.
+    /// Somebody must act before this time; the soonest comes first.
     #[param(format = DateTime)]
     expires_before: Option<String>,
 }

@@ -79,7 +79,7 @@ pub(in crate::http) struct ConnectorOut {
     variables: BTreeMap<String, String>,
     /// What to register at the app; null where it has no OAuth.
     redirect_uri: Option<String>,
-    /// How many credentials it has.
+    /// How many credentials it has; above 1000 as of at most a minute ago.
     credentials: i64,
     /// When it was made; null while it exists by default.
     created_at: Option<Time>,

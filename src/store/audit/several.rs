@@ -4,9 +4,9 @@ use sea_orm::{ConnectionTrait as _, DbBackend, FromQueryResult as _};
 use vouchsafe_entity::audit_event::Model;
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, SessionId};
 
-use super::{CHANGES, UNLIKELY};
+use super::CHANGES;
 use crate::domain::audit::AuditEvent;
-use crate::store::{Reads, Sql, StoreError, statement};
+use crate::store::{Reads, Sql, StoreError, few, statement};
 
 /// The newest audit events of some credentials, without their uses, and of some connect sessions, newest first: at most
 /// `each` of one thing and `limit` of all.
@@ -38,7 +38,7 @@ fn several_sql(
     let mut sql = Sql::default();
     let here = sql.bind(environment);
     let each = sql.bind(i64::try_from(each).unwrap_or(i64::MAX));
-    let few = if backend == DbBackend::Postgres { "" } else { UNLIKELY };
+    let few = few(backend);
     let part = |target: String, which: &str| {
         format!(
             "SELECT * FROM (SELECT * FROM audit_event WHERE environment_id = {here} AND {few}(target_id = {target}) \

@@ -1,9 +1,9 @@
 //! Finding credentials by what a caller asks for: a page of those that fit.
 
-use super::{Found, every, found, many};
+use super::{Found, by_end, every, found, many};
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
-use crate::store::credential_row::SELECT;
+use crate::store::credential_row::{ACTS_BY, SELECT};
 use crate::store::expiry::KNOWN_SINCE;
 use crate::store::{Reads, StoreError, join_in_order, statement};
 use sea_orm::{ConnectionTrait as _, DbBackend, Value};
@@ -32,7 +32,7 @@ pub struct CredentialFilter {
     pub expires_before: Option<Millis>,
 }
 
-/// The credentials of an environment, newest first.
+/// The credentials of an environment, newest first; those upon which somebody must act before a moment, the soonest first.
 pub async fn list(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -54,20 +54,22 @@ pub async fn list_found(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Found>, StoreError> {
+    if filter.expires_before.is_some() {
+        return by_end::list(db, environment, filter, now, page).await;
+    }
     let (sql, values) = page_of(db, environment, filter, now, page)?;
     let rows = found(db, sql, values).await?;
     Ok(Page::of(LIST, rows, page.limit, |row| row.id.clone()))
 }
 
-/// As [`list`], for whoever may leave none out: a row that can't be read is an error.
+/// All credentials of an environment, newest first, for whoever may leave none out: a row that can't be read is an error.
 pub async fn list_whole(
     db: &impl Reads,
     environment: EnvironmentId,
-    filter: &CredentialFilter,
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
-    let (sql, values) = page_of(db, environment, filter, now, page)?;
+    let (sql, values) = page_of(db, environment, &CredentialFilter::default(), now, page)?;
     let credentials = every(db, sql, values).await?;
     Ok(Page::of(LIST, credentials, page.limit, |credential| credential.id.to_string()))
 }
@@ -221,21 +223,23 @@ pub async fn newest_of_user(
 }
 
 /// `WHERE` in the making: conditions joined by AND, with their values.
-struct Conditions {
-    sql: String,
-    values: Vec<Value>,
+pub(super) struct Conditions {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
     /// How the present moment is bound, where a status is wanted.
     now: String,
+    /// How the end is bound at which a page of those that end begins; empty for the first.
+    pub(super) from: String,
 }
 
 impl Conditions {
     fn new(environment: EnvironmentId) -> Self {
         let sql = "c.environment_id = $1 AND t.state <> 'deleted'".to_owned();
-        Self { sql, values: vec![environment.into()], now: String::new() }
+        Self { sql, values: vec![environment.into()], now: String::new(), from: String::new() }
     }
 
     /// Those that `filter` wants.
-    fn fitting(environment: EnvironmentId, filter: &CredentialFilter, now: Millis) -> Self {
+    pub(super) fn fitting(environment: EnvironmentId, filter: &CredentialFilter, now: Millis) -> Self {
         let mut query = Self::new(environment);
         if let Some(user) = filter.user {
             query.equals("c.user_id", user);
@@ -255,22 +259,27 @@ impl Conditions {
         query
     }
 
-    /// Lets an index find those of a status: the newest `limit` of them are looked at, and not all that there are. The
-    /// credentials of one user are few.
-    fn narrow(&mut self, db: &impl Reads, filter: &CredentialFilter, limit: &str) {
-        if let (Some(status), None) = (filter.status, filter.user) {
-            let backend = db.connection().get_database_backend();
-            let ids = of_status(backend, status, &self.sql, &self.now, limit);
-            self.add(format!("c.id IN ({ids})"));
-        }
+    /// Lets an index find those that end, or those of a status: the first `limit` of them are looked at, and not all that
+    /// there are. The credentials of one user are few.
+    pub(super) fn narrow(&mut self, db: &impl Reads, filter: &CredentialFilter, limit: &str) {
+        let backend = db.connection().get_database_backend();
+        let ids = match (filter.user, filter.expires_before, filter.status) {
+            (None, Some(before), _) => {
+                let before = self.bind(before);
+                by_end::soonest(backend, &self.sql, (&self.from, &before), limit)
+            }
+            (None, None, Some(status)) => of_status(backend, status, &self.sql, &self.now, limit),
+            _ => return,
+        };
+        self.add(format!("c.id IN ({ids})"));
     }
 
-    fn bind(&mut self, value: impl Into<Value>) -> String {
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
 
-    fn add(&mut self, condition: impl AsRef<str>) {
+    pub(super) fn add(&mut self, condition: impl AsRef<str>) {
         self.sql.push_str(" AND ");
         self.sql.push_str(condition.as_ref());
     }
@@ -336,10 +345,6 @@ fn of_status(backend: DbBackend, status: Status, fit: &str, now: &str, limit: &s
     newest.collect::<Vec<_>>().join(" UNION ")
 }
 
-/// [`Credential::acts_by`] in SQL.
-const ACTS_BY: &str = "COALESCE(c.expires_at, t.refresh_expires_at, \
- CASE WHEN c.method = 'oauth2' AND NOT t.has_refresh_token THEN t.access_expires_at END)";
-
 /// [`Credential::health`] in SQL, for filters: true for rows whose status at the moment bound as `now` is `status`.
 pub(super) fn status_condition(status: Status, now: &str) -> String {
     let broken = "(t.state = 'broken' OR COALESCE(t.claimed_from, '') = 'broken')";
@@ -371,7 +376,7 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
     }
 }
 
-/// What a list by status or of a user asks SQLite, and the overview of what was revoked at the app, for the test of their
+/// What a list by status, by end or of a user asks SQLite, and the overview of what was revoked at the app, for the test of their
 /// plans.
 #[cfg(test)]
 pub(in crate::store) fn status_statements() -> Vec<String> {
@@ -384,5 +389,6 @@ pub(in crate::store) fn status_statements() -> Vec<String> {
         CredentialFilter { user: Some(UserId::new(uuid::Uuid::nil())), ..CredentialFilter::default() };
     let of_user = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &of_user, Millis(0));
     let of_user = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT 51", of_user.sql);
-    Status::ALL.iter().map(statement).chain([revoked_at_app_sql(), of_user]).collect()
+    let by_end = by_end::statement();
+    Status::ALL.iter().map(statement).chain([revoked_at_app_sql(), of_user, by_end]).collect()
 }

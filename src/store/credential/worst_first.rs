@@ -16,8 +16,9 @@ const LIST: &str = "credentials_by_status";
 const WORST_FIRST: [Status; 6] =
     [Status::Expired, Status::Error, Status::Revoked, Status::Inactive, Status::Pending, Status::Active];
 
-/// The credentials of an environment, the worst status first, and of each status the newest first. A page asks for no
-/// more than fits on it, in six questions, and in further ones only for rows that could not be read.
+/// The credentials of an environment, the worst status first, and of each status the newest first; those upon which
+/// somebody must act before a moment, the soonest first. A page asks for no more than fits on it, in six questions, and in
+/// further ones only for rows that could not be read.
 pub async fn list_worst_first(
     db: &impl Reads,
     environment: EnvironmentId,
@@ -25,6 +26,9 @@ pub async fn list_worst_first(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
+    if filter.expires_before.is_some() {
+        return list(db, environment, filter, now, page).await;
+    }
     let (begin, after) = page.after_in(LIST)?.and_then(place).unwrap_or_default();
     let mut after = after.map(|id| After::new(NEWEST_FIRST, id));
     let wanted = |status: &Status| filter.status.is_none_or(|only| only == *status);

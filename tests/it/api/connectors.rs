@@ -2,10 +2,11 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use vouchsafe::demo::fake::VALID_KEY;
+use vouchsafe::demo::fake::{RefreshKind, VALID_KEY};
 use vouchsafe_entity::id::ConnectorId;
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
+use crate::support::crowd::Copier;
 use crate::support::http::assert_pointers;
 
 #[tokio::test]
@@ -273,4 +274,28 @@ async fn a_switched_connector_is_worked_off_to_its_end_whenever_a_hub_comes_to_i
     app.clock.advance(TimeDelta::minutes(1));
     app.sweep().await;
     assert!(app.rows(TURNED).await.is_empty());
+}
+
+/// A number above a thousand takes long to find out, so it is kept for a minute; a smaller one is always that of now.
+#[tokio::test]
+async fn the_credentials_of_a_connector_are_counted_however_many_they_are() {
+    let Some((app, model)) = TestApp::connected(Setup::of(RefreshKind::Strict).unhurried()).await else {
+        return;
+    };
+    let number = async || {
+        let one = app.as_key().get("/connectors/fernhill").await.ok(200)["credentials"].clone();
+        let list = app.as_key().get("/connectors").await.ok(200)["data"].take();
+        let fernhill = list.as_array().unwrap().iter().find(|connector| connector["key"] == "fernhill");
+        assert_eq!(fernhill.unwrap()["credentials"], one);
+        one
+    };
+    let remove = async |id: &str| drop(app.as_key().delete(&format!("/credentials/{id}")).await.ok(200));
+    let copies = Copier::of(&app, &model).await.here(1_001).await;
+    assert_eq!(number().await, 1_002);
+    remove(&copies[0].credential).await;
+    assert_eq!(number().await, 1_002, "as of a minute ago");
+    remove(&copies[1].credential).await;
+    assert_eq!(number().await, 1_000);
+    remove(&copies[2].credential).await;
+    assert_eq!(number().await, 999);
 }

@@ -189,7 +189,17 @@ async fn credentials_are_listed_by_what_they_are() {
     let page = app.as_key().get("/credentials?limit=1").await.ok(200);
     let next = page["nextCursor"].as_str().unwrap();
     let page = app.as_key().get(&format!("/credentials?limit=1&cursor={next}")).await.ok(200);
+    assert_eq!((ids(&page), &page["nextCursor"]), (vec![one.clone()], &Value::Null));
+
+    // What ends soonest comes first, page by page, and no cursor of one order goes with the other.
+    app.as_key().patch(&path(&first), &json!({"expiresAt": "2030-02-02T00:00:00Z"})).await.ok(200);
+    let ending = "/credentials?expiresBefore=2030-03-01T00:00:00Z&limit=1";
+    let page = app.as_key().get(ending).await.ok(200);
+    assert_eq!(ids(&page), [two]);
+    let next = page["nextCursor"].as_str().unwrap();
+    let page = app.as_key().get(&format!("{ending}&cursor={next}")).await.ok(200);
     assert_eq!((ids(&page), &page["nextCursor"]), (vec![one], &Value::Null));
+    app.as_key().get(&format!("/credentials?cursor={next}")).await.assert_invalid(&["/cursor"]);
 }
 
 #[tokio::test]
