@@ -133,12 +133,10 @@ pub struct Variable {
 }
 
 impl Variable {
-    /// Whether its value is what the connector or a user writes, or whoever has the browser that comes back, and not
-    /// one of a list of the file's.
+    /// Whether its value is what the connector or a user writes, whoever has the browser that comes back, or a server
+    /// that may be of their choice, and not one of a list of the file's.
     pub(super) fn is_free(&self) -> bool {
-        matches!(self.source, ValueSource::User | ValueSource::Connector | ValueSource::Callback(_))
-            && self.options.is_empty()
-            && self.map.is_empty()
+        !matches!(self.source, ValueSource::Variable(_)) && self.options.is_empty() && self.map.is_empty()
     }
 }
 

@@ -70,7 +70,7 @@ fn a_host_that_the_connector_leaves_to_the_file_is_the_files() {
 }
 
 #[test]
-fn a_host_that_a_user_types_is_named_unless_the_file_pins_it() {
+fn a_host_that_a_user_types_or_a_server_tells_is_named_unless_the_file_pins_it() {
     let free = "pattern = '[a-z0-9-]+(\\.[a-z0-9-]+)+'";
     for (from, rest, host, named) in [
         ("", free, "git.evil.test", true),
@@ -80,8 +80,10 @@ fn a_host_that_a_user_types_is_named_unless_the_file_pins_it() {
         ("from = \"connector\", ", "pattern = '[a-z0-9-]+\\.acme\\.test'", "git.acme.test", false),
         ("", "options = { EU = \"eu.acme.test\" }", "eu.acme.test", false),
         ("from = \"callback.host\", ", free, "git.evil.test", true),
+        ("from = \"token.host\", ", free, "git.evil.test", true),
+        ("from = \"token.host\", ", "pattern = '[a-z0-9-]+\\.acme\\.test'", "git.acme.test", false),
     ] {
-        let label = if from.contains("callback") { "" } else { "label = \"Host\", " };
+        let label = if from.contains('.') { "" } else { "label = \"Host\", " };
         let host_line = format!("host = {{ {from}{label}{rest} }}");
         let text = format!(
             "{HEAD}base_url = \"https://{{host}}/api\"\n[variables]\n{host_line}\n\
