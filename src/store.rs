@@ -299,6 +299,15 @@ const fn join_in_order(backend: DbBackend) -> &'static str {
     }
 }
 
+/// Keeps SQLite from looking for what is null in an index: without statistics it takes null for rare. A server has them,
+/// and a sign would hide the column from them.
+const fn no_index(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "",
+        _ => "+",
+    }
+}
+
 /// What SQLite is told of a condition in brackets that few rows meet. It has no statistics and takes an environment for a
 /// few rows: it would go through all of them sooner than look into another index.
 const fn few(backend: DbBackend) -> &'static str {

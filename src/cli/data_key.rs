@@ -46,6 +46,7 @@ async fn rotate_in(hub: &Hub, place: &Place, revoke: bool) -> Result<(), CliErro
     })?;
     hub.switch_data_key(&actor).await.map_err(failed)?;
     say(format!("{} seals from now on", begun.key))?;
+    let mut unread = Vec::new();
     if revoke {
         let all = hub.revoke_all(&actor).await.map_err(failed)?;
         say(format!(
@@ -53,19 +54,23 @@ async fn rotate_in(hub: &Hub, place: &Place, revoke: bool) -> Result<(), CliErro
              secrets of {environment} yourself",
             all.revoked
         ))?;
-        if !all.unread.is_empty() {
-            return Err(CliError::Said(format!(
-                "{} credentials are NOT revoked, as their rows can't be read: {}; mend them and run this again",
-                all.unread.len(),
-                all.unread.join(", ")
-            )));
-        }
+        unread = all.unread;
     }
     // Progress alone: where nobody reads it, the work goes on.
     let told = |values: u64| {
         let _ = say(format!("{values} values are sealed anew"));
     };
-    conclude(hub.reseal_environment(&actor, told).await.map_err(failed)?)
+    let resealed = conclude(hub.reseal_environment(&actor, told).await.map_err(failed)?);
+    if unread.is_empty() {
+        return resealed;
+    }
+    let also = resealed.err().map(|error| format!("; {error}")).unwrap_or_default();
+    Err(CliError::Said(format!(
+        "{} credentials are NOT revoked, as their rows can't be read: {}; mend the rows and revoke each by \
+         POST /credentials/{{id}}/revoke{also}",
+        unread.len(),
+        unread.join(", ")
+    )))
 }
 
 fn conclude(done: Resealed) -> Result<(), CliError> {

@@ -1,5 +1,6 @@
 //! `vouchsafe serve`: a hub until somebody says stop.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,10 @@ async fn greet(running: &Running) -> Result<(), CliError> {
         None
     });
     say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
+    let nowhere = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+    if nowhere.is_some_and(|address| address.is_unspecified()) {
+        say(format!("No browser and no app reaches {url}: set VOUCHSAFE_PUBLIC_URL to the address that they use."))?;
+    }
     if running.first_start || link.is_some() {
         say("")?;
         say(if running.first_start {

@@ -90,7 +90,7 @@ impl Hub {
         found.map(|credential| self.seen(credential)).ok_or(Error::NotFound)
     }
 
-    /// The credentials of the actor's environment, newest first. A name that isn't there gives an empty list.
+    /// The credentials of the actor's environment, newest first; before an end, the soonest first. A name that isn't there gives an empty list.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -103,7 +103,8 @@ impl Hub {
         self.listed(Order::NewestFirst, actor, query, page).await
     }
 
-    /// The same, the worst status first: what somebody must mend, what is over or off, what works.
+    /// The same, the worst status first: what somebody must mend, what is over or off, what works. Before an end, the
+    /// soonest first.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -107,6 +107,16 @@ impl Hub {
         store::member::find(&self.store, who.workspace.id, id).await?.ok_or(Error::NotFound)
     }
 
+    /// Holds whoever acts until the transaction ends, and stops where somebody has removed them or changed their role
+    /// since their request began: a request may be long under way.
+    async fn stay_as_they_were(&self, tx: &Tx, who: &SignedIn) -> Result<(), Error> {
+        let now = store::member::lock(tx, who.workspace.id, who.member.id).await?;
+        if now.is_some_and(|now| now.role == who.member.role) {
+            return Ok(());
+        }
+        Err(Error::refused(Code::Forbidden, "Your own role has changed meanwhile."))
+    }
+
     /// Gives a member another role; their invitations to what is above it end. Who it is must just have been proven: a
     /// session that was left open or taken makes nobody an owner.
     ///
@@ -117,6 +127,7 @@ impl Hub {
         self.just_proven(&who.seat())?;
         let tx = self.store.begin().await?;
         let owners = store::member::lock_owners(&tx, who.workspace.id).await?;
+        self.stay_as_they_were(&tx, who).await?;
         let found = store::member::lock(&tx, who.workspace.id, id).await?;
         let mut member = found.ok_or(Error::NotFound)?;
         may_change(who, &member)?;
@@ -131,8 +142,9 @@ impl Hub {
         member.updated_at = self.now();
         store::member::update(&tx, &member).await?;
         let above = Role::ALL.iter().copied().filter(|other| !may_grant(role, *other));
-        store::invitation::withdraw_of(&tx, who.workspace.id, id, above.collect()).await?;
-        self.record_member(&tx, who, "member.set_role", Target::new("member", id), Some(change)).await?;
+        let ended = store::invitation::withdraw_of(&tx, who.workspace.id, id, above.collect()).await?;
+        let what = Some(with_ended(change, ended));
+        self.record_member(&tx, who, "member.set_role", Target::new("member", id), what).await?;
         tx.commit().await?;
         Ok(member)
     }
@@ -149,6 +161,9 @@ impl Hub {
         self.just_proven(&who.seat())?;
         let tx = self.store.begin().await?;
         let owners = store::member::lock_owners(&tx, who.workspace.id).await?;
+        if who.member.id != id {
+            self.stay_as_they_were(&tx, who).await?;
+        }
         let member = store::member::lock(&tx, who.workspace.id, id).await?.ok_or(Error::NotFound)?;
         if who.member.id != id {
             may_change(who, &member)?;
@@ -156,10 +171,10 @@ impl Hub {
         if owners == [id] {
             return Err(last_owner());
         }
-        store::invitation::withdraw_of(&tx, who.workspace.id, id, Role::ALL.to_vec()).await?;
+        let ended = store::invitation::withdraw_of(&tx, who.workspace.id, id, Role::ALL.to_vec()).await?;
         store::member::delete(&tx, who.workspace.id, id).await?;
-        let target = Target::new("member", id);
-        self.record_member(&tx, who, "member.remove", target, Some(member.email.clone())).await?;
+        let (target, what) = (Target::new("member", id), with_ended(member.email.clone(), ended));
+        self.record_member(&tx, who, "member.remove", target, Some(what)).await?;
         tx.commit().await?;
         Ok(member)
     }
@@ -204,4 +219,13 @@ fn last_owner() -> Error {
         Code::LastOwner,
         "A workspace keeps at least one owner. Make somebody else an owner first.",
     )
+}
+
+/// What was done, with how many invitations ended by it.
+fn with_ended(what: String, invitations: u64) -> String {
+    match invitations {
+        0 => what,
+        1 => format!("{what}; 1 invitation ended"),
+        count => format!("{what}; {count} invitations ended"),
+    }
 }

@@ -257,6 +257,33 @@ pub async fn count_credentials_up_to(
     Ok(counts.into_iter().filter(|count| count.n > 0).map(|count| (count.connector_id, count.n)).collect())
 }
 
+/// How many credentials each of `ids` has, with those that were deleted of late, where more than `most` are told as one
+/// more. An index alone is looked at.
+pub async fn rows_up_to(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    ids: &[ConnectorId],
+    most: u32,
+) -> Result<Vec<(ConnectorId, i64)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let connection = db.connection();
+    let mut sql = Sql::default();
+    let here = sql.bind(environment);
+    let limit = sql.bind(i64::from(most) + 1);
+    let ids: Vec<String> = ids.iter().map(|id| sql.bind(*id)).collect();
+    sql.text = format!(
+        "SELECT k.id AS connector_id, (SELECT COUNT(*) FROM (SELECT 1 FROM credential c \
+           WHERE c.environment_id = k.environment_id AND c.connector_id = k.id LIMIT {limit}) AS found) AS n \
+         FROM connector k WHERE k.environment_id = {here} AND k.id IN ({})",
+        ids.join(", ")
+    );
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    let counts = rows.iter().map(|row| Count::from_query_result(row, ""));
+    counts.map(|count| count.map(|count| (count.connector_id, count.n)).map_err(Into::into)).collect()
+}
+
 /// A count for each connector that stops by itself. Whether a credential was deleted is asked one by one: a join might
 /// begin with all tokens.
 fn counted_up_to(environment: EnvironmentId, ids: Vec<ConnectorId>, most: u32) -> Sql {

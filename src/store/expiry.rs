@@ -7,7 +7,7 @@ use vouchsafe_entity::expiry_warning::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
-use super::{Reads, StoreError, Tx, join_in_order, outside, statement};
+use super::{Reads, StoreError, Tx, join_in_order, no_index, outside, statement};
 
 const DAY: i64 = 86_400_000;
 /// Since when the end of a credential is known: a date set by hand ends the whole life of a key, and what an app says
@@ -63,7 +63,6 @@ pub async fn ending(
     rows.iter().map(|row| Ok(Ending::from_query_result(row, "")?)).collect()
 }
 
-/// A plus keeps SQLite from looking for what is null in an index, where nearly everything is.
 pub(super) fn ending_sql(backend: DbBackend, outside: &str) -> String {
     let asked_for = match backend {
         DbBackend::Postgres => "n.settings -> 'expiry_warning_days' @> to_jsonb($3)",
@@ -72,7 +71,7 @@ pub(super) fn ending_sql(backend: DbBackend, outside: &str) -> String {
              WHERE CAST(j.value AS integer) = $3)"
         }
     };
-    let join = join_in_order(backend);
+    let (join, plus) = (join_in_order(backend), no_index(backend));
     let both = format!(
         "FROM credential c JOIN credential_token t \
            ON t.environment_id = c.environment_id AND t.credential_id = c.id \
@@ -85,11 +84,11 @@ pub(super) fn ending_sql(backend: DbBackend, outside: &str) -> String {
              AND c.expires_at > $1 AND c.expires_at <= $2 \
            UNION ALL \
            SELECT c.environment_id, c.id, t.refresh_expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
-             AND t.refresh_expires_at > $1 AND t.refresh_expires_at <= $2 AND +c.expires_at IS NULL \
+             AND t.refresh_expires_at > $1 AND t.refresh_expires_at <= $2 AND {plus}c.expires_at IS NULL \
            UNION ALL \
            SELECT c.environment_id, c.id, t.access_expires_at AS end_at, {KNOWN_SINCE} AS since {both} \
              AND t.due_at > $1 AND t.due_at <= $2 AND t.access_expires_at = t.due_at AND c.method IN ('oauth2', 'api_key', 'basic') \
-             AND NOT t.has_refresh_token AND +c.expires_at IS NULL AND +t.refresh_expires_at IS NULL \
+             AND NOT t.has_refresh_token AND {plus}c.expires_at IS NULL AND {plus}t.refresh_expires_at IS NULL \
          ) AS e JOIN environment n ON n.id = e.environment_id \
          WHERE e.end_at - e.since >= 2 * $4 AND {asked_for} {outside} AND NOT EXISTS ( \
            SELECT 1 FROM expiry_warning w WHERE w.environment_id = e.environment_id AND w.subject_id = e.id \

@@ -85,16 +85,16 @@ pub async fn replace(tx: &Tx, workspace: WorkspaceId, email: Option<&str>) -> Re
     Ok(())
 }
 
-/// Takes back those that a member made, of these roles.
+/// Takes back those that a member made, of these roles; how many.
 pub async fn withdraw_of(
     tx: &Tx,
     workspace: WorkspaceId,
     member: MemberId,
     roles: Vec<Role>,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let theirs = Condition::all().add(Column::WorkspaceId.eq(workspace)).add(Column::InvitedBy.eq(member));
-    Entity::delete_many().filter(theirs.add(Column::Role.is_in(roles))).exec(tx.connection()).await?;
-    Ok(())
+    let gone = Entity::delete_many().filter(theirs.add(Column::Role.is_in(roles)));
+    Ok(gone.exec(tx.connection()).await?.rows_affected)
 }
 
 /// Forgets those whose time is over.

@@ -102,7 +102,7 @@ async fn view(hub: &Hub, actor: &Actor, stored: Stored) -> Result<CredentialOut,
     Ok(CredentialOut::new(credential, reconnect_url, &warnings, hub.now()))
 }
 
-/// Lists credentials, newest first.
+/// Lists credentials, newest first; with `expiresBefore`, the soonest end first.
 #[utoipa::path(
     get, path = "/credentials", tag = "credentials", security(("key" = ["credentials:read"])),
     params(PageParams, CredentialFilter),

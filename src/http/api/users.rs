@@ -158,7 +158,7 @@ pub(in crate::http) async fn delete_user(
     Ok(Json(DeletedOut::DONE))
 }
 
-/// Lists the credentials of a user, newest first.
+/// Lists the credentials of a user, newest first; with `expiresBefore`, the soonest end first.
 #[utoipa::path(
     get, path = "/users/{userId}/credentials", tag = "users", security(("key" = ["credentials:read"])),
     params(("userId" = String, Path, description = "`user_…` or your username"), PageParams, CredentialFilterOfUser),

@@ -16,7 +16,7 @@ use vouchsafe_entity::id::ConnectorId;
 use super::Answer;
 use super::caller::InEnvironment;
 use super::confirm::ConfirmPage;
-use super::deleting::Progress;
+use super::deleting::{self, Progress};
 use super::form::{Form, FormView};
 use super::page::{Flash, SwitchedOff};
 use super::url::Url;
@@ -90,9 +90,9 @@ async fn found(desk: &InEnvironment, key: &str) -> Result<Found, Problem> {
     found_with(desk, key, Some(COUNTED)).await
 }
 
-/// With all its credentials counted, as somebody is about to do something to them.
+/// With its credentials counted further, as somebody is about to do something to them.
 async fn found_counted(desk: &InEnvironment, key: &str) -> Result<Found, Problem> {
-    found_with(desk, key, None).await
+    found_with(desk, key, u32::try_from(deleting::COUNTED).ok()).await
 }
 
 async fn found_with(desk: &InEnvironment, key: &str, most: Option<u32>) -> Result<Found, Problem> {
@@ -146,8 +146,15 @@ async fn enable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPat
     Ok(desk.done(Flash::ConnectorEnabled, &Url::Connector(&desk.environment, &path.connector.0)))
 }
 
+/// So many credentials, in words; a count goes no further than [`deleting::COUNTED`].
 fn credentials(count: i64) -> String {
-    if count == 1 { "1 credential".to_owned() } else { format!("{count} credentials") }
+    match count {
+        1 => "1 credential".to_owned(),
+        count if count.unsigned_abs() > deleting::COUNTED => {
+            format!("More than {} credentials", deleting::COUNTED)
+        }
+        count => format!("{count} credentials"),
+    }
 }
 
 /// The sentence that names the integrations which need a connector; none where none does.
@@ -169,7 +176,8 @@ async fn ask_disabling(desk: InEnvironment, InPath(path): InPath<ConnectorPath>)
             "1 credential can't be read, called with or renewed until it is on again. It is kept.".to_owned()
         }
         count => format!(
-            "{count} credentials can't be read, called with or renewed until it is on again. They are kept."
+            "{} can't be read, called with or renewed until it is on again. They are kept.",
+            credentials(count)
         ),
     };
     let mut effects = vec!["Nobody can connect it any more.", kept.as_str()];
@@ -196,7 +204,8 @@ async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<ConnectorPath>) 
         0 => "It has no credentials.".to_owned(),
         1 => "1 credential is deleted with it for good, and the app is told to end it.".to_owned(),
         count => {
-            format!("{count} credentials are deleted with it for good, and the app is told to end them.")
+            let lost = credentials(count);
+            format!("{lost} are deleted with it for good, and the app is told to end them.")
         }
     };
     let mut effects = vec![lost.as_str(), "Its client ID and secret are forgotten."];

@@ -93,11 +93,17 @@ async fn use_console(desk: InEnvironment, form: Form) -> Answer {
                     draft.find();
                     extra.said = Some(format!("{key} has its new value."));
                 }
+                // Told below.
+                Err(Error::NotFound) => {}
                 Err(error) => {
                     extra.form = Some(picker::renewed(&desk, &key, shown_again(&form, error)?).await?);
                 }
             }
         }
+    }
+    if let Some(key) = picker::gone(&desk, &draft).await? {
+        draft.find();
+        extra.said = Some(format!("{key} is not there any more."));
     }
     let refused = extra.form.as_ref().map(FormView::status);
     let page = page(&desk, draft, extra).await?;

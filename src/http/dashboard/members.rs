@@ -158,6 +158,7 @@ pub(super) async fn ask_removal(desk: InWorkspace, InPath(id): InPath<MemberId>)
     let title = format!("Remove {} from {}?", member.name, desk.who.workspace.name);
     let effects = [
         "They are signed out everywhere at once and can't sign in again.",
+        "Invitations that they sent and nobody has accepted end.",
         "API keys, secrets and credentials that they made go on working.",
     ];
     let action = ("Remove member", &Url::RemoveMember(id));

@@ -73,18 +73,18 @@ impl Hub {
             }
             self.regrant(&tx, visit, id, &grant).await?;
         } else {
+            let found = store::credential::lock(&tx, environment, id).await?;
+            // Given back meanwhile, or it had another grant before, and what was held for it is given back.
             let mut credential =
-                store::credential::lock(&tx, environment, id).await?.ok_or(Error::NotFound)?;
+                found.filter(|found| found.token.machine == Machine::Pending).ok_or_else(too_late)?;
             let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
-            if credential.token.machine == Machine::Pending {
-                credential.token.machine = Machine::Active;
-                let issued_at = credential.issued_at;
-                let told = credential.token.refresh_expires_at.map(|end| end.since(issued_at));
-                credential.token.due_at = self.due_of(&credential, issued_at, told);
-                credential.token.state_since = self.now();
-                self.announce(&tx, visit.actor.tenant, &mut credential).await?;
-                self.write(&tx, environment, &credential, guard).await?;
-            }
+            credential.token.machine = Machine::Active;
+            let issued_at = credential.issued_at;
+            let told = credential.token.refresh_expires_at.map(|end| end.since(issued_at));
+            credential.token.due_at = self.due_of(&credential, issued_at, told);
+            credential.token.state_since = self.now();
+            self.announce(&tx, visit.actor.tenant, &mut credential).await?;
+            self.write(&tx, environment, &credential, guard).await?;
         }
         result.progress = Progress::Completed;
         result.confirmation = None;

@@ -1,7 +1,7 @@
 //! How many credentials connectors have. Few are counted each time; a count of very many would take the longer the more
 //! there are, so it is kept for a while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -9,7 +9,7 @@ use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
 
 use crate::domain::actor::Actor;
 use crate::service::{Error, Hub};
-use crate::store::connector::{count_credentials, count_credentials_up_to};
+use crate::store::connector::{count_credentials, count_credentials_up_to, rows_up_to};
 
 /// So many of a connector are counted at each question.
 const FEW: u32 = 1_000;
@@ -44,20 +44,20 @@ impl Hub {
         most: Option<u32>,
     ) -> Result<HashMap<ConnectorId, i64>, Error> {
         let here = actor.environment();
-        let counted = count_credentials_up_to(&self.store, here, ids, most.unwrap_or(FEW)).await?;
-        let mut counts: HashMap<_, _> = counted.into_iter().collect();
-        if most.is_some() {
-            return Ok(counts);
+        if let Some(most) = most {
+            let counted = count_credentials_up_to(&self.store, here, ids, most).await?;
+            return Ok(counted.into_iter().collect());
         }
-        let mut unknown = Vec::new();
-        for (id, count) in counts.iter_mut().filter(|(_, count)| **count > i64::from(FEW)) {
-            match self.counts.0.get(&(here, *id)) {
-                Some(kept) => *count = kept,
-                None => unknown.push(*id),
-            }
-        }
+        let sizes = rows_up_to(&self.store, here, &ids, FEW).await?;
+        let many: HashSet<_> =
+            sizes.into_iter().filter(|(_, rows)| *rows > i64::from(FEW)).map(|(id, _)| id).collect();
+        let kept = many.iter().filter_map(|id| Some((*id, self.counts.0.get(&(here, *id))?)));
+        let mut counts: HashMap<_, _> = kept.collect();
+        let unknown = ids.into_iter().filter(|id| !counts.contains_key(id)).collect();
         for (id, count) in count_credentials(&self.store, here, unknown).await? {
-            self.counts.0.insert((here, id), count);
+            if many.contains(&id) {
+                self.counts.0.insert((here, id), count);
+            }
             counts.insert(id, count);
         }
         Ok(counts)

@@ -11,7 +11,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditEvent;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::history::{Entry, fold};
-use crate::domain::page::PageRequest;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::role::Action;
 use crate::service::{Error, Hub};
 use crate::store;
@@ -61,13 +61,15 @@ impl Hub {
         let environment = actor.environment();
         let filter = AttemptFilter { user: Some(user), ..AttemptFilter::default() };
         let newest = PageRequest { limit: ATTEMPTS, after: None };
-        let attempts = store::attempt::list(&self.store, environment, &filter, &newest).await?.items;
+        let Page { items: attempts, next_cursor } =
+            store::attempt::list(&self.store, environment, &filter, &newest).await?;
         let sessions: BTreeSet<SessionId> = attempts.iter().map(|attempt| attempt.session).collect();
         let sessions: Vec<_> = sessions.into_iter().collect();
         // One more than is told of each, to know whether there is more.
         let asked = CREDENTIALS as u64 + 1;
         let mut given = store::credential::newest_of_user(&self.store, environment, user, asked).await?;
-        let mut more = given.len() > CREDENTIALS;
+        // Of older attempts the events are not told either.
+        let mut more = given.len() > CREDENTIALS || next_cursor.is_some();
         given.truncate(CREDENTIALS);
         let ids: Vec<_> = given.iter().map(|credential| credential.id).collect();
         let asked = (EVENTS_OF_EACH as u64 + 1, EVENTS as u64 + 1);

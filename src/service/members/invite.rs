@@ -85,6 +85,7 @@ impl Hub {
         let (invitation, link) =
             self.new_invitation(&who.workspace, Some(email), role, Some(who.member.id))?;
         let tx = self.store.begin().await?;
+        self.stay_as_they_were(&tx, who).await?;
         store::invitation::replace(&tx, who.workspace.id, invitation.email.as_deref()).await?;
         store::invitation::insert(&tx, &invitation).await?;
         let target = Target::new("invitation", invitation.id);

@@ -59,10 +59,14 @@ impl Hub {
                     moves = moves.saturating_add(1);
                     tracing::error!(credential.id = %spent.id, "a held credential has moved: it is read again");
                 }
-                Err(error) if error.code() == Some(Code::KeyUnavailable) && keys_read < KEYS_READ => {
+                // What no journal holds waits here for as long as it takes.
+                Err(error)
+                    if error.code() == Some(Code::KeyUnavailable)
+                        && (keys_read < KEYS_READ || spent.number.is_none()) =>
+                {
                     let read = self.load_keys_of(tenant.environment).await;
                     if !matches!(read, Err(Error::Store(StoreError::Database(_)))) {
-                        keys_read += 1;
+                        keys_read = KEYS_READ.min(keys_read + 1);
                     }
                 }
                 Err(error @ (Error::Internal(MOVED) | Error::Store(StoreError::Inconsistent { .. }))) => {

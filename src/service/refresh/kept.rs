@@ -15,8 +15,9 @@ use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 use zeroize::Zeroizing;
 
+use super::failed::alert;
 use crate::domain::connector::Connector;
-use crate::domain::credential::{Credential, Machine};
+use crate::domain::credential::{Attempt, Credential, Machine};
 use crate::domain::refresh::{Landing, Reuse, is_minted};
 use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
@@ -333,6 +334,14 @@ impl Hub {
         if !open || !current || is_minted(row.method) {
             return Ok(());
         }
+        // It is held already, or another attempt waits for an answer of its own.
+        let settled = |attempt: &Attempt| {
+            attempt.state == AttemptState::Held || attempt.started_at > spent.sent_at
+        };
+        if row.token.attempt.as_ref().is_some_and(settled) {
+            return Ok(());
+        }
+        alert(&row, FailClass::Unreadable);
         row.token = row.token.held(self.now());
         self.announce_if_sealed(&tx, tenant, &mut row).await?;
         let guard = Guard { epoch: spent.epoch, version: spent.version };

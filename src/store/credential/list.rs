@@ -1,12 +1,13 @@
 //! Finding credentials by what a caller asks for: a page of those that fit.
 
+use super::by_status::{of_status, status_condition};
 use super::{Found, by_end, every, found, many};
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::{ACTS_BY, SELECT};
 use crate::store::expiry::KNOWN_SINCE;
 use crate::store::{Reads, StoreError, join_in_order, statement};
-use sea_orm::{ConnectionTrait as _, DbBackend, Value};
+use sea_orm::{ConnectionTrait as _, Value};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
@@ -14,8 +15,6 @@ use vouchsafe_entity::millis::Millis;
 /// What its cursors call this list.
 pub(super) const LIST: &str = "credentials";
 
-/// An access token is served no longer than so many milliseconds before its end.
-const MARGIN: i64 = 30_000;
 /// So many that end soonest, of each kind of end, are looked at.
 const SOONEST: u64 = 500;
 
@@ -100,8 +99,23 @@ pub async fn count(
     now: Millis,
     most: u64,
 ) -> Result<u64, StoreError> {
-    let mut query = Conditions::fitting(environment, filter, now);
-    let most = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+    let query = Conditions::fitting(environment, filter, now);
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let whatever_end = by_end::whatever_end(filter);
+    if filter.expires_before.is_some() && by_end::are_few(db, environment, &whatever_end, now).await? {
+        return counted(db, query, &whatever_end, most.min(by_end::FEW)).await;
+    }
+    counted(db, query, filter, most).await
+}
+
+/// How many fit `query`, which says what `filter` does or more, counted up to `most`.
+pub(super) async fn counted(
+    db: &impl Reads,
+    mut query: Conditions,
+    filter: &CredentialFilter,
+    most: i64,
+) -> Result<u64, StoreError> {
+    let most = query.bind(most);
     query.narrow(db, filter, &most);
     let sql = format!("SELECT COUNT(*) AS found FROM ({SELECT} WHERE {} LIMIT {most}) AS fitting", query.sql);
     let connection = db.connection();
@@ -297,85 +311,6 @@ impl Conditions {
     }
 }
 
-/// The ids of the newest `limit` credentials that `fit` and have `status`, which `fit` says too: those that were told to
-/// have it, and those that may have it by now without that, because time has passed or their connector was switched or
-/// refused meanwhile. The sweep writes such changes down, so these are few.
-fn of_status(backend: DbBackend, status: Status, fit: &str, now: &str, limit: &str) -> String {
-    let join = join_in_order(backend);
-    let tokens = format!(
-        "credential_token t {join} credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
-         {join} connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id"
-    );
-    let connectors = format!(
-        "connector k {join} credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
-         {join} credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id"
-    );
-    let told = |as_what: &str| format!("t.announced_status = '{as_what}'");
-    let mut ways = vec![
-        (&tokens, told(status.as_str())),
-        (&tokens, "t.announced_status IS NULL".to_owned()),
-        (&tokens, format!("t.due_at <= {now} AND t.announced_status <> '{}'", status.as_str())),
-    ];
-    if status != Status::Pending {
-        // Few, and looked at again only when nobody has confirmed them.
-        ways.push((&tokens, told("pending")));
-    }
-    if status == Status::Error {
-        let troubled = "t.state IN ('refreshing', 'waiting', 'unknown', 'suspect')";
-        let run_out = format!("t.access_expires_at <= {now} + {MARGIN}");
-        ways.push((&tokens, format!("{} AND {troubled} AND {run_out}", told("active"))));
-    }
-    let switched = match status {
-        Status::Error => Some("k.enabled AND k.failing_since IS NOT NULL"),
-        Status::Inactive => Some("(NOT k.enabled OR k.failing_since IS NOT NULL)"),
-        _ => None,
-    };
-    ways.extend(switched.map(|switched| (&connectors, format!("k.environment_id = $1 AND {switched}"))));
-    if matches!(status, Status::Active | Status::Pending | Status::Error) {
-        // The connector is on again, or no longer refused.
-        let others = [Status::Inactive, Status::Error].into_iter().filter(|other| *other != status);
-        ways.extend(others.map(|other| (&tokens, told(other.as_str()))));
-    }
-    let newest = ways.iter().map(|(from, which)| {
-        format!(
-            "SELECT id FROM (SELECT c.id FROM {from} WHERE t.environment_id = $1 AND {which} AND {fit} \
-             ORDER BY t.credential_id DESC LIMIT {limit}) AS newest"
-        )
-    });
-    newest.collect::<Vec<_>>().join(" UNION ")
-}
-
-/// [`Credential::health`] in SQL, for filters: true for rows whose status at the moment bound as `now` is `status`.
-pub(super) fn status_condition(status: Status, now: &str) -> String {
-    let broken = "(t.state = 'broken' OR COALESCE(t.claimed_from, '') = 'broken')";
-    let revoked = format!("({broken} AND t.broken_cause IN ('revoked_by_request', 'revoked_upstream'))");
-    let ended = format!(
-        "({broken} OR COALESCE(c.expires_at <= {now}, FALSE) OR (c.method IN ('oauth2', 'api_key', 'basic') \
-         AND NOT t.has_refresh_token AND COALESCE(t.access_expires_at <= {now}, FALSE)))"
-    );
-    let off = "(c.deactivated_at IS NOT NULL OR NOT k.enabled)";
-    let spent = format!(
-        "COALESCE(t.access_expires_at < {now} + CASE WHEN COALESCE(t.access_lifetime, 120000) < 120000 \
-         THEN t.access_lifetime / 4 ELSE 30000 END, FALSE)"
-    );
-    let shown = "CASE WHEN t.state = 'refreshing' THEN t.claimed_from ELSE t.state END";
-    // A key that is not at hand is known to the vault alone; what a refresh could not open is noted.
-    let unopened = "COALESCE(t.fail_class, '') = 'unopened'";
-    let troubled = format!(
-        "({unopened} OR ({spent} \
-         AND ((k.failing_since IS NOT NULL AND NOT t.own_client) OR {shown} IN ('waiting', 'unknown', 'suspect'))))"
-    );
-    let pending = format!("({shown} = 'pending' AND NOT {troubled})");
-    match status {
-        Status::Revoked => revoked,
-        Status::Expired => format!("({ended} AND NOT {revoked})"),
-        Status::Inactive => format!("(NOT {ended} AND {off})"),
-        Status::Error => format!("(NOT {ended} AND NOT {off} AND {troubled})"),
-        Status::Pending => format!("(NOT {ended} AND NOT {off} AND {pending})"),
-        Status::Active => format!("(NOT {ended} AND NOT {off} AND NOT {troubled} AND NOT {pending})"),
-    }
-}
-
 /// What a list by status, by end or of a user asks SQLite, and the overview of what was revoked at the app, for the test of their
 /// plans.
 #[cfg(test)]
@@ -383,7 +318,7 @@ pub(in crate::store) fn status_statements() -> Vec<String> {
     let statement = |status: &Status| {
         let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
         let query = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &filter, Millis(0));
-        of_status(DbBackend::Sqlite, *status, &query.sql, &query.now, "$3")
+        of_status(sea_orm::DbBackend::Sqlite, *status, &query.sql, &query.now, "$3")
     };
     let of_user =
         CredentialFilter { user: Some(UserId::new(uuid::Uuid::nil())), ..CredentialFilter::default() };

@@ -1,7 +1,7 @@
 //! Credentials that changed without anybody touching them, found by the few ways in which they do, so that a sweep costs
 //! what has changed and not what is there: time has passed, or their connector was switched.
 
-use super::list::status_condition;
+use super::by_status::status_condition;
 use crate::store::{Reads, StoreError, join_in_order, outside, statement};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};

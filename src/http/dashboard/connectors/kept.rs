@@ -58,7 +58,7 @@ pub(super) async fn ask_removal(desk: InEnvironment, InPath(path): InPath<KeptPa
         0 => "Until another is entered, users may not be able to connect.".to_owned(),
         count => format!(
             "Until another is entered, users may not be able to connect, and calls with its {} may fail.",
-            credentials(count)
+            credentials(count).to_lowercase()
         ),
     };
     let effects = ["The hub forgets it, and it can't be brought back.", breaks.as_str()];

@@ -10,7 +10,7 @@ use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::secrets::{no_hosts_word, reference, state_word, type_word};
 use crate::http::dashboard::url::Url;
-use crate::service::Seen;
+use crate::service::{Error, Seen};
 use crate::service::secrets::SecretFilter;
 
 /// So many secrets are offered at once.
@@ -52,6 +52,17 @@ pub(super) struct Choice {
 async fn there(desk: &InEnvironment, key: &str) -> Result<Seen, Problem> {
     let view = desk.hub.get_secret(&desk.actor, key).await?;
     Ok(Seen(Some(view.secret.updated_at)))
+}
+
+/// The secret that is to have a new value, where it is not there any more: what was typed for a call stays all the same.
+pub(super) async fn gone(desk: &InEnvironment, draft: &Draft) -> Result<Option<String>, Error> {
+    let Some(Mode::Edit(key)) = draft.picking.as_ref().map(|picking| &picking.mode) else {
+        return Ok(None);
+    };
+    match desk.hub.get_secret(&desk.actor, key).await {
+        Err(Error::NotFound) => Ok(Some(key.clone())),
+        found => found.map(|_| None),
+    }
 }
 
 /// The form for a new value of a secret after it was refused: made from what that is now, where somebody changed it.
