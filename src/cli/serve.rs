@@ -71,7 +71,9 @@ async fn greet(running: &Running) -> Result<(), CliError> {
     say(format!("Vouchsafe {} listens on http://{} as {url}", env!("CARGO_PKG_VERSION"), running.address))?;
     let nowhere = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
     if nowhere.is_some_and(|address| address.is_unspecified()) {
-        say(format!("No browser and no app reaches {url}: set VOUCHSAFE_PUBLIC_URL to the address that they use."))?;
+        say(format!(
+            "No browser and no app reaches {url}: set VOUCHSAFE_PUBLIC_URL to the address that they use."
+        ))?;
     }
     if running.first_start || link.is_some() {
         say("")?;

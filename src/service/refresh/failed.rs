@@ -135,7 +135,9 @@ impl Hub {
 /// Failures that an operator must see at once.
 pub(super) fn alert(row: &Credential, class: FailClass) {
     let told = match class {
-        FailClass::Unreadable => "an answer can't be read, or holds no token where its definition looks; it is kept",
+        FailClass::Unreadable => {
+            "an answer can't be read, or holds no token where its definition looks; it is kept"
+        }
         FailClass::Local => "a token request could not be built",
         FailClass::Unopened => "the vault can't open a credential: it is left alone for a while",
         FailClass::Other if row.token.fail_count == 5 => "an app goes on refusing without saying why",

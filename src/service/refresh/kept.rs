@@ -335,9 +335,8 @@ impl Hub {
             return Ok(());
         }
         // It is held already, or another attempt waits for an answer of its own.
-        let settled = |attempt: &Attempt| {
-            attempt.state == AttemptState::Held || attempt.started_at > spent.sent_at
-        };
+        let settled =
+            |attempt: &Attempt| attempt.state == AttemptState::Held || attempt.started_at > spent.sent_at;
         if row.token.attempt.as_ref().is_some_and(settled) {
             return Ok(());
         }

@@ -10,8 +10,8 @@ use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::secrets::{no_hosts_word, reference, state_word, type_word};
 use crate::http::dashboard::url::Url;
-use crate::service::{Error, Seen};
 use crate::service::secrets::SecretFilter;
+use crate::service::{Error, Seen};
 
 /// So many secrets are offered at once.
 const OFFERED: &str = "20";
