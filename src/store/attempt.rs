@@ -1,6 +1,6 @@
 //! Attempts to connect an app.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Set};
 use vouchsafe_entity::connect_attempt::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{AttemptId, CredentialId, EnvironmentId, SessionId, UserId};
 use vouchsafe_entity::kind::{AttemptOutcome, Method};
@@ -145,11 +145,25 @@ pub async fn list(
     filter: &AttemptFilter,
     page: &PageRequest,
 ) -> Result<Page<Attempt>, StoreError> {
+    let connection = db.connection();
+    let sql = list_sql(connection.get_database_backend(), environment, filter, page)?;
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    let found = rows.iter().map(|row| Ok(Row::from_query_result(row, "")?.into()));
+    let found = found.collect::<Result<Vec<Attempt>, StoreError>>()?;
+    Ok(Page::of(LIST, found, page.limit, |attempt| attempt.id.to_string()))
+}
+
+fn list_sql(
+    backend: DbBackend,
+    environment: EnvironmentId,
+    filter: &AttemptFilter,
+    page: &PageRequest,
+) -> Result<Sql, StoreError> {
     let mut sql = Sql::default();
     let place = sql.bind(environment);
     let mut wanted = vec![format!("a.environment_id = {place}")];
     // Those of one user or credential are few, however many went as they did.
-    let few = few(db.connection().get_database_backend());
+    let few = few(backend);
     if let Some(user) = filter.user {
         wanted.push(format!("{few}(a.user_id = {})", sql.bind(user)));
     }
@@ -166,7 +180,7 @@ pub async fn list(
         wanted.push(format!("a.id < {}", sql.bind(after)));
     }
     let limit = sql.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
-    let text = format!(
+    sql.text = format!(
         "SELECT a.*, u.username, EXISTS (SELECT 1 FROM credential_token t \
            WHERE t.environment_id = a.environment_id AND t.credential_id = a.credential_id \
            AND t.state <> 'deleted') AS is_live FROM connect_attempt a \
@@ -174,11 +188,27 @@ pub async fn list(
          WHERE {} ORDER BY a.id DESC LIMIT {limit}",
         wanted.join(" AND ")
     );
-    let connection = db.connection();
-    let rows = connection.query_all_raw(statement(connection, text, sql.values)).await?;
-    let found = rows.iter().map(|row| Ok(Row::from_query_result(row, "")?.into()));
-    let found = found.collect::<Result<Vec<Attempt>, StoreError>>()?;
-    Ok(Page::of(LIST, found, page.limit, |attempt| attempt.id.to_string()))
+    Ok(sql)
+}
+
+/// What the attempts about one user and one credential ask SQLite, for the test of their plans, each by what must find them.
+#[cfg(test)]
+pub(super) fn statements() -> [(&'static str, String); 2] {
+    let nothing = uuid::Uuid::nil();
+    let asked = |filter: &AttemptFilter| {
+        let page = PageRequest { limit: 50, after: None };
+        list_sql(DbBackend::Sqlite, EnvironmentId::new(nothing), filter, &page).unwrap().text
+    };
+    let outcome = Some(AttemptOutcome::Failed);
+    let of_user = AttemptFilter { user: Some(UserId::new(nothing)), outcome, ..AttemptFilter::default() };
+    let credential = Some(CredentialId::new(nothing));
+    [
+        ("idx_connect_attempt_environment_id_user_id_id", asked(&of_user)),
+        (
+            "idx_connect_attempt_environment_id_credential_id_id",
+            asked(&AttemptFilter { credential, outcome, ..AttemptFilter::default() }),
+        ),
+    ]
 }
 
 /// Forgets attempts that began before `before`.

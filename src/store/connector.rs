@@ -5,8 +5,8 @@ mod failing;
 pub use failing::{begin_failing, end_failing, probe_soon, refused, take_probe};
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Set, TryInsertResult, sea_query,
+    ColumnTrait, Condition, ConnectionTrait as _, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect, Set, TryInsertResult, sea_query,
 };
 use sea_query::{Expr, ExprTrait as _, OnConflict, Query};
 use vouchsafe_entity::connector::{ActiveModel, Column, Entity, Model};
@@ -16,7 +16,7 @@ use vouchsafe_entity::json::{Strings, Texts};
 use vouchsafe_entity::kind::{Method, TokenState};
 use vouchsafe_entity::{credential, millis::Millis};
 
-use super::{Reads, Sql, StoreError, Tx, held, join_in_order, statement};
+use super::{Reads, Sql, StoreError, Tx, held, join_in_order, no_index, statement};
 use crate::domain::connector::{Connector, Failing};
 use crate::domain::page::{Page, PageRequest};
 
@@ -217,7 +217,14 @@ pub async fn count_credentials(
         return Ok(Vec::new());
     }
     let connection = db.connection();
-    let join = join_in_order(connection.get_database_backend());
+    let sql = counted(connection.get_database_backend(), environment, ids);
+    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
+    let counts = rows.iter().map(|row| Count::from_query_result(row, ""));
+    counts.map(|count| count.map(|count| (count.connector_id, count.n)).map_err(Into::into)).collect()
+}
+
+fn counted(backend: DbBackend, environment: EnvironmentId, ids: Vec<ConnectorId>) -> Sql {
+    let (join, plus) = (join_in_order(backend), no_index(backend));
     let mut sql = Sql::default();
     let here = sql.bind(environment);
     let ids: Vec<String> = ids.into_iter().map(|id| sql.bind(id)).collect();
@@ -229,13 +236,11 @@ pub async fn count_credentials(
            UNION ALL \
            SELECT c.connector_id, -COUNT(*) AS n FROM credential_token t \
            {join} credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
-           WHERE t.state = 'deleted' AND t.environment_id = {here} AND c.connector_id IN ({ids}) \
+           WHERE t.state = 'deleted' AND {plus}t.environment_id = {here} AND c.connector_id IN ({ids}) \
            GROUP BY c.connector_id \
          ) AS counted GROUP BY connector_id HAVING SUM(n) > 0"
     );
-    let rows = connection.query_all_raw(statement(connection, sql.text, sql.values)).await?;
-    let counts = rows.iter().map(|row| Count::from_query_result(row, ""));
-    counts.map(|count| count.map(|count| (count.connector_id, count.n)).map_err(Into::into)).collect()
+    sql
 }
 
 /// How many credentials each of `ids` has, where more than `most` are told as one more; those without any are left out.
@@ -302,11 +307,14 @@ fn counted_up_to(environment: EnvironmentId, ids: Vec<ConnectorId>, most: u32) -
     sql
 }
 
-/// What the count of a page of connectors asks, for the test of its plan.
+/// What the counts of a page of connectors ask, for the test of their plans: one that stops, and a whole one, which finds
+/// by this index what was deleted.
 #[cfg(test)]
-pub(super) fn counting_statement() -> String {
+pub(super) fn counting_statements() -> (String, (String, &'static str)) {
     let nothing = uuid::Uuid::nil();
-    counted_up_to(EnvironmentId::new(nothing), vec![ConnectorId::new(nothing); 2], 100).text
+    let (here, ids) = (EnvironmentId::new(nothing), vec![ConnectorId::new(nothing); 2]);
+    let whole = counted(DbBackend::Sqlite, here, ids.clone()).text;
+    (counted_up_to(here, ids, 100).text, (whole, "idx_credential_token_tombstone"))
 }
 
 /// Whoever switches a connector leaves a mark, for what stands behind it is told of that one by one.

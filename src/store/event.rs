@@ -1,7 +1,8 @@
 //! Events.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, TryInsertResult,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
+    TryInsertResult,
 };
 use vouchsafe_entity::event::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::id::{CredentialId, EnvironmentId, EventId};
@@ -128,6 +129,16 @@ pub async fn list(
     filter: EventFilter,
     page: &PageRequest,
 ) -> Result<Page<StoredEvent>, StoreError> {
+    let rows = listing(environment, filter, page)?.all(db.connection()).await?;
+    let events = rows.into_iter().map(event).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of(LIST, events, page.limit, |event| event.id.to_string()))
+}
+
+fn listing(
+    environment: EnvironmentId,
+    filter: EventFilter,
+    page: &PageRequest,
+) -> Result<Select<Entity>, StoreError> {
     let mut query = Entity::find().filter(Column::EnvironmentId.eq(environment));
     if let Some(kind) = filter.kind {
         query = query.filter(Column::Kind.eq(kind.as_str()));
@@ -138,7 +149,17 @@ pub async fn list(
     if let Some(after) = page.after_in(LIST)? {
         query = query.filter(Column::Id.lt(after));
     }
-    let rows = query.order_by_desc(Column::Id).limit(page.limit + 1).all(db.connection()).await?;
-    let events = rows.into_iter().map(event).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(LIST, events, page.limit, |event| event.id.to_string()))
+    Ok(query.order_by_desc(Column::Id).limit(page.limit + 1))
+}
+
+/// What the events of a credential ask SQLite, for the test of its plan.
+#[cfg(test)]
+pub(super) fn listing_statement() -> String {
+    use sea_orm::QueryTrait as _;
+
+    let nothing = uuid::Uuid::nil();
+    let filter = EventFilter { credential: Some(CredentialId::new(nothing)), kind: None };
+    let page = PageRequest { limit: 50, after: None };
+    let asked = listing(EnvironmentId::new(nothing), filter, &page).unwrap();
+    asked.build(sea_orm::DbBackend::Sqlite).to_string()
 }

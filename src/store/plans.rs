@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
-use super::{DatabaseUrl, Store, audit, connector, credential, expiry, refresh, secret};
+use super::{DatabaseUrl, Store, attempt, audit, connector, credential, event, expiry, refresh, secret};
 
 /// What a plan says where it goes through all credentials, tokens or secrets, all tokens of an environment, or those
 /// whose end is null.
@@ -31,7 +31,13 @@ async fn what_is_asked_again_and_again_goes_through_no_table() {
     let store = Store::open(&DatabaseUrl::file(&folder.path().join("plans.db"))).await.unwrap();
     store.migrate().await.unwrap();
     let mut statements = vec![refresh::DUE.to_owned(), expiry::ending_sql(DbBackend::Sqlite, "")];
-    statements.push(connector::counting_statement());
+    let (counting, (whole, deleted)) = connector::counting_statements();
+    statements.push(counting);
+    let whole = plan(&store, &whole).await;
+    assert!(
+        whole.iter().any(|step| step.starts_with(&format!("SCAN t USING INDEX {deleted}"))),
+        "{whole:#?}"
+    );
     statements.push(secret::ending_sql(DbBackend::Sqlite));
     statements.extend(credential::statements());
     statements.extend(credential::status_statements());
@@ -44,6 +50,19 @@ async fn what_is_asked_again_and_again_goes_through_no_table() {
     }
     let careless = "SELECT * FROM credential_token t WHERE t.token_version = 1";
     assert_eq!(plan(&store, careless).await, ["SCAN t"], "what a bad plan says");
+}
+
+#[tokio::test]
+async fn a_list_about_one_user_or_credential_goes_by_an_index_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&DatabaseUrl::file(&folder.path().join("plans.db"))).await.unwrap();
+    store.migrate().await.unwrap();
+    let events = ("idx_event_credential", event::listing_statement());
+    for (by, sql) in attempt::statements().into_iter().chain([events]) {
+        let plan = plan(&store, &sql).await;
+        assert!(plan.iter().any(|step| step.contains(&format!(" {by} "))), "{sql}\n{plan:#?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{sql}\n{plan:#?}");
+    }
 }
 
 /// The events of an environment are its reads above all, millions of them.

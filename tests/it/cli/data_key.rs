@@ -24,15 +24,20 @@ async fn named(fresh: &Fresh, table: &str) -> BTreeSet<DataKeyId> {
     keys_of(fresh, table).await.into_iter().collect()
 }
 
-/// The data key of each value of a table.
-async fn keys_of(fresh: &Fresh, table: &str) -> Vec<DataKeyId> {
+/// What the database answers.
+async fn rows(fresh: &Fresh, sql: String) -> Vec<sea_orm::QueryResult> {
     use sea_orm::ConnectionTrait as _;
 
     let database = sea_orm::Database::connect(&fresh.url).await.unwrap();
-    let sql = format!("SELECT sealed FROM {table} WHERE sealed IS NOT NULL");
     let statement = sea_orm::Statement::from_string(database.get_database_backend(), sql);
     let rows = database.query_all_raw(statement).await.unwrap();
     database.close().await.unwrap();
+    rows
+}
+
+/// The data key of each value of a table.
+async fn keys_of(fresh: &Fresh, table: &str) -> Vec<DataKeyId> {
+    let rows = rows(fresh, format!("SELECT sealed FROM {table} WHERE sealed IS NOT NULL")).await;
     let named = rows.iter().map(|row| {
         let sealed: Vec<u8> = row.try_get("", "sealed").unwrap();
         DataKeyId::new(uuid::Uuid::from_slice(&sealed[Sealed::KEY_ID]).unwrap())
@@ -99,6 +104,19 @@ async fn a_data_key_is_replaced_under_a_running_hub_and_what_it_sealed_revoked_a
     assert_eq!(api.done("GET", &path, None).await["status"], "revoked");
     assert_eq!(named(&fresh, "event").await, BTreeSet::from([first_word(&revoked)]));
     hub.stop().await;
+
+    // A row that can't be read keeps nothing from being sealed anew, and is named.
+    let id = path.rsplit('/').next().unwrap();
+    let sql = format!("UPDATE credential_token SET state = 'pondering' WHERE credential_id = '{id}'");
+    rows(&fresh, sql).await;
+    let said = rotate(&fresh, &["--revoke"]);
+    let error = said.err;
+    assert_eq!(said.code, 1, "{error}");
+    for told in ["1 credentials are NOT revoked", id, "POST /credentials/{id}/revoke"] {
+        assert!(error.contains(told), "no {told:?} in {error}");
+    }
+    let now = named(&fresh, "event").await;
+    assert!(now.len() == 1 && !now.contains(&first_word(&revoked)), "{now:?}");
 }
 
 #[test]

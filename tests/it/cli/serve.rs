@@ -289,3 +289,17 @@ async fn an_end_does_not_wait_for_idle_connections() {
     hub.stop().await;
     assert!(client.get("http://127.0.0.1:9/").send().await.is_err());
 }
+
+#[tokio::test]
+async fn who_listens_everywhere_is_told_to_say_where_that_is() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = RunningHub::start_with(
+        home.path(),
+        vouchsafe(home.path(), &["serve"]).env("VOUCHSAFE_LISTEN", "0.0.0.0:0"),
+    )
+    .await;
+    let out = said_to_the_end(&hub).await;
+    assert!(out.contains("No browser and no app reaches http://0.0.0.0:"), "{out}");
+    assert!(out.contains("set VOUCHSAFE_PUBLIC_URL"), "{out}");
+    hub.stop().await;
+}

@@ -230,6 +230,14 @@ async fn a_secret_is_made_and_changed_without_leaving_the_call() {
         (&rows["data"][0]["reason"], &rows["data"][0]["actor"]["type"]),
         (&json!("value"), &json!("member"))
     );
+
+    // Whoever has deleted it meanwhile takes nothing of the call away.
+    app.as_key().delete("/secrets/FRESH?force=true").await.ok(200);
+    for form in [edit, save("a-third-value")] {
+        let shown = owner.post(CONSOLE, &echo(&form)).await;
+        shown.page(200, "FRESH is not there any more.");
+        assert!(shown.html.contains("value=\"X-One\"") && !shown.html.contains("a-third"), "{}", shown.html);
+    }
 }
 
 #[tokio::test]

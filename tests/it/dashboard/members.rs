@@ -1,6 +1,8 @@
 //! Members come and go: invitations, roles, and what the audit log says of it.
 
 use chrono::TimeDelta;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, PASSWORD};
@@ -243,4 +245,60 @@ async fn the_audit_log_names_the_member_and_tells_keys_nothing_of_the_workspace(
     for action in ["member.join", "member.invite", "member.set_authenticator"] {
         assert!(actions.iter().any(|one| one == action), "{action}");
     }
+}
+
+/// A request may be under way for half a minute, as slow as its body comes.
+#[tokio::test]
+async fn who_is_removed_while_their_request_is_under_way_invites_nobody_any_more() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let admin = app.as_invited(&owner, "admin", "ad@acme.test").await;
+    let form = [("email", "first@acme.test"), ("role", "editor")];
+    admin.post("/dashboard/members/invite", &form).await.page(200, "The invitation’s link");
+    let invitations = async || app.rows("SELECT id FROM invitation").await.len();
+    assert_eq!(invitations().await, 1);
+
+    let host = app.base_url.trim_start_matches("http://");
+    let mut line = TcpStream::connect(host).await.unwrap();
+    let body = "email=mine%40evil.test&role=admin";
+    let (begin, end) = body.split_at(10);
+    let session = admin.cookie("vs_session").unwrap();
+    let head = format!(
+        "POST /dashboard/members/invite HTTP/1.1\r\nhost: {host}\r\naccept: text/html\r\n\
+         cookie: vs_session={session}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{begin}",
+        body.len()
+    );
+    line.write_all(head.as_bytes()).await.unwrap();
+    // Until the hub has looked who asks.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let path = member_path(&owner.get("/dashboard/members").await.html, "ad@acme.test");
+    let question = owner.get(&format!("{path}/remove")).await;
+    question.page(200, "Invitations that they sent and nobody has accepted end.");
+    owner.post(&format!("{path}/remove"), &[]).await.leads_to("/dashboard/members");
+    line.write_all(end.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    line.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("Your own role has changed meanwhile."), "{answer}");
+    assert_eq!(invitations().await, 0);
+    let reason = app.rows("SELECT reason FROM audit_event WHERE action = 'member.remove'").await;
+    let reason: String = reason[0].try_get("", "reason").unwrap();
+    assert_eq!(reason, "ad@acme.test; 1 invitation ended");
+}
+
+#[tokio::test]
+async fn who_is_lowered_keeps_the_invitations_that_they_may_still_make() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let second = app.as_invited(&owner, "owner", "second@acme.test").await;
+    for (email, role) in [("o@acme.test", "owner"), ("e@acme.test", "editor")] {
+        let form = [("email", email), ("role", role)];
+        second.post("/dashboard/members/invite", &form).await.page(200, "The invitation’s link");
+    }
+    let path = member_path(&owner.get("/dashboard/members").await.html, "second@acme.test");
+    owner.post(&path, &[("role", "admin")]).await.leads_to("/dashboard/members");
+    let page = owner.get("/dashboard/members").await;
+    page.page(200, "e@acme.test");
+    assert!(!page.html.contains("o@acme.test</"), "{}", page.html);
 }

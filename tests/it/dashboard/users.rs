@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use url::Url;
-use vouchsafe::demo::fake::{REVOKED_KEY, RefreshKind, VALID_KEY};
+use vouchsafe::demo::fake::{FERNHILL, REVOKED_KEY, RefreshKind, VALID_KEY};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::browser::Shown;
@@ -213,6 +213,22 @@ async fn what_happened_to_a_user_is_told_newest_first_and_where_it_is_cut_that_i
     shown.page(200, older);
     assert_eq!(shown.html.matches("<strong>Changed</strong>").count(), 25, "{}", shown.html);
     assert!(!shown.html.contains("<strong>Connected</strong>"), "{}", shown.html);
+}
+
+#[tokio::test]
+async fn that_older_attempts_of_a_user_are_left_out_is_said() {
+    let Some((app, _)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let owner = app.as_owner().await;
+    let user = app.as_key().get("/users/u-17").await.ok(200);
+    let page = format!("/dashboard/production/users/{}", user["userId"].as_str().unwrap());
+    let older = "Older things are left out here.";
+    for number in 2..=11 {
+        assert!(!owner.get(&page).await.page(200, "timeline").contains(older), "{number}");
+        let modal = app.modal(&json!({"userId": "u-17", "connectors": [FERNHILL]})).await;
+        modal.popup(FERNHILL).await.allow(&app, &format!("{number}@acme.test")).await;
+        app.pass(1);
+    }
+    owner.get(&page).await.page(200, older);
 }
 
 #[tokio::test]

@@ -305,6 +305,27 @@ async fn what_nobody_confirms_is_given_back() {
     assert_eq!(modal.result("fernhill").await["error"], "confirmation_expired");
 }
 
+#[tokio::test]
+async fn a_confirmation_of_what_was_given_back_a_moment_ago_is_too_late() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let credential = app.connect("u-17").await;
+    let body = json!({
+        "userId": "u-17", "credentialId": credential, "confirm": "backend",
+        "allowedOrigins": ["https://app.acme.test"], "returnUrl": "https://app.acme.test/apps",
+    });
+    let modal = app.modal(&body).await;
+    let page = modal.popup_alone("fernhill", "&mode=redirect").await.allow(&app, "jo@acme.test").await;
+    let body = json!({"userId": "u-17", "confirmationCode": return_query(&page)["confirmationCode"]});
+    let token = app.token(&credential).await;
+    // A sweep of another replica has given the grant back and has not said so yet.
+    assert_eq!(app.rows("DELETE FROM flow RETURNING id").await.len(), 1);
+    let confirm = format!("/connect/sessions/{}/confirm", modal.session);
+    app.as_key().post(&confirm, &body).await.assert_problem(409, "confirmation_expired");
+    assert_eq!(app.token(&credential).await, token, "what it had before");
+    assert_eq!(modal.result("fernhill").await["status"], "waiting");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_confirmation_at_the_last_moment_is_not_undone() {
     // SQLite does one after the other.

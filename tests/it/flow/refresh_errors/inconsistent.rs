@@ -90,7 +90,7 @@ async fn a_due_row_that_can_not_even_be_read_keeps_no_other_from_being_renewed()
     if is_postgres() {
         return;
     }
-    let Some((app, _)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let Some((app, whole)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
     let broken = app.connect_as("u-18", "kim@acme.test").await;
     set(&app, &broken, "token_version = 'x'").await;
     let alerts = Alerts::listen();
@@ -99,6 +99,13 @@ async fn a_due_row_that_can_not_even_be_read_keeps_no_other_from_being_renewed()
     let requests: Vec<u64> = app.fake.grants().iter().map(GrantView::requests).collect();
     assert_eq!(requests, [1, 0]);
     assert!(alerts.count(&broken) > 0, "the log names the row");
+    // An end is read beside the row, for the place of the row in a list by ends.
+    let mistyped = format!("UPDATE credential SET expires_at = 'soon' WHERE id = '{broken}'");
+    app.rows(&mistyped).await;
+    assert_eq!(listed(&app).await, [vec![whole.clone()], vec![whole.clone()]]);
+    let actor = app.hub.operator_in("default", "production").await.unwrap();
+    let all = app.hub.revoke_all(&actor).await.unwrap();
+    assert_eq!((all.revoked, all.unread), (1, vec![broken]));
 }
 
 #[tokio::test]

@@ -72,10 +72,22 @@ async fn a_key_that_was_sealed_elsewhere_says_so_before_anybody_wants_it() {
 #[tokio::test]
 async fn an_answer_whose_row_does_not_open_lands_once_it_does_and_nothing_is_sent_before() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let alerts = Alerts::listen();
     app.hold_renewal().await;
     turn(&app, &credential, CIPHERTEXT).await;
     app.fake.release();
     app.settle().await;
+    let held = async || -> (String, i64) {
+        let sql =
+            format!("SELECT state, next_try_at FROM credential_token WHERE credential_id = '{credential}'");
+        let rows = app.rows(&sql).await;
+        (rows[0].try_get("", "state").unwrap(), rows[0].try_get("", "next_try_at").unwrap())
+    };
+    let for_a_day = held().await;
+    app.clock.advance(TimeDelta::minutes(2));
+    app.hub.sweep().await.unwrap();
+    assert_eq!(held().await, for_a_day, "it is held once");
+    assert_eq!(alerts.count("an answer can't be read"), 1);
     turn(&app, &credential, CIPHERTEXT).await;
     app.rounds(1, TimeDelta::minutes(30)).await;
     assert_eq!(app.refreshes(), 1);
