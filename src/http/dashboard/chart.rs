@@ -68,7 +68,7 @@ impl Chart {
         };
         let totals: Vec<_> = series
             .iter()
-            .map(|(label, _, counts)| format!("{} {label}", grouped(counts.iter().sum())))
+            .map(|(label, _, counts)| format!("{} {label}", grouped(counts.iter().sum::<i64>())))
             .collect();
         Self {
             title,
@@ -102,7 +102,7 @@ fn line(label: &'static str, class: &'static str, counts: &[i64], top: i64) -> L
         .collect();
     let path = format!("M{}", points.join("L"));
     let area = format!("{path}L{WIDTH} {HEIGHT}L0 {HEIGHT}Z");
-    Line { label, class, said: grouped(counts.iter().sum()), path, area }
+    Line { label, class, said: grouped(counts.iter().sum::<i64>()), path, area }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a drawing of a few hundred points")]
@@ -141,8 +141,8 @@ fn round_up(value: i64) -> i64 {
 }
 
 /// `12,345`.
-fn grouped(count: i64) -> String {
-    let digits = count.to_string();
+pub(super) fn grouped(count: impl Into<i128>) -> String {
+    let digits = count.into().to_string();
     let mut said = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

@@ -15,6 +15,7 @@ use vouchsafe_entity::id::ConnectorId;
 
 use super::Answer;
 use super::caller::InEnvironment;
+use super::chart::grouped;
 use super::confirm::ConfirmPage;
 use super::deleting::{self, Progress};
 use super::form::{Form, FormView};
@@ -151,9 +152,9 @@ fn credentials(count: i64) -> String {
     match count {
         1 => "1 credential".to_owned(),
         count if count.unsigned_abs() > deleting::COUNTED => {
-            format!("More than {} credentials", deleting::COUNTED)
+            format!("More than {} credentials", grouped(deleting::COUNTED))
         }
-        count => format!("{count} credentials"),
+        count => format!("{} credentials", grouped(count)),
     }
 }
 

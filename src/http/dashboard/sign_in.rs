@@ -31,7 +31,7 @@ impl Page for SignInPage {
     fn samples() -> Vec<(&'static str, Self)> {
         let next = Url::Dashboard.to_string();
         let refused =
-            FormView::new().with("email", "jo@acme.test").saying("Address or password are not right.");
+            FormView::new().with("email", "jo@acme.test").saying("Address or password is not right.");
         let sign_on = |name| Some(SignOnLink::sample(name, Url::SignInElsewhere));
         vec![
             ("empty", Self { form: FormView::new(), next: next.clone(), sign_on: None }),

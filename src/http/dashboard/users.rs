@@ -13,6 +13,7 @@ use vouchsafe_entity::id::{CredentialId, UserId};
 
 use super::Answer;
 use super::caller::InEnvironment;
+use super::chart::grouped;
 use super::confirm::ConfirmPage;
 use super::credentials::{CredentialRow, LinkPage, breaks, named, said};
 use super::deleting::{COUNTED, Progress};
@@ -144,7 +145,8 @@ async fn ask_deletion(desk: InEnvironment, InPath(path): InPath<UserPath>) -> An
         0 => "Nothing is connected.".to_owned(),
         1 => "What they have connected is deleted too, and stops working.".to_owned(),
         count if count > COUNTED => {
-            format!("All of their more than {COUNTED} credentials are deleted too, and stop working.")
+            let many = grouped(COUNTED);
+            format!("All of their more than {many} credentials are deleted too, and stop working.")
         }
         count => format!("The {count} credentials that they have given are deleted too, and stop working."),
     };

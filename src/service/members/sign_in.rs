@@ -134,7 +134,7 @@ impl Hub {
             Code::SignInRefused,
             match what {
                 "code" => "That code isn't right, or it was used before. Wait for the next one and type it.",
-                _ => "Address or password are not right.",
+                _ => "Address or password is not right.",
             },
         ))
     }
@@ -176,7 +176,7 @@ impl Hub {
         let target = Target::new("member_session", who.session.id);
         let reason = Some("wrong password or code".to_owned());
         self.record_later(self.member_event(who, "member.step_up", target, "refused", reason)).await?;
-        let detail = "Password or code are not right. A code works once: wait for the next one.";
+        let detail = "Password or code is not right. A code works once: wait for the next one.";
         Err(Error::refused(Code::SignInRefused, detail))
     }
 }

@@ -28,14 +28,14 @@ async fn a_new_password_ends_every_session_but_the_new_one() {
     };
     change(PASSWORD, "", "too short").await.page(400, "Write 12 to 200 characters");
     change(PASSWORD, "", "owner@acme.test").await.page(400, "the first thing that is tried");
-    change("wrong password", "", new).await.page(400, "Password or code are not right");
+    change("wrong password", "", new).await.page(400, "Password or code is not right");
     let changed = change(PASSWORD, &code, new).await;
     changed.leads_to("/dashboard/account");
     assert!(!changed.html.contains(new));
     owner.get("/dashboard/account").await.page(200, "Your password is changed");
     other.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
     let form = [("email", "owner@acme.test"), ("password", PASSWORD)];
-    other.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right");
+    other.post("/dashboard/sign-in", &form).await.page(400, "Address or password is not right");
     let form = [("email", "owner@acme.test"), ("password", new)];
     other.post("/dashboard/sign-in", &form).await.leads_to("/dashboard/sign-in/code?next=%2Fdashboard");
 }
@@ -104,7 +104,7 @@ async fn what_is_dear_needs_a_fresh_proof() {
         asked.page(200, &format!("href=\"/dashboard/production/{back}\">Cancel</a>"));
     }
     let form = [("password", "wrong"), ("code", "000000"), ("next", there)];
-    owner.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+    owner.post("/dashboard/step-up", &form).await.page(400, "Password or code is not right");
     let code = owner.code();
     let form = [("password", PASSWORD), ("code", code.as_str()), ("next", there)];
     owner.post("/dashboard/step-up", &form).await.leads_to(there);
@@ -178,7 +178,7 @@ async fn a_session_without_a_proof_gives_itself_no_authenticator() {
     owner.sign_in().await.leads_to("/dashboard");
     // The password is proof enough where there is no code yet.
     let form = [("password", "a guess"), ("next", AUTHENTICATOR)];
-    editor.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+    editor.post("/dashboard/step-up", &form).await.page(400, "Password or code is not right");
     let form = [("password", PASSWORD), ("next", AUTHENTICATOR)];
     editor.post("/dashboard/step-up", &form).await.leads_to(AUTHENTICATOR);
     editor.enrol().await.leads_to("/dashboard/account");

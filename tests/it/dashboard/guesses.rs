@@ -27,7 +27,7 @@ async fn guessed(address: impl Fn(u32) -> [String; 2]) {
         let shown: Shown = Browser::new(&app, email).at(address).post("/dashboard/sign-in", &form).await;
         assert_eq!(shown.status, 400, "{}", shown.html);
         assert!(shown.location.is_none());
-        let heard = shown.html.contains("Address or password are not right.");
+        let heard = shown.html.contains("Address or password is not right.");
         assert!(heard || shown.html.contains("That was tried too often"), "{}", shown.html);
         (heard, shown.html.replace(email, ""))
     };
@@ -132,7 +132,7 @@ async fn an_account_that_is_not_there_makes_as_much_work() {
             let browser = Browser::new(&scene.app, email).header("x-request-id", &format!("{email}-{round}"));
             let form = [("email", email), ("password", "not the password")];
             let shown = browser.post("/dashboard/sign-in", &form).await;
-            shown.page(400, "Address or password are not right.");
+            shown.page(400, "Address or password is not right.");
             assert_eq!(compared() - before, 1, "{email}");
         }
     }

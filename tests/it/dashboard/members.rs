@@ -150,7 +150,7 @@ async fn a_workspace_keeps_an_owner() {
     second.post(&format!("{me}/remove"), &[]).await.leads_to("/dashboard/members");
     owner.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
     let form = [("email", "owner@acme.test"), ("password", PASSWORD)];
-    owner.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right");
+    owner.post("/dashboard/sign-in", &form).await.page(400, "Address or password is not right");
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
     };
     let wrong = guess("owner@acme.test", "not the password").await;
     let unknown = guess("nobody@acme.test", "not the password").await;
-    wrong.page(400, "Address or password are not right.");
+    wrong.page(400, "Address or password is not right.");
     assert_eq!(wrong.html.replace("owner@acme.test", ""), unknown.html.replace("nobody@acme.test", ""));
     assert!(!wrong.html.contains("not the password"));
     // A password alone is not enough where there is an authenticator.
@@ -118,7 +118,7 @@ async fn guesses_wait_longer_and_longer_and_do_not_keep_the_owner_out() {
         if answer.html.contains("That was tried too often") {
             waits += 1;
         } else {
-            answer.page(400, "Address or password are not right.");
+            answer.page(400, "Address or password is not right.");
         }
     }
     assert_eq!(waits, 3, "five are looked at, whatever address they come from");
@@ -133,7 +133,7 @@ async fn guesses_wait_longer_and_longer_and_do_not_keep_the_owner_out() {
     stranger.post("/dashboard/sign-in", &form).await.page(400, "That was tried too often");
     // With time a stranger may try again.
     app.clock.advance(TimeDelta::hours(6));
-    stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right.");
+    stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password is not right.");
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn unknown_accounts_wait_as_long() {
     let stranger = Browser::new(&app, "nobody@acme.test");
     let form = [("email", "nobody@acme.test"), ("password", "guess")];
     for _ in 0..5 {
-        stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right.");
+        stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password is not right.");
     }
     stranger.post("/dashboard/sign-in", &form).await.page(400, "Wait 4 seconds");
 }
@@ -183,13 +183,13 @@ async fn what_is_refused_at_a_sign_in_or_a_proof_is_written_down() {
     let stranger = Browser::new(&app, "owner@acme.test").at("192.0.2.1");
     for email in ["owner@acme.test", "nobody@acme.test"] {
         let form = [("email", email), ("password", "not the password")];
-        stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right.");
+        stranger.post("/dashboard/sign-in", &form).await.page(400, "Address or password is not right.");
     }
     let form = [("email", "owner@acme.test"), ("password", PASSWORD)];
     stranger.post("/dashboard/sign-in", &form).await.leads_to("/dashboard/sign-in/code?next=%2Fdashboard");
     stranger.post("/dashboard/sign-in/code", &[("code", "none")]).await.page(400, "That code isn");
     let form = [("password", "not the password"), ("code", "none")];
-    owner.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+    owner.post("/dashboard/step-up", &form).await.page(400, "Password or code is not right");
 
     app.hub.flush_audit().await.unwrap();
     let sql = "SELECT action, actor_type, actor_id, target_type, target_id, reason, address, \

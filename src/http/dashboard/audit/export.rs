@@ -18,6 +18,7 @@ use crate::domain::page::{After, PageRequest};
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::chart::grouped;
 use crate::http::dashboard::form::{Form, FormView};
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::Url;
@@ -68,14 +69,10 @@ pub(in crate::http::dashboard) struct ExportPage {
 }
 
 fn said(count: u64) -> String {
-    let thousands = |count: u64| match (count / 1_000, count % 1_000) {
-        (0, rest) => rest.to_string(),
-        (many, rest) => format!("{many},{rest:03}"),
-    };
     match count {
         1 => "1 event".to_owned(),
-        count if count > COUNTED => format!("more than {} events", thousands(COUNTED)),
-        count => format!("{} events", thousands(count)),
+        count if count > COUNTED => format!("More than {} events", grouped(COUNTED)),
+        count => format!("{} events", grouped(count)),
     }
 }
 
@@ -259,7 +256,7 @@ mod tests {
             (999, "999 events"),
             (12_045, "12,045 events"),
             (100_000, "100,000 events"),
-            (100_001, "more than 100,000 events"),
+            (100_001, "More than 100,000 events"),
         ] {
             assert_eq!(said(count), words);
         }

@@ -11,6 +11,7 @@ use crate::domain::page::PageRequest;
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::chart::grouped;
 use crate::http::dashboard::filter::Filter;
 use crate::http::dashboard::form::Form;
 use crate::http::dashboard::page::{DashboardPage, Flash, Place};
@@ -91,8 +92,8 @@ pub(in crate::http::dashboard) struct BulkConfirmPage {
     verb: String,
     danger: bool,
     names: Vec<String>,
-    /// How many there are beside those that are named; none where nobody has counted them.
-    more: Option<u64>,
+    /// How many there are beside those that are named.
+    more: Option<String>,
     effects: Vec<&'static str>,
     action: String,
     fields: Vec<(&'static str, String)>,
@@ -122,8 +123,17 @@ fn effects(what: Bulk) -> Vec<&'static str> {
 fn counted(count: u64) -> String {
     match count {
         1 => "1 credential".to_owned(),
-        count if count > COUNTED => format!("more than {COUNTED} credentials"),
-        count => format!("{count} credentials"),
+        count if count > COUNTED => format!("more than {} credentials", grouped(COUNTED)),
+        count => format!("{} credentials", grouped(count)),
+    }
+}
+
+/// How many there are beside the `named` ones, in words.
+fn others(count: u64, named: usize) -> Option<String> {
+    match count.saturating_sub(named as u64) {
+        0 => None,
+        _ if count > COUNTED => Some("thousands".to_owned()),
+        more => Some(grouped(more)),
     }
 }
 
@@ -152,7 +162,7 @@ async fn ask(desk: &InEnvironment, what: Bulk, which: Which, form: &Form) -> Ans
         title: format!("{} {said} of {}?", verb(what), desk.environment),
         verb: format!("{} {said}", verb(what)),
         danger: what == Bulk::Delete,
-        more: Some(count - names.len() as u64).filter(|more| *more > 0 && count <= COUNTED),
+        more: others(count, names.len()),
         names,
         effects: effects(what),
         action: Url::BulkCredentials(&desk.environment).to_string(),
@@ -273,7 +283,7 @@ impl DashboardPage for BulkConfirmPage {
     const PLACE: Place = Place::Credentials;
 
     fn samples() -> Vec<(&'static str, Self)> {
-        let page = |what: Bulk, count: u64, more: Option<u64>| Self {
+        let page = |what: Bulk, count: u64| Self {
             title: format!("{} {} of production?", verb(what), counted(count)),
             verb: format!("{} {}", verb(what), counted(count)),
             danger: what == Bulk::Delete,
@@ -281,16 +291,16 @@ impl DashboardPage for BulkConfirmPage {
                 "HubSpot of u-17".to_owned(),
                 "QuickBooks Online Advanced of consolidated-freight <International> ag".to_owned(),
             ],
-            more,
+            more: others(count, 2),
             effects: effects(what),
             action: "/dashboard/production/credentials/bulk".to_owned(),
             fields: vec![("action", "delete".to_owned())],
             back: "/dashboard/production/credentials".to_owned(),
         };
         vec![
-            ("delete", page(Bulk::Delete, 240, Some(238))),
-            ("deactivate", page(Bulk::Deactivate, 2, None)),
-            ("thousands", page(Bulk::Delete, 10_001, None)),
+            ("delete", page(Bulk::Delete, 240)),
+            ("deactivate", page(Bulk::Deactivate, 2)),
+            ("thousands", page(Bulk::Delete, 10_001)),
         ]
     }
 }

@@ -108,9 +108,9 @@ async fn who_has_no_password_proves_nothing_by_typing_one() {
     let jo = late_owner(&scene).await;
     for password in ["", PASSWORD] {
         let form = [("password", password), ("next", NEW_KEY)];
-        jo.post("/dashboard/step-up", &form).await.page(400, "Password or code are not right");
+        jo.post("/dashboard/step-up", &form).await.page(400, "Password or code is not right");
     }
     jo.get(NEW_KEY).await.leads_to(STEP_UP);
     let form = [("email", "jo@acme.test"), ("password", "")];
-    jo.post("/dashboard/sign-in", &form).await.page(400, "Address or password are not right");
+    jo.post("/dashboard/sign-in", &form).await.page(400, "Address or password is not right");
 }
