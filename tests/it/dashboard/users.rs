@@ -25,7 +25,10 @@ async fn users_are_found_with_what_they_have_connected() {
     let found = owner.get("/dashboard/production/users?search=MILLER").await;
     found.page(200, "u-&lt;17&gt;");
     assert!(!found.html.contains("sam"), "{}", found.html);
-    owner.get("/dashboard/production/users?search=nobody").await.page(200, "Nobody is called like that");
+    owner
+        .get("/dashboard/production/users?search=nobody")
+        .await
+        .page(200, "No user here has that in their name");
     owner.get("/dashboard/production/users?limit=1").await.page(200, "Next page");
     owner.get("/dashboard/sandbox/users").await.page(200, "There are no users yet");
 }
