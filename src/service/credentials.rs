@@ -90,7 +90,8 @@ impl Hub {
         found.map(|credential| self.seen(credential)).ok_or(Error::NotFound)
     }
 
-    /// The credentials of the actor's environment, newest first; before an end, the soonest first. A name that isn't there gives an empty list.
+    /// The credentials of the actor's environment, newest first; before an end, the soonest first. A name
+    /// that isn't there gives an empty list.
     ///
     /// # Errors
     /// [`Error::Store`].

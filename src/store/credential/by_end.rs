@@ -33,11 +33,11 @@ pub(super) async fn list(
         query.from = end;
     }
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
-    if few {
+    if !few {
+        query.narrow(db, filter, &limit);
+    } else if whatever_end.status.is_some() {
         let all = query.bind(FEW);
         query.narrow(db, &whatever_end, &all);
-    } else {
-        query.narrow(db, filter, &limit);
     }
     let sql = format!("{SELECT} WHERE {} ORDER BY acts_by, c.id LIMIT {limit}", query.sql);
     let rows = found(db, sql, query.values).await?;

@@ -180,6 +180,10 @@ async fn credentials_are_listed_by_what_they_are() {
         ("?status=expired".to_owned(), vec![]),
         ("?expiresBefore=2030-03-01T00:00:00Z".to_owned(), vec![&two]),
         ("?expiresBefore=2030-03-01T00:00:00%2B01:00".to_owned(), vec![&two]),
+        ("?connector=quillpost&expiresBefore=2030-03-01T00:00:00Z".to_owned(), vec![&two]),
+        ("?status=active&expiresBefore=2030-03-01T00:00:00Z".to_owned(), vec![&two]),
+        ("?status=expired&expiresBefore=2030-03-01T00:00:00Z".to_owned(), vec![]),
+        ("?userId=v&expiresBefore=2030-03-01T00:00:00Z".to_owned(), vec![&two]),
     ] {
         let page = app.as_key().get(&format!("/credentials{query}")).await.ok(200);
         assert_eq!(ids(&page).iter().collect::<Vec<_>>(), wanted, "{query}");
