@@ -39,6 +39,10 @@ main() {
   trap 'exit 130' INT TERM
 
   install_packages "${requested[@]}"
+  # What a killed browser or server leaves goes with the rest.
+  export TMPDIR=$SCRATCH
+  # What the next build could reuse takes several times the room of what this one needs.
+  [ "${CI:-}" != true ] || export CARGO_INCREMENTAL=0
   needs real contract browser fault -- "${requested[@]}" && install_npm
   needs real contract fault -- "${requested[@]}" && install_python
   needs unit it real contract browser fault -- "${requested[@]}" && install_cargo_tool cargo-nextest "$NEXTEST_VERSION" --debug
