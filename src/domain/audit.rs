@@ -8,12 +8,15 @@ use std::sync::Arc;
 use vouchsafe_entity::id::{AuditEventId, EnvironmentId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 
+/// The workspace of what is the operator's alone to see: nobody is a member of it. What is of none, everybody sees.
+pub const NOWHERE: WorkspaceId = WorkspaceId::new(uuid::Uuid::nil());
+
 /// An audit event.
 #[derive(Clone, Debug)]
 pub struct AuditEvent {
     /// Its id.
     pub id: AuditEventId,
-    /// In which workspace; none = the hub itself.
+    /// In which workspace; none = the hub itself. See [`NOWHERE`].
     pub workspace: Option<WorkspaceId>,
     /// In which environment; none = the hub itself.
     pub environment: Option<EnvironmentId>,
@@ -43,6 +46,11 @@ impl AuditEvent {
     /// The event as a member of a batch; the nil environment stands for the hub itself.
     pub fn member(&self) -> chain::Member {
         (self.environment.unwrap_or(EnvironmentId::new(uuid::Uuid::nil())), self.id)
+    }
+
+    /// The workspace in whose chain it is; none = in the hub's.
+    pub fn chain(&self) -> Option<WorkspaceId> {
+        chain::of(self.workspace)
     }
 
     /// What is proven of the event, as bytes that no other event has. Of the address it holds a hash alone, so that an

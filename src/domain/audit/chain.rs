@@ -5,6 +5,8 @@ use sha2::{Digest, Sha256};
 use vouchsafe_entity::id::{AuditEventId, EnvironmentId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 
+use super::NOWHERE;
+
 /// SHA-256.
 pub type Hash = [u8; 32];
 
@@ -49,6 +51,12 @@ pub struct Batch {
 
 /// An event of a batch.
 pub type Member = (EnvironmentId, AuditEventId);
+
+/// The chain of what happened in `workspace`. The hub has one for what concerns no workspace and for what no workspace is
+/// told.
+pub fn of(workspace: Option<WorkspaceId>) -> Option<WorkspaceId> {
+    workspace.filter(|id| *id != NOWHERE)
+}
 
 /// What a chain begins with, so that no chain can stand in the place of another.
 pub fn origin(workspace: Option<WorkspaceId>) -> Hash {

@@ -174,7 +174,7 @@ impl Hub {
                 }
                 return Ok(Err(fault(head, &format!("event {} is missing", member.1))));
             };
-            if stored.event.workspace != head.workspace {
+            if stored.event.chain() != head.workspace {
                 return Ok(Err(fault(head, &format!("event {} is another workspace's", member.1))));
             }
             if !self.is_genuine(stored, erased) {

@@ -5,7 +5,7 @@ use vouchsafe_entity::kind::MemberStage;
 
 use super::session::{Browser, SignedIn, traced};
 use super::tries::Counting;
-use crate::domain::audit::AuditEvent;
+use crate::domain::audit::{AuditEvent, NOWHERE};
 use crate::domain::member::{Member, MemberSession, normal_email};
 use crate::secret::{PlainPassword, PlainToken};
 use crate::service::audit::Target;
@@ -122,7 +122,7 @@ impl Hub {
         let target = Target { kind: "member", id: member.as_ref().map(|member| member.id.to_string()) };
         let event = AuditEvent {
             // What nobody's account was meant is the operator's to see, and no workspace's.
-            workspace: Some(member.map_or_else(nowhere, |member| member.workspace)),
+            workspace: Some(member.map_or(NOWHERE, |member| member.workspace)),
             actor_type: "browser".into(),
             result: "refused".into(),
             request_id,
@@ -179,9 +179,4 @@ impl Hub {
         let detail = "Password or code is not right. A code works once: wait for the next one.";
         Err(Error::refused(Code::SignInRefused, detail))
     }
-}
-
-/// A workspace that nobody is a member of.
-pub(super) const fn nowhere() -> vouchsafe_entity::id::WorkspaceId {
-    vouchsafe_entity::id::WorkspaceId::new(uuid::Uuid::nil())
 }

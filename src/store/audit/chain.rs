@@ -16,15 +16,13 @@ use vouchsafe_entity::id::{AuditEventId, EnvironmentId, WorkspaceId};
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::{audit_event, audit_removal, audit_unsealed};
 
-use crate::domain::audit::chain::{Batch, Hash, Head, Member};
-use crate::domain::audit::{AuditEvent, Proof, StoredEvent};
+use crate::domain::audit::chain::{self, Batch, Hash, Head, Member};
+use crate::domain::audit::{AuditEvent, NOWHERE, Proof, StoredEvent};
 use crate::store::{Reads, Sql, StoreError, Tx, statement};
 
 /// Names the lock of whoever changes batches; it is one per schema, as tests share a database.
 const LOCK: &str =
     "SELECT pg_try_advisory_xact_lock(hashtext('vouchsafe-audit:' || current_schema())) AS mine";
-/// Stands for the workspace of what concerns the hub itself.
-const NO_WORKSPACE: WorkspaceId = WorkspaceId::new(uuid::Uuid::nil());
 /// Bytes of an environment and an event in the list of members.
 const MEMBER: usize = 32;
 
@@ -39,7 +37,7 @@ fn hash(row: &Model, bytes: &[u8]) -> Result<Hash, StoreError> {
 fn head(row: &Model) -> Result<Head, StoreError> {
     Ok(Head {
         seq: row.seq,
-        workspace: Some(row.workspace_id).filter(|id| *id != NO_WORKSPACE),
+        workspace: chain::of(Some(row.workspace_id)),
         n: row.n,
         closed_at: row.closed_at,
         count: row.count,
@@ -89,7 +87,7 @@ pub async fn any_waits(db: &impl Reads) -> Result<bool, StoreError> {
 /// An event that is in no batch yet.
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    /// Whose; none = the hub itself.
+    /// In whose chain; none = the hub's.
     pub workspace: Option<WorkspaceId>,
     /// The event.
     pub member: Member,
@@ -108,7 +106,7 @@ pub struct Waiting {
 impl From<(&AuditEvent, Proof)> for Waiting {
     fn from((event, proof): (&AuditEvent, Proof)) -> Self {
         Self {
-            workspace: event.workspace,
+            workspace: event.chain(),
             member: event.member(),
             mac: proof.mac,
             has_address: event.address.is_some(),
@@ -141,7 +139,7 @@ pub async fn waiting(tx: &Tx, limit: usize) -> Result<Vec<Waiting>, StoreError> 
     let connection = tx.connection();
     let rows = connection.query_all_raw(statement(connection, sql, [limit.into()])).await?;
     let event = |row: Row| Waiting {
-        workspace: row.workspace_id,
+        workspace: chain::of(row.workspace_id),
         member: (row.environment_id, row.id),
         mac: row.mac,
         has_address: row.has_address,
@@ -157,7 +155,7 @@ pub async fn ends(
     tx: &Tx,
     workspaces: impl IntoIterator<Item = Option<WorkspaceId>>,
 ) -> Result<(HashMap<Option<WorkspaceId>, (i64, Hash)>, i64), StoreError> {
-    let ids: Vec<WorkspaceId> = workspaces.into_iter().map(|id| id.unwrap_or(NO_WORKSPACE)).collect();
+    let ids: Vec<WorkspaceId> = workspaces.into_iter().map(|id| id.unwrap_or(NOWHERE)).collect();
     let mut sql = Sql::default();
     let names: Vec<String> = ids.into_iter().map(|id| sql.bind(id)).collect();
     sql.text = format!(
@@ -185,7 +183,7 @@ async fn last_seq(db: &impl Reads) -> Result<i64, StoreError> {
 pub async fn close(tx: &Tx, batches: Vec<(Head, Vec<Member>, bool)>) -> Result<(), StoreError> {
     let rows = batches.into_iter().map(|(head, members, addresses)| ActiveModel {
         seq: Set(head.seq),
-        workspace_id: Set(head.workspace.unwrap_or(NO_WORKSPACE)),
+        workspace_id: Set(head.workspace.unwrap_or(NOWHERE)),
         n: Set(head.n),
         closed_at: Set(head.closed_at),
         count: Set(head.count),

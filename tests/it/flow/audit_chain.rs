@@ -3,6 +3,7 @@
 
 mod at_once;
 mod intruder;
+mod nowhere;
 
 use chrono::TimeDelta;
 use intruder::Intruder;

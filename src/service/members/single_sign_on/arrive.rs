@@ -9,14 +9,13 @@ use vouchsafe_entity::kind::MemberStage;
 use super::errand::{Errand, Purpose};
 use super::provider::Fault;
 use super::{Arrival, Refusal, SingleSignOn};
-use crate::domain::audit::AuditEvent;
+use crate::domain::audit::{AuditEvent, NOWHERE};
 use crate::domain::id_token::{Expected, Identity, check};
 use crate::oauth::callback::{Callback, Outcome};
 use crate::oauth::oidc::{Granted, Metadata, SignInCode};
 use crate::provider::AuthorizationResponse;
 use crate::service::audit::Target;
 use crate::service::members::session::{Browser, SignedIn, expired, traced};
-use crate::service::members::sign_in::nowhere;
 use crate::service::{Error, Hub};
 use crate::store::{self, StoreError};
 
@@ -242,7 +241,7 @@ impl Hub {
         let (request_id, address) = traced(browser);
         let target = Target { kind: "member", id: about.map(|(_, member)| member.to_string()) };
         let event = AuditEvent {
-            workspace: Some(about.map(|(workspace, _)| workspace).or(workspace).unwrap_or_else(nowhere)),
+            workspace: Some(about.map(|(workspace, _)| workspace).or(workspace).unwrap_or(NOWHERE)),
             actor_type: "browser".into(),
             result: "refused".into(),
             request_id,
