@@ -145,7 +145,7 @@ async fn many_are_deleted_with_progress() {
     chrome.screenshot("dashboard-bulk-confirm").await;
     chrome.click("button.danger-full").await;
     chrome.shows("h1", "Credentials are deleted").await;
-    chrome.shows(".progress", "55 of 55 looked at, 55 changed").await;
+    chrome.shows(".progress", "55 of 55 looked at, 55 done").await;
     nothing_is_wrong(&chrome).await;
     chrome.screenshot("dashboard-bulk-done").await;
     chrome.click(".row-actions a").await;

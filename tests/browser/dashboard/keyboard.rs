@@ -123,7 +123,7 @@ async fn a_member_needs_no_mouse() {
     skip_to_content(&chrome).await;
     tab_to(&chrome, "button.danger-full").await;
     enter(&chrome).await;
-    chrome.shows(".progress", "1 of 1 looked at, 1 changed").await;
+    chrome.shows(".progress", "1 of 1 looked at, 1 done").await;
     nothing_is_wrong(&chrome).await;
     let left = app.as_key().get("/credentials").await.ok(200);
     assert_eq!(left["data"].as_array().map(Vec::len), Some(1), "{left}");

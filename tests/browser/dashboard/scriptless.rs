@@ -30,7 +30,7 @@ async fn work_with_a_list(chrome: &Chrome) {
     chrome.click(".bulk-bar button.danger").await;
     chrome.shows("h1", "Delete 2 credentials of production?").await;
     chrome.click("button.danger-full").await;
-    chrome.shows(".progress", "2 of 2 looked at, 2 changed").await;
+    chrome.shows(".progress", "2 of 2 looked at, 2 done").await;
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn many_secrets_are_revoked_by_a_page_that_goes_on_by_itself() {
     pictures(&chrome, "secrets-many-asked").await;
     chrome.click("button.danger-full").await;
     chrome.shows("h1", "Revoking secrets").await;
-    chrome.shows(".progress", "50 of 51 looked at, 50 changed").await;
+    chrome.shows(".progress", "50 of 51 looked at, 50 done").await;
     chrome.script_gives("return typeof window.goOn", &json!("function")).await;
     pictures(&chrome, "secrets-step").await;
     chrome.script("window.goOn()").await;

@@ -18,7 +18,7 @@ use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::url::Url;
 use crate::provider::Definition;
-use crate::service::connectors::{ConnectorView, Finding, Needing, TestPart, TestStep};
+use crate::service::connectors::{ConnectorView, Finding, Lack, Needing, TestPart, TestStep};
 
 /// The connectors of an environment.
 #[derive(Serialize)]
@@ -67,6 +67,8 @@ pub(in crate::http::dashboard) struct ConnectorPage {
     methods: Vec<(&'static str, &'static str)>,
     fields: Vec<Field>,
     has_client_secret: bool,
+    /// Whether the app wants one and it is not there.
+    lacks_client_secret: bool,
     steps: Option<Vec<Step>>,
     /// Those that need it: name and address; none of what stands for more.
     integrations: Vec<(String, String)>,
@@ -235,6 +237,7 @@ impl ConnectorPage {
             methods: methods.map(|method| (method.as_str(), method_word(method))).collect(),
             fields: definition.as_ref().map(|one| fields(&view, one)).unwrap_or_default(),
             has_client_secret: view.connector.has_client_secret,
+            lacks_client_secret: lacks.contains(&Lack::ClientSecret),
             steps: steps.map(|steps| steps.into_iter().map(step).collect()),
             integrations: linked.chain(more.then(|| ("and more".to_owned(), String::new()))).collect(),
             may_configure: desk.desk.who.may(Action::ConfigureConnectors),

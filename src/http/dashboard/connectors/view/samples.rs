@@ -109,6 +109,7 @@ impl DashboardPage for ConnectorPage {
                 field("Region", false, &["eu", "us"]),
             ],
             has_client_secret: true,
+            lacks_client_secret: false,
             steps: None,
             integrations: [(long, "/dashboard/production/integrations/x"), ("and more", "")]
                 .map(|(name, url)| (name.to_owned(), url.to_owned()))
@@ -140,7 +141,12 @@ impl DashboardPage for ConnectorPage {
             integrations: Vec::new(),
             ..page(("warning", "Definition missing"), 2)
         };
-        let lacking = Self { missing: sample_lacks(), ..page(("warning", "Client secret missing"), 2) };
+        let lacking = Self {
+            missing: sample_lacks(),
+            has_client_secret: false,
+            lacks_client_secret: true,
+            ..page(("warning", "Client secret missing"), 2)
+        };
         vec![
             ("lacking", lacking),
             ("owner", page(on, 2)),
