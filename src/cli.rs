@@ -163,6 +163,14 @@ enum Workspaces {
         #[arg(long, default_value = "active", value_parser = values::states())]
         state: WorkspaceState,
     },
+    /// Delete a workspace with all that is in it, its members included
+    Delete {
+        /// Its name
+        name: String,
+        /// Even if it has credentials; what users have granted stays with the apps, which are not told
+        #[arg(long)]
+        force: bool,
+    },
     /// Set the subscription of a workspace
     SetState {
         /// Its name

@@ -17,6 +17,8 @@ pub struct Model {
     pub sealings: i64,
     /// Since when nothing is sealed under it; none where something may be.
     pub emptied_at: Option<Millis>,
+    /// How many values it sealed that one before it had sealed.
+    pub taken_over: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

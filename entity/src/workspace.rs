@@ -15,7 +15,7 @@ pub struct Model {
     /// Its id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: WorkspaceId,
-    /// Unique name.
+    /// Unique among those that were not deleted.
     pub name: String,
     /// Its subscription.
     pub state: WorkspaceState,
@@ -26,6 +26,8 @@ pub struct Model {
     pub created_at: Millis,
     /// When it last changed.
     pub updated_at: Millis,
+    /// When it was deleted. From then on nothing finds it, and its name is free.
+    pub deleted_at: Option<Millis>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -30,6 +30,8 @@ mod m20261122_000026_delete_environments;
 mod m20261123_000027_keep_issuers;
 mod m20261123_000028_index_revoked_at_app;
 mod m20261123_000029_order_lists;
+mod m20261123_000030_delete_workspaces;
+mod m20261123_000031_count_resealed;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -65,6 +67,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000027_keep_issuers::Migration),
             Box::new(m20261123_000028_index_revoked_at_app::Migration),
             Box::new(m20261123_000029_order_lists::Migration),
+            Box::new(m20261123_000030_delete_workspaces::Migration),
+            Box::new(m20261123_000031_count_resealed::Migration),
         ]
     }
 }

@@ -221,6 +221,12 @@ async fn on_workspaces(hub: &Hub, command: Workspaces) -> Result<(), CliError> {
             let made = hub.create_workspace(&name, state).await.map_err(failed)?;
             say(made.id)
         }
+        Workspaces::Delete { name, force } => {
+            let missing = format!("there is no workspace {name}");
+            hub.delete_workspace(&name, force).await.map_err(|error| said(error, &missing))?;
+            hub.empty_environments().await.map_err(failed)?;
+            say(format!("{name} is deleted"))
+        }
         Workspaces::SetState { name, state } => {
             let missing = format!("there is no workspace {name}");
             hub.set_workspace_state(&name, state).await.map_err(|error| said(error, &missing))?;

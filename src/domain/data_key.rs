@@ -147,6 +147,15 @@ impl KeyUse {
     }
 }
 
+/// How far sealing anew is, after a data key was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resealing {
+    /// When the key was replaced.
+    pub since: Millis,
+    /// Values that are sealed under the new one.
+    pub done: u64,
+}
+
 /// The data keys of one owner that seal its rows, oldest first. Of those that were not replaced the oldest seals; a younger
 /// one beside it is made known to all hubs, so that they open what it is going to seal.
 #[derive(Clone, Debug, Default)]

@@ -50,14 +50,14 @@ impl Environment {
     }
 }
 
-/// What lies in an environment, and goes with it.
+/// What lies in an environment, or in all of a workspace, and goes with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     /// Users.
     pub users: u64,
     /// Credentials that were not deleted.
     pub credentials: u64,
-    /// Secrets that no other environment has.
+    /// Secrets; of an environment, those that no other has.
     pub secrets: u64,
     /// Connectors that somebody has added.
     pub connectors: u64,

@@ -61,6 +61,7 @@ mod theme;
 pub mod url;
 mod users;
 mod webhooks;
+mod workspace;
 
 pub(super) use guard::{OwedPage, nothing_here, other_methods};
 pub use samples::render_samples;
@@ -120,6 +121,7 @@ pub fn routes(state: &HttpState) -> Router<HttpState> {
             "/dashboard/environments/new",
             get(environments::show_new).post(environments::create_environment),
         )
+        .route("/dashboard/workspace/delete", get(workspace::ask_deletion).post(workspace::delete_workspace))
         .route("/dashboard/{environment}", get(overview::open_environment))
         .route("/dashboard/{environment}/overview", get(overview::show_overview))
         .route(

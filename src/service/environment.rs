@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod delete_workspace;
 
 use std::collections::HashMap;
 

@@ -70,7 +70,7 @@ impl Hub {
         }
     }
 
-    async fn record_member(
+    pub(super) async fn record_member(
         &self,
         tx: &Tx,
         who: &SignedIn,
@@ -109,7 +109,7 @@ impl Hub {
 
     /// Holds whoever acts until the transaction ends, and stops where somebody has removed them or changed their role
     /// since their request began: a request may be long under way.
-    async fn stay_as_they_were(&self, tx: &Tx, who: &SignedIn) -> Result<(), Error> {
+    pub(super) async fn stay_as_they_were(&self, tx: &Tx, who: &SignedIn) -> Result<(), Error> {
         let now = store::member::lock(tx, who.workspace.id, who.member.id).await?;
         if now.is_some_and(|now| now.role == who.member.role) {
             return Ok(());
@@ -193,7 +193,7 @@ impl Hub {
         self.permit_member(who, Action::ManageMembers).await?;
         self.seat_proven(&who.seat())?;
         let tx = self.store.begin().await?;
-        let before = store::workspace::lock(&tx, &who.workspace.name).await?.ok_or(Error::NotFound)?;
+        let before = store::workspace::lock(&tx, who.workspace.id).await?.ok_or(Error::NotFound)?;
         Seen::ensure(seen, Some(before.updated_at))?;
         store::workspace::save_settings(&tx, who.workspace.id, settings, self.now()).await?;
         let change = format!(

@@ -12,7 +12,7 @@ use crate::domain::activity::{Activity, day_of, days_after};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
-use crate::domain::data_key::KeyOwner;
+use crate::domain::data_key::{KeyOwner, Resealing};
 use crate::domain::page::PageRequest;
 use crate::domain::role::Action;
 use crate::domain::secret::Secret;
@@ -81,9 +81,9 @@ pub struct Attention {
     pub failing_endpoints: Few<WebhookEndpoint>,
     /// Members who were shown unusually many secrets within a day, for those who read the audit log.
     pub alarms: Few<Alarm>,
-    /// Since when something of the environment or the workspace is left to be sealed under a new data key, for those who
-    /// read the audit log; none where all is.
-    pub resealing_since: Option<Millis>,
+    /// How far sealing the values of the environment and the workspace under a new data key is, for those who read the
+    /// audit log; none where none is left.
+    pub resealing: Option<Resealing>,
     /// Whether another deployment has the right to refresh what is here.
     pub not_adopted: bool,
     /// Whether the workspace's subscription has ended.
@@ -162,7 +162,7 @@ impl Hub {
             endpoints: Few::of(endpoints),
             failing_endpoints: Few::of(failing_endpoints),
             alarms: self.alarms(actor).await?,
-            resealing_since: self.resealing_since(actor).await?,
+            resealing: self.resealing(actor).await?,
             not_adopted: !self.may_refresh(),
             suspended: !actor.tenant.may_write(),
         })
@@ -213,12 +213,12 @@ impl Hub {
         Ok(Few::of(all.into_iter().filter_map(lacking).collect()))
     }
 
-    async fn resealing_since(&self, actor: &Actor) -> Result<Option<Millis>, Error> {
+    async fn resealing(&self, actor: &Actor) -> Result<Option<Resealing>, Error> {
         if !is_let(actor, Action::ReadAudit) {
             return Ok(None);
         }
         let owners = [KeyOwner::Environment(actor.environment()), KeyOwner::Workspace(actor.workspace())];
-        Ok(store::data_key::unfinished_since(&self.store, owners).await?)
+        Ok(store::data_key::resealing(&self.store, owners).await?)
     }
 
     async fn alarms(&self, actor: &Actor) -> Result<Few<Alarm>, Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, Set};
 use vouchsafe_entity::data_key::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::data_key_use;
@@ -10,7 +10,7 @@ use vouchsafe_entity::id::DataKeyId;
 use vouchsafe_entity::millis::Millis;
 
 use super::{Reads, Sql, StoreError, Tx, statement};
-use crate::domain::data_key::{KeyOwner, KeyPurpose, KeyUse, WrappedKey};
+use crate::domain::data_key::{KeyOwner, KeyPurpose, KeyUse, Resealing, WrappedKey};
 
 /// Rows of one statement.
 const AT_ONCE: usize = 500;
@@ -148,16 +148,35 @@ pub async fn uses(db: &impl Reads) -> Result<HashMap<DataKeyId, KeyUse>, StoreEr
     Ok(rows.iter().map(|row| (row.id, done(row))).collect())
 }
 
-/// Since when something of one of `owners` is left under a data key that was replaced; none where all is sealed anew.
-pub async fn unfinished_since(db: &impl Reads, owners: [KeyOwner; 2]) -> Result<Option<Millis>, StoreError> {
-    const SQL: &str = "SELECT MIN(k.retired_at) AS since FROM data_key k LEFT JOIN data_key_use u ON u.id = k.id \
-        WHERE k.owner IN ($1, $2) AND k.purpose = $3 AND k.retired_at IS NOT NULL AND u.emptied_at IS NULL";
+/// How far sealing anew is for `owners` that have something left under a data key that was replaced; none where all is
+/// sealed anew.
+pub async fn resealing(db: &impl Reads, owners: [KeyOwner; 2]) -> Result<Option<Resealing>, StoreError> {
+    const SQL: &str = "WITH old AS (SELECT k.owner, k.retired_at FROM data_key k \
+        LEFT JOIN data_key_use u ON u.id = k.id \
+        WHERE k.owner IN ($1, $2) AND k.purpose = $3 AND k.retired_at IS NOT NULL AND u.emptied_at IS NULL) \
+        SELECT (SELECT MIN(retired_at) FROM old) AS since, \
+        (SELECT CAST(COALESCE(SUM(u.taken_over), 0) AS BIGINT) FROM data_key k \
+        JOIN data_key_use u ON u.id = k.id \
+        WHERE k.owner IN (SELECT owner FROM old) AND k.purpose = $3 AND k.retired_at IS NULL) AS done";
     let connection = db.connection();
     let [one, other] = owners.map(|owner| owner.to_string().into());
     let values = [one, other, KeyPurpose::Records.as_str().into()];
-    let row = connection.query_one_raw(statement(connection, SQL, values)).await?;
-    let since: Option<Option<Millis>> = row.map(|row| row.try_get("", "since")).transpose()?;
-    Ok(since.flatten())
+    let Some(row) = connection.query_one_raw(statement(connection, SQL, values)).await? else {
+        return Ok(None);
+    };
+    let (since, done): (Option<Millis>, i64) = (row.try_get("", "since")?, row.try_get("", "done")?);
+    Ok(since.map(|since| Resealing { since, done: done.unsigned_abs() }))
+}
+
+/// Notes that a data key has sealed `more` values that one before it had sealed.
+pub async fn note_taken_over(tx: &Tx, id: DataKeyId, more: u64) -> Result<(), StoreError> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    data_key_use::Entity::update_many()
+        .col_expr(data_key_use::Column::TakenOver, Expr::col(data_key_use::Column::TakenOver).add(more))
+        .filter(data_key_use::Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Counts `more` sealings for each of the data keys before they happen; how many each has now.
@@ -189,6 +208,7 @@ pub async fn note_emptied(tx: &Tx, ids: &[DataKeyId], since: Option<Millis>) -> 
         id: Set(*id),
         sealings: Set(0),
         emptied_at: Set(since),
+        taken_over: Set(0),
     });
     let replace = OnConflict::column(data_key_use::Column::Id)
         .update_column(data_key_use::Column::EmptiedAt)

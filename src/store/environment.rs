@@ -2,7 +2,7 @@
 
 mod gone;
 
-pub use gone::{TABLES, contents, delete, deleted, lock_all, note_emptied, remove_page};
+pub use gone::{TABLES, contents, contents_of_all, delete, deleted, lock_all, note_emptied, remove_page};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,

@@ -192,6 +192,7 @@ async fn every_page_is_accessible_at_every_size_in_light_and_dark() {
         ("members", "/dashboard/members"),
         ("invite", "/dashboard/members/invite"),
         ("rules", "/dashboard/members/settings"),
+        ("workspace-delete", "/dashboard/workspace/delete"),
         ("account", "/dashboard/account"),
         ("password", "/dashboard/account/password"),
         ("step-up", "/dashboard/step-up"),

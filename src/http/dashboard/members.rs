@@ -68,6 +68,7 @@ pub(super) async fn list_members(desk: InWorkspace, Listing { page, .. }: Listin
         totp_required: settings.totp_required,
         editors_may_reveal: settings.editors_may_reveal,
         rules: Url::WorkspaceSettings.to_string(),
+        delete: desk.hub.may_delete_workspace(&desk.who).await?.then(|| Url::DeleteWorkspace.to_string()),
     }))
 }
 

@@ -26,6 +26,7 @@ use super::single_sign_on::{ArrivedPage, NotInPage};
 use super::theme::{PreviewPage, ThemePage};
 use super::users::{NewUserPage, UserPage, UsersPage};
 use super::webhooks::{DeliveryPage, NewWebhookPage, ShownWebhookPage, WebhookPage, WebhooksPage};
+use super::workspace::{DeleteWorkspacePage, WorkspaceGonePage};
 use crate::http::render::{Page, RenderError, Renderer};
 use crate::http::strings::Locale;
 
@@ -81,6 +82,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     framed::<InvitePage>(renderer, &mut all)?;
     framed::<MemberPage>(renderer, &mut all)?;
     framed::<RulesPage>(renderer, &mut all)?;
+    framed::<DeleteWorkspacePage>(renderer, &mut all)?;
     framed::<AccountPage>(renderer, &mut all)?;
     framed::<PasswordPage>(renderer, &mut all)?;
     framed::<AuthenticatorPage>(renderer, &mut all)?;
@@ -94,6 +96,7 @@ pub fn render_samples(renderer: &Renderer) -> Result<Vec<(String, String)>, Rend
     alone::<NotInPage>(renderer, &mut all)?;
     alone::<ProblemPage>(renderer, &mut all)?;
     alone::<PreviewPage>(renderer, &mut all)?;
+    alone::<WorkspaceGonePage>(renderer, &mut all)?;
     for (sample, page) in InvitePage::samples() {
         let shell = Shell::sample(InvitePage::PLACE).suspended();
         let html = renderer.render(Locale::En, &Framed { shell, page: &page })?;

@@ -134,6 +134,10 @@ fn purpose_of(next: &str) -> &'static str {
         "To change the rules of the workspace"
     } else if path.starts_with("/dashboard/members/") {
         "To change a member"
+    } else if path == "/dashboard/workspace/delete" {
+        "To delete the workspace"
+    } else if path.ends_with("/settings/delete") {
+        "To delete the environment"
     } else {
         "To go on"
     }
@@ -147,12 +151,12 @@ fn before(next: &str) -> String {
         query.map_or_else(|| shown.to_owned(), |query| format!("{shown}?{query}"))
     } else if let Some((environment, _)) = path.split_once("/api-keys/") {
         format!("{environment}/api-keys")
+    } else if path.starts_with("/dashboard/members/") || path.starts_with("/dashboard/workspace/") {
+        Url::Members.to_string()
     } else if let Some(settings) = path.strip_suffix("/delete") {
         settings.to_owned()
     } else if path.starts_with("/dashboard/account/") {
         Url::Account.to_string()
-    } else if path.starts_with("/dashboard/members/") {
-        Url::Members.to_string()
     } else {
         Url::Dashboard.to_string()
     }

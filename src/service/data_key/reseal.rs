@@ -80,7 +80,9 @@ impl Hub {
         let anew = self.seal_anew(holder, column, found, done)?;
         if !anew.is_empty() {
             let tx = self.store.begin().await?;
-            done.values += store::sealed::replace(&tx, column, holder.owner, anew).await?;
+            let values = store::sealed::replace(&tx, column, holder.owner, anew).await?;
+            store::data_key::note_taken_over(&tx, current, values).await?;
+            done.values += values;
             failpoint!("rekey::resealed");
             tx.commit().await?;
         }

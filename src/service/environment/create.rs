@@ -1,12 +1,12 @@
 //! A new environment of a workspace, with a data key of its own: made at the command line, or by a member.
 
-use vouchsafe_entity::id::EnvironmentId;
+use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
 
 use super::ensure_name;
 use crate::domain::actor::{Actor, Author, Origin};
 use crate::domain::data_key::KeyOwner;
 use crate::domain::role::Action;
-use crate::domain::workspace::{Tenant, Workspace, is_reserved};
+use crate::domain::workspace::{Tenant, is_reserved};
 use crate::service::audit::Target;
 use crate::service::members::SignedIn;
 use crate::service::{Error, Hub};
@@ -19,7 +19,7 @@ impl Hub {
     /// [`Error::NotFound`], [`Error::Invalid`].
     pub async fn create_environment(&self, workspace: &str, name: &str) -> Result<EnvironmentId, Error> {
         let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
-        self.make_environment(&workspace, name, Author::Operator, Origin::default()).await
+        self.make_environment(workspace.id, name, Author::Operator, Origin::default()).await
     }
 
     /// Whether a member may make an environment in their workspace, for a page that offers it.
@@ -40,12 +40,12 @@ impl Hub {
         name: &str,
     ) -> Result<EnvironmentId, Error> {
         self.permit_member(who, Action::CreateEnvironment).await?;
-        self.make_environment(&who.workspace, name, Author::Member(who.seat()), who.origin.clone()).await
+        self.make_environment(who.workspace.id, name, Author::Member(who.seat()), who.origin.clone()).await
     }
 
     async fn make_environment(
         &self,
-        workspace: &Workspace,
+        workspace: WorkspaceId,
         name: &str,
         author: Author,
         origin: Origin,
@@ -56,7 +56,9 @@ impl Hub {
             return Err(Error::invalid("/name", "reserved", message));
         }
         let tx = self.store.begin().await?;
-        let environment = self.insert_environment(&tx, workspace, name).await?;
+        // Nobody deletes it meanwhile.
+        let workspace = store::workspace::lock(&tx, workspace).await?.ok_or(Error::NotFound)?;
+        let environment = self.insert_environment(&tx, &workspace, name).await?;
         let tenant = Tenant { workspace: workspace.id, environment, state: workspace.state };
         let actor = Actor { author, tenant, origin };
         let target = Target::new("environment", environment);

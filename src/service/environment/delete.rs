@@ -12,7 +12,7 @@ use crate::domain::workspace::Contents;
 use crate::service::audit::Target;
 use crate::service::steps::EnvironmentSteps;
 use crate::service::{Code, Error, Hub};
-use crate::store;
+use crate::store::{self, Tx};
 
 /// Rows of one transaction.
 const PAGE: u64 = 500;
@@ -58,9 +58,7 @@ impl Hub {
         if contents.holds_grants() && !force {
             return Err(Error::refused(Code::InUse, HOLDS_GRANTS));
         }
-        store::environment::delete(&tx, id, self.now()).await?;
-        store::credential::bury_all(&tx, id, self.now()).await?;
-        store::data_key::delete_all(&tx, KeyOwner::Environment(id)).await?;
+        self.end_environment(&tx, id).await?;
         // No page shows the events of an environment that is gone, so this one is its workspace's.
         let event = AuditEvent {
             environment: None,
@@ -79,6 +77,13 @@ impl Hub {
         self.connectors.forget_all();
         self.keys.forget_all();
         self.load_keys_for(KeyOwner::Environment(id)).await
+    }
+
+    /// What nothing may find or open of an environment from the moment of its end on.
+    pub(super) async fn end_environment(&self, tx: &Tx, id: EnvironmentId) -> Result<(), Error> {
+        store::environment::delete(tx, id, self.now()).await?;
+        store::credential::bury_all(tx, id, self.now()).await?;
+        Ok(store::data_key::delete_all(tx, KeyOwner::Environment(id)).await?)
     }
 
     /// Removes what is left of environments that were deleted.
@@ -115,8 +120,8 @@ impl Hub {
     }
 }
 
-/// What the audit log says of an environment that goes.
-fn said(name: &str, contents: &Contents) -> String {
+/// What the audit log says of an environment or a workspace that goes.
+pub(super) fn said(name: &str, contents: &Contents) -> String {
     let told = if contents.holds_grants() { "; no app was told" } else { "" };
     format!("{name} with {}{told}", contents.in_words().join(", "))
 }

@@ -160,6 +160,7 @@ impl Hub {
     pub async fn invite_owner(&self, workspace: &str) -> Result<Url, Error> {
         let workspace = store::workspace::by_name(&self.store, workspace).await?.ok_or(Error::NotFound)?;
         let tx = self.store.begin().await?;
+        let workspace = store::workspace::lock(&tx, workspace.id).await?.ok_or(Error::NotFound)?;
         let link = self.insert_owner_invitation(&tx, &workspace).await?;
         tx.commit().await?;
         Ok(link)
@@ -171,8 +172,11 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn invite_first_owner(&self, workspace: &str) -> Result<Option<Url>, Error> {
+        let Some(workspace) = store::workspace::by_name(&self.store, workspace).await? else {
+            return Ok(None);
+        };
         let tx = self.store.begin().await?;
-        let Some(workspace) = store::workspace::lock(&tx, workspace).await? else {
+        let Some(workspace) = store::workspace::lock(&tx, workspace.id).await? else {
             return Ok(None);
         };
         let owned = !store::member::owners(&tx, workspace.id, 1).await?.is_empty();

@@ -2,6 +2,7 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+    Value,
 };
 use vouchsafe_entity::environment::{ActiveModel, Column, Entity};
 use vouchsafe_entity::id::{EnvironmentId, WorkspaceId};
@@ -60,6 +61,19 @@ const AT_ONCE: &[&str] = &[
 
 /// What lies in an environment; of secrets, those that no other environment has.
 pub async fn contents(db: &impl Reads, environment: EnvironmentId) -> Result<Contents, StoreError> {
+    let secrets = format!("secret_environment p WHERE {ALONE}");
+    count(db, "environment_id = $1", &secrets, environment.into()).await
+}
+
+/// What lies in a workspace.
+pub async fn contents_of_all(db: &impl Reads, workspace: WorkspaceId) -> Result<Contents, StoreError> {
+    let places =
+        "environment_id IN (SELECT id FROM environment WHERE workspace_id = $1 AND deleted_at IS NULL)";
+    count(db, places, "secret WHERE workspace_id = $1", workspace.into()).await
+}
+
+/// `places` says in which environments, and `secrets` which of them, by `$1`.
+async fn count(db: &impl Reads, places: &str, secrets: &str, id: Value) -> Result<Contents, StoreError> {
     #[derive(FromQueryResult)]
     struct Counted {
         users: i64,
@@ -69,16 +83,16 @@ pub async fn contents(db: &impl Reads, environment: EnvironmentId) -> Result<Con
         untold: i64,
     }
     let sql = format!(
-        "SELECT (SELECT COUNT(*) FROM \"user\" WHERE environment_id = $1) AS users, \
-         (SELECT COUNT(*) FROM credential_token WHERE environment_id = $1 AND state <> 'deleted') AS credentials, \
-         (SELECT COUNT(*) FROM secret_environment p WHERE {ALONE}) AS secrets, \
-         (SELECT COUNT(*) FROM connector WHERE environment_id = $1 AND explicit) AS connectors, \
-         (SELECT COUNT(*) FROM revocation_job WHERE environment_id = $1) \
-         + (SELECT COUNT(*) FROM flow WHERE environment_id = $1 AND state_hash IS NULL AND binding IS NOT NULL) \
+        "SELECT (SELECT COUNT(*) FROM \"user\" WHERE {places}) AS users, \
+         (SELECT COUNT(*) FROM credential_token WHERE {places} AND state <> 'deleted') AS credentials, \
+         (SELECT COUNT(*) FROM {secrets}) AS secrets, \
+         (SELECT COUNT(*) FROM connector WHERE {places} AND explicit) AS connectors, \
+         (SELECT COUNT(*) FROM revocation_job WHERE {places}) \
+         + (SELECT COUNT(*) FROM flow WHERE {places} AND state_hash IS NULL AND binding IS NOT NULL) \
          AS untold"
     );
     let connection = db.connection();
-    let row = connection.query_one_raw(statement(connection, sql, [environment.into()])).await?;
+    let row = connection.query_one_raw(statement(connection, sql, [id])).await?;
     let counted = row.map(|row| Counted::from_query_result(&row, "")).transpose()?;
     Ok(counted.map_or_else(Contents::default, |counted| Contents {
         users: counted.users.unsigned_abs(),

@@ -148,6 +148,22 @@ fn an_environment_is_deleted_unless_it_is_the_last() {
     assert!(say(home.path(), &["environments", "create", "sandbox"]).ok().starts_with("env_"));
 }
 
+#[test]
+fn a_workspace_is_deleted_unless_it_is_the_last() {
+    let home = home();
+    let delete = |name: &str| say(home.path(), &["workspaces", "delete", name]);
+    let last = delete("default").failed(1);
+    assert!(last.contains("the last workspace of its hub"), "{last}");
+    say(home.path(), &["workspaces", "create", "acme"]).ok();
+    assert_eq!(delete("default").ok(), "default is deleted\n");
+    assert_eq!(delete("default").failed(1), "error: there is no workspace default\n");
+    let listed = say(home.path(), &["workspaces", "list"]).ok();
+    assert!(listed.lines().count() == 1 && listed.contains("  acme  "), "{listed}");
+    say(home.path(), &["environments", "create", "staging", "--workspace", "default"]).failed(1);
+    say(home.path(), &["workspaces", "create", "default"]).ok();
+    say(home.path(), &["environments", "create", "staging"]).ok();
+}
+
 #[tokio::test]
 async fn what_an_operator_does_and_that_a_hub_starts_is_audited() {
     let home = home();

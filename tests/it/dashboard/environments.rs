@@ -1,13 +1,15 @@
-//! Environments as they come and go. One that is made begins empty; one that is deleted is found by nothing, nothing of
-//! it is left, and its name is free.
+//! Environments and workspaces as they come and go. One that is made begins empty; one that is deleted is found by
+//! nothing, nothing of it is left, and its name is free.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use serde_json::json;
 use vouchsafe::store::environment::TABLES;
+use vouchsafe_entity::kind::WorkspaceState;
 
 use crate::support::app::TestApp;
+use crate::support::browser::PASSWORD;
 use crate::support::database::is_postgres;
 
 const NEW: &str = "/dashboard/environments/new";
@@ -22,30 +24,40 @@ const OF_BOTH: [(&str, &str); 7] = [
     ("environments", "sandbox"),
     ("ends", "never"),
 ];
+const DELETE_WORKSPACE: &str = "/dashboard/workspace/delete";
 const SURE: [(&str, &str); 2] = [("name", "production"), ("force", "on")];
 
 impl TestApp {
-    /// The tables whose rows lie in environments, but for those of the audit log.
-    async fn tables_in_environments(&self) -> BTreeSet<String> {
+    /// The tables that have this column, but for those of the audit log.
+    async fn tables_with(&self, column: &str) -> BTreeSet<String> {
         let sql = if is_postgres() {
-            "SELECT table_name AS t FROM information_schema.columns \
-             WHERE table_schema = current_schema() AND column_name = 'environment_id'"
+            format!(
+                "SELECT table_name AS t FROM information_schema.columns \
+                 WHERE table_schema = current_schema() AND column_name = '{column}'"
+            )
         } else {
-            "SELECT m.name AS t FROM sqlite_master m JOIN pragma_table_info(m.name) p \
-             WHERE m.type = 'table' AND p.name = 'environment_id'"
+            format!(
+                "SELECT m.name AS t FROM sqlite_master m JOIN pragma_table_info(m.name) p \
+                 WHERE m.type = 'table' AND p.name = '{column}'"
+            )
         };
-        let names = self.rows(sql).await.into_iter().map(|row| row.try_get::<String>("", "t").unwrap());
+        let names = self.rows(&sql).await.into_iter().map(|row| row.try_get::<String>("", "t").unwrap());
         names.filter(|name| !name.starts_with("audit_")).collect()
     }
 
-    /// Which of them have rows of this one.
-    async fn filled_tables(&self, environment: &str) -> BTreeSet<String> {
-        let tables = self.tables_in_environments().await;
-        let parts = tables.iter().map(|table| {
-            format!("SELECT '{table}' AS t FROM \"{table}\" WHERE environment_id = '{environment}'")
-        });
+    /// Which of them have rows with this one.
+    async fn filled_by(&self, column: &str, id: &str) -> BTreeSet<String> {
+        let tables = self.tables_with(column).await;
+        let parts = tables
+            .iter()
+            .map(|table| format!("SELECT '{table}' AS t FROM \"{table}\" WHERE {column} = '{id}'"));
         let sql = parts.collect::<Vec<_>>().join(" UNION ");
         self.rows(&sql).await.iter().map(|row| row.try_get("", "t").unwrap()).collect()
+    }
+
+    /// Which tables have rows of this environment.
+    async fn filled_tables(&self, environment: &str) -> BTreeSet<String> {
+        self.filled_by("environment_id", environment).await
     }
 
     /// A little of everything in production.
@@ -143,7 +155,7 @@ async fn an_owner_deletes_an_environment_and_nothing_of_it_is_left() {
     app.hub.sweep().await.unwrap();
     assert_eq!(app.filled_tables(&environment).await, BTreeSet::new());
     let emptied: BTreeSet<String> = TABLES.iter().map(|table| table.trim_matches('"').to_owned()).collect();
-    assert_eq!(app.tables_in_environments().await, emptied, "a table that no sweep empties");
+    assert_eq!(app.tables_with("environment_id").await, emptied, "a table that no sweep empties");
     app.hub.seal_audit().await.unwrap();
     // Its events are still counted among those of the workspace.
     owner.get("/dashboard/sandbox/audit/check").await.page(200, "The audit log is as it was written");
@@ -192,4 +204,78 @@ async fn another_hub_lets_go_of_the_key_within_a_second() {
     other.hub.review_keys().await.unwrap();
     let (status, answer) = other.api.call("GET", &path, None).await;
     assert!((400..600).contains(&status) && answer.get("fields").is_none(), "{status} {answer}");
+}
+
+#[tokio::test]
+async fn an_owner_deletes_their_workspace_and_nothing_of_it_is_left() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let admin = app.as_invited(&owner, "admin", "ada@acme.test").await;
+    let form = [("email", "late@acme.test"), ("role", "viewer")];
+    owner.post("/dashboard/members/invite", &form).await.page(200, "The invitation’s link");
+    app.fill().await;
+    owner.post("/dashboard/production/secrets/new", &OF_BOTH).await;
+    let of_other = app.key_of("other", "production").await;
+    app.with_key(&of_other).post("/users", &json!({"username": "stays"})).await.ok(201);
+    let production = app.hub.operator_in("default", "production").await.unwrap().tenant;
+    let sandbox = app.hub.operator_in("default", "sandbox").await.unwrap().tenant;
+    let workspace = production.workspace.to_string();
+    let ids = [production.environment.to_string(), sandbox.environment.to_string(), workspace.clone()];
+    let keys = format!("SELECT 1 AS n FROM data_key WHERE owner IN ('{}')", ids.join("', '"));
+    assert_eq!(app.rows(&keys).await.len(), 3);
+    let own = app.filled_by("workspace_id", &workspace).await;
+    for table in ["member", "member_session", "invitation", "secret", "secret_environment", "environment"] {
+        assert!(own.contains(table), "{table} in {own:?}");
+    }
+
+    owner.get("/dashboard/members").await.page(200, DELETE_WORKSPACE);
+    assert!(!admin.get("/dashboard/members").await.html.contains(DELETE_WORKSPACE));
+    admin.post(DELETE_WORKSPACE, &[("name", "default"), ("force", "on")]).await.page(404, "Not found");
+    let asked = owner.get(DELETE_WORKSPACE).await;
+    for held in ["1 user<", "2 credentials<", "2 secrets<", "1 connector<", "No app is told"] {
+        asked.page(200, held);
+    }
+    owner.post(DELETE_WORKSPACE, &[("name", "other"), ("force", "on")]).await.page(400, "letter by letter");
+    let refused = owner.post(DELETE_WORKSPACE, &[("name", "default")]).await;
+    refused.page(400, "There are credentials in this workspace");
+    app.as_key().get("/users").await.ok(200);
+
+    let sure = [("name", "default"), ("force", "on")];
+    owner.post(DELETE_WORKSPACE, &sure).await.page(200, "default is deleted");
+    assert_eq!(app.rows(&keys).await.len(), 0, "the keys go at once");
+    for key in [app.as_key(), app.as_sandbox_key()] {
+        key.get("/users").await.assert_problem(401, "unauthenticated");
+    }
+    for member in [&owner, &admin] {
+        member.get("/dashboard/account").await.leads_to("/dashboard/sign-in?next=%2Fdashboard%2Faccount");
+        let form = [("email", member.email.as_str()), ("password", PASSWORD)];
+        member.post("/dashboard/sign-in", &form).await.page(400, "Address or password is not right");
+    }
+    assert_eq!(
+        app.filled_by("workspace_id", &workspace).await,
+        BTreeSet::from(["environment".to_owned()]),
+        "rows stay beside audit events"
+    );
+    app.hub.sweep().await.unwrap();
+    for environment in &ids[..2] {
+        assert_eq!(app.filled_tables(environment).await, BTreeSet::new());
+    }
+    app.hub.seal_audit().await.unwrap();
+    app.hub.verify_audit().await.unwrap().unwrap();
+    let said = app.rows("SELECT reason FROM audit_event WHERE action = 'workspace.delete'").await;
+    let said: String = said[0].try_get("", "reason").unwrap();
+    assert_eq!(said, "default with 1 user, 2 credentials, 2 secrets, 1 connector; no app was told");
+
+    // The other workspace is as it was, and the last one now.
+    assert_eq!(app.with_key(&of_other).get("/users").await.ok(200)["data"][0]["username"], "stays");
+    let foreign = app.as_foreign_owner().await;
+    assert!(!foreign.get("/dashboard/members").await.html.contains(DELETE_WORKSPACE));
+    foreign.get(DELETE_WORKSPACE).await.page(409, "the last workspace of its hub");
+    assert!(app.hub.delete_workspace("other", true).await.is_err());
+    // Its name is free, and so are its members' addresses.
+    app.hub.create_workspace("default", WorkspaceState::Active).await.unwrap();
+    let again = app.as_owner().await;
+    let found = app.rows("SELECT 1 AS n FROM workspace WHERE name = 'default'").await;
+    assert_eq!(found.len(), 2);
+    assert!(!again.get("/dashboard/members").await.html.contains("ada@acme.test"));
 }

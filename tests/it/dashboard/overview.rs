@@ -278,4 +278,37 @@ async fn a_data_key_that_was_replaced_is_named_until_nothing_is_sealed_under_it(
     tx.commit().await.unwrap();
     app.hub.replace_keys().await.unwrap();
     is_said_while_it_goes_on().await;
+
+    // One value does not open: what is done is counted, and that something is left stays said.
+    let mut ids = Vec::new();
+    for user in ["v", "w"] {
+        app.user(user).await;
+        ids.push(app.credential(user).await["credentialId"].as_str().unwrap().to_owned());
+    }
+    let swap = format!(
+        "UPDATE credential_token SET sealed = (SELECT o.sealed FROM credential_token o WHERE o.credential_id = '{}') \
+         WHERE credential_id = '{}'",
+        ids[0], ids[1]
+    );
+    app.rows(&swap).await;
+    app.hub.begin_key_rotation(&actor, Occasion::Asked).await.unwrap();
+    let progress = async || {
+        app.clock.advance(TimeDelta::minutes(2));
+        app.hub.review_keys().await.unwrap();
+        app.hub.replace_keys().await.unwrap();
+        let overview = owner.get("/dashboard/production/overview").await;
+        overview.page(200, said);
+        overview.between(said, "</li>")
+    };
+    let begun = progress().await;
+    assert!(begun.contains("None is done yet."), "{begun}");
+    let found = progress().await;
+    let done = format!(
+        "SELECT u.taken_over AS n FROM data_key_use u JOIN data_key k ON k.id = u.id \
+         WHERE k.owner = '{}' AND k.retired_at IS NULL",
+        actor.tenant.environment
+    );
+    let done = app.rows(&done).await;
+    let done: i64 = done[0].try_get("", "n").unwrap();
+    assert!(done > 1 && found.contains(&format!("{done} are done so far.")), "{done} in {found}");
 }

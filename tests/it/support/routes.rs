@@ -33,6 +33,8 @@ impl Who {
 }
 
 const HIDDEN: Who = Roles([0, 0, 404, 404]);
+/// What owners alone know of.
+const OWNER: Who = Roles([0, 404, 404, 404]);
 /// What everybody sees and owners alone may end.
 const OWNERS: Who = Roles([0, 403, 403, 403]);
 /// What editors and viewers see and may not change.
@@ -83,6 +85,8 @@ pub(crate) const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/dashboard/invitations/{invitation}/withdraw", HIDDEN),
     ("GET", "/dashboard/environments/new", HIDDEN),
     ("POST", "/dashboard/environments/new", HIDDEN),
+    ("GET", "/dashboard/workspace/delete", OWNER),
+    ("POST", "/dashboard/workspace/delete", OWNER),
     ("GET", "/dashboard/{environment}", Members),
     ("GET", "/dashboard/{environment}/overview", Members),
     ("GET", "/dashboard/{environment}/catalogue", Members),

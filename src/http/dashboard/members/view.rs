@@ -69,6 +69,8 @@ pub(in crate::http::dashboard) struct MembersPage {
     pub(super) editors_may_reveal: bool,
     /// Where these rules are changed.
     pub(super) rules: String,
+    /// Where the workspace is deleted, for whoever may.
+    pub(super) delete: Option<String>,
 }
 
 /// What the workspace decides about its members.
@@ -143,6 +145,7 @@ impl DashboardPage for MembersPage {
             totp_required: true,
             editors_may_reveal: false,
             rules: Url::WorkspaceSettings.to_string(),
+            delete: Some(Url::DeleteWorkspace.to_string()),
         };
         let jo = || sample("Jo Miller", "jo@acme.test", Role::Owner, true);
         let long = "Maximiliane Alexandra Freifrau von und zu Hohenlohe-Waldenburg";

@@ -5,10 +5,12 @@ use vouchsafe_entity::millis::Millis;
 
 use crate::domain::connector::Connector;
 use crate::domain::credential::{Credential, KEY_UNAVAILABLE};
+use crate::domain::data_key::Resealing;
 use crate::domain::role::Action;
 use crate::domain::secret::Secret;
 use crate::domain::webhook::WebhookEndpoint;
 use crate::http::dashboard::caller::InEnvironment;
+use crate::http::dashboard::chart::grouped;
 use crate::http::dashboard::connectors::{app_name, missing_word, step};
 use crate::http::dashboard::credentials::reason;
 use crate::http::dashboard::moment::Moment;
@@ -72,7 +74,7 @@ pub(super) fn items(desk: &InEnvironment, attention: Attention, now: Millis) -> 
     items.extend(reader.ended_secrets(attention.ended_secrets));
     items.extend(reader.ending_secrets(attention.ending_secrets));
     items.extend(reader.expiring(attention.expiring));
-    items.extend(attention.resealing_since.map(|since| reader.resealing(since)));
+    items.extend(attention.resealing.map(|resealing| reader.resealing(resealing)));
     items.sort_by_key(|item| item.level != "danger");
     items
 }
@@ -116,9 +118,16 @@ impl Reader<'_> {
     }
 
     /// A data key was replaced, and something is still sealed under it.
-    fn resealing(&self, since: Millis) -> Item {
-        let text = "The worker goes on with it, and nothing waits for it. If this stays for a day, the log says which \
-            values don’t open.";
+    fn resealing(&self, Resealing { since, done }: Resealing) -> Item {
+        let done = match done {
+            0 => "None is done yet.".to_owned(),
+            1 => "1 is done so far.".to_owned(),
+            more => format!("{} are done so far.", grouped(more)),
+        };
+        let text = format!(
+            "{done} The worker goes on with it, and nothing waits for it. If this stays for a day, the log says which \
+             values don’t open."
+        );
         let events = filtered(&Url::Audit(&self.desk.environment), &[("action", Some("data_key.rotate"))]);
         let item = Item::new("info", "Values are being sealed under a new data key", text);
         item.at(Some(since), self.now).leading_to(Some(events))

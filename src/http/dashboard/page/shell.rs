@@ -106,7 +106,7 @@ pub(in crate::http::dashboard) fn place_of(address: &str) -> Place {
     let (first, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     match first {
         "account" => Place::Account,
-        "members" | "invitations" => Place::Members,
+        "members" | "invitations" | "workspace" => Place::Members,
         environment => {
             let list = format!("/dashboard/{environment}/{}", listed_as(kind));
             let found = in_environment(environment).into_iter().find(|(.., url, _)| url.to_string() == list);
@@ -241,6 +241,7 @@ mod tests {
             ("/dashboard/production/audit/export?action=user.create", Place::Audit),
             ("/dashboard/members/mem_1/remove", Place::Members),
             ("/dashboard/invitations/inv_1/withdraw", Place::Members),
+            ("/dashboard/workspace/delete", Place::Members),
             ("/dashboard/account/authenticator", Place::Account),
             ("/dashboard/step-up?next=%2Fdashboard", Place::Elsewhere),
             ("/dashboard/production", Place::Elsewhere),
