@@ -39,7 +39,8 @@ main() {
   trap 'exit 130' INT TERM
 
   install_packages "${requested[@]}"
-  # What a killed browser or server leaves goes with the rest.
+  # What a killed browser or server leaves goes with the rest. A server that runs as somebody else has its folder there.
+  chmod 711 "$SCRATCH"
   export TMPDIR=$SCRATCH
   # What the next build could reuse takes several times the room of what this one needs.
   [ "${CI:-}" != true ] || export CARGO_INCREMENTAL=0
