@@ -5,7 +5,7 @@ mod begun;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,10 @@ const STILL_THERE: Duration = Duration::from_secs(30);
 const BUFFER: usize = 64 * 1024;
 /// Connections at once.
 const CONNECTIONS: usize = 20_000;
+/// Files that may be open at once: a connection is one, the call that it is for another, and there are those of the database.
+const FILES: u64 = 65_536;
+/// That no connection can be taken is told once in so long.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 /// Calls and refreshes under way have so long to finish.
 const GRACE: Duration = Duration::from_secs(30);
 /// Calls are cut before that, so that there is time to write them down.
@@ -93,6 +98,7 @@ impl Running {
     ) -> Result<Self, ServeError> {
         super::make_data_dir(&config.database.data_dir)?;
         let lock = DirLock::take(&config.database.data_dir)?;
+        raise_files();
         let listener = listen(config.server.listen).await?;
         let address = listener.local_addr().unwrap_or(config.server.listen);
         let metrics_listener = match config.server.metrics_listen {
@@ -148,6 +154,18 @@ fn open_journal(config: &Config, random: &dyn Random) -> Result<Journal, BuildEr
     Ok(Journal::open(&directory, || format!("node_{}", hex::encode(random.bytes::<16>())))?)
 }
 
+/// Lets this process have as many files open as the system allows it: by default it may have far fewer.
+fn raise_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(FILES, |most| most.min(FILES));
+    if limit.current.is_none_or(|current| current >= most) {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "no more files may be open at once");
+    }
+}
+
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
@@ -167,6 +185,7 @@ fn metrics_router(metrics: MetricsText) -> Router {
 
 async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
     let closing = hub.closing();
+    let mut told: Option<Instant> = None;
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
@@ -182,10 +201,13 @@ async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>) {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, say: wait for some to come back.
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a connection could not be accepted"
-                );
+                if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+                    told = Some(Instant::now());
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a connection could not be accepted"
+                    );
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }

@@ -7,7 +7,7 @@ use crate::domain::page::PageRequest;
 use crate::http::render::Renderer;
 use crate::random::SystemRandom;
 use crate::service::keys::NewApiKey;
-use crate::service::{Error, Hub, bootstrap::DEFAULT_WORKSPACE};
+use crate::service::{Error, Hub};
 use crate::vault::MasterKey;
 use vouchsafe_entity::id::ApiKeyId;
 
@@ -248,7 +248,9 @@ async fn on_environments(hub: &Hub, command: Environments) -> Result<(), CliErro
             Ok(())
         }
         Environments::Create { name, workspace } => {
-            let missing = format!("there is no workspace {workspace}; the first one is {DEFAULT_WORKSPACE}");
+            let missing = format!(
+                "there is no workspace {workspace}; `vouchsafe workspaces list` names those there are"
+            );
             let id = hub.create_environment(&workspace, &name).await;
             say(id.map_err(|error| said(error, &missing))?)
         }

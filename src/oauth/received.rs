@@ -333,7 +333,9 @@ fn scopes(value: Option<&Value>, separator: &str) -> Option<Vec<String>> {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
     };
-    let scopes: Vec<String> = scopes.into_iter().filter(|scope| !scope.is_empty()).collect();
+    // A NUL fits into no column of PostgreSQL, and no scope has one (RFC 6749, section 3.3).
+    let is_scope = |scope: &String| !scope.is_empty() && !scope.contains(char::is_control);
+    let scopes: Vec<String> = scopes.into_iter().filter(is_scope).collect();
     (!scopes.is_empty()).then_some(scopes)
 }
 

@@ -104,6 +104,12 @@ impl Hub {
             gone.remove(&key.id);
         }
         self.vault.forget(&gone);
+        if !gone.is_empty() {
+            // An environment may have gone with its key: nobody is let in by what is remembered of it.
+            self.keys.forget_all();
+            self.environments.forget_all();
+            self.connectors.forget_all();
+        }
         opened
     }
 

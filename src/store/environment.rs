@@ -122,6 +122,14 @@ pub async fn in_use_beside(
     Ok(found.map(|row| row.try_get("", "name")).transpose()?)
 }
 
+/// Whether all of these are there; nobody deletes one of them until the transaction ends.
+pub async fn stay(tx: &Tx, ids: &[EnvironmentId]) -> Result<bool, StoreError> {
+    let there = Entity::find().select_only().column(Column::Id).filter(Column::DeletedAt.is_null());
+    let there = there.filter(Column::Id.is_in(ids.iter().copied())).order_by_asc(Column::Id);
+    let found: Vec<EnvironmentId> = there.lock_shared().into_tuple().all(tx.connection()).await?;
+    Ok(ids.iter().all(|id| found.contains(id)))
+}
+
 /// The settings of an environment and when they last changed; nobody else changes them until the transaction ends.
 pub async fn lock_settings(tx: &Tx, id: EnvironmentId) -> Result<Option<(Settings, Millis)>, StoreError> {
     let row = held(Entity::find_by_id(id).filter(Column::DeletedAt.is_null()));

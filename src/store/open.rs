@@ -7,13 +7,14 @@ use std::time::Duration;
 use migration::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Notify;
 use vouchsafe_migration as migration;
 
 use super::credential::Kept;
 use super::writes::Writes;
-use super::{Direct, Store, StoreError};
+use super::{Direct, Reads as _, Store, StoreError};
 
 /// Readers beside the one writer of a SQLite database.
 const SQLITE_READERS: u32 = 8;
@@ -117,7 +118,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
         if self.writer.get_database_backend() != sea_orm::DbBackend::Postgres {
-            return self.take_steps().await;
+            return self.take_steps_at_once().await;
         }
         let lock = sea_orm::TransactionTrait::begin(&self.writer).await?;
         // It waits for the steps, which another connection takes.
@@ -130,11 +131,29 @@ impl Store {
     async fn take_steps(&self) -> Result<(), StoreError> {
         let taken = Migrator::get_pending_migrations(&self.writer).await?.len();
         Migrator::up(&self.writer, None).await?;
-        if taken > 0 {
-            let step = Migrator::migrations().last().map(|step| step.name().to_owned());
-            tracing::info!(step, taken, "the database is at its newest step");
-        }
+        tell(taken);
         Ok(())
+    }
+
+    /// The same on an embedded database, which takes all steps or none: one that was interrupted half-way could not be
+    /// taken again.
+    async fn take_steps_at_once(&self) -> Result<(), StoreError> {
+        let taken = Migrator::get_pending_migrations(&self.writer).await?.len();
+        if taken == 0 {
+            return Ok(());
+        }
+        let tx = self.begin_record().await?;
+        Migrator::up(tx.connection(), None).await?;
+        tx.commit().await?;
+        tell(taken);
+        Ok(())
+    }
+}
+
+fn tell(taken: usize) {
+    if taken > 0 {
+        let step = Migrator::migrations().last().map(|step| step.name().to_owned());
+        tracing::info!(step, taken, "the database is at its newest step");
     }
 }
 
@@ -172,6 +191,15 @@ fn pool(options: &mut ConnectOptions, size: u32) -> &mut ConnectOptions {
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            // Where a COMMIT fails SQLite has ended the transaction by itself, and sqlx does not know: what comes after would
+            // be written into one that nobody commits.
+            let ended = !connection.is_in_transaction();
+            if !ended {
+                tracing::error!("the database ended a transaction by itself: its connection is replaced");
+            }
+            Box::pin(std::future::ready(Ok(ended)))
+        })
 }
 
 async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
@@ -193,4 +221,54 @@ async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {
         writes: None,
         kept: Kept::default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Schema;
+
+    async fn counted(store: &Store) -> i64 {
+        let rows = "SELECT COUNT(*) AS n FROM t".to_owned();
+        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, rows);
+        store.reader.query_one_raw(statement).await.unwrap().unwrap().try_get("", "n").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_transaction_the_database_has_ended_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::file(&folder.path().join("full.db"));
+        let store = Store::open(&url).await.unwrap();
+        store.writer.execute_unprepared("CREATE TABLE t (n INTEGER)").await.unwrap();
+        let insert = async || {
+            let tx = store.begin().await.unwrap();
+            tx.connection().execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+            tx
+        };
+        // As SQLite does where the disk is full.
+        let tx = insert().await;
+        tx.connection().execute_unprepared("ROLLBACK").await.unwrap();
+        assert!(tx.commit().await.is_err());
+
+        insert().await.commit().await.unwrap();
+        drop(insert().await);
+        insert().await.commit().await.unwrap();
+        let other = Store::open(&url).await.unwrap();
+        assert_eq!((counted(&store).await, counted(&other).await), (2, 2), "what was said to last does");
+        other.begin().await.unwrap().commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn steps_that_found_no_room_are_taken_once_there_is_some() {
+        for pages in [20, 60, 100, 140] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(&DatabaseUrl::file(&folder.path().join("small.db"))).await.unwrap();
+            let small = format!("PRAGMA max_page_count = {pages}");
+            store.writer.execute_unprepared(&small).await.unwrap();
+            store.migrate().await.unwrap_err();
+            store.writer.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
+            store.migrate().await.unwrap();
+            assert_eq!(store.schema().await.unwrap(), Schema::Current, "{pages}");
+        }
+    }
 }

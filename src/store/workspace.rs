@@ -6,7 +6,7 @@ use vouchsafe_entity::json::WorkspaceSettings;
 use vouchsafe_entity::kind::WorkspaceState;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::workspace::{ActiveModel, Column, Entity, Model};
-use vouchsafe_entity::{invitation, member};
+use vouchsafe_entity::{invitation, member, secret};
 
 use super::{Reads, StoreError, Tx, held};
 use crate::domain::workspace::Workspace;
@@ -98,10 +98,11 @@ pub async fn set_state(tx: &Tx, name: &str, state: WorkspaceState, now: Millis) 
     Ok(changed.rows_affected == 1)
 }
 
-/// Deletes a workspace that `tx` holds, with its members, their sessions and the invitations into it. Its environments
-/// are for [`crate::store::environment::delete`].
+/// Deletes a workspace that `tx` holds, with its secrets, its members, their sessions and the invitations into it. Its
+/// environments are for [`crate::store::environment::delete`].
 pub async fn delete(tx: &Tx, id: WorkspaceId, now: Millis) -> Result<(), StoreError> {
     let connection = tx.connection();
+    secret::Entity::delete_many().filter(secret::Column::WorkspaceId.eq(id)).exec(connection).await?;
     invitation::Entity::delete_many().filter(invitation::Column::WorkspaceId.eq(id)).exec(connection).await?;
     member::Entity::delete_many().filter(member::Column::WorkspaceId.eq(id)).exec(connection).await?;
     Entity::update_many()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement, TryGetable};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scale::times;
 use crate::stage::{Cluster, Connected, Place, Replica, Stage};
@@ -233,6 +233,21 @@ impl Drop for SmallDisk<'_> {
     }
 }
 
+/// After a failed commit a write that is refused undoes itself alone, and what was answered as done is in the file.
+async fn lasts(stage: &Stage, replica: &Replica, number: usize) {
+    let (once, then) = (format!("once-{number}"), format!("then-{number}"));
+    for (name, status) in [(&once, 201), (&once, 409), (&then, 201)] {
+        let made = replica.asker().send("POST", "/users", Some(&json!({"username": name}))).await.unwrap();
+        assert_eq!(made.0, status, "{name}: {}", made.1);
+    }
+    let file = stage.home("a").join("data/vouchsafe.db");
+    let other = Database::connect(format!("sqlite://{}", file.display())).await.unwrap();
+    let sql = format!("SELECT 1 AS n FROM \"user\" WHERE username IN ('{once}', '{then}')");
+    let found = other.query_all_raw(Statement::from_string(other.get_database_backend(), sql)).await.unwrap();
+    assert_eq!(found.len(), 2, "they are there for whoever looks");
+    other.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn r04_a_full_disk_takes_the_answer_and_commits_it_later() {
     let Some(_) = require(Component::Mount) else { return };
@@ -261,6 +276,9 @@ async fn r04_a_full_disk_takes_the_answer_and_commits_it_later() {
         }
         asked.await.unwrap();
         committed(&stage, &replica, credential).await;
+        if !dies {
+            lasts(&stage, &replica, number).await;
+        }
     }
     println!("R4, disk full: {} answers journaled and committed later, 0 lost", credentials.len());
     replica.hub.stop().await;

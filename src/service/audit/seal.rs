@@ -1,6 +1,7 @@
 //! Closing audit events into batches, and removing what was kept long enough by whole batches.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use vouchsafe_entity::id::WorkspaceId;
 use vouchsafe_entity::millis::Millis;
@@ -19,6 +20,8 @@ use crate::store::{self, Tx};
 pub(super) const ENOUGH: usize = MOST_EVENTS / 2;
 /// Batches whose events go in one transaction.
 const AT_ONCE: u64 = 5;
+/// How long another replica is given that closes batches just now.
+const OTHERS: Duration = Duration::from_millis(500);
 
 impl Hub {
     /// Closes the events that are in no batch yet, a batch for each workspace. One replica does so at a time; what
@@ -99,10 +102,10 @@ impl Hub {
     /// [`Error::Store`].
     pub async fn retain_audit(&self) -> Result<(), Error> {
         if let Some(keep) = self.audit.keep {
-            while self.remove_batches(self.now().plus(-keep)).await? {}
+            while self.remove_batches(self.now().plus(-keep)).await? && !self.closing.is_cancelled() {}
         }
         if let Some(keep) = self.audit.keep_addresses {
-            while self.erase_addresses(self.now().plus(-keep)).await? {}
+            while self.erase_addresses(self.now().plus(-keep)).await? && !self.closing.is_cancelled() {}
         }
         Ok(())
     }
@@ -111,7 +114,7 @@ impl Hub {
     async fn remove_batches(&self, before: Millis) -> Result<bool, Error> {
         let tx = self.store.begin_record().await?;
         if !store::audit::chain::lock(&tx).await? {
-            return Ok(false);
+            return Ok(self.after_others(tx).await);
         }
         let old = store::audit::chain::removable(&tx, before, AT_ONCE).await?;
         let (Some(first), Some(last)) = (old.first(), old.last()) else {
@@ -132,11 +135,18 @@ impl Hub {
         Ok(old.len() as u64 == AT_ONCE)
     }
 
+    /// Lets another replica finish what it closes; there may be more to do here then.
+    async fn after_others(&self, tx: Tx) -> bool {
+        drop(tx);
+        tokio::time::sleep(OTHERS).await;
+        true
+    }
+
     /// Erases the addresses of some batches; true where there may be more.
     async fn erase_addresses(&self, before: Millis) -> Result<bool, Error> {
         let tx = self.store.begin_record().await?;
         if !store::audit::chain::lock(&tx).await? {
-            return Ok(false);
+            return Ok(self.after_others(tx).await);
         }
         let old = store::audit::chain::with_addresses(&tx, before, AT_ONCE).await?;
         for Batch { head, members, .. } in &old {

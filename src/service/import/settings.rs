@@ -23,6 +23,9 @@ impl Importing<'_> {
         if keys.is_empty() {
             return Ok(());
         }
+        if !store::environment::stay(&self.tx, &[environment]).await? {
+            return Err(Error::NotFound);
+        }
         let there = store::secret::by_keys(&self.tx, environment, &keys).await?;
         let mut there: HashSet<String> = there.into_iter().map(|secret| secret.key).collect();
         let days = hub.warning_days(&self.tx, &[environment]).await?;

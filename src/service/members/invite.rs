@@ -85,6 +85,8 @@ impl Hub {
         let (invitation, link) =
             self.new_invitation(&who.workspace, Some(email), role, Some(who.member.id))?;
         let tx = self.store.begin().await?;
+        // Nobody deletes the workspace meanwhile: an invitation into it would stay behind.
+        store::workspace::lock(&tx, who.workspace.id).await?.ok_or(Error::NotFound)?;
         self.stay_as_they_were(&tx, who).await?;
         store::invitation::replace(&tx, who.workspace.id, invitation.email.as_deref()).await?;
         store::invitation::insert(&tx, &invitation).await?;

@@ -78,6 +78,9 @@ impl Hub {
         let covered = store::secret::environments_of(&tx, secret.workspace, &[secret.id]).await?;
         let mut covered: Vec<_> = covered.into_iter().map(|covered| covered.environment_id).collect();
         if let Some(environments) = checked.environments.filter(|wanted| !are_same(wanted, &covered)) {
+            if !store::environment::stay(&tx, &environments).await? {
+                return Err(Error::NotFound);
+            }
             match store::secret::set_environments(&tx, &secret, &environments).await {
                 Err(StoreError::Taken) => return Err(key_taken(key)),
                 other => other?,

@@ -68,6 +68,9 @@ impl Hub {
         secret.sealed = Some(self.seal_secret(&secret, &new.value)?);
 
         let tx = self.store.begin().await?;
+        if !store::environment::stay(&tx, &environments).await? {
+            return Err(Error::NotFound);
+        }
         match store::secret::insert(&tx, &secret, &environments).await {
             Err(StoreError::Taken) => return Err(key_taken(&secret.key)),
             other => other?,

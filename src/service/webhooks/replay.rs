@@ -128,8 +128,14 @@ impl Hub {
         for (environment, endpoint) in page {
             self.line.note_replayed((environment, endpoint));
             let tx = self.store.begin().await?;
-            self.advance_replay(&tx, environment, endpoint).await?;
-            tx.commit().await?;
+            match self.advance_replay(&tx, environment, endpoint).await {
+                // It waits until somebody has mended the row; the others go on.
+                Err(Error::Store(error)) if error.tells_of_row() => {}
+                advanced => {
+                    advanced?;
+                    tx.commit().await?;
+                }
+            }
         }
         Ok(())
     }

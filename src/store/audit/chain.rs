@@ -300,9 +300,9 @@ pub async fn members_after(
 
 /// The oldest batches closed before `before` whose events are there.
 pub async fn removable(tx: &Tx, before: Millis, limit: u64) -> Result<Vec<Batch>, StoreError> {
-    let kept = Entity::find().filter(Column::Members.is_not_null()).order_by_asc(Column::Seq);
-    let rows = kept.limit(limit).all(tx.connection()).await?;
-    rows.iter().filter(|row| row.closed_at < before).map(batch).collect()
+    let kept = Entity::find().filter(Column::Members.is_not_null()).filter(Column::ClosedAt.lt(before));
+    let rows = kept.order_by_asc(Column::Seq).limit(limit).all(tx.connection()).await?;
+    rows.iter().map(batch).collect()
 }
 
 /// Removes the events of a batch, which says so from then on.
@@ -330,9 +330,9 @@ pub async fn remove(
 
 /// The oldest batches closed before `before` whose addresses are there.
 pub async fn with_addresses(tx: &Tx, before: Millis, limit: u64) -> Result<Vec<Batch>, StoreError> {
-    let kept = Entity::find().filter(Column::Addresses.eq(true)).order_by_asc(Column::Seq);
-    let rows = kept.limit(limit).all(tx.connection()).await?;
-    rows.iter().filter(|row| row.closed_at < before).map(batch).collect()
+    let kept = Entity::find().filter(Column::Addresses.eq(true)).filter(Column::ClosedAt.lt(before));
+    let rows = kept.order_by_asc(Column::Seq).limit(limit).all(tx.connection()).await?;
+    rows.iter().map(batch).collect()
 }
 
 /// Erases the addresses of a batch, which says so from then on.

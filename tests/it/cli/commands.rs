@@ -159,7 +159,9 @@ fn a_workspace_is_deleted_unless_it_is_the_last() {
     assert_eq!(delete("default").failed(1), "error: there is no workspace default\n");
     let listed = say(home.path(), &["workspaces", "list"]).ok();
     assert!(listed.lines().count() == 1 && listed.contains("  acme  "), "{listed}");
-    say(home.path(), &["environments", "create", "staging", "--workspace", "default"]).failed(1);
+    let missing = say(home.path(), &["environments", "create", "staging"]).failed(1);
+    let words = "error: there is no workspace default; `vouchsafe workspaces list` names those there are\n";
+    assert_eq!(missing, words);
     say(home.path(), &["workspaces", "create", "default"]).ok();
     say(home.path(), &["environments", "create", "staging"]).ok();
 }

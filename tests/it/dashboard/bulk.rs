@@ -49,7 +49,7 @@ async fn those_chosen_are_switched_off_after_one_question() {
     asked.page(200, "Quillpost of u-01");
     assert_eq!(app.shown(&ids[0]).await["status"], "active", "not before the answer");
     let done = owner.post(BULK, &pairs(&fields(&asked))).await;
-    done.page(200, "2 of 2 looked at, 2 changed");
+    done.page(200, "2 of 2 looked at, 2 done");
     for (id, status) in [(&ids[0], "inactive"), (&ids[1], "inactive"), (&ids[2], "active")] {
         assert_eq!(app.shown(id).await["status"], status);
     }
@@ -84,12 +84,12 @@ async fn all_that_fit_are_deleted_step_by_step() {
     asked.page(200, list);
     let first = owner.post(BULK, &pairs(&fields(&asked))).await;
     first.page(200, list);
-    first.page(200, "50 of 52 looked at, 50 changed");
+    first.page(200, "50 of 52 looked at, 50 done");
     first.page(200, "data-continue");
     let second = owner.post(BULK, &pairs(&fields(&first))).await;
     second.page(200, "Credentials are deleted");
     second.page(200, list);
-    second.page(200, "52 of 52 looked at, 52 changed");
+    second.page(200, "52 of 52 looked at, 52 done");
     assert!(!second.html.contains("data-continue"), "{}", second.html);
     let left = app.as_key().get("/credentials").await.ok(200);
     assert_eq!(left["data"].as_array().unwrap().len(), 1, "the one that did not fit");
@@ -167,7 +167,7 @@ async fn s23_of_fifty_that_end_at_once_each_outcome_is_what_the_app_did() {
     let all = [("action", "delete"), ("all", "1"), ("status", "active"), ("connector", ""), ("user", "")];
     let asked = owner.post(BULK, &all).await;
     asked.page(200, "Delete 50 credentials of production?");
-    owner.post(BULK, &pairs(&fields(&asked))).await.page(200, "50 of 50 looked at, 50 changed");
+    owner.post(BULK, &pairs(&fields(&asked))).await.page(200, "50 of 50 looked at, 50 done");
     for told in 0..2 {
         app.hub.work_off_revocations().await.unwrap();
         let outcomes = outcomes(&app).await;

@@ -65,7 +65,7 @@ async fn one_who_has_given_many_goes_step_by_step_and_whoever_stops_learns_what_
     let delete = format!("/dashboard/production/users/{}/delete", user["userId"].as_str().unwrap());
     owner.get(&delete).await.page(200, "The 61 credentials that they have given");
     let step = owner.post(&delete, &[]).await;
-    step.page(200, "50 of 61 looked at, 50 changed");
+    step.page(200, "50 of 61 looked at, 50 done");
     step.page(200, &format!("href=\"{delete}\">Stop here</a>"));
     step.page(200, "data-continue");
     owner.get(&delete).await.page(200, "The 11 credentials that they have given");

@@ -3,6 +3,7 @@
 
 mod at_once;
 mod intruder;
+mod misdated;
 mod nowhere;
 
 use chrono::TimeDelta;

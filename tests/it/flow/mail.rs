@@ -147,6 +147,32 @@ async fn a_mail_waits_for_a_server_that_is_away_and_gives_up_where_it_is_refused
 }
 
 #[tokio::test]
+async fn a_mail_that_does_not_open_keeps_no_other_back_and_is_given_up() {
+    let Some((app, server, _)) = stage(&json!({"mail": {"to": "user"}})).await else { return };
+    let body =
+        json!({"userId": "u-17", "connector": QUILLPOST, "data": {"key": VALID_KEY}, "period": "P30D"});
+    app.as_key().post("/credentials", &body).await.ok(201);
+    app.pass(30 * DAY);
+    app.sweep().await;
+    let ids = app.rows("SELECT id FROM mail ORDER BY id").await;
+    let ids: Vec<String> = ids.iter().map(|row| row.try_get("", "id").unwrap()).collect();
+    let [shut, open] = &ids[..] else { panic!("{ids:?}") };
+    let swap = format!(
+        "UPDATE mail SET sealed = (SELECT o.sealed FROM mail o WHERE o.id = '{open}') WHERE id = '{shut}'"
+    );
+    app.rows(&swap).await;
+    app.hub.send_mails().await.unwrap();
+    assert_eq!(server.take().len(), 1, "the other");
+    for _ in 0..10 {
+        app.pass(DAY);
+        app.hub.send_mails().await.unwrap();
+    }
+    assert!(server.take().is_empty());
+    let waiting = app.rows("SELECT id FROM mail WHERE due_at IS NOT NULL").await;
+    assert!(waiting.is_empty(), "it is not tried for ever");
+}
+
+#[tokio::test]
 async fn every_mistake_of_the_mail_setting_is_pointed_at() {
     let Some(app) = TestApp::start().await else { return };
     for (mail, pointer) in [

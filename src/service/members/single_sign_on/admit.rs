@@ -125,7 +125,8 @@ impl Hub {
         };
         let mark = self.browser_mark(&member)?;
         let tx = self.store.begin().await?;
-        if !store::invitation::take(&tx, invitation.workspace, invitation.id).await? {
+        let there = store::workspace::lock(&tx, invitation.workspace).await?.is_some();
+        if !there || !store::invitation::take(&tx, invitation.workspace, invitation.id).await? {
             return Err(not_invited(member.email));
         }
         match store::member::insert(&tx, &member).await {

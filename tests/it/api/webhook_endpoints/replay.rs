@@ -66,6 +66,24 @@ async fn a_long_replay_goes_on_in_batches_and_survives_its_hub() {
     assert_eq!(ids.len(), 521, "each once");
 }
 
+#[tokio::test]
+async fn an_event_that_fits_no_type_stops_its_own_replay_alone() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = Receiver::start().await;
+    app.user("u").await;
+    app.credential("u").await;
+    let broken = app.rows("SELECT id FROM event").await;
+    let broken: String = broken[0].try_get("", "id").unwrap();
+    app.pass(1);
+    app.replaying(&receiver).await;
+    app.rows(&format!("UPDATE event SET type = 'credential.unheard_of' WHERE id = '{broken}'")).await;
+    app.pass(1);
+    app.credential("u").await;
+    assert_eq!(app.deliver().await, 1, "what happens now is told");
+    app.rows(&format!("UPDATE event SET type = 'credential.created' WHERE id = '{broken}'")).await;
+    assert_eq!(app.deliver().await, 1, "the replay goes on once it is mended");
+}
+
 impl TestApp {
     /// Makes an endpoint for `receiver` and asks for everything to be told it again.
     async fn replaying(&self, receiver: &Receiver) {

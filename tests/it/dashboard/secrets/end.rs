@@ -118,7 +118,7 @@ async fn more_than_a_step_of_them_shows_how_far_it_is_and_forgets_no_refusal() {
     form.extend([("act", "delete"), ("confirmed", "yes")]);
     let first = owner.post(&act, &form).await;
     first.page(200, "Deleting secrets");
-    first.page(200, "50 of 53 looked at, 49 changed");
+    first.page(200, "50 of 53 looked at, 49 done");
     first.page(200, &format!("action=\"{act}\" data-continue"));
     first.page(200, &part);
     assert_eq!(app.as_key().get("/secrets").await.ok(200)["data"].as_array().unwrap().len(), 3);

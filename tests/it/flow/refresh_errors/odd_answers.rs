@@ -83,6 +83,7 @@ fn renewed() -> Vec<(&'static str, Fault, Taken)> {
         ("no lifetime", merged("expires_in", Value::Null), Renewed(None)),
         ("lifetime as text", merged("expires_in", json!("1800")), Renewed(Some(1_800))),
         ("lifetime with a fraction", merged("expires_in", json!(1800.9)), Renewed(Some(1_800))),
+        ("a NUL in a scope", merged("scope", json!("profile read\u{0}x")), Renewed(Some(3_600))),
         ("no token type", merged("token_type", Value::Null), Renewed(Some(3_600))),
         ("members nobody knows", merged("iat", json!({"deep": [1, 2]})), Renewed(Some(3_600))),
         (
