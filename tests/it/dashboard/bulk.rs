@@ -58,7 +58,7 @@ async fn those_chosen_are_switched_off_after_one_question() {
     // Sent twice, it does no harm and says so.
     let again = owner.post(BULK, &pairs(&fields(&asked))).await;
     again.page(200, "Was off already");
-    again.page(200, "0 changed");
+    again.page(200, "0 done");
     again.page(200, "<h1>Nothing was switched off</h1>");
     // Those chosen in a list with filters lead back to it.
     let chosen = [("action", "delete"), ("credential", &ids[2]), ("status", "active"), ("user", "u-02")];
