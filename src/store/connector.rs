@@ -361,8 +361,10 @@ pub async fn ensure(
     connector: &Connector,
     now: Millis,
 ) -> Result<bool, StoreError> {
+    // Its id follows from its key: of two at once the second meets one index or the other.
     let inserted = Entity::insert(row(environment, connector, now))
-        .on_conflict_do_nothing_on([Column::EnvironmentId, Column::Id])
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .try_insert()
         .exec_without_returning(tx.connection())
         .await?;
     Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
