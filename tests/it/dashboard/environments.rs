@@ -300,7 +300,10 @@ async fn a_hub_that_does_not_know_of_a_deletion_yet_leaves_no_secret_behind() {
         assert_eq!((status, &answer["code"]), (404, &json!("not_found")), "{answer}");
         assert_eq!(app.rows("SELECT 1 AS n FROM secret").await.len(), 0);
         app.hub.sweep().await.unwrap();
-        let opened = app.hub.open_all().await.unwrap();
-        assert!(opened.shut.is_empty(), "{:?}", opened.shut);
+        // What looks through a copy, which only an embedded database has.
+        if !is_postgres() {
+            let opened = app.hub.open_all().await.unwrap();
+            assert!(opened.shut.is_empty(), "{:?}", opened.shut);
+        }
     }
 }
