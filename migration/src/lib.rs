@@ -32,6 +32,7 @@ mod m20261123_000028_index_revoked_at_app;
 mod m20261123_000029_order_lists;
 mod m20261123_000030_delete_workspaces;
 mod m20261123_000031_count_resealed;
+mod m20261123_000032_date_kept_batches;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000029_order_lists::Migration),
             Box::new(m20261123_000030_delete_workspaces::Migration),
             Box::new(m20261123_000031_count_resealed::Migration),
+            Box::new(m20261123_000032_date_kept_batches::Migration),
         ]
     }
 }

@@ -105,12 +105,17 @@ impl Hub {
         }
         self.vault.forget(&gone);
         if !gone.is_empty() {
-            // An environment may have gone with its key: nobody is let in by what is remembered of it.
-            self.keys.forget_all();
-            self.environments.forget_all();
-            self.connectors.forget_all();
+            // An environment may have gone with its key.
+            self.forget_tenants();
         }
         opened
+    }
+
+    /// Lets nobody in by what is remembered of environments and keys.
+    pub(super) fn forget_tenants(&self) {
+        self.keys.forget_all();
+        self.environments.forget_all();
+        self.connectors.forget_all();
     }
 
     /// Opens those of an environment alone, which another replica may have made since.

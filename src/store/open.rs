@@ -160,7 +160,16 @@ fn tell(taken: usize) {
 async fn open_sqlite(url: &DatabaseUrl) -> Result<Store, StoreError> {
     let mut writer = url.options();
     pool(&mut writer, 1)
-        .map_sqlx_sqlite_opts(|options| pragmas(options).synchronous(SqliteSynchronous::Full));
+        .map_sqlx_sqlite_opts(|options| pragmas(options).synchronous(SqliteSynchronous::Full))
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            // Where a COMMIT fails SQLite has ended the transaction by itself, and sqlx does not know: what comes after would
+            // be written into one that nobody commits.
+            let ended = !connection.is_in_transaction();
+            if !ended {
+                tracing::error!("the database ended a transaction by itself: its connection is replaced");
+            }
+            Box::pin(std::future::ready(Ok(ended)))
+        });
     let writer = Database::connect(writer).await?;
     let mut reader = url.options();
     pool(&mut reader, SQLITE_READERS)
@@ -191,15 +200,6 @@ fn pool(options: &mut ConnectOptions, size: u32) -> &mut ConnectOptions {
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)
-        .map_sqlx_sqlite_before_acquire(|connection, _| {
-            // Where a COMMIT fails SQLite has ended the transaction by itself, and sqlx does not know: what comes after would
-            // be written into one that nobody commits.
-            let ended = !connection.is_in_transaction();
-            if !ended {
-                tracing::error!("the database ended a transaction by itself: its connection is replaced");
-            }
-            Box::pin(std::future::ready(Ok(ended)))
-        })
 }
 
 async fn open_postgres(url: &DatabaseUrl) -> Result<Store, StoreError> {

@@ -49,6 +49,11 @@ pub async fn by_name(db: &impl Reads, name: &str) -> Result<Option<Workspace>, S
     Ok(there().filter(Column::Name.eq(name)).one(db.connection()).await?.map(Into::into))
 }
 
+/// Whether there is another one beside `id`.
+pub async fn has_other(db: &impl Reads, id: WorkspaceId) -> Result<bool, StoreError> {
+    Ok(there().filter(Column::Id.ne(id)).one(db.connection()).await?.is_some())
+}
+
 /// The workspace with this id.
 pub async fn find(db: &impl Reads, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
     Ok(there().filter(Column::Id.eq(id)).one(db.connection()).await?.map(Into::into))

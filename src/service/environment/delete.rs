@@ -73,9 +73,7 @@ impl Hub {
         self.insert_audit(&tx, &[event]).await?;
         tx.commit().await?;
         self.note_wiped();
-        self.environments.forget(&id);
-        self.connectors.forget_all();
-        self.keys.forget_all();
+        self.forget_tenants();
         self.load_keys_for(KeyOwner::Environment(id)).await
     }
 

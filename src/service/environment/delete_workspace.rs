@@ -23,7 +23,8 @@ impl Hub {
     /// # Errors
     /// [`Error::Store`].
     pub async fn may_delete_workspace(&self, who: &SignedIn) -> Result<bool, Error> {
-        Ok(who.may(Action::ManageWorkspace) && store::workspace::all(&self.store).await?.len() > 1)
+        Ok(who.may(Action::ManageWorkspace)
+            && store::workspace::has_other(&self.store, who.workspace.id).await?)
     }
 
     /// What would go with the workspace of a member, for whoever may delete it.
@@ -32,7 +33,7 @@ impl Hub {
     /// [`Error::NotFound`], [`Code::Forbidden`], [`Code::InUse`].
     pub async fn get_workspace_contents(&self, who: &SignedIn) -> Result<Contents, Error> {
         self.permit_member(who, Action::ManageWorkspace).await?;
-        if store::workspace::all(&self.store).await?.len() == 1 {
+        if !store::workspace::has_other(&self.store, who.workspace.id).await? {
             return Err(Error::refused(Code::InUse, LAST));
         }
         Ok(store::environment::contents_of_all(&self.store, who.workspace.id).await?)
@@ -93,9 +94,7 @@ impl Hub {
         store::data_key::delete_all(&tx, KeyOwner::Workspace(id)).await?;
         tx.commit().await?;
         self.note_wiped();
-        self.environments.forget_all();
-        self.connectors.forget_all();
-        self.keys.forget_all();
+        self.forget_tenants();
         self.load_keys_for(KeyOwner::Workspace(id)).await
     }
 }
