@@ -40,7 +40,7 @@ use crate::service::members::single_sign_on::{SingleSignOn, redirect_uri};
 use crate::service::throttle::TURN_WAIT;
 use crate::service::webhooks::Pace;
 use crate::service::{Hub, Parts};
-use crate::store::{Store, StoreError};
+use crate::store::{Schema, Store, StoreError};
 use crate::vault::Vault;
 
 /// Seconds by which the clock of a replica may differ from the database's.
@@ -95,6 +95,11 @@ pub enum BuildError {
     /// The database can't be reached or refuses.
     #[error("the database can't be used")]
     Store(#[from] StoreError),
+    /// The database was made by a later version.
+    #[error(
+        "the database was used by a later version, which took the step {0} of its schema: run that version or a newer one"
+    )]
+    Later(String),
     /// Audit heads can't be written.
     #[error("cannot write audit heads in {}", path.display())]
     Heads {
@@ -137,6 +142,7 @@ impl BuildError {
             Self::DataDir { .. }
             | Self::InUse(_)
             | Self::Store(_)
+            | Self::Later(_)
             | Self::Heads { .. }
             | Self::Journal(_)
             | Self::Egress(_)
@@ -229,6 +235,9 @@ async fn open(config: &Config, random: &dyn Random) -> Result<Opened, BuildError
     make_data_dir(&config.database.data_dir)?;
     let master_keys = keys::find(config, random).await?;
     let store = Store::open(&config.database.url).await?;
+    if let Schema::Later(step) = store.schema().await? {
+        return Err(BuildError::Later(step));
+    }
     store.migrate().await?;
     Ok(Opened { store, master_keys })
 }

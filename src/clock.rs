@@ -23,6 +23,11 @@ pub trait Clock: Send + Sync + 'static {
     fn behind(&self, other: DateTime<Utc>) -> TimeDelta {
         other - self.now()
     }
+
+    /// How far it is ahead of the clock of the machine, which was set back and is not followed.
+    fn ahead(&self) -> TimeDelta {
+        TimeDelta::zero()
+    }
 }
 
 fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
@@ -50,6 +55,10 @@ impl Clock for SystemClock {
         #[cfg(not(target_os = "linux"))]
         let clock = rustix::time::ClockId::Monotonic;
         Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
+    }
+
+    fn ahead(&self) -> TimeDelta {
+        self.now() - wall()
     }
 }
 
@@ -139,6 +148,10 @@ impl<C: Clock> Clock for std::sync::Arc<C> {
 
     fn behind(&self, other: DateTime<Utc>) -> TimeDelta {
         self.as_ref().behind(other)
+    }
+
+    fn ahead(&self) -> TimeDelta {
+        self.as_ref().ahead()
     }
 }
 

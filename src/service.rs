@@ -18,6 +18,7 @@ pub mod environment;
 pub mod error;
 pub mod events;
 pub mod export;
+mod failures;
 pub mod idempotency;
 pub mod import;
 pub mod integrations;
@@ -50,9 +51,10 @@ mod warnings;
 pub mod webhooks;
 
 pub use error::{Code, Error, Violation};
+pub use failures::Failures;
 pub use seen::Seen;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -150,8 +152,7 @@ pub struct Hub {
     unheard: refresh::Unheard,
     throttle: throttle::Throttle,
     journal: Option<Journal>,
-    /// Entries of the journal that no definition could read.
-    held: Mutex<HashSet<u64>>,
+    unread: refresh::Unread,
     /// Names this run of this node.
     boot: String,
     progress: connect::Signals,
@@ -204,7 +205,7 @@ impl Hub {
             unheard: refresh::Unheard::default(),
             throttle: throttle::Throttle::new(parts.turn_wait),
             journal: parts.journal,
-            held: Mutex::default(),
+            unread: refresh::Unread::default(),
             progress: connect::Signals::default(),
             standing: adoption::Standing::default(),
             asked: Cache::builder().max_capacity(10_000).build(),
@@ -239,6 +240,7 @@ impl Hub {
     /// another ends, and is begun again.
     pub fn set_providers(&self, registry: Registry) {
         self.providers.store(Arc::new(registry));
+        self.unread.wake();
     }
 
     /// The environment of `id` with its workspace's subscription, at most five seconds old.

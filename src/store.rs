@@ -55,8 +55,8 @@ use moka::sync::Cache;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    QuerySelect as _, Select, SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    Value,
+    QuerySelect as _, RuntimeErr, Select, SqlErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, Value,
 };
 use tokio::sync::Notify;
 use vouchsafe_entity::id::EnvironmentId;
@@ -104,6 +104,9 @@ pub enum StoreError {
     /// The cursor of a page is that of another list.
     #[error("the cursor is of another list")]
     OtherList,
+    /// A value that no column of its kind has: another version wrote it, or a foreign hand.
+    #[error("a value of a row can't be read")]
+    Unreadable(#[source] DbErr),
     /// Anything else.
     #[error("the database refused")]
     Database(#[source] DbErr),
@@ -142,8 +145,21 @@ impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_)) => Self::Taken,
+            _ if is_of_a_value(&error) => Self::Unreadable(error),
             _ => Self::Database(error),
         }
+    }
+}
+
+/// Whether the database answered with a value that can't be understood.
+fn is_of_a_value(error: &DbErr) -> bool {
+    use sqlx::Error::{ColumnDecode, Decode};
+    match error {
+        DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } | DbErr::ConvertFromU64(_) => true,
+        DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)) => {
+            matches!(&**error, ColumnDecode { .. } | Decode(_))
+        }
+        _ => false,
     }
 }
 

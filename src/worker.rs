@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::service::{Error, Hub};
+use crate::service::{Error, Failures, Hub};
 
 /// Starts all loops. They end when the hub closes.
 pub fn start(hub: &Arc<Hub>) -> TaskTracker {
@@ -28,6 +28,7 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     spawn(&tracker, hub, "replace data keys", Duration::from_mins(1), Hub::replace_keys);
     spawn(&tracker, hub, "tell apps of revocations", Duration::from_secs(1), Hub::work_off_revocations);
     spawn(&tracker, hub, "see whose the database is", Duration::from_secs(3), Hub::review_adoption);
+    spawn(&tracker, hub, "look at the clock", Duration::from_secs(1), Hub::review_clock);
     spawn(&tracker, hub, "purge", Duration::from_hours(1), Hub::purge);
     spawn(&tracker, hub, "send mails", Duration::from_secs(2), Hub::send_mails);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
@@ -83,35 +84,6 @@ fn spawn_until<W>(
             failures.tell(name, work.call(&hub).await);
         }
     });
-}
-
-/// How often the same error is told while it lasts: an outage of the database would fill the log.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
-
-/// The failures of one piece of work since it last went well.
-#[derive(Default)]
-struct Failures {
-    count: u64,
-    told: Option<Instant>,
-}
-
-impl Failures {
-    /// Logs the first failure, then one a minute, and the end of it.
-    fn tell(&mut self, work: &str, done: Result<(), Error>) {
-        let Err(error) = done else {
-            if self.count > 0 {
-                tracing::info!(work, failures = self.count, "work goes on");
-            }
-            *self = Self::default();
-            return;
-        };
-        self.count += 1;
-        if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
-            self.told = Some(Instant::now());
-            let (error, failures) = (&error as &dyn std::error::Error, self.count);
-            tracing::error!(work, error, failures, "work failed, tried again later");
-        }
-    }
 }
 
 /// An async method of the hub.

@@ -1,5 +1,6 @@
 //! The journal over restarts, torn writes and full segments.
 
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::segment::Record;
 use super::*;
 use crate::fuzz::{CASES, mutation};
 
@@ -16,7 +18,7 @@ fn open(directory: &TempDir) -> Journal {
 }
 
 fn numbers(journal: &Journal) -> Vec<u64> {
-    journal.waiting().iter().map(|entry| entry.number).collect()
+    journal.waiting()
 }
 
 #[tokio::test]
@@ -33,7 +35,8 @@ async fn what_is_not_done_is_there_after_a_restart() {
     let journal = journal.expect("a journal");
     assert_eq!(journal.node(), "node_1");
     // The mark may still have been on its way when the journal closed; the entry that waits must be there.
-    assert!(journal.waiting().contains(&Entry { number: second, bytes: b"second".to_vec() }));
+    assert!(journal.waiting().contains(&second));
+    assert_eq!(journal.entry(second).await.expect("an entry").bytes, b"second");
     let third = journal.append(b"third".to_vec()).await.expect("written");
     assert!(third > second, "numbers are not used twice");
 }
@@ -52,7 +55,8 @@ async fn a_torn_tail_is_ignored_and_written_over() {
     file.write_all_at(b"#", torn).expect("damage");
 
     let journal = open(&directory);
-    assert_eq!(journal.waiting(), [Entry { number: 1, bytes: b"whole".to_vec() }]);
+    assert_eq!(journal.waiting(), [1]);
+    assert_eq!(journal.entry(1).await, Some(Entry { number: 1, bytes: b"whole".to_vec() }));
     journal.append(b"next".to_vec()).await.expect("written");
     drop(journal);
     assert_eq!(open(&directory).waiting().len(), 2);
@@ -114,7 +118,7 @@ async fn segments_are_used_in_turn_and_what_waits_moves_along() {
     drop(journal);
     let journal = open(&directory);
     assert!(numbers(&journal).contains(&held), "{:?}", numbers(&journal));
-    assert_eq!(journal.waiting()[0].bytes, b"held");
+    assert_eq!(journal.entry(held).await.expect("an entry").bytes, b"held");
 }
 
 #[tokio::test]
@@ -147,6 +151,64 @@ async fn a_journal_full_of_what_waits_takes_no_more() {
     tokio::time::timeout(Duration::from_secs(10), room).await.expect("room");
     journal.append(b"again".to_vec()).await.expect("room");
     assert!(journal.takes());
+}
+
+/// Waits until the thread has done what was asked of it.
+async fn settled(journal: &Journal) {
+    let number = journal.append(b"behind it".to_vec()).await.expect("written");
+    journal.done(number);
+}
+
+#[tokio::test]
+async fn what_is_set_aside_takes_no_room_and_is_there_after_a_restart() {
+    let directory = TempDir::new().expect("a directory");
+    let unread = directory.path().join("journal/unread");
+    let journal = open(&directory);
+    let mut kept = Vec::new();
+    // As much as both segments hold, three times over.
+    for _ in 0..6 * segment::ROOM / MAX_ENTRY {
+        let number = journal.append(vec![7; MAX_ENTRY]).await.expect("room");
+        journal.set_aside(number);
+        kept.push(number);
+    }
+    settled(&journal).await;
+    assert!(journal.takes());
+    let first = kept[0];
+    assert!(journal.is_aside(first) && journal.length(first) == Some(MAX_ENTRY));
+    assert_eq!(journal.entry(first).await.expect("an entry").bytes, vec![7; MAX_ENTRY]);
+    let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!((mode(&unread), mode(&unread.join(first.to_string()))), (0o700, 0o600));
+    journal.done(first);
+    settled(&journal).await;
+    assert!(!unread.join(first.to_string()).exists() && journal.entry(first).await.is_none());
+    drop(journal);
+
+    // A crash in the middle of a write.
+    fs::write(unread.join("unfinished"), b"half").expect("written");
+    let journal = open(&directory);
+    assert_eq!(numbers(&journal), kept[1..]);
+    assert!(journal.takes() && !unread.join("unfinished").exists());
+    let last = kept.last().copied().expect("a number");
+    assert!(journal.append(b"next".to_vec()).await.expect("room") > last, "numbers are not used twice");
+}
+
+#[tokio::test]
+async fn what_could_not_be_set_aside_stays_where_it_is() {
+    let directory = TempDir::new().expect("a directory");
+    let unread = directory.path().join("journal/unread");
+    let journal = open(&directory);
+    let number = journal.append(b"unread".to_vec()).await.expect("written");
+    fs::remove_dir(&unread).expect("removed");
+    journal.set_aside(number);
+    settled(&journal).await;
+    assert!(!journal.is_aside(number));
+    drop(journal);
+    // Stopped between the file and the mark: it stands in both places, and is one.
+    let path = unread.join(number.to_string());
+    fs::create_dir(&unread).and_then(|()| fs::write(&path, b"unread")).expect("written");
+    let journal = open(&directory);
+    assert!(journal.waiting().contains(&number) && journal.is_aside(number));
+    assert_eq!(journal.entry(number).await.expect("an entry").bytes, b"unread");
 }
 
 #[tokio::test]
@@ -221,8 +283,9 @@ fn s15_journal() {
             prop_assert!(written, "{:?}", record);
         }
         let (other, _) = Segment::open(&beside).expect("a segment");
-        let writer = Writer::new([read, other], &[records, Vec::new()]).expect("a writer");
-        prop_assert!(writer.live_bytes().expect("its bytes").len() <= entries.len());
+        let (aside, unread) = Aside::open(&directory.path().join("unread")).expect("a directory");
+        let writer = Writer::new([read, other], &[records, Vec::new()], aside, unread).expect("a writer");
+        prop_assert!(writer.waiting().expect("its bytes").len() <= entries.len());
     });
 }
 
@@ -231,7 +294,8 @@ fn an_operator_is_told_once_that_it_is_full() {
     let directory = TempDir::new().expect("a directory");
     let segment = |name: &str| Segment::open(&directory.path().join(name)).expect("a segment");
     let ((first, old), (second, new)) = (segment("segment-0"), segment("segment-1"));
-    let mut writer = Writer::new([first, second], &[old, new]).expect("a writer");
+    let (aside, unread) = Aside::open(&directory.path().join("unread")).expect("a directory");
+    let mut writer = Writer::new([first, second], &[old, new], aside, unread).expect("a writer");
     let state = State::default();
     let write = |writer: &mut Writer| {
         let (reply, _written) = oneshot::channel();

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use chrono::TimeDelta;
 
 use super::audit::Target;
 use super::{Code, Error, Hub};
@@ -16,6 +17,8 @@ use crate::store;
 
 /// Grants that are marked in one transaction.
 const BATCH: u64 = 500;
+/// A hub may be so far ahead of the clock of its machine, as hubs may be of that of the database.
+const MOST_AHEAD: TimeDelta = TimeDelta::seconds(30);
 /// A caller that waits for an operator asks again after so many seconds.
 const ASK_AGAIN: u64 = 60;
 
@@ -145,5 +148,21 @@ impl Hub {
     pub async fn clock_skew(&self) -> Result<i64, Error> {
         let there = store::refresh::database_now(&self.store).await?;
         Ok(there.map_or(0, |there| -self.clock.behind(there.into()).num_milliseconds()))
+    }
+
+    /// Looks whether the clock of this machine was set back while the hub ran, which stays at the later time: what it had
+    /// ended would live again.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] while the two are too far apart.
+    pub async fn review_clock(&self) -> Result<(), Error> {
+        let ahead = self.clock.ahead();
+        metrics::gauge!("vouchsafe_clock_ahead_seconds").set(ahead.as_seconds_f64());
+        if ahead < MOST_AHEAD {
+            return Ok(());
+        }
+        Err(Error::Internal(
+            "the clock of this machine was set back, and the hub keeps the time that it had: start it again",
+        ))
     }
 }

@@ -11,13 +11,16 @@ mod commit;
 mod failed;
 mod kept;
 mod put_off;
+mod replay;
 mod single_flight;
 mod unheard;
+mod unread;
 
 pub(super) use anew::{Anew, endpoint_anew};
 pub(super) use claim::PROBE_EVERY;
 pub(super) use single_flight::SingleFlight;
 pub(super) use unheard::Unheard;
+pub(super) use unread::Unread;
 
 use std::sync::Arc;
 use std::time::Duration;

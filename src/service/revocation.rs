@@ -1,6 +1,7 @@
 //! Telling apps that tokens are to die (RFC 7009), so that it is not forgotten: what is to be revoked is written in the
 //! transaction that ends it here, tried at once, and again for a day by whichever replica is free.
 
+mod lines;
 mod tell;
 
 use std::collections::BTreeMap;

@@ -106,6 +106,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_cannot_be_read_is_no_reason_to_end() {
+        let failed = |error: sea_orm::DbErr| Err(Error::Store(error.into()));
+        let mut steps = Steps::default();
+        assert!(steps.pass(failed(sea_orm::DbErr::Type("no such word".to_owned()))).is_ok());
+        assert!(
+            steps.pass(failed(sea_orm::DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout))).is_err()
+        );
+        assert!(steps.end().is_err(), "it is told all the same");
+    }
+
+    #[test]
     fn the_first_failure_is_told_at_the_end() {
         let mut steps = Steps::default();
         for done in [Ok(()), Err(Error::NotFound), Err(Error::Internal("another")), Ok(())] {

@@ -1,6 +1,8 @@
 //! Tickets and flows. What is single use is consumed in one statement.
 
-use sea_orm::{ColumnTrait, Condition, EntityTrait, NotSet, QueryFilter, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+};
 use vouchsafe_entity::id::{ConnectorId, EnvironmentId, FlowId, SessionId, UserId};
 use vouchsafe_entity::json::Strings;
 use vouchsafe_entity::kind::Binding;
@@ -193,12 +195,19 @@ fn holds_a_grant() -> Condition {
     Condition::all().add(flow::Column::StateHash.is_null()).add(flow::Column::Binding.is_not_null())
 }
 
-/// Flows that hold a grant nobody decided about until `now`: some of them, where there are many.
-pub async fn undecided(db: &impl Reads, now: Millis) -> Result<Vec<Flow>, StoreError> {
+/// Flows that hold a grant nobody decided about until `now`: the first `limit` behind `after`.
+pub async fn undecided(
+    db: &impl Reads,
+    now: Millis,
+    after: Option<FlowId>,
+    limit: u64,
+) -> Result<Vec<Flow>, StoreError> {
     let held = flow::Entity::find()
         .filter(flow::Column::ExpiresAt.lte(now))
         .filter(holds_a_grant())
-        .limit(100)
+        .apply_if(after, |query, after| query.filter(flow::Column::Id.gt(after)))
+        .order_by_asc(flow::Column::Id)
+        .limit(limit)
         .all(db.connection())
         .await?;
     Ok(held.into_iter().map(Into::into).collect())

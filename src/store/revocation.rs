@@ -1,7 +1,10 @@
 //! Revocations that wait for their app. They are claimed by lease, so that replicas share them.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Set};
-use vouchsafe_entity::id::{EnvironmentId, RevocationJobId};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
+};
+use vouchsafe_entity::id::{ConnectorId, EnvironmentId, RevocationJobId};
 use vouchsafe_entity::kind::Method;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::revocation_job::{ActiveModel, Column, Entity, Model};
@@ -53,30 +56,55 @@ pub async fn insert(tx: &Tx, jobs: Vec<RevocationJob>) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Whether a job is due at `now`.
-pub async fn is_due(db: &impl Reads, now: Millis) -> Result<bool, StoreError> {
-    let due = Entity::find().filter(Column::NextTryAt.lte(now)).limit(1).one(db.connection()).await?;
-    Ok(due.is_some())
+/// Connectors and environments with so many jobs under way that no more of theirs are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Busy {
+    /// These connectors.
+    pub connectors: Vec<ConnectorId>,
+    /// These environments, with all of their connectors.
+    pub environments: Vec<EnvironmentId>,
 }
 
-/// Takes up to `limit` due jobs, those that wait longest first; until `lease_until` nobody else does.
+fn due(now: Millis, busy: &Busy) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::NextTryAt.lte(now))
+        .filter(Column::ConnectorId.is_not_in(busy.connectors.iter().copied()))
+        .filter(Column::EnvironmentId.is_not_in(busy.environments.iter().copied()))
+}
+
+/// Whether a job is due at `now`, of others than the `busy` ones.
+pub async fn is_due(db: &impl Reads, now: Millis, busy: &Busy) -> Result<bool, StoreError> {
+    Ok(due(now, busy).limit(1).one(db.connection()).await?.is_some())
+}
+
+/// Takes up to `limit` due jobs of others than the `busy` ones, those that wait longest first; until `lease_until` nobody
+/// else does.
 pub async fn claim(
     tx: &Tx,
     now: Millis,
     lease_until: Millis,
+    busy: &Busy,
     limit: u64,
 ) -> Result<Vec<RevocationJob>, StoreError> {
-    let skip = if tx.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
-    let sql = format!(
-        "UPDATE revocation_job SET next_try_at = $1, tries = tries + 1 WHERE (environment_id, id) IN \
-         (SELECT environment_id, id FROM revocation_job WHERE next_try_at <= $2 ORDER BY next_try_at LIMIT $3{skip}) \
-         RETURNING *"
-    );
-    let connection = tx.connection();
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let claimed = statement(connection, sql, [lease_until.into(), now.into(), limit.into()]);
-    let rows = connection.query_all_raw(claimed).await?;
-    rows.iter().map(|row| Ok(Model::from_query_result(row, "")?.into())).collect()
+    let mut longest = due(now, busy).order_by_asc(Column::NextTryAt).limit(limit);
+    if tx.is_postgres() {
+        longest = longest.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let rows = longest.all(tx.connection()).await?;
+    let taken = rows.iter().fold(Condition::any(), |taken, row| {
+        taken.add(Column::EnvironmentId.eq(row.environment_id).and(Column::Id.eq(row.id)))
+    });
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::update_many()
+        .col_expr(Column::Tries, Expr::col(Column::Tries).add(1))
+        .col_expr(Column::NextTryAt, Expr::value(lease_until))
+        .filter(taken)
+        .exec(tx.connection())
+        .await?;
+    let claimed = rows.into_iter().map(|row| Model { tries: row.tries + 1, next_try_at: lease_until, ..row });
+    Ok(claimed.map(Into::into).collect())
 }
 
 /// Sets when a job is tried again, and after how many tries.

@@ -5,19 +5,31 @@ use vouchsafe_entity::id::UserId;
 
 use crate::domain::flow::Flow;
 use crate::domain::workspace::Tenant;
+use crate::service::steps::Steps;
 use crate::service::{Error, Hub};
 use crate::store::{self, Tx};
 
+/// Flows that are read at once.
+const BATCH: u64 = 100;
+
 impl Hub {
-    /// Gives back the grants of questions that nobody answered.
+    /// Gives back the grants of questions that nobody answered: all of them, as a sweep after this one takes what is left
+    /// of their sessions.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// The first; the other grants had their turn unless the database is away.
     pub(in crate::service) async fn drop_undecided(&self) -> Result<(), Error> {
-        for flow in store::flow::undecided(&self.store, self.now()).await? {
-            self.drop_held(&flow).await?;
+        let (mut steps, mut after) = (Steps::default(), None);
+        loop {
+            let page = store::flow::undecided(&self.store, self.now(), after, BATCH).await?;
+            for flow in &page {
+                steps.pass(self.drop_held(flow).await)?;
+                after = Some(flow.id);
+            }
+            if (page.len() as u64) < BATCH {
+                return steps.end();
+            }
         }
-        Ok(())
     }
 
     async fn drop_held(&self, flow: &Flow) -> Result<(), Error> {

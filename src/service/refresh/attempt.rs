@@ -9,6 +9,7 @@ use vouchsafe_entity::kind::{FailClass, TokenState};
 use super::anew::{Anew, endpoint_anew};
 use super::claim::{Asked, Claimed};
 use super::kept::{Kept, Spent};
+use super::unread::{Owner, Until};
 use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::refresh::is_minted;
@@ -25,6 +26,8 @@ use crate::store;
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// A credential whose definition is gone is looked at so often, in milliseconds.
 const WITHOUT_DEFINITION: i64 = 900_000;
+/// The same of one whose answer could not be kept, should nobody be able to read it.
+const WITHOUT_ROOM: i64 = 900_000;
 /// How long an attempt of another node is waited for, and how often it is looked at.
 const ELSEWHERE: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_millis(200);
@@ -110,8 +113,10 @@ impl Hub {
             Ok(answer) => self.land(tenant, &kept.spent, &definition, &answer).await,
             Err(error) if self.is_held(&claimed.credential, &error) => {
                 // Before anything that can fail: whatever becomes of the row, what came is read again.
-                self.keep_unread(kept.spent.number);
-                self.commit_failure(tenant, &claimed.credential, &error).await
+                self.keep_unread(tenant.environment, &kept.spent, Until::Defined);
+                self.commit_failure(tenant, &claimed.credential, &error).await?;
+                self.set_aside(&kept.spent);
+                Ok(())
             }
             Err(error) => {
                 self.commit_failure(tenant, &claimed.credential, &error).await?;
@@ -126,6 +131,9 @@ impl Hub {
         // What is minted anew is never written down.
         if !self.may_refresh() || !(is_minted(credential.method) || self.journal_takes()) {
             return Ok(None);
+        }
+        if !self.may_hear(tenant, credential) {
+            return self.wait_for_room(tenant, credential).await;
         }
         let connector = self.connector_of(tenant.environment, credential).await?;
         let failing = connector.failing.filter(|_| !self.brings_own_client(credential));
@@ -155,7 +163,24 @@ impl Hub {
                 return Ok(None);
             }
         };
+        // Those before it in the line may have taken what room there was.
+        if !self.may_hear(tenant, credential) {
+            drop(pass);
+            return self.wait_for_room(tenant, credential).await;
+        }
         Ok(Some(Course { connector: connector.into(), definition, pass }))
+    }
+
+    /// Whether an answer could be kept that nobody can read. What is minted anew is asked for again.
+    fn may_hear(&self, tenant: Tenant, credential: &Credential) -> bool {
+        let owner = Owner { environment: tenant.environment, connector: Some(credential.connector_id) };
+        is_minted(credential.method) || self.unread.has_room(owner)
+    }
+
+    async fn wait_for_room(&self, tenant: Tenant, credential: &Credential) -> Result<Option<Course>, Error> {
+        let until = self.now().plus(WITHOUT_ROOM);
+        self.postpone(tenant, credential, FailClass::NotSent, until).await?;
+        Ok(None)
     }
 
     /// Sends the request and writes its answer down, unread. None where it is too late to begin.
@@ -196,7 +221,9 @@ impl Hub {
                 epoch: token.epoch,
                 version: token.version,
                 sent_at,
+                connector: Some(credential.connector_id),
                 number,
+                replayed: false,
                 remains: Some((Arc::clone(&course.connector), Remains::of(credential))),
             },
             answer,

@@ -7,6 +7,7 @@ use vouchsafe_entity::kind::Method;
 
 use super::hub_actor;
 use super::kept::Spent;
+use super::unread::Until;
 use crate::domain::credential::Credential;
 use crate::domain::event::EventType;
 use crate::domain::refresh::{Landing, Reuse, is_minted};
@@ -31,6 +32,8 @@ const KEYS_READ: u8 = 3;
 const MOVED: &str = "a held credential has moved";
 /// So often at most, where the answer is in the journal and a sweep reads it again.
 const MOVES: u8 = 6;
+/// So often an answer out of the journal is offered to a database that refuses it.
+const REFUSALS: u8 = 4;
 const ORPHAN: (&str, &str) = ("orphan_token", "sealed");
 
 impl Hub {
@@ -44,11 +47,14 @@ impl Hub {
         answer: &TokenAnswer,
     ) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
-        let (mut keys_read, mut moves) = (0, 0_u8);
+        let (mut keys_read, mut moves, mut refusals) = (0, 0_u8, 0_u8);
         loop {
             failpoint!("refresh::before_commit");
             match self.try_landing(tenant, spent, definition, answer).await {
-                Err(Error::Store(error @ StoreError::Database(_))) => {
+                Err(Error::Store(error @ StoreError::Database(_)))
+                    if !spent.replayed || refusals < REFUSALS =>
+                {
+                    refusals = refusals.saturating_add(1);
                     tracing::error!(
                         credential.id = %spent.id,
                         error = &error as &dyn std::error::Error,
@@ -72,7 +78,7 @@ impl Hub {
                 Err(error @ (Error::Internal(MOVED) | Error::Store(StoreError::Inconsistent { .. }))) => {
                     // A sweep lands them once somebody has mended the row; what no journal holds waits for that here.
                     if spent.number.is_some() {
-                        self.keep_unread(spent.number);
+                        self.keep_unread(tenant.environment, spent, Until::Mended);
                         return Err(error);
                     }
                     tracing::error!(
@@ -81,9 +87,11 @@ impl Hub {
                         "new tokens that no journal holds do not fit their row: mend it"
                     );
                 }
+                // The start and the other entries wait for this one: whoever replays it says what comes next.
+                Err(error @ Error::Store(StoreError::Database(_))) => return Err(error),
                 Err(error) => {
                     if spent.number.is_some() {
-                        self.hold_unread(tenant, spent).await?;
+                        self.hold_unread(tenant, spent, Until::Mended).await?;
                     }
                     return Err(error);
                 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use secrecy::SecretString;
 use serde::Deserialize;
 use vouchsafe_entity::millis::Millis;
 
-use super::{LEASE_SECONDS, SEALED, Upstream, ends_grant};
+use super::{SEALED, Upstream, ends_grant};
 use crate::domain::actor::Actor;
 use crate::domain::connector::Connector;
 use crate::domain::revocation::RevocationJob;
@@ -27,11 +26,6 @@ use crate::store;
 const WITHIN: Duration = Duration::from_secs(10);
 /// The worker waits for the call alone as long as that.
 const WITHIN_FOR_WORKER: Duration = TURN_WAIT.saturating_add(WITHIN);
-/// So few that all of them are told before the lease ends, should each wait for its turn and its answer.
-const BATCH: u64 = 16;
-/// Of all apps together; each has its own limits beside.
-const AT_ONCE: usize = 8;
-
 /// What a call needs, open.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,39 +80,8 @@ impl Hub {
         Ok(outcome)
     }
 
-    /// Tells the apps that are to be told and have not listened yet.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn work_off_revocations(&self) -> Result<(), Error> {
-        while self.may_refresh()
-            && !self.closing.is_cancelled()
-            && store::revocation::is_due(&self.store, self.now()).await?
-        {
-            let now = self.now();
-            let tx = self.store.begin().await?;
-            let jobs = store::revocation::claim(&tx, now, now.plus_seconds(LEASE_SECONDS), BATCH).await?;
-            tx.commit().await?;
-            futures_util::stream::iter(&jobs)
-                .for_each_concurrent(AT_ONCE, |job| async move {
-                    if self.closing.is_cancelled() {
-                        // Somebody takes it over when its lease ends.
-                        return;
-                    }
-                    if let Err(error) = self.tell_again(job).await {
-                        tracing::error!(
-                            credential.id = %job.remains.credential,
-                            error = &error as &dyn std::error::Error,
-                            "a revocation could not be worked off"
-                        );
-                    }
-                })
-                .await;
-        }
-        Ok(())
-    }
-
-    async fn tell_again(&self, job: &RevocationJob) -> Result<(), Error> {
+    /// One try by the worker.
+    pub(super) async fn tell_again(&self, job: &RevocationJob) -> Result<(), Error> {
         let (_, tenant) = *self.environment_of(job.environment).await?;
         let outcome = match self.tell_app(tenant, job, WITHIN_FOR_WORKER).await {
             Some(outcome) => outcome,

@@ -22,6 +22,7 @@ use crate::domain::webhook::{ClaimedDelivery, LEASE_SECONDS, Outcome};
 use crate::domain::workspace::Tenant;
 use crate::egress::{Answer, Class, EgressError, OutboundRequest};
 use crate::failpoint::failpoint;
+use crate::service::Failures;
 use crate::service::material::place;
 use crate::service::refresh::hub_actor;
 use crate::service::{Error, Hub};
@@ -122,14 +123,13 @@ impl Hub {
     /// Delivers until the hub closes. Deliveries under way then end by themselves.
     pub async fn run_deliveries(self: Arc<Self>) {
         let closing = self.closing();
+        let mut failures = Failures::default();
         while !closing.is_cancelled() {
-            match self.begin_deliveries().await {
-                Ok(begun) if !begun.is_empty() => continue,
-                Ok(_) => {}
-                Err(error) => tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "deliveries could not be claimed, tried again later"
-                ),
+            let begun = self.begin_deliveries().await;
+            let more = begun.as_ref().is_ok_and(|begun| !begun.is_empty());
+            failures.tell("claim deliveries", begun.map(drop));
+            if more {
+                continue;
             }
             tokio::select! {
                 () = closing.cancelled() => {}

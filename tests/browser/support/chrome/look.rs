@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Chrome;
@@ -48,12 +50,24 @@ impl Chrome {
         self.devtools("Emulation.setEmulatedMedia", &features).await;
     }
 
-    /// Writes a picture of the present window to `target/screens/<name>.png`, for people to look at.
+    /// Writes a picture of the present page, also of what is below the edge of the window, to
+    /// `target/screens/<name>.png`, for people to look at.
     pub(crate) async fn screenshot(&self, name: &str) -> PathBuf {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screens");
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join(name).with_extension("png");
-        std::fs::write(&file, self.client.screenshot().await.unwrap()).unwrap();
+        let metrics = self.devtools("Page.getLayoutMetrics", &json!({})).await;
+        let (whole, window) = (&metrics["cssContentSize"], &metrics["cssLayoutViewport"]);
+        let larger = |one: &str, other: &str| {
+            let [one, other] = [&whole[one], &window[other]].map(|size| size.as_f64().expect("a size"));
+            one.max(other)
+        };
+        let (width, height) = (larger("width", "clientWidth"), larger("height", "clientHeight"));
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+        let all = json!({ "captureBeyondViewport": true, "clip": clip });
+        let taken = self.devtools("Page.captureScreenshot", &all).await;
+        let picture = taken["data"].as_str().expect("a picture");
+        std::fs::write(&file, STANDARD.decode(picture).expect("a picture in Base64")).unwrap();
         file
     }
 

@@ -133,3 +133,38 @@ async fn a_token_that_never_changes_is_asked_for_again_with_patience() {
     }
     app.read(&credential).await.ok(200);
 }
+
+#[tokio::test]
+async fn answers_that_nobody_can_read_stop_their_own_connector_and_no_other() {
+    let alerts = Alerts::listen();
+    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict).unhurried()).await else {
+        return;
+    };
+    let copier = Copier::of(&app, &credential).await;
+    let members = copier.here(40).await;
+    app.clock.advance(TimeDelta::hours(2));
+    app.redefine(|text| text + "\n[limits]\nconcurrency = 2\nrate = 10000\n");
+    // The largest that is taken: some thirty are all that one connector may leave, and twice what a journal holds.
+    let padded = format!("{{\"pad\":\"{}\"}}", "x".repeat(255 * 1024));
+    app.fake.program(
+        Plan::next(Endpoint::Refresh, Fault::answer(StatusCode::OK, "application/json", padded)).always(),
+    );
+    app.round().await;
+    let asked = app.refreshes();
+    assert!((20..30).contains(&asked), "{asked} of 41 were asked for");
+    assert_eq!(alerts.count("take all the room"), 1);
+    app.fake.clear_faults();
+    app.rounds(2, TimeDelta::minutes(15)).await;
+    assert_eq!(app.refreshes(), asked, "nothing more is spent whose answer could not be kept");
+
+    let other = copier.elsewhere("beside", 1).await.remove(0);
+    app.round().await;
+    assert_eq!(app.fake.grant(other.grant).unwrap().version, 2, "the room of others is theirs");
+
+    app.rounds(24, TimeDelta::hours(1)).await;
+    app.hub.sweep().await.unwrap();
+    app.rounds(2, TimeDelta::hours(1)).await;
+    for id in members.iter().map(|member| &member.credential).chain([&credential]) {
+        assert_eq!(app.standing(id).await, standing("active", "", ""));
+    }
+}
