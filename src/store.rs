@@ -141,6 +141,21 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether the server ended this transaction because it and another one waited for each other (`deadlock_detected`):
+    /// nothing of it is done, and a second try finds the other gone.
+    pub fn is_deadlock(&self) -> bool {
+        let Self::Database(
+            DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)),
+        ) = self
+        else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| code == "40P01")
+    }
+}
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match error.sql_err() {

@@ -19,6 +19,9 @@ const PAGE: u64 = 500;
 /// An environment is gone through again for so long: what began before may yet write in it.
 const SETTLED_SECONDS: i64 = 900;
 
+/// Somebody else may stand in the way so often, less one.
+const TRIES: u8 = 3;
+
 const LAST: &str =
     "This is the last environment of its workspace, which always has one. Make another one first.";
 const HOLDS_GRANTS: &str = "There are credentials in this environment, or apps are still to be told of some that ended. \
@@ -47,6 +50,10 @@ impl Hub {
     pub async fn delete_environment(&self, actor: &Actor, force: bool) -> Result<(), Error> {
         self.permit(actor, Action::DeleteEnvironment).await?;
         self.proven(actor)?;
+        unlocked(|| self.try_deleting(actor, force)).await
+    }
+
+    async fn try_deleting(&self, actor: &Actor, force: bool) -> Result<(), Error> {
         let id = actor.environment();
         let tx = self.store.begin().await?;
         let there = store::environment::lock_all(&tx, actor.workspace()).await?;
@@ -115,6 +122,20 @@ impl Hub {
         let gone = store::environment::remove_page(&tx, id, table, PAGE).await?;
         tx.commit().await?;
         Ok(gone)
+    }
+}
+
+/// Tries `work` again where it and somebody else waited for each other: it holds more rows than anything else does.
+pub(super) async fn unlocked<W>(work: impl Fn() -> W) -> Result<(), Error>
+where
+    W: Future<Output = Result<(), Error>>,
+{
+    let mut tries = 1;
+    loop {
+        match work().await {
+            Err(Error::Store(error)) if error.is_deadlock() && tries < TRIES => tries += 1,
+            done => return done,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use vouchsafe_entity::id::WorkspaceId;
 
-use super::delete::said;
+use super::delete::{said, unlocked};
 use crate::domain::data_key::KeyOwner;
 use crate::domain::role::Action;
 use crate::domain::workspace::Contents;
@@ -48,6 +48,10 @@ impl Hub {
     pub async fn delete_workspace_for_member(&self, who: &SignedIn, force: bool) -> Result<(), Error> {
         self.permit_member(who, Action::ManageWorkspace).await?;
         self.seat_proven(&who.seat())?;
+        unlocked(|| self.try_deleting_for(who, force)).await
+    }
+
+    async fn try_deleting_for(&self, who: &SignedIn, force: bool) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let id = who.workspace.id;
         let what = self.end_workspace(&tx, id, force).await?;
@@ -62,6 +66,10 @@ impl Hub {
     /// [`Code::InUse`], [`Error::NotFound`].
     pub async fn delete_workspace(&self, name: &str, force: bool) -> Result<(), Error> {
         let id = store::workspace::by_name(&self.store, name).await?.ok_or(Error::NotFound)?.id;
+        unlocked(|| self.try_deleting_by_operator(id, force)).await
+    }
+
+    async fn try_deleting_by_operator(&self, id: WorkspaceId, force: bool) -> Result<(), Error> {
         let tx = self.store.begin().await?;
         let what = self.end_workspace(&tx, id, force).await?;
         let target = Target::new("workspace", id);

@@ -159,6 +159,9 @@ async fn what_is_broken_in_the_database_is_named() {
     let said = say(home.path(), &["doctor"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert_line(&said, "database", "fails", "a later version took the step m99990101_000001_fly");
+    let refused = run(&mut vouchsafe(home.path(), &["serve"]));
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("a later version, which took the step m99990101_000001_fly"), "{refused:?}");
 
     let home = used_home().await;
     std::fs::remove_file(home.path().join("data/vouchsafe.db.instance")).unwrap();

@@ -2,6 +2,7 @@
 //! nothing, nothing of it is left, and its name is free.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -11,6 +12,7 @@ use vouchsafe_entity::kind::WorkspaceState;
 use crate::support::app::TestApp;
 use crate::support::browser::PASSWORD;
 use crate::support::database::is_postgres;
+use crate::support::holder::Holder;
 
 const NEW: &str = "/dashboard/environments/new";
 const DELETE: &str = "/dashboard/production/settings/delete";
@@ -278,6 +280,36 @@ async fn an_owner_deletes_their_workspace_and_nothing_of_it_is_left() {
     let found = app.rows("SELECT 1 AS n FROM workspace WHERE name = 'default'").await;
     assert_eq!(found.len(), 2);
     assert!(!again.get("/dashboard/members").await.html.contains("ada@acme.test"));
+}
+
+#[tokio::test]
+async fn an_end_that_meets_somebody_who_waits_for_it_in_turn_is_tried_again() {
+    // An embedded database has one writer.
+    if !is_postgres() {
+        return;
+    }
+    for whole in [false, true] {
+        let Some(app) = TestApp::start().await else { return };
+        app.user("u").await;
+        let credential = app.credential("u").await;
+        let holder = Holder::of(&app, &[credential["credentialId"].as_str().unwrap()]).await;
+        let production = app.hub.operator_in("default", "production").await.unwrap();
+        let hub = Arc::clone(&app.hub);
+        let deletion = tokio::spawn(async move {
+            if whole {
+                hub.delete_workspace("default", true).await
+            } else {
+                hub.delete_environment(&production, true).await
+            }
+        });
+        holder.is_waited_for(&app).await;
+        // The deletion is the first to look whom it waits for, and so the one that the server ends.
+        holder
+            .write("SET LOCAL deadlock_timeout = '30s'; UPDATE environment SET updated_at = updated_at")
+            .await;
+        deletion.await.unwrap().unwrap();
+        app.as_key().get("/users").await.assert_problem(401, "unauthenticated");
+    }
 }
 
 #[tokio::test]
