@@ -151,7 +151,7 @@ impl StoreError {
         else {
             return false;
         };
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| code == "40P01")
     }
 }

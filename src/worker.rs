@@ -1,6 +1,6 @@
 //! Loops around service calls: what is due is renewed, what waits is written, what is over is forgotten.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     spawn(&tracker, hub, "replace data keys", Duration::from_mins(1), Hub::replace_keys);
     spawn(&tracker, hub, "tell apps of revocations", Duration::from_secs(1), Hub::work_off_revocations);
     spawn(&tracker, hub, "see whose the database is", Duration::from_secs(3), Hub::review_adoption);
-    spawn(&tracker, hub, "look at the clock", Duration::from_secs(1), Hub::review_clock);
+    spawn(&tracker, hub, "look at the clock", Duration::from_secs(1), review_clock);
     spawn(&tracker, hub, "purge", Duration::from_hours(1), Hub::purge);
     spawn(&tracker, hub, "send mails", Duration::from_secs(2), Hub::send_mails);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
@@ -52,6 +52,10 @@ pub async fn finish(hub: &Hub) {
             tracing::error!(work, error = &error as &dyn std::error::Error, "work failed at the end");
         }
     }
+}
+
+fn review_clock(hub: &Hub) -> Ready<Result<(), Error>> {
+    ready(hub.review_clock())
 }
 
 /// Calls `work` every `period`, until the hub ends.

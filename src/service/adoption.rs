@@ -155,7 +155,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Internal`] while the two are too far apart.
-    pub async fn review_clock(&self) -> Result<(), Error> {
+    pub fn review_clock(&self) -> Result<(), Error> {
         let ahead = self.clock.ahead();
         metrics::gauge!("vouchsafe_clock_ahead_seconds").set(ahead.as_seconds_f64());
         if ahead < MOST_AHEAD {

@@ -18,7 +18,7 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["seed", folder, count] => seed::seed(Path::new(folder), count.parse().unwrap()).await,
+        ["seed", folder, count] => Box::pin(seed::seed(Path::new(folder), count.parse().unwrap())).await,
         ["serve", database, id] => reference::serve(Path::new(database), id).await,
         ["forward", upstream] => forward::forward(upstream).await,
         _ => panic!("seed FOLDER COUNT, serve DATABASE CREDENTIAL, or forward HOST:PORT"),

@@ -88,9 +88,9 @@ impl Unread {
     pub(super) fn forget(&self, number: u64) {
         let mut heap = self.heap();
         let Some(gone) = heap.lying.remove(&number) else { return };
-        less(&mut heap.of_environments, gone.owner.environment, gone.bytes);
+        less(&mut heap.of_environments, &gone.owner.environment, gone.bytes);
         if let Some(connector) = gone.owner.connector {
-            less(&mut heap.of_connectors, connector, gone.bytes);
+            less(&mut heap.of_connectors, &connector, gone.bytes);
         }
     }
 
@@ -126,11 +126,11 @@ impl Heap {
     }
 }
 
-fn less<K: Eq + std::hash::Hash>(sums: &mut HashMap<K, usize>, key: K, bytes: usize) {
-    if let Some(sum) = sums.get_mut(&key) {
+fn less<K: Eq + std::hash::Hash>(sums: &mut HashMap<K, usize>, key: &K, bytes: usize) {
+    if let Some(sum) = sums.get_mut(key) {
         *sum = sum.saturating_sub(bytes);
         if *sum == 0 {
-            sums.remove(&key);
+            sums.remove(key);
         }
     }
 }

@@ -39,8 +39,8 @@ impl Lines {
     }
 
     fn leave(&mut self, job: &RevocationJob) {
-        less(&mut self.connectors, job.remains.connector);
-        less(&mut self.environments, job.environment);
+        less(&mut self.connectors, &job.remains.connector);
+        less(&mut self.environments, &job.environment);
     }
 
     fn busy(&self) -> Busy {
@@ -51,11 +51,11 @@ impl Lines {
     }
 }
 
-fn less<K: Eq + Hash>(line: &mut HashMap<K, usize>, key: K) {
-    if let Some(count) = line.get_mut(&key) {
+fn less<K: Eq + Hash>(line: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = line.get_mut(key) {
         *count -= 1;
         if *count == 0 {
-            line.remove(&key);
+            line.remove(key);
         }
     }
 }
