@@ -130,13 +130,16 @@ impl Journal {
         };
         match tokio::fs::read(path).await {
             Ok(bytes) => Some(Entry { number, bytes }),
+            // Done meanwhile.
+            Err(_) if self.length(number).is_none() => None,
             Err(error) => {
-                if self.length(number).is_some() {
-                    tracing::error!(
-                        entry = number,
-                        error = &error as &dyn std::error::Error,
-                        "an answer that was set aside can't be read"
-                    );
+                tracing::error!(
+                    entry = number,
+                    error = &error as &dyn std::error::Error,
+                    "an answer that was set aside can't be read"
+                );
+                if error.kind() == io::ErrorKind::NotFound {
+                    self.done(number);
                 }
                 None
             }

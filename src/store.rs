@@ -123,11 +123,16 @@ impl From<OtherList> for StoreError {
 }
 
 impl StoreError {
-    /// Alerts the operator of a row that fits no state, once an hour; false where it is something else. Whoever goes on
-    /// without the row asks this first.
+    /// Alerts the operator of a row that fits no state or can't be read, once an hour; false where it is something else.
+    /// Whoever goes on without the row asks this first.
     pub fn tells_of_row(&self) -> bool {
-        let Self::Inconsistent { table, id, what } = self else { return false };
-        if !TOLD.entry((*table, id.clone())).or_insert(()).is_fresh() {
+        let (table, id, what) = match self {
+            Self::Inconsistent { table, id, what } => (*table, id.clone(), (*what).to_owned()),
+            // The driver names the column and the value's kind, and not the row.
+            Self::Unreadable(error) => ("unknown", String::new(), error.to_string()),
+            Self::Taken | Self::OtherList | Self::Database(_) => return false,
+        };
+        if !TOLD.entry((table, id.clone() + &what)).or_insert(()).is_fresh() {
             return true;
         }
         tracing::error!(

@@ -32,6 +32,10 @@ impl Aside {
                 None => {}
             }
         }
+        // Names that a crash may have left unwritten, and that of the directory itself.
+        for directory in [Some(directory), directory.parent()].into_iter().flatten() {
+            File::open(directory)?.sync_all()?;
+        }
         Ok((Self { directory: directory.to_owned() }, found))
     }
 

@@ -154,9 +154,13 @@ async fn a_journal_full_of_what_waits_takes_no_more() {
 }
 
 /// Waits until the thread has done what was asked of it.
-async fn settled(journal: &Journal) {
-    let number = journal.append(b"behind it".to_vec()).await.expect("written");
-    journal.done(number);
+async fn settled(journal: &Journal, done: impl Fn(&Journal) -> bool) {
+    let settling = async {
+        while !done(journal) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), settling).await.expect("done");
 }
 
 #[tokio::test]
@@ -171,7 +175,7 @@ async fn what_is_set_aside_takes_no_room_and_is_there_after_a_restart() {
         journal.set_aside(number);
         kept.push(number);
     }
-    settled(&journal).await;
+    settled(&journal, |journal| kept.iter().all(|number| journal.is_aside(*number))).await;
     assert!(journal.takes());
     let first = kept[0];
     assert!(journal.is_aside(first) && journal.length(first) == Some(MAX_ENTRY));
@@ -179,7 +183,7 @@ async fn what_is_set_aside_takes_no_room_and_is_there_after_a_restart() {
     let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
     assert_eq!((mode(&unread), mode(&unread.join(first.to_string()))), (0o700, 0o600));
     journal.done(first);
-    settled(&journal).await;
+    settled(&journal, |journal| journal.length(first).is_none()).await;
     assert!(!unread.join(first.to_string()).exists() && journal.entry(first).await.is_none());
     drop(journal);
 
@@ -192,23 +196,35 @@ async fn what_is_set_aside_takes_no_room_and_is_there_after_a_restart() {
     assert!(journal.append(b"next".to_vec()).await.expect("room") > last, "numbers are not used twice");
 }
 
-#[tokio::test]
-async fn what_could_not_be_set_aside_stays_where_it_is() {
+#[test]
+fn what_could_not_be_set_aside_stays_where_it_is_and_is_one_though_it_stands_twice() {
     let directory = TempDir::new().expect("a directory");
-    let unread = directory.path().join("journal/unread");
-    let journal = open(&directory);
-    let number = journal.append(b"unread".to_vec()).await.expect("written");
+    let unread = directory.path().join("unread");
+    let open = || {
+        let segment = |name: &str| Segment::open(&directory.path().join(name)).expect("a segment");
+        let ((first, old), (second, new)) = (segment("segment-0"), segment("segment-1"));
+        let (aside, found) = Aside::open(&unread).expect("a directory");
+        Writer::new([first, second], &[old, new], aside, found).expect("a writer")
+    };
+    let mut writer = open();
+    let state = State::default();
+    for _ in 0..2 {
+        let (reply, _written) = oneshot::channel();
+        writer.work_off(VecDeque::from([Order::Append(b"unread".to_vec(), reply)]), &state);
+    }
     fs::remove_dir(&unread).expect("removed");
-    journal.set_aside(number);
-    settled(&journal).await;
-    assert!(!journal.is_aside(number));
-    drop(journal);
-    // Stopped between the file and the mark: it stands in both places, and is one.
-    let path = unread.join(number.to_string());
-    fs::create_dir(&unread).and_then(|()| fs::write(&path, b"unread")).expect("written");
-    let journal = open(&directory);
-    assert!(journal.waiting().contains(&number) && journal.is_aside(number));
-    assert_eq!(journal.entry(number).await.expect("an entry").bytes, b"unread");
+    writer.work_off(VecDeque::from([Order::SetAside(1), Order::SetAside(2)]), &state);
+    writer.set_next_aside(&state);
+    assert_eq!(writer.live.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    drop(writer);
+
+    // Stopped between the file and the mark.
+    fs::create_dir(&unread).and_then(|()| fs::write(unread.join("1"), b"unread")).expect("written");
+    let waiting = open().waiting().expect("its bytes");
+    assert_eq!(waiting.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    assert!(matches!(waiting[&1], Waiting::Aside { .. }) && matches!(waiting[&2], Waiting::Here(_)));
+    fs::remove_file(unread.join("1")).expect("removed");
+    assert!(!open().waiting().expect("its bytes").contains_key(&1), "it was marked after the crash");
 }
 
 #[tokio::test]

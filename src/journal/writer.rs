@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TryRecvError};
 
 use super::aside::Aside;
 use super::segment::{Record, Segment};
@@ -27,6 +27,8 @@ pub(super) struct Writer {
     aside: Aside,
     /// How long each entry is that was set aside and is not done.
     unread: BTreeMap<u64, usize>,
+    /// What is to be set aside.
+    to_move: VecDeque<u64>,
 }
 
 impl Writer {
@@ -54,11 +56,19 @@ impl Writer {
                 }
             }
         }
-        // What was set aside may have been stopped before it was marked.
-        for number in done.iter().chain(unread.keys()) {
-            live.remove(number);
+        for number in done {
+            live.remove(&number);
         }
-        Ok(Self { segments, active, next, live, aside, unread })
+        let mut writer = Self { segments, active, next, live, aside, unread, to_move: VecDeque::new() };
+        // It was set aside, and not marked before the crash.
+        let twice: Vec<u64> =
+            writer.unread.keys().filter(|number| writer.live.contains_key(number)).copied().collect();
+        for number in twice {
+            writer.live.remove(&number);
+            // Where there is no room for it, it comes back once more.
+            drop(writer.mark(number));
+        }
+        Ok(writer)
     }
 
     /// All that waits.
@@ -76,10 +86,25 @@ impl Writer {
     }
 
     pub(super) fn run(mut self, orders: &mpsc::Receiver<Order>, state: &State) {
-        while let Ok(order) = orders.recv() {
-            let mut batch = VecDeque::from([order]);
-            batch.extend(orders.try_iter().take(BATCH));
-            self.work_off(batch, state);
+        loop {
+            // What is to be set aside can wait, and takes long: whoever waits comes first.
+            let next = if self.to_move.is_empty() {
+                orders.recv().map_err(|_| TryRecvError::Disconnected)
+            } else {
+                orders.try_recv()
+            };
+            match next {
+                Ok(order) => {
+                    let mut batch = VecDeque::from([order]);
+                    batch.extend(orders.try_iter().take(BATCH));
+                    self.work_off(batch, state);
+                }
+                Err(TryRecvError::Empty) => {
+                    self.set_next_aside(state);
+                    self.note_room(state);
+                }
+                Err(TryRecvError::Disconnected) => return,
+            }
         }
     }
 
@@ -91,7 +116,7 @@ impl Writer {
                     state.waiting().remove(&number);
                     self.end(number);
                 }
-                Order::SetAside(number) => self.set_aside(number, state),
+                Order::SetAside(number) => self.to_move.push_back(number),
                 Order::Append(bytes, reply) => {
                     let wrote = if state.failed.load(Ordering::Acquire) {
                         Err(JournalError::Failed)
@@ -104,6 +129,9 @@ impl Writer {
         }
         if !written.is_empty() {
             self.answer(written, state);
+        }
+        while !self.has_room() && !self.to_move.is_empty() {
+            self.set_next_aside(state);
         }
         self.note_room(state);
     }
@@ -126,8 +154,9 @@ impl Writer {
         }
     }
 
-    /// Gives an entry a file of its own. Where that fails, for a full disk say, it stays where it is.
-    fn set_aside(&mut self, number: u64, state: &State) {
+    /// Gives an entry a file of its own. Where that fails, for a full disk say, it and those behind it stay where they are.
+    pub(super) fn set_next_aside(&mut self, state: &State) {
+        let Some(number) = self.to_move.pop_front() else { return };
         let Some((segment, offset, length)) = self.live.get(&number).copied() else { return };
         let moved = self.segments[segment].read(offset, length);
         if let Err(error) = moved.and_then(|bytes| self.aside.write(number, &bytes)) {
@@ -136,6 +165,7 @@ impl Writer {
                 error = &error as &dyn std::error::Error,
                 "an answer that nobody can read could not be set aside"
             );
+            self.to_move.clear();
             return;
         }
         self.end(number);

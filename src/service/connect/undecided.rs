@@ -26,7 +26,7 @@ impl Hub {
                 steps.pass(self.drop_held(flow).await)?;
                 after = Some(flow.id);
             }
-            if (page.len() as u64) < BATCH {
+            if (page.len() as u64) < BATCH || self.closing.is_cancelled() {
                 return steps.end();
             }
         }

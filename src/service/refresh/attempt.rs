@@ -12,7 +12,7 @@ use super::kept::{Kept, Spent};
 use super::unread::{Owner, Until};
 use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
-use crate::domain::refresh::is_minted;
+use crate::domain::refresh::{Reuse, is_minted};
 use crate::domain::revocation::Remains;
 use crate::domain::workspace::Tenant;
 use crate::failpoint::failpoint;
@@ -26,7 +26,7 @@ use crate::store;
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// A credential whose definition is gone is looked at so often, in milliseconds.
 const WITHOUT_DEFINITION: i64 = 900_000;
-/// The same of one whose answer could not be kept, should nobody be able to read it.
+/// The same of one whose answer could not be kept, should nobody be able to read it, and that failed otherwise before.
 const WITHOUT_ROOM: i64 = 900_000;
 /// How long an attempt of another node is waited for, and how often it is looked at.
 const ELSEWHERE: Duration = Duration::from_secs(25);
@@ -48,7 +48,8 @@ impl Hub {
         version: i64,
         forced: bool,
     ) -> Result<Option<Course>, Error> {
-        if self.refreshes.is_closed() {
+        // Where an answer lies here that was got with it, it is spent.
+        if self.refreshes.is_closed() || self.unread.lies_for(id, version) {
             return Ok(None);
         }
         let found = store::credential::find(&self.store, tenant.environment, id).await?;
@@ -171,10 +172,12 @@ impl Hub {
         Ok(Some(Course { connector: connector.into(), definition, pass }))
     }
 
-    /// Whether an answer could be kept that nobody can read. What is minted anew is asked for again.
+    /// Whether an answer could be kept that nobody can read. What is minted anew, or stays the same, is asked for again.
     fn may_hear(&self, tenant: Tenant, credential: &Credential) -> bool {
         let owner = Owner { environment: tenant.environment, connector: Some(credential.connector_id) };
-        is_minted(credential.method) || self.unread.has_room(owner)
+        is_minted(credential.method)
+            || self.reuse_of(credential) == Reuse::Static
+            || self.unread.has_room(owner)
     }
 
     async fn wait_for_room(&self, tenant: Tenant, credential: &Credential) -> Result<Option<Course>, Error> {

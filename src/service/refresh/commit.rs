@@ -75,7 +75,10 @@ impl Hub {
                         keys_read = KEYS_READ.min(keys_read + 1);
                     }
                 }
-                Err(error @ (Error::Internal(MOVED) | Error::Store(StoreError::Inconsistent { .. }))) => {
+                Err(
+                    error @ (Error::Internal(MOVED)
+                    | Error::Store(StoreError::Inconsistent { .. } | StoreError::Unreadable(_))),
+                ) => {
                     // A sweep lands them once somebody has mended the row; what no journal holds waits for that here.
                     if spent.number.is_some() {
                         self.keep_unread(tenant.environment, spent, Until::Mended);

@@ -8,7 +8,7 @@ use vouchsafe_entity::kind::{AttemptState, FailClass};
 
 use super::failed::alert;
 use super::kept::{Spent, Written};
-use super::unread::{Owner, Until};
+use super::unread::{Answer, Owner, Until};
 use crate::domain::credential::{Attempt, Credential, Machine};
 use crate::domain::refresh::{Landing, is_minted};
 use crate::domain::workspace::Tenant;
@@ -23,7 +23,7 @@ const HELD: i64 = 86_400_000;
 
 impl Hub {
     /// Lands what the last run left in the journal, then gives back what it had claimed. Nothing is claimed before. What
-    /// that run had set aside is left to the first sweep: nobody claims it.
+    /// that run had set aside is left to the first sweep, and not claimed before that either.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -61,11 +61,24 @@ impl Hub {
     /// [`Error::Store`].
     pub async fn replay_held(&self) -> Result<(), Error> {
         let Some(journal) = &self.journal else { return Ok(()) };
+        // What could not be set aside, for a full disk say.
+        for number in self.unread.numbers() {
+            if !journal.is_aside(number) {
+                journal.set_aside(number);
+            }
+        }
         for number in self.unread.due(self.now()) {
+            self.unread.begin(number, self.now());
             match journal.entry(number).await {
-                Some(entry) => self.replay_entry(&entry).await?,
+                Some(entry) => {
+                    let replayed = self.replay_entry(&entry).await;
+                    if replayed.is_err() {
+                        self.unread.begin_again(number);
+                    }
+                    replayed?;
+                }
                 None if journal.length(number).is_none() => self.unread.forget(number),
-                None => {}
+                None => self.unread.begin_again(number),
             }
         }
         Ok(())
@@ -197,13 +210,19 @@ impl Hub {
     pub(super) fn keep_unread(&self, environment: EnvironmentId, spent: &Spent, until: Until) {
         let (Some(journal), Some(number)) = (&self.journal, spent.number) else { return };
         let Some(bytes) = journal.length(number) else { return };
-        let owner = Owner { environment, connector: spent.connector };
-        if self.unread.keep(number, owner, bytes, until, spent.sent_at.plus(HELD)) {
+        let answer = Answer {
+            owner: Owner { environment, connector: spent.connector },
+            credential: spent.id,
+            version: spent.version,
+            bytes,
+            ends_at: spent.sent_at.plus(HELD),
+        };
+        if self.unread.keep(number, answer, until) {
             tracing::error!(
                 environment.id = %environment,
                 connector.id = spent.connector.map(tracing::field::display),
-                "answers that nobody can read take all the room that this connector or its environment has: \
-                 none of its tokens is spent until they are read or a day old"
+                "answers that nobody can read take all the room that this connector, its environment or the hub has: \
+                 none of its tokens is spent until some are read or a day old"
             );
             metrics::counter!("vouchsafe_alerts_total", "kind" => "unread_full").increment(1);
         }

@@ -6,14 +6,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use vouchsafe_entity::id::{ConnectorId, EnvironmentId};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId};
 use vouchsafe_entity::millis::Millis;
 
 /// So many bytes of one connector may lie here, some thousand answers as they usually are; what is under way when there
-/// are as many comes on top. Nobody's mistake or malice fills the disk of all.
+/// are as many comes on top.
 const OF_CONNECTOR: usize = 8 * 1024 * 1024;
 /// The same of all connectors of an environment.
 const OF_ENVIRONMENT: usize = 4 * OF_CONNECTOR;
+/// The same of all: nobody's mistake or malice fills the disk.
+const OF_ALL: usize = 32 * OF_ENVIRONMENT;
+/// What nobody ended at its end is looked at again so much later, in milliseconds.
+const AGAIN: i64 = 86_400_000;
 
 /// Whose an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,18 @@ pub(super) struct Owner {
     pub(super) environment: EnvironmentId,
     /// Not known of an answer that an earlier version wrote down.
     pub(super) connector: Option<ConnectorId>,
+}
+
+/// What is noted of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    pub(super) owner: Owner,
+    /// What was spent for it.
+    pub(super) credential: CredentialId,
+    pub(super) version: i64,
+    pub(super) bytes: usize,
+    /// When it is too old to be kept.
+    pub(super) ends_at: Millis,
 }
 
 /// What has to come before an answer can be read and landed.
@@ -38,7 +54,10 @@ struct Lying {
     owner: Owner,
     bytes: usize,
     until: Until,
-    /// It is not kept longer.
+    /// What was spent for it.
+    credential: CredentialId,
+    version: i64,
+    /// It is looked at then, and goes unless something else than its age keeps it.
     ends_at: Millis,
     /// Whether something has changed since it was looked at last.
     woken: bool,
@@ -49,6 +68,9 @@ struct Heap {
     lying: BTreeMap<u64, Lying>,
     of_connectors: HashMap<ConnectorId, usize>,
     of_environments: HashMap<EnvironmentId, usize>,
+    of_all: usize,
+    /// The entry of each credential and version. Nobody here spends what one of them lies for.
+    spent: HashMap<(CredentialId, i64), u64>,
 }
 
 /// All that lies in this node's journal.
@@ -62,21 +84,17 @@ impl Unread {
 
     /// Notes an answer; true where its owner has no room for another from now on. A new one is looked at once more in
     /// any case: the definitions may have been changed while it was read.
-    pub(super) fn keep(
-        &self,
-        number: u64,
-        owner: Owner,
-        bytes: usize,
-        until: Until,
-        ends_at: Millis,
-    ) -> bool {
+    pub(super) fn keep(&self, number: u64, answer: Answer, until: Until) -> bool {
+        let Answer { owner, credential, version, bytes, ends_at } = answer;
         let mut heap = self.heap();
         if let Some(known) = heap.lying.get_mut(&number) {
             known.until = until;
             return false;
         }
         let before = heap.has_room(owner);
-        heap.lying.insert(number, Lying { owner, bytes, until, ends_at, woken: true });
+        heap.lying.insert(number, Lying { owner, bytes, until, credential, version, ends_at, woken: true });
+        heap.spent.insert((credential, version), number);
+        heap.of_all += bytes;
         *heap.of_environments.entry(owner.environment).or_default() += bytes;
         if let Some(connector) = owner.connector {
             *heap.of_connectors.entry(connector).or_default() += bytes;
@@ -88,6 +106,10 @@ impl Unread {
     pub(super) fn forget(&self, number: u64) {
         let mut heap = self.heap();
         let Some(gone) = heap.lying.remove(&number) else { return };
+        if heap.spent.get(&(gone.credential, gone.version)) == Some(&number) {
+            heap.spent.remove(&(gone.credential, gone.version));
+        }
+        heap.of_all = heap.of_all.saturating_sub(gone.bytes);
         less(&mut heap.of_environments, &gone.owner.environment, gone.bytes);
         if let Some(connector) = gone.owner.connector {
             less(&mut heap.of_connectors, &connector, gone.bytes);
@@ -99,6 +121,16 @@ impl Unread {
         self.heap().has_room(owner)
     }
 
+    /// Whether an answer lies here that was got with this version: it must not be spent again.
+    pub(super) fn lies_for(&self, credential: CredentialId, version: i64) -> bool {
+        self.heap().spent.contains_key(&(credential, version))
+    }
+
+    /// All that lies here.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        self.heap().lying.keys().copied().collect()
+    }
+
     /// Other definitions are in force.
     pub(in crate::service) fn wake(&self) {
         for lying in self.heap().lying.values_mut() {
@@ -108,12 +140,26 @@ impl Unread {
 
     /// What is to be looked at again at `now`.
     pub(super) fn due(&self, now: Millis) -> Vec<u64> {
-        let mut heap = self.heap();
-        let due = heap.lying.iter_mut().filter_map(|(number, lying)| {
-            let woken = std::mem::take(&mut lying.woken);
-            (woken || lying.until == Until::Mended || now > lying.ends_at).then_some(*number)
-        });
-        due.collect()
+        let heap = self.heap();
+        let is_due = |lying: &Lying| lying.woken || lying.until == Until::Mended || now > lying.ends_at;
+        heap.lying.iter().filter(|(_, lying)| is_due(lying)).map(|(number, _)| *number).collect()
+    }
+
+    /// Notes that an answer is looked at, at `now`.
+    pub(super) fn begin(&self, number: u64, now: Millis) {
+        if let Some(lying) = self.heap().lying.get_mut(&number) {
+            lying.woken = false;
+            if now > lying.ends_at {
+                lying.ends_at = now.plus(AGAIN);
+            }
+        }
+    }
+
+    /// Notes that nothing came of it.
+    pub(super) fn begin_again(&self, number: u64) {
+        if let Some(lying) = self.heap().lying.get_mut(&number) {
+            lying.woken = true;
+        }
     }
 }
 
@@ -121,7 +167,8 @@ impl Heap {
     fn has_room(&self, owner: Owner) -> bool {
         let of_connector = owner.connector.and_then(|connector| self.of_connectors.get(&connector));
         let of_environment = self.of_environments.get(&owner.environment);
-        of_connector.is_none_or(|bytes| *bytes < OF_CONNECTOR)
+        self.of_all < OF_ALL
+            && of_connector.is_none_or(|bytes| *bytes < OF_CONNECTOR)
             && of_environment.is_none_or(|bytes| *bytes < OF_ENVIRONMENT)
     }
 }
@@ -150,8 +197,16 @@ mod tests {
         }
     }
 
+    fn answer(number: u64, owner: Owner, bytes: usize) -> Answer {
+        Answer { owner, credential: credential(number), version: 1, bytes, ends_at: Millis(1_000) }
+    }
+
+    fn credential(number: u64) -> CredentialId {
+        CredentialId::new(Uuid::from_u128(number.into()))
+    }
+
     fn keep(unread: &Unread, number: u64, owner: Owner, bytes: usize) -> bool {
-        unread.keep(number, owner, bytes, Until::Defined, Millis(1_000))
+        unread.keep(number, answer(number, owner, bytes), Until::Defined)
     }
 
     #[test]
@@ -168,7 +223,9 @@ mod tests {
         assert!(!unread.has_room(beside), "their environment has no more");
         assert!(unread.has_room(elsewhere));
         for number in 1..=6 {
+            assert!(unread.lies_for(credential(number), 1));
             unread.forget(number);
+            assert!(!unread.lies_for(credential(number), 1));
         }
         assert!(unread.has_room(full) && unread.has_room(beside));
         assert!(unread.heap().of_connectors.is_empty() && unread.heap().of_environments.is_empty());
@@ -178,15 +235,23 @@ mod tests {
     fn an_answer_is_looked_at_again_when_something_has_changed() {
         let unread = Unread::default();
         let now = Millis(500);
+        let look = |now: Millis| {
+            let due = unread.due(now);
+            due.iter().for_each(|number| unread.begin(*number, now));
+            due
+        };
         keep(&unread, 1, owner(1, 11), 1);
-        assert_eq!(unread.due(now), [1], "once in any case");
+        assert_eq!(look(now), [1], "once in any case");
         keep(&unread, 1, owner(1, 11), 1);
-        assert!(unread.due(now).is_empty(), "it is as it was");
+        assert!(look(now).is_empty(), "it is as it was");
         unread.wake();
-        assert_eq!(unread.due(now), [1]);
-        assert!(unread.due(now).is_empty());
-        assert_eq!(unread.due(Millis(1_001)), [1], "its day is over");
-        unread.keep(1, owner(1, 11), 1, Until::Mended, Millis(1_000));
-        assert_eq!((unread.due(now), unread.due(now)), (vec![1], vec![1]), "nobody says when it is mended");
+        assert_eq!(look(now), [1]);
+        assert!(look(now).is_empty());
+        unread.begin_again(1);
+        assert_eq!(look(now), [1], "nothing came of it");
+        assert_eq!(look(Millis(1_001)), [1], "its day is over");
+        assert!(look(Millis(1_002)).is_empty(), "what is kept all the same has another day");
+        unread.keep(1, answer(1, owner(1, 11), 1), Until::Mended);
+        assert_eq!((look(now), look(now)), (vec![1], vec![1]), "nobody says when it is mended");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -16,10 +17,10 @@ use crate::store;
 use crate::store::revocation::Busy;
 
 /// Calls under way, of all together; each app has its own limits beside.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 128;
 /// With so many of one connector or environment under way, no more of it are claimed.
 const OF_CONNECTOR: usize = 4;
-const OF_ENVIRONMENT: usize = 16;
+const OF_ENVIRONMENT: usize = 8;
 /// Jobs of one claim, which may all be of one connector.
 const BATCH: u64 = 4;
 /// While some calls take long, it is looked so often for others that have become due.
@@ -74,7 +75,16 @@ impl Hub {
         let mut failed = Ok(());
         loop {
             while failed.is_ok() && telling.len() < AT_ONCE {
-                match self.claim_revocations(&lines.busy()).await {
+                let busy = lines.busy();
+                let mut claim = pin!(self.claim_revocations(&busy));
+                // Those under way go on meanwhile: one of them may hold what the claim waits for.
+                let claimed = loop {
+                    tokio::select! {
+                        claimed = &mut claim => break claimed,
+                        Some(told) = telling.next() => lines.leave(&told),
+                    }
+                };
+                match claimed {
                     Ok(jobs) if jobs.is_empty() => break,
                     Ok(jobs) => {
                         for job in jobs {

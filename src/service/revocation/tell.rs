@@ -26,6 +26,7 @@ use crate::store;
 const WITHIN: Duration = Duration::from_secs(10);
 /// The worker waits for the call alone as long as that.
 const WITHIN_FOR_WORKER: Duration = TURN_WAIT.saturating_add(WITHIN);
+
 /// What a call needs, open.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

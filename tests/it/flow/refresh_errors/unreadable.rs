@@ -122,6 +122,22 @@ async fn what_nobody_mends_is_asked_for_again_after_a_day() {
 }
 
 #[tokio::test]
+async fn what_can_be_read_again_is_read_before_its_token_is_sent_once_more() {
+    let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
+    app.redefine(|text| misled(&text));
+    pending(&app.read(&credential).await);
+    app.clock.advance(TimeDelta::hours(25));
+    app.redefine(|text| text);
+    app.round().await;
+    pending(&app.read(&credential).await);
+    assert_eq!(app.refreshes(), 1, "its day is over, and what came for it lies here all the same");
+    app.hub.sweep().await.unwrap();
+    app.read(&credential).await.ok(200);
+    let grant = app.fake.grants().remove(0);
+    assert_eq!((grant.alive, grant.at(1).requests), (true, 1));
+}
+
+#[tokio::test]
 async fn a_token_that_never_changes_is_asked_for_again_with_patience() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Static)).await else { return };
     let odd = Fault::answer(StatusCode::OK, "application/x-www-form-urlencoded", "ok=1");
