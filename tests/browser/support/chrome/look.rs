@@ -56,13 +56,9 @@ impl Chrome {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screens");
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join(name).with_extension("png");
-        let metrics = self.devtools("Page.getLayoutMetrics", &json!({})).await;
-        let (whole, window) = (&metrics["cssContentSize"], &metrics["cssLayoutViewport"]);
-        let larger = |one: &str, other: &str| {
-            let [one, other] = [&whole[one], &window[other]].map(|size| size.as_f64().expect("a size"));
-            one.max(other)
-        };
-        let (width, height) = (larger("width", "clientWidth"), larger("height", "clientHeight"));
+        let size = "return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]";
+        let size = self.client.execute(size, Vec::new()).await.unwrap();
+        let (width, height) = (&size[0], &size[1]);
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
         let all = json!({ "captureBeyondViewport": true, "clip": clip });
         let taken = self.devtools("Page.captureScreenshot", &all).await;
