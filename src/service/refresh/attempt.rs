@@ -9,7 +9,7 @@ use vouchsafe_entity::kind::{FailClass, TokenState};
 use super::anew::{Anew, endpoint_anew};
 use super::claim::{Asked, Claimed};
 use super::kept::{Kept, Spent};
-use super::unread::{Owner, Until};
+use super::unread::{Owner, Spending, Until};
 use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::refresh::{Reuse, is_minted};
@@ -48,14 +48,17 @@ impl Hub {
         version: i64,
         forced: bool,
     ) -> Result<Option<Course>, Error> {
-        // Where an answer lies here that was got with it, it is spent.
-        if self.refreshes.is_closed() || self.unread.lies_for(id, version) {
+        if self.refreshes.is_closed() {
             return Ok(None);
         }
         let found = store::credential::find(&self.store, tenant.environment, id).await?;
         let Some(credential) = found.filter(|credential| credential.token.version == version) else {
             return Ok(None);
         };
+        // Where an answer lies here that was got with it, it is spent.
+        if self.unread.lies_for(Spending { credential: id, epoch: credential.token.epoch, version }) {
+            return Ok(None);
+        }
         if self.may_refresh() && !self.has_key(tenant, &credential).await {
             // Nothing will be sent, so it takes nobody's place among the calls.
             if let Asked::Claimed(claimed) = self.claim(tenant, id, version, forced).await? {

@@ -8,7 +8,7 @@ use vouchsafe_entity::kind::{AttemptState, FailClass};
 
 use super::failed::alert;
 use super::kept::{Spent, Written};
-use super::unread::{Answer, Owner, Until};
+use super::unread::{Answer, Owner, Spending, Until};
 use crate::domain::credential::{Attempt, Credential, Machine};
 use crate::domain::refresh::{Landing, is_minted};
 use crate::domain::workspace::Tenant;
@@ -212,8 +212,7 @@ impl Hub {
         let Some(bytes) = journal.length(number) else { return };
         let answer = Answer {
             owner: Owner { environment, connector: spent.connector },
-            credential: spent.id,
-            version: spent.version,
+            spending: Spending { credential: spent.id, epoch: spent.epoch, version: spent.version },
             bytes,
             ends_at: spent.sent_at.plus(HELD),
         };

@@ -27,13 +27,19 @@ pub(super) struct Owner {
     pub(super) connector: Option<ConnectorId>,
 }
 
+/// What was spent for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Spending {
+    pub(super) credential: CredentialId,
+    pub(super) epoch: i64,
+    pub(super) version: i64,
+}
+
 /// What is noted of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
     pub(super) owner: Owner,
-    /// What was spent for it.
-    pub(super) credential: CredentialId,
-    pub(super) version: i64,
+    pub(super) spending: Spending,
     pub(super) bytes: usize,
     /// When it is too old to be kept.
     pub(super) ends_at: Millis,
@@ -54,9 +60,7 @@ struct Lying {
     owner: Owner,
     bytes: usize,
     until: Until,
-    /// What was spent for it.
-    credential: CredentialId,
-    version: i64,
+    spending: Spending,
     /// It is looked at then, and goes unless something else than its age keeps it.
     ends_at: Millis,
     /// Whether something has changed since it was looked at last.
@@ -69,8 +73,8 @@ struct Heap {
     of_connectors: HashMap<ConnectorId, usize>,
     of_environments: HashMap<EnvironmentId, usize>,
     of_all: usize,
-    /// The entry of each credential and version. Nobody here spends what one of them lies for.
-    spent: HashMap<(CredentialId, i64), u64>,
+    /// The entry of each. Nobody here spends what one of them lies for.
+    spent: HashMap<Spending, u64>,
 }
 
 /// All that lies in this node's journal.
@@ -85,15 +89,15 @@ impl Unread {
     /// Notes an answer; true where its owner has no room for another from now on. A new one is looked at once more in
     /// any case: the definitions may have been changed while it was read.
     pub(super) fn keep(&self, number: u64, answer: Answer, until: Until) -> bool {
-        let Answer { owner, credential, version, bytes, ends_at } = answer;
+        let Answer { owner, spending, bytes, ends_at } = answer;
         let mut heap = self.heap();
         if let Some(known) = heap.lying.get_mut(&number) {
             known.until = until;
             return false;
         }
         let before = heap.has_room(owner);
-        heap.lying.insert(number, Lying { owner, bytes, until, credential, version, ends_at, woken: true });
-        heap.spent.insert((credential, version), number);
+        heap.lying.insert(number, Lying { owner, bytes, until, spending, ends_at, woken: true });
+        heap.spent.insert(spending, number);
         heap.of_all += bytes;
         *heap.of_environments.entry(owner.environment).or_default() += bytes;
         if let Some(connector) = owner.connector {
@@ -106,8 +110,8 @@ impl Unread {
     pub(super) fn forget(&self, number: u64) {
         let mut heap = self.heap();
         let Some(gone) = heap.lying.remove(&number) else { return };
-        if heap.spent.get(&(gone.credential, gone.version)) == Some(&number) {
-            heap.spent.remove(&(gone.credential, gone.version));
+        if heap.spent.get(&gone.spending) == Some(&number) {
+            heap.spent.remove(&gone.spending);
         }
         heap.of_all = heap.of_all.saturating_sub(gone.bytes);
         less(&mut heap.of_environments, &gone.owner.environment, gone.bytes);
@@ -121,9 +125,9 @@ impl Unread {
         self.heap().has_room(owner)
     }
 
-    /// Whether an answer lies here that was got with this version: it must not be spent again.
-    pub(super) fn lies_for(&self, credential: CredentialId, version: i64) -> bool {
-        self.heap().spent.contains_key(&(credential, version))
+    /// Whether an answer lies here that was got with this: it must not be spent again.
+    pub(super) fn lies_for(&self, spending: Spending) -> bool {
+        self.heap().spent.contains_key(&spending)
     }
 
     /// All that lies here.
@@ -198,11 +202,11 @@ mod tests {
     }
 
     fn answer(number: u64, owner: Owner, bytes: usize) -> Answer {
-        Answer { owner, credential: credential(number), version: 1, bytes, ends_at: Millis(1_000) }
+        Answer { owner, spending: spending(number), bytes, ends_at: Millis(1_000) }
     }
 
-    fn credential(number: u64) -> CredentialId {
-        CredentialId::new(Uuid::from_u128(number.into()))
+    fn spending(number: u64) -> Spending {
+        Spending { credential: CredentialId::new(Uuid::from_u128(number.into())), epoch: 1, version: 1 }
     }
 
     fn keep(unread: &Unread, number: u64, owner: Owner, bytes: usize) -> bool {
@@ -223,9 +227,10 @@ mod tests {
         assert!(!unread.has_room(beside), "their environment has no more");
         assert!(unread.has_room(elsewhere));
         for number in 1..=6 {
-            assert!(unread.lies_for(credential(number), 1));
+            assert!(unread.lies_for(spending(number)));
+            assert!(!unread.lies_for(Spending { epoch: 2, ..spending(number) }), "another grant");
             unread.forget(number);
-            assert!(!unread.lies_for(credential(number), 1));
+            assert!(!unread.lies_for(spending(number)));
         }
         assert!(unread.has_room(full) && unread.has_room(beside));
         assert!(unread.heap().of_connectors.is_empty() && unread.heap().of_environments.is_empty());

@@ -138,6 +138,18 @@ async fn what_can_be_read_again_is_read_before_its_token_is_sent_once_more() {
 }
 
 #[tokio::test]
+async fn a_new_grant_does_not_wait_for_what_came_for_the_old_one() {
+    let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
+    let odd = Fault::answer(StatusCode::OK, "application/json", "{\"ok\":true}");
+    app.fake.program(Plan::next(Endpoint::Refresh, odd));
+    pending(&app.read(&credential).await);
+    app.reconnect(&credential).await;
+    app.clock.advance(TimeDelta::hours(2));
+    app.read(&credential).await.ok(200);
+    assert_eq!(app.refreshes(), 2);
+}
+
+#[tokio::test]
 async fn a_token_that_never_changes_is_asked_for_again_with_patience() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Static)).await else { return };
     let odd = Fault::answer(StatusCode::OK, "application/x-www-form-urlencoded", "ok=1");
