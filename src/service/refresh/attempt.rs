@@ -9,7 +9,7 @@ use vouchsafe_entity::kind::{FailClass, TokenState};
 use super::anew::{Anew, endpoint_anew};
 use super::claim::{Asked, Claimed};
 use super::kept::{Kept, Spent};
-use super::unread::{Owner, Spending, Until};
+use super::unread::{Owner, Until};
 use crate::domain::connector::Connector;
 use crate::domain::credential::Credential;
 use crate::domain::refresh::{Reuse, is_minted};
@@ -55,8 +55,7 @@ impl Hub {
         let Some(credential) = found.filter(|credential| credential.token.version == version) else {
             return Ok(None);
         };
-        // Where an answer lies here that was got with it, it is spent.
-        if self.unread.lies_for(Spending { credential: id, epoch: credential.token.epoch, version }) {
+        if self.is_spent(&credential).await? {
             return Ok(None);
         }
         if self.may_refresh() && !self.has_key(tenant, &credential).await {

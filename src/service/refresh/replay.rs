@@ -12,7 +12,7 @@ use super::unread::{Answer, Owner, Spending, Until};
 use crate::domain::credential::{Attempt, Credential, Machine};
 use crate::domain::refresh::{Landing, is_minted};
 use crate::domain::workspace::Tenant;
-use crate::journal::Entry;
+use crate::journal::{Entry, Journal};
 use crate::oauth::TokenAnswer;
 use crate::service::{Code, Error, Hub};
 use crate::store::credential::Guard;
@@ -68,18 +68,37 @@ impl Hub {
             }
         }
         for number in self.unread.due(self.now()) {
-            self.unread.begin(number, self.now());
-            match journal.entry(number).await {
-                Some(entry) => {
-                    let replayed = self.replay_entry(&entry).await;
-                    if replayed.is_err() {
-                        self.unread.begin_again(number);
-                    }
-                    replayed?;
+            self.look_again(journal, number).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an answer lies here that was got with what a credential holds, after a last look at it where its time has
+    /// come: then it must not be sent again.
+    pub(super) async fn is_spent(&self, credential: &Credential) -> Result<bool, Error> {
+        let (epoch, version) = (credential.token.epoch, credential.token.version);
+        let spending = Spending { credential: credential.id, epoch, version };
+        let (Some(journal), Some(number)) = (&self.journal, self.unread.lies_for(spending)) else {
+            return Ok(false);
+        };
+        if self.unread.is_due(number, self.now()) {
+            self.look_again(journal, number).await?;
+        }
+        Ok(self.unread.lies_for(spending).is_some())
+    }
+
+    async fn look_again(&self, journal: &Journal, number: u64) -> Result<(), Error> {
+        self.unread.begin(number, self.now());
+        match journal.entry(number).await {
+            Some(entry) => {
+                let replayed = self.replay_entry(&entry).await;
+                if replayed.is_err() {
+                    self.unread.begin_again(number);
                 }
-                None if journal.length(number).is_none() => self.unread.forget(number),
-                None => self.unread.begin_again(number),
+                return replayed;
             }
+            None if journal.length(number).is_none() => self.unread.forget(number),
+            None => self.unread.begin_again(number),
         }
         Ok(())
     }

@@ -67,6 +67,12 @@ struct Lying {
     woken: bool,
 }
 
+impl Lying {
+    fn is_due(&self, now: Millis) -> bool {
+        self.woken || self.until == Until::Mended || now > self.ends_at
+    }
+}
+
 #[derive(Default)]
 struct Heap {
     lying: BTreeMap<u64, Lying>,
@@ -125,9 +131,9 @@ impl Unread {
         self.heap().has_room(owner)
     }
 
-    /// Whether an answer lies here that was got with this: it must not be spent again.
-    pub(super) fn lies_for(&self, spending: Spending) -> bool {
-        self.heap().spent.contains_key(&spending)
+    /// The answer that lies here and was got with this.
+    pub(super) fn lies_for(&self, spending: Spending) -> Option<u64> {
+        self.heap().spent.get(&spending).copied()
     }
 
     /// All that lies here.
@@ -145,8 +151,12 @@ impl Unread {
     /// What is to be looked at again at `now`.
     pub(super) fn due(&self, now: Millis) -> Vec<u64> {
         let heap = self.heap();
-        let is_due = |lying: &Lying| lying.woken || lying.until == Until::Mended || now > lying.ends_at;
-        heap.lying.iter().filter(|(_, lying)| is_due(lying)).map(|(number, _)| *number).collect()
+        heap.lying.iter().filter(|(_, lying)| lying.is_due(now)).map(|(number, _)| *number).collect()
+    }
+
+    /// Whether one is.
+    pub(super) fn is_due(&self, number: u64, now: Millis) -> bool {
+        self.heap().lying.get(&number).is_some_and(|lying| lying.is_due(now))
     }
 
     /// Notes that an answer is looked at, at `now`.
@@ -227,10 +237,10 @@ mod tests {
         assert!(!unread.has_room(beside), "their environment has no more");
         assert!(unread.has_room(elsewhere));
         for number in 1..=6 {
-            assert!(unread.lies_for(spending(number)));
-            assert!(!unread.lies_for(Spending { epoch: 2, ..spending(number) }), "another grant");
+            assert_eq!(unread.lies_for(spending(number)), Some(number));
+            assert_eq!(unread.lies_for(Spending { epoch: 2, ..spending(number) }), None, "another grant");
             unread.forget(number);
-            assert!(!unread.lies_for(spending(number)));
+            assert_eq!(unread.lies_for(spending(number)), None);
         }
         assert!(unread.has_room(full) && unread.has_room(beside));
         assert!(unread.heap().of_connectors.is_empty() && unread.heap().of_environments.is_empty());
