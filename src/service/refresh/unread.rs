@@ -252,7 +252,9 @@ mod tests {
         let now = Millis(500);
         let look = |now: Millis| {
             let due = unread.due(now);
-            due.iter().for_each(|number| unread.begin(*number, now));
+            for number in &due {
+                unread.begin(*number, now);
+            }
             due
         };
         keep(&unread, 1, owner(1, 11), 1);
