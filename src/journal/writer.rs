@@ -121,7 +121,7 @@ impl Writer {
                     let wrote = if state.failed.load(Ordering::Acquire) {
                         Err(JournalError::Failed)
                     } else {
-                        self.append(&bytes)
+                        self.append(&bytes, state)
                     };
                     written.push((wrote, bytes, reply));
                 }
@@ -158,14 +158,17 @@ impl Writer {
     pub(super) fn set_next_aside(&mut self, state: &State) {
         let Some(number) = self.to_move.pop_front() else { return };
         let Some((segment, offset, length)) = self.live.get(&number).copied() else { return };
-        let moved = self.segments[segment].read(offset, length);
-        if let Err(error) = moved.and_then(|bytes| self.aside.write(number, &bytes)) {
+        let read = self.segments[segment].read(offset, length);
+        let is_read = read.is_ok();
+        if let Err(error) = read.and_then(|bytes| self.aside.write(number, &bytes)) {
             tracing::warn!(
                 entry = number,
                 error = &error as &dyn std::error::Error,
                 "an answer that nobody can read could not be set aside"
             );
-            self.to_move.clear();
+            if is_read {
+                self.to_move.clear();
+            }
             return;
         }
         self.end(number);
@@ -221,12 +224,15 @@ impl Writer {
         Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<u64, JournalError> {
+    fn append(&mut self, bytes: &[u8], state: &State) -> Result<u64, JournalError> {
         if bytes.len() > MAX_ENTRY {
             return Err(JournalError::Full);
         }
-        if !self.segments[self.active].fits(bytes.len()) {
-            self.switch()?;
+        while !self.segments[self.active].fits(bytes.len()) {
+            match self.switch() {
+                Err(JournalError::Full) if !self.to_move.is_empty() => self.set_next_aside(state),
+                switched => switched?,
+            }
         }
         let number = self.next;
         self.next = number.checked_add(1).ok_or(JournalError::Full)?;

@@ -50,6 +50,8 @@ const EACH: u64 = 200;
 const BATCH: u64 = 2_000;
 /// With so many attempts of a connector under way, no more of it are looked for.
 const LINE: usize = 200;
+/// What was spent for an answer that lies here is looked at so often, in milliseconds.
+const SPENT: i64 = 60_000;
 /// Nobody waits longer for one attempt, from its place among the calls on.
 const LONGEST: Duration = Duration::from_mins(2);
 /// Refusals are counted for so many milliseconds.
@@ -187,6 +189,10 @@ impl Hub {
             return self.or_left_alone(tenant, due.credential_id, ended).await;
         }
         if self.may_refresh() {
+            if self.is_spent(due.credential_id, due.token_version).await? {
+                // It keeps nobody's place until it is looked at again.
+                return self.leave_alone_for(SPENT, tenant, due.credential_id).await;
+            }
             self.refreshes.nudge(tenant, due.connector_id, due.credential_id, due.token_version);
         }
         Ok(())
@@ -200,7 +206,10 @@ impl Hub {
         done: Result<(), Error>,
     ) -> Result<(), Error> {
         match done {
-            Err(Error::Store(error)) if error.tells_of_row() => self.leave_alone(tenant, id).await,
+            Err(Error::Store(error)) if error.tells_of_row() => {
+                put_off::tell_whose(id, &error);
+                self.leave_alone(tenant, id).await
+            }
             done => done,
         }
     }

@@ -55,7 +55,7 @@ impl Hub {
         let Some(credential) = found.filter(|credential| credential.token.version == version) else {
             return Ok(None);
         };
-        if self.is_spent(&credential).await? {
+        if self.is_spent(id, version).await? {
             return Ok(None);
         }
         if self.may_refresh() && !self.has_key(tenant, &credential).await {
@@ -78,7 +78,8 @@ impl Hub {
         forced: bool,
     ) -> Result<(), Error> {
         failpoint!("refresh::before_claim");
-        if self.refreshes.is_closed() {
+        // The line may have been long.
+        if self.refreshes.is_closed() || self.is_spent(id, version).await? {
             return Ok(());
         }
         let claimed = match self.claim_or_leave(tenant, id, version, forced).await? {
@@ -122,9 +123,13 @@ impl Hub {
                 Ok(())
             }
             Err(error) => {
-                self.commit_failure(tenant, &claimed.credential, &error).await?;
-                self.journal_done(kept.spent.number);
-                Ok(())
+                let written = self.commit_failure(tenant, &claimed.credential, &error).await;
+                if written.is_ok() {
+                    self.journal_done(kept.spent.number);
+                } else {
+                    self.keep_unread(tenant.environment, &kept.spent, Until::Mended);
+                }
+                written
             }
         }
     }

@@ -23,6 +23,8 @@ use crate::oauth::{Received, TokenAnswer, TokenError};
 use crate::service::material::place;
 use crate::service::{Error, Hub};
 
+/// Bytes that nobody wrote so.
+pub(super) const DAMAGED: &str = "an unreadable journal entry";
 const PLACE: (&str, &str) = ("journal", "body");
 
 /// What was spent for an answer.
@@ -113,6 +115,7 @@ impl Hub {
         };
         match kept {
             Ok(number) => {
+                self.unread.guard(number, (credential.id, credential.token.version));
                 metrics::histogram!("vouchsafe_journal_seconds").record(began.elapsed().as_secs_f64());
                 Some(number)
             }
@@ -155,7 +158,7 @@ impl Hub {
     }
 
     pub(super) fn opened(&self, tenant: Tenant, spent: &Spent, written: &Written) -> Result<Received, Error> {
-        let unreadable = |_| Error::internal("an unreadable journal entry");
+        let unreadable = |_| Error::internal(DAMAGED);
         let sealed = Sealed::new(STANDARD.decode(&written.sealed).map_err(unreadable)?);
         let row = spent.id.to_string();
         let at = place(tenant, PLACE, &row, (spent.epoch, spent.version));

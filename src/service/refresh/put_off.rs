@@ -10,12 +10,20 @@ use crate::domain::refresh::{Failure, is_minted};
 use crate::domain::workspace::Tenant;
 use crate::service::{Code, Error, Hub};
 use crate::store::credential::Guard;
-use crate::store::{self, Tx};
+use crate::store::{self, StoreError, Tx};
 
 /// Those that wait for one host come back spread over so many milliseconds.
 const SPREAD: i64 = 30_000;
 /// A row that the vault can't open, or that fits no state, is tried so often, in milliseconds.
 const UNOPENED: i64 = 900_000;
+
+/// Names the credential behind which a value can't be read: the database does not say in which row it stands.
+pub(super) fn tell_whose(id: CredentialId, error: &StoreError) {
+    if let StoreError::Unreadable(error) = error {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(credential.id = %id, error, "a row of this credential, or one behind it, can't be read");
+    }
+}
 
 impl Hub {
     /// Writes down that nothing is sent now.
@@ -75,7 +83,17 @@ impl Hub {
 
     /// Leaves a row alone that can't even be read.
     pub(super) async fn leave_alone(&self, tenant: Tenant, id: CredentialId) -> Result<(), Error> {
-        let until = self.now().plus(UNOPENED + self.spread(SPREAD));
+        self.leave_alone_for(UNOPENED + self.spread(SPREAD), tenant, id).await
+    }
+
+    /// Leaves a row alone for so many milliseconds.
+    pub(super) async fn leave_alone_for(
+        &self,
+        millis: i64,
+        tenant: Tenant,
+        id: CredentialId,
+    ) -> Result<(), Error> {
+        let until = self.now().plus(millis);
         let tx = self.store.begin().await?;
         store::refresh::leave_alone(&tx, tenant.environment, id, until).await?;
         Ok(tx.commit().await?)

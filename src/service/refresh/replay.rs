@@ -7,8 +7,9 @@ use vouchsafe_entity::id::{CredentialId, EnvironmentId};
 use vouchsafe_entity::kind::{AttemptState, FailClass};
 
 use super::failed::alert;
-use super::kept::{Spent, Written};
-use super::unread::{Answer, Owner, Spending, Until};
+use super::kept::{DAMAGED, Spent, Written};
+use super::put_off::tell_whose;
+use super::unread::{Answer, Owner, Until};
 use crate::domain::credential::{Attempt, Credential, Machine};
 use crate::domain::refresh::{Landing, is_minted};
 use crate::domain::workspace::Tenant;
@@ -62,7 +63,7 @@ impl Hub {
     pub async fn replay_held(&self) -> Result<(), Error> {
         let Some(journal) = &self.journal else { return Ok(()) };
         // What could not be set aside, for a full disk say.
-        for number in self.unread.numbers() {
+        for number in self.unread.settled() {
             if !journal.is_aside(number) {
                 journal.set_aside(number);
             }
@@ -73,11 +74,10 @@ impl Hub {
         Ok(())
     }
 
-    /// Whether an answer lies here that was got with what a credential holds, after a last look at it where its time has
-    /// come: then it must not be sent again.
-    pub(super) async fn is_spent(&self, credential: &Credential) -> Result<bool, Error> {
-        let (epoch, version) = (credential.token.epoch, credential.token.version);
-        let spending = Spending { credential: credential.id, epoch, version };
+    /// Whether an answer lies here that was got with a version, after a last look at it where its time has come: then that
+    /// must not be sent again.
+    pub(super) async fn is_spent(&self, id: CredentialId, version: i64) -> Result<bool, Error> {
+        let spending = (id, version);
         let (Some(journal), Some(number)) = (&self.journal, self.unread.lies_for(spending)) else {
             return Ok(false);
         };
@@ -122,6 +122,7 @@ impl Hub {
     /// is under way.
     async fn pass_row_by(&self, id: CredentialId, error: StoreError) -> Result<(), Error> {
         if error.tells_of_row() {
+            tell_whose(id, &error);
             return Ok(());
         }
         if self.store.ping().await.is_err() {
@@ -143,8 +144,16 @@ impl Hub {
         if error.code().is_some() || matches!(error, Error::Store(_)) {
             self.keep_unread(written.environment, &spent, Until::Mended);
         }
-        if let Error::Store(error) = error {
-            return self.pass_row_by(spent.id, error).await;
+        let is_old = self.now().since(spent.sent_at) > HELD;
+        match error {
+            Error::Store(error) => return self.pass_row_by(spent.id, error).await,
+            // Nobody will ever read it.
+            Error::Internal(DAMAGED) if is_old => self.journal_done(spent.number),
+            _ if is_old && error.code() == Some(Code::KeyUnavailable) => self.unread.let_go(entry.number),
+            Error::Internal(DAMAGED) => {}
+            // What kept its row from being noted may be over by the next time.
+            Error::Internal(_) => self.unread.begin_again(entry.number),
+            _ => {}
         }
         tracing::error!(
             entry = entry.number,
@@ -231,7 +240,7 @@ impl Hub {
         let Some(bytes) = journal.length(number) else { return };
         let answer = Answer {
             owner: Owner { environment, connector: spent.connector },
-            spending: Spending { credential: spent.id, epoch: spent.epoch, version: spent.version },
+            spending: (spent.id, spent.version),
             bytes,
             ends_at: spent.sent_at.plus(HELD),
         };
@@ -249,6 +258,7 @@ impl Hub {
     /// Puts an answer out of the way of what comes, once its row is known to wait for it.
     pub(super) fn set_aside(&self, spent: &Spent) {
         if let (Some(journal), Some(number)) = (&self.journal, spent.number) {
+            self.unread.settle(number);
             journal.set_aside(number);
         }
     }

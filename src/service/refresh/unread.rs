@@ -1,5 +1,5 @@
-//! Answers that lie in the journal because nobody could read or land them: whose they are, when they are looked at
-//! again, and whether there is room for more of them.
+//! Answers in the journal that are not landed: what was spent for them and must not be sent again; and of those that
+//! nobody could read or land, whose they are, when they are looked at again, and whether there is room for more.
 //!
 //! It must not know what they say.
 
@@ -27,13 +27,8 @@ pub(super) struct Owner {
     pub(super) connector: Option<ConnectorId>,
 }
 
-/// What was spent for an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Spending {
-    pub(super) credential: CredentialId,
-    pub(super) epoch: i64,
-    pub(super) version: i64,
-}
+/// What was spent for an answer: a new grant has a new version too.
+pub(super) type Spending = (CredentialId, i64);
 
 /// What is noted of an answer.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +55,8 @@ struct Lying {
     owner: Owner,
     bytes: usize,
     until: Until,
-    spending: Spending,
+    /// Whether its row is known to wait for it, so that it may be set aside.
+    settled: bool,
     /// It is looked at then, and goes unless something else than its age keeps it.
     ends_at: Millis,
     /// Whether something has changed since it was looked at last.
@@ -79,8 +75,9 @@ struct Heap {
     of_connectors: HashMap<ConnectorId, usize>,
     of_environments: HashMap<EnvironmentId, usize>,
     of_all: usize,
-    /// The entry of each. Nobody here spends what one of them lies for.
+    /// The entry of each credential and version, and the other way round. Nobody here sends what one of them is for.
     spent: HashMap<Spending, u64>,
+    spent_for: HashMap<u64, Spending>,
 }
 
 /// All that lies in this node's journal.
@@ -102,8 +99,8 @@ impl Unread {
             return false;
         }
         let before = heap.has_room(owner);
-        heap.lying.insert(number, Lying { owner, bytes, until, spending, ends_at, woken: true });
-        heap.spent.insert(spending, number);
+        heap.lying.insert(number, Lying { owner, bytes, until, settled: false, ends_at, woken: true });
+        heap.guard(number, spending);
         heap.of_all += bytes;
         *heap.of_environments.entry(owner.environment).or_default() += bytes;
         if let Some(connector) = owner.connector {
@@ -112,13 +109,28 @@ impl Unread {
         before && !heap.has_room(owner)
     }
 
+    /// Notes for what an answer came, until it is done.
+    pub(super) fn guard(&self, number: u64, spending: Spending) {
+        self.heap().guard(number, spending);
+    }
+
+    /// Lets what an answer came for be sent again, though it lies here: nobody will ever read it.
+    pub(super) fn let_go(&self, number: u64) {
+        self.heap().let_go(number);
+    }
+
+    /// Notes that the row of an answer is known to wait for it.
+    pub(super) fn settle(&self, number: u64) {
+        if let Some(lying) = self.heap().lying.get_mut(&number) {
+            lying.settled = true;
+        }
+    }
+
     /// Forgets an answer that is done.
     pub(super) fn forget(&self, number: u64) {
         let mut heap = self.heap();
+        heap.let_go(number);
         let Some(gone) = heap.lying.remove(&number) else { return };
-        if heap.spent.get(&gone.spending) == Some(&number) {
-            heap.spent.remove(&gone.spending);
-        }
         heap.of_all = heap.of_all.saturating_sub(gone.bytes);
         less(&mut heap.of_environments, &gone.owner.environment, gone.bytes);
         if let Some(connector) = gone.owner.connector {
@@ -136,9 +148,9 @@ impl Unread {
         self.heap().spent.get(&spending).copied()
     }
 
-    /// All that lies here.
-    pub(super) fn numbers(&self) -> Vec<u64> {
-        self.heap().lying.keys().copied().collect()
+    /// All that may be set aside.
+    pub(super) fn settled(&self) -> Vec<u64> {
+        self.heap().lying.iter().filter(|(_, lying)| lying.settled).map(|(number, _)| *number).collect()
     }
 
     /// Other definitions are in force.
@@ -178,6 +190,19 @@ impl Unread {
 }
 
 impl Heap {
+    fn guard(&mut self, number: u64, spending: Spending) {
+        self.spent.insert(spending, number);
+        self.spent_for.insert(number, spending);
+    }
+
+    fn let_go(&mut self, number: u64) {
+        if let Some(spending) = self.spent_for.remove(&number)
+            && self.spent.get(&spending) == Some(&number)
+        {
+            self.spent.remove(&spending);
+        }
+    }
+
     fn has_room(&self, owner: Owner) -> bool {
         let of_connector = owner.connector.and_then(|connector| self.of_connectors.get(&connector));
         let of_environment = self.of_environments.get(&owner.environment);
@@ -216,7 +241,7 @@ mod tests {
     }
 
     fn spending(number: u64) -> Spending {
-        Spending { credential: CredentialId::new(Uuid::from_u128(number.into())), epoch: 1, version: 1 }
+        (CredentialId::new(Uuid::from_u128(number.into())), 1)
     }
 
     fn keep(unread: &Unread, number: u64, owner: Owner, bytes: usize) -> bool {
@@ -238,12 +263,39 @@ mod tests {
         assert!(unread.has_room(elsewhere));
         for number in 1..=6 {
             assert_eq!(unread.lies_for(spending(number)), Some(number));
-            assert_eq!(unread.lies_for(Spending { epoch: 2, ..spending(number) }), None, "another grant");
             unread.forget(number);
             assert_eq!(unread.lies_for(spending(number)), None);
         }
         assert!(unread.has_room(full) && unread.has_room(beside));
         assert!(unread.heap().of_connectors.is_empty() && unread.heap().of_environments.is_empty());
+    }
+
+    #[test]
+    fn what_an_answer_came_for_is_not_sent_before_the_answer_is_done() {
+        let unread = Unread::default();
+        unread.guard(1, spending(7));
+        assert_eq!(unread.lies_for(spending(7)), Some(1));
+        assert!(unread.due(Millis(i64::MAX)).is_empty() && unread.settled().is_empty(), "it is being landed");
+        keep(&unread, 1, owner(1, 11), MIB);
+        assert!(unread.settled().is_empty());
+        unread.settle(1);
+        assert_eq!(unread.settled(), [1]);
+        unread.let_go(1);
+        assert_eq!((unread.lies_for(spending(1)), unread.settled()), (None, vec![1]), "it lies on");
+        unread.guard(2, spending(7));
+        unread.forget(2);
+        assert_eq!(unread.lies_for(spending(7)), None);
+    }
+
+    #[test]
+    fn all_together_have_an_end_too() {
+        let unread = Unread::default();
+        for number in 0..128 {
+            keep(&unread, number, owner(number.into(), number.into()), OF_CONNECTOR);
+        }
+        assert!(!unread.has_room(owner(1_000, 1_000)));
+        unread.forget(5);
+        assert!(unread.has_room(owner(1_000, 1_000)));
     }
 
     #[test]

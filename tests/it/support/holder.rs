@@ -67,6 +67,14 @@ impl Holder {
         self.rows.rollback().await.unwrap();
     }
 
+    /// Lets go once `sql` is done; false where the server ended this to let somebody else go on.
+    pub(crate) async fn wins(self, sql: &str) -> bool {
+        match self.rows.execute_unprepared(sql).await {
+            Ok(_) => self.rows.commit().await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
     /// Lets go once `sql` is done.
     pub(crate) async fn write(self, sql: &str) {
         self.rows.execute_unprepared(sql).await.unwrap();

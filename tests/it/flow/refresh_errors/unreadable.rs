@@ -136,6 +136,32 @@ async fn what_can_be_read_again_is_read_before_its_token_is_sent_once_more() {
 }
 
 #[tokio::test]
+async fn what_lies_unread_for_long_keeps_nobodys_place() {
+    let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict).unhurried()).await else {
+        return;
+    };
+    // As many as are looked at at once.
+    Copier::of(&app, &credential).await.here(199).await;
+    app.clock.advance(TimeDelta::hours(2));
+    app.redefine(|text| misled(&text) + LIMITS);
+    app.round().await;
+    assert_eq!(app.refreshes(), 200);
+    app.undefine("fernhill");
+    app.clock.advance(TimeDelta::hours(25));
+    app.user("u-18").await;
+    let own = app.renewable("u-18").await["credentialId"].as_str().unwrap().to_owned();
+    app.clock.advance(TimeDelta::hours(1));
+    let before = app.as_key().get(&format!("/credentials/{own}")).await.ok(200)["lastRefreshedAt"].clone();
+    for _ in 0..3 {
+        app.round().await;
+        app.clock.advance(TimeDelta::seconds(5));
+    }
+    let after = app.as_key().get(&format!("/credentials/{own}")).await.ok(200)["lastRefreshedAt"].clone();
+    assert_ne!(before, after, "it is renewed beside them");
+    assert_eq!(app.refreshes(), 200, "what is spent is not sent again");
+}
+
+#[tokio::test]
 async fn a_new_grant_does_not_wait_for_what_came_for_the_old_one() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Strict)).await else { return };
     let odd = Fault::answer(StatusCode::OK, "application/json", "{\"ok\":true}");
