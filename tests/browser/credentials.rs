@@ -51,6 +51,7 @@ async fn crowd(app: &TestApp) -> String {
     app.callback(&back, &popup.cookie).await;
     app.modal(&json!({"userId": LONG, "connectors": ["fernhill"]})).await.popup("fernhill").await;
     app.hub.flush_audit().await.unwrap();
+    app.hub.flush_uses().await.unwrap();
     id
 }
 
