@@ -31,6 +31,12 @@ pub fn start(hub: &Arc<Hub>) -> TaskTracker {
     spawn(&tracker, hub, "look at the clock", Duration::from_secs(1), review_clock);
     spawn(&tracker, hub, "purge", Duration::from_hours(1), Hub::purge);
     spawn(&tracker, hub, "send mails", Duration::from_secs(2), Hub::send_mails);
+    let own = Arc::clone(hub);
+    let give_up = move |_: &Hub| {
+        let hub = Arc::clone(&own);
+        async move { hub.give_up_endpoints().await }
+    };
+    spawn(&tracker, hub, "switch off endpoints that take nothing", Duration::from_mins(1), give_up);
     spawn(&tracker, hub, "sweep", Duration::from_mins(1), Hub::sweep);
     tracker.close();
     tracker

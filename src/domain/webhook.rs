@@ -15,7 +15,7 @@ const JITTER: f64 = 0.2;
 /// The longest `Retry-After` that is honoured.
 const LONGEST_WAIT: i64 = 86_400_000;
 /// An endpoint that took nothing for so long is switched off.
-const PATIENCE: i64 = 5 * 86_400_000;
+pub const PATIENCE: i64 = 5 * 86_400_000;
 /// A secret signs for so long after its successor came.
 pub const OVERLAP_SECONDS: i64 = 86_400;
 /// Deliveries under way at once to one endpoint.
@@ -68,20 +68,25 @@ impl WebhookEndpoint {
     /// Notes at `now` that it did not take something, and switches it off where it is gone or has taken nothing for
     /// too long; whether it did.
     pub fn note_failure(&mut self, gone: bool, now: Millis) -> bool {
-        let since = *self.failing_since.get_or_insert(now);
-        let reason = if gone { Some(DisabledReason::Gone) } else { given_up(since, now) };
-        let Some(reason) = reason.filter(|_| self.enabled) else {
+        self.failing_since.get_or_insert(now);
+        if gone { self.switch_off(DisabledReason::Gone, now) } else { self.give_up(now) }
+    }
+
+    /// Switches it off at `now` where it has taken nothing for too long; whether it did.
+    pub fn give_up(&mut self, now: Millis) -> bool {
+        let is_over = self.failing_since.is_some_and(|since| now.since(since) >= PATIENCE);
+        is_over && self.switch_off(DisabledReason::Failing, now)
+    }
+
+    fn switch_off(&mut self, reason: DisabledReason, now: Millis) -> bool {
+        if !self.enabled {
             return false;
-        };
+        }
         self.enabled = false;
         self.disabled_reason = Some(reason);
         self.updated_at = now;
         true
     }
-}
-
-fn given_up(since: Millis, now: Millis) -> Option<DisabledReason> {
-    (now.since(since) >= PATIENCE).then_some(DisabledReason::Failing)
 }
 
 /// One attempt to tell an endpoint of an event.

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode, header::RETRY_AFTER};
 use url::Url;
 use zeroize::Zeroizing;
@@ -104,6 +105,15 @@ impl Answer {
     /// The whole seconds of `Retry-After`; a date is left out, as its meaning hangs on the sender's clock.
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(&self.headers)
+    }
+
+    /// How long `Retry-After` asks to wait at `now`, also where it names a date (RFC 9110, section 10.2.3).
+    pub fn wait_from(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let date = || {
+            let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
+            (DateTime::parse_from_rfc2822(text.trim()).ok()?.to_utc() - now).to_std().ok()
+        };
+        self.retry_after().or_else(date)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Webhook endpoints: made, changed, given a new secret, removed. What happens is told to them by `deliver`.
 
 mod deliver;
+mod given_up;
 mod log;
 mod replay;
 

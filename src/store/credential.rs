@@ -1,5 +1,6 @@
 //! Credentials and their tokens.
 
+mod by_connector;
 mod by_end;
 mod by_status;
 mod ends;

@@ -165,6 +165,18 @@ pub async fn failing(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The first `limit` that are switched on and have taken nothing since `moment` at the latest. There are few endpoints.
+pub async fn failing_since(db: &impl Reads, moment: Millis, limit: u64) -> Result<Vec<Key>, StoreError> {
+    let keys = Entity::find()
+        .select_only()
+        .columns([Column::EnvironmentId, Column::Id])
+        .filter(Column::Enabled.eq(true))
+        .filter(Column::FailingSince.lte(moment))
+        .order_by_asc(Column::FailingSince)
+        .limit(limit);
+    Ok(keys.into_tuple().all(db.connection()).await?)
+}
+
 /// How many endpoints an environment has.
 pub async fn count(db: &impl Reads, environment: EnvironmentId) -> Result<u64, StoreError> {
     use sea_orm::PaginatorTrait as _;

@@ -123,6 +123,7 @@ growth() {
     beside read "GET $path" "$small$path" "${keys[0]}" "$hub$path" "${keys[1]}"
   done
   for path in /overview /users /credentials '/credentials?status=active' '/credentials?connector=quillpost' \
+    '/credentials?connector=fern-client' '/credentials?status=expired' \
     '/credentials?user=user-000000' '/credentials?ends=90' /secrets '/secrets?state=active' /connectors \
     /connectors/quillpost /attempts /events /audit; do
     page page "$path" "$path"

@@ -14,7 +14,7 @@ const HOUR: i64 = 3_600;
 #[tokio::test(flavor = "multi_thread")]
 async fn r13_a_mended_definition_recovers_every_answer() {
     let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
-    let credentials = stage.connect("a", &[STRICT], times(9, 501)).await.remove(0);
+    let credentials = stage.connect("a", &[STRICT], times(12, 501)).await.remove(0);
     let (by_signal, later) = credentials.split_at(credentials.len() / 3);
     let (by_restart, by_return) = later.split_at(later.len() / 2);
     let mut replica = stage.start("a").await;

@@ -100,7 +100,8 @@ impl Hub {
             Err(error) => {
                 course.pass.report(Some(error.class), self.now());
                 drop(course);
-                let written = self.commit_failure(tenant, &claimed.credential, &error).await;
+                let written =
+                    self.commit_failure(tenant, &claimed.credential, &error, Some(claimed.begun)).await;
                 if written.is_err() && error.class == FailClass::NotSent {
                     self.note_unheard(tenant, claimed.credential);
                 }
@@ -118,12 +119,13 @@ impl Hub {
             Err(error) if self.is_held(&claimed.credential, &error) => {
                 // Before anything that can fail: whatever becomes of the row, what came is read again.
                 self.keep_unread(tenant.environment, &kept.spent, Until::Defined);
-                self.commit_failure(tenant, &claimed.credential, &error).await?;
+                self.commit_failure(tenant, &claimed.credential, &error, Some(claimed.begun)).await?;
                 self.set_aside(&kept.spent);
                 Ok(())
             }
             Err(error) => {
-                let written = self.commit_failure(tenant, &claimed.credential, &error).await;
+                let written =
+                    self.commit_failure(tenant, &claimed.credential, &error, Some(claimed.begun)).await;
                 if written.is_ok() {
                     self.journal_done(kept.spent.number);
                 } else {

@@ -172,6 +172,15 @@ impl Hub {
         Ok(store::connector::take_probe(tx, environment, connector, now, next).await?)
     }
 
+    /// The present moment on the database's clock, as far as a claim has asked it.
+    pub(super) fn present(&self, begun: Option<Begun>) -> Millis {
+        let since = |begun: Begun| {
+            let passed = self.clock.uptime().saturating_sub(begun.uptime).as_millis();
+            begun.at.plus(i64::try_from(passed).unwrap_or(0))
+        };
+        begun.map_or_else(|| self.now(), since)
+    }
+
     /// The present moment on the database's clock, asked inside a claim.
     async fn database_now(&self, tx: &Tx) -> Result<Millis, Error> {
         let there = store::refresh::database_now(tx).await?;

@@ -1,7 +1,9 @@
 //! Writing down that an attempt failed, unless somebody else has moved on, and who is told of it.
 
 use vouchsafe_entity::kind::FailClass;
+use vouchsafe_entity::millis::Millis;
 
+use super::claim::Begun;
 use super::commit::{FIRST_WAIT, LONGEST_WAIT};
 use super::hub_actor;
 use crate::domain::credential::{Credential, Machine};
@@ -16,12 +18,14 @@ use crate::store::{self, StoreError, Tx};
 
 impl Hub {
     /// Writes down a failed attempt, unless somebody else has moved on. Where the answer lies unread, it is retried
-    /// until the database takes it, as new tokens are: what was sent is spent, and must not be sent again.
+    /// until the database takes it, as new tokens are: what was sent is spent, and must not be sent again. Its times are
+    /// those of the clock that the next claim is compared with.
     pub(super) async fn commit_failure(
         &self,
         tenant: Tenant,
         claimed: &Credential,
         error: &TokenError,
+        begun: Option<Begun>,
     ) -> Result<(), Error> {
         tracing::warn!(
             credential.id = %claimed.id,
@@ -33,7 +37,7 @@ impl Hub {
         metrics::counter!("vouchsafe_refreshes_total", "outcome" => class.as_str()).increment(1);
         let mut wait = FIRST_WAIT;
         loop {
-            match self.try_failing(tenant, claimed, error, class).await {
+            match self.try_failing(tenant, claimed, error, (class, self.present(begun))).await {
                 Err(Error::Store(refused @ StoreError::Database(_))) if self.is_held(claimed, error) => {
                     tracing::error!(
                         credential.id = %claimed.id,
@@ -53,7 +57,7 @@ impl Hub {
         tenant: Tenant,
         claimed: &Credential,
         error: &TokenError,
-        class: FailClass,
+        (class, now): (FailClass, Millis),
     ) -> Result<(), Error> {
         let guard = Guard { epoch: claimed.token.epoch, version: claimed.token.version };
         let tx = self.store.begin().await?;
@@ -72,7 +76,7 @@ impl Hub {
             paused_until,
             ..Failure::new(class, self.reuse_of(&row), is_minted(row.method))
         };
-        let failed = row.token.clone().after_failure(&failure, self.now(), self.times, self.jitter());
+        let failed = row.token.clone().after_failure(&failure, now, self.times, self.jitter());
         // One refusal proves nothing: what is refused may live, and an answer that lost a race may not.
         let ends = matches!(failed.machine, Machine::Broken(_));
         if refused && ends && self.promote_orphan(&tx, tenant, &mut row).await? {

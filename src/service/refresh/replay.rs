@@ -82,7 +82,7 @@ impl Hub {
             return Ok(false);
         };
         if self.unread.is_due(number, self.now()) {
-            self.look_again(journal, number).await?;
+            Box::pin(self.look_again(journal, number)).await?;
         }
         Ok(self.unread.lies_for(spending).is_some())
     }
@@ -205,7 +205,7 @@ impl Hub {
             // It says why there is no token, and is heard as it would have been then.
             Err(error) => {
                 if self.awaits(&credential, spent) {
-                    self.commit_failure(tenant, &credential, &error).await?;
+                    self.commit_failure(tenant, &credential, &error, None).await?;
                 }
                 self.journal_done(spent.number);
                 Ok(())

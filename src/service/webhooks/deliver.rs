@@ -5,26 +5,24 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use url::Url;
 use vouchsafe_entity::id::{DeliveryId, EnvironmentId};
-use vouchsafe_entity::kind::DisabledReason;
 use vouchsafe_entity::millis::Millis;
 use vouchsafe_entity::sealed::Sealed;
 use zeroize::Zeroizing;
 
-use super::{Secrets, target};
-use crate::domain::mail::Alarm;
+use super::Secrets;
 use crate::domain::webhook::{ClaimedDelivery, LEASE_SECONDS, Outcome};
 use crate::domain::workspace::Tenant;
 use crate::egress::{Answer, Class, EgressError, OutboundRequest};
 use crate::failpoint::failpoint;
 use crate::service::Failures;
 use crate::service::material::place;
-use crate::service::refresh::hub_actor;
 use crate::service::{Error, Hub};
 use crate::store;
 use crate::store::delivery::Claims;
@@ -190,7 +188,10 @@ impl Hub {
         let started_at = self.now();
         failpoint!("webhook::claimed");
         let outcome = match self.prepare_delivery(tenant, claimed, started_at) {
-            Ok(Ok(prepared)) => outcome_of(self.egress.send(prepared.request).await, &prepared.secrets),
+            Ok(Ok(prepared)) => {
+                let answer = self.egress.send(prepared.request).await;
+                outcome_of(answer, &prepared.secrets, self.clock.now())
+            }
             Ok(Err(unfit)) => unfit,
             // An outcome like any other: left without one, it would be claimed every minute for a month.
             Err(error) => {
@@ -274,13 +275,7 @@ impl Hub {
             let off = !outcome.is_ours && endpoint.note_failure(outcome.is_gone(), now);
             store::webhook::update(&tx, environment, &endpoint).await?;
             if off {
-                self.call_off(&tx, environment, endpoint.id).await?;
-                let reason = endpoint.disabled_reason.map(|reason| reason.as_str().to_owned());
-                let actor = hub_actor(tenant);
-                self.record(&tx, &actor, "webhook_endpoint.disable", target(endpoint.id), reason).await?;
-                tracing::warn!(webhook_endpoint.id = %endpoint.id, "a webhook endpoint was switched off");
-                let gone = endpoint.disabled_reason == Some(DisabledReason::Gone);
-                alarm = Some(Alarm::EndpointDisabled { url: endpoint.url.clone(), gone });
+                alarm = Some(self.note_switched_off(&tx, tenant, &endpoint).await?);
             }
             let next = DeliveryId::new(self.ids.next());
             let next = claimed.next(next, self.jitter(), outcome.retry_after, now);
@@ -310,12 +305,16 @@ fn headers(id: &str, seconds: i64, signatures: &[String]) -> Result<HeaderMap, E
     ]))
 }
 
-fn outcome_of(answer: Result<Answer, EgressError>, secrets: &[Zeroizing<String>]) -> Outcome {
+fn outcome_of(
+    answer: Result<Answer, EgressError>,
+    secrets: &[Zeroizing<String>],
+    now: DateTime<Utc>,
+) -> Outcome {
     let millis = |wait: Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     match answer {
         Ok(answer) => {
             let text = kept(&answer.body, secrets);
-            Outcome::answered(answer.status.as_u16(), answer.retry_after().map(millis), text)
+            Outcome::answered(answer.status.as_u16(), answer.wait_from(now).map(millis), text)
         }
         // The head says what the endpoint thinks of it; what it says beyond is not needed.
         Err(EgressError::Ambiguous { head: Some(head), .. }) => {

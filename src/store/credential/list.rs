@@ -1,7 +1,7 @@
 //! Finding credentials by what a caller asks for: a page of those that fit.
 
 use super::by_status::{of_status, status_condition};
-use super::{Found, by_end, every, found, many};
+use super::{Found, by_connector, by_end, every, found, many};
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::{ACTS_BY, SELECT};
@@ -56,7 +56,8 @@ pub async fn list_found(
     if filter.expires_before.is_some() {
         return by_end::list(db, environment, filter, now, page).await;
     }
-    let (sql, values) = page_of(db, environment, filter, now, page)?;
+    let few = by_connector::are_few(db, environment, filter).await?;
+    let (sql, values) = page_of(db, environment, filter, few, now, page)?;
     let rows = found(db, sql, values).await?;
     Ok(Page::of(LIST, rows, page.limit, |row| row.id.clone()))
 }
@@ -68,7 +69,7 @@ pub async fn list_whole(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
-    let (sql, values) = page_of(db, environment, &CredentialFilter::default(), now, page)?;
+    let (sql, values) = page_of(db, environment, &CredentialFilter::default(), false, now, page)?;
     let credentials = every(db, sql, values).await?;
     Ok(Page::of(LIST, credentials, page.limit, |credential| credential.id.to_string()))
 }
@@ -77,6 +78,7 @@ fn page_of(
     db: &impl Reads,
     environment: EnvironmentId,
     filter: &CredentialFilter,
+    few: bool,
     now: Millis,
     page: &PageRequest,
 ) -> Result<(String, Vec<Value>), StoreError> {
@@ -86,7 +88,10 @@ fn page_of(
         query.add(format!("c.id < {after}"));
     }
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
-    query.narrow(db, filter, &limit);
+    match &filter.connectors {
+        Some(connectors) if few => query.of_connectors(db, connectors),
+        _ => query.narrow(db, filter, &limit),
+    }
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
     Ok((sql, query.values))
 }
@@ -103,20 +108,26 @@ pub async fn count(
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let whatever_end = by_end::whatever_end(filter);
     if filter.expires_before.is_some() && by_end::are_few(db, environment, &whatever_end, now).await? {
-        return counted(db, query, &whatever_end, most.min(by_end::FEW)).await;
+        return counted(db, environment, query, &whatever_end, most.min(by_end::FEW)).await;
     }
-    counted(db, query, filter, most).await
+    counted(db, environment, query, filter, most).await
 }
 
 /// How many fit `query`, which says what `filter` does or more, counted up to `most`.
 pub(super) async fn counted(
     db: &impl Reads,
+    environment: EnvironmentId,
     mut query: Conditions,
     filter: &CredentialFilter,
     most: i64,
 ) -> Result<u64, StoreError> {
     let most = query.bind(most);
-    query.narrow(db, filter, &most);
+    match &filter.connectors {
+        Some(connectors) if by_connector::are_few(db, environment, filter).await? => {
+            query.of_connectors(db, connectors);
+        }
+        _ => query.narrow(db, filter, &most),
+    }
     let sql = format!("SELECT COUNT(*) AS found FROM ({SELECT} WHERE {} LIMIT {most}) AS fitting", query.sql);
     let connection = db.connection();
     let row = connection.query_one_raw(statement(connection, sql, query.values)).await?;
@@ -247,7 +258,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    fn new(environment: EnvironmentId) -> Self {
+    pub(super) fn new(environment: EnvironmentId) -> Self {
         let sql = "c.environment_id = $1 AND t.state <> 'deleted'".to_owned();
         Self { sql, values: vec![environment.into()], now: String::new(), from: String::new() }
     }
@@ -304,10 +315,15 @@ impl Conditions {
     }
 
     fn one_of(&mut self, column: &str, words: &[String]) {
+        let list = self.words(words);
+        self.add(format!("{column} IN ({list})"));
+    }
+
+    /// These words, for `IN`.
+    pub(super) fn words(&mut self, words: &[String]) -> String {
         let words: Vec<_> = words.iter().map(|word| self.bind(word.as_str())).collect();
         // An empty list means that nothing fits; `IN ()` is no SQL everywhere.
-        let list = if words.is_empty() { "NULL".to_owned() } else { words.join(", ") };
-        self.add(format!("{column} IN ({list})"));
+        if words.is_empty() { "NULL".to_owned() } else { words.join(", ") }
     }
 }
 
@@ -325,5 +341,9 @@ pub(in crate::store) fn status_statements() -> Vec<String> {
     let of_user = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &of_user, Millis(0));
     let of_user = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT 51", of_user.sql);
     let by_end = by_end::statement();
-    Status::ALL.iter().map(statement).chain([revoked_at_app_sql(), of_user, by_end]).collect()
+    Status::ALL
+        .iter()
+        .map(statement)
+        .chain([revoked_at_app_sql(), of_user, by_end, by_connector::plan()])
+        .collect()
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use vouchsafe::clock::Clock as _;
 use vouchsafe::egress::{Egress, EgressHooks};
 use vouchsafe::service::webhooks::Pace;
 
@@ -49,7 +51,32 @@ async fn ten_attempts_are_made_at_the_times_of_the_schedule() {
     let attempts: Vec<_> = log.iter().map(|delivery| delivery["attempt"].as_i64().unwrap()).collect();
     assert_eq!(attempts, (1..=10).collect::<Vec<_>>());
     assert!(log.iter().all(|delivery| delivery["status"] == "failed"), "{log:?}");
-    assert_eq!(shown(&app, &endpoint).await["enabled"], true, "one event is not five days");
+    assert_eq!(shown(&app, &endpoint).await["enabled"], true);
+    app.hub.give_up_endpoints().await.unwrap();
+    let off = shown(&app, &endpoint).await;
+    assert_eq!((&off["enabled"], &off["disabledReason"]), (&json!(false), &json!("failing")));
+}
+
+#[tokio::test]
+async fn an_endpoint_to_which_nothing_more_is_to_be_sent_is_switched_off_after_five_days_too() {
+    let Some(app) = TestApp::start().await else { return };
+    let receiver = Receiver::start().await;
+    receiver.usually(Reply::status(500));
+    let endpoint = app.endpoint(&receiver).await;
+    one_event(&app).await;
+    app.deliver().await;
+    app.pass(5 * 86_400 - 1);
+    app.hub.give_up_endpoints().await.unwrap();
+    assert_eq!(shown(&app, &endpoint).await["enabled"], true);
+    app.pass(1);
+    app.hub.give_up_endpoints().await.unwrap();
+    app.hub.give_up_endpoints().await.unwrap();
+    let off = shown(&app, &endpoint).await;
+    assert_eq!((&off["enabled"], &off["disabledReason"]), (&json!(false), &json!("failing")));
+    let id = endpoint["webhookEndpointId"].as_str().unwrap();
+    let audit =
+        app.as_key().get(&format!("/audit-events?action=webhook_endpoint.disable&target={id}")).await.ok(200);
+    assert_eq!(audit["data"].as_array().unwrap().len(), 1, "once");
 }
 
 #[tokio::test]
@@ -87,7 +114,10 @@ async fn an_answer_that_says_when_is_believed_up_to_a_day() {
     let Some(app) = TestApp::start().await else { return };
     let receiver = Receiver::start().await;
     app.endpoint(&receiver).await;
-    for (asked, wait) in [("3600", 3_600), ("999999", 86_400), ("0", 4)] {
+    for (asked, wait) in [("3600", 3_600), ("999999", 86_400), ("0", 4), ("a date", 7_200)] {
+        let date = app.clock.now() + TimeDelta::seconds(wait);
+        let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let asked = if asked == "a date" { &date } else { asked };
         receiver.then(Reply::status(429).header("retry-after", asked));
         one_event(&app).await;
         assert_eq!(app.deliver().await, 1);
