@@ -20,7 +20,7 @@ pub(super) async fn are_few(
     let connection = db.connection();
     let mut query = Conditions::new(environment);
     let ids = query.ids_of(connection.get_database_backend(), connectors, FEW + 1);
-    let sql = format!("SELECT COUNT(*) AS found FROM ({ids}) AS some");
+    let sql = format!("SELECT COUNT(*) AS found FROM ({ids}) AS few");
     let row = connection.query_one_raw(statement(connection, sql, query.values)).await?;
     let found: i64 = row.map(|row| row.try_get("", "found")).transpose()?.unwrap_or(0);
     Ok(found <= FEW)
