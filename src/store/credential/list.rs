@@ -57,6 +57,18 @@ pub async fn list_found(
         return by_end::list(db, environment, filter, now, page).await;
     }
     let few = by_connector::are_few(db, environment, filter).await?;
+    list_of(db, environment, filter, few, now, page).await
+}
+
+/// The same for whoever knows whether the connectors that `filter` wants have `few`.
+pub(super) async fn list_of(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    filter: &CredentialFilter,
+    few: bool,
+    now: Millis,
+    page: &PageRequest,
+) -> Result<Page<Found>, StoreError> {
     let (sql, values) = page_of(db, environment, filter, few, now, page)?;
     let rows = found(db, sql, values).await?;
     Ok(Page::of(LIST, rows, page.limit, |row| row.id.clone()))
