@@ -60,7 +60,8 @@ pub struct Model {
     pub attempt_version: Option<i64>,
     /// What is known of that attempt.
     pub attempt_state: Option<AttemptState>,
-    /// When the last attempt since the last success began, whether or not its outcome is known.
+    /// When the last attempt since the last success began, whether or not its outcome is known; of one that nothing renews,
+    /// when it was last asked about after a 401.
     pub attempt_started_at: Option<Millis>,
     /// Of the last failure.
     pub fail_class: Option<FailClass>,

@@ -113,7 +113,8 @@ pub struct Token {
     pub lease_seq: i64,
     /// The attempt that spends a version, until its outcome is known.
     pub attempt: Option<Attempt>,
-    /// When the last attempt since the last success began, whatever became of it.
+    /// When the last attempt since the last success began, whatever became of it; of one that nothing renews, when it was
+    /// last asked about after a 401.
     pub tried_at: Option<Millis>,
     /// Of the last failure.
     pub fail_class: Option<FailClass>,

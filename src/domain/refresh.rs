@@ -28,7 +28,7 @@ const UNKNOWN_LIFETIME_DUE: i64 = DAY;
 /// Unused for so long, a credential is renewed once a day: each rotation is a risk and a load.
 const IDLE_AFTER: i64 = 30 * DAY;
 /// A refresh token is kept alive no more often than so, however short it is said to live.
-const LEAST_KEEP_ALIVE: i64 = 5 * MINUTE;
+const LEAST_KEEP_ALIVE: i64 = MINUTE;
 
 /// What a provider does with a refresh token that is sent a second time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

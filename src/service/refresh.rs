@@ -46,14 +46,14 @@ const WAIT: Duration = Duration::from_secs(25);
 /// `POST …/refresh` is taken so often.
 const MANUAL_SECONDS: i64 = 60;
 /// How many due credentials are looked at at once: of one environment, and of all.
-const EACH: u64 = 200;
+const EACH: u64 = 100;
 const BATCH: u64 = 2_000;
 /// With so many attempts of a connector under way, no more of it are looked for.
 const LINE: usize = 200;
 /// What was spent for an answer that lies here is looked at so often, in milliseconds.
 const SPENT: i64 = 60_000;
-/// Nobody waits longer for one attempt, from its place among the calls on.
-const LONGEST: Duration = Duration::from_mins(2);
+/// An attempt is under way for no longer, the line before its call among it.
+pub(super) const LONGEST: Duration = Duration::from_mins(2);
 /// Refusals are counted for so many milliseconds.
 const REFUSALS_KEPT: i64 = 86_400_000;
 
@@ -136,11 +136,12 @@ impl Hub {
             self.tasks.spawn(async move {
                 let (tenant, id, version, forced) =
                     (request.tenant, request.credential, request.version, request.forced);
-                // Whoever asks meanwhile joins it, however long the line: a second place would only be wasted.
-                let done = match Box::pin(hub.approach(tenant, id, version, forced)).await {
+                // Whoever asks meanwhile joins it in the line: a second place would only be wasted.
+                let until = request.entered_until();
+                let done = match Box::pin(hub.approach(tenant, id, version, forced, until)).await {
                     Ok(Some(course)) => {
                         let work = Box::pin(hub.attempt(course, tenant, id, version, forced));
-                        request.entered_for(LONGEST, work).await
+                        request.while_entered(work).await
                     }
                     Ok(None) => Ok(()),
                     Err(error) => Err(error),

@@ -17,6 +17,7 @@ use super::material::{Material, place};
 use super::refresh::hub_actor;
 use super::{Error, Hub};
 use crate::domain::actor::Actor;
+use crate::domain::audit::AuditEvent;
 use crate::domain::connector::Connector;
 use crate::domain::revocation::{Remains, RevocationJob};
 use crate::domain::secret_reference::is_dynamic;
@@ -263,8 +264,13 @@ impl Hub {
         credential: CredentialId,
         outcome: &str,
     ) -> Result<(), Error> {
-        let target = Target::new("credential", credential);
-        self.record(tx, actor, "credential.revoke_upstream", target, Some(outcome.to_owned())).await
+        let row = self.outcome_event(actor, Target::new("credential", credential), outcome);
+        self.insert_audit(tx, &[row]).await
+    }
+
+    /// The audit row of what became of a grant at the provider.
+    pub(super) fn outcome_event(&self, actor: &Actor, target: Target, outcome: &str) -> AuditEvent {
+        self.audit_event(actor, "credential.revoke_upstream", target, "ok", Some(outcome.to_owned()))
     }
 }
 

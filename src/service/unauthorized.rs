@@ -37,7 +37,7 @@ impl Hub {
         if credential.is_renewable() {
             return self.renew_unauthorized(tenant, credential, version_used).await;
         }
-        if credential.token.version == version_used && self.may_ask(id) {
+        if credential.token.version == version_used && self.may_ask(tenant, &credential).await? {
             self.check_unauthorized(tenant, &credential).await?;
         }
         Ok(None)
@@ -86,15 +86,20 @@ impl Hub {
         Ok(Some((renewed, material)))
     }
 
-    /// Whether a key may be asked about again; noted.
-    fn may_ask(&self, id: CredentialId) -> bool {
-        let now = self.now();
+    /// Whether a key may be asked about again; noted where every replica finds it.
+    async fn may_ask(&self, tenant: Tenant, credential: &Credential) -> Result<bool, Error> {
+        let (id, now) = (credential.id, self.now());
         let recent = |last: Millis| (0..ONCE_IN).contains(&now.since(last));
+        // A key that is refused all the time costs the database one row a minute.
         if self.asked.get(&id).is_some_and(recent) {
-            return false;
+            return Ok(false);
         }
         self.asked.insert(id, now);
-        true
+        let tx = self.store.begin().await?;
+        let guard = Guard { epoch: credential.token.epoch, version: credential.token.version };
+        let turn = store::credential::take_turn(&tx, tenant.environment, id, guard, now, ONCE_IN).await?;
+        tx.commit().await?;
+        Ok(turn)
     }
 
     async fn check_unauthorized(&self, tenant: Tenant, credential: &Credential) -> Result<(), Error> {

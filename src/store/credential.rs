@@ -25,7 +25,7 @@ pub use worst_first::list_worst_first;
 #[cfg(test)]
 pub(super) use {list::status_statements, turning::statements};
 
-use sea_orm::{ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, Value};
+use sea_orm::{ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Set, Value};
 use vouchsafe_entity::credential::{ActiveModel, Column, Entity};
 use vouchsafe_entity::credential_token::{self, ActiveModel as TokenModel, Column as TokenColumn};
 use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
@@ -280,6 +280,30 @@ fn token_row(token: &Token) -> TokenModel {
         event_ordinal: Set(token.event_ordinal),
         ..Default::default()
     }
+}
+
+/// Notes that a credential which nothing renews is asked about at `now`; false where it was within `millis` before.
+pub async fn take_turn(
+    tx: &Tx,
+    environment: EnvironmentId,
+    id: CredentialId,
+    guard: Guard,
+    now: Millis,
+    millis: i64,
+) -> Result<bool, StoreError> {
+    let last = TokenColumn::AttemptStartedAt;
+    // One that is still to come was noted before a clock was set back.
+    let long_ago = Condition::any().add(last.is_null()).add(last.lte(now.plus(-millis))).add(last.gt(now));
+    let changed = credential_token::Entity::update_many()
+        .set(TokenModel { attempt_started_at: Set(Some(now)), ..Default::default() })
+        .filter(TokenColumn::EnvironmentId.eq(environment))
+        .filter(TokenColumn::CredentialId.eq(id))
+        .filter(TokenColumn::GrantEpoch.eq(guard.epoch))
+        .filter(TokenColumn::TokenVersion.eq(guard.version))
+        .filter(long_ago)
+        .exec(tx.connection())
+        .await?;
+    Ok(changed.rows_affected == 1)
 }
 
 /// Notes when credentials were last used.

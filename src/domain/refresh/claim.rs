@@ -87,7 +87,10 @@ impl Token {
             }
             // Not even by hand: a token that is sent twice too early costs the whole grant.
             Machine::Unknown { next_try_at } => not_before(*next_try_at).map(|()| Resting::Unknown),
-            Machine::Broken(cause @ (BrokenCause::GrantRefused | BrokenCause::GrantLost)) => {
+            // Its tokens are there, so whoever asks by hand has the app's word for it.
+            Machine::Broken(
+                cause @ (BrokenCause::GrantRefused | BrokenCause::GrantLost | BrokenCause::RevokedUpstream),
+            ) => {
                 match self.due_at {
                     Some(due) if !claim.forced => not_before(due)?,
                     None if !claim.forced => return Err(NotClaimed::Ended),

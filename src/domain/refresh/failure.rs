@@ -34,6 +34,11 @@ impl Failure {
         Self { class, reuse, minted, retry_after: None, paused_until: None }
     }
 
+    /// Whether no refusal counts at `now`.
+    fn pauses(&self, now: Millis) -> bool {
+        self.paused_until.is_some_and(|until| now < until)
+    }
+
     const fn reuse(&self) -> Reuse {
         if self.minted { Reuse::Static } else { self.reuse }
     }
@@ -65,6 +70,11 @@ impl Token {
         self.state_since = now;
         let back_off = back_off(self.fail_count, jitter);
         match failure.class {
+            FailClass::Refused | FailClass::Revoked if from == Resting::Unknown && failure.pauses(now) => {
+                // It doesn't count, so what is unknown stays so: the refusal that counts says that the grant was lost.
+                let until = failure.paused_until.unwrap_or(now).plus(part(30 * SECOND, jitter));
+                self.not_spent(from, failure.reuse(), started_at, now, until)
+            }
             FailClass::Refused | FailClass::Revoked => self.after_refusal(from, failure, now, times, jitter),
             FailClass::Unreadable if failure.reuse() != Reuse::Static => {
                 self.attempt = Some(attempt(self.version, started_at));
@@ -185,7 +195,7 @@ impl Token {
         let revoked = failure.class == FailClass::Revoked;
         let refused = if revoked { BrokenCause::RevokedUpstream } else { BrokenCause::GrantRefused };
         let cause = match from {
-            _ if failure.paused_until.is_some_and(|until| now < until) => None,
+            _ if failure.pauses(now) => None,
             // What the user typed is as it was, so asking twice would prove no more.
             _ if failure.minted => Some(refused),
             Resting::Unknown => Some(BrokenCause::GrantLost),
@@ -234,11 +244,10 @@ const fn attempt(version: i64, started_at: Millis) -> Attempt {
     Attempt { version, state: AttemptState::Unresolved, started_at }
 }
 
-/// 5 s doubling to 15 min, with full jitter above one second.
+/// 5 s doubling to 15 min, with full jitter.
 fn back_off(failures: i32, jitter: f64) -> i64 {
     let exponent = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(16);
-    let most = ((5 * SECOND) << exponent).min(15 * MINUTE);
-    SECOND + part(most - SECOND, jitter)
+    part(((5 * SECOND) << exponent).min(15 * MINUTE), jitter)
 }
 
 #[cfg(test)]
@@ -250,7 +259,9 @@ mod tests {
     proptest! {
         #[test]
         fn back_off_stays_in_its_bounds(failures in 0..1_000_000, jitter in 0.0..1.0) {
-            prop_assert!((SECOND..=15 * MINUTE).contains(&back_off(failures, jitter)));
+            prop_assert!((0..=15 * MINUTE).contains(&back_off(failures, jitter)));
+            prop_assert!(back_off(failures, jitter) <= back_off(failures.saturating_add(1), jitter));
+            prop_assert_eq!(back_off(failures, 0.0), 0);
         }
     }
 }

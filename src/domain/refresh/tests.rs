@@ -157,6 +157,34 @@ fn no_refusal_counts_while_too_many_come() {
 }
 
 #[test]
+fn a_lost_answer_is_still_lost_when_its_retry_is_refused_while_too_many_refusals_come() {
+    let unknown = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Strict);
+    let at = unknown.next_try_at().unwrap();
+    let until = at.plus(30 * MINUTE);
+    let failure =
+        Failure { paused_until: Some(until), ..Failure::new(FailClass::Refused, Reuse::Strict, false) };
+    let attempt = unknown.attempt;
+    let still = unknown.claim(&claim(at)).unwrap().after_failure(&failure, at, TIMES, 0.0);
+    assert_eq!(still.machine, Machine::Unknown { next_try_at: until });
+    assert_eq!(still.attempt.unwrap().state, attempt.unwrap().state);
+    let lost = failed_at(until, still.claim(&claim(until)).unwrap(), FailClass::Refused, Reuse::Strict);
+    assert_eq!(lost.machine, Machine::Broken(BrokenCause::GrantLost));
+}
+
+#[test]
+fn a_grant_that_the_app_called_revoked_is_asked_for_again_by_hand_alone() {
+    let mut token = credential().token;
+    (token.machine, token.due_at) = (Machine::Broken(BrokenCause::RevokedUpstream), None);
+    assert_eq!(token.clone().claim(&claim(NOW)).unwrap_err(), NotClaimed::Ended);
+    let asked = token.clone().claim(&Claim { forced: true, ..claim(NOW) }).unwrap();
+    assert_eq!(failed(asked.clone(), FailClass::Refused, Reuse::Strict).machine, token.machine);
+    assert_eq!(asked.renewed(NOW).machine, Machine::Active);
+    token.machine = Machine::Broken(BrokenCause::RevokedByRequest);
+    let refused = token.claim(&Claim { forced: true, ..claim(NOW) });
+    assert_eq!(refused.unwrap_err(), NotClaimed::Ended, "its tokens are gone");
+}
+
+#[test]
 fn a_lost_answer_is_retried_late_where_tokens_rotate_and_its_refusal_is_a_lost_grant() {
     let unknown = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Strict);
     assert_eq!(unknown.machine, Machine::Unknown { next_try_at: NOW.plus(10 * MINUTE) });

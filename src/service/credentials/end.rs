@@ -11,8 +11,9 @@ use crate::domain::actor::Actor;
 use crate::domain::credential::{Credential, Machine};
 use crate::domain::event::EventType;
 use crate::domain::page::PageRequest;
-use crate::domain::revocation::Remains;
+use crate::domain::revocation::{Remains, RevocationJob};
 use crate::domain::role::Action;
+use crate::domain::workspace::Tenant;
 use crate::service::audit::Target;
 use crate::service::credentials::STEP;
 use crate::service::revocation::{Farewell, First, Teller, Upstream};
@@ -23,8 +24,8 @@ use crate::store::{self, Tx};
 /// Credentials that end in one transaction.
 const PAGE: u64 = 100;
 
-/// What tells the apps of connectors, as far as it is known; none for those that can't be told.
-pub(in crate::service) type Tellers = HashMap<ConnectorId, Option<Teller>>;
+/// What tells the apps of connectors, as far as it was looked for, or what is known of all that can't be told.
+pub(in crate::service) type Tellers = HashMap<ConnectorId, Result<Teller, Upstream>>;
 
 /// A step in the end of somebody who owns credentials.
 #[derive(Debug)]
@@ -308,23 +309,16 @@ impl Hub {
         let (mut jobs, mut rows, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for mut credential in credentials {
             let before = credential.clone();
-            if before.method == Method::OAuth2 && before.token.sealed.is_some() {
-                let connector = before.connector_id;
-                if let Entry::Vacant(place) = tellers.entry(connector) {
-                    // A connector that does not open holds up no end.
-                    place.insert(self.teller(tx, actor.tenant, connector).await.ok().flatten());
-                }
-                let material = self.open_material(actor.tenant, &before).ok();
-                if let (Some(Some(teller)), Some(material)) = (tellers.get(&connector), material) {
-                    let remains = Remains::of(&before);
-                    jobs.extend(self.order(actor.tenant, teller, remains, &material, First::Worker)?);
-                }
-            }
+            let order = self.order_of(tx, actor.tenant, &before, tellers).await?;
             self.wipe(&mut credential, Ended::Deleted);
             let why = reason.or(Some(actor.author.kind()));
             self.tell(tx, actor.tenant, &mut credential, EventType::CredentialDeleted, why).await?;
             let target = Target::new("credential", credential.id);
-            rows.push(self.audit_event(actor, action, target, "ok", reason.map(str::to_owned)));
+            rows.push(self.audit_event(actor, action, target.clone(), "ok", reason.map(str::to_owned)));
+            match order {
+                Ok(job) => jobs.push(job),
+                Err(outcome) => rows.push(self.outcome_event(actor, target, outcome.as_str())),
+            }
             ids.push(credential.id);
         }
         store::credential::bury(tx, actor.environment(), &ids, self.now()).await?;
@@ -335,6 +329,36 @@ impl Hub {
             return Ok(());
         }
         self.insert_audit(tx, &rows).await
+    }
+
+    /// The job that tells the app of the end of one among many, or what is known without asking.
+    async fn order_of(
+        &self,
+        tx: &Tx,
+        tenant: Tenant,
+        before: &Credential,
+        tellers: &mut Tellers,
+    ) -> Result<Result<RevocationJob, Upstream>, Error> {
+        if before.method != Method::OAuth2 || before.token.sealed.is_none() {
+            return Ok(Err(Upstream::Unsupported));
+        }
+        let teller = match tellers.entry(before.connector_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                // A connector that does not open holds up no end.
+                let found = self.teller(tx, tenant, before.connector_id).await;
+                place.insert(found.or(Err(Upstream::Failed)).and_then(|one| one.ok_or(Upstream::Unsupported)))
+            }
+        };
+        let teller = match teller {
+            Ok(teller) => teller,
+            Err(outcome) => return Ok(Err(*outcome)),
+        };
+        let Ok(material) = self.open_material(tenant, before) else {
+            return Ok(Err(Upstream::Failed));
+        };
+        let job = self.order(tenant, teller, Remains::of(before), &material, First::Worker)?;
+        Ok(job.ok_or(Upstream::Unsupported))
     }
 
     fn wipe(&self, credential: &mut Credential, how: Ended) {

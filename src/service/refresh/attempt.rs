@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use vouchsafe_entity::id::CredentialId;
 use vouchsafe_entity::kind::{FailClass, TokenState};
 
@@ -40,13 +41,14 @@ pub(super) struct Course {
 }
 
 impl Hub {
-    /// Waits for a place among the calls to renew `version`; none where no call is to be made.
+    /// Waits until `until` for a place among the calls to renew `version`; none where no call is to be made.
     pub(super) async fn approach(
         &self,
         tenant: Tenant,
         id: CredentialId,
         version: i64,
         forced: bool,
+        until: Instant,
     ) -> Result<Option<Course>, Error> {
         if self.refreshes.is_closed() {
             return Ok(None);
@@ -65,7 +67,7 @@ impl Hub {
             }
             return Ok(None);
         }
-        self.course(tenant, &credential).await
+        self.course(tenant, &credential, until).await
     }
 
     /// One attempt to renew `version`.
@@ -137,7 +139,12 @@ impl Hub {
     }
 
     /// Connector, definition and a place among the calls; none where no call may be made now.
-    async fn course(&self, tenant: Tenant, credential: &Credential) -> Result<Option<Course>, Error> {
+    async fn course(
+        &self,
+        tenant: Tenant,
+        credential: &Credential,
+        until: Instant,
+    ) -> Result<Option<Course>, Error> {
         // What is minted anew is never written down.
         if !self.may_refresh() || !(is_minted(credential.method) || self.journal_takes()) {
             return Ok(None);
@@ -164,12 +171,14 @@ impl Hub {
         let passed = tokio::select! {
             biased;
             () = self.refreshes.closed() => return Ok(None),
+            // Nothing was claimed: it is as due as it was, and takes its place in the line again.
+            () = tokio::time::sleep_until(until) => return Ok(None),
             passed = self.throttle.pass(definition.slug(), &host, definition.limits(), now) => passed,
         };
         let pass = match passed {
             Ok(pass) => pass,
-            Err(until) => {
-                self.postpone(tenant, credential, FailClass::NotSent, until).await?;
+            Err(closed_until) => {
+                self.postpone(tenant, credential, FailClass::NotSent, closed_until).await?;
                 return Ok(None);
             }
         };

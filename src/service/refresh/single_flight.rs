@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vouchsafe_entity::id::{ConnectorId, CredentialId};
 
+use super::LONGEST;
 use crate::domain::workspace::Tenant;
 use crate::store::refresh::PassedOver;
 
@@ -28,6 +29,7 @@ pub(in crate::service) struct Request {
     pub(in crate::service) credential: CredentialId,
     pub(in crate::service) version: i64,
     pub(in crate::service) forced: bool,
+    asked_at: Instant,
     flights: Flights,
     done: watch::Sender<()>,
 }
@@ -45,14 +47,15 @@ impl Drop for Request {
 }
 
 impl Request {
-    /// Carries out `work` to its end. Where that takes longer than `longest`, the entry goes before: an attempt that
-    /// can't be written down for long goes on, and others may begin to wait anew.
-    pub(in crate::service) async fn entered_for<T>(
-        self,
-        longest: Duration,
-        mut work: impl Future<Output = T> + Unpin,
-    ) -> T {
-        let done = tokio::time::timeout(longest, &mut work).await;
+    /// Until when it is entered, whatever becomes of it.
+    pub(in crate::service) fn entered_until(&self) -> Instant {
+        self.asked_at + LONGEST
+    }
+
+    /// Carries out `work` to its end. Where that takes longer than the entry may last, the entry goes before: an attempt
+    /// that can't be written down for long goes on, and others may begin to wait anew.
+    pub(in crate::service) async fn while_entered<T>(self, mut work: impl Future<Output = T> + Unpin) -> T {
+        let done = tokio::time::timeout_at(self.entered_until(), &mut work).await;
         drop(self);
         match done {
             Ok(done) => done,
@@ -112,7 +115,8 @@ impl SingleFlight {
         flights.insert((credential, version), Flight { connector, done: flight.clone(), awaited });
         drop(flights);
         let flights = Arc::clone(&self.flights);
-        let request = Request { tenant, credential, version, forced, flights, done };
+        let request =
+            Request { tenant, credential, version, forced, asked_at: Instant::now(), flights, done };
         // With nobody to receive, the request drops here and those who wait are told at once.
         drop(self.send.send(request));
         flight
@@ -247,19 +251,21 @@ mod tests {
         assert_eq!(flights.len(), 0);
     }
 
-    #[tokio::test]
-    async fn an_entry_stays_while_it_waits_in_line_and_goes_before_work_that_takes_too_long() {
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_goes_before_work_that_takes_too_long_with_the_line_before_it() {
         let flights = SingleFlight::default();
         let (connector, id) = (ConnectorId::new(Uuid::nil()), CredentialId::new(Uuid::nil()));
         let mut done = flights.join(tenant(), connector, id, 1, false);
+        let asked_at = Instant::now();
         let request = flights.next().await.unwrap();
+        tokio::time::advance(LONGEST / 2).await;
         flights.nudge(tenant(), connector, id, 1);
         assert_eq!(flights.len(), 1);
 
         let (end, work) = tokio::sync::oneshot::channel();
-        let carried = tokio::spawn(request.entered_for(Duration::from_millis(1), work));
+        let carried = tokio::spawn(request.while_entered(work));
         assert!(done.changed().await.is_err(), "nobody waits any longer");
-        assert_eq!(flights.len(), 0);
+        assert_eq!((flights.len(), asked_at.elapsed()), (0, LONGEST));
         end.send("done").unwrap();
         assert_eq!(carried.await.unwrap(), Ok("done"), "and it is carried out all the same");
     }

@@ -148,7 +148,7 @@ async fn those_who_wait_for_one_host_stand_in_nobodys_way() {
     let Some((app, model)) = TestApp::connected(Setup::of(RefreshKind::Strict).unhurried()).await else {
         return;
     };
-    Copier::of(&app, &model).await.here(220).await;
+    Copier::of(&app, &model).await.here(120).await;
     let other = app.renewable("u-17").await["credentialId"].as_str().unwrap().to_owned();
     // More of them than the worker looks at in a round, all due for longer than the other.
     app.fake.program(Plan::next(Endpoint::Refresh, Fault::status(StatusCode::BAD_GATEWAY)).always());
@@ -167,7 +167,7 @@ async fn an_environment_with_much_to_renew_takes_no_place_of_another() {
         return;
     };
     let copier = Copier::of(&app, &model).await;
-    copier.here(220).await;
+    copier.here(120).await;
     let alone = copier.elsewhere("small", 1).await.remove(0);
     // Due after all of the others.
     let later = "UPDATE credential_token SET due_at = due_at + 120000";
@@ -176,7 +176,7 @@ async fn an_environment_with_much_to_renew_takes_no_place_of_another() {
     app.clock.advance(TimeDelta::minutes(58));
     app.round().await;
     assert!(is_renewed(&app, &alone), "in the first round");
-    assert_eq!(app.refreshes(), 201, "of the many no more than one environment has places");
+    assert_eq!(app.refreshes(), 101, "of the many no more than one environment has places");
 }
 
 #[tokio::test]

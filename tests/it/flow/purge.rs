@@ -109,7 +109,8 @@ async fn r21_a_key_goes_as_long_after_its_end_as_the_environment_says() {
         let page = app.as_key().get(&format!("/events?credentialId={credential}")).await.ok(200);
         assert_eq!(page["data"][0]["reason"], "purged");
         let audit = app.as_key().get(&format!("/audit-events?target={credential}")).await.ok(200);
-        assert_eq!(audit["data"][0]["action"], "credential.purge");
+        assert_eq!(audit["data"][0]["action"], "credential.revoke_upstream");
+        assert_eq!(audit["data"][1]["action"], "credential.purge");
 
         // Its tombstone stays for late answers, and goes.
         let tombstones = "SELECT credential_id FROM credential_token WHERE state = 'deleted'";

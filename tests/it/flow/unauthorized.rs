@@ -8,6 +8,7 @@ use vouchsafe::demo::fake::{
 };
 
 use crate::support::app::{OWN_CLIENT, Setup, TestApp};
+use crate::support::database::is_postgres;
 
 impl TestApp {
     async fn verify(&self, credential: &str) -> Value {
@@ -129,4 +130,28 @@ async fn tokens_of_a_consent_that_the_app_does_not_know_yet_are_renewed_once_and
     let grant = &app.fake.grants()[0];
     assert_eq!((grant.at(1).requests, grant.at(2).requests, grant.alive), (1, 1, true));
     assert_eq!(app.events(&credential).await, ["credential.created"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_at_several_hubs_is_asked_about_once_a_minute() {
+    if !is_postgres() {
+        return;
+    }
+    let Some(app) = TestApp::start().await else { return };
+    app.user("u").await;
+    let credential = app.credential("u").await["credentialId"].as_str().unwrap().to_owned();
+    let other = app.replica("node_1").await;
+    // How often the app is called because of one call that it refuses.
+    let calls = async |base_url: &str| {
+        let before = app.fake.counters().api_calls;
+        app.refuse_calls(1);
+        let call = app.client.get(format!("{base_url}/proxy/me")).bearer_auth(app.key());
+        let answer = call.header("vouchsafe-credential", &credential).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        app.fake.counters().api_calls - before
+    };
+    let (one, two) = (app.base_url.as_str(), other.api.base_url.as_str());
+    assert_eq!((calls(one).await, calls(two).await, calls(one).await), (2, 1, 1));
+    app.clock.advance(TimeDelta::minutes(1));
+    assert_eq!((calls(two).await, calls(one).await), (2, 1));
 }

@@ -177,3 +177,26 @@ async fn a_probe_that_fails_in_passing_is_not_used_up() {
     assert_eq!(app.standing(&credential).await, standing("active", "", ""));
     assert_eq!(app.refreshes(), 6);
 }
+
+#[tokio::test]
+async fn a_grant_that_the_app_called_revoked_by_mistake_comes_back_when_somebody_asks() {
+    let mut setup = Setup::of(RefreshKind::Strict);
+    setup.definition = MAP.to_owned();
+    let Some((app, credential)) = TestApp::spent(setup).await else { return };
+    let fault = Fault::oauth_error(StatusCode::BAD_REQUEST, "token_revoked");
+    app.fake.program(Plan::next(Endpoint::Refresh, fault).times(3));
+    pending(&app.read(&credential).await);
+    app.rounds(1, TimeDelta::seconds(91)).await;
+    let revoked = standing("revoked", "revoked_upstream", "reconnect");
+    assert_eq!(app.standing(&credential).await, revoked);
+    app.rounds(10, TimeDelta::days(1)).await;
+    assert_eq!(app.refreshes(), 2, "nobody asks by itself");
+
+    app.refresh_now(&credential).await.assert_problem(409, "credential_revoked");
+    assert_eq!((app.refreshes(), app.standing(&credential).await), (3, revoked));
+    app.clock.advance(TimeDelta::minutes(1));
+    app.refresh_now(&credential).await.ok(200);
+    assert_eq!(app.standing(&credential).await, standing("active", "", ""));
+    let told = ["credential.created", "credential.failing", "credential.revoked", "credential.recovered"];
+    assert_eq!(app.events(&credential).await, told);
+}

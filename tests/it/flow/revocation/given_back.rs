@@ -174,3 +174,17 @@ async fn what_waits_for_a_decision_goes_with_its_user() {
     app.tell_apps().await;
     assert_eq!(app.ends(), [REVOKED, REVOKED, None, None, REVOKED]);
 }
+
+#[tokio::test]
+async fn what_becomes_of_each_of_many_that_end_together_is_written_down() {
+    let Some(app) = TestApp::start().await else { return };
+    app.put_fernhill().await;
+    let granted = app.connect("u-17").await;
+    let typed = app.credential("u-17").await["credentialId"].as_str().unwrap().to_owned();
+    app.as_key().delete("/users/u-17").await.ok(200);
+    assert_eq!(app.outcomes(&typed).await, ["unsupported"], "a key has nobody to be told");
+    assert_eq!(app.outcomes(&granted).await, [""; 0], "nobody knows yet");
+    app.tell_apps().await;
+    assert_eq!(app.outcomes(&granted).await, ["revoked"]);
+    assert_eq!(app.ends(), [REVOKED]);
+}
