@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::id::{CredentialId, EnvironmentId};
+use crate::id::{ConnectorId, CredentialId, EnvironmentId};
 use crate::kind::{AttemptState, BrokenCause, FailClass, Status, TokenState};
 use crate::millis::Millis;
 use crate::sealed::Sealed;
@@ -18,6 +18,9 @@ pub struct Model {
     /// Whose tokens these are.
     #[sea_orm(primary_key, auto_increment = false)]
     pub credential_id: CredentialId,
+    /// What it is for, as its credential says: an index finds it by this and its status. None where a hub wrote it that does
+    /// not know this column.
+    pub connector_id: Option<ConnectorId>,
     /// The machine.
     pub state: TokenState,
     /// The state before a claim.

@@ -33,6 +33,7 @@ mod m20261123_000029_order_lists;
 mod m20261123_000030_delete_workspaces;
 mod m20261123_000031_count_resealed;
 mod m20261123_000032_date_kept_batches;
+mod m20261124_000033_index_connector_status;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000030_delete_workspaces::Migration),
             Box::new(m20261123_000031_count_resealed::Migration),
             Box::new(m20261123_000032_date_kept_batches::Migration),
+            Box::new(m20261124_000033_index_connector_status::Migration),
         ]
     }
 }

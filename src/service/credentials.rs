@@ -30,7 +30,7 @@ use super::audit::Target;
 use super::validate::Checker;
 use super::{Code, Error, Hub};
 use crate::domain::actor::Actor;
-use crate::domain::connector::Connector;
+use crate::domain::connector::{Connector, connector_id};
 use crate::domain::credential::Credential;
 use crate::domain::event::EventType;
 use crate::domain::page::{Page, PageRequest};
@@ -156,19 +156,21 @@ impl Hub {
                 None => return Ok(None),
             }
         }
+        let mut connectors: Option<Vec<String>> = None;
         if let Some(slug) = query.integration {
             match store::integration::by_slug(&self.store, actor.environment(), &slug).await? {
                 Some(found) => {
-                    filter.connectors =
-                        Some(found.connectors.into_iter().map(|need| need.connector).collect());
+                    connectors = Some(found.connectors.into_iter().map(|need| need.connector).collect());
                 }
                 None => return Ok(None),
             }
         }
         if let Some(key) = query.connector {
-            let fits = filter.connectors.as_ref().is_none_or(|connectors| connectors.contains(&key));
-            filter.connectors = Some(if fits { vec![key] } else { Vec::new() });
+            let fits = connectors.as_ref().is_none_or(|connectors| connectors.contains(&key));
+            connectors = Some(if fits { vec![key] } else { Vec::new() });
         }
+        let id = |key: &String| connector_id(actor.environment(), key);
+        filter.connectors = connectors.map(|keys| keys.iter().map(id).collect());
         Ok(Some(filter))
     }
 

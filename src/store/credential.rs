@@ -1,6 +1,5 @@
 //! Credentials and their tokens.
 
-mod by_connector;
 mod by_end;
 mod by_status;
 mod ends;
@@ -163,6 +162,7 @@ pub async fn insert(tx: &Tx, environment: EnvironmentId, credential: &Credential
     let mut tokens = token_row(&credential.token);
     tokens.environment_id = Set(environment);
     tokens.credential_id = Set(credential.id);
+    tokens.connector_id = Set(Some(credential.connector_id));
     tokens.prev_sealed = Set(None);
     credential_token::Entity::insert(tokens).exec_without_returning(tx.connection()).await?;
     Ok(())

@@ -251,21 +251,20 @@ mod tests {
         assert_eq!(flights.len(), 0);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_entry_goes_before_work_that_takes_too_long_with_the_line_before_it() {
         let flights = SingleFlight::default();
         let (connector, id) = (ConnectorId::new(Uuid::nil()), CredentialId::new(Uuid::nil()));
         let mut done = flights.join(tenant(), connector, id, 1, false);
-        let asked_at = Instant::now();
-        let request = flights.next().await.unwrap();
-        tokio::time::advance(LONGEST / 2).await;
+        let mut request = flights.next().await.unwrap();
         flights.nudge(tenant(), connector, id, 1);
         assert_eq!(flights.len(), 1);
+        request.asked_at -= LONGEST;
 
         let (end, work) = tokio::sync::oneshot::channel();
         let carried = tokio::spawn(request.while_entered(work));
         assert!(done.changed().await.is_err(), "nobody waits any longer");
-        assert_eq!((flights.len(), asked_at.elapsed()), (0, LONGEST));
+        assert_eq!(flights.len(), 0);
         end.send("done").unwrap();
         assert_eq!(carried.await.unwrap(), Ok("done"), "and it is carried out all the same");
     }

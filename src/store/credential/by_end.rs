@@ -65,7 +65,7 @@ pub(super) async fn are_few(
         return Ok(false);
     }
     let query = Conditions::fitting(environment, whatever_end, now);
-    Ok(counted(db, environment, query, whatever_end, FEW + 1).await? <= FEW.unsigned_abs())
+    Ok(counted(db, query, whatever_end, FEW + 1).await? <= FEW.unsigned_abs())
 }
 
 /// Where a sort key lies: the end, and the id of what has it.

@@ -10,42 +10,65 @@ const MARGIN: i64 = 30_000;
 /// The ids of the newest `limit` credentials that `fit` and have `status`, which `fit` says too: those that were told to
 /// have it, and those that may have it by now without that, because time has passed or their connector was switched or
 /// refused meanwhile. The sweep writes such changes down, so these are few.
-pub(super) fn of_status(backend: DbBackend, status: Status, fit: &str, now: &str, limit: &str) -> String {
+///
+/// Where only some connectors are wanted, those that were told are looked for by both.
+pub(super) fn of_status(
+    backend: DbBackend,
+    status: Status,
+    (fit, connectors): (&str, &[String]),
+    now: &str,
+    limit: &str,
+) -> String {
     let join = join_in_order(backend);
     let tokens = format!(
         "credential_token t {join} credential c ON c.environment_id = t.environment_id AND c.id = t.credential_id \
          {join} connector k ON k.environment_id = c.environment_id AND k.id = c.connector_id"
     );
-    let connectors = format!(
+    let switched = format!(
         "connector k {join} credential c ON c.environment_id = k.environment_id AND c.connector_id = k.id \
          {join} credential_token t ON t.environment_id = c.environment_id AND t.credential_id = c.id"
     );
     let told = |as_what: &str| format!("t.announced_status = '{as_what}'");
     let mut ways = vec![
-        (&tokens, told(status.as_str())),
         (&tokens, "t.announced_status IS NULL".to_owned()),
         (&tokens, format!("t.due_at <= {now} AND t.announced_status <> '{}'", status.as_str())),
     ];
+    let mut tell = |as_what: Status| {
+        let told = told(as_what.as_str());
+        let of = |connector: &String| (&tokens, format!("{told} AND t.connector_id = {connector}"));
+        ways.extend(connectors.iter().map(of));
+        if connectors.is_empty() {
+            ways.push((&tokens, told));
+        }
+    };
+    tell(status);
     if status != Status::Pending {
         // Few, and looked at again only when nobody has confirmed them.
-        ways.push((&tokens, told("pending")));
+        tell(Status::Pending);
+    }
+    if matches!(status, Status::Active | Status::Pending) {
+        // Its connector is no longer refused.
+        tell(Status::Error);
+    }
+    if !connectors.is_empty() {
+        // Of a hub that does not write this column.
+        ways.push((&tokens, "t.connector_id IS NULL".to_owned()));
     }
     if status == Status::Error {
         let troubled = "t.state IN ('refreshing', 'waiting', 'unknown', 'suspect')";
         let run_out = format!("t.access_expires_at <= {now} + {MARGIN}");
         ways.push((&tokens, format!("{} AND {troubled} AND {run_out}", told("active"))));
     }
-    let switched = match status {
-        Status::Error => Some("k.enabled AND k.failing_since IS NOT NULL"),
-        Status::Inactive => Some("(NOT k.enabled OR k.failing_since IS NOT NULL)"),
+    let turned = match status {
+        Status::Error => Some("k.enabled AND k.failing_since IS NOT NULL".to_owned()),
+        Status::Inactive => Some("k.turned_at IS NOT NULL AND NOT k.enabled".to_owned()),
         _ => None,
     };
-    ways.extend(switched.map(|switched| (&connectors, format!("k.environment_id = $1 AND {switched}"))));
-    if matches!(status, Status::Active | Status::Pending | Status::Error) {
-        // The connector is on again, or no longer refused.
-        let others = [Status::Inactive, Status::Error].into_iter().filter(|other| *other != status);
-        ways.extend(others.map(|other| (&tokens, told(other.as_str()))));
-    }
+    // On again, and not all that stands behind it has been told.
+    let on_again = format!("k.turned_at IS NOT NULL AND k.enabled AND {}", told("inactive"));
+    let on_again = matches!(status, Status::Active | Status::Pending | Status::Error).then_some(on_again);
+    let behind = turned.into_iter().chain(on_again);
+    ways.extend(behind.map(|which| (&switched, format!("k.environment_id = $1 AND {which}"))));
     let newest = ways.iter().map(|(from, which)| {
         format!(
             "SELECT id FROM (SELECT c.id FROM {from} WHERE t.environment_id = $1 AND {which} AND {fit} \

@@ -1,19 +1,22 @@
 //! Finding credentials by what a caller asks for: a page of those that fit.
 
 use super::by_status::{of_status, status_condition};
-use super::{Found, by_connector, by_end, every, found, many};
+use super::{Found, by_end, every, found, many};
 use crate::domain::credential::Credential;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::credential_row::{ACTS_BY, SELECT};
 use crate::store::expiry::KNOWN_SINCE;
 use crate::store::{Reads, StoreError, join_in_order, statement};
-use sea_orm::{ConnectionTrait as _, Value};
-use vouchsafe_entity::id::{CredentialId, EnvironmentId, UserId};
+use sea_orm::{ConnectionTrait as _, DbBackend, Value};
+use vouchsafe_entity::id::{ConnectorId, CredentialId, EnvironmentId, UserId};
 use vouchsafe_entity::kind::Status;
 use vouchsafe_entity::millis::Millis;
 
 /// What its cursors call this list.
 pub(super) const LIST: &str = "credentials";
+
+/// More connectors than so many are not looked for one by one.
+const MOST_CONNECTORS: usize = 16;
 
 /// So many that end soonest, of each kind of end, are looked at.
 const SOONEST: u64 = 500;
@@ -24,7 +27,7 @@ pub struct CredentialFilter {
     /// Of this user.
     pub user: Option<UserId>,
     /// Of these connectors.
-    pub connectors: Option<Vec<String>>,
+    pub connectors: Option<Vec<ConnectorId>>,
     /// Shown with this status.
     pub status: Option<Status>,
     /// Somebody must act before this moment.
@@ -56,20 +59,7 @@ pub async fn list_found(
     if filter.expires_before.is_some() {
         return by_end::list(db, environment, filter, now, page).await;
     }
-    let few = by_connector::are_few(db, environment, filter).await?;
-    list_of(db, environment, filter, few, now, page).await
-}
-
-/// The same for whoever knows whether the connectors that `filter` wants have `few`.
-pub(super) async fn list_of(
-    db: &impl Reads,
-    environment: EnvironmentId,
-    filter: &CredentialFilter,
-    few: bool,
-    now: Millis,
-    page: &PageRequest,
-) -> Result<Page<Found>, StoreError> {
-    let (sql, values) = page_of(db, environment, filter, few, now, page)?;
+    let (sql, values) = page_of(db, environment, filter, now, page)?;
     let rows = found(db, sql, values).await?;
     Ok(Page::of(LIST, rows, page.limit, |row| row.id.clone()))
 }
@@ -81,7 +71,7 @@ pub async fn list_whole(
     now: Millis,
     page: &PageRequest,
 ) -> Result<Page<Credential>, StoreError> {
-    let (sql, values) = page_of(db, environment, &CredentialFilter::default(), false, now, page)?;
+    let (sql, values) = page_of(db, environment, &CredentialFilter::default(), now, page)?;
     let credentials = every(db, sql, values).await?;
     Ok(Page::of(LIST, credentials, page.limit, |credential| credential.id.to_string()))
 }
@@ -90,7 +80,6 @@ fn page_of(
     db: &impl Reads,
     environment: EnvironmentId,
     filter: &CredentialFilter,
-    few: bool,
     now: Millis,
     page: &PageRequest,
 ) -> Result<(String, Vec<Value>), StoreError> {
@@ -100,10 +89,7 @@ fn page_of(
         query.add(format!("c.id < {after}"));
     }
     let limit = query.bind(i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1));
-    match &filter.connectors {
-        Some(connectors) if few => query.of_connectors(db, connectors),
-        _ => query.narrow(db, filter, &limit),
-    }
+    query.narrow(db, filter, &limit);
     let sql = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT {limit}", query.sql);
     Ok((sql, query.values))
 }
@@ -120,26 +106,20 @@ pub async fn count(
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let whatever_end = by_end::whatever_end(filter);
     if filter.expires_before.is_some() && by_end::are_few(db, environment, &whatever_end, now).await? {
-        return counted(db, environment, query, &whatever_end, most.min(by_end::FEW)).await;
+        return counted(db, query, &whatever_end, most.min(by_end::FEW)).await;
     }
-    counted(db, environment, query, filter, most).await
+    counted(db, query, filter, most).await
 }
 
 /// How many fit `query`, which says what `filter` does or more, counted up to `most`.
 pub(super) async fn counted(
     db: &impl Reads,
-    environment: EnvironmentId,
     mut query: Conditions,
     filter: &CredentialFilter,
     most: i64,
 ) -> Result<u64, StoreError> {
     let most = query.bind(most);
-    match &filter.connectors {
-        Some(connectors) if by_connector::are_few(db, environment, filter).await? => {
-            query.of_connectors(db, connectors);
-        }
-        _ => query.narrow(db, filter, &most),
-    }
+    query.narrow(db, filter, &most);
     let sql = format!("SELECT COUNT(*) AS found FROM ({SELECT} WHERE {} LIMIT {most}) AS fitting", query.sql);
     let connection = db.connection();
     let row = connection.query_one_raw(statement(connection, sql, query.values)).await?;
@@ -282,7 +262,7 @@ impl Conditions {
             query.equals("c.user_id", user);
         }
         if let Some(connectors) = &filter.connectors {
-            query.one_of("k.key", connectors);
+            query.one_of("c.connector_id", connectors);
         }
         if let Some(status) = filter.status {
             let now = query.bind(now);
@@ -305,7 +285,14 @@ impl Conditions {
                 let before = self.bind(before);
                 by_end::soonest(backend, &self.sql, (&self.from, &before), limit)
             }
-            (None, None, Some(status)) => of_status(backend, status, &self.sql, &self.now, limit),
+            (None, None, Some(status)) => {
+                let connectors = self.some_connectors(filter);
+                of_status(backend, status, (&self.sql, &connectors), &self.now, limit)
+            }
+            (None, None, None) => match self.some_connectors(filter) {
+                connectors if connectors.is_empty() => return,
+                connectors => of_connectors(backend, &self.sql, &connectors, limit),
+            },
             _ => return,
         };
         self.add(format!("c.id IN ({ids})"));
@@ -326,36 +313,57 @@ impl Conditions {
         self.add(format!("{column} = {value}"));
     }
 
-    fn one_of(&mut self, column: &str, words: &[String]) {
-        let list = self.words(words);
-        self.add(format!("{column} IN ({list})"));
+    fn one_of(&mut self, column: &str, ids: &[ConnectorId]) {
+        if ids.is_empty() {
+            // Nothing fits; `IN ()` is no SQL everywhere.
+            self.add("FALSE");
+            return;
+        }
+        let list: Vec<_> = ids.iter().map(|id| self.bind(*id)).collect();
+        self.add(format!("{column} IN ({})", list.join(", ")));
     }
 
-    /// These words, for `IN`.
-    pub(super) fn words(&mut self, words: &[String]) -> String {
-        let words: Vec<_> = words.iter().map(|word| self.bind(word.as_str())).collect();
-        // An empty list means that nothing fits; `IN ()` is no SQL everywhere.
-        if words.is_empty() { "NULL".to_owned() } else { words.join(", ") }
+    /// The connectors that are wanted, where they are so few that each can be looked for by itself.
+    fn some_connectors(&mut self, filter: &CredentialFilter) -> Vec<String> {
+        let wanted = filter.connectors.iter().filter(|connectors| connectors.len() <= MOST_CONNECTORS);
+        wanted.flatten().map(|id| self.bind(*id)).collect()
     }
+}
+
+/// The ids of the newest `limit` credentials of each of some connectors that `fit`.
+fn of_connectors(backend: DbBackend, fit: &str, connectors: &[String], limit: &str) -> String {
+    let join = join_in_order(backend);
+    let newest = connectors.iter().map(|connector| {
+        format!(
+            "SELECT id FROM (SELECT c.id FROM credential c {join} credential_token t \
+             ON t.environment_id = c.environment_id AND t.credential_id = c.id \
+             WHERE c.connector_id = {connector} AND {fit} ORDER BY c.id DESC LIMIT {limit}) AS newest"
+        )
+    });
+    newest.collect::<Vec<_>>().join(" UNION ")
 }
 
 /// What a list by status, by end or of a user asks SQLite, and the overview of what was revoked at the app, for the test of their
 /// plans.
 #[cfg(test)]
 pub(in crate::store) fn status_statements() -> Vec<String> {
+    let environment = EnvironmentId::new(uuid::Uuid::nil());
+    let backend = DbBackend::Sqlite;
+    let connectors = ["$4".to_owned(), "$5".to_owned()];
     let statement = |status: &Status| {
         let filter = CredentialFilter { status: Some(*status), ..CredentialFilter::default() };
-        let query = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &filter, Millis(0));
-        of_status(sea_orm::DbBackend::Sqlite, *status, &query.sql, &query.now, "$3")
+        let query = Conditions::fitting(environment, &filter, Millis(0));
+        [&connectors[..0], &connectors[..1], &connectors]
+            .map(|connectors| of_status(backend, *status, (&query.sql, connectors), &query.now, "$3"))
     };
     let of_user =
         CredentialFilter { user: Some(UserId::new(uuid::Uuid::nil())), ..CredentialFilter::default() };
-    let of_user = Conditions::fitting(EnvironmentId::new(uuid::Uuid::nil()), &of_user, Millis(0));
+    let of_user = Conditions::fitting(environment, &of_user, Millis(0));
     let of_user = format!("{SELECT} WHERE {} ORDER BY c.id DESC LIMIT 51", of_user.sql);
-    let by_end = by_end::statement();
+    let of_connectors = of_connectors(backend, &Conditions::new(environment).sql, &connectors, "$3");
     Status::ALL
         .iter()
-        .map(statement)
-        .chain([revoked_at_app_sql(), of_user, by_end, by_connector::plan()])
+        .flat_map(statement)
+        .chain([revoked_at_app_sql(), of_user, by_end::statement(), of_connectors])
         .collect()
 }

@@ -1,8 +1,7 @@
 //! Credentials in the order in which somebody should look at them. A status is worked out of several columns and of the
 //! time, so no index is in this order: a page goes through the statuses one after the other, over the index of each.
 
-use super::by_connector;
-use super::list::{CredentialFilter, LIST as NEWEST_FIRST, list, list_of};
+use super::list::{CredentialFilter, LIST as NEWEST_FIRST, list, list_found};
 use crate::domain::credential::Credential;
 use crate::domain::page::{After, Page, PageRequest};
 use crate::store::{Reads, StoreError};
@@ -34,9 +33,6 @@ pub async fn list_worst_first(
     let mut after = after.map(|id| After::new(NEWEST_FIRST, id));
     let wanted = |status: &Status| filter.status.is_none_or(|only| only == *status);
     let mut found = Vec::new();
-    // Asked once for all statuses.
-    let any = CredentialFilter { status: filter.status.or(Some(WORST_FIRST[0])), ..filter.clone() };
-    let few = by_connector::are_few(db, environment, &any).await?;
     // One more than fits says that there is another page.
     let mut lacking = page.limit.saturating_add(1);
     let mut statuses = WORST_FIRST.into_iter().skip(begin).filter(wanted);
@@ -46,7 +42,7 @@ pub async fn list_worst_first(
     {
         let filter = CredentialFilter { status: Some(status), ..filter.clone() };
         let request = PageRequest { limit: lacking, after: after.take() };
-        let those = list_of(db, environment, &filter, few, now, &request).await?;
+        let those = list_found(db, environment, &filter, now, &request).await?;
         after = those.next_after();
         // One that is left out makes room for another.
         let those: Vec<_> = those.items.into_iter().filter_map(|row| row.credential).collect();
