@@ -1,17 +1,24 @@
 //! The dashboard in a real browser: the first owner's way from their link to the overview, and every page by its
 //! accessibility rules on a desk, a tablet and a phone, light and dark.
 
+mod account;
+mod api_keys;
 mod audit;
+mod environments;
 mod first_owner;
 mod keyboard;
+mod members;
 mod overview;
 mod questions;
 mod roles;
 mod samples;
 mod scriptless;
+mod secret_states;
 mod secrets;
 mod single_sign_on;
 mod steps;
+mod users;
+mod webhooks;
 
 use serde_json::json;
 use vouchsafe::clock::Clock as _;
@@ -88,6 +95,22 @@ pub(crate) async fn become_member(app: &TestApp, chrome: &Chrome, person: &Brows
     let session = json!({"name": "vs_session", "value": person.cookie("vs_session").unwrap(),
         "url": app.base_url, "httpOnly": true, "sameSite": "Strict"});
     chrome.devtools("Network.setCookie", &session).await;
+}
+
+/// A browser of somebody who signed in without it, on a page of the dashboard.
+async fn seat(app: &TestApp, person: &Browser<'_>, page: &str) -> Option<Chrome> {
+    let chrome = Chrome::start(ChromeOptions::default()).await?;
+    become_member(app, &chrome, person).await;
+    chrome.open(&format!("{}/dashboard/{page}", app.base_url)).await;
+    Some(chrome)
+}
+
+/// Types address and password into the form that asks for them, and sends it.
+async fn give_password(app: &TestApp, chrome: &Chrome, email: &str, password: &str) {
+    chrome.open(&format!("{}/dashboard/sign-in", app.base_url)).await;
+    chrome.fill("#f-email", email).await;
+    chrome.fill("#f-password", password).await;
+    chrome.click("button[type=submit]").await;
 }
 
 /// A form that is sent twice goes once, and its button is busy until the page is come back to.

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{SIZES, become_member, nothing_is_wrong};
+use super::{SIZES, become_member, give_password, nothing_is_wrong};
 use crate::chrome::{Chrome, ChromeOptions, Look};
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, PASSWORD};
@@ -74,10 +74,7 @@ async fn nothing_more_is_offered(chrome: &Chrome, role: usize, here: &str) {
 
 /// Signs in by the form, with a code where there is an authenticator.
 async fn sign_in(app: &TestApp, chrome: &Chrome, person: &Browser<'_>) {
-    chrome.open(&format!("{}/dashboard/sign-in", app.base_url)).await;
-    chrome.fill("#f-email", &person.email).await;
-    chrome.fill("#f-password", PASSWORD).await;
-    chrome.click("button[type=submit]").await;
+    give_password(app, chrome, &person.email, PASSWORD).await;
     if person.seed.borrow().is_some() {
         let code = person.code();
         chrome.fill("#f-code", &code).await;

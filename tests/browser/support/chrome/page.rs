@@ -44,6 +44,26 @@ impl Chrome {
         .await;
     }
 
+    /// The same on `css` in the row, of a table or a list, that has `text`.
+    pub(crate) async fn click_in_row(&self, text: &str, css: &str) {
+        eventually(&format!("a click on {css} of {text}"), async || {
+            let rows = self.client.find_all(Locator::Css("main tbody tr, main .list > li")).await;
+            for row in rows.map_err(|error| error.to_string())? {
+                if row.text().await.map_err(|error| error.to_string())?.contains(text) {
+                    let found = row.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
+                    return found.click().await.map_err(|error| error.to_string());
+                }
+            }
+            Err("no such row".to_owned())
+        })
+        .await;
+    }
+
+    /// Whether there is anything that matches `css` in what is shown now.
+    pub(crate) async fn has(&self, css: &str) -> bool {
+        !self.client.find_all(Locator::Css(css)).await.unwrap().is_empty()
+    }
+
     /// Types `text` into a field, after what is there.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
         self.find(css).await.send_keys(text).await.unwrap();
