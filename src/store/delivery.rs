@@ -103,6 +103,21 @@ pub async fn of_event(
     newest(db, query, page).await
 }
 
+/// Whoever is told of an event, or was.
+pub async fn told_of(
+    db: &impl Reads,
+    environment: EnvironmentId,
+    event: EventId,
+) -> Result<Vec<WebhookEndpointId>, StoreError> {
+    let told = Entity::find()
+        .select_only()
+        .column(Column::WebhookEndpointId)
+        .distinct()
+        .filter(Column::EnvironmentId.eq(environment))
+        .filter(Column::EventId.eq(event));
+    Ok(told.into_tuple().all(db.connection()).await?)
+}
+
 async fn newest(
     db: &impl Reads,
     mut query: Select<Entity>,

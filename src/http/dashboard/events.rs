@@ -254,8 +254,9 @@ async fn deliveries(
 
 /// `POST /dashboard/{environment}/events/{event}/redeliver`.
 async fn redeliver_event(desk: InEnvironment, InPath(path): InPath<EventPath>) -> Answer {
-    desk.hub.redeliver_event(&desk.actor, path.event).await?;
-    Ok(desk.done(Flash::EventRedelivered, &Url::Event(&desk.environment, path.event)))
+    let sent = desk.hub.redeliver_event(&desk.actor, path.event).await?;
+    let said = if sent.deliveries > 0 { Flash::EventRedelivered } else { Flash::EventUnwanted };
+    Ok(desk.done(said, &Url::Event(&desk.environment, path.event)))
 }
 
 #[cfg(test)]

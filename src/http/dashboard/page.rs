@@ -122,6 +122,7 @@ flashes! {
     WebhookDisabled = "webhook_disabled",
     WebhookDeleted = "webhook_deleted",
     EventRedelivered = "event_redelivered",
+    EventUnwanted = "event_unwanted",
     ThemeSaved = "theme_saved",
     SecretCreated = "secret_created",
     SecretUpdated = "secret_updated",

@@ -67,7 +67,7 @@ impl Hub {
         Ok(Redelivery { event, deliveries: 1 })
     }
 
-    /// Tells of an event once more, at once, whoever wants to know.
+    /// Tells of an event once more, at once, whoever wants to know; of a test, whoever it was for.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -78,10 +78,26 @@ impl Hub {
         let tx = self.store.begin().await?;
         let again = "the event was sent again";
         store::delivery::cancel(&tx, environment, Waiting::Of(id), again, self.now()).await?;
-        let deliveries = self.post(&tx, environment, id, event.kind).await?;
+        let deliveries = if event.kind.is_subscribable() {
+            self.post(&tx, environment, id, event.kind).await?
+        } else {
+            self.test_again(&tx, environment, id).await?
+        };
         self.record(&tx, actor, "event.redeliver", Target::new("event", id), None).await?;
         tx.commit().await?;
         Ok(Redelivery { event: id, deliveries })
+    }
+
+    async fn test_again(&self, tx: &Tx, environment: EnvironmentId, id: EventId) -> Result<u64, Error> {
+        let told = store::delivery::told_of(tx, environment, id).await?;
+        let listening = store::webhook::listening(tx, environment).await?;
+        let deliveries: Vec<Delivery> = listening
+            .iter()
+            .filter(|endpoint| told.contains(&endpoint.id))
+            .map(|endpoint| self.first_delivery(endpoint.id, id))
+            .collect();
+        store::delivery::insert(tx, environment, &deliveries).await?;
+        Ok(deliveries.len() as u64)
     }
 
     /// Tells an endpoint again of what happened between two moments. A replay under way is made longer.

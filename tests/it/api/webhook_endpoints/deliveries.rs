@@ -50,6 +50,25 @@ async fn the_log_says_of_each_attempt_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn a_test_is_sent_again_to_the_endpoint_that_it_was_for_and_to_no_other() {
+    let Some(app) = TestApp::start().await else { return };
+    let (tested, other) = (Receiver::start().await, Receiver::start().await);
+    tested.then(Reply::status(503));
+    let endpoint = app.endpoint(&tested).await;
+    app.endpoint(&other).await;
+    let path = format!("/webhook-endpoints/{}", endpoint["webhookEndpointId"].as_str().unwrap());
+    let event = app.as_key().act(&format!("{path}/test")).await.ok(202)["eventId"].clone();
+    app.deliver().await;
+    let again = format!("/events/{}/redeliver", event.as_str().unwrap());
+    assert_eq!(app.as_key().act(&again).await.ok(202), json!({"eventId": event, "deliveries": 1}));
+    assert_eq!(app.deliver().await, 1);
+    assert_eq!(tested.take_types(), ["webhook.test"; 2]);
+    assert_eq!(other.take_types(), [""; 0]);
+    app.as_key().patch(&path, &json!({"enabled": false})).await.ok(200);
+    assert_eq!(app.as_key().act(&again).await.ok(202)["deliveries"], 0);
+}
+
+#[tokio::test]
 async fn an_event_is_sent_again_in_place_of_the_attempt_that_waits() {
     let Some(app) = TestApp::start().await else { return };
     let (down, up) = (Receiver::start().await, Receiver::start().await);
