@@ -68,6 +68,19 @@
 
   // ---- Showing pages -------------------------------------------------------------------------------------------
 
+  const midnight = (date) => new Date(date).setHours(0, 0, 0, 0);
+
+  // What is younger than a month is told from now. Days are those of the calendar: yesterday ends at midnight.
+  function said(date, lang) {
+    const words = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+    const minutes = Math.max(0, Math.floor((Date.now() - date) / 60_000));
+    const days = Math.round((midnight(Date.now()) - midnight(date)) / 86_400_000);
+    if (minutes < 1) return words.format(0, "second");
+    if (minutes < 60) return words.format(-minutes, "minute");
+    if (minutes < 1440) return words.format(-Math.floor(minutes / 60), "hour");
+    return days < 30 ? words.format(-days, "day") : date.toLocaleDateString(lang);
+  }
+
   const pageName = () => place.querySelector("[data-vs-page]")?.dataset.vsPage;
 
   function show(node, quietly) {
@@ -76,7 +89,10 @@
     busy = false;
     const page = place.querySelector("[data-vs-page]");
     for (const time of page.querySelectorAll("time[data-vs-date]")) {
-      time.textContent = new Date(time.dateTime).toLocaleDateString(document.documentElement.lang);
+      const { lang } = document.documentElement;
+      const date = new Date(time.dateTime);
+      time.textContent = said(date, lang);
+      time.title = date.toLocaleString(lang);
     }
     const form = page.querySelector("form[data-vs-form]");
     if (form?.dataset.vsForm === "sign-in") prepare(page, form);

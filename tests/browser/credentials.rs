@@ -211,6 +211,40 @@ async fn sign_in_at_fernhill(stage: &Stage, chrome: &Chrome) {
     chrome.shows(".rows", "jo@fernhill.test").await;
 }
 
+/// From the question whether to disconnect it: the page of what is connected tells from now since when, and of what is
+/// long past the date.
+async fn since_when(chrome: &Chrome) {
+    let base = "window.since = Date.parse(document.querySelector('.own-facts time').dateTime)";
+    let said = "const time = document.querySelector('.own-facts time');
+                const date = new Date(time.dateTime);
+                const day = date.toLocaleDateString('en');
+                return [time.textContent.replace(day, 'the date'), time.title === date.toLocaleString('en')]";
+    let back = async || {
+        chrome.click(".row-own summary").await;
+        chrome.act_on("ask-disconnect", QUILLPOST).await;
+        chrome.on_page("disconnect").await;
+    };
+    let on = async || {
+        chrome.act("overview").await;
+        chrome.on_page("choose").await;
+    };
+    on().await;
+    chrome.script(base).await;
+    for (seconds, wanted) in [
+        (30, "now"),
+        (3 * 3_600, "3 hours ago"),
+        (24 * 3_600, "yesterday"),
+        (29 * 86_400, "29 days ago"),
+        (30 * 86_400, "the date"),
+    ] {
+        chrome.script(&format!("Date.now = () => since + {seconds} * 1000")).await;
+        back().await;
+        on().await;
+        chrome.script_gives(said, &json!([wanted, true])).await;
+    }
+    back().await;
+}
+
 /// What the user gave of Fernhill, and when it was last used: never, or not.
 async fn own_facts(chrome: &Chrome, used: bool) {
     chrome.act("overview").await;
@@ -274,13 +308,14 @@ async fn a_user_connects_anew_and_takes_back_what_they_connected_by_a_hosted_lin
     chrome.act("overview").await;
     chrome.on_page("choose").await;
     chrome.click(".row-own summary").await;
-    chrome.shows(".own-facts", "Connected on").await;
+    chrome.shows(".own-facts", "Connected").await;
     chrome.shows(".own-facts", "everything that the app lets you do").await;
     nothing_is_wrong(&chrome).await;
     chrome.act_on("ask-disconnect", QUILLPOST).await;
     chrome.on_page("disconnect").await;
     chrome.shows("h1", "Disconnect Quillpost?").await;
     own_page(&chrome, "hosted-disconnect").await;
+    since_when(&chrome).await;
     chrome.act("disconnect").await;
     chrome.on_page("choose").await;
     chrome.shows(".rows", "Not connected yet").await;

@@ -303,7 +303,7 @@ async fn by_the_link_a_user_sees_what_is_connected_and_takes_it_back() {
     assert!(finished.contains("data-vs-manage") && finished.contains("data-vs-page=\"done\""), "{finished}");
     let (status, page) = ask(&app, &token, "?overview=1").await;
     assert_eq!(status, 200);
-    for words in ["Connected on", "2030-01-01", "Last used", "ask-disconnect", "Reconnect"] {
+    for words in ["Connected</dt>", "2030-01-01", "Last used", "ask-disconnect", "Reconnect"] {
         assert!(page.contains(words), "no {words} in {page}");
     }
     let (_, page) = ask(&app, &token, "?connector=quillpost&disconnect=1").await;
