@@ -51,8 +51,7 @@ const roomy = new ResizeObserver((changed) => {
 for (const part of document.querySelectorAll(".table-frame, .table-frame > table")) roomy.observe(part);
 
 // A menu closes where one clicks elsewhere or presses Escape.
-const menu = document.querySelector(".environment");
-if (menu) {
+for (const menu of document.querySelectorAll(".environment, .column-choice")) {
   document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   });

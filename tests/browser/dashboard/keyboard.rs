@@ -26,6 +26,24 @@ async fn open_and_close_the_menu(chrome: &Chrome) {
     chrome.script_gives("return document.activeElement.tagName", &json!("SUMMARY")).await;
 }
 
+/// So does the one in which columns are chosen, and it closes when one clicks elsewhere.
+async fn open_and_close_the_columns(chrome: &Chrome) {
+    let open = "return document.querySelector('.column-choice').open";
+    tab_to(chrome, ".column-choice summary").await;
+    enter(chrome).await;
+    chrome.script_gives(open, &json!(true)).await;
+    tab_to(chrome, ".column-choice input").await;
+    nothing_is_wrong(chrome).await;
+    chrome.press(&[Key::Escape.into()]).await;
+    chrome.script_gives(open, &json!(false)).await;
+    chrome.script_gives("return document.activeElement.textContent", &json!("Columns")).await;
+    chrome.click(".column-choice summary").await;
+    chrome.click(".column-choice input").await;
+    chrome.script_gives(open, &json!(true)).await;
+    chrome.click("h1").await;
+    chrome.script_gives(open, &json!(false)).await;
+}
+
 /// The history of the first row slides in with the focus, keeps it, and gives it back to the row.
 async fn look_beside_the_list(chrome: &Chrome) {
     tab_to(chrome, "tbody .cell-link").await;
@@ -89,6 +107,7 @@ async fn what_slides_in_takes_the_focus_and_gives_it_back() {
         if page == "console" {
             choose_a_secret(&chrome).await;
         } else {
+            open_and_close_the_columns(&chrome).await;
             look_at_a_secret(&chrome).await;
         }
     }
