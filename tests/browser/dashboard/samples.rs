@@ -56,7 +56,7 @@ const BROKEN_PAGE: &str = "<!doctype html><html lang=\"en\"><title>Broken</title
 /// page around it says that it may be, so that is asked too.
 const LOOK_AT_EACH: &str = r#"
 const [names, dark, done] = arguments;
-const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 // Colours alone depend on the shade.
 const runOnly = dark ? { type: "rule", values: ["color-contrast"] } : { type: "tag", values: tags };
 const loaded = (one, place) => new Promise((then, fail) => {

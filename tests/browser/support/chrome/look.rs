@@ -82,7 +82,7 @@ impl Chrome {
         errors.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect()
     }
 
-    /// The WCAG 2.2 A and AA rules that the present frame breaks, each with the elements it breaks them in.
+    /// The WCAG 2.2 A and AA rules, and those of good practice, that the present frame breaks, each with the elements it breaks them in.
     ///
     /// The script comes through WebDriver and so works under any content security policy. Frames inside are
     /// left out: enter and ask them one by one.
@@ -105,7 +105,7 @@ impl Chrome {
 
 const RUN_AXE: &str = r#"
 const done = arguments[arguments.length - 1];
-const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 // What fades in or changes its colour is judged as it comes to rest.
 const moving = document.getAnimations().filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime));
 for (const one of moving) one.finish();
