@@ -4,6 +4,7 @@
 mod account;
 mod api_keys;
 mod audit;
+mod connectors;
 mod environments;
 mod first_owner;
 mod keyboard;
@@ -11,6 +12,7 @@ mod members;
 mod overview;
 mod questions;
 mod roles;
+mod rules;
 mod samples;
 mod scriptless;
 mod secret_states;
