@@ -10,8 +10,14 @@ pub(crate) struct Migration;
 
 const FILL: &str = "UPDATE credential_token SET connector_id = (SELECT c.connector_id FROM credential c \
     WHERE c.environment_id = credential_token.environment_id AND c.id = credential_token.credential_id)";
-const INDEX: &str = "CREATE INDEX idx_credential_token_connector_status \
-    ON credential_token (environment_id, connector_id, announced_status, credential_id) WHERE state <> 'deleted'";
+/// The second holds what a hub of before this step writes while others have taken it.
+const INDEXES: [(&str, &str); 2] = [
+    (
+        "idx_credential_token_connector_status",
+        "(environment_id, connector_id, announced_status, credential_id) WHERE state <> 'deleted'",
+    ),
+    ("idx_credential_token_connector_unknown", "(environment_id, credential_id) WHERE connector_id IS NULL"),
+];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -20,13 +26,18 @@ impl MigrationTrait for Migration {
         manager.alter_table(Table::alter().table("credential_token").add_column(column).to_owned()).await?;
         let connection = manager.get_connection();
         connection.execute_unprepared(FILL).await?;
-        connection.execute_unprepared(INDEX).await?;
+        for (name, on) in INDEXES {
+            let sql = format!("CREATE INDEX {name} ON credential_token {on}");
+            connection.execute_unprepared(&sql).await?;
+        }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        connection.execute_unprepared("DROP INDEX idx_credential_token_connector_status").await?;
+        for (name, _) in INDEXES {
+            connection.execute_unprepared(&format!("DROP INDEX {name}")).await?;
+        }
         let table = Table::alter().table("credential_token").drop_column("connector_id").to_owned();
         manager.alter_table(table).await
     }

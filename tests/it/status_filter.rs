@@ -1,6 +1,8 @@
 //! `GET /credentials?status=` filters in SQL what `Credential::health` computes in Rust. The two must agree for every
 //! state of the machine, every overlay and every moment.
 
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use tempfile::TempDir;
@@ -263,31 +265,6 @@ async fn listed(store: &Store, place: &Place, filter: &CredentialFilter) -> Vec<
     }
 }
 
-/// The pages of the list that begins with the worst: each credential once, and of each status the newest first.
-async fn are_listed_worst_first(store: &Store, place: &Place, all: &[Credential]) {
-    let order =
-        [Status::Expired, Status::Error, Status::Revoked, Status::Inactive, Status::Pending, Status::Active];
-    let rank = |credential: &Credential| {
-        let status = credential.health(NOW).status;
-        order.iter().position(|one| *one == status).unwrap()
-    };
-    let mut expected: Vec<_> = all.iter().map(|c| (rank(c), std::cmp::Reverse(c.id.to_string()))).collect();
-    expected.sort();
-    let (mut listed, mut after) = (Vec::new(), None);
-    loop {
-        let page = PageRequest { limit: 200, after };
-        let any = CredentialFilter::default();
-        let page = store::credential::list_worst_first(store, place.environment, &any, NOW, &page).await;
-        let page = page.unwrap();
-        listed.extend(page.items.iter().map(|c| (rank(c), std::cmp::Reverse(c.id.to_string()))));
-        after = page.next_after();
-        if after.is_none() {
-            break;
-        }
-    }
-    assert!(listed == expected, "{} of {}", listed.len(), expected.len());
-}
-
 #[tokio::test]
 async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
     for told in [Told::Nothing, Told::Earlier, Told::EarlierWhenOn, Told::EarlierWhenOff] {
@@ -312,7 +289,8 @@ async fn the_filter_by_status_finds_what_is_shown_with_that_status() {
             assert_eq!(count.unwrap(), listed.len() as u64, "{told:?} {status}");
         }
         assert_eq!(found, all.len(), "every credential has one status");
-        are_listed_worst_first(&store, &place, &all).await;
+        lists::are_found_by_connector(&store, &place, &all).await;
+        lists::are_listed_worst_first(&store, &place, &all).await;
     }
 }
 
