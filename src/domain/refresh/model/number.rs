@@ -68,8 +68,9 @@ impl World {
             .map(|grant| (grant.revoked, grant.spent.iter().map(|at| from_now(*at)).collect::<Vec<_>>()))
             .collect();
         let due = matches!(self.row.machine, Machine::Broken(_)).then_some(moment(self.row.due_at));
+        let left_behind = self.left_behind.map(|(lease_seq, latest)| (lease_seq, from_now(latest)));
         let all = (
-            (machine, row, attempt, due, moment(self.row.access_expires_at)),
+            (machine, row, attempt, due, moment(self.row.access_expires_at), left_behind),
             (self.held, &self.orphans, grants, workers, &self.ghosts, sendings),
             (self.declared, self.two_faults, self.deleted, self.left, self.wrong),
         );
@@ -91,6 +92,7 @@ impl Worker {
             Self::Answered(spent, answer) => Self::Answered(change(&spent), answer),
             Self::Kept(spent, secret) => Self::Kept(change(&spent), secret),
             Self::Down(journal) => Self::Down(journal.map(|(spent, secret)| (change(&spent), secret))),
+            Self::Gone => Self::Gone,
         }
     }
 }

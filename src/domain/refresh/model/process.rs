@@ -1,6 +1,6 @@
-//! Processes that die and come back, and claims of whose commit they do not hear.
+//! Processes that die and come back, hosts that never do, and claims of whose commit nobody hears.
 
-use super::provider::Secret;
+use super::provider::{Answer, Kind, Secret};
 use super::world::{Spent, TIMES, Worker, World, name};
 use super::*;
 
@@ -9,7 +9,7 @@ impl World {
         self.left.crashes = self.left.crashes.checked_sub(1)?;
         let mut journal = None;
         match self.workers[worker] {
-            Worker::Idle | Worker::Down(_) => return None,
+            Worker::Idle | Worker::Down(_) | Worker::Gone => return None,
             Worker::Claimed(_) => {}
             Worker::Sent(spent) => {
                 self.give_up(&spent);
@@ -38,6 +38,42 @@ impl World {
             self.row = self.row.abandoned(self.kind.reuse(), false, self.now, TIMES);
         }
         self
+    }
+
+    /// A host goes for good, and its journal with it. Nobody reports that its attempt is over.
+    pub(super) fn lose_host(mut self, worker: usize) -> Option<Self> {
+        self.left.hosts = self.left.hosts.checked_sub(1)?;
+        let lost = match self.workers[worker] {
+            Worker::Gone => return None,
+            Worker::Idle | Worker::Claimed(_) | Worker::Down(None) | Worker::Answered(_, Answer::Refused) => {
+                None
+            }
+            Worker::Sent(spent) => {
+                self.ghosts.push(spent.secret);
+                None
+            }
+            Worker::Answered(spent, Answer::Tokens(_))
+            | Worker::Kept(spent, _)
+            | Worker::Down(Some((spent, _))) => Some(spent),
+        };
+        let spends = self.kind != Kind::Static;
+        self.declared |= spends && lost.is_some_and(|spent| spent.epoch == self.row.epoch);
+        if let Machine::Refreshing { owner, until, .. } = &self.row.machine
+            && *owner == name(worker)
+        {
+            let access_end = self.row.access_expires_at.unwrap_or(Millis(i64::MAX));
+            let latest = until.plus(10 * MINUTE).min(access_end).max(*until);
+            self.left_behind = Some((self.row.lease_seq, latest));
+        }
+        self.unheard.retain(|(of, _)| *of != worker);
+        self.workers[worker] = Worker::Gone;
+        Some(self)
+    }
+
+    /// Whether what a lost host had claimed is left alone for longer than its quarantine.
+    pub(super) fn is_held_too_long(&self) -> bool {
+        let since_lost = self.left_behind.filter(|(lease_seq, _)| *lease_seq == self.row.lease_seq);
+        since_lost.is_some_and(|(_, latest)| self.row.next_try_at().is_some_and(|at| at > latest))
     }
 
     /// Claims, and hears nothing of the commit, whether or not the database has taken it. Nothing is sent.

@@ -10,7 +10,7 @@ use super::*;
 const REPLICAS: usize = 3;
 /// Far more than a search could exhaust. Two false refusals in a row are taken for a true one (section 5, step 11).
 const LEFT: Left =
-    Left { claims: 60, crashes: 6, losses: 4, unsent: 4, refusals: 1, controls: 3, unheard: 4 };
+    Left { claims: 60, crashes: 6, hosts: 1, losses: 4, unsent: 4, refusals: 1, controls: 3, unheard: 4 };
 const LONGEST: usize = 600;
 
 /// What a history came to.
@@ -56,6 +56,7 @@ impl Step {
         !matches!(
             self,
             Self::Crash(_)
+                | Self::LoseHost(_)
                 | Self::ClaimUnheard(_)
                 | Self::NotSent(_)
                 | Self::Lose(_)

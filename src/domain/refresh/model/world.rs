@@ -40,6 +40,8 @@ pub(super) enum Worker {
     Kept(Spent, Secret),
     /// The process is gone; what its journal holds.
     Down(Option<(Spent, Secret)>),
+    /// The host is gone for good, with its journal.
+    Gone,
 }
 
 /// A token that was sent.
@@ -71,6 +73,8 @@ pub(super) struct World {
     pub(super) sendings: Vec<Sending>,
     /// Claims of whose commit their worker has not heard.
     pub(super) unheard: Vec<(usize, Token)>,
+    /// The claim of a host that was lost, by its number, and when its quarantine is over at the latest.
+    pub(super) left_behind: Option<(i64, Millis)>,
     /// A loss that the protocol declares has happened: an answer was lost between the provider and the journal.
     pub(super) declared: bool,
     /// The one retry was refused falsely. That ends a credential (section 5, step 8): two faults, one upon the other.
@@ -98,6 +102,7 @@ impl World {
             ghosts: Vec::new(),
             sendings: Vec::new(),
             unheard: Vec::new(),
+            left_behind: None,
             declared: false,
             two_faults: false,
             deleted: false,
