@@ -87,15 +87,19 @@ layer_it() {
   if start_postgres; then
     # What the generated test plays is the definitions, whatever the database.
     TEST_DB=postgres nextest "it (postgres)" --test it -E 'not test(/^(real|contract|generated)::/)'
-  elif [ "${CI:-}" = true ]; then
-    fail "it (postgres): no cluster could be started"
   else
-    skip "it (postgres): postgres is missing (apt-get install postgresql)"
+    without_postgres "it (postgres)"
   fi
 }
 
+# What a server does is the same whatever the database. That several hubs send one request is asked where they share one.
 layer_real() {
-  nextest real --test it -E 'test(/^real::/)'
+  TEST_DB=sqlite nextest real --test it -E 'test(/^real::/)'
+  if start_postgres; then
+    TEST_DB=postgres nextest "real (postgres)" --test it -E 'test(/^real::.*::q01_/)'
+  else
+    without_postgres "real (postgres)"
+  fi
 }
 
 layer_contract() {
@@ -222,6 +226,15 @@ root_attribute() {
 fail() {
   FAILED=$((FAILED + 1))
   FAILURES+=("$1")
+}
+
+# without_postgres LABEL: no cluster could be started for these tests
+without_postgres() {
+  if [ "${CI:-}" = true ]; then
+    fail "$1: no cluster could be started"
+  else
+    skip "$1: postgres is missing (apt-get install postgresql)"
+  fi
 }
 
 skip() {

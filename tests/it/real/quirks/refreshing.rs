@@ -7,44 +7,62 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind};
 
 use super::super::facts::{Asked, text};
 use super::super::rotation::{LIFETIME, renew};
 use crate::support::app::{Setup, TestApp};
+use crate::support::database::is_postgres;
+use crate::support::process::Api;
 use crate::support::raw_server::RawServer;
 use crate::support::refreshing::standing;
+use crate::support::replicas::Replica;
 use crate::support::servers::{AuthServer, OidcOptions, OidcProvider, django::DjangoServer};
 
-/// 200 callers at once; they must all get the same token.
-async fn crowd_reads(app: &TestApp, credential: &str) {
-    let answers = join_all((0..200).map(|_| app.read(credential))).await;
-    let tokens: HashSet<String> =
-        answers.iter().map(|answer| answer.ok(200)["accessToken"].to_string()).collect();
+/// 200 callers at once, spread over all hubs; they must all get the same token.
+async fn crowd_reads(app: &TestApp, others: &[Replica], credential: &str) {
+    let mut apis = vec![Api::new(app.base_url.clone(), app.key())];
+    apis.extend(others.iter().map(|replica| replica.api.clone()));
+    let path = format!("/credentials/{credential}/token");
+    let reads = (0..200).map(|caller| apis[caller % apis.len()].call("GET", &path, None));
+    let answers = join_all(reads).await;
+    let token = |(status, body): &(u16, Value)| {
+        assert_eq!(*status, 200, "{body}");
+        body["accessToken"].to_string()
+    };
+    let tokens: HashSet<String> = answers.iter().map(token).collect();
     assert_eq!(tokens.len(), 1);
 }
 
-#[tokio::test]
+/// Two more hubs on PostgreSQL. An embedded database has one hub.
+async fn others(app: &TestApp) -> Vec<Replica> {
+    let names: &[&str] = if is_postgres() { &["node_1", "node_2"] } else { &[] };
+    join_all(names.iter().map(|name| app.replica(name))).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn q01_two_hundred_callers_are_one_request() {
     let Some(server) = OidcProvider::start(OidcOptions::default()).await else { return };
     let Some(app) = TestApp::start().await else { return };
     app.put_real(&server, &server.url(1)).await;
+    let others = others(&app).await;
     let credential = app.connect_real(&server, "u-17").await;
     for turn in 1..=3 {
         app.clock.advance(LIFETIME);
-        crowd_reads(&app, &credential).await;
+        crowd_reads(&app, &others, &credential).await;
         server.reported("refresh_token.consumed", turn).await;
     }
     assert!(server.events("grant.revoked").is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn q01_two_hundred_callers_are_one_request_twin() {
     let Some((app, credential)) = TestApp::connected(Setup::of(RefreshKind::Strict)).await else { return };
+    let others = others(&app).await;
     for turn in 1..=3 {
         app.clock.advance(TimeDelta::hours(2));
-        crowd_reads(&app, &credential).await;
+        crowd_reads(&app, &others, &credential).await;
         assert_eq!(app.refreshes(), turn);
     }
     assert!(app.fake.grants()[0].alive);
@@ -126,7 +144,7 @@ async fn q03_where_every_parallel_refresh_is_taken_the_hub_still_sends_one() {
     let credential = app.connect_real(&server, "u-17").await;
     for turn in 1..=3 {
         app.clock.advance(LIFETIME);
-        crowd_reads(&app, &credential).await;
+        crowd_reads(&app, &[], &credential).await;
         let (live, dead) = server.tokens(&client).await;
         assert_eq!(live + dead, turn + 1);
     }
@@ -135,7 +153,7 @@ async fn q03_where_every_parallel_refresh_is_taken_the_hub_still_sends_one() {
 #[tokio::test]
 async fn q03_where_every_parallel_refresh_is_taken_the_hub_still_sends_one_twin() {
     let Some((app, credential)) = TestApp::spent(Setup::of(RefreshKind::Grace(10))).await else { return };
-    crowd_reads(&app, &credential).await;
+    crowd_reads(&app, &[], &credential).await;
     let served = app.token(&credential).await["accessToken"].as_str().unwrap().to_owned();
     assert_eq!((app.refreshes(), app.fake.identify(&served)), (1, Some((1, 2))));
 }
