@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use sea_orm::{ConnectionTrait as _, Database};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use serde_json::{Value, json};
 use url::Url;
 use vouchsafe::demo::fake::{Client, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, FERNHILL, FakeConfig, FakeProvider};
@@ -75,6 +75,30 @@ pub(super) async fn assert_copy_waits(
     path: &str,
     fake: &FakeProvider,
 ) {
+    let hub = waiting_copy(copy, shared, extra, key, path, fake).await;
+    let api = hub.api(key);
+    let adopted = run(&mut command(copy, shared, extra, &["adopt"])).ok();
+    assert!(adopted.contains("1 credentials"), "{adopted}");
+    let token = format!("{path}/token");
+    let renewed: Value = eventually("a new token", async || match api.call("GET", &token, None).await {
+        (200, token) => Ok(token),
+        other => Err(other),
+    })
+    .await;
+    assert_eq!(renewed["tokenType"], "Bearer");
+    hub.stop().await;
+    run(&mut command(copy, shared, extra, &["adopt", "--check"])).ok();
+}
+
+/// A copy that was started: it calls nobody, not even when it is told to, and says so.
+async fn waiting_copy(
+    copy: &Path,
+    shared: &Path,
+    extra: &[(String, String)],
+    key: &str,
+    path: &str,
+    fake: &FakeProvider,
+) -> RunningHub {
     let spent = fake.counters().token_requests;
     let asked = run(&mut command(copy, shared, extra, &["adopt", "--check"]));
     assert_eq!(asked.code, 1, "{asked:?}");
@@ -89,6 +113,9 @@ pub(super) async fn assert_copy_waits(
     .await;
     assert_eq!(refused["code"], "refresh_pending");
     assert!(refused["detail"].as_str().unwrap().contains("vouchsafe adopt"), "{refused}");
+    let (status, told) = api.call("POST", &format!("{path}/refresh"), None).await;
+    // The answer may be that it was refreshed a moment ago, by the original.
+    assert!([429, 503].contains(&status), "{told}");
     let (_, metrics) = api.call_raw("GET", "/metrics", None).await;
     assert!(metrics.contains("vouchsafe_refresher_on 0"), "{metrics}");
     assert!(
@@ -97,17 +124,41 @@ pub(super) async fn assert_copy_waits(
         hub.err()
     );
     assert_eq!(fake.counters().token_requests, spent, "0 calls");
+    hub
+}
 
-    let adopted = run(&mut command(copy, shared, extra, &["adopt"])).ok();
-    assert!(adopted.contains("1 credentials"), "{adopted}");
-    let renewed: Value = eventually("a new token", async || match api.call("GET", &token, None).await {
-        (200, token) => Ok(token),
-        other => Err(other),
-    })
-    .await;
-    assert_eq!(renewed["tokenType"], "Bearer");
+/// A hub that was stopped starts again, and a copy of what it left starts beside it. Both hold the same spent token:
+/// the original renews it, once, and the copy calls nobody.
+async fn assert_original_alone_calls(
+    home: &Path,
+    original: &[(String, String)],
+    (copy, extra): (&Path, &[(String, String)]),
+    key: &str,
+    path: &str,
+    fake: &FakeProvider,
+) {
+    let before = (fake.grants().remove(0), fake.counters().token_requests);
+    let spent = before.0.version;
+    // After that one nothing is due at the original any more.
+    fake.configure(|settings| settings.access_token_lifetime = 3_600);
+    let hub = RunningHub::start_with(home, &mut command(home, home, original, &["serve"])).await;
+    let api = hub.api(key);
+    let token = format!("{path}/token");
+    let renewed = async || {
+        let (_, body) = api.call("GET", &token, None).await;
+        let version = body["accessToken"].as_str().and_then(|token| fake.identify(token));
+        if version == Some((before.0.id, spent + 1)) { Ok(()) } else { Err(body) }
+    };
+    eventually("a renewal by the original", renewed).await;
+    assert_eq!(fake.counters().token_requests, before.1 + 1);
+    let beside = waiting_copy(copy, home, extra, key, path, fake).await;
+    renewed().await.unwrap();
+    beside.stop().await;
     hub.stop().await;
-    run(&mut command(copy, shared, extra, &["adopt", "--check"])).ok();
+    let grant = fake.grants().remove(0);
+    let requests = [spent, spent + 1].map(|version| grant.at(version).requests);
+    assert_eq!((grant.alive, grant.version, requests), (true, spent + 1, [1, 0]), "{grant:?}");
+    assert_eq!(fake.counters().token_requests, before.1 + 1, "1 call of the original, 0 of the copy");
 }
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -129,12 +180,9 @@ pub(super) const KEY: [&str; 7] =
 async fn r14_a_copied_data_directory_calls_no_provider() {
     let home = tempfile::tempdir().unwrap();
     let fake = app(home.path()).await;
-    let original = |arguments: &[&str]| command(home.path(), home.path(), &[], arguments);
-    let hub = RunningHub::start_with(home.path(), &mut original(&["serve"])).await;
-    let key = say(home.path(), &KEY).ok().trim().to_owned();
-    let path = sign_in(&hub, &hub.api(&key), &fake).await;
-    hub.stop().await;
-    let hub = RunningHub::start_with(home.path(), &mut original(&["serve"])).await;
+    let (key, path) = left(home.path(), &[], &fake).await;
+    let serve = &mut command(home.path(), home.path(), &[], &["serve"]);
+    let hub = RunningHub::start_with(home.path(), serve).await;
     assert!(!hub.err().contains("refreshing is OFF"), "a restart is no copy: {}", hub.err());
     hub.stop().await;
 
@@ -153,43 +201,99 @@ async fn r14_a_copied_data_directory_calls_no_provider() {
 }
 
 #[tokio::test]
-async fn r14_a_database_restored_in_the_same_cluster_calls_no_provider() {
-    if !is_postgres() {
-        return;
-    }
-    let Some(cluster) = require(Component::Postgres) else { return };
+async fn r14_a_copied_data_directory_beside_the_original_calls_no_provider() {
     let home = tempfile::tempdir().unwrap();
     let fake = app(home.path()).await;
-    let random: &dyn vouchsafe::random::Random = &vouchsafe::random::SystemRandom;
-    let name = format!("a_{}", hex::encode(random.bytes::<6>()));
-    let admin = Database::connect(&cluster).await.unwrap();
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    let secret = say(home.path(), &["master-key", "generate"]).ok().trim().to_owned();
-    let extra = |database: &str| {
-        let mut url = Url::parse(&cluster).unwrap();
+    let (key, path) = left(home.path(), &[], &fake).await;
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(&home.path().join("data"), &copy.path().join("data"));
+    assert_original_alone_calls(home.path(), &[], (copy.path(), &[]), &key, &path, &fake).await;
+}
+
+/// A hub has run, signed a user in and stopped; its key, and the path of the credential.
+async fn left(home: &Path, extra: &[(String, String)], fake: &FakeProvider) -> (String, String) {
+    let hub = RunningHub::start_with(home, &mut command(home, home, extra, &["serve"])).await;
+    let key = run(&mut command(home, home, extra, &KEY)).ok().trim().to_owned();
+    let path = sign_in(&hub, &hub.api(&key), fake).await;
+    hub.stop().await;
+    (key, path)
+}
+
+/// A database in the cluster of the run, and its copy there.
+struct Databases {
+    cluster: String,
+    admin: DatabaseConnection,
+    name: String,
+    master_key: String,
+}
+
+impl Databases {
+    /// `None` in the run for SQLite, and without a cluster: that skip is recorded.
+    async fn create(home: &Path) -> Option<Self> {
+        if !is_postgres() {
+            return None;
+        }
+        let cluster = require(Component::Postgres)?;
+        let random: &dyn vouchsafe::random::Random = &vouchsafe::random::SystemRandom;
+        let name = format!("a_{}", hex::encode(random.bytes::<6>()));
+        let admin = Database::connect(&cluster).await.unwrap();
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let master_key = say(home, &["master-key", "generate"]).ok().trim().to_owned();
+        Some(Self { cluster, admin, name, master_key })
+    }
+
+    fn of(&self, database: &str) -> Vec<(String, String)> {
+        let mut url = Url::parse(&self.cluster).unwrap();
         url.set_path(database);
         vec![
             ("VOUCHSAFE_DATABASE_URL".to_owned(), url.to_string()),
-            ("VOUCHSAFE_MASTER_KEY".to_owned(), secret.clone()),
+            ("VOUCHSAFE_MASTER_KEY".to_owned(), self.master_key.clone()),
         ]
-    };
-    let original = extra(&name);
-    let hub =
-        RunningHub::start_with(home.path(), &mut command(home.path(), home.path(), &original, &["serve"]))
-            .await;
-    let key = run(&mut command(home.path(), home.path(), &original, &KEY)).ok().trim().to_owned();
-    let path = sign_in(&hub, &hub.api(&key), &fake).await;
-    hub.stop().await;
-    run(&mut command(home.path(), home.path(), &original, &["adopt", "--check"])).ok();
-
-    let copy_name = format!("{name}_copy");
-    let sql = format!("CREATE DATABASE {copy_name} TEMPLATE {name}");
-    eventually("the end of all connections", async || admin.execute_unprepared(&sql).await).await;
-    let copy = tempfile::tempdir().unwrap();
-    assert_copy_waits(copy.path(), home.path(), &extra(&copy_name), &key, &path, &fake).await;
-    for name in [copy_name, name] {
-        let _ = admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }
+
+    /// What a hub is told to use the database.
+    fn original(&self) -> Vec<(String, String)> {
+        self.of(&self.name)
+    }
+
+    /// The same for a copy, made now.
+    async fn copy(&self) -> Vec<(String, String)> {
+        let name = format!("{}_copy", self.name);
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {}", self.name);
+        eventually("the end of all connections", async || self.admin.execute_unprepared(&sql).await).await;
+        self.of(&name)
+    }
+
+    async fn drop_all(self) {
+        for name in [format!("{}_copy", self.name), self.name] {
+            let _ = self.admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn r14_a_database_restored_in_the_same_cluster_calls_no_provider() {
+    let home = tempfile::tempdir().unwrap();
+    let Some(databases) = Databases::create(home.path()).await else { return };
+    let fake = app(home.path()).await;
+    let original = databases.original();
+    let (key, path) = left(home.path(), &original, &fake).await;
+    run(&mut command(home.path(), home.path(), &original, &["adopt", "--check"])).ok();
+    let copy = tempfile::tempdir().unwrap();
+    assert_copy_waits(copy.path(), home.path(), &databases.copy().await, &key, &path, &fake).await;
+    databases.drop_all().await;
+}
+
+#[tokio::test]
+async fn r14_a_database_copied_in_the_same_cluster_beside_the_original_calls_no_provider() {
+    let home = tempfile::tempdir().unwrap();
+    let Some(databases) = Databases::create(home.path()).await else { return };
+    let fake = app(home.path()).await;
+    let original = databases.original();
+    let (key, path) = left(home.path(), &original, &fake).await;
+    let (copy, extra) = (tempfile::tempdir().unwrap(), databases.copy().await);
+    assert_original_alone_calls(home.path(), &original, (copy.path(), &extra), &key, &path, &fake).await;
+    databases.drop_all().await;
 }
 
 #[test]
