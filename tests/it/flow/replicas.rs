@@ -20,16 +20,14 @@ use crate::support::line::Line;
 use crate::support::process::Api;
 use crate::support::refreshing::standing;
 use crate::support::replicas::Replica;
-use crate::support::scale::count;
+use crate::support::statements;
 use crate::support::wait::{DEADLINE, eventually};
 
 const CALLERS: usize = 500;
 const ROUNDS: u64 = 3;
 
-/// How many credentials are due at once: at every commit, and in a night.
-fn storm() -> usize {
-    count(1_000, 10_000)
-}
+/// How many credentials are due at once.
+const STORM: usize = 10_000;
 
 /// A credential at a provider of this kind and so many hubs in all. `None` in the run for SQLite, which has one hub.
 async fn deployment(kind: RefreshKind, hubs: usize) -> Option<(TestApp, String, Vec<Replica>)> {
@@ -94,7 +92,7 @@ async fn round(hub: &Arc<Hub>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn r18_a_storm_of_due_credentials_is_renewed_once_each_by_three_hubs() {
-    let count = storm();
+    let count = STORM;
     let Some((app, model, replicas)) = deployment(RefreshKind::Strict, 3).await else { return };
     let members = Copier::of(&app, &model).await.here(count).await;
     let mut hubs = vec![Arc::clone(&app.hub)];
@@ -149,15 +147,23 @@ async fn a_row_that_somebody_holds_is_left_to_them_unless_a_caller_waits_for_it(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_who_joins_a_renewal_that_passes_its_row_over_has_the_row_waited_for() {
+    statements::listen();
     let Some((app, credential, _)) = deployment(RefreshKind::Strict, 1).await else { return };
     let holder = Holder::of(&app, &[&credential]).await;
     holder.close_table().await;
     app.clock.advance(TimeDelta::hours(2));
     app.hub.work_off_due().await.unwrap();
     holder.is_waited_for(&app).await;
-    let (answer, ()) = tokio::join!(app.read(&credential), async {
-        // Time to join it. Whoever is slower begins another, for which the row is waited for all the same.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+    let caller = app.as_key().header("x-request-id", "joins");
+    let path = format!("/credentials/{credential}/token");
+    let (answer, ()) = tokio::join!(caller.get(&path), async {
+        // It reads the token, the connector and the whole of the credential, and joins. Whoever is slower begins another,
+        // for which the row is waited for all the same.
+        eventually("a caller who has seen that the token is spent", async || {
+            let asked = statements::of_request("joins");
+            if asked.len() >= 3 { Ok(()) } else { Err(asked) }
+        })
+        .await;
         holder.open_table().await;
         holder.is_waited_for(&app).await;
         holder.let_go().await;
