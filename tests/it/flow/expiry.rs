@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::StatusCode;
 use serde_json::{Value, json};
 use vouchsafe::clock::Clock as _;
-use vouchsafe::demo::fake::{Endpoint, Fault, Plan, VALID_KEY};
+use vouchsafe::demo::fake::{Endpoint, Fault, Plan, RefreshKind, VALID_KEY};
 
-use crate::support::app::TestApp;
+use crate::support::app::{Setup, TestApp};
+use crate::support::refreshing::standing;
 use crate::support::wait::eventually;
 
 fn text(at: DateTime<Utc>) -> String {
@@ -88,6 +89,38 @@ async fn r21_a_key_ends_to_the_millisecond_and_is_told_of_once() {
             app.assert_served(&path, active, &when).await;
         }
     }
+}
+
+#[tokio::test]
+async fn r21_an_access_token_that_nothing_renews_ends_to_the_millisecond_and_is_told_of_once() {
+    let mut setup = Setup::of(RefreshKind::Strict);
+    setup.settings.refresh_tokens = false;
+    let Some((app, credential)) = TestApp::connected(setup).await else { return };
+    app.no_warnings().await;
+    let path = format!("/credentials/{credential}");
+    let end = app.clock.now() + TimeDelta::hours(1);
+    let expired = ("credential.expired".to_owned(), json!("no_refresh_token"));
+    for (offset, active) in [(-1, true), (0, false), (1, false)] {
+        app.clock.set(end + TimeDelta::milliseconds(offset));
+        let when = format!("{offset:+} ms");
+        for swept in [false, true] {
+            if swept {
+                app.round().await;
+                app.hub.sweep().await.unwrap();
+            }
+            let shown = app.standing(&credential).await;
+            if active {
+                assert_eq!(shown.0, "active", "{when}");
+            } else {
+                app.read(&credential).await.assert_problem(409, "credential_expired");
+                assert_eq!(shown, standing("expired", "no_refresh_token", "reconnect"), "{when}");
+            }
+            let is_told = offset > 0 || swept && !active;
+            let told = if is_told { vec![expired.clone()] } else { vec![] };
+            assert_eq!(app.ends_told(&path).await, told, "{when}: a read tells nobody");
+        }
+    }
+    assert_eq!(app.refreshes(), 0);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use vouchsafe::clock::Clock as _;
 use vouchsafe::demo::fake::VALID_KEY;
@@ -11,6 +11,7 @@ use vouchsafe::service::Code;
 use crate::support::app::TestApp;
 use crate::support::crowd::Copier;
 use crate::support::database::is_postgres;
+use crate::support::refreshing::standing;
 use crate::support::wait::DEADLINE;
 
 impl TestApp {
@@ -34,6 +35,46 @@ impl TestApp {
 
     async fn count(&self, sql: &str) -> usize {
         self.rows(sql).await.len()
+    }
+
+    /// Moves on to a millisecond before `end` and purges, which takes nothing yet; then `late` after the end.
+    async fn purge_around(&self, end: DateTime<Utc>, late: TimeDelta, nothing_gone: impl AsyncFnOnce()) {
+        self.clock.set(end - TimeDelta::milliseconds(1));
+        self.hub.purge().await.unwrap();
+        nothing_gone().await;
+        self.clock.set(end + late);
+        self.hub.purge().await.unwrap();
+    }
+
+    /// A key goes so long after its end, and its tombstone after it, each looked at `late` after its time.
+    async fn key_goes(&self, kept: TimeDelta, late: TimeDelta) {
+        let credential = self.key_for_a_day().await;
+        let path = format!("/credentials/{credential}");
+        let end = self.clock.now() + TimeDelta::days(1);
+        // The sweep comes late, which moves nothing.
+        self.clock.set(end + TimeDelta::seconds(50));
+        self.hub.sweep().await.unwrap();
+        self.purge_around(end + kept, late, async || {
+            assert_eq!(self.as_key().get(&path).await.ok(200)["status"], "expired", "{kept}");
+        })
+        .await;
+        self.as_key().get(&path).await.assert_problem(404, "not_found");
+        let told = self.events(&credential).await;
+        assert_eq!(told, ["credential.created", "credential.expired", "credential.deleted"]);
+        let page = self.as_key().get(&format!("/events?credentialId={credential}")).await.ok(200);
+        assert_eq!(page["data"][0]["reason"], "purged");
+        let audit = self.as_key().get(&format!("/audit-events?target={credential}")).await.ok(200);
+        assert_eq!(audit["data"][0]["action"], "credential.revoke_upstream");
+        assert_eq!(audit["data"][1]["action"], "credential.purge");
+
+        // Its tombstone stays for late answers, and goes.
+        let tombstones = "SELECT credential_id FROM credential_token WHERE state = 'deleted'";
+        self.purge_around(self.clock.now() + TimeDelta::days(30), late, async || {
+            assert_eq!(self.count(tombstones).await, 1);
+        })
+        .await;
+        assert_eq!(self.count("SELECT id FROM credential").await, 0);
+        assert_eq!(self.count(tombstones).await, 0);
     }
 
     /// All that the database keeps where the hub can end it: the files of SQLite. Those of a server are its own, and keep
@@ -91,36 +132,9 @@ async fn r21_a_key_goes_as_long_after_its_end_as_the_environment_says() {
         if let Some(days) = setting {
             app.as_key().patch("/environment", &json!({"purgeAfterDays": days})).await.ok(200);
         }
-        let credential = app.key_for_a_day().await;
-        let path = format!("/credentials/{credential}");
-        let end = app.clock.now() + TimeDelta::days(1);
-        app.clock.set(end);
-        // The sweep comes late, which moves nothing.
-        app.clock.advance(TimeDelta::seconds(50));
-        app.hub.sweep().await.unwrap();
-        app.clock.set(end + TimeDelta::days(days) - TimeDelta::milliseconds(1));
-        app.hub.purge().await.unwrap();
-        assert_eq!(app.as_key().get(&path).await.ok(200)["status"], "expired", "{days} days");
-        app.clock.advance(TimeDelta::milliseconds(1));
-        app.hub.purge().await.unwrap();
-        app.as_key().get(&path).await.assert_problem(404, "not_found");
-        let told = app.events(&credential).await;
-        assert_eq!(told, ["credential.created", "credential.expired", "credential.deleted"]);
-        let page = app.as_key().get(&format!("/events?credentialId={credential}")).await.ok(200);
-        assert_eq!(page["data"][0]["reason"], "purged");
-        let audit = app.as_key().get(&format!("/audit-events?target={credential}")).await.ok(200);
-        assert_eq!(audit["data"][0]["action"], "credential.revoke_upstream");
-        assert_eq!(audit["data"][1]["action"], "credential.purge");
-
-        // Its tombstone stays for late answers, and goes.
-        let tombstones = "SELECT credential_id FROM credential_token WHERE state = 'deleted'";
-        app.clock.advance(TimeDelta::days(30) - TimeDelta::milliseconds(1));
-        app.hub.purge().await.unwrap();
-        assert_eq!(app.count(tombstones).await, 1);
-        app.clock.advance(TimeDelta::milliseconds(1));
-        app.hub.purge().await.unwrap();
-        assert_eq!(app.count("SELECT id FROM credential").await, 0);
-        assert_eq!(app.count(tombstones).await, 0);
+        for late in [0, 1] {
+            app.key_goes(TimeDelta::days(days), TimeDelta::milliseconds(late)).await;
+        }
     }
     app.as_key().patch("/environment", &json!({"purgeAfterDays": null})).await.ok(200);
     let kept = app.key_for_a_day().await;
@@ -180,28 +194,58 @@ async fn a_refused_grant_loses_its_tokens_and_keeps_its_row() {
 
 #[tokio::test]
 async fn r21_a_refused_grant_loses_its_tokens_thirty_days_after_its_end_however_often_it_is_asked_for() {
+    for late in [0, 1] {
+        let Some(app) = TestApp::start().await else { return };
+        app.put_fernhill().await;
+        let credential = app.connect("u-17").await;
+        app.fake.withdraw(app.fake.grants()[0].id);
+        app.clock.advance(TimeDelta::hours(2));
+        app.read(&credential).await.assert_problem(503, "refresh_pending");
+        app.clock.advance(TimeDelta::minutes(2));
+        app.read(&credential).await.assert_problem(409, "credential_expired");
+        let end = app.clock.now();
+        for (number, hours) in [1, 24, 24 * 7].into_iter().enumerate() {
+            app.clock.set(end + TimeDelta::hours(hours));
+            app.round().await;
+            assert_eq!(app.refreshes(), 3 + 2 * number as u64, "the probe after {hours} h");
+            app.clock.advance(TimeDelta::minutes(10));
+            app.refresh_now(&credential).await.assert_problem(409, "credential_expired");
+        }
+        app.purge_around(end + TimeDelta::days(30), TimeDelta::milliseconds(late), async || {
+            assert!(!app.sealed().await.is_empty());
+        })
+        .await;
+        assert_eq!(app.sealed().await, Vec::<Vec<u8>>::new());
+        assert_eq!(app.standing(&credential).await, standing("expired", "grant_refused", "reconnect"));
+    }
+}
+
+#[tokio::test]
+async fn r21_an_answer_that_lost_a_race_goes_a_day_after_the_next_success() {
     let Some(app) = TestApp::start().await else { return };
     app.put_fernhill().await;
-    let credential = app.connect("u-17").await;
-    app.fake.withdraw(app.fake.grants()[0].id);
-    app.clock.advance(TimeDelta::hours(2));
-    app.read(&credential).await.assert_problem(503, "refresh_pending");
-    app.clock.advance(TimeDelta::minutes(2));
-    app.read(&credential).await.assert_problem(409, "credential_expired");
-    let end = app.clock.now();
-    for (number, hours) in [1, 24, 24 * 7].into_iter().enumerate() {
-        app.clock.set(end + TimeDelta::hours(hours));
+    app.connect("u-17").await;
+    let kept_aside = "SELECT id FROM orphan_token";
+    for late in [0, 1] {
+        let lost = format!(
+            "INSERT INTO orphan_token (environment_id, credential_id, id, grant_epoch, sealed, got_at) \
+             SELECT environment_id, credential_id, 'lost', grant_epoch, sealed, {} FROM credential_token",
+            app.clock.now_ms()
+        );
+        app.rows(&lost).await;
+        app.clock.advance(TimeDelta::days(3));
+        app.hub.purge().await.unwrap();
+        assert_eq!(app.count(kept_aside).await, 1, "it may be the one that lives");
         app.round().await;
-        assert_eq!(app.refreshes(), 3 + 2 * number as u64, "the probe after {hours} h");
-        app.clock.advance(TimeDelta::minutes(10));
-        app.refresh_now(&credential).await.assert_problem(409, "credential_expired");
+        app.hub.purge().await.unwrap();
+        let next = app.clock.now() + TimeDelta::days(1);
+        app.purge_around(next, TimeDelta::milliseconds(late), async || {
+            assert_eq!(app.count(kept_aside).await, 1);
+        })
+        .await;
+        assert_eq!(app.count(kept_aside).await, 0);
     }
-    app.clock.set(end + TimeDelta::days(30) - TimeDelta::milliseconds(1));
-    app.hub.purge().await.unwrap();
-    assert!(!app.sealed().await.is_empty());
-    app.clock.advance(TimeDelta::milliseconds(1));
-    app.hub.purge().await.unwrap();
-    assert_eq!(app.sealed().await, Vec::<Vec<u8>>::new());
+    assert_eq!(app.refreshes(), 2);
 }
 
 #[tokio::test]

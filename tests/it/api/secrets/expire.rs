@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use vouchsafe::clock::Clock as _;
 
 use super::{masked, with};
 use crate::support::app::TestApp;
@@ -75,13 +76,42 @@ async fn an_expired_secret_is_purged_when_its_environment_wants_it() {
 }
 
 #[tokio::test]
-async fn the_purge_comes_a_month_after_the_end_to_the_millisecond() {
+async fn r21_a_secret_is_warned_of_and_ends_to_the_millisecond() {
     let Some(app) = TestApp::start().await else { return };
-    app.secret(&with(masked("K"), "period", json!("P1D"))).await;
-    app.clock.advance(TimeDelta::days(31) - TimeDelta::milliseconds(1));
-    app.hub.sweep().await.unwrap();
-    app.as_key().get("/secrets/K").await.ok(200);
-    app.clock.advance(TimeDelta::milliseconds(1));
-    app.hub.sweep().await.unwrap();
-    app.as_key().get("/secrets/K").await.assert_problem(404, "not_found");
+    app.secret(&with(masked("K"), "period", json!("P30D"))).await;
+    let start = app.clock.now();
+    let all = ["expiring", "expiring", "expired"].map(|kind| (format!("secret.{kind}"), "K".to_owned()));
+    for (before, days) in [23, 29, 30].into_iter().enumerate() {
+        for offset in [-1, 0, 1] {
+            app.clock.set(start + TimeDelta::days(days) + TimeDelta::milliseconds(offset));
+            let switched = app.as_key().act("/secrets/K/reactivate").await;
+            if days == 30 && offset >= 0 {
+                switched.assert_problem(409, "secret_expired");
+            } else {
+                switched.ok(200);
+            }
+            let so_far = &all[..before + usize::from(offset >= 0)];
+            for _ in 0..2 {
+                assert_eq!(told(&app).await, so_far, "{days} days {offset:+} ms");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn r21_the_purge_comes_a_month_after_the_end_to_the_millisecond() {
+    let Some(app) = TestApp::start().await else { return };
+    for (offset, is_there) in [(-1, true), (0, false), (1, false)] {
+        let name = format!("K{}", offset + 1);
+        let end = app.clock.now() + TimeDelta::days(1);
+        app.secret(&with(masked(&name), "period", json!("P1D"))).await;
+        app.clock.set(end + TimeDelta::days(30) + TimeDelta::milliseconds(offset));
+        app.hub.sweep().await.unwrap();
+        let answer = app.as_key().get(&format!("/secrets/{name}")).await;
+        if is_there {
+            answer.ok(200);
+        } else {
+            answer.assert_problem(404, "not_found");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Warnings ahead, links to reconnect, and what is forgotten after a month.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use vouchsafe::clock::Clock as _;
 use vouchsafe::demo::fake::{Endpoint, Fault, Plan, QUILLPOST, RefreshKind, VALID_KEY};
 
 use crate::support::app::{Setup, TestApp};
@@ -107,6 +108,43 @@ async fn a_consent_that_the_definition_ends_is_warned_of_and_only_the_user_moves
     assert_eq!(warnings(&app, &id).await, ["within_7_days", "within_1_day"]);
     app.reconnect(&id).await;
     assert_eq!(app.shown(&id).await["expiresAt"], "2030-02-09T00:00:00.000Z");
+}
+
+/// Goes to each warning of an end in forty days, without a renewal that could move it.
+async fn warned_of_to_the_millisecond(app: &TestApp, id: &str) {
+    let end = app.clock.now() + TimeDelta::days(40);
+    let shown = app.shown(id).await["expiresAt"].as_str().unwrap().parse::<DateTime<Utc>>();
+    assert_eq!(shown, Ok(end));
+    let all = ["within_7_days", "within_1_day"];
+    for (before, days) in [7, 1].into_iter().enumerate() {
+        for offset in [-1, 0, 1] {
+            app.clock.set(end - TimeDelta::days(days) + TimeDelta::milliseconds(offset));
+            let so_far = &all[..before + usize::from(offset >= 0)];
+            for _ in 0..2 {
+                app.sweep().await;
+                assert_eq!(warnings(app, id).await, so_far, "{days} days {offset:+} ms");
+            }
+        }
+    }
+    assert_eq!(app.refreshes(), 0);
+}
+
+#[tokio::test]
+async fn r21_the_end_of_a_refresh_token_is_warned_of_to_the_millisecond() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.put_fernhill().await;
+    app.fake.program(Plan::next(Endpoint::Exchange, living(40 * DAY)));
+    let id = app.connect("u-17").await;
+    warned_of_to_the_millisecond(&app, &id).await;
+}
+
+#[tokio::test]
+async fn r21_the_end_of_a_consent_is_warned_of_to_the_millisecond() {
+    let Some(app) = TestApp::start_set_up(Setup::of(RefreshKind::Strict)).await else { return };
+    app.redefine(|text| text.replace("\nreuse = ", &format!("\nlifetime = {}\nreuse = ", 40 * DAY)));
+    app.put_fernhill().await;
+    let id = app.connect("u-17").await;
+    warned_of_to_the_millisecond(&app, &id).await;
 }
 
 #[tokio::test]
