@@ -34,6 +34,7 @@ mod m20261123_000030_delete_workspaces;
 mod m20261123_000031_count_resealed;
 mod m20261123_000032_date_kept_batches;
 mod m20261124_000033_index_connector_status;
+mod m20261124_000034_index_secret_filters;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -73,6 +74,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000031_count_resealed::Migration),
             Box::new(m20261123_000032_date_kept_batches::Migration),
             Box::new(m20261124_000033_index_connector_status::Migration),
+            Box::new(m20261124_000034_index_secret_filters::Migration),
         ]
     }
 }

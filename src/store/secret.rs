@@ -8,6 +8,8 @@ mod list;
 pub(super) use due::ending_sql;
 pub use due::{ending, notice_again, noticeable, purgeable};
 pub use issuer::{issuers_of_none, keep_issuers};
+#[cfg(test)]
+pub(super) use list::statements;
 pub use list::{SecretFilter, SecretName, list, names};
 
 use sea_orm::{
