@@ -39,6 +39,7 @@ async fn connects_both(chrome: &Chrome) {
     chrome.on_page("sign-in").await;
     chrome.sign_in().await;
     chrome.shows("h1", "into your account").await;
+    nothing_is_wrong(chrome).await;
     chrome.click_and_leave("button[value=allow]").await;
     chrome.windows_are(1).await;
     chrome.back_to_modal(&host).await;
