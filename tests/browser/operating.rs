@@ -121,13 +121,13 @@ async fn the_log_is_checked_and_the_modal_given_a_look() {
     chrome.shows(".swatches", "On dark pages: #").await;
     chrome.script_gives("return document.querySelector('[data-accent-pick]').value", &json!("#0a7f6c")).await;
     chrome.enter_frame("iframe.is-light").await;
-    chrome.shows(".shell h1", "Acme Shop").await;
+    chrome.shows("h1", "Acme Shop").await;
     let colour = "return getComputedStyle(document.querySelector('.button.primary')).backgroundColor";
     chrome.script_gives(colour, &json!("rgb(10, 127, 108)")).await;
     chrome.leave_frames().await;
     chrome.click(".previews .segment:last-of-type").await;
     chrome.enter_frame("iframe.is-light").await;
-    chrome.shows(".shell h1", "Quillpost").await;
+    chrome.shows("h1", "Quillpost").await;
     chrome.script_gives(colour, &json!("rgb(10, 127, 108)")).await;
     chrome.leave_frames().await;
     chrome.enter_frame("iframe.is-dark").await;
