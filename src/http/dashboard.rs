@@ -61,6 +61,7 @@ mod theme;
 pub mod url;
 mod users;
 mod webhooks;
+mod words;
 mod workspace;
 
 pub(super) use guard::{OwedPage, nothing_here, other_methods};

@@ -2,12 +2,13 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Set, sea_query::OnConflict,
+    QuerySelect, Set, Value, sea_query::OnConflict,
 };
 use vouchsafe_entity::id::EnvironmentId;
 use vouchsafe_entity::integration::{ActiveModel, Column, Entity, Model};
 use vouchsafe_entity::json::Needs;
 
+use super::secret::places;
 use super::{Reads, StoreError, Tx, held, statement};
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
@@ -85,26 +86,31 @@ pub async fn list(
     Ok(Page::of(LIST, integrations, page.limit, |integration: &Integration| integration.slug.clone()))
 }
 
-/// The first few integrations of an environment that need a connector, by slug.
-pub async fn with_connector(
+/// The first few integrations of an environment that need one of some connectors, by slug.
+pub async fn with_connectors(
     db: &impl Reads,
     environment: EnvironmentId,
-    key: &str,
+    keys: &[&str],
     most: u64,
 ) -> Result<Vec<Integration>, StoreError> {
     let connection = db.connection();
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut values: Vec<Value> = vec![environment.into(), most.into()];
+    let list = places(&mut values, keys.iter().map(|key| (*key).into()));
     let needs = match connection.get_database_backend() {
         DbBackend::Postgres => {
-            "SELECT 1 FROM jsonb_array_elements(connectors) AS need WHERE need->>'connector' = $2"
+            format!(
+                "SELECT 1 FROM jsonb_array_elements(connectors) AS need WHERE need->>'connector' IN ({list})"
+            )
         }
-        _ => "SELECT 1 FROM json_each(connectors) AS need WHERE need.value->>'connector' = $2",
+        _ => {
+            format!("SELECT 1 FROM json_each(connectors) AS need WHERE need.value->>'connector' IN ({list})")
+        }
     };
     let sql = format!(
-        "SELECT * FROM integration WHERE environment_id = $1 AND EXISTS ({needs}) ORDER BY slug LIMIT $3"
+        "SELECT * FROM integration WHERE environment_id = $1 AND EXISTS ({needs}) ORDER BY slug LIMIT $2"
     );
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows =
-        connection.query_all_raw(statement(connection, sql, [environment.into(), key.into(), most.into()]));
+    let rows = connection.query_all_raw(statement(connection, sql, values));
     rows.await?.iter().map(|row| Ok(Model::from_query_result(row, "")?.into())).collect()
 }
 

@@ -118,16 +118,21 @@ growth() {
     beside read "token of $path" "$small/credentials/$(member $path "$seeded")/token" "${keys[0]}" \
       "$hub/credentials/$(member $path "$2")/token" "${keys[1]}"
   done
-  for path in /credentials '/credentials?status=active' '/credentials?userId=user-000000' /secrets /users \
-    /users/user-000000 /connectors /events; do
+  for path in /credentials '/credentials?status=active' '/credentials?userId=user-000000' \
+    '/credentials?connector=quillpost' /secrets '/secrets?type=bearer_token' '/secrets?issuer=Rare' /users \
+    /users/user-000000 /connectors /events /audit-events; do
     beside read "GET $path" "$small$path" "${keys[0]}" "$hub$path" "${keys[1]}"
   done
   for path in /overview /users /credentials '/credentials?status=active' '/credentials?connector=quillpost' \
     '/credentials?connector=fern-client' '/credentials?status=expired' \
-    '/credentials?user=user-000000' '/credentials?ends=90' /secrets '/secrets?state=active' /connectors \
-    /connectors/quillpost /attempts /events /audit; do
+    '/credentials?status=expired&connector=quillpost' '/credentials?status=revoked&connector=quillpost' \
+    '/credentials?user=user-000000' '/credentials?ends=90' /secrets '/secrets?state=active' \
+    '/secrets?state=expired&ended=shown' '/secrets?state=inactive' '/secrets?type=bearer_token' \
+    '/secrets?issuer=Rare' /connectors /connectors/quillpost /catalogue /integrations /api-keys /webhooks \
+    /console /settings /attempts /events /audit '/audit?action=proxy.call'; do
     page page "$path" "$path"
   done
+  page page 'of one secret' '/secrets?open=BENCH_KEY' '/secrets?open=BENCH_KEY'
   page page 'of one user' "/users/$(member user "$seeded")" "/users/$(member user "$2")"
   page page 'of one credential' "/credentials/$(member apiKey "$seeded")" "/credentials/$(member apiKey "$2")"
   # One row of each fits. Words are looked for within others, which no index helps: the limit of a page alone holds.

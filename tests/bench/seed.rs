@@ -1,6 +1,6 @@
 //! A data directory with one credential of each kind that is read, made as an embedder would, and many more beside
 //! them, copied through the store: they weigh on the tables and are never opened. Each copy came by an attempt and was
-//! told in an event, and one of a hundred was revoked. A user and a secret for every ten credentials, and an owner who
+//! told in an event, one call was made with it, which the audit log knows, and one of a hundred was revoked. A user and a secret for every ten credentials, and an owner who
 //! is signed in to the dashboard.
 
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use vouchsafe::clock::{Clock, SystemClock};
 use vouchsafe::config::Config;
 use vouchsafe::demo::fake::{self, Client, FakeConfig, FakeProvider, QUILLPOST};
 use vouchsafe::domain::attempt::{Attempt, Ending};
+use vouchsafe::domain::audit::{AuditEvent, Proof};
 use vouchsafe::domain::credential::{Credential, Machine, Token};
 use vouchsafe::domain::event::StoredEvent;
 use vouchsafe::domain::page::PageRequest;
@@ -25,8 +26,10 @@ use vouchsafe::secret::Seed;
 use vouchsafe::service::keys::NewApiKey;
 use vouchsafe::store::event::EventFilter;
 use vouchsafe::store::{self, Store};
-use vouchsafe_entity::id::{AttemptId, CredentialId, EnvironmentId, EventId, SecretId, SessionId, UserId};
-use vouchsafe_entity::kind::{AttemptOutcome, BrokenCause, Status};
+use vouchsafe_entity::id::{
+    AttemptId, AuditEventId, CredentialId, EnvironmentId, EventId, SecretId, SessionId, UserId, WorkspaceId,
+};
+use vouchsafe_entity::kind::{AttemptOutcome, BrokenCause, SecretType, Status};
 use vouchsafe_entity::millis::Millis;
 
 const OAUTH: &str = "fern-client";
@@ -59,6 +62,7 @@ impl Clock for Yesterday {
 /// Where copies are written.
 struct Copies<'a> {
     store: &'a Store,
+    workspace: WorkspaceId,
     environment: EnvironmentId,
     ids: Ids,
 }
@@ -102,6 +106,7 @@ pub(crate) async fn seed(folder: &Path, count: usize) {
     let store = Store::open(&config.database.url).await.unwrap();
     let copies = Copies {
         store: &store,
+        workspace: actor.tenant.workspace,
         environment: actor.tenant.environment,
         ids: Ids::new(Arc::new(Yesterday) as Arc<dyn Clock>, Arc::new(SystemRandom) as Arc<dyn Random>),
     };
@@ -193,6 +198,8 @@ impl Copies<'_> {
                 let event = self.event(&told, credential.id);
                 assert!(store::event::insert(&tx, self.environment, event).await.unwrap());
                 store::attempt::insert(&tx, self.environment, &self.attempt(&credential)).await.unwrap();
+                let call = self.call(credential.id);
+                store::audit::insert(&tx, &[(&call, unproven())]).await.unwrap();
             }
             tx.commit().await.unwrap();
         }
@@ -207,6 +214,24 @@ impl Copies<'_> {
             unique_key: id.to_string(),
             sealed: like.sealed.clone(),
             created_at: Millis::from(Yesterday.now()),
+        }
+    }
+
+    fn call(&self, credential: CredentialId) -> AuditEvent {
+        AuditEvent {
+            id: AuditEventId::new(self.ids.next()),
+            workspace: Some(self.workspace),
+            environment: Some(self.environment),
+            at: Millis::from(Yesterday.now()),
+            action: "proxy.call".into(),
+            actor_type: "api_key".into(),
+            actor_id: None,
+            target_type: "credential".into(),
+            target_id: Some(credential.to_string()),
+            result: "ok".into(),
+            reason: Some("200".to_owned()),
+            request_id: None,
+            address: None,
         }
     }
 
@@ -235,11 +260,19 @@ impl Copies<'_> {
             for number in batch {
                 secret.id = SecretId::new(self.ids.next());
                 secret.key = format!("{SECRET}_{number:06}");
+                secret.kind = if number == 0 { SecretType::BearerToken } else { SecretType::ApiKey };
+                secret.issuer = Some(if number == 0 { "Rare" } else { "Common" }.to_owned());
+                secret.active = number != 1;
                 store::secret::insert(&tx, &secret, &[self.environment]).await.unwrap();
             }
             tx.commit().await.unwrap();
         }
     }
+}
+
+/// Nobody checks the chain of what was copied.
+const fn unproven() -> Proof {
+    Proof { address_salt: None, address_hash: None, mac: Vec::new() }
 }
 
 /// What is left of a token that was revoked here.

@@ -98,7 +98,7 @@ async fn found_counted(desk: &InEnvironment, key: &str) -> Result<Found, Problem
 
 async fn found_with(desk: &InEnvironment, key: &str, most: Option<u32>) -> Result<Found, Problem> {
     let view = desk.hub.get_connector(&desk.actor, key, most).await?;
-    let needing = desk.hub.integrations_with(&desk.actor, key).await?;
+    let needing = desk.hub.integrations_with(&desk.actor, &[key]).await?;
     let definition = desk.hub.get_provider(&view.connector.provider).ok();
     let mut lacks = desk.hub.lacks_of(&desk.actor, &[&view.connector]).await?;
     let lacks = lacks.remove(&view.connector.id).unwrap_or_default();
@@ -118,9 +118,16 @@ fn page(desk: &InEnvironment, found: Found, form: FormView, steps: Option<Vec<Te
 
 /// `POST /dashboard/{environment}/connectors/{connector}`.
 async fn update_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPath>, form: Form) -> Answer {
-    let found = found(&desk, &path.connector.0).await?;
+    let found = found_counted(&desk, &path.connector.0).await?;
     let new = form::read(&form, &found.view, found.definition.as_deref());
     let here = Url::Connector(&desk.environment, &path.connector.0);
+    if !form.is_sure()
+        && let Some(question) = form::loses(&new, &found.view)
+    {
+        desk.hub.may_configure_connectors(&desk.actor).await?;
+        let form = form.view().asking(question);
+        return Ok(desk.show(&page(&desk, found, form, None)));
+    }
     match desk.hub.put_connector(&desk.actor, &path.connector.0, new, form.seen()).await {
         Ok(_) => Ok(desk.done(Flash::ConnectorSaved, &here)),
         Err(error) => {
@@ -148,7 +155,7 @@ async fn enable_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPat
 }
 
 /// So many credentials, in words; a count goes no further than [`deleting::COUNTED`].
-fn credentials(count: i64) -> String {
+pub(super) fn credentials(count: i64) -> String {
     match count {
         1 => "1 credential".to_owned(),
         count if count.unsigned_abs() > deleting::COUNTED => {

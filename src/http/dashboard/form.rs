@@ -1,6 +1,7 @@
 //! Forms: what a browser sent, and what is shown again with each mistake at its field.
 
 mod seen;
+mod sure;
 
 use std::collections::BTreeMap;
 
@@ -131,6 +132,7 @@ pub(in crate::http) struct FormView {
     errors: BTreeMap<String, String>,
     problem: Option<String>,
     changed: Option<Changed>,
+    question: Option<String>,
     #[serde(skip)]
     fields: Vec<String>,
 }

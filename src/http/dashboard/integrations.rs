@@ -81,13 +81,20 @@ async fn update_integration(
 ) -> Answer {
     let slug = &path.slug.0;
     desk.hub.may_edit_integrations(&desk.actor).await?;
-    desk.hub.get_integration(&desk.actor, slug).await?;
+    let there = desk.hub.get_integration(&desk.actor, slug).await?;
     let offer = Offer::of(&desk).await?;
     if form.has("more") {
         let rows = form::rows(&form) + 1;
         return Ok(desk.show(&IntegrationPage::of(&desk, Some(slug), form.view(), rows, &offer)));
     }
     let (new, places) = form::read(&form, &offer);
+    if !form.is_sure()
+        && let Some(question) = form::loses(&new, &there)
+    {
+        let rows = form::rows(&form);
+        let view = form.view().asking(question);
+        return Ok(desk.show(&IntegrationPage::of(&desk, Some(slug), view, rows, &offer)));
+    }
     let put = desk.hub.put_integration(&desk.actor, slug, new, form.seen()).await;
     let saved = put.map(drop).map_err(|error| form::placed(error, &places));
     ended(&desk, Some(slug), &form, &offer, saved).await

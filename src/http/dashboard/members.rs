@@ -134,9 +134,34 @@ pub(super) async fn show_member(desk: InWorkspace, InPath(id): InPath<MemberId>)
     Ok(desk.show(&member_page(&desk, form, member)))
 }
 
+/// What a member loses by `role`; none where nothing, or where who asks may not give it.
+fn lowers(desk: &InWorkspace, member: &Member, role: Role) -> Option<String> {
+    let own = desk.who.member.role;
+    // The first role is the highest.
+    if role <= member.role || !may_grant(own, member.role) || !may_grant(own, role) {
+        return None;
+    }
+    let (before, after) = (member.role, role);
+    if member.id == desk.who.member.id {
+        return Some(format!(
+            "You would be {after}, and no {before} any more. Only somebody else can change that."
+        ));
+    }
+    Some(format!("{} would be {after}, and no {before} any more, from their next click on.", member.name))
+}
+
 /// `POST /dashboard/members/{member}`.
 pub(super) async fn set_member_role(desk: InWorkspace, InPath(id): InPath<MemberId>, form: Form) -> Answer {
-    let changed = match form.raw("role").parse::<Role>() {
+    let role = form.raw("role").parse::<Role>();
+    if let Ok(role) = role
+        && !form.is_sure()
+    {
+        let member = desk.hub.get_member(&desk.who, id).await?;
+        if let Some(question) = lowers(&desk, &member, role) {
+            return Ok(desk.show(&member_page(&desk, form.view().asking(question), member)));
+        }
+    }
+    let changed = match role {
         Ok(role) => desk.hub.set_member_role(&desk.who, id, role).await,
         Err(_) => Err(Error::invalid("/role", "unknown", "Choose one of the roles.")),
     };

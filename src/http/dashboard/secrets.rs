@@ -11,6 +11,7 @@ mod panel;
 mod query;
 mod reveal;
 mod steps;
+mod used;
 mod words;
 
 pub(super) use end::ManySecretsPage;

@@ -5,6 +5,7 @@ mod delete;
 
 pub(super) use delete::{DeleteEnvironmentPage, ask_deletion, delete_environment};
 
+use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,8 +14,10 @@ use super::caller::InEnvironment;
 use super::form::{Form, FormView};
 use super::page::{DashboardPage, Flash, Place};
 use super::url::Url;
+use super::words::listed;
 use crate::domain::role::Action;
 use crate::domain::workspace::Environment;
+use crate::http::Problem;
 use crate::service::environment::SettingsChange;
 use crate::service::{Code, Error, Seen};
 
@@ -55,6 +58,7 @@ impl DashboardPage for SettingsPage {
             ("owner", page(form(), true)),
             ("refused", page(form().with_error("allowedOrigins", wrong), true)),
             ("overtaken", page(form().overtaken(), true)),
+            ("asked", page(form().asking(question(&["https://app.acme.test".to_owned()])), true)),
             ("viewer", page(form(), false)),
         ]
     }
@@ -131,8 +135,30 @@ fn change(form: &Form) -> Result<SettingsChange, Error> {
     })
 }
 
+/// The question before an origin is taken away whose pages may show the modal.
+async fn ask(desk: &InEnvironment, form: &Form) -> Result<Option<Response>, Problem> {
+    if form.is_sure() || !desk.desk.who.may(Action::ConfigureConnectors) {
+        return Ok(None);
+    }
+    let there = desk.hub.get_environment(&desk.actor).await?;
+    let stays = form.lines("allowedOrigins");
+    let gone: Vec<_> =
+        there.settings.allowed_origins.iter().filter(|origin| !stays.contains(origin)).cloned().collect();
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(desk.show(&page(desk, form.view().asking(question(&gone))))))
+}
+
+fn question(gone: &[String]) -> String {
+    format!("From then on pages of {} can’t show the modal.", listed(gone))
+}
+
 /// `POST /dashboard/{environment}/settings`.
 pub(super) async fn update_settings(desk: InEnvironment, form: Form) -> Answer {
+    if let Some(asked) = ask(&desk, &form).await? {
+        return Ok(asked);
+    }
     let saved = match change(&form) {
         Ok(change) => desk.hub.update_environment(&desk.actor, change, form.seen()).await.map(drop),
         // Who may not change them is told that first.

@@ -46,15 +46,15 @@ impl Hub {
         Ok(())
     }
 
-    /// The integrations that need a connector.
+    /// The integrations that need one of these connectors.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn integrations_with(&self, actor: &Actor, key: &str) -> Result<Needing, Error> {
+    pub async fn integrations_with(&self, actor: &Actor, keys: &[&str]) -> Result<Needing, Error> {
         self.permit(actor, Action::ViewConnectors).await?;
         let (environment, most) = (actor.environment(), NAMED as u64 + 1);
         let mut integrations =
-            store::integration::with_connector(&self.store, environment, key, most).await?;
+            store::integration::with_connectors(&self.store, environment, keys, most).await?;
         let more = integrations.len() > NAMED;
         integrations.truncate(NAMED);
         Ok(Needing { integrations, more })

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::credentials;
 use crate::http::dashboard::form::{Form, FormView};
 use crate::provider::Definition;
 use crate::service::connectors::{ConnectorView, NewConnector};
@@ -64,6 +65,22 @@ pub(super) fn read(form: &Form, view: &ConnectorView, definition: Option<&Defini
         variables,
         enabled: view.connector.enabled,
     }
+}
+
+/// What the credentials of a connector lose by `new`; none where they go on as before.
+pub(super) fn loses(new: &NewConnector, view: &ConnectorView) -> Option<String> {
+    let before = view.connector.client_id.as_deref()?;
+    if new.client_id.as_deref() == Some(before) || view.credentials == 0 {
+        return None;
+    }
+    let (granted, them) = match view.credentials {
+        1 => ("1 credential was".to_owned(), "it"),
+        count => (format!("{} were", credentials(count)), "them"),
+    };
+    Some(format!(
+        "{granted} granted to the client {before}. Most apps renew {them} for no other: once the access \
+         tokens have run out, their users must connect again."
+    ))
 }
 
 /// The same error with its mistakes at the fields of the form.

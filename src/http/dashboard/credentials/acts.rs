@@ -44,7 +44,7 @@ pub(in crate::http::dashboard) async fn breaks(
         None => "It was never used.".to_owned(),
     }];
     let Needing { integrations, more } =
-        desk.hub.integrations_with(&desk.actor, &credential.connector).await?;
+        desk.hub.integrations_with(&desk.actor, &[&credential.connector]).await?;
     if !integrations.is_empty() {
         let names: Vec<_> = integrations.iter().map(|integration| integration.name.as_str()).collect();
         let more = if more { " and more" } else { "" };

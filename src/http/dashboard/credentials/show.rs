@@ -138,7 +138,7 @@ pub(super) async fn look_into(
 ) -> Result<CredentialPage, Problem> {
     let credential = desk.hub.get_credential(&desk.actor, id).await?;
     let history = desk.hub.credential_history(&desk.actor, id, page).await?;
-    let needing = desk.hub.integrations_with(&desk.actor, &credential.connector).await?;
+    let needing = desk.hub.integrations_with(&desk.actor, &[&credential.connector]).await?;
     let mut integrations: Vec<_> = needing.integrations.into_iter().map(|one| one.name).collect();
     if needing.more {
         integrations.push("and more".to_owned());

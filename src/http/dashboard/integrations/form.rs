@@ -5,6 +5,7 @@ use vouchsafe_entity::json::Need;
 use super::offer::Offer;
 use crate::domain::integration::Integration;
 use crate::http::dashboard::form::{Form, FormView};
+use crate::http::dashboard::words::listed;
 use crate::service::integrations::NewIntegration;
 use crate::service::{Error, Seen, Violation};
 
@@ -49,6 +50,22 @@ pub(super) fn read(form: &Form, offer: &Offer) -> (NewIntegration, Vec<usize>) {
         connectors: places.iter().map(need).collect(),
     };
     (new, places)
+}
+
+/// What users lose by `new`; none where it has all the connectors that are `there`.
+pub(super) fn loses(new: &NewIntegration, there: &Integration) -> Option<String> {
+    let stays = |key: &str| new.connectors.iter().any(|need| need.connector == key);
+    let gone: Vec<_> =
+        there.connectors.iter().map(|need| need.connector.clone()).filter(|key| !stays(key)).collect();
+    if gone.is_empty() {
+        return None;
+    }
+    let (is, it) = if gone.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let gone = listed(&gone);
+    Some(format!(
+        "{gone} {is} no longer part of it: users are not asked for {it} here, and calls that name this integration \
+         use {it} no more. What users have connected stays."
+    ))
 }
 
 /// The same error with its mistakes at the rows.

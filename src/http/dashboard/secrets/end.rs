@@ -7,18 +7,17 @@ use vouchsafe_entity::millis::Millis;
 
 use super::SecretPath;
 use super::list::reference;
-use super::panel::use_in_words;
 use super::query::{Part, SecretQuery};
 use super::steps::step;
-use super::words::listed;
+use super::used::{needed, uses};
 use crate::http::Problem;
 use crate::http::dashboard::Answer;
 use crate::http::dashboard::caller::InEnvironment;
 use crate::http::dashboard::confirm::ConfirmPage;
 use crate::http::dashboard::form::Form;
-use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Flash, Place, SwitchedOff};
 use crate::http::dashboard::url::Url;
+use crate::http::dashboard::words::listed;
 use crate::http::extract::InPath;
 use crate::service::secrets::{Acted, SecretAct, UsedSecret};
 use crate::service::{Code, Error};
@@ -76,32 +75,15 @@ const fn meaning_of_many(act: SecretAct) -> [&'static str; 2] {
     }
 }
 
-/// What uses a secret, a sentence each.
-fn uses(used: &UsedSecret, act: SecretAct, now: Millis) -> Vec<String> {
-    let then = match act {
-        SecretAct::Deactivate => "stops working until it is on again",
-        SecretAct::Reactivate => "works again",
-        SecretAct::Revoke | SecretAct::Delete => "stops working",
-    };
-    let mut lines: Vec<_> = used.uses.iter().map(|one| format!("{} {then}.", use_in_words(one))).collect();
-    if used.more {
-        lines.push("So do settings of more connectors.".to_owned());
-    }
-    if lines.is_empty() {
-        lines.push("No setting of a connector refers to it.".to_owned());
-    }
-    lines.push(used.view.secret.last_used_at.map_or_else(
-        || "It was never used.".to_owned(),
-        |at| format!("It was last used {}.", Moment::new(at, now).into_said()),
-    ));
-    lines
-}
-
 /// The question before an act on one secret.
 async fn ask(desk: &InEnvironment, key: &str, part: &Part, act: SecretAct) -> Answer {
     desk.hub.may_manage_secrets(&desk.actor).await?;
     let used = desk.hub.get_used_secret(&desk.actor, key).await?;
     let mut effects = uses(&used, act, desk.hub.now());
+    if let Some(needed) = needed(desk, &used).await? {
+        // Beside the settings that it is about.
+        effects.insert(used.uses.len() + usize::from(used.more), needed);
+    }
     effects.extend(meaning(act).map(str::to_owned));
     let covered = &used.view.environments;
     if covered.len() > 1 {
