@@ -1,6 +1,9 @@
 //! R4 and R5: the database goes away between the answer and its commit, or before the claim; and the disk is full.
+//!
+//! A `max_page_count` is a setting of a connection, which nobody can give the hub's from outside: for SQLite the full disk
+//! stands for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement, TryGetable};
@@ -166,7 +169,7 @@ async fn renewed(replica: &Replica, credential: &Connected) {
 #[tokio::test(flavor = "multi_thread")]
 async fn r04_sqlite_is_locked_between_answer_and_commit() {
     let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
-    let credentials = stage.connect("a", &[STRICT], times(2, 100)).await.remove(0);
+    let credentials = stage.connect("a", &[STRICT], times(3, 200)).await.remove(0);
     let mut replica = stage.start("a").await;
     for (number, credential) in credentials.iter().enumerate() {
         // Let go on: stopped, the hub could hold the lock itself, as it writes other things beside this.
@@ -201,6 +204,62 @@ async fn r04_sqlite_is_locked_between_answer_and_commit() {
 
 async fn execute(connection: &mut sea_orm::sqlx::SqliteConnection, sql: &'static str) {
     sea_orm::sqlx::Executor::execute(connection, sql).await.unwrap();
+}
+
+/// Files that nobody may write, not even who has opened them before. Dropped, they are as they were.
+struct ReadOnly(Vec<PathBuf>);
+
+impl ReadOnly {
+    /// The database of the hub with this data directory, and what is written ahead of it.
+    fn database(data: &Path) -> Self {
+        let files = ["vouchsafe.db", "vouchsafe.db-wal"].map(|name| data.join(name));
+        let read_only = Self(files.into());
+        assert!(read_only.flag("+i"));
+        read_only
+    }
+
+    fn flag(&self, change: &str) -> bool {
+        Command::new("chattr").arg(change).args(&self.0).status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        self.flag("-i");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r04_sqlite_is_read_only_between_answer_and_commit() {
+    let Some(_) = require(Component::Immutable) else { return };
+    let Some(mut stage) = Stage::set(Place::Sqlite).await else { return };
+    let credentials = stage.connect("a", &[STRICT], times(3, 200)).await.remove(0);
+    let mut replica = stage.start("a").await;
+    for (number, credential) in credentials.iter().enumerate() {
+        replica.arm("refresh::before_commit=stop@1").await;
+        let asked = replica.renew(&credential.id);
+        replica.stopped().await;
+        let read_only = ReadOnly::database(&stage.home("a").join("data"));
+        replica.arm_next("");
+        replica.go_on();
+        replica.says(WAITS).await;
+        let dies = number % 2 == 1;
+        if dies {
+            replica.hub.signal("KILL");
+            replica.killed().await;
+        }
+        drop(read_only);
+        if dies {
+            replica = stage.start("a").await;
+        }
+        asked.await.unwrap();
+        committed(&stage, &replica, credential).await;
+        if !dies {
+            lasts(&stage, &replica, number).await;
+        }
+    }
+    println!("R4, SQLite read-only: {} answers committed later, 0 lost", credentials.len());
+    replica.hub.stop().await;
 }
 
 /// A file system in memory that is soon full. Dropped, it goes.
@@ -292,8 +351,8 @@ async fn r04_a_full_disk_of_postgresql_loses_no_answer() {
     let Some(cluster) = Cluster::start_in(&folder.path().join("data"), "127.0.0.1") else { return };
     let Some(mut stage) = Stage::set(Place::schema(&cluster.url()).await).await else { return };
     let credentials = stage.connect("a", &[STRICT], times(3, 200)).await.remove(0);
-    let replica = stage.start("a").await;
-    for credential in &credentials {
+    let mut replica = stage.start("a").await;
+    for (number, credential) in credentials.iter().enumerate() {
         replica.arm("refresh::before_commit=stop@1").await;
         let asked = replica.renew(&credential.id);
         replica.stopped().await;
@@ -310,9 +369,17 @@ async fn r04_a_full_disk_of_postgresql_loses_no_answer() {
         replica.arm_next("");
         replica.go_on();
         replica.says(WAITS).await;
+        let dies = number % 2 == 1;
+        if dies {
+            replica.hub.signal("KILL");
+            replica.killed().await;
+        }
         disk.clear();
         if !cluster.is_up() {
             cluster.up();
+        }
+        if dies {
+            replica = stage.start("a").await;
         }
         asked.await.unwrap();
         committed(&stage, &replica, credential).await;

@@ -26,6 +26,8 @@ pub(crate) enum Component {
     Netns,
     /// Leave to mount a small file system.
     Mount,
+    /// Leave to make files that nobody may write, where temporary files are.
+    Immutable,
     /// The authorization server of that name.
     Glewlwyd,
 }
@@ -45,6 +47,7 @@ impl Component {
             Self::PostgresPrograms => postgres_programs(),
             Self::Netns => on_path("ip").filter(|_| has_capability(CAP_NET_ADMIN)),
             Self::Mount => on_path("mount").filter(|_| has_capability(CAP_SYS_ADMIN)),
+            Self::Immutable => immutable(),
             Self::Glewlwyd => on_path("glewlwyd"),
         }
     }
@@ -60,6 +63,7 @@ impl Component {
             Self::PostgresPrograms => "apt-get install postgresql",
             Self::Netns => "apt-get install iproute2, and run with CAP_NET_ADMIN",
             Self::Mount => "run with CAP_SYS_ADMIN",
+            Self::Immutable => "run with CAP_LINUX_IMMUTABLE and TMPDIR on ext4",
             Self::Glewlwyd => "apt-get install glewlwyd",
         }
     }
@@ -77,6 +81,7 @@ impl fmt::Display for Component {
             Self::PostgresPrograms => "postgresql",
             Self::Netns => "netns",
             Self::Mount => "mount",
+            Self::Immutable => "chattr +i",
             Self::Glewlwyd => "glewlwyd",
         })
     }
@@ -147,6 +152,19 @@ fn postgres_programs() -> Option<String> {
     let newest = versions.filter_map(|entry| Some(entry.ok()?.path())).max_by_key(|path| number(path))?;
     let programs = newest.join("bin");
     programs.join("initdb").is_file().then(|| programs.to_str().map(str::to_owned)).flatten()
+}
+
+/// Tried out, as it hangs on the file system too, which must heed it for files that are open already.
+fn immutable() -> Option<String> {
+    let chattr = on_path("chattr")?;
+    let mut file = tempfile::NamedTempFile::new().ok()?;
+    let mut flag = |change: &str| {
+        let status = std::process::Command::new(&chattr).arg(change).arg(file.path()).status();
+        (status.is_ok_and(|status| status.success()), file.write_all(b"x").is_err())
+    };
+    let (was_set, is_heeded) = flag("+i");
+    flag("-i");
+    (was_set && is_heeded).then_some(chattr)
 }
 
 const CAP_NET_ADMIN: u32 = 12;
