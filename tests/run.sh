@@ -3,6 +3,7 @@
 #
 #   LAYER       static, unit, it, real, contract, browser, fault; all of these by default
 #   TEST_SCALE  commit (default), nightly or release: how many cases and how much time a test may take
+#   TEST_TIMES  times which each case of the fault layer runs, instead of once; at commit only (tests/fault/scale.rs)
 #   CI=true     a missing component is a failure, otherwise it is a skip that is listed at the end
 #
 # On a fresh Debian machine it installs what is missing first. The last line is
