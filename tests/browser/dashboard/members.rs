@@ -141,6 +141,7 @@ async fn sees_what_viewers_see(app: &TestApp, chrome: &Chrome) {
     }
     nothing_is_wrong(chrome).await;
     chrome.click(".nav a[href$='/integrations']").await;
+    chrome.shows("h1", "Integrations").await;
     assert!(!chrome.has("a[href$='/new-integration']").await);
     chrome.click_in_row("Sync orders", "a").await;
     chrome.shows(".notice", "Owners, admins and editors change integrations; you see them.").await;
@@ -259,13 +260,16 @@ async fn an_admin_keeps_a_secret_switches_a_credential_and_rotates_a_key() {
     // What ends a workspace or an environment, or makes an owner, stays with owners.
     chrome.click(".row-actions a").await;
     chrome.click(".nav a[href$='/settings']").await;
+    chrome.shows("h1", "Settings of production").await;
     assert!(!chrome.has("a[href$='/settings/delete']").await);
     chrome.click(".nav a[href$='/members']").await;
+    chrome.shows("h1", "Members").await;
     assert!(!chrome.has("a[href$='/workspace/delete']").await);
     chrome.click_in_row("owner@acme.test", ".cell-actions a").await;
     chrome.shows(".notice", "Their role, owner, is above your own: you can’t change it.").await;
     nothing_is_wrong(&chrome).await;
     chrome.open(&format!("{}/dashboard/members/invite", app.base_url)).await;
+    chrome.shows(".choices", "Admin").await;
     assert!(!chrome.has("input[name=role][value=owner]").await);
     assert_eq!(roles(&app).await, ["admin", "owner"]);
 
