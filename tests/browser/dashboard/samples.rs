@@ -59,7 +59,7 @@ const [names, dark, done] = arguments;
 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 // Colours alone depend on the shade.
 const runOnly = dark ? { type: "rule", values: ["color-contrast"] } : { type: "tag", values: tags };
-// A preview is a picture in a frame with a name of its own: nobody comes to its parts.
+// A preview is a picture in a frame with a name of its own: its parts are inert, and nobody comes to them.
 const ofPictures = { "landmark-one-main": { enabled: false }, "page-has-heading-one": { enabled: false } };
 const loaded = (one, place) => new Promise((then, fail) => {
   one.addEventListener("load", then);
@@ -76,7 +76,7 @@ const look = async (name) => {
   if (shown !== dark) return [`${name} is shown in the other shade`];
   await loaded(Object.assign(page.createElement("script"), { src: "/axe.js" }), page.head);
   for (const one of page.getAnimations()) if (Number.isFinite(one.effect.getComputedTiming().endTime)) one.finish();
-  const rules = name.startsWith("preview-") ? ofPictures : {};
+  const rules = page.querySelector("body > [inert]:only-child") ? ofPictures : {};
   const { violations } = await frame.contentWindow.axe.run(page, { runOnly, rules, iframes: false, preload: false });
   return violations.map((rule) => `${name}: ${rule.id} (${rule.nodes.map((node) => node.target.join(" ")).join(", ")})`);
 };
