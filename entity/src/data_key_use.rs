@@ -19,6 +19,8 @@ pub struct Model {
     pub emptied_at: Option<Millis>,
     /// How many values it sealed that one before it had sealed.
     pub taken_over: i64,
+    /// How many there were when it began to seal; zero where nobody counted.
+    pub to_take_over: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

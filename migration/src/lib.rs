@@ -35,6 +35,7 @@ mod m20261123_000031_count_resealed;
 mod m20261123_000032_date_kept_batches;
 mod m20261124_000033_index_connector_status;
 mod m20261124_000034_index_secret_filters;
+mod m20261124_000035_count_to_take_over;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000032_date_kept_batches::Migration),
             Box::new(m20261124_000033_index_connector_status::Migration),
             Box::new(m20261124_000034_index_secret_filters::Migration),
+            Box::new(m20261124_000035_count_to_take_over::Migration),
         ]
     }
 }

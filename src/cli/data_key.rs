@@ -56,9 +56,11 @@ async fn rotate_in(hub: &Hub, place: &Place, revoke: bool) -> Result<(), CliErro
         ))?;
         unread = all.unread;
     }
+    let total = hub.resealing(&actor).await.map_err(failed)?.and_then(|resealing| resealing.total);
+    let of = total.map(|total| format!(" of about {total}")).unwrap_or_default();
     // Progress alone: where nobody reads it, the work goes on.
     let told = |values: u64| {
-        let _ = say(format!("{values} values are sealed anew"));
+        let _ = say(format!("{values}{of} values are sealed anew"));
     };
     let resealed = conclude(hub.reseal_environment(&actor, told).await.map_err(failed)?);
     if unread.is_empty() {

@@ -154,6 +154,8 @@ pub struct Resealing {
     pub since: Millis,
     /// Values that are sealed under the new one.
     pub done: u64,
+    /// Of so many that there were when it was replaced, where they were counted. Some of those go meanwhile.
+    pub total: Option<u64>,
 }
 
 /// The data keys of one owner that seal its rows, oldest first. Of those that were not replaced the oldest seals; a younger

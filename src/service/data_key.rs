@@ -293,10 +293,12 @@ impl Hub {
 
     /// From now on the youngest data key of `owner` seals, and the others only open.
     async fn switch_key(&self, owner: KeyOwner) -> Result<(), Error> {
+        let values = store::sealed::count(&self.store, owner).await?;
         let tx = self.store.begin().await?;
         let keys = RecordKeys::of(store::data_key::lock(&tx, owner).await?);
         if let Some(next) = keys.next() {
             store::data_key::retire(&tx, &keys.before(next.id), self.now()).await?;
+            store::data_key::note_to_take_over(&tx, next.id, values).await?;
             tx.commit().await?;
             failpoint!("rekey::switched");
         }

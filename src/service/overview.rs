@@ -213,7 +213,12 @@ impl Hub {
         Ok(Few::of(all.into_iter().filter_map(lacking).collect()))
     }
 
-    async fn resealing(&self, actor: &Actor) -> Result<Option<Resealing>, Error> {
+    /// How far sealing anew is, after a data key of the environment or its workspace was replaced; none to those who may
+    /// not know.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn resealing(&self, actor: &Actor) -> Result<Option<Resealing>, Error> {
         if !is_let(actor, Action::ReadAudit) {
             return Ok(None);
         }

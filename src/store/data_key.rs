@@ -155,17 +155,40 @@ pub async fn resealing(db: &impl Reads, owners: [KeyOwner; 2]) -> Result<Option<
         LEFT JOIN data_key_use u ON u.id = k.id \
         WHERE k.owner IN ($1, $2) AND k.purpose = $3 AND k.retired_at IS NOT NULL AND u.emptied_at IS NULL) \
         SELECT (SELECT MIN(retired_at) FROM old) AS since, \
-        (SELECT CAST(COALESCE(SUM(u.taken_over), 0) AS BIGINT) FROM data_key k \
-        JOIN data_key_use u ON u.id = k.id \
-        WHERE k.owner IN (SELECT owner FROM old) AND k.purpose = $3 AND k.retired_at IS NULL) AS done";
+        COALESCE(done, 0) AS done, COALESCE(total, 0) AS total FROM \
+        (SELECT CAST(SUM(u.taken_over) AS BIGINT) AS done, CAST(SUM(u.to_take_over) AS BIGINT) AS total \
+        FROM data_key k JOIN data_key_use u ON u.id = k.id \
+        WHERE k.owner IN (SELECT owner FROM old) AND k.purpose = $3 AND k.retired_at IS NULL) AS present";
     let connection = db.connection();
     let [one, other] = owners.map(|owner| owner.to_string().into());
     let values = [one, other, KeyPurpose::Records.as_str().into()];
     let Some(row) = connection.query_one_raw(statement(connection, SQL, values)).await? else {
         return Ok(None);
     };
-    let (since, done): (Option<Millis>, i64) = (row.try_get("", "since")?, row.try_get("", "done")?);
-    Ok(since.map(|since| Resealing { since, done: done.unsigned_abs() }))
+    let since: Option<Millis> = row.try_get("", "since")?;
+    let [done, total] = ["done", "total"].map(|name| row.try_get::<i64>("", name));
+    let (done, total) = (done?.unsigned_abs(), total?.unsigned_abs());
+    Ok(since.map(|since| Resealing {
+        since,
+        done,
+        total: Some(total).filter(|total| *total > 0 && *total >= done),
+    }))
+}
+
+/// Notes how many values a data key that begins to seal is to take over.
+pub async fn note_to_take_over(tx: &Tx, id: DataKeyId, values: u64) -> Result<(), StoreError> {
+    let row = data_key_use::ActiveModel {
+        id: Set(id),
+        sealings: Set(0),
+        emptied_at: Set(None),
+        taken_over: Set(0),
+        to_take_over: Set(i64::try_from(values).unwrap_or(i64::MAX)),
+    };
+    let replace = OnConflict::column(data_key_use::Column::Id)
+        .update_column(data_key_use::Column::ToTakeOver)
+        .to_owned();
+    data_key_use::Entity::insert(row).on_conflict(replace).exec_without_returning(tx.connection()).await?;
+    Ok(())
 }
 
 /// Notes that a data key has sealed `more` values that one before it had sealed.
@@ -209,6 +232,7 @@ pub async fn note_emptied(tx: &Tx, ids: &[DataKeyId], since: Option<Millis>) -> 
         sealings: Set(0),
         emptied_at: Set(since),
         taken_over: Set(0),
+        to_take_over: Set(0),
     });
     let replace = OnConflict::column(data_key_use::Column::Id)
         .update_column(data_key_use::Column::EmptiedAt)

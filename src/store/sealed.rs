@@ -150,6 +150,21 @@ pub async fn has_old(
     Ok(connection.query_one_raw(statement(connection, sql.text, sql.values)).await?.is_some())
 }
 
+/// How many sealed values `owner` has.
+pub async fn count(db: &impl Reads, owner: KeyOwner) -> Result<u64, StoreError> {
+    let mut sql = Sql::default();
+    let of_owner = of_owner(&mut sql, owner);
+    let counts = columns_of(owner).into_iter().map(|SealedColumn { table, column, .. }| {
+        format!("(SELECT COUNT(*) FROM {table} t WHERE {of_owner} AND t.{column} IS NOT NULL)")
+    });
+    let counts: Vec<_> = counts.chain(["0".to_owned()]).collect();
+    sql.text = format!("SELECT CAST({} AS BIGINT) AS values_there", counts.join(" + "));
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, sql.text, sql.values)).await?;
+    let there: i64 = row.map(|row| row.try_get("", "values_there")).transpose()?.unwrap_or(0);
+    Ok(there.unsigned_abs())
+}
+
 /// Up to `limit` values of `owner` in this column that are sealed under another key than `current`, by the ids of their
 /// rows beyond `after`.
 pub async fn old_values(

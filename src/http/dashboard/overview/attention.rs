@@ -28,11 +28,13 @@ pub(super) struct Item {
     at: Option<Moment>,
     /// Where it is looked into; none where the reader may not.
     url: Option<String>,
+    /// How much of it is done, and of how much.
+    progress: Option<(u64, u64)>,
 }
 
 impl Item {
     pub(super) fn new(level: &'static str, title: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { level, title: title.into(), text: text.into(), at: None, url: None }
+        Self { level, title: title.into(), text: text.into(), at: None, url: None, progress: None }
     }
 
     /// The last line of a kind of which there are more than are named.
@@ -118,11 +120,13 @@ impl Reader<'_> {
     }
 
     /// A data key was replaced, and something is still sealed under it.
-    fn resealing(&self, Resealing { since, done }: Resealing) -> Item {
-        let done = match done {
-            0 => "None is done yet.".to_owned(),
-            1 => "1 is done so far.".to_owned(),
-            more => format!("{} are done so far.", grouped(more)),
+    fn resealing(&self, Resealing { since, done, total }: Resealing) -> Item {
+        let progress = total.map(|total| (done, total));
+        let done = match (done, total) {
+            (0, None) => "None is done yet.".to_owned(),
+            (1, None) => "1 is done so far.".to_owned(),
+            (more, None) => format!("{} are done so far.", grouped(more)),
+            (done, Some(total)) => format!("{} of about {} are done.", grouped(done), grouped(total)),
         };
         let text = format!(
             "{done} The worker goes on with it, and nothing waits for it. If this stays for a day, the log says which \
@@ -130,7 +134,8 @@ impl Reader<'_> {
         );
         let events = filtered(&Url::Audit(&self.desk.environment), &[("action", Some("data_key.rotate"))]);
         let item = Item::new("info", "Values are being sealed under a new data key", text);
-        item.at(Some(since), self.now).leading_to(Some(events))
+        let item = item.at(Some(since), self.now).leading_to(Some(events));
+        Item { progress, ..item }
     }
 
     fn expired(&self, credentials: Few<Credential>) -> Vec<Item> {
