@@ -232,6 +232,24 @@ mod tests {
         [light, dark]
     }
 
+    /// The dashboard's sheet is a second one for the modal's sake, whose pages load the first alone. What makes the look is
+    /// in that.
+    #[test]
+    fn the_sheet_of_the_dashboard_adds_no_token_to_the_design_system() {
+        let own = files::read_text(&format!("{FOLDER}dashboard.css")).unwrap();
+        let [tokens, _] = colours();
+        let mut names = 0;
+        for line in own.split([';', '{']).map(str::trim) {
+            let Some((name, value)) = line.strip_prefix("--vs-").and_then(|rest| rest.split_once(": "))
+            else {
+                continue;
+            };
+            names += 1;
+            assert!(!tokens.contains_key(name) && value.starts_with("var(--vs-"), "{line}");
+        }
+        assert!(names > 0);
+    }
+
     /// Red, green and blue as light, of `fff` or `1d5793` (WCAG 2.2, relative luminance).
     fn luminous(hex: &str) -> [f64; 3] {
         let digit = |at: usize| hex.get(at..=at).unwrap();

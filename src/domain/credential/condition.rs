@@ -53,8 +53,12 @@ pub(super) fn is_usable(expires_at: Option<Millis>, lifetime: Option<i64>, now: 
 }
 
 impl Condition {
-    /// Whether the access token may be served at `now`, or there is none to run out.
+    /// Whether the access token may be served at `now`, or there is none to run out. One that nothing renews is served to
+    /// its end: no other will take its place.
     pub fn is_usable(&self, now: Millis) -> bool {
+        if !self.is_renewable() {
+            return self.access_expires_at.is_none_or(|end| now < end);
+        }
         is_usable(self.access_expires_at, self.access_lifetime, now)
     }
 

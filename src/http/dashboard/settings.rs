@@ -137,7 +137,7 @@ fn change(form: &Form) -> Result<SettingsChange, Error> {
 
 /// The question before an origin is taken away whose pages may show the modal.
 async fn ask(desk: &InEnvironment, form: &Form) -> Result<Option<Response>, Problem> {
-    if form.is_sure() || !desk.desk.who.may(Action::ConfigureConnectors) {
+    if form.is_sure() || change(form).is_err() || !desk.desk.who.may(Action::ConfigureConnectors) {
         return Ok(None);
     }
     let there = desk.hub.get_environment(&desk.actor).await?;

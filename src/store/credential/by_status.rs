@@ -87,9 +87,11 @@ pub(super) fn status_condition(status: Status, now: &str) -> String {
          AND NOT t.has_refresh_token AND COALESCE(t.access_expires_at <= {now}, FALSE)))"
     );
     let off = "(c.deactivated_at IS NOT NULL OR NOT k.enabled)";
+    // One that nothing renews is served to its end, and has ended then.
     let spent = format!(
-        "COALESCE(t.access_expires_at < {now} + CASE WHEN COALESCE(t.access_lifetime, 120000) < 120000 \
-         THEN t.access_lifetime / 4 ELSE 30000 END, FALSE)"
+        "((t.has_refresh_token OR c.method NOT IN ('oauth2', 'api_key', 'basic')) \
+         AND COALESCE(t.access_expires_at < {now} + CASE WHEN COALESCE(t.access_lifetime, 120000) < 120000 \
+         THEN t.access_lifetime / 4 ELSE 30000 END, FALSE))"
     );
     let shown = "CASE WHEN t.state = 'refreshing' THEN t.claimed_from ELSE t.state END";
     // A key that is not at hand is known to the vault alone; what a refresh could not open is noted.

@@ -257,6 +257,32 @@ async fn an_editor_changes_what_is_asked_for_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn another_client_id_is_saved_once_it_was_said_what_becomes_of_the_credentials() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    app.put_fernhill().await;
+    let client = async || app.as_key().get("/connectors/fernhill").await.ok(200)["clientId"].clone();
+    let other = |more: &[(&'static str, &'static str)]| {
+        [&[("settings", "all"), ("clientId", "other"), ("secret-client", "typed-again")], more].concat()
+    };
+    // Nothing hangs on it yet.
+    owner.post(FERN, &other(&[])).await.leads_to(FERN);
+    assert_eq!(client().await, "other");
+    app.put_fernhill().await;
+    app.connect("u-17").await;
+
+    let asked = owner.post(FERN, &other(&[])).await;
+    asked.page(200, &format!("1 credential was granted to the client {DEMO_CLIENT_ID}."));
+    asked.page(200, "paste it again");
+    assert!(asked.html.contains("value=\"other\"") && !asked.html.contains("typed-again"), "{}", asked.html);
+    assert_eq!(client().await, DEMO_CLIENT_ID, "nothing is done yet");
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    editor.post(FERN, &other(&[])).await.page(403, "Your role (editor)");
+    owner.post(FERN, &other(&[("sure", "yes")])).await.leads_to(FERN);
+    assert_eq!(client().await, "other");
+}
+
+#[tokio::test]
 async fn a_connector_is_switched_off_and_on_after_it_was_said_what_breaks() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;

@@ -46,7 +46,13 @@ async fn an_editor_makes_an_integration_and_changes_it() {
 
     let page = format!("{LIST}/ask");
     editor.get(&page).await.page(200, "value=\"items:read items:write\"");
-    let change = [("name", "Ask"), ("description", "Says it."), ("connector-0", QUILLPOST)];
+    let mut change = vec![("name", "Ask"), ("description", "Says it."), ("connector-0", QUILLPOST)];
+    let asked = editor.post(&page, &change).await;
+    asked.page(200, "mine is no longer part of it: users are not asked for it here");
+    asked.page(200, "value=\"Ask\"");
+    let there = app.as_key().get("/integrations/ask").await.ok(200);
+    assert_eq!(there["connectors"].as_array().unwrap().len(), 2, "nothing is done yet");
+    change.push(("sure", "yes"));
     editor.post(&page, &change).await.leads_to(LIST);
     let changed = app.as_key().get("/integrations/ask").await.ok(200);
     assert_eq!((&changed["name"], changed["connectors"].as_array().unwrap().len()), (&json!("Ask"), 1));

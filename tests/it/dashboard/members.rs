@@ -144,7 +144,9 @@ async fn a_workspace_keeps_an_owner() {
     let owner = app.as_owner().await;
     let page = owner.get("/dashboard/members").await;
     let me = member_path(&page.html, "owner@acme.test");
-    owner.post(&me, &[("role", "viewer")]).await.page(400, "keeps at least one owner");
+    owner.post(&me, &[("role", "viewer")]).await.page(200, "Only somebody else can change that.");
+    let sure = [("role", "viewer"), ("sure", "yes")];
+    owner.post(&me, &sure).await.page(400, "keeps at least one owner");
     owner.post(&format!("{me}/remove"), &[]).await.page(409, "keeps at least one owner");
     let second = app.as_invited(&owner, "owner", "second@acme.test").await;
     second.post(&format!("{me}/remove"), &[]).await.leads_to("/dashboard/members");
@@ -167,7 +169,9 @@ async fn a_lowered_role_counts_at_once() {
     let (above, below) = (invite("admin").await, invite("viewer").await);
     let page = owner.get("/dashboard/members").await;
     let path = member_path(&page.html, "ada@acme.test");
-    owner.post(&path, &[("role", "editor")]).await;
+    owner.post(&path, &[("role", "editor")]).await.page(200, "would be editor, and no admin any more");
+    admin.get("/dashboard/production/api-keys").await.page(200, "API keys");
+    owner.post(&path, &[("role", "editor"), ("sure", "yes")]).await.leads_to("/dashboard/members");
     admin.get("/dashboard/production/api-keys").await.page(404, "Not found");
     // Whoever may invite nobody any more comes back by no link of their own.
     for link in [above, below] {
@@ -297,7 +301,7 @@ async fn who_is_lowered_keeps_the_invitations_that_they_may_still_make() {
         second.post("/dashboard/members/invite", &form).await.page(200, "The invitation’s link");
     }
     let path = member_path(&owner.get("/dashboard/members").await.html, "second@acme.test");
-    owner.post(&path, &[("role", "admin")]).await.leads_to("/dashboard/members");
+    owner.post(&path, &[("role", "admin"), ("sure", "yes")]).await.leads_to("/dashboard/members");
     let page = owner.get("/dashboard/members").await;
     page.page(200, "e@acme.test");
     assert!(!page.html.contains("o@acme.test</"), "{}", page.html);

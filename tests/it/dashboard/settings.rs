@@ -104,3 +104,27 @@ async fn a_mistake_stands_at_its_field_and_nothing_is_saved() {
     }
     assert_eq!(app.as_key().get("/environment").await.ok(200), before);
 }
+
+#[tokio::test]
+async fn an_origin_is_taken_away_once_it_was_said_what_that_means() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    let page = "/dashboard/production/settings";
+    owner.post(page, &FORM).await.leads_to(page);
+    let origins = async || app.as_key().get("/environment").await.ok(200)["allowedOrigins"].clone();
+    let both = json!(["https://app.acme.test", "http://localhost:3000"]);
+    let mut form = FORM.to_vec();
+    form[0].1 = "https://app.acme.test\r\nhttps://new.acme.test";
+    let asked = owner.post(page, &form).await;
+    asked.page(200, "From then on pages of http://localhost:3000 can’t show the modal.");
+    asked.page(200, "https://app.acme.test\nhttps://new.acme.test");
+    assert_eq!(origins().await, both, "nothing is done yet");
+    form.push(("sure", "yes"));
+    owner.post(page, &form).await.leads_to(page);
+    assert_eq!(origins().await, json!(["https://app.acme.test", "https://new.acme.test"]));
+    // Who may not is asked nothing.
+    let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
+    form.pop();
+    form[0].1 = "";
+    editor.post(page, &form).await.page(403, "Your role (editor)");
+}

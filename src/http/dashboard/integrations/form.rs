@@ -3,6 +3,7 @@
 use vouchsafe_entity::json::Need;
 
 use super::offer::Offer;
+use crate::domain::connector::is_key;
 use crate::domain::integration::Integration;
 use crate::http::dashboard::form::{Form, FormView};
 use crate::http::dashboard::words::listed;
@@ -54,6 +55,10 @@ pub(super) fn read(form: &Form, offer: &Offer) -> (NewIntegration, Vec<usize>) {
 
 /// What users lose by `new`; none where it has all the connectors that are `there`.
 pub(super) fn loses(new: &NewIntegration, there: &Integration) -> Option<String> {
+    // A name that stands for none is told first.
+    if !new.connectors.iter().all(|need| is_key(&need.connector)) {
+        return None;
+    }
     let stays = |key: &str| new.connectors.iter().any(|need| need.connector == key);
     let gone: Vec<_> =
         there.connectors.iter().map(|need| need.connector.clone()).filter(|key| !stays(key)).collect();

@@ -15,6 +15,8 @@ async fn whoever_ends_a_secret_is_told_what_uses_it() {
     app.secret(&masked("K")).await;
     let body = json!({"provider": FERNHILL, "clientId": DEMO_CLIENT_ID, "clientSecret": "$Secret{K}"});
     app.as_key().put("/connectors/fernhill", &body).await.ok(201);
+    let integration = json!({"name": "Sync <it>", "connectors": [{"connector": FERNHILL}]});
+    app.as_key().put("/integrations/sync", &integration).await.ok(201);
     let uses = "The client secret of the connector fernhill in production";
     owner.get(&one("K")).await.page(200, uses);
     for (act, text, done) in [
@@ -27,6 +29,8 @@ async fn whoever_ends_a_secret_is_told_what_uses_it() {
         asked.page(200, uses);
         asked.page(200, text);
         asked.page(200, "It was never used.");
+        asked.page(200, "The integration “Sync &lt;it&gt;” hangs on that.");
+        asked.page(200, "Any call may name it.");
         owner.post(&format!("{}/{act}", one("K")), &[]).await.leads_to(LIST);
         owner.get(LIST).await.page(200, done);
     }
@@ -36,6 +40,21 @@ async fn whoever_ends_a_secret_is_told_what_uses_it() {
         let rows = app.as_key().get(&format!("/audit-events?action={action}")).await.ok(200);
         assert_eq!(rows["data"][0]["actor"]["type"], "member", "{action}");
     }
+}
+
+#[tokio::test]
+async fn whoever_ends_a_secret_is_told_which_calls_may_name_it() {
+    let Some(app) = TestApp::start().await else { return };
+    let owner = app.as_owner().await;
+    for slug in ["ask", "sync"] {
+        let integration = json!({"name": slug, "connectors": [{"connector": FERNHILL}]});
+        app.as_key().put(&format!("/integrations/{slug}"), &integration).await.ok(201);
+    }
+    app.secret(&with(masked("K"), "scope", json!({"products": ["ask", "sync"], "apps": [FERNHILL]}))).await;
+    let asked = owner.get(&format!("{}/revoke", one("K"))).await;
+    asked.page(200, "No setting of a connector refers to it.");
+    asked.page(200, "Calls for the integrations ask and sync through the connector fernhill may name it.");
+    assert!(!asked.html.contains("on that."), "{}", asked.html);
 }
 
 #[tokio::test]
