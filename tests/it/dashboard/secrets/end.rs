@@ -46,6 +46,7 @@ async fn whoever_ends_a_secret_is_told_what_uses_it() {
 async fn whoever_ends_a_secret_is_told_which_calls_may_name_it() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
+    app.put_fernhill().await;
     for slug in ["ask", "sync"] {
         let integration = json!({"name": slug, "connectors": [{"connector": FERNHILL}]});
         app.as_key().put(&format!("/integrations/{slug}"), &integration).await.ok(201);
