@@ -8,7 +8,7 @@ use vouchsafe_entity::millis::Millis;
 
 use super::Answer;
 use super::caller::InEnvironment;
-use super::filter::{Chip, Filter};
+use super::filter::Filter;
 use super::moment::Moment;
 use super::page::Flash;
 use super::url::Url;
@@ -51,7 +51,8 @@ struct EventPath {
 pub(super) struct EventsPage {
     environment: String,
     events: Vec<Row>,
-    kinds: Vec<Chip>,
+    /// The types to choose from: word and label.
+    kinds: Vec<[&'static str; 2]>,
     filter: Filter,
     first: bool,
     next: Option<String>,
@@ -170,7 +171,7 @@ async fn list_events(desk: InEnvironment, Listing { page, filter: wanted }: List
     let filter = filter_of(environment, page.own_limit(), kind, credential);
     Ok(desk.show(&EventsPage {
         events: found.items.iter().map(|body| row(environment, body, now)).collect(),
-        kinds: chips(&filter, kind),
+        kinds: kinds(),
         next: filter.next(found.next_cursor.as_deref()),
         filter,
         first: page.after.is_none(),
@@ -182,17 +183,15 @@ async fn list_events(desk: InEnvironment, Listing { page, filter: wanted }: List
 fn filter_of(environment: &str, limit: Option<u64>, kind: &str, credential: &str) -> Filter {
     let fields = [("type", kind), ("credentialId", credential)];
     let fields: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    let said = |_: &str, id: &str| format!("of {id}");
-    Filter::saying(&Url::Events(environment).to_string(), limit, &fields, "type", said)
+    let said = |name: &str, value: &str| match name {
+        "type" => value.to_owned(),
+        _ => format!("of {value}"),
+    };
+    Filter::saying(&Url::Events(environment).to_string(), limit, &fields, "", said)
 }
 
-fn chips(filter: &Filter, chosen: &str) -> Vec<Chip> {
-    let all = std::iter::once(Chip::new("All", filter.with("type", ""), chosen.is_empty()));
-    let each = EventType::ALL.iter().map(|kind| {
-        let word = kind.as_str();
-        Chip::new(word, filter.with("type", word), chosen == word)
-    });
-    all.chain(each).collect()
+fn kinds() -> Vec<[&'static str; 2]> {
+    EventType::ALL.iter().map(|kind| [kind.as_str(); 2]).collect()
 }
 
 fn delivery_row(environment: &str, delivery: &Delivery, now: Millis) -> DeliveryRow {

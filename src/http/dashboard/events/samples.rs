@@ -2,7 +2,7 @@
 
 use vouchsafe_entity::millis::Millis;
 
-use super::{DeliveryRow, EventPage, EventsPage, Row, chips, filter_of, mark};
+use super::{DeliveryRow, EventPage, EventsPage, Row, filter_of, kinds, mark};
 use crate::http::dashboard::moment::Moment;
 use crate::http::dashboard::page::{DashboardPage, Place};
 use crate::http::dashboard::url::Url;
@@ -28,7 +28,7 @@ impl DashboardPage for EventsPage {
             let filter = filter_of("production", None, kind, credential);
             Self {
                 environment: "production".to_owned(),
-                kinds: chips(&filter, kind),
+                kinds: kinds(),
                 first: true,
                 next: filter.next(Some("x").filter(|_| !events.is_empty())),
                 filter,

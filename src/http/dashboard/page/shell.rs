@@ -11,6 +11,12 @@ use crate::service::members::SignedIn;
 /// The environment that counts.
 const PRODUCTION: &str = "production";
 
+/// Whether an environment is one of those that must not be mistaken: by its name, as there is nothing else that says so.
+fn is_production(name: &str) -> bool {
+    let first = name.split('-').next().unwrap_or_default();
+    ["production", "prod", "live"].contains(&first)
+}
+
 /// The frame of a page.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::http::dashboard) struct Shell {
@@ -149,7 +155,7 @@ impl Shell {
             .collect()
         };
         let shown = |name: &String| Environment {
-            production: name == PRODUCTION,
+            production: is_production(name),
             current: Some(name.as_str()) == environment,
             url: counterpart(name, kind, |action| who.may(action)),
             name: name.clone(),
@@ -184,7 +190,7 @@ impl Shell {
     pub(in crate::http::dashboard) fn sample(place: Place) -> Self {
         let environment = |name: &str, current: bool| Environment {
             name: name.to_owned(),
-            production: name == PRODUCTION,
+            production: is_production(name),
             current,
             url: Url::Overview(name).to_string(),
         };
@@ -275,5 +281,20 @@ mod tests {
             assert_eq!(led(path, true), format!("/dashboard/sandbox/{there}"), "{path}");
         }
         assert_eq!(led("/dashboard/production/audit", false), "/dashboard/sandbox/overview");
+    }
+
+    #[test]
+    fn what_counts_is_known_by_its_name() {
+        for (name, counts) in [
+            ("production", true),
+            ("production-eu", true),
+            ("prod", true),
+            ("live-us", true),
+            ("sandbox", false),
+            ("pre-production", false),
+            ("product-tests", false),
+        ] {
+            assert_eq!(is_production(name), counts, "{name}");
+        }
     }
 }
