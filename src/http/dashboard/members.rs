@@ -143,11 +143,9 @@ fn lowers(desk: &InWorkspace, member: &Member, role: Role) -> Option<String> {
     }
     let (before, after) = (member.role, role);
     if member.id == desk.who.member.id {
-        return Some(format!(
-            "You would be {after}, and no {before} any more. Only somebody else can change that."
-        ));
+        return Some(format!("You go from {before} to {after}. Only somebody else can change that back."));
     }
-    Some(format!("{} would be {after}, and no {before} any more, from their next click on.", member.name))
+    Some(format!("{} goes from {before} to {after}, and can do less from the next click on.", member.name))
 }
 
 /// `POST /dashboard/members/{member}`.

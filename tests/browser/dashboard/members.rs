@@ -110,7 +110,7 @@ async fn look_at_the_secret(app: &TestApp, chrome: &Chrome) {
     assert!(errors.iter().all(|error| error.contains("403")), "{errors:?}");
 }
 
-/// Gives Sam another role.
+/// Gives Sam a lower role, which is asked once.
 async fn change_role(chrome: &Chrome, role: &str) {
     chrome.click(".nav a[href$='/members']").await;
     chrome.click_in_row(SAM, ".cell-actions a").await;
@@ -118,6 +118,9 @@ async fn change_role(chrome: &Chrome, role: &str) {
     nothing_is_wrong(chrome).await;
     chrome.click(&format!("input[name=role][value={role}]")).await;
     chrome.click("main button.primary").await;
+    chrome.shows(".notice-warning", &format!("to {role}, and can do less")).await;
+    nothing_is_wrong(chrome).await;
+    chrome.click("button[name=sure]").await;
     chrome.shows(".flash", "The role is changed.").await;
     nothing_is_wrong(chrome).await;
 }

@@ -144,7 +144,7 @@ async fn a_workspace_keeps_an_owner() {
     let owner = app.as_owner().await;
     let page = owner.get("/dashboard/members").await;
     let me = member_path(&page.html, "owner@acme.test");
-    owner.post(&me, &[("role", "viewer")]).await.page(200, "Only somebody else can change that.");
+    owner.post(&me, &[("role", "viewer")]).await.page(200, "Only somebody else can change that back.");
     let sure = [("role", "viewer"), ("sure", "yes")];
     owner.post(&me, &sure).await.page(400, "keeps at least one owner");
     owner.post(&format!("{me}/remove"), &[]).await.page(409, "keeps at least one owner");
@@ -169,7 +169,7 @@ async fn a_lowered_role_counts_at_once() {
     let (above, below) = (invite("admin").await, invite("viewer").await);
     let page = owner.get("/dashboard/members").await;
     let path = member_path(&page.html, "ada@acme.test");
-    owner.post(&path, &[("role", "editor")]).await.page(200, "would be editor, and no admin any more");
+    owner.post(&path, &[("role", "editor")]).await.page(200, "goes from admin to editor, and can do less");
     admin.get("/dashboard/production/api-keys").await.page(200, "API keys");
     owner.post(&path, &[("role", "editor"), ("sure", "yes")]).await.leads_to("/dashboard/members");
     admin.get("/dashboard/production/api-keys").await.page(404, "Not found");

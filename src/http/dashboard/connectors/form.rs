@@ -73,14 +73,19 @@ pub(super) fn loses(new: &NewConnector, view: &ConnectorView) -> Option<String> 
     if new.client_id.as_deref() == Some(before) || view.credentials == 0 {
         return None;
     }
-    let (granted, them) = match view.credentials {
+    Some(lost(before, view.credentials))
+}
+
+/// The sentence about so many credentials of a client that is replaced.
+pub(super) fn lost(client: &str, count: i64) -> String {
+    let (granted, them) = match count {
         1 => ("1 credential was".to_owned(), "it"),
         count => (format!("{} were", credentials(count)), "them"),
     };
-    Some(format!(
-        "{granted} granted to the client {before}. Most apps renew {them} for no other: once the access \
+    format!(
+        "{granted} granted to the client {client}. Most apps renew {them} for no other: once the access \
          tokens have run out, their users must connect again."
-    ))
+    )
 }
 
 /// The same error with its mistakes at the fields of the form.

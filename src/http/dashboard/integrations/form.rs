@@ -65,12 +65,17 @@ pub(super) fn loses(new: &NewIntegration, there: &Integration) -> Option<String>
     if gone.is_empty() {
         return None;
     }
+    Some(lost(&gone))
+}
+
+/// The sentence about connectors that are taken out.
+pub(super) fn lost(gone: &[String]) -> String {
     let (is, it) = if gone.len() == 1 { ("is", "it") } else { ("are", "them") };
-    let gone = listed(&gone);
-    Some(format!(
+    let gone = listed(gone);
+    format!(
         "{gone} {is} no longer part of it: users are not asked for {it} here, and calls that name this integration \
          use {it} no more. What users have connected stays."
-    ))
+    )
 }
 
 /// The same error with its mistakes at the rows.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use vouchsafe_entity::millis::Millis;
 
-use super::form::SPARE_ROWS;
+use super::form::{SPARE_ROWS, lost};
 use super::offer::{Choice, Offer};
 use crate::domain::integration::Integration;
 use crate::domain::page::{Page, PageRequest};
@@ -220,6 +220,7 @@ impl DashboardPage for IntegrationPage {
             ("new", page(None, FormView::new(), true)),
             ("refused", page(None, refused, true)),
             ("overtaken", page(Some("ask"), filled().overtaken(), true)),
+            ("asked", page(Some("ask"), filled().asking(lost(&["fernhill".to_owned()])), true)),
             ("editor", page(Some("ask"), filled(), true)),
             ("viewer", page(Some("ask"), filled(), false)),
         ]

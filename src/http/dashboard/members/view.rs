@@ -209,7 +209,10 @@ impl DashboardPage for MemberPage {
             remove: "/dashboard/members/x/remove".to_owned(),
             back: Url::Members.to_string(),
         };
-        vec![("may-change", page(true)), ("may-not", page(false))]
+        let question =
+            "Sam Okoro goes from admin to viewer, and can do less from the next click on.".to_owned();
+        let asked = Self { form: FormView::new().with("role", "viewer").asking(question), ..page(true) };
+        vec![("may-change", page(true)), ("asked", asked), ("may-not", page(false))]
     }
 }
 

@@ -5,7 +5,7 @@ use vouchsafe_entity::millis::Millis;
 use super::{
     ConnectorPage, ConnectorsPage, Field, Row, Step, counted, counted_credentials, sample_app, step,
 };
-use crate::http::dashboard::connectors::form::field_name;
+use crate::http::dashboard::connectors::form::{field_name, lost};
 use crate::http::dashboard::connectors::state::sample_lacks;
 use crate::http::dashboard::form::FormView;
 use crate::http::dashboard::moment::Moment;
@@ -153,6 +153,7 @@ impl DashboardPage for ConnectorPage {
             ("tested", Self { steps: Some(sample_steps()), ..page(on, 2) }),
             ("refused", Self { form: refused, ..page(on, 2) }),
             ("overtaken", Self { form: FormView::new().overtaken(), ..page(on, 2) }),
+            ("asked", Self { form: page(on, 2).form.asking(lost("3f0a-client", 412)), ..page(on, 2) }),
             ("failing", failing),
             ("off", page(("neutral", "Switched off"), 2)),
             ("undefined", gone),
