@@ -16,7 +16,6 @@ readonly NEXTEST_VERSION=0.9.143 DENY_VERSION=0.20.2
 
 PASSED=0 FAILED=0 SKIPPED=0
 FAILURES=()
-FLAKY=()
 CLUSTER=
 AS_POSTGRES=()
 SCRATCH=$(mktemp -d)
@@ -150,11 +149,10 @@ nextest() {
   skipped=$(($(wc -l <"$TEST_SKIPS") - skips))
   PASSED=$((PASSED + tests - bad - skipped))
   SKIPPED=$((SKIPPED + skipped))
-  note_tests "$label" flakyFailure "$junit"
   if [ "$bad" -gt 0 ]; then
     FAILED=$((FAILED + bad))
     FAILURES+=("$label: $bad of $tests tests")
-    note_tests "$label" failure "$junit"
+    note_tests "$label" "$junit"
   elif [ "$tests" -eq 0 ]; then
     fail "$label: ran no test (exit code $status)"
   elif [ "$status" -ne 0 ]; then
@@ -162,20 +160,19 @@ nextest() {
   fi
 }
 
-# note_tests LABEL KIND FILE: keeps those tests of a JUnit report that have such an element, and what each said at first.
-# `failure` (or `error`) is a test that failed, `flakyFailure` (or `flakyError`) one that passed the second time.
+# note_tests LABEL FILE: keeps those tests of a JUnit report that failed, and what each said.
 note_tests() {
-  local label=$1 kind=$2 one
-  [ -f "$3" ] || return 0
+  local label=$1 one
+  [ -f "$2" ] || return 0
   while IFS= read -r -d $'\x1e' one; do
-    if [ "$kind" = failure ]; then FAILURES+=("$label: $one"); else FLAKY+=("$label: $one"); fi
-  done < <(said_by_tests "$kind" "$3")
+    FAILURES+=("$label: $one")
+  done < <(said_by_tests "$2")
 }
 
-# said_by_tests KIND FILE: name and place of each, then at most six lines of 300 letters of its message; each ends with
+# said_by_tests FILE: name and place of each, then at most six lines of 300 letters of its message; each ends with
 # the separator 1E. A record is a tag with the text behind it: in texts and attributes `<` and `>` are written as entities.
 said_by_tests() {
-  LC_ALL=C awk -v kind="$1" '
+  LC_ALL=C awk '
     function attribute(name,   rest) {
       rest = substr($0, 1, index($0, ">"))
       if (!match(rest, "[ \n]" name "=\"[^\"]*\"")) return ""
@@ -206,9 +203,9 @@ said_by_tests() {
       }
       printf "%s%s%s\036", test, place == "" ? "" : " (" place ")", body
     }
-    BEGIN { RS = "<"; sort = substr(kind, 1, 5) == "flaky" ? "^flaky(Failure|Error)[ \n/>]" : "^(failure|error)[ \n/>]" }
+    BEGIN { RS = "<" }
     /^testcase / { test = attribute("name") }
-    test != "" && $0 ~ sort {
+    test != "" && /^(failure|error)[ \n\/>]/ {
       text = plain(substr($0, index($0, ">") + 1, 20000))
       if (text !~ /[^ \t\r\n]/) text = attribute("message")
       if (text !~ /[^ \t\r\n]/) text = attribute("type")
@@ -248,7 +245,6 @@ headline() { printf '\n== %s\n' "$1"; }
 summary() {
   headline summary
   sed 's/^/skipped: /' "$TEST_SKIPS"
-  [ ${#FLAKY[@]} -eq 0 ] || printf 'flaky: %s\n' "${FLAKY[@]}"
   [ ${#FAILURES[@]} -eq 0 ] || printf 'failed: %s\n' "${FAILURES[@]}"
   echo "vouchsafe: $PASSED passed, $FAILED failed, $SKIPPED skipped"
   [ "$FAILED" -eq 0 ]

@@ -82,7 +82,7 @@ pub(super) fn refusal(credential: &Credential, health: Health) -> Option<Error> 
 }
 
 impl Hub {
-    /// A token of the credential `id` that works for at least 30 s more.
+    /// A token of the credential `id` that works for at least 30 s more, or to its end where nothing renews it.
     ///
     /// # Errors
     /// [`Code::CredentialExpired`], [`Code::CredentialInactive`], [`Code::CredentialPending`],

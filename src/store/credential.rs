@@ -292,8 +292,9 @@ pub async fn take_turn(
     millis: i64,
 ) -> Result<bool, StoreError> {
     let last = TokenColumn::AttemptStartedAt;
-    // One that is still to come was noted before a clock was set back.
-    let long_ago = Condition::any().add(last.is_null()).add(last.lte(now.plus(-millis))).add(last.gt(now));
+    // One that is long to come was noted before a clock was set back.
+    let long_ago =
+        Condition::any().add(last.is_null()).add(last.lte(now.plus(-millis))).add(last.gt(now.plus(millis)));
     let changed = credential_token::Entity::update_many()
         .set(TokenModel { attempt_started_at: Set(Some(now)), ..Default::default() })
         .filter(TokenColumn::EnvironmentId.eq(environment))

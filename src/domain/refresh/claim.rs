@@ -126,6 +126,10 @@ impl Token {
         if attempt.state == AttemptState::Held {
             return Err(NotClaimed::Quarantined(attempt.started_at.plus(DAY)));
         }
+        if let Resting::Broken(_) = from {
+            // It stays what it is, whoever asked once more and fell silent.
+            return if claim.now < free_at { Err(NotClaimed::NotBefore(free_at)) } else { Ok(from) };
+        }
         if claim.now < free_at {
             return Err(NotClaimed::Quarantined(free_at));
         }

@@ -34,11 +34,6 @@ impl Failure {
         Self { class, reuse, minted, retry_after: None, paused_until: None }
     }
 
-    /// Whether no refusal counts at `now`.
-    fn pauses(&self, now: Millis) -> bool {
-        self.paused_until.is_some_and(|until| now < until)
-    }
-
     const fn reuse(&self) -> Reuse {
         if self.minted { Reuse::Static } else { self.reuse }
     }
@@ -70,11 +65,6 @@ impl Token {
         self.state_since = now;
         let back_off = back_off(self.fail_count, jitter);
         match failure.class {
-            FailClass::Refused | FailClass::Revoked if from == Resting::Unknown && failure.pauses(now) => {
-                // It doesn't count, so what is unknown stays so: the refusal that counts says that the grant was lost.
-                let until = failure.paused_until.unwrap_or(now).plus(part(30 * SECOND, jitter));
-                self.not_spent(from, failure.reuse(), started_at, now, until)
-            }
             FailClass::Refused | FailClass::Revoked => self.after_refusal(from, failure, now, times, jitter),
             FailClass::Unreadable if failure.reuse() != Reuse::Static => {
                 self.attempt = Some(attempt(self.version, started_at));
@@ -195,7 +185,8 @@ impl Token {
         let revoked = failure.class == FailClass::Revoked;
         let refused = if revoked { BrokenCause::RevokedUpstream } else { BrokenCause::GrantRefused };
         let cause = match from {
-            _ if failure.pauses(now) => None,
+            // A suspicion like any other then, also where it was unknown: what is confirmed later is asked for again.
+            _ if failure.paused_until.is_some_and(|until| now < until) => None,
             // What the user typed is as it was, so asking twice would prove no more.
             _ if failure.minted => Some(refused),
             Resting::Unknown => Some(BrokenCause::GrantLost),

@@ -254,7 +254,7 @@ pub(in crate::http) async fn refresh_credential(
     Ok(Json(view(&caller.hub, &caller.actor, credential.into()).await?))
 }
 
-/// Reads a token that works for at least 30 s more, or the values of a key.
+/// Reads a token that works for at least 30 s more, or to its end where nothing renews it; or the values of a key.
 #[utoipa::path(
     get, path = "/credentials/{credentialId}/token", tag = "credentials",
     security(("key" = ["credentials:reveal"])), params(("credentialId" = String, Path)),

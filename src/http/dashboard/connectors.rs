@@ -121,12 +121,15 @@ async fn update_connector(desk: InEnvironment, InPath(path): InPath<ConnectorPat
     let found = found_counted(&desk, &path.connector.0).await?;
     let new = form::read(&form, &found.view, found.definition.as_deref());
     let here = Url::Connector(&desk.environment, &path.connector.0);
-    if !form.is_sure()
-        && let Some(question) = form::loses(&new, &found.view)
-    {
+    if let Some(question) = form::loses(&new, &found) {
         desk.hub.may_configure_connectors(&desk.actor).await?;
-        let form = form.view().asking(question);
-        return Ok(desk.show(&page(&desk, found, form, None)));
+        if !form.is_sure_of(&question) {
+            let form = form.view().asking(question);
+            return Ok(desk.show(&page(&desk, found, form, None)));
+        }
+        if let Some(form) = form.lacks_retyped() {
+            return Ok(desk.refuse(&page(&desk, found, form, None)));
+        }
     }
     match desk.hub.put_connector(&desk.actor, &path.connector.0, new, form.seen()).await {
         Ok(_) => Ok(desk.done(Flash::ConnectorSaved, &here)),

@@ -117,6 +117,8 @@ impl Form {
             if !UNSHOWN.contains(&name.as_str()) && !name.starts_with(SECRET) {
                 view.values.entry(name.clone()).or_insert_with(|| Value::String(value.to_string()));
                 view.chosen.entry(name.clone()).or_default().push(value.to_string());
+            } else if name.starts_with(SECRET) && !value.is_empty() {
+                view.retype.push(name.clone());
             }
             view.fields.push(name.clone());
         }
@@ -133,6 +135,8 @@ pub(in crate::http) struct FormView {
     problem: Option<String>,
     changed: Option<Changed>,
     question: Option<String>,
+    /// The secrets that were typed.
+    retype: Vec<String>,
     #[serde(skip)]
     fields: Vec<String>,
 }

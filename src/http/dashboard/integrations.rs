@@ -88,9 +88,7 @@ async fn update_integration(
         return Ok(desk.show(&IntegrationPage::of(&desk, Some(slug), form.view(), rows, &offer)));
     }
     let (new, places) = form::read(&form, &offer);
-    if !form.is_sure()
-        && let Some(question) = form::loses(&new, &there)
-    {
+    if let Some(question) = form::loses(&new, &there).filter(|question| !form.is_sure_of(question)) {
         let rows = form::rows(&form);
         let view = form.view().asking(question);
         return Ok(desk.show(&IntegrationPage::of(&desk, Some(slug), view, rows, &offer)));

@@ -151,11 +151,9 @@ fn lowers(desk: &InWorkspace, member: &Member, role: Role) -> Option<String> {
 /// `POST /dashboard/members/{member}`.
 pub(super) async fn set_member_role(desk: InWorkspace, InPath(id): InPath<MemberId>, form: Form) -> Answer {
     let role = form.raw("role").parse::<Role>();
-    if let Ok(role) = role
-        && !form.is_sure()
-    {
+    if let Ok(role) = role {
         let member = desk.hub.get_member(&desk.who, id).await?;
-        if let Some(question) = lowers(&desk, &member, role) {
+        if let Some(question) = lowers(&desk, &member, role).filter(|question| !form.is_sure_of(question)) {
             return Ok(desk.show(&member_page(&desk, form.view().asking(question), member)));
         }
     }

@@ -137,7 +137,7 @@ fn change(form: &Form) -> Result<SettingsChange, Error> {
 
 /// The question before an origin is taken away whose pages may show the modal.
 async fn ask(desk: &InEnvironment, form: &Form) -> Result<Option<Response>, Problem> {
-    if form.is_sure() || change(form).is_err() || !desk.desk.who.may(Action::ConfigureConnectors) {
+    if change(form).is_err() || !desk.desk.who.may(Action::ConfigureConnectors) {
         return Ok(None);
     }
     let there = desk.hub.get_environment(&desk.actor).await?;
@@ -147,7 +147,8 @@ async fn ask(desk: &InEnvironment, form: &Form) -> Result<Option<Response>, Prob
     if gone.is_empty() {
         return Ok(None);
     }
-    Ok(Some(desk.show(&page(desk, form.view().asking(question(&gone))))))
+    let question = question(&gone);
+    Ok((!form.is_sure_of(&question)).then(|| desk.show(&page(desk, form.view().asking(question)))))
 }
 
 fn question(gone: &[String]) -> String {

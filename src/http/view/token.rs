@@ -22,7 +22,7 @@ pub(in crate::http) enum TokenShape {
     Fields(FieldsShape),
 }
 
-/// A token that works for at least 30 s more.
+/// A token that works for at least 30 s more, or to its end where nothing renews it.
 #[derive(ToSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AccessToken)]

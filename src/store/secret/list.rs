@@ -14,6 +14,9 @@ use crate::store::{Reads, StoreError, join_in_order, no_index, statement};
 /// What its cursors call this list.
 const LIST: &str = "secrets";
 
+/// So many secrets of an environment are not looked at one by one.
+const MANY: i64 = 500;
+
 /// Which secrets are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct SecretFilter {
@@ -62,20 +65,36 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<Secret>, StoreError> {
     let after = page.after_in(LIST)?;
-    let (sql, values) =
-        page_of(db.connection().get_database_backend(), environment, filter, now, (after, page.limit));
+    let backend = db.connection().get_database_backend();
+    let by_index = is_indexed(filter) && has_many(db, environment).await?;
+    let (sql, values) = page_of((backend, by_index), environment, filter, now, (after, page.limit));
     let secrets = many(db, sql, values).await?;
     Ok(Page::of(LIST, secrets, page.limit, |secret| secret.key.clone()))
 }
 
-/// Where to begin: at the secrets of an environment in their order, or, where few may fit, at those of its workspace that
-/// do, by the index of what is asked for; and the key that is in order there.
-fn tables(backend: DbBackend, filter: &SecretFilter) -> (String, String) {
-    let by_index = filter.issuer.is_some()
+/// Whether an index finds what is asked for, of which there may be few.
+fn is_indexed(filter: &SecretFilter) -> bool {
+    let ended = [SecretState::Inactive, SecretState::Expired, SecretState::Revoked].map(Some);
+    filter.issuer.is_some()
         || filter.kind.is_some()
         || filter.visibility.is_some()
         || filter.active == Some(false)
-        || matches!(filter.state, Some(SecretState::Inactive | SecretState::Expired | SecretState::Revoked));
+        || ended.contains(&filter.state)
+}
+
+/// Whether an environment has so many secrets that they are not looked at one by one.
+async fn has_many(db: &impl Reads, environment: EnvironmentId) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) AS found FROM \
+        (SELECT 1 FROM secret_environment e WHERE e.environment_id = $1 LIMIT $2) AS first_of_them";
+    let connection = db.connection();
+    let row = connection.query_one_raw(statement(connection, sql, [environment.into(), MANY.into()])).await?;
+    let found: i64 = row.map(|row| row.try_get("", "found")).transpose()?.unwrap_or(0);
+    Ok(found >= MANY)
+}
+
+/// Where to begin: at the secrets of an environment in their order, or, where few of many may fit, at those of its
+/// workspace that do, `by_index`; and the key that is in order there.
+fn tables(backend: DbBackend, by_index: bool, filter: &SecretFilter) -> (String, String) {
     if !by_index {
         return (format!("{SELECT} WHERE e.environment_id = $1"), "e.key".to_owned());
     }
@@ -91,13 +110,13 @@ fn tables(backend: DbBackend, filter: &SecretFilter) -> (String, String) {
 
 /// What a page asks, with its values.
 fn page_of(
-    backend: DbBackend,
+    (backend, by_index): (DbBackend, bool),
     environment: EnvironmentId,
     filter: &SecretFilter,
     now: Millis,
     (after, limit): (Option<&str>, u64),
 ) -> (String, Vec<Value>) {
-    let (mut sql, key) = tables(backend, filter);
+    let (mut sql, key) = tables(backend, by_index, filter);
     let mut values: Vec<Value> = vec![environment.into()];
     let mut also = |condition: &str, value: Value| {
         values.push(value);
@@ -197,6 +216,6 @@ pub(in crate::store) fn statements() -> Vec<(&'static str, String)> {
         ("idx_secret_ends", SecretFilter { state: Some(SecretState::Expired), ..any() }),
     ];
     let nowhere = EnvironmentId::new(uuid::Uuid::nil());
-    let sql = |filter| page_of(DbBackend::Sqlite, nowhere, &filter, Millis(0), (Some("A"), 50)).0;
+    let sql = |filter| page_of((DbBackend::Sqlite, true), nowhere, &filter, Millis(0), (Some("A"), 50)).0;
     wanted.map(|(index, filter)| (index, sql(filter))).to_vec()
 }

@@ -262,23 +262,31 @@ async fn another_client_id_is_saved_once_it_was_said_what_becomes_of_the_credent
     let owner = app.as_owner().await;
     app.put_fernhill().await;
     let client = async || app.as_key().get("/connectors/fernhill").await.ok(200)["clientId"].clone();
-    let other = |more: &[(&'static str, &'static str)]| {
-        [&[("settings", "all"), ("clientId", "other"), ("secret-client", "typed-again")], more].concat()
-    };
+    fn other<'a>(secret: &'a str, more: &[(&'static str, &'a str)]) -> Vec<(&'static str, &'a str)> {
+        [&[("settings", "all"), ("clientId", "other"), ("secret-client", secret)], more].concat()
+    }
     // Nothing hangs on it yet.
-    owner.post(FERN, &other(&[])).await.leads_to(FERN);
+    owner.post(FERN, &other("s3cret-again", &[])).await.leads_to(FERN);
     assert_eq!(client().await, "other");
     app.put_fernhill().await;
     app.connect("u-17").await;
 
-    let asked = owner.post(FERN, &other(&[])).await;
-    asked.page(200, &format!("1 credential was granted to the client {DEMO_CLIENT_ID}."));
+    let asked = owner.post(FERN, &other("s3cret-again", &[])).await;
+    asked
+        .page(200, &format!("What was granted to the client {DEMO_CLIENT_ID}, most apps renew for no other"));
     asked.page(200, "paste it again");
-    assert!(asked.html.contains("value=\"other\"") && !asked.html.contains("typed-again"), "{}", asked.html);
+    assert!(asked.html.contains("value=\"other\"") && !asked.html.contains("s3cret-again"), "{}", asked.html);
     assert_eq!(client().await, DEMO_CLIENT_ID, "nothing is done yet");
     let editor = app.as_invited(&owner, "editor", "ed@acme.test").await;
-    editor.post(FERN, &other(&[])).await.page(403, "Your role (editor)");
-    owner.post(FERN, &other(&[("sure", "yes")])).await.leads_to(FERN);
+    editor.post(FERN, &other("s3cret-again", &[])).await.page(403, "Your role (editor)");
+
+    // The old secret does not go with the new client.
+    let sure = asked.question();
+    let answer = [("retype", "secret-client"), ("sure", sure.as_str())];
+    let lacking = owner.post(FERN, &other("", &answer)).await;
+    lacking.page(400, "id=\"f-secret-client-error\"");
+    assert_eq!((client().await, lacking.question()), (json!(DEMO_CLIENT_ID), sure.clone()));
+    owner.post(FERN, &other("s3cret-again", &answer)).await.leads_to(FERN);
     assert_eq!(client().await, "other");
 }
 

@@ -52,7 +52,8 @@ async fn an_editor_makes_an_integration_and_changes_it() {
     asked.page(200, "value=\"Ask\"");
     let there = app.as_key().get("/integrations/ask").await.ok(200);
     assert_eq!(there["connectors"].as_array().unwrap().len(), 2, "nothing is done yet");
-    change.push(("sure", "yes"));
+    let sure = asked.question();
+    change.push(("sure", &sure));
     editor.post(&page, &change).await.leads_to(LIST);
     let changed = app.as_key().get("/integrations/ask").await.ok(200);
     assert_eq!((&changed["name"], changed["connectors"].as_array().unwrap().len()), (&json!("Ask"), 1));

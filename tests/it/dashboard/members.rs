@@ -145,7 +145,10 @@ async fn a_workspace_keeps_an_owner() {
     let page = owner.get("/dashboard/members").await;
     let me = member_path(&page.html, "owner@acme.test");
     owner.post(&me, &[("role", "viewer")]).await.page(200, "Only somebody else can change that back.");
-    let sure = [("role", "viewer"), ("sure", "yes")];
+    let sure = [
+        ("role", "viewer"),
+        ("sure", "You go from owner to viewer. Only somebody else can change that back."),
+    ];
     owner.post(&me, &sure).await.page(400, "keeps at least one owner");
     owner.post(&format!("{me}/remove"), &[]).await.page(409, "keeps at least one owner");
     let second = app.as_invited(&owner, "owner", "second@acme.test").await;
@@ -169,9 +172,13 @@ async fn a_lowered_role_counts_at_once() {
     let (above, below) = (invite("admin").await, invite("viewer").await);
     let page = owner.get("/dashboard/members").await;
     let path = member_path(&page.html, "ada@acme.test");
-    owner.post(&path, &[("role", "editor")]).await.page(200, "goes from admin to editor, and can do less");
+    let asked = owner.post(&path, &[("role", "editor")]).await;
+    asked.page(200, "goes from admin to editor, and can do less");
     admin.get("/dashboard/production/api-keys").await.page(200, "API keys");
-    owner.post(&path, &[("role", "editor"), ("sure", "yes")]).await.leads_to("/dashboard/members");
+    let sure = asked.question();
+    // The answer to one question is none to another.
+    owner.post(&path, &[("role", "viewer"), ("sure", &sure)]).await.page(200, "goes from admin to viewer");
+    owner.post(&path, &[("role", "editor"), ("sure", &sure)]).await.leads_to("/dashboard/members");
     admin.get("/dashboard/production/api-keys").await.page(404, "Not found");
     // Whoever may invite nobody any more comes back by no link of their own.
     for link in [above, below] {
@@ -301,7 +308,8 @@ async fn who_is_lowered_keeps_the_invitations_that_they_may_still_make() {
         second.post("/dashboard/members/invite", &form).await.page(200, "The invitation’s link");
     }
     let path = member_path(&owner.get("/dashboard/members").await.html, "second@acme.test");
-    owner.post(&path, &[("role", "admin"), ("sure", "yes")]).await.leads_to("/dashboard/members");
+    let sure = owner.post(&path, &[("role", "admin")]).await.question();
+    owner.post(&path, &[("role", "admin"), ("sure", &sure)]).await.leads_to("/dashboard/members");
     let page = owner.get("/dashboard/members").await;
     page.page(200, "e@acme.test");
     assert!(!page.html.contains("o@acme.test</"), "{}", page.html);

@@ -119,7 +119,7 @@ async fn an_origin_is_taken_away_once_it_was_said_what_that_means() {
     asked.page(200, "From then on pages of http://localhost:3000 can’t show the modal.");
     asked.page(200, "https://app.acme.test\nhttps://new.acme.test");
     assert_eq!(origins().await, both, "nothing is done yet");
-    form.push(("sure", "yes"));
+    form.push(("sure", "From then on pages of http://localhost:3000 can’t show the modal."));
     owner.post(page, &form).await.leads_to(page);
     assert_eq!(origins().await, json!(["https://app.acme.test", "https://new.acme.test"]));
     // Who may not is asked nothing.

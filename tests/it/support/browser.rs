@@ -47,6 +47,12 @@ impl Shown {
         assert_eq!((self.status, self.location.as_deref()), (303, Some(location)), "{}", self.html);
     }
 
+    /// What a form asks before it takes something away, as its button answers it.
+    #[track_caller]
+    pub(crate) fn question(&self) -> String {
+        self.between("name=\"sure\" value=\"", "\"")
+    }
+
     /// What stands between `before` and `after`.
     #[track_caller]
     pub(crate) fn between(&self, before: &str, after: &str) -> String {

@@ -45,18 +45,17 @@ fn no_refusal_counts_while_too_many_come() {
 }
 
 #[test]
-fn a_lost_answer_is_still_lost_when_its_retry_is_refused_while_too_many_refusals_come() {
+fn a_refused_retry_is_a_suspicion_while_too_many_refusals_come() {
     let unknown = failed(claimed(credential().token), FailClass::Ambiguous, Reuse::Strict);
     let at = unknown.next_try_at().unwrap();
     let until = at.plus(30 * MINUTE);
     let failure =
         Failure { paused_until: Some(until), ..Failure::new(FailClass::Refused, Reuse::Strict, false) };
-    let attempt = unknown.attempt;
-    let still = unknown.claim(&claim(at)).unwrap().after_failure(&failure, at, TIMES, 0.0);
-    assert_eq!(still.machine, Machine::Unknown { next_try_at: until });
-    assert_eq!(still.attempt.unwrap().state, attempt.unwrap().state);
-    let lost = failed_at(until, still.claim(&claim(until)).unwrap(), FailClass::Refused, Reuse::Strict);
-    assert_eq!(lost.machine, Machine::Broken(BrokenCause::GrantLost));
+    let suspect = unknown.claim(&claim(at)).unwrap().after_failure(&failure, at, TIMES, 0.0);
+    assert_eq!(suspect.machine, Machine::Suspect { since: at, next_try_at: until });
+    let again = suspect.claim(&claim(until)).unwrap();
+    let broken = failed_at(until, again, FailClass::Refused, Reuse::Strict);
+    assert_eq!(broken.machine, Machine::Broken(BrokenCause::GrantRefused), "which is asked for again");
 }
 
 #[test]

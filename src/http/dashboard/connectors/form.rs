@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::credentials;
+use super::{Found, credentials};
 use crate::http::dashboard::form::{Form, FormView};
 use crate::provider::Definition;
 use crate::service::connectors::{ConnectorView, NewConnector};
@@ -68,23 +68,23 @@ pub(super) fn read(form: &Form, view: &ConnectorView, definition: Option<&Defini
 }
 
 /// What the credentials of a connector lose by `new`; none where they go on as before.
-pub(super) fn loses(new: &NewConnector, view: &ConnectorView) -> Option<String> {
+pub(super) fn loses(new: &NewConnector, Found { view, definition, .. }: &Found) -> Option<String> {
     let before = view.connector.client_id.as_deref()?;
-    if new.client_id.as_deref() == Some(before) || view.credentials == 0 {
-        return None;
-    }
-    Some(lost(before, view.credentials))
+    // A client that registered itself stays where none is given.
+    let registered = definition.as_ref().is_some_and(|definition| definition.mcp().is_some());
+    let stays = match new.client_id.as_deref() {
+        Some(after) => after == before,
+        None => registered,
+    };
+    (!stays && view.credentials > 0).then(|| lost(before, view.credentials))
 }
 
-/// The sentence about so many credentials of a client that is replaced.
+/// The sentence about so many credentials, some of them of a client that is replaced.
 pub(super) fn lost(client: &str, count: i64) -> String {
-    let (granted, them) = match count {
-        1 => ("1 credential was".to_owned(), "it"),
-        count => (format!("{} were", credentials(count)), "them"),
-    };
     format!(
-        "{granted} granted to the client {client}. Most apps renew {them} for no other: once the access \
-         tokens have run out, their users must connect again."
+        "It has {}. What was granted to the client {client}, most apps renew for no other: once the access tokens \
+         have run out, those users must connect again.",
+        credentials(count)
     )
 }
 

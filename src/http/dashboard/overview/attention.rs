@@ -42,6 +42,12 @@ impl Item {
         Self::new(level, format!("More {are}"), "The list has all of them.").leading_to(list.into())
     }
 
+    /// The same with so much of it done.
+    pub(super) fn done(mut self, done: u64, total: u64) -> Self {
+        self.progress = Some((done, total));
+        self
+    }
+
     pub(super) fn leading_to(mut self, url: Option<String>) -> Self {
         self.url = url;
         self
@@ -121,21 +127,23 @@ impl Reader<'_> {
 
     /// A data key was replaced, and something is still sealed under it.
     fn resealing(&self, Resealing { since, done, total }: Resealing) -> Item {
-        let progress = total.map(|total| (done, total));
-        let done = match (done, total) {
+        let said = match (done, total) {
             (0, None) => "None is done yet.".to_owned(),
             (1, None) => "1 is done so far.".to_owned(),
             (more, None) => format!("{} are done so far.", grouped(more)),
             (done, Some(total)) => format!("{} of about {} are done.", grouped(done), grouped(total)),
         };
         let text = format!(
-            "{done} The worker goes on with it, and nothing waits for it. If this stays for a day, the log says which \
+            "{said} The worker goes on with it, and nothing waits for it. If this stays for a day, the log says which \
              values don’t open."
         );
         let events = filtered(&Url::Audit(&self.desk.environment), &[("action", Some("data_key.rotate"))]);
         let item = Item::new("info", "Values are being sealed under a new data key", text);
         let item = item.at(Some(since), self.now).leading_to(Some(events));
-        Item { progress, ..item }
+        match total {
+            Some(total) => item.done(done, total),
+            None => item,
+        }
     }
 
     fn expired(&self, credentials: Few<Credential>) -> Vec<Item> {
