@@ -256,15 +256,17 @@ async fn an_editor_changes_what_is_asked_for_and_nothing_else() {
     assert_eq!(app.as_key().get("/connectors/fernhill").await.ok(200)["scopes"], json!(["items:read"]));
 }
 
+/// The form with another client, and what it says more.
+fn other<'a>(secret: &'a str, more: &[(&'static str, &'a str)]) -> Vec<(&'static str, &'a str)> {
+    [&[("settings", "all"), ("clientId", "other"), ("secret-client", secret)], more].concat()
+}
+
 #[tokio::test]
 async fn another_client_id_is_saved_once_it_was_said_what_becomes_of_the_credentials() {
     let Some(app) = TestApp::start().await else { return };
     let owner = app.as_owner().await;
     app.put_fernhill().await;
     let client = async || app.as_key().get("/connectors/fernhill").await.ok(200)["clientId"].clone();
-    fn other<'a>(secret: &'a str, more: &[(&'static str, &'a str)]) -> Vec<(&'static str, &'a str)> {
-        [&[("settings", "all"), ("clientId", "other"), ("secret-client", secret)], more].concat()
-    }
     // Nothing hangs on it yet.
     owner.post(FERN, &other("s3cret-again", &[])).await.leads_to(FERN);
     assert_eq!(client().await, "other");
